@@ -1,0 +1,26 @@
+"""taskhub as an app of a Django project."""
+
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import gettext_lazy as _
+
+from taskhub import checks, compat  # noqa: F401  registers the checks
+from taskhub.backend import TaskHubBackend
+
+
+class TaskHubConfig(AppConfig):
+    """Finds the tasks of every installed app."""
+
+    name = "taskhub"
+    verbose_name = _("Task hub")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Import the modules with tasks, so that the site and its workers know them."""
+        names = {
+            name
+            for backend in compat.task_backends.all()
+            if isinstance(backend, TaskHubBackend)
+            for name in backend.config.options.task_modules
+        }
+        autodiscover_modules(*sorted(names))

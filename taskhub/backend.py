@@ -1,0 +1,170 @@
+"""
+The tasks backend that Django creates from an entry of `TASKS`.
+
+Django makes one for each thread and async context, and `@task` loads this module while
+apps are still loading; so it holds nothing but its configuration, and imports what
+needs models only when it is called.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.core.checks import CheckMessage, Error
+
+from taskhub import compat
+from taskhub.conf import read_config
+from taskhub.nearest import did_you_mean
+from taskhub.tasks import Result, Task, as_enqueued, find_task
+
+if TYPE_CHECKING:
+    from taskhub.models import TaskResult, TaskResultQuerySet
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: As long as the column that holds it.
+_LONGEST_PATH = 255
+
+
+class TaskHubBackend(compat.BaseTaskBackend):
+    """Runs tasks on taskhub's workers, with a row for each result."""
+
+    task_class = Task
+
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+    supports_priority = True
+
+    def __init__(self, alias: str, params: dict[str, Any]) -> None:
+        super().__init__(alias, params)
+        self.config = read_config(alias, params)
+
+    def check(self, **kwargs: Any) -> list[CheckMessage]:
+        """Say what is wrong with this backend's settings; see also checks.py."""
+        return [
+            Error(fault, id="taskhub.E001", hint="See docs/reference/settings.md.")
+            for fault in self.faults
+        ]
+
+    @property
+    def faults(self) -> list[str]:
+        """One line for each thing that is wrong with this backend's settings."""
+        from taskhub.brokers import scheme_of
+        from taskhub.exceptions import InvalidBrokerURL
+
+        faults = list(self.config.faults)
+        try:
+            scheme_of(self.config.options.broker_url)
+        except InvalidBrokerURL as error:
+            faults.append(str(error))
+        return faults
+
+    def validate_task(self, task: "compat.Task[..., Any]") -> None:
+        """Raise InvalidTask if this backend cannot run the task."""
+        if self.queues and task.queue_name not in self.queues:
+            raise compat.InvalidTask(
+                f"Queue {task.queue_name!r} is not in TASKS[{self.alias!r}]['QUEUES']"
+                f"{did_you_mean(task.queue_name, self.queues)}"
+            )
+        super().validate_task(task)
+        if len(task.module_path) > _LONGEST_PATH:
+            raise compat.InvalidTask(
+                f"The path {task.module_path!r} is longer than {_LONGEST_PATH} "
+                "characters; give the function or its module a shorter name."
+            )
+
+    def enqueue(
+        self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Result[..., Any]:
+        """
+        Ask for one run; see producer.enqueue for what it does and raises.
+        """
+        return self._enqueue(task, [(args, kwargs)])[0]
+
+    def enqueue_many(
+        self, task: Task[P, R], calls: Iterable[Sequence[Any] | Mapping[str, Any]]
+    ) -> list[Result[P, R]]:
+        """Ask for many runs with one INSERT and one push."""
+        return self._enqueue(
+            task,
+            [((), call) if isinstance(call, Mapping) else (call, {}) for call in calls],
+        )
+
+    async def aenqueue_many(
+        self, task: Task[P, R], calls: Iterable[Sequence[Any] | Mapping[str, Any]]
+    ) -> list[Result[P, R]]:
+        """See enqueue_many()."""
+        return await sync_to_async(self.enqueue_many)(task, calls)
+
+    def _enqueue(self, task: Task[P, R], calls: Any) -> list[Result[P, R]]:
+        from taskhub import producer
+
+        self.validate_task(task)
+        rows = producer.enqueue(self.config, task, calls)
+        results: list[Result[P, R]] = [Result.from_row(task, row) for row in rows]
+        for result in results:
+            compat.task_enqueued.send(type(self), task_result=result)
+        return results
+
+    def get_result(self, result_id: str) -> Result[..., Any]:
+        """
+        Return a result as `django.tasks` shows it.
+
+        Raise TaskResultDoesNotExist if it has no row, and UnknownTask if its task is
+        not registered (any more).
+        """
+        row = self.get_row(result_id)
+        return Result.from_row(as_enqueued(find_task(row.task_path), row), row)
+
+    async def aget_result(self, result_id: str) -> Result[..., Any]:
+        """See get_result()."""
+        return await sync_to_async(self.get_result)(result_id)
+
+    def get_row(self, result_id: str) -> "TaskResult":
+        """Return the row of a result. Raise TaskResultDoesNotExist if there is none."""
+        row = self._rows.filter(pk=_parse_id(result_id)).first()
+        if row is None:
+            raise compat.TaskResultDoesNotExist(result_id)
+        return row
+
+    def wait_for(self, result: Result[..., Any], timeout: float | None) -> "TaskResult":
+        """Block until a result is finished, and return its row; see Result.get."""
+        from taskhub.models.waiting import wait_for
+
+        pk = _parse_id(result.id)
+        return wait_for(self._rows, pk, timeout, row_expected=_has_row(result))
+
+    async def await_for(
+        self,
+        result: Result[..., Any],
+        timeout: float | None,
+    ) -> "TaskResult":
+        """See wait_for()."""
+        from taskhub.models.waiting import await_for
+
+        pk = _parse_id(result.id)
+        return await await_for(self._rows, pk, timeout, row_expected=_has_row(result))
+
+    @property
+    def _rows(self) -> "TaskResultQuerySet":
+        from taskhub.models import TaskResult, TaskResultQuerySet
+        from taskhub.models.results import results_database
+
+        return TaskResultQuerySet(TaskResult, using=results_database())
+
+
+def _parse_id(result_id: str) -> UUID:
+    """Read an id before any SQL does. Raise TaskResultDoesNotExist if it is none."""
+    try:
+        return UUID(result_id)
+    except (ValueError, TypeError, AttributeError):
+        raise compat.TaskResultDoesNotExist(result_id) from None
+
+
+def _has_row(result: Result[..., Any]) -> bool:
+    """Whether a result has a row before it is finished."""
+    task: Any = result.task
+    return bool(task.durable)

@@ -1,0 +1,69 @@
+"""
+Brokers: where messages wait. `base` has the contract; each broker is a module.
+
+`get_broker` keeps one broker for each configuration and process: Django makes backends
+anew for every thread and context, and their connections should outlive that.
+"""
+
+import os
+from threading import Lock
+from urllib.parse import urlsplit
+
+from django.utils.module_loading import import_string
+
+from taskhub.brokers.base import Broker
+from taskhub.conf import Config
+from taskhub.exceptions import InvalidBrokerURL
+from taskhub.nearest import did_you_mean
+
+#: By the URL's scheme; only the broker that a site uses is imported.
+BROKERS = {
+    "database": "taskhub.brokers.database.DatabaseBroker",
+    "redis": "taskhub.brokers.redis.RedisBroker",
+    "rediss": "taskhub.brokers.redis.RedisBroker",
+    "unix": "taskhub.brokers.redis.RedisBroker",
+}
+
+_brokers: dict[tuple[int, str, str], Broker] = {}
+_lock = Lock()
+
+
+def get_broker(config: Config) -> Broker:
+    """
+    Return this process's broker for a configuration.
+
+    Raise InvalidBrokerURL if its `broker_url` names none.
+    """
+    # By process: sockets that a fork has inherited belong to the parent.
+    key = (os.getpid(), config.alias, config.options.broker_url)
+    with _lock:
+        broker = _brokers.get(key)
+        if broker is None or broker.config != config:
+            broker = _brokers[key] = open_broker(config)
+        return broker
+
+
+def open_broker(config: Config) -> Broker:
+    """Make a new broker; see get_broker()."""
+    broker_class = import_string(BROKERS[scheme_of(config.options.broker_url)])
+    broker: Broker = broker_class(config)
+    return broker
+
+
+def scheme_of(url: str) -> str:
+    """Return a broker URL's scheme. Raise InvalidBrokerURL if it names no broker."""
+    scheme, found, _rest = url.partition("://")
+    if not found:
+        raise InvalidBrokerURL(
+            f"Broker URL {url!r} has no scheme; expected for example "
+            "'redis://localhost:6379/0' or 'database://'."
+        )
+    if scheme not in BROKERS:
+        hint = did_you_mean(scheme, BROKERS)
+        raise InvalidBrokerURL(f"There is no broker for {scheme!r} URLs{hint}")
+    if scheme == "database" and urlsplit(url).netloc + urlsplit(url).path:
+        raise InvalidBrokerURL(
+            f"Broker URL {url!r} must be just 'database://': the broker lives where "
+            "TaskResult does; to move both, write a database router."
+        )
+    return scheme

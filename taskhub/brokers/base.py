@@ -1,0 +1,174 @@
+"""
+The contract of a broker: where messages wait, and who may run them.
+
+A message is in exactly one place: delayed until it is due, ready, or held by a token.
+A token belongs to one worker process; it holds what it has reserved for as long as its
+lease lasts, which the node's steward keeps alive with heartbeats. There are four ways
+out of being held: acknowledged (done, forget it), released (given back by its holder),
+reclaimed (taken back from a dead one), and nothing else: no timeout of its own.
+
+Ready messages are handed out by priority, higher first, then by age; queues take
+turns. Whatever has been reclaimed is marked as redelivered for ever after, because it
+may have been started, and whoever gets it looks at its row before running it.
+
+A broker is shared by the threads of a process, and must not be used across a fork.
+`tests/contract/test_broker.py` is this contract as tests; every broker passes it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Sequence
+from itertools import count
+from uuid import UUID
+
+from taskhub.conf import Config
+from taskhub.messages import Delivery, Depth, Envelope
+
+#: The longest that `wait` blocks, so that a lost hint costs no more than this.
+MAX_WAIT_SECONDS = 1.0
+
+
+class Broker(ABC):
+    """Where messages wait. Errors of the driver come out as BrokerError."""
+
+    #: The messages are the result rows themselves: inserting a row is the push, and
+    #: writing its outcome is the acknowledgement, each in one transaction. Such a
+    #: broker needs a row for every message.
+    lives_in_rows = False
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._turn = count()
+
+    @abstractmethod
+    def push(self, envelopes: Sequence[Envelope]) -> None:
+        """
+        Take messages in, and wake idle workers.
+
+        Idempotent: an id that the broker already has is left as it is.
+
+        Raise BrokerUnavailable if the broker cannot be reached; some of the messages
+        may have been taken in then.
+        """
+
+    def reserve(
+        self, queues: Sequence[str], *, limit: int, token: str
+    ) -> list[Delivery]:
+        """
+        Take up to `limit` due messages (1,000 at most), queue by queue in turn.
+
+        Return at once, with fewer or none if the queues are dry. What is returned
+        belongs to `token` until it is acknowledged, released, or the token's lease
+        ends.
+
+        Raise LeaseLost if the token has no lease, and BrokerUnavailable if the
+        connection is lost; messages whose reply was lost are held by the token, see
+        `held`.
+        """
+        first = next(self._turn) % len(queues)
+        deliveries: list[Delivery] = []
+        for queue_name in (*queues[first:], *queues[:first]):
+            if (room := limit - len(deliveries)) > 0:
+                deliveries += self.reserve_from(queue_name, limit=room, token=token)
+        return deliveries
+
+    @abstractmethod
+    def reserve_from(
+        self, queue_name: str, *, limit: int, token: str
+    ) -> list[Delivery]:
+        """Take up to `limit` due messages of one queue; see reserve()."""
+
+    @abstractmethod
+    def acknowledge(
+        self, queue_name: str, ids: Collection[str], *, token: str
+    ) -> set[str]:
+        """
+        Forget messages of one queue that are done.
+
+        Return the ids that `token` still held; the others are not its to forget.
+        """
+
+    @abstractmethod
+    def release(
+        self,
+        queue_name: str,
+        ids: Collection[str],
+        *,
+        token: str,
+        started: bool = False,
+    ) -> int:
+        """
+        Give messages of one queue back, to where they stood in line.
+
+        `started` says that they may have been begun. Return how many were given back;
+        what `token` does not hold any more is left alone.
+        """
+
+    @abstractmethod
+    def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
+        """Take messages out that nobody holds; return the ids that were."""
+
+    @abstractmethod
+    def held(self, queue_name: str, token: str) -> set[str]:
+        """Return the ids of one queue that a token holds."""
+
+    @abstractmethod
+    def depth(self, queue_name: str) -> Depth:
+        """Count the messages of one queue by place."""
+
+    # Leases.
+
+    @abstractmethod
+    def join(self, queues: Sequence[str], token: str) -> None:
+        """Begin the lease of a new token, for `lease_seconds` from now."""
+
+    @abstractmethod
+    def heartbeat(self, queues: Sequence[str], tokens: Collection[str]) -> set[str]:
+        """
+        Move the end of leases to `lease_seconds` from now, by the broker's clock.
+
+        Return the tokens whose lease had already ended, which stays so.
+        """
+
+    @abstractmethod
+    def reclaim(self, queues: Sequence[str], *, token: str | None = None) -> int:
+        """
+        Take back what the dead hold: one token, known to be dead, or all whose lease
+        has ended by the broker's clock. Return how many messages that were.
+        """
+
+    # Waiting.
+
+    @abstractmethod
+    def wait(self, queues: Sequence[str], timeout: float) -> None:
+        """
+        Block until there may be something to reserve, or `timeout` seconds.
+
+        May return early for no reason, and blocks no longer than MAX_WAIT_SECONDS, nor
+        past the next due time that the last reserve has seen. One thread at a time.
+        """
+
+    @abstractmethod
+    def interrupt(self) -> None:
+        """Make a `wait` that is under way in another thread return now, if it can."""
+
+    def wake(self, queues: Collection[str]) -> None:  # noqa: B027  not needed by all
+        """
+        Wake idle workers after rows were inserted that are messages themselves.
+
+        Only for brokers that live in rows; called in the transaction of the insert.
+        """
+
+    # Life and looks.
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Where the broker is, for people: without passwords."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise BrokerError, with a remedy, if the broker cannot be used now."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connections that this object has opened."""

@@ -1,0 +1,96 @@
+"""
+The bell that wakes idle workers of the database broker.
+
+On PostgreSQL a worker LISTENs on a connection of its own, and whoever enqueues NOTIFYs
+in the same transaction, so that the bell rings as it commits. Elsewhere, or behind a
+pooler that swallows notifications, a worker just looks again after a while.
+"""
+
+import os
+import select
+from contextlib import suppress
+from typing import Any
+
+from django.db import connections
+from django.utils import timezone
+
+from taskhub.brokers.base import MAX_WAIT_SECONDS
+
+_CHANNEL = "taskhub"
+
+
+def can_notify(alias: str) -> bool:
+    """Whether this database can wake those who wait for it."""
+    connection: Any = connections[alias]
+    # psycopg2 cannot wait for notifications together with anything else.
+    return bool(
+        connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg"
+    )
+
+
+def ring(alias: str) -> None:
+    """Wake idle workers, at the commit if a transaction is under way."""
+    if can_notify(alias):
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", [_CHANNEL])
+
+
+class Bell:
+    """What an idle worker waits on. One thread waits at a time, any may interrupt."""
+
+    def __init__(self, poll_seconds: float) -> None:
+        self._poll_seconds = poll_seconds
+        self._interrupted, self._interrupting = os.pipe()
+        os.set_blocking(self._interrupting, False)
+        self._listening: Any = None
+
+    def wait(self, alias: str, timeout: float, delayed: Any) -> None:
+        """
+        Block until the bell rings, a pause is over, or the first of `delayed` is due.
+
+        `delayed` are rows, the soonest due first.
+        """
+        if not can_notify(alias):
+            self._sleep([], min(timeout, self._poll_seconds))
+            return
+        if self._listening is None:
+            # Something may have been enqueued before this: look once more at once.
+            self._listen(alias)
+            return
+        seconds = min(timeout, MAX_WAIT_SECONDS)
+        next_due = delayed.values_list("run_after", flat=True).first()
+        if next_due:
+            seconds = min(seconds, (next_due - timezone.now()).total_seconds())
+        try:
+            with self._listening.wrap_database_errors:
+                driver = self._listening.connection
+                self._sleep([driver.fileno()], max(seconds, 0.001))
+                for _notification in driver.notifies(timeout=0):
+                    pass
+        except Exception:
+            # Listen anew on another connection next time.
+            self.close()
+            raise
+
+    def _listen(self, alias: str) -> None:
+        connection: Any = connections.create_connection(alias)
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {_CHANNEL}")
+        self._listening = connection
+
+    def _sleep(self, readable: list[int], seconds: float) -> None:
+        ready, _, _ = select.select([*readable, self._interrupted], [], [], seconds)
+        if self._interrupted in ready:
+            os.read(self._interrupted, 1024)
+
+    def interrupt(self) -> None:
+        """Make a wait that is under way in another thread return now."""
+        with suppress(BlockingIOError):
+            # Full means that it has been interrupted often enough.
+            os.write(self._interrupting, b"!")
+
+    def close(self) -> None:
+        """Stop listening; a later wait begins anew."""
+        if self._listening is not None:
+            listening, self._listening = self._listening, None
+            listening.close()

@@ -1,0 +1,250 @@
+"""The verbs of the broker contract, as queries."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+from django.db.utils import InterfaceError, OperationalError, ProgrammingError
+
+from taskhub.brokers.base import Broker
+from taskhub.brokers.database.bell import Bell, ring
+from taskhub.conf import Config
+from taskhub.exceptions import BrokerError, BrokerUnavailable, LeaseLost
+from taskhub.messages import Delivery, Depth, Envelope
+from taskhub.models import Lease, Place, TaskResult, TaskResultQuerySet
+from taskhub.models.results import results_database
+
+#: How many ids one statement names; SQLite takes no more than 999 variables by default.
+_BATCH = 500
+
+
+class DatabaseBroker(Broker):
+    """Messages in the rows of `TaskResult`, on SQLite, PostgreSQL, MariaDB or MySQL."""
+
+    lives_in_rows = True
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._bell = Bell(config.options.poll_seconds)
+
+    def push(self, envelopes: Sequence[Envelope]) -> None:
+        for batch in _batches(envelopes):
+            rows = self._rows.unfinished().filter(
+                pk__in=[each.id for each in batch], place=Place.NOWHERE
+            )
+            redelivered = [each.id for each in batch if each.redelivered]
+            if redelivered:
+                rows.filter(pk__in=redelivered).update(redelivered=True)
+            rows.filter(run_after__gt=Now()).update(place=Place.DELAYED)
+            rows.update(place=Place.READY)
+        self.wake({envelope.queue_name for envelope in envelopes})
+
+    def reserve(
+        self, queues: Sequence[str], *, limit: int, token: str
+    ) -> list[Delivery]:
+        with self._broker_errors():
+            if not self._leases.filter(token=token).exists():
+                raise LeaseLost(f"The lease of {token} has ended.")
+            self._promote()
+            return super().reserve(queues, limit=limit, token=token)
+
+    def _promote(self) -> None:
+        due = self._rows.filter(place=Place.DELAYED, run_after__lte=Now())
+        # An update that finds nothing would still take SQLite's only write lock.
+        if due.exists():
+            due.update(place=Place.READY)
+
+    def reserve_from(
+        self, queue_name: str, *, limit: int, token: str
+    ) -> list[Delivery]:
+        ready = self._rows.filter(place=Place.READY, queue_name=queue_name)
+        best = ready.order_by("-priority", "id")
+        if self._features.has_select_for_update_skip_locked:
+            with transaction.atomic(using=self._alias):
+                rows = list(best.select_for_update(skip_locked=True)[:limit])
+                self._hold([row.pk for row in rows], token)
+        else:
+            candidates = list(best.values_list("pk", flat=True)[:limit])
+            self._hold(candidates, token)
+            mine = self._rows.filter(pk__in=candidates, place=Place.HELD, held_by=token)
+            rows = list(mine.order_by("-priority", "id")) if candidates else []
+        return [
+            Delivery(
+                id=str(row.pk),
+                queue_name=queue_name,
+                redelivered=row.redelivered,
+                message=row.to_message(),
+            )
+            for row in rows
+        ]
+
+    def _hold(self, pks: Sequence[UUID], token: str) -> None:
+        # The place is compared again: without row locks, others may have been faster.
+        for batch in _batches(pks):
+            self._rows.filter(pk__in=batch, place=Place.READY).update(
+                place=Place.HELD, held_by=token
+            )
+
+    def acknowledge(
+        self, queue_name: str, ids: Collection[str], *, token: str
+    ) -> set[str]:
+        with self._broker_errors():
+            return {
+                str(pk)
+                for batch in _batches(list(ids))
+                for pk in self._move(
+                    batch, {"place": Place.HELD, "held_by": token}, Place.NOWHERE
+                )
+            }
+
+    def release(
+        self,
+        queue_name: str,
+        ids: Collection[str],
+        *,
+        token: str,
+        started: bool = False,
+    ) -> int:
+        changes: dict[str, Any] = {"redelivered": True} if started else {}
+        with self._broker_errors():
+            released = sum(
+                self._rows.filter(pk__in=batch, place=Place.HELD, held_by=token).update(
+                    place=Place.READY, held_by="", **changes
+                )
+                for batch in _batches(list(ids))
+            )
+            self.wake({queue_name})
+            return released
+
+    def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
+        waiting = {"place__in": [Place.DELAYED, Place.READY]}
+        with self._broker_errors():
+            return {
+                pk
+                for batch in _batches(list(ids))
+                for pk in self._move(batch, waiting, Place.NOWHERE)
+            }
+
+    def _move(
+        self, pks: Sequence[UUID | str], origin: dict[str, Any], place: Place
+    ) -> list[UUID]:
+        """Move messages from one place to another; return the ids that were there."""
+        with transaction.atomic(using=self._alias):
+            rows = self._rows.filter(pk__in=pks, **origin)
+            found = rows.select_for_update().ids()
+            rows.filter(pk__in=found).update(place=place, held_by="")
+        return found
+
+    def held(self, queue_name: str, token: str) -> set[str]:
+        with self._broker_errors():
+            rows = self._rows.filter(
+                place=Place.HELD, held_by=token, queue_name=queue_name
+            )
+            return {str(pk) for pk in rows.ids()}
+
+    def depth(self, queue_name: str) -> Depth:
+        # A query for each place: no index serves two of them.
+        rows = self._rows.filter(queue_name=queue_name)
+        with self._broker_errors():
+            return Depth(
+                delayed=rows.filter(place=Place.DELAYED).count(),
+                ready=rows.filter(place=Place.READY).count(),
+                held=rows.filter(place=Place.HELD).count(),
+            )
+
+    def join(self, queues: Sequence[str], token: str) -> None:
+        with self._broker_errors():
+            self._leases.create(token=token, ends_at=self._lease_end)
+
+    def heartbeat(self, queues: Sequence[str], tokens: Collection[str]) -> set[str]:
+        with self._broker_errors():
+            leases = self._leases.filter(token__in=tokens)
+            leases.update(ends_at=self._lease_end)
+            return set(tokens) - set(leases.values_list("token", flat=True))
+
+    @property
+    def _lease_end(self) -> Any:
+        return Now() + timedelta(seconds=self.config.options.lease_seconds)
+
+    def reclaim(self, queues: Sequence[str], *, token: str | None = None) -> int:
+        # First the leases end, then what nobody has a lease for is taken back: a token
+        # that was slow to notice finds its lease gone, and not its messages.
+        with self._broker_errors():
+            if token is None:
+                dead = self._leases.filter(ends_at__lt=Now())
+                lease = self._leases.filter(token=OuterRef("held_by"))
+                held = self._rows.filter(~Exists(lease), place=Place.HELD)
+            else:
+                dead = self._leases.filter(token=token)
+                held = self._rows.filter(place=Place.HELD, held_by=token)
+            # As in promoting: no write lock for nothing.
+            if dead.exists():
+                dead.delete()
+            reclaimed = 0
+            if held.exists():
+                reclaimed = held.update(place=Place.READY, held_by="", redelivered=True)
+                self.wake(queues)
+            return reclaimed
+
+    def wait(self, queues: Sequence[str], timeout: float) -> None:
+        with self._broker_errors():
+            delayed = self._rows.filter(place=Place.DELAYED, queue_name__in=queues)
+            self._bell.wait(self._alias, timeout, delayed.order_by("run_after"))
+
+    def interrupt(self) -> None:
+        self._bell.interrupt()
+
+    def wake(self, queues: Collection[str]) -> None:
+        ring(self._alias)
+
+    @property
+    def address(self) -> str:
+        return f"database {self._alias!r}"
+
+    def check(self) -> None:
+        with self._broker_errors():
+            self._leases.exists()
+
+    def close(self) -> None:
+        self._bell.close()
+
+    @property
+    def _alias(self) -> str:
+        return results_database()
+
+    @property
+    def _rows(self) -> TaskResultQuerySet:
+        return TaskResultQuerySet(TaskResult, using=self._alias)
+
+    @property
+    def _leases(self) -> Any:
+        return Lease.objects.using(self._alias)
+
+    @property
+    def _features(self) -> Any:
+        return connections[self._alias].features
+
+    @contextmanager
+    def _broker_errors(self) -> Iterator[None]:
+        """Turn the database's errors into ours, where a worker is the caller."""
+        try:
+            yield
+        except (OperationalError, InterfaceError) as error:
+            raise BrokerUnavailable(
+                f"Cannot use {self.address}: {error}".strip()
+            ) from error
+        except ProgrammingError as error:
+            raise BrokerError(
+                f"Cannot use {self.address}: {str(error).strip()} "
+                "Run: python manage.py migrate"
+            ) from error
+
+
+def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]

@@ -1,0 +1,22 @@
+"""
+The Redis broker; nothing else in taskhub imports redis.
+
+Per queue, all keys share one hash tag, so that a queue is a slot of Redis Cluster:
+
+    {taskhub:<queue>}:messages      HASH  id → rank, colon, body
+    {taskhub:<queue>}:delayed       ZSET  id → due, ms
+    {taskhub:<queue>}:ready         ZSET  id → rank
+    {taskhub:<queue>}:held:<token>  ZSET  id → rank
+    {taskhub:<queue>}:nodes         ZSET  token → lease end, ms
+    {taskhub:<queue>}:wake          LIST  hints that wake an idle worker each
+    {taskhub:<queue>}:redelivered   SET   ids that may have been started before
+
+A message's body lives in `messages`; its place is exactly one of delayed, ready and
+the helds. Every change of place is one Lua script, a file each, and only Redis's clock
+is asked for the time. A rank is one number for "higher priority first, then older".
+Everything here can be thrown away and rebuilt from the result rows.
+"""
+
+from taskhub.brokers.redis.broker import RedisBroker
+
+__all__ = ["RedisBroker"]

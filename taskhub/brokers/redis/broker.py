@@ -1,0 +1,329 @@
+"""The broker contract on Redis: each verb is a script, and this is what calls them."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from time import monotonic
+from typing import Any
+from uuid import UUID
+
+import redis
+
+from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
+from taskhub.brokers.redis.connection import (
+    OLDEST_VERSION,
+    broker_errors,
+    connect,
+    masked,
+)
+from taskhub.conf import Config
+from taskhub.exceptions import BrokerError, LeaseLost
+from taskhub.messages import Delivery, Depth, Envelope
+
+#: How many hints may lie in a queue's wake list: about as many as there are idle
+#: workers to be woken; a burst of pushes needs no more.
+_MOST_HINTS = 64
+#: How much one script is given to do, so that others need not wait long for it.
+_BATCH = 500
+_BATCH_BYTES = 4 * 1024 * 1024
+
+
+class Keys:
+    """The names of one queue's keys."""
+
+    __slots__ = (
+        "_base",
+        "delayed",
+        "messages",
+        "nodes",
+        "ready",
+        "redelivered",
+        "wake",
+    )
+
+    def __init__(self, prefix: str, queue_name: str) -> None:
+        self._base = base = f"{{{prefix}:{queue_name}}}"
+        self.messages = f"{base}:messages"
+        self.delayed = f"{base}:delayed"
+        self.ready = f"{base}:ready"
+        self.nodes = f"{base}:nodes"
+        self.wake = f"{base}:wake"
+        self.redelivered = f"{base}:redelivered"
+
+    def held(self, token: str) -> str:
+        return f"{self._base}:held:{token}"
+
+
+class RedisBroker(Broker):
+    """Messages in Redis 6.2 or later."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._client = connect(config.options)
+        self._waiting_client = connect(
+            config.options, blocking_seconds=MAX_WAIT_SECONDS
+        )
+        self._waiting_id: int | None = None
+        self._next_due: dict[str, float] = {}
+        self._run = {name: self._script(name) for name in _SCRIPTS}
+        self._keys = cache(lambda name: Keys(config.options.key_prefix, name))
+
+    def push(self, envelopes: Sequence[Envelope]) -> None:
+        by_queue: dict[str, list[Envelope]] = {}
+        for envelope in envelopes:
+            by_queue.setdefault(envelope.queue_name, []).append(envelope)
+        for queue_name, queued in by_queue.items():
+            keys = self._keys(queue_name)
+            names = [
+                keys.messages,
+                keys.delayed,
+                keys.ready,
+                keys.wake,
+                keys.redelivered,
+            ]
+            for arguments in _push_batches(queued):
+                self._run["push"](names, [_MOST_HINTS, *arguments])
+
+    def reserve_from(
+        self, queue_name: str, *, limit: int, token: str
+    ) -> list[Delivery]:
+        keys = self._keys(queue_name)
+        answer = self._run["reserve"](
+            [
+                keys.messages,
+                keys.delayed,
+                keys.ready,
+                keys.held(token),
+                keys.nodes,
+                keys.wake,
+                keys.redelivered,
+            ],
+            [token, limit],
+        )
+        if answer is None:
+            raise LeaseLost(f"The lease of {token} on queue {queue_name!r} has ended.")
+        due_in_ms, *fields = answer
+        self._next_due[queue_name] = monotonic() + (
+            due_in_ms / 1000 if due_in_ms >= 0 else MAX_WAIT_SECONDS
+        )
+        return [
+            Delivery(_text(raw_id), queue_name, redelivered == 1, _body(stored))
+            for raw_id, stored, redelivered in zip(*[iter(fields)] * 3, strict=True)
+        ]
+
+    def acknowledge(
+        self, queue_name: str, ids: Collection[str], *, token: str
+    ) -> set[str]:
+        keys = self._keys(queue_name)
+        names = [keys.messages, keys.held(token), keys.redelivered]
+        return {
+            _text(raw_id)
+            for batch in _batches(ids)
+            for raw_id in self._run["acknowledge"](names, batch)
+        }
+
+    def release(
+        self,
+        queue_name: str,
+        ids: Collection[str],
+        *,
+        token: str,
+        started: bool = False,
+    ) -> int:
+        keys = self._keys(queue_name)
+        names = [keys.ready, keys.held(token), keys.wake, keys.redelivered]
+        return sum(
+            self._run["release"](names, [_MOST_HINTS, int(started), *batch])
+            for batch in _batches(ids)
+        )
+
+    def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
+        keys = self._keys(queue_name)
+        names = [keys.messages, keys.delayed, keys.ready, keys.redelivered]
+        return {
+            UUID(_text(raw_id))
+            for batch in _batches([str(each) for each in ids])
+            for raw_id in self._run["cancel"](names, batch)
+        }
+
+    def held(self, queue_name: str, token: str) -> set[str]:
+        with broker_errors(self.address):
+            held: Any = self._client.zrange(self._keys(queue_name).held(token), 0, -1)
+        return {_text(raw_id) for raw_id in held}
+
+    def depth(self, queue_name: str) -> Depth:
+        keys = self._keys(queue_name)
+        with broker_errors(self.address):
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.zcard(keys.delayed)
+            pipeline.zcard(keys.ready)
+            pipeline.hlen(keys.messages)
+            delayed, ready, in_all = pipeline.execute()
+        return Depth(delayed=delayed, ready=ready, held=in_all - delayed - ready)
+
+    def join(self, queues: Sequence[str], token: str) -> None:
+        self._beat(queues, [token], may_be_new=True)
+
+    def heartbeat(self, queues: Sequence[str], tokens: Collection[str]) -> set[str]:
+        return self._beat(queues, tokens, may_be_new=False) if tokens else set()
+
+    def _beat(
+        self, queues: Sequence[str], tokens: Collection[str], *, may_be_new: bool
+    ) -> set[str]:
+        lease_ms = int(self.config.options.lease_seconds * 1000)
+        return {
+            _text(token)
+            for queue_name in queues
+            for token in self._run["heartbeat"](
+                [self._keys(queue_name).nodes], [lease_ms, int(may_be_new), *tokens]
+            )
+        }
+
+    def reclaim(self, queues: Sequence[str], *, token: str | None = None) -> int:
+        return sum(
+            self._reclaim_from(queue_name, each, known_dead=token is not None)
+            for queue_name in queues
+            for each in ([token] if token else self._silent_tokens(queue_name))
+        )
+
+    def _silent_tokens(self, queue_name: str) -> list[str]:
+        with broker_errors(self.address):
+            seconds, microseconds = self._client.time()
+            now_ms = seconds * 1000 + microseconds // 1000
+            silent: Any = self._client.zrangebyscore(
+                self._keys(queue_name).nodes, "-inf", now_ms
+            )
+        return [_text(token) for token in silent]
+
+    def _reclaim_from(self, queue_name: str, token: str, *, known_dead: bool) -> int:
+        keys = self._keys(queue_name)
+        names = [keys.ready, keys.held(token), keys.nodes, keys.wake, keys.redelivered]
+        arguments = [token, _BATCH, _MOST_HINTS, int(known_dead)]
+        reclaimed = batch = self._run["reclaim"](names, arguments)
+        while batch == _BATCH:
+            batch = self._run["reclaim"](names, arguments)
+            reclaimed += batch
+        return int(reclaimed)
+
+    def wait(self, queues: Sequence[str], timeout: float) -> None:
+        seconds = min(timeout, MAX_WAIT_SECONDS)
+        for queue_name in queues:
+            if due := self._next_due.get(queue_name):
+                seconds = min(seconds, due - monotonic())
+        if seconds <= 0.001:
+            # Zero would block for ever.
+            return
+        with broker_errors(self.address):
+            self._waiting_id = self._client_id()
+            try:
+                self._waiting_client.blpop(
+                    [self._keys(name).wake for name in queues], seconds
+                )
+            finally:
+                self._waiting_id = None
+
+    def _client_id(self) -> int | None:
+        try:
+            return int(self._waiting_client.client_id())
+        except redis.exceptions.NoPermissionError:
+            # Then a wait ends by itself, a second later.
+            return None
+
+    def interrupt(self) -> None:
+        if (waiting_id := self._waiting_id) is not None:
+            with broker_errors(self.address):
+                self._client.client_unblock(waiting_id)
+
+    @property
+    def address(self) -> str:
+        return masked(self.config.options.broker_url)
+
+    def check(self) -> None:
+        with broker_errors(self.address):
+            server: Any = self._client.info("server")
+        version = str(server["redis_version"])
+        if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
+            raise BrokerError(
+                f"Redis at {self.address} is version {version}; taskhub needs "
+                f"{'.'.join(map(str, OLDEST_VERSION))} or later."
+            )
+
+    def close(self) -> None:
+        self._client.close()
+        self._waiting_client.close()
+        self._client.connection_pool.disconnect()
+        self._waiting_client.connection_pool.disconnect()
+
+    def _script(self, name: str) -> Callable[[list[str], list[Any]], Any]:
+        source = files(__package__).joinpath(f"{name}.lua").read_text()
+        # Sends the script's digest, and its text only to a server that has lost it.
+        script = self._client.register_script(source)
+
+        def run(keys: list[str], arguments: list[Any]) -> Any:
+            with broker_errors(self.address):
+                return script(keys=keys, args=arguments)
+
+        return run
+
+
+_SCRIPTS = (
+    "push",
+    "reserve",
+    "acknowledge",
+    "release",
+    "cancel",
+    "heartbeat",
+    "reclaim",
+)
+
+
+def _rank(envelope: Envelope) -> int:
+    """
+    Return a number: lower for a higher priority and, within one, for an older id.
+
+    The first 48 bits of a UUIDv7 are milliseconds; among members of the same rank,
+    Redis orders by their bytes, which is again their age. Below 2**53, as a sorted
+    set's scores have to be.
+    """
+    return (100 - envelope.priority << 44) + (envelope.id.int >> 80)
+
+
+def _push_batches(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
+    """Yield the arguments of push.lua, cut so that no call is long or large."""
+    arguments: list[Any] = []
+    size = 0
+    for envelope in envelopes:
+        due = envelope.run_after
+        arguments += (
+            str(envelope.id),
+            b"%d:%b" % (_rank(envelope), envelope.body),
+            int(due.timestamp() * 1000) if due else 0,
+            int(envelope.redelivered),
+        )
+        size += len(envelope.body)
+        if len(arguments) >= 4 * _BATCH or size >= _BATCH_BYTES:
+            yield arguments
+            arguments, size = [], 0
+    if arguments:
+        yield arguments
+
+
+def _batches(ids: Collection[str]) -> Iterator[list[str]]:
+    listed = [_raw(each) for each in ids]
+    for start in range(0, len(listed), _BATCH):
+        yield listed[start : start + _BATCH]
+
+
+def _body(stored: bytes) -> bytes:
+    """Cut the rank off; what has none is handed out as it is, to be quarantined."""
+    rank, _colon, body = stored.partition(b":")
+    return body if rank.isdigit() else stored
+
+
+def _text(raw: bytes) -> str:
+    # A foreign id may be any bytes, and has to be acknowledged by exactly these.
+    return raw.decode(errors="surrogateescape")
+
+
+def _raw(text: str) -> Any:
+    return text.encode(errors="surrogateescape")

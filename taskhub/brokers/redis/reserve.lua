@@ -1,0 +1,64 @@
+-- reserve: hand out the best ready messages to one token.
+--
+-- KEYS[1] messages     HASH  id → rank, colon, body
+-- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
+-- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
+-- KEYS[4] held:<token> ZSET  id → the rank it had when it was ready
+-- KEYS[5] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
+-- KEYS[6] wake         LIST  hints for idle workers
+-- KEYS[7] redelivered  SET   ids that may have been started before
+--
+-- ARGV[1] token
+-- ARGV[2] how many messages at most, up to 1000
+--
+-- Returns false if the token has no lease; else how many ms until the earliest delayed
+-- message is due (-1: there is none), then id, stored bytes, redelivered (0, 1) for
+-- each message.
+
+local limit = tonumber(ARGV[2])
+assert(limit and limit >= 1 and limit <= 1000, 'reserve: malformed limit')
+local lease_end = redis.call('ZSCORE', KEYS[5], ARGV[1])
+if not lease_end or tonumber(lease_end) == 0 then
+  return false
+end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- What has become due goes into line with the others, by priority and age. Not so many
+-- at once that others have to wait for this script.
+local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000)
+for _, id in ipairs(due) do
+  local stored = redis.call('HGET', KEYS[1], id)
+  redis.call('ZREM', KEYS[2], id)
+  if stored then
+    -- Without a rank it is not one of ours: it goes first, to be quarantined soon.
+    redis.call('ZADD', KEYS[3], string.match(stored, '^(%d+):') or 0, id)
+  end
+end
+
+local answer = { -1 }
+local next_due = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
+if next_due[2] then
+  answer[1] = math.max(0, math.ceil(next_due[2] - now))
+end
+
+local popped = redis.call('ZPOPMIN', KEYS[3], limit)
+if #popped > 0 then
+  local some_redelivered = redis.call('EXISTS', KEYS[7]) == 1
+  for i = 1, #popped, 2 do
+    local id = popped[i]
+    local stored = redis.call('HGET', KEYS[1], id)
+    if stored then
+      redis.call('ZADD', KEYS[4], popped[i + 1], id)
+      answer[#answer + 1] = id
+      answer[#answer + 1] = stored
+      answer[#answer + 1] = some_redelivered and redis.call('SISMEMBER', KEYS[7], id) or 0
+    end
+  end
+end
+if redis.call('EXISTS', KEYS[3]) == 0 then
+  -- Nothing is left to be woken for.
+  redis.call('DEL', KEYS[6])
+end
+return answer

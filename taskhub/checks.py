@@ -1,0 +1,78 @@
+"""
+System checks about the database and the apps that taskhub needs.
+
+What is wrong with an entry of `TASKS` is told by its backend; see `backend.check`.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import DEFAULT_DB_ALIAS, connections, router
+
+from taskhub import compat
+
+
+@register("taskhub")
+def check_required_app(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """On Django 5.2, the backport of django.tasks has to be installed as an app."""
+    if compat.REQUIRED_APP is None or apps.is_installed(compat.REQUIRED_APP):
+        return []
+    return [
+        Error(
+            f"{compat.REQUIRED_APP!r} is not in INSTALLED_APPS.",
+            hint="Django 5.2 has no tasks of its own; add the backport beside taskhub.",
+            id="taskhub.E002",
+        )
+    ]
+
+
+@register("taskhub")
+def check_results_database(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Results should share the transaction of the work that asks for them."""
+    alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
+    if alias == DEFAULT_DB_ALIAS:
+        return []
+    return [
+        Warning(
+            f"Results are written to the database {alias!r}.",
+            hint=(
+                "A task enqueued in a transaction of another database is not undone "
+                "when that is rolled back."
+            ),
+            id="taskhub.W001",
+        )
+    ]
+
+
+@register(Tags.database)
+def check_sqlite_transactions(
+    databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """SQLite gives up at once when two deferred transactions want to write."""
+    alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
+    connection: Any = connections[alias]
+    if (
+        alias not in (databases or ())
+        or connection.vendor != "sqlite"
+        or settings.DATABASES[alias].get("OPTIONS", {}).get("transaction_mode")
+        == "IMMEDIATE"
+    ):
+        return []
+    return [
+        Warning(
+            f"The SQLite database {alias!r} uses deferred transactions.",
+            hint=(
+                "Set OPTIONS: {'transaction_mode': 'IMMEDIATE', 'timeout': 20} so that "
+                "workers and the site wait for each other, and do not fail with "
+                "'database is locked'."
+            ),
+            id="taskhub.W002",
+        )
+    ]

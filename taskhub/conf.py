@@ -1,0 +1,120 @@
+"""
+Settings, read once into a frozen value.
+
+taskhub is configured as one of Django's tasks backends and nowhere else: an entry of
+`TASKS` whose `BACKEND` is `taskhub.backend.TaskHubBackend`. Faults are collected and
+not raised, so that a system check can show all of them; see `checks.py`.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from django.conf import settings
+
+from taskhub.compat import DEFAULT_TASK_QUEUE_NAME
+from taskhub.messages import derive_key
+from taskhub.nearest import did_you_mean
+
+BACKEND_PATH = "taskhub.backend.TaskHubBackend"
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Bytes = Annotated[int, msgspec.Meta(ge=1_024, le=512 * 1024 * 1024)]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """`TASKS[alias]["OPTIONS"]`; docs/reference/settings.md describes each."""
+
+    broker_url: str = "database://"
+    #: Before every key in Redis, so that sites can share a server.
+    key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[\w.:-]+$")] = "taskhub"
+    #: How long a node may be silent before its messages go to others.
+    lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 30.0
+    #: How often an idle worker looks, where the database cannot notify.
+    poll_seconds: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.2
+    connect_timeout_seconds: Seconds = 1.0
+    socket_timeout_seconds: Seconds = 5.0
+    #: The arguments of one task, as JSON.
+    max_argument_bytes: Bytes = 1024 * 1024
+    #: What is kept of one return value, as JSON.
+    max_result_bytes: Bytes = 256 * 1024
+    #: How many times a message whose worker died is handed to another one.
+    max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2
+    #: The modules of every installed app in which tasks are looked for.
+    task_modules: tuple[str, ...] = ("tasks",)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """One backend's settings, validated."""
+
+    alias: str
+    #: Empty when any queue name is allowed.
+    queues: tuple[str, ...]
+    options: Options
+    #: The first key signs messages, any of them verifies.
+    signing_keys: tuple[bytes, ...]
+    #: One line for each thing that is wrong; a backend with faults runs nothing.
+    faults: tuple[str, ...] = ()
+
+
+def read_config(alias: str, params: Mapping[str, Any]) -> Config:
+    """Read one entry of `TASKS`. What is wrong with it goes into `faults`."""
+    faults: list[str] = []
+    place = f"TASKS[{alias!r}]"
+    known_keys = {"BACKEND", "QUEUES", "OPTIONS"}
+    faults += (
+        f"Unknown key {key!r} in {place}{did_you_mean(key, known_keys)}"
+        for key in params.keys() - known_keys
+    )
+    return Config(
+        alias=alias,
+        queues=_read_queues(
+            params.get("QUEUES", [DEFAULT_TASK_QUEUE_NAME]), place, faults
+        ),
+        options=_read_options(params.get("OPTIONS", {}), f"{place}['OPTIONS']", faults),
+        signing_keys=tuple(
+            derive_key(secret)
+            for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        ),
+        faults=tuple(faults),
+    )
+
+
+def name_fault(queue_name: object) -> str | None:
+    """Say what is wrong with a queue's name, or return None."""
+    if isinstance(queue_name, str) and re.fullmatch(r"[\w.:-]{1,100}", queue_name):
+        return None
+    return (
+        f"{queue_name!r} cannot name a queue; expected up to 100 letters, digits "
+        "or any of _ - . :"
+    )
+
+
+def _read_queues(raw: Any, place: str, faults: list[str]) -> tuple[str, ...]:
+    if isinstance(raw, str) or not isinstance(raw, list | tuple | set | frozenset):
+        faults.append(f"{place}['QUEUES'] must be a list of names, not {raw!r}.")
+        return ()
+    name_faults = filter(None, map(name_fault, raw))
+    faults += (f"In {place}['QUEUES'], {fault}." for fault in name_faults)
+    return tuple(name for name in raw if not name_fault(name))
+
+
+def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
+    if not isinstance(raw, Mapping):
+        faults.append(f"{place} must be a dict, not {raw!r}.")
+        return Options()
+    fields = {field.name: field for field in msgspec.structs.fields(Options)}
+    values = {}
+    for name, value in raw.items():
+        if name not in fields:
+            faults.append(
+                f"Unknown option {name!r} in {place}{did_you_mean(str(name), fields)}"
+            )
+            continue
+        try:
+            values[name] = msgspec.convert(value, fields[name].type)
+        except msgspec.ValidationError as error:
+            reason = str(error).partition(" - at ")[0]
+            faults.append(f"Option {name!r} in {place} is {value!r}: {reason}.")
+    return Options(**values)

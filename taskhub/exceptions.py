@@ -1,0 +1,78 @@
+"""Every error that taskhub raises, under one root."""
+
+
+class TaskHubError(Exception):
+    """The root of taskhub's own errors."""
+
+
+# What a caller did.
+
+
+class InvalidArguments(TaskHubError, TypeError):
+    """The arguments do not fit the task's signature, or cannot travel as JSON."""
+
+
+class UnknownTask(TaskHubError, LookupError):
+    """No task is registered under that name."""
+
+
+class InvalidOption(TaskHubError, TypeError):
+    """An option that does not exist, or a value that it cannot have."""
+
+
+# What became of a result, as told by `get()`.
+
+
+class ResultTimeout(TaskHubError, TimeoutError):
+    """The result was not finished within the time given."""
+
+
+class ResultNotKept(TaskHubError, LookupError):
+    """The result's row is gone: its task does not keep it, or someone deleted it."""
+
+
+class ResultTruncated(TaskHubError, ValueError):
+    """The return value was too large to store; a part of it is in the row."""
+
+
+class TaskFailed(TaskHubError):
+    """The task raised. The message names the exception; `traceback` has the text."""
+
+    def __init__(self, message: str, *, traceback: str = "") -> None:
+        super().__init__(message)
+        self.traceback = traceback
+
+
+class TaskCancelled(TaskHubError):
+    """The task was cancelled before it finished."""
+
+
+class TaskExpired(TaskCancelled):
+    """The task was not started before its expiry, and so was never run."""
+
+
+class WorkerDied(TaskHubError):
+    """The processes that ran this task died, one after another."""
+
+
+# What goes wrong between taskhub and its broker.
+
+
+class BrokerError(TaskHubError):
+    """The broker refused, or answered something that it should not have."""
+
+
+class BrokerUnavailable(BrokerError):
+    """The broker cannot be reached now; the same call may succeed later."""
+
+
+class InvalidBrokerURL(BrokerError, ValueError):
+    """The broker's URL names no broker that taskhub has."""
+
+
+class LeaseLost(BrokerError):
+    """The lease ended: what this token held belongs to others now."""
+
+
+class BadMessage(TaskHubError, ValueError):
+    """A message that cannot be trusted or understood; the text is the reason."""

@@ -1,0 +1,66 @@
+"""
+Database connections between tasks.
+
+Django closes connections after each request. A worker keeps them: opening one costs
+more than a short task. What a task has broken is replaced before the next one.
+"""
+
+from time import monotonic
+from typing import Any
+
+from django.conf import settings
+from django.db import connections, reset_queries
+
+#: A connection that was idle for longer may have been closed by the server, or by
+#: something on the way to it.
+_IDLE_SECONDS = 30.0
+
+
+class ConnectionKeeper:
+    """Looks after one thread's connections, `before` and `after` each task."""
+
+    def __init__(self) -> None:
+        self._last_used = monotonic()
+
+    def before(self) -> None:
+        """Replace what broke while nothing was run."""
+        if settings.DEBUG:
+            reset_queries()
+        if monotonic() - self._last_used > _IDLE_SECONDS:
+            for connection in connections.all(initialized_only=True):
+                if connection.connection is not None and not connection.is_usable():
+                    connection.close()
+
+    def after(self) -> None:
+        """Replace what the task broke, or left in a transaction."""
+        self._last_used = monotonic()
+        for connection in connections.all(initialized_only=True):
+            if _is_left_open(connection):
+                connection.close()
+                # The old object would still believe that it is in a transaction.
+                del connections[connection.alias]
+            elif connection.errors_occurred or _is_too_old(connection):
+                _close_unless_usable(connection)
+
+
+def _is_left_open(connection: Any) -> bool:
+    return connection.in_atomic_block or (
+        connection.connection is not None
+        and connection.get_autocommit() != connection.settings_dict["AUTOCOMMIT"]
+    )
+
+
+def _is_too_old(connection: Any) -> bool:
+    # CONN_MAX_AGE is 0 unless it was set, and for requests means "close at once".
+    return bool(
+        connection.settings_dict["CONN_MAX_AGE"]
+        and connection.close_at is not None
+        and monotonic() >= connection.close_at
+    )
+
+
+def _close_unless_usable(connection: Any) -> None:
+    if connection.errors_occurred and connection.is_usable():
+        connection.errors_occurred = False
+    else:
+        connection.close()

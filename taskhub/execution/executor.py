@@ -1,0 +1,209 @@
+"""The pipeline from a delivery to how it ended."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from taskhub import compat
+from taskhub.conf import Config
+from taskhub.exceptions import BadMessage, TaskExpired, UnknownTask, WorkerDied
+from taskhub.execution.errors import describe_error
+from taskhub.execution.return_values import StorableValue
+from taskhub.messages import Delivery, Message, unseal
+from taskhub.models import Status
+from taskhub.tasks import Context, Result, Task, as_enqueued, find_task
+from taskhub.writer import Attempt, Outcome, Progress, Quarantined, claim
+
+
+class Run(msgspec.Struct):
+    """An attempt that is about to be made, or being made."""
+
+    delivery: Delivery
+    task: Task[..., Any]
+    attempt: Attempt
+    result: Result[..., Any]
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """
+    A delivery with which there is nothing more to do than to write how it ended.
+
+    With neither an outcome nor a quarantine, it was finished before.
+    """
+
+    delivery: Delivery
+    outcome: Outcome | None = None
+    quarantined: Quarantined | None = None
+
+
+class Executor:
+    """
+    Runs deliveries for one worker process.
+
+    `prepare` and `run` may be called from several threads, `arun` on an event loop.
+    Whatever a task raises becomes an outcome, SystemExit included; what is raised from
+    here is a fault of the database or of taskhub.
+    """
+
+    def __init__(
+        self, config: Config, worker_id: str, report: Callable[[Progress], None]
+    ) -> None:
+        self._alias = config.alias
+        self._options = config.options
+        self._keys = config.signing_keys
+        # Arguments, and room for all that is around them.
+        self._max_message_bytes = config.options.max_argument_bytes + 64 * 1024
+        self._worker_id = worker_id
+        self._report = report
+
+    def prepare(self, delivery: Delivery) -> Run | Ended:
+        """
+        Open a delivery and begin an attempt, or say why there is nothing to run.
+
+        Touches the database only for a redelivered message.
+        """
+        try:
+            message = self._open(delivery)
+        except BadMessage as error:
+            quarantined = Quarantined(delivery, str(error), self._worker_id)
+            return Ended(delivery, quarantined=quarantined)
+        attempt: Attempt | None = Attempt.first(message, self._worker_id)
+        if delivery.redelivered:
+            attempt = claim(message, self._worker_id)
+        if attempt is None:
+            return Ended(delivery)
+        try:
+            task = self._check(attempt, delivery)
+        except (UnknownTask, WorkerDied, TaskExpired) as error:
+            return self._give_up(delivery, attempt, error)
+        return Run(delivery, task, attempt, Result.from_enqueued(task, message))
+
+    def _open(self, delivery: Delivery) -> Message:
+        """Return the message of a delivery. Raise BadMessage if it is none of ours."""
+        if delivery.message is not None:
+            return delivery.message
+        message = unseal(delivery.body, self._keys, max_bytes=self._max_message_bytes)
+        if (str(message.id), message.queue_name) != (delivery.id, delivery.queue_name):
+            raise BadMessage(
+                f"It is about {message.id} in queue {message.queue_name!r}, but came "
+                f"as {delivery.id} in {delivery.queue_name!r}."
+            )
+        return message
+
+    def _check(self, attempt: Attempt, delivery: Delivery) -> Task[..., Any]:
+        """Return the task to run. Raise what a row is to say if there is nothing to."""
+        message = attempt.message
+        task = find_task(message.task_path)
+        if delivery.redelivered and attempt.number > self._options.max_redeliveries:
+            raise WorkerDied(
+                f"It was given up after {attempt.number - 1} worker processes died "
+                "with it."
+            )
+        if message.expires_at and message.expires_at <= attempt.started_at:
+            raise TaskExpired(f"It expired at {message.expires_at.isoformat()}.")
+        return as_enqueued(task, message)
+
+    def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
+        """End an attempt without having called its function."""
+        expired = isinstance(error, TaskExpired)
+        attempt.errors = [*attempt.errors, self._describe(attempt, error)]
+        outcome = Outcome(
+            attempt=attempt,
+            status=Status.CANCELLED if expired else Status.FAILED,
+            finished_at=attempt.started_at,
+            was_started=delivery.redelivered,
+        )
+        unknown = isinstance(error, UnknownTask)
+        quarantined = Quarantined(delivery, str(error), self._worker_id)
+        return Ended(delivery, outcome, quarantined if unknown else None)
+
+    def run(self, run: Run) -> Ended:
+        """Call a sync task's function, and tell how it ended."""
+        self._start(run)
+        try:
+            value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
+            stored = StorableValue(value, max_bytes=self._options.max_result_bytes)
+        except BaseException as error:
+            return self._fail(run, error)
+        return self._succeed(run, stored)
+
+    async def arun(self, run: Run) -> Ended:
+        """See run(); for an `async def` task, on the event loop."""
+        self._start(run)
+        try:
+            value = await run.task.func(
+                *self._arguments(run), **run.attempt.message.kwargs
+            )
+            stored = StorableValue(value, max_bytes=self._options.max_result_bytes)
+        except BaseException as error:
+            return self._fail(run, error)
+        return self._succeed(run, stored)
+
+    def _start(self, run: Run) -> None:
+        attempt, result = run.attempt, run.result
+        result.change("status", compat.TaskResultStatus.RUNNING)
+        result.change("started_at", attempt.first_started_at)
+        result.change("last_attempted_at", attempt.started_at)
+        result.change("worker_ids", list(attempt.worker_ids))
+        self._send(compat.task_started, run)
+
+    def _arguments(self, run: Run) -> list[Any]:
+        args = run.attempt.message.args
+        if not run.task.takes_context:
+            return args
+        message_id = run.attempt.message.id
+
+        def report(done: float, total: float | None, message: str) -> None:
+            self._report(Progress(message_id, done, total, message))
+
+        return [Context(task_result=run.result, report=report), *args]
+
+    def _succeed(self, run: Run, stored: StorableValue) -> Ended:
+        run.result.change("_return_value", stored.value)
+        outcome = self._outcome(run, Status.SUCCESSFUL)
+        outcome.return_value = stored.value
+        outcome.storage_notes = stored.notes
+        self._send(compat.task_finished, run)
+        return Ended(run.delivery, outcome)
+
+    def _fail(self, run: Run, error: BaseException) -> Ended:
+        """End a run whose function raised. Called while the exception is handled."""
+        attempt = run.attempt
+        entry = self._describe(attempt, error)
+        attempt.errors = [*attempt.errors, entry]
+        run.result.errors.append(
+            compat.TaskError(
+                exception_class_path=entry["exception_class_path"],
+                traceback=entry["traceback"],
+            )
+        )
+        outcome = self._outcome(run, Status.FAILED)
+        # Here, where sys.exc_info() tells the receivers what happened.
+        self._send(compat.task_finished, run)
+        return Ended(run.delivery, outcome)
+
+    def _outcome(self, run: Run, status: Status) -> Outcome:
+        finished_at = datetime.now(UTC)
+        run.result.change("finished_at", finished_at)
+        run.result.change("status", compat.TaskResultStatus(status.value))
+        return Outcome(
+            attempt=run.attempt,
+            status=status,
+            finished_at=finished_at,
+            keep=run.task.keep,
+        )
+
+    def _describe(self, attempt: Attempt, error: BaseException) -> dict[str, Any]:
+        return describe_error(
+            error,
+            attempt=attempt.number,
+            failed_at=datetime.now(UTC),
+            hide=__file__,
+        )
+
+    def _send(self, signal: Any, run: Run) -> None:
+        # Robust: a receiver that fails is logged by Django, and the task goes on.
+        backend = compat.task_backends[self._alias]
+        signal.send_robust(type(backend), task_result=run.result)

@@ -1,0 +1,78 @@
+"""Return values as rows keep them: whatever can be kept of one is kept."""
+
+import json
+from typing import Any
+
+from taskhub.values import MAX_DEPTH, Oddity, escape_text, walk
+
+#: A value that nests deeper than this most likely contains itself.
+_DEEPEST = 200
+#: How many escaped places a note names.
+_MOST_PLACES = 5
+
+
+class StorableValue:
+    """
+    A return value as it can be stored, and what had to be changed for that.
+
+    `value` is what goes into the column; `notes` has a sentence under "escaped" if
+    characters or numbers had to be spelt out, and under "truncated" if the value is
+    kept as text, perhaps not all of it.
+
+    Raise TypeError if JSON cannot hold a value of its type at all.
+    """
+
+    __slots__ = ("_escaped", "_is_deep", "notes", "value")
+
+    def __init__(self, raw: Any, *, max_bytes: int) -> None:
+        self.notes: dict[str, str] = {}
+        self._escaped: list[str] = []
+        self._is_deep = False
+        self.value: Any = walk(raw, "return value", self._keep)
+        if self._escaped:
+            places = ", ".join(self._escaped[:_MOST_PLACES])
+            more = len(self._escaped) - _MOST_PLACES
+            self.notes["escaped"] = places + (f" and {more} more" if more > 0 else "")
+        if not isinstance(self.value, bool | float | None):
+            self._fit(max_bytes)
+
+    def _keep(self, oddity: Oddity, value: Any, where: str) -> Any:
+        match oddity:
+            case Oddity.TEXT:
+                self._escaped.append(where)
+                return escape_text(value)
+            case Oddity.NUMBER:
+                self._escaped.append(where)
+                return repr(float(value))
+            case Oddity.KEY if value is None or isinstance(value, bool | int | float):
+                # As json.dumps writes such keys.
+                return json.dumps(value)
+            case Oddity.DEPTH:
+                self._is_deep = True
+                if where.count("[") > _DEEPEST:
+                    raise TypeError(
+                        f"The return value nests deeper than {_DEEPEST} levels; does "
+                        "it contain itself?"
+                    )
+                return value
+        raise TypeError(
+            f"The {where} is of type {type(value).__qualname__}, which JSON cannot "
+            "hold; return strings, numbers, booleans, None, lists and dicts."
+        )
+
+    def _fit(self, max_bytes: int) -> None:
+        """Keep what is too deep as text, and of what is too big the beginning."""
+        text = json.dumps(self.value, ensure_ascii=False)
+        size = len(text) if text.isascii() else len(text.encode())
+        if size > max_bytes:
+            # As JSON again, a character of it may take six bytes: \uXXXX.
+            self.value = text.encode()[: max_bytes // 6].decode(errors="ignore")
+            self.notes["truncated"] = (
+                f"It is {size:,} bytes of JSON; the first {len(self.value):,} "
+                "characters are kept, as text."
+            )
+        elif self._is_deep:
+            self.value = text
+            self.notes["truncated"] = (
+                f"It nests deeper than {MAX_DEPTH} levels; its JSON is kept, as text."
+            )

@@ -1,0 +1,125 @@
+"""
+Messages: what travels through a broker, versioned and signed.
+
+A sealed message is one version byte, 32 bytes of HMAC-SHA256 over all the rest, and
+the message as a JSON array. A broker sees only the bytes; it learns the id, the queue,
+the priority and the due time from the `Envelope` around them. JSON and not msgpack,
+because arguments may be integers of any size.
+"""
+
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from taskhub.exceptions import BadMessage
+
+#: The first byte of every sealed message; it changes when an older worker could not
+#: read a newer message.
+VERSION = b"\x01"
+_DIGEST_BYTES = 32
+_HEADER_BYTES = len(VERSION) + _DIGEST_BYTES
+
+
+class Message(msgspec.Struct, array_like=True, frozen=True):
+    """
+    One run asked for, with all that is needed to run it and to write its row.
+
+    New fields go to the end and have defaults, so that older messages stay readable.
+    """
+
+    id: UUID
+    task_path: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    queue_name: str
+    priority: int
+    backend: str
+    enqueued_at: datetime
+    run_after: datetime | None = None
+    expires_at: datetime | None = None
+    #: False when there is no row yet: it is first written when the task has finished.
+    durable: bool = True
+    meta: dict[str, Any] = {}
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What a broker needs to know of a message that it is to keep."""
+
+    id: UUID
+    queue_name: str
+    #: -100 to 100; higher goes first.
+    priority: int
+    #: None means now.
+    run_after: datetime | None
+    #: Empty for a broker that lives in the rows.
+    body: bytes = b""
+    #: Whether it may have been started before: then a worker looks at its row first.
+    redelivered: bool = False
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """A message as a broker hands it out: the bytes, or itself if it has it whole."""
+
+    id: str
+    queue_name: str
+    redelivered: bool
+    body: bytes = b""
+    message: Message | None = None
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """How many messages of a queue are in each of the three places."""
+
+    delayed: int = 0
+    ready: int = 0
+    held: int = 0
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Message)
+
+
+def derive_key(secret: str | bytes) -> bytes:
+    """Derive the key that signs messages from one of Django's secret keys."""
+    secret = secret.encode() if isinstance(secret, str) else secret
+    return hmac.digest(secret, b"taskhub.messages", "sha256")
+
+
+def seal(message: Message, key: bytes) -> bytes:
+    """Encode and sign a message."""
+    payload = _encoder.encode(message)
+    return VERSION + hmac.digest(key, VERSION + payload, "sha256") + payload
+
+
+def unseal(body: bytes, keys: Sequence[bytes], *, max_bytes: int) -> Message:
+    """
+    Verify and decode a sealed message; any of the keys may have signed it.
+
+    Raise BadMessage with the reason if it is too large, of another version, forged,
+    or not a message.
+    """
+    if len(body) > max_bytes:
+        raise BadMessage(
+            f"It has {len(body):,} bytes; at most {max_bytes:,} are taken."
+        )
+    if body[:1] != VERSION:
+        raise BadMessage(
+            f"Its version byte is {body[:1]!r}; this worker reads {VERSION!r}."
+        )
+    digest, payload = body[1:_HEADER_BYTES], body[_HEADER_BYTES:]
+    if not any(
+        hmac.compare_digest(hmac.digest(key, VERSION + payload, "sha256"), digest)
+        for key in keys
+    ):
+        raise BadMessage(
+            "Its signature does not verify: it was altered, or signed with a key that "
+            "is neither SECRET_KEY nor in SECRET_KEY_FALLBACKS."
+        )
+    try:
+        return _decoder.decode(payload)
+    except msgspec.MsgspecError as error:
+        raise BadMessage(f"It is signed, but not a message: {error}.") from error

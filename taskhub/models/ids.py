@@ -1,0 +1,24 @@
+"""Ids that grow with time: UUIDv7 (RFC 9562), monotonic within a process."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def new_id() -> UUID:
+    """Return a new id, higher than every earlier one of this process."""
+    return uuid7()
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """
+    Return the lowest id that can be made at `moment`, an aware datetime.
+
+    Comparing ids with it selects rows by time on the primary key alone.
+    """
+    milliseconds = max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
+    version_and_variant = (0x7 << 76) | (0x2 << 62)
+    return UUID(int=(milliseconds << 80) | version_and_variant)

@@ -1,0 +1,44 @@
+"""What brokers keep in the database beside the results."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from taskhub.models.ids import new_id
+
+
+class Lease(models.Model):
+    """
+    The right of one worker process to the messages it holds in the database broker.
+
+    Its node's steward moves `ends_at` on; it is compared with the database's clock.
+    """
+
+    token = models.CharField(primary_key=True, max_length=100)
+    ends_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.token
+
+
+class QuarantinedMessage(models.Model):
+    """A message that could not be trusted or understood, kept to be looked at."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    #: As the broker knew it; a forged one need not be a UUID.
+    message_id = models.CharField(_("message id"), max_length=200)
+    queue_name = models.CharField(_("queue"), max_length=100)
+    reason = models.TextField(_("reason"))
+    #: The bytes as they came, up to the size that a message may have.
+    body = models.BinaryField(_("body"))
+    worker_id = models.CharField(_("worker"), max_length=100)
+    quarantined_at = models.DateTimeField(_("quarantined"))
+
+    class Meta:
+        verbose_name = _("quarantined message")
+        verbose_name_plural = _("quarantined messages")
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return self.message_id

@@ -1,0 +1,255 @@
+"""`TaskResult`: one run asked for, and what became of it."""
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.db import models, router
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from taskhub.exceptions import (
+    ResultTruncated,
+    TaskCancelled,
+    TaskExpired,
+    TaskFailed,
+)
+from taskhub.messages import Message
+from taskhub.models.ids import new_id
+from taskhub.models.querysets import TaskResultQuerySet
+from taskhub.models.waiting import await_for, wait_for
+
+#: What an expired result has as its error's class.
+EXPIRED = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
+
+
+class Status(models.TextChoices):
+    """Django's own words, and one more."""
+
+    READY = "READY", _("Ready")
+    RUNNING = "RUNNING", _("Running")
+    SUCCESSFUL = "SUCCESSFUL", _("Successful")
+    FAILED = "FAILED", _("Failed")
+    CANCELLED = "CANCELLED", _("Cancelled")
+
+
+class Place(models.TextChoices):
+    """Where the database broker keeps a message: in one of three places, or nowhere."""
+
+    NOWHERE = "", _("Nowhere")
+    DELAYED = "delayed", _("Delayed")
+    READY = "ready", _("Ready")
+    HELD = "held", _("Held")
+
+
+class TaskResult(models.Model):
+    """
+    One run asked for: a row from the moment it was enqueued.
+
+    Short tasks go from READY to finished in one write; a longer one is marked RUNNING.
+    Times are aware and, but for `enqueued_at` and `run_after`, told by the worker.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    #: Dotted path of the task's function.
+    task_path = models.CharField(_("task"), max_length=255)
+    queue_name = models.CharField(_("queue"), max_length=100)
+    #: Alias of the tasks backend, a key of `TASKS`.
+    backend = models.CharField(_("backend"), max_length=100)
+    #: -100 to 100, higher goes first.
+    priority = models.SmallIntegerField(_("priority"), default=0)
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status, default=Status.READY
+    )
+    args = models.JSONField(_("positional arguments"), default=list)
+    kwargs = models.JSONField(_("keyword arguments"), default=dict)
+    return_value = models.JSONField(_("return value"), null=True)
+    #: A list with a dict for each attempt that failed: `attempt`, `failed_at` (ISO
+    #: 8601), `exception_class_path`, `message`, `traceback`.
+    errors = models.JSONField(_("errors"), default=list)
+    #: How many attempts were begun; what the fence compares.
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    #: Who began them, in order.
+    worker_ids = models.JSONField(_("workers"), default=list)
+
+    enqueued_at = models.DateTimeField(_("enqueued"))
+    run_after = models.DateTimeField(_("run after"), null=True)
+    #: Not to be started any more from then on.
+    expires_at = models.DateTimeField(_("expires"), null=True)
+    #: When the first attempt began.
+    started_at = models.DateTimeField(_("started"), null=True)
+    last_attempted_at = models.DateTimeField(_("last attempted"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    #: What the running task last said: `done`, `total` (or null), `message`.
+    progress = models.JSONField(_("progress"), null=True)
+    #: The user's own notes, from `using(meta=…)`.
+    meta = models.JSONField(_("meta"), default=dict)
+    #: What had to be changed for the return value to be stored: `escaped` and
+    #: `truncated`, a sentence each.
+    storage_notes = models.JSONField(_("storage notes"), default=dict)
+
+    # What follows belongs to the database broker; with another one it stays as it is.
+    place = models.CharField(
+        max_length=7, choices=Place, default=Place.NOWHERE, blank=True, editable=False
+    )
+    #: The token of the process that holds the message.
+    held_by = models.CharField(max_length=100, default="", blank=True, editable=False)
+    #: Whether the message was taken back from a dead worker, who may have started it.
+    redelivered = models.BooleanField(default=False, editable=False)
+
+    objects: ClassVar[models.Manager["TaskResult"]] = TaskResultQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("task result")
+        verbose_name_plural = _("task results")
+        ordering: ClassVar = ["-id"]
+        # Ids grow with time, so the primary key serves every "newest first" and every
+        # "since". MariaDB has no partial indexes and makes these whole; that is why
+        # they begin with the column that their condition is about.
+        indexes: ClassVar = [
+            # for_task(), and the admin's filter by task: newest first.
+            models.Index(fields=["task_path", "id"], name="taskhub_by_task"),
+            # unfinished(), running(), what waits in a queue, the sweep.
+            models.Index(
+                fields=["status", "queue_name", "id"],
+                condition=Q(status__in=["READY", "RUNNING"]),
+                name="taskhub_unfinished",
+            ),
+            # failed() and cancelled(), newest first.
+            models.Index(
+                fields=["status", "id"],
+                condition=Q(status__in=["FAILED", "CANCELLED"]),
+                name="taskhub_failed",
+            ),
+            # The database broker's reserve: the best ready message of a queue.
+            models.Index(
+                fields=["place", "queue_name", "-priority", "id"],
+                condition=Q(place="ready"),
+                name="taskhub_place_ready",
+            ),
+            # The database broker's promotion of what has become due.
+            models.Index(
+                fields=["place", "run_after"],
+                condition=Q(place="delayed"),
+                name="taskhub_place_delayed",
+            ),
+            # The database broker's release and reclaim: what a token holds.
+            models.Index(
+                fields=["place", "held_by"],
+                condition=Q(place="held"),
+                name="taskhub_place_held",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_path} {self.id}"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the outcome is known."""
+        return self.status not in (Status.READY, Status.RUNNING)
+
+    @property
+    def waited(self) -> timedelta | None:
+        """From when it was due until it was first started."""
+        if self.started_at is None:
+            return None
+        return max(self.started_at - self.due_at, timedelta(0))
+
+    @property
+    def ran(self) -> timedelta | None:
+        """From the first start to the finish, earlier attempts included."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at
+
+    @property
+    def due_at(self) -> datetime:
+        """The earliest that it could be started."""
+        return max(self.enqueued_at, self.run_after or self.enqueued_at)
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether `return_value` is only the beginning, as text."""
+        return "truncated" in self.storage_notes
+
+    def get(self, timeout: float | None = None) -> Any:
+        """
+        Wait until the task has finished, and return what it returned.
+
+        Block for up to `timeout` seconds, or for as long as it takes. This row is
+        refreshed.
+
+        Raise TaskFailed or TaskCancelled if that is how it ended, ResultTimeout if it
+        has not ended in time, ResultNotKept if the row is gone, and ResultTruncated if
+        the return value was too large to store.
+        """
+        if not self.is_finished:
+            self._adopt(wait_for(self._rows, self.pk, timeout, row_expected=True))
+        return self.outcome()
+
+    async def aget(self, timeout: float | None = None) -> Any:
+        """See get()."""
+        if not self.is_finished:
+            found = await await_for(self._rows, self.pk, timeout, row_expected=True)
+            self._adopt(found)
+        return self.outcome()
+
+    def outcome(self) -> Any:
+        """
+        Return the return value of a finished row, or raise what became of it instead.
+
+        See get() for what it raises.
+        """
+        error = self.errors[-1] if self.errors else {}
+        match self.status:
+            case Status.SUCCESSFUL if self.is_truncated:
+                raise ResultTruncated(
+                    f"{self} returned too much to store; `return_value` has the "
+                    f"beginning as text. {self.storage_notes['truncated']}"
+                )
+            case Status.SUCCESSFUL:
+                return self.return_value
+            case Status.FAILED:
+                raise TaskFailed(
+                    f"{self} failed: {error.get('exception_class_path', 'no error')}: "
+                    f"{error.get('message', '')}",
+                    traceback=error.get("traceback", ""),
+                )
+            case Status.CANCELLED:
+                expired = error.get("exception_class_path") == EXPIRED
+                reason = error.get("message", "It was cancelled.")
+                raise (TaskExpired if expired else TaskCancelled)(f"{self}: {reason}")
+        raise RuntimeError(f"{self} is not finished.")
+
+    def to_message(self, *, durable: bool = True) -> Message:
+        """Return the message about this row, as a broker carries it."""
+        return Message(
+            id=self.id,
+            task_path=self.task_path,
+            args=self.args,
+            kwargs=self.kwargs,
+            queue_name=self.queue_name,
+            priority=self.priority,
+            backend=self.backend,
+            enqueued_at=self.enqueued_at,
+            run_after=self.run_after,
+            expires_at=self.expires_at,
+            durable=durable,
+            meta=self.meta,
+        )
+
+    @property
+    def _rows(self) -> TaskResultQuerySet:
+        return TaskResultQuerySet(
+            type(self), using=self._state.db or results_database()
+        )
+
+    def _adopt(self, other: "TaskResult") -> None:
+        for field in self._meta.concrete_fields:
+            setattr(self, field.attname, getattr(other, field.attname))
+
+
+def results_database() -> str:
+    """Return the alias of the database that results are written to."""
+    return router.db_for_write(TaskResult)

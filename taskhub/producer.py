@@ -1,0 +1,130 @@
+"""
+The one door in: what is enqueued becomes a row, and its message goes to the broker.
+
+This is an outbox. The row is inserted in the transaction that the caller has open on
+the results' database, and the push waits for that commit. Rolled back, the task never
+existed; committed, the row is there, even if this process dies before the push or the
+broker is down. The push is only late then: the row says what is still to be done.
+
+With a broker that lives in the rows, the insert is the push, and there is no gap.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from taskhub.brokers import get_broker
+from taskhub.conf import Config
+from taskhub.exceptions import BrokerError, InvalidArguments
+from taskhub.messages import Envelope, seal
+from taskhub.models import Place, TaskResult
+from taskhub.models.results import results_database
+from taskhub.tasks import Task
+from taskhub.tasks.arguments import Arguments, check_arguments, check_value
+
+logger = logging.getLogger(__name__)
+
+#: Rows in one INSERT.
+_BATCH = 1_000
+
+
+def enqueue(
+    config: Config, task: Task[..., Any], calls: Iterable[Arguments]
+) -> list[TaskResult]:
+    """
+    Ask for runs of a task, one for each pair of positional and keyword arguments.
+
+    Return their rows, which are in the database unless the task is not durable. All
+    arguments are checked before anything is written. Blocks for the INSERT and, outside
+    a transaction, for the push.
+
+    Raise InvalidArguments if arguments do not fit or cannot travel. Raise BrokerError
+    only for a task that is not durable: any other can be pushed later.
+    """
+    rows = [_make_row(config, task, args, kwargs) for args, kwargs in calls]
+    if not rows:
+        return []
+    broker = get_broker(config)
+    alias = results_database()
+    if broker.lives_in_rows:
+        for row in rows:
+            row.place = Place.DELAYED if row.due_at > row.enqueued_at else Place.READY
+        _insert(rows, alias)
+        broker.wake({task.queue_name})
+    elif task.durable:
+        _insert(rows, alias)
+        transaction.on_commit(partial(_push_or_leave, config, rows), using=alias)
+    else:
+        transaction.on_commit(partial(_push, config, rows, durable=False), using=alias)
+    return rows
+
+
+def _make_row(
+    config: Config, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> TaskResult:
+    checked_args, checked_kwargs = check_arguments(
+        task.func, task.takes_context, args, kwargs
+    )
+    size = len(msgspec.json.encode((checked_args, checked_kwargs)))
+    if size > config.options.max_argument_bytes:
+        raise InvalidArguments(
+            f"{task.name}() cannot be enqueued: its arguments are {size:,} bytes of "
+            f"JSON, and max_argument_bytes is {config.options.max_argument_bytes:,}; "
+            "store them and pass their key."
+        )
+    enqueued_at = datetime.now(UTC)
+    return TaskResult(
+        task_path=task.module_path,
+        queue_name=task.queue_name,
+        backend=task.backend,
+        priority=task.priority,
+        args=checked_args,
+        kwargs=checked_kwargs,
+        enqueued_at=enqueued_at,
+        run_after=task.run_after,
+        expires_at=enqueued_at + task.expires_after if task.expires_after else None,
+        meta=check_value(task.meta or {}, "meta"),
+    )
+
+
+def _insert(rows: Sequence[TaskResult], alias: str) -> None:
+    if len(rows) == 1:
+        rows[0].save(force_insert=True, using=alias)
+    else:
+        TaskResult.objects.using(alias).bulk_create(rows, batch_size=_BATCH)
+
+
+def _push(config: Config, rows: Sequence[TaskResult], *, durable: bool) -> None:
+    key = config.signing_keys[0]
+    get_broker(config).push(
+        [
+            Envelope(
+                id=row.id,
+                queue_name=row.queue_name,
+                priority=row.priority,
+                run_after=row.run_after,
+                body=seal(row.to_message(durable=durable), key),
+            )
+            for row in rows
+        ]
+    )
+
+
+def _push_or_leave(config: Config, rows: Sequence[TaskResult]) -> None:
+    try:
+        _push(config, rows, durable=True)
+    except BrokerError as error:
+        # The caller's work is committed and the rows are there: nothing is lost, and
+        # nothing that a web request could do about it.
+        logger.error(
+            "Not pushed yet: %d of %s, from %s. %s Each row stays READY.",
+            len(rows),
+            rows[0].task_path,
+            rows[0].id,
+            error,
+        )

@@ -1,0 +1,24 @@
+"""
+Tasks: what a user writes, and what asking for a run of one gives back.
+
+`@task` makes a `Task` and registers it under its dotted path; `enqueue` gives back a
+`Result`, Django's view of the `TaskResult` row; a task that takes its context receives
+a `Context`. Nothing here knows the models: what needs them goes through the task's
+backend, which Django creates from the settings.
+"""
+
+from taskhub.tasks.context import Context
+from taskhub.tasks.decorator import task
+from taskhub.tasks.registry import find_task, registered_tasks
+from taskhub.tasks.result import Result, as_enqueued
+from taskhub.tasks.task import Task
+
+__all__ = [
+    "Context",
+    "Result",
+    "Task",
+    "as_enqueued",
+    "find_task",
+    "registered_tasks",
+    "task",
+]

@@ -1,0 +1,131 @@
+"""Arguments, checked when a task is enqueued and not when it fails at night."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from taskhub.exceptions import InvalidArguments
+from taskhub.nearest import did_you_mean
+from taskhub.values import MAX_DEPTH, Oddity, walk
+
+Arguments = tuple[Sequence[Any], Mapping[str, Any]]
+
+
+@lru_cache(maxsize=4096)
+def signature_of(
+    function: Callable[..., Any], takes_context: bool
+) -> inspect.Signature:
+    """Return the signature that callers of `enqueue` see: without the context."""
+    signature = inspect.signature(function)
+    if not takes_context:
+        return signature
+    _context, *rest = signature.parameters.values()
+    return signature.replace(parameters=rest)
+
+
+def check_arguments(
+    function: Callable[..., Any],
+    takes_context: bool,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> tuple[list[Any], dict[str, Any]]:
+    """
+    Return the arguments as the task will receive them, in JSON's own types.
+
+    Raise InvalidArguments if they do not fit the function's signature, or if one of
+    them cannot travel.
+    """
+    signature = signature_of(function, takes_context)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise InvalidArguments(
+            f"{function.__name__}() cannot be called so: {error}"
+            f"{_nearest_parameter(signature, kwargs)} It is "
+            f"{function.__name__}{signature}."
+        ) from None
+    return (
+        [check_value(arg, f"args[{index}]") for index, arg in enumerate(args)],
+        {name: check_value(arg, f"kwargs[{name!r}]") for name, arg in kwargs.items()},
+    )
+
+
+def check_value(value: Any, where: str) -> Any:
+    """
+    Return a value in JSON's own types; `where` names it in errors.
+
+    Raise InvalidArguments, and say what to pass instead, if JSON cannot carry it.
+    """
+    return walk(value, where, _refuse)
+
+
+def _nearest_parameter(signature: inspect.Signature, kwargs: Mapping[str, Any]) -> str:
+    """End the sentence with the nearest name for a keyword that does not exist."""
+    known = signature.parameters
+    for name in kwargs:
+        if name not in known:
+            return did_you_mean(name, known.keys() - kwargs.keys())
+    return "."
+
+
+def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
+    match oddity:
+        case Oddity.TEXT:
+            problem = "contains a NUL or a lone surrogate, which databases refuse"
+            advice = "pass the text without it, or base64 of its bytes"
+        case Oddity.NUMBER:
+            problem = f"is {value!r}, which JSON does not have"
+            advice = "pass None or a string"
+        case Oddity.BYTES:
+            problem = "is bytes that are not UTF-8"
+            advice = "pass base64.b64encode(value).decode()"
+        case Oddity.KEY:
+            problem = f"has the key {value!r}, but keys in JSON are strings"
+            advice = f"pass {str(value)!r} and convert it back in the task"
+        case Oddity.DEPTH:
+            problem = f"nests deeper than {MAX_DEPTH} levels"
+            advice = "pass flatter data, or store it and pass its key"
+        case Oddity.TYPE:
+            name = type(value).__qualname__
+            article = "an" if name[0] in "AEIOUaeiou" else "a"
+            problem = f"is {article} {name}, which JSON cannot carry"
+            advice = advise(value)
+    raise InvalidArguments(f"{where} {problem}; {advice}.")
+
+
+#: What to pass instead of an object, by the name of one of its classes. By name, so
+#: that nothing has to be imported that the value's own module has not imported.
+_ADVICE = {
+    "Model": "pass its primary key and fetch it in the task",
+    "QuerySet": "pass a list of primary keys",
+    "datetime": "pass value.isoformat() and parse it in the task",
+    "date": "pass value.isoformat() and parse it in the task",
+    "time": "pass value.isoformat() and parse it in the task",
+    "timedelta": "pass value.total_seconds()",
+    "Decimal": "pass str(value)",
+    "UUID": "pass str(value)",
+    "Enum": "pass value.value",
+    "set": "pass a sorted list",
+    "frozenset": "pass a sorted list",
+    "PurePath": "pass str(value)",
+    "File": "save it and pass its name",
+    "_IOBase": "save it and pass its name",
+    "HttpRequest": "pass the values that the task needs from it",
+    "__proxy__": "pass str(value)",
+    "generator": "pass list(value)",
+    "function": "pass its name",
+    "type": "pass its name",
+}
+
+
+def advise(value: object) -> str:
+    """Say what to pass, or return, instead of a value that JSON cannot carry."""
+    for cls in type(value).__mro__:
+        if advice := _ADVICE.get(cls.__name__):
+            return advice
+    if hasattr(value, "__dataclass_fields__"):
+        return "pass dataclasses.asdict(value)"
+    if hasattr(value, "__iter__"):
+        return "pass list(value)"
+    return "pass strings, numbers, booleans, None, lists and dicts"

@@ -1,0 +1,28 @@
+"""What a task that takes its context receives as its first argument."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from taskhub import compat
+
+#: Receives the progress of the running task: done, total, message.
+ReportProgress = Callable[[float, float | None, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
+    """Django's context, `task_result` and `attempt`, plus a way to report progress."""
+
+    report: ReportProgress | None = field(default=None, repr=False, compare=False)
+
+    def progress(
+        self, done: float, total: float | None = None, message: str = ""
+    ) -> None:
+        """
+        Tell how far the task is; it is stored in the row's `progress`.
+
+        Never blocks: calls that follow each other fast are stored as one. Does nothing
+        where nobody listens, as in a plain call.
+        """
+        if self.report is not None:
+            self.report(done, total, message)

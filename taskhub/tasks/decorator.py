@@ -1,0 +1,75 @@
+"""The `@task` decorator."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import (
+    Any,
+    Concatenate,
+    Literal,
+    ParamSpec,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    overload,
+)
+
+from taskhub import compat
+from taskhub.exceptions import InvalidOption
+from taskhub.nearest import did_you_mean
+from taskhub.tasks.context import Context
+from taskhub.tasks.task import OPTION_NAMES, Keep, Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Django 6.0 has no defaults of its own for these.
+_DEFAULTS: dict[str, Any] = {
+    "priority": compat.DEFAULT_TASK_PRIORITY,
+    "queue_name": compat.DEFAULT_TASK_QUEUE_NAME,
+    "backend": compat.DEFAULT_TASK_BACKEND_ALIAS,
+    "run_after": None,
+}
+
+
+class TaskOptions(TypedDict, total=False):
+    """What `@task` can set."""
+
+    priority: int
+    queue_name: str
+    backend: str
+    durable: bool
+    keep: Keep
+    expires_after: timedelta
+
+
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def task(
+    *, takes_context: Literal[True], **options: Unpack[TaskOptions]
+) -> Callable[[Callable[Concatenate[Context, P], R]], Task[P, R]]: ...
+@overload
+def task(
+    *, takes_context: Literal[False] = False, **options: Unpack[TaskOptions]
+) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """
+    Make a task of a module-level function, sync or async.
+
+    Like Django's own decorator, with taskhub's options beside Django's: `priority`,
+    `queue_name`, `backend`, `takes_context`, `durable`, `keep`, `expires_after`.
+
+    Raise InvalidOption if there is no such option, and InvalidTask if a value is wrong
+    or the function cannot be a task.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Task[..., Any]:
+        for name in options:
+            if name not in OPTION_NAMES:
+                raise InvalidOption(
+                    f"Unknown option {name!r} in @task for {function.__qualname__}"
+                    f"{did_you_mean(name, OPTION_NAMES)}"
+                )
+        return Task(func=function, **(_DEFAULTS | options))
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,156 @@
+"""What `enqueue` gives back: Django's view of one row, and a way to wait for it."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+from uuid import UUID
+
+from taskhub import compat
+
+if TYPE_CHECKING:
+    from taskhub.backend import TaskHubBackend
+    from taskhub.models import TaskResult
+    from taskhub.tasks.task import Task
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Enqueued(Protocol):
+    """What a row and a message both know of a run that was asked for."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def args(self) -> list[Any]: ...
+    @property
+    def kwargs(self) -> dict[str, Any]: ...
+    @property
+    def queue_name(self) -> str: ...
+    @property
+    def priority(self) -> int: ...
+    @property
+    def backend(self) -> str: ...
+    @property
+    def enqueued_at(self) -> datetime: ...
+    @property
+    def run_after(self) -> datetime | None: ...
+    @property
+    def expires_at(self) -> datetime | None: ...
+    @property
+    def meta(self) -> dict[str, Any]: ...
+
+
+class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
+    """
+    A result as `django.tasks` shows it, plus `get()` and `aget()`.
+
+    A copy of the row at one moment; `refresh()` reads it again. Django knows no
+    cancelled results: here they are FAILED, with TaskCancelled as their error.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def from_enqueued(cls, task: "Task[..., Any]", enqueued: Enqueued) -> Self:
+        """Make the result of a run that has not begun."""
+        return cls(
+            task=task,
+            id=str(enqueued.id),
+            status=compat.TaskResultStatus.READY,
+            enqueued_at=enqueued.enqueued_at,
+            started_at=None,
+            finished_at=None,
+            last_attempted_at=None,
+            args=enqueued.args,
+            kwargs=enqueued.kwargs,
+            backend=enqueued.backend,
+            errors=[],
+            worker_ids=[],
+        )
+
+    @classmethod
+    def from_row(cls, task: "Task[..., Any]", row: "TaskResult") -> Self:
+        """Make the result that a row is about."""
+        result = cls.from_enqueued(task, row)
+        known = row.status in compat.TaskResultStatus.values
+        for name, value in {
+            "status": compat.TaskResultStatus(row.status if known else "FAILED"),
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+            "last_attempted_at": row.last_attempted_at,
+            "errors": [
+                compat.TaskError(
+                    exception_class_path=error["exception_class_path"],
+                    traceback=error["traceback"],
+                )
+                for error in row.errors
+            ],
+            "worker_ids": list(row.worker_ids),
+            "_return_value": row.return_value,
+        }.items():
+            result.change(name, value)
+        return result
+
+    def change(self, name: str, value: Any) -> None:
+        """Set a field, as Django's own backends do while a task runs."""
+        object.__setattr__(self, name, value)
+
+    def get(self, timeout: float | None = None) -> R:
+        """
+        Wait until the task has finished, and return what it returned.
+
+        Block for up to `timeout` seconds, or for as long as it takes.
+
+        Raise TaskFailed or TaskCancelled if that is how it ended, ResultTimeout if it
+        has not ended in time, ResultNotKept if its row is gone, and ResultTruncated if
+        the return value was too large to store.
+        """
+        value: R = self._hub.wait_for(self, timeout).outcome()
+        return value
+
+    async def aget(self, timeout: float | None = None) -> R:
+        """See get()."""
+        value: R = (await self._hub.await_for(self, timeout)).outcome()
+        return value
+
+    @property
+    def row(self) -> "TaskResult":
+        """
+        The `TaskResult` row, read from the database now.
+
+        Raise TaskResultDoesNotExist if there is none (yet, or any more).
+        """
+        return self._hub.get_row(self.id)
+
+    @property
+    def _hub(self) -> "TaskHubBackend":
+        return cast("TaskHubBackend", self.task.get_backend())
+
+
+def as_enqueued(task: "Task[..., Any]", enqueued: Enqueued) -> "Task[..., Any]":
+    """
+    Return the variant of a registered task that a run was asked for with.
+
+    The task itself, if the run's options are not allowed any more: a queue may have
+    been renamed since.
+    """
+    expires_after = enqueued.expires_at and enqueued.expires_at - enqueued.enqueued_at
+    changes: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("queue_name", enqueued.queue_name),
+            ("priority", enqueued.priority),
+            ("backend", enqueued.backend),
+            ("run_after", enqueued.run_after),
+            ("expires_after", expires_after),
+            ("meta", enqueued.meta or None),
+        )
+        if value != getattr(task, name)
+    }
+    if not changes:
+        return task
+    try:
+        return replace(task, **changes)
+    except (compat.InvalidTask, compat.InvalidTaskBackend):
+        return task

@@ -1,0 +1,203 @@
+"""The `Task`: Django's, and what taskhub adds to it."""
+
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    get_args,
+)
+
+from taskhub import compat
+from taskhub.compat import InvalidTask
+from taskhub.exceptions import InvalidOption
+from taskhub.nearest import did_you_mean
+from taskhub.tasks.registry import register
+from taskhub.tasks.result import Result
+
+if TYPE_CHECKING:
+    from taskhub.backend import TaskHubBackend
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Which finished results keep their row.
+Keep = Literal["all", "errors", "none"]
+
+
+class UsingOptions(TypedDict, total=False):
+    """What `using()` can change."""
+
+    priority: int
+    queue_name: str
+    run_after: datetime | timedelta
+    backend: str
+    durable: bool
+    keep: Keep
+    expires_after: timedelta
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
+    """
+    A module-level function that can be run in the background.
+
+    Immutable; `using()` makes a variant with other options.
+    """
+
+    #: Whether the row is written at once, in the caller's transaction. If not, the
+    #: message goes straight to the broker and may be lost with it.
+    durable: bool = True
+    #: Whose row stays when the task has finished: everybody's, failures', nobody's.
+    keep: Keep = "all"
+    #: A run that has not started this long after it was asked for is never started.
+    expires_after: timedelta | None = None
+    #: The user's own notes on a run, stored in its row: JSON.
+    meta: Mapping[str, Any] | None = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        _check_options(self)
+        compat.Task.__post_init__(self)
+        register(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function here and now, as if it were no task."""
+        return cast("R", self.func(*args, **kwargs))
+
+    @property
+    def __wrapped__(self) -> Any:
+        # For inspect.signature, doctest and everything else that looks behind a
+        # decorator.
+        return self.func
+
+    def using(self, **options: Unpack[UsingOptions]) -> Self:  # type: ignore[override]
+        """
+        Make a variant of this task with other options; None leaves one as it is.
+
+        `run_after` is an aware datetime, or a timedelta from now.
+
+        Raise InvalidOption if there is no such option.
+        """
+        changes: dict[str, Any] = {
+            name: value for name, value in options.items() if value is not None
+        }
+        for name in changes:
+            if name not in UsingOptions.__annotations__:
+                raise InvalidOption(
+                    f"Unknown option {name!r} in {self.name}.using()"
+                    f"{did_you_mean(name, UsingOptions.__annotations__)}"
+                )
+        if isinstance(after := changes.get("run_after"), timedelta):
+            changes["run_after"] = datetime.now(UTC) + after
+        return replace(self, **changes)
+
+    if TYPE_CHECKING:
+        # Django's own implementation; only the types are ours.
+        def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]: ...
+        async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]: ...
+
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]:
+        """Celery's word for `enqueue`."""
+        return self.enqueue(*args, **kwargs)
+
+    def apply_async(
+        self,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Result[P, R]:
+        """
+        Enqueue with Celery's options: countdown, eta, expires, queue, priority.
+
+        `countdown` is in seconds; `eta` an aware datetime; `expires` either. A higher
+        priority goes first, as everywhere in taskhub.
+
+        Raise InvalidOption for any other.
+        """
+        known = {"countdown", "eta", "expires", "queue", "priority"}
+        for name in options:
+            if name not in known:
+                raise InvalidOption(
+                    f"Unknown option {name!r} in {self.name}.apply_async()"
+                    f"{did_you_mean(name, known)}"
+                )
+        variant = self.using(**_from_celery(**options))
+        return variant.enqueue(*args, **(kwargs or {}))
+
+    def enqueue_many(
+        self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]
+    ) -> list[Result[P, R]]:
+        """
+        Enqueue many runs with one INSERT and one push.
+
+        Each call is a sequence of positional arguments or a mapping of keyword
+        arguments. Give back the results in the same order. All are checked before
+        the first is written.
+        """
+        return self._hub.enqueue_many(self, calls)
+
+    async def aenqueue_many(
+        self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]
+    ) -> list[Result[P, R]]:
+        """See enqueue_many()."""
+        return await self._hub.aenqueue_many(self, calls)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is an `async def`."""
+        return inspect.iscoroutinefunction(self.func)
+
+    @property
+    def _hub(self) -> "TaskHubBackend":
+        return cast("TaskHubBackend", self.get_backend())
+
+
+def _from_celery(
+    *,
+    countdown: float | None = None,
+    eta: datetime | None = None,
+    expires: float | datetime | None = None,
+    queue: str | None = None,
+    priority: int | None = None,
+) -> UsingOptions:
+    if countdown is not None and eta is not None:
+        raise InvalidOption("Give countdown or eta, not both.")
+    if isinstance(expires, datetime):
+        expires = (expires - datetime.now(UTC)).total_seconds()
+    options = {
+        "run_after": eta if countdown is None else timedelta(seconds=countdown),
+        "expires_after": None if expires is None else timedelta(seconds=expires),
+        "queue_name": queue,
+        "priority": priority,
+    }
+    return cast("UsingOptions", options)
+
+
+def _check_options(task: Task[..., Any]) -> None:
+    """Raise InvalidTask for a value that an option cannot have."""
+    if task.keep not in get_args(Keep):
+        raise InvalidTask(f"keep must be 'all', 'errors' or 'none', not {task.keep!r}.")
+    if type(task.priority) is not int:
+        raise InvalidTask(f"priority must be a whole number, not {task.priority!r}.")
+    if task.run_after is not None and not isinstance(task.run_after, datetime):
+        raise InvalidTask(
+            "run_after must be an aware datetime or a timedelta, not "
+            f"{task.run_after!r}."
+        )
+    expires_after = task.expires_after
+    if expires_after is not None and not isinstance(expires_after, timedelta):
+        raise InvalidTask(f"expires_after must be a timedelta, not {expires_after!r}.")
+
+
+OPTION_NAMES = frozenset(each.name for each in fields(Task)) - {"func", "run_after"}

@@ -1,0 +1,33 @@
+"""Pauses between attempts to reach what is away."""
+
+import random
+
+_FIRST_SECONDS = 0.1
+_LONGEST_SECONDS = 2.0
+
+
+class Backoff:
+    """Grows to two seconds, with jitter so that not everybody comes at once."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the last failure was the first in a row: the one worth a log line."""
+        return self._failures == 1
+
+    @property
+    def pause(self) -> float:
+        """How many seconds to let pass before the next attempt."""
+        longest = min(_FIRST_SECONDS * 2**self._failures, _LONGEST_SECONDS)
+        return random.uniform(longest / 2, longest)  # noqa: S311  not a secret
+
+    def fail(self) -> None:
+        """Count a failure."""
+        self._failures += 1
+
+    def succeed(self) -> bool:
+        """Begin anew; return whether there had been failures."""
+        had_failed, self._failures = self._failures > 0, 0
+        return had_failed

@@ -1,0 +1,162 @@
+"""The consumer: what a process has reserved and not yet started."""
+
+import logging
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterable, Sequence
+from threading import Event, Lock
+
+from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
+from taskhub.exceptions import BrokerError, LeaseLost
+from taskhub.messages import Delivery
+from taskhub.worker.backoff import Backoff
+from taskhub.worker.pace import Pace
+
+logger = logging.getLogger(__name__)
+
+#: How often a draining worker looks whether the others have finished.
+_DRAIN_SECONDS = 0.05
+
+
+class Consumer:
+    """
+    Reserves as many messages as can be started soon, and hands them out one by one.
+
+    Slots call `take`, from any thread; the group writer `forget`s what it has
+    acknowledged; the watch has what waits given back, and stops everything.
+    """
+
+    def __init__(
+        self, broker: Broker, queues: Sequence[str], token: str, pace: Pace, drain: bool
+    ) -> None:
+        self._broker = broker
+        self._queues = queues
+        self._token = token
+        self._pace = pace
+        self._drain = drain
+        self._waiting: deque[Delivery] = deque()
+        self._reserving = Lock()
+        self._stopping = Event()
+        self._backoff = Backoff()
+        # All that this process knows to hold: started, waiting, or still to be
+        # acknowledged. What the broker says beyond that came in a reply that was lost.
+        self._known: set[str] = set()
+        self._reply_was_lost = False
+
+    def take(self) -> Delivery | None:
+        """
+        Block until there is something to start; None when it is time to end.
+
+        Raise LeaseLost if what this process held belongs to others now.
+        """
+        while not self._stopping.is_set():
+            try:
+                return self._waiting.popleft()
+            except IndexError:
+                pass
+            with self._reserving:
+                if not self._waiting and not self._stopping.is_set():
+                    self._refill()
+        return None
+
+    def _refill(self) -> None:
+        try:
+            self._give_back_strangers()
+            deliveries = self._broker.reserve(
+                self._queues, limit=self._pace.batch(), token=self._token
+            )
+            self._known.update(delivery.id for delivery in deliveries)
+            self._waiting.extend(deliveries)
+            if self._backoff.succeed():
+                logger.info("The broker is back.")
+            if not deliveries:
+                self._wait()
+        except LeaseLost:
+            raise
+        except BrokerError as error:
+            self._reply_was_lost = True
+            self._pause(error)
+
+    def _wait(self) -> None:
+        if not self._drain:
+            self._broker.wait(self._queues, MAX_WAIT_SECONDS)
+        elif self._is_dry():
+            self._stopping.set()
+        else:
+            self._broker.wait(self._queues, _DRAIN_SECONDS)
+
+    def _is_dry(self) -> bool:
+        """Whether nothing is due, and nobody runs what might enqueue more."""
+        depths = [self._broker.depth(queue_name) for queue_name in self._queues]
+        return not any(depth.ready or depth.held for depth in depths)
+
+    def _give_back_strangers(self) -> None:
+        if not self._reply_was_lost:
+            return
+        for queue_name in self._queues:
+            held = self._broker.held(queue_name, self._token)
+            if strangers := held - self._known:
+                self._broker.release(queue_name, strangers, token=self._token)
+        self._reply_was_lost = False
+
+    def _pause(self, error: BrokerError) -> None:
+        self._backoff.fail()
+        if self._backoff.is_first:
+            logger.error("%s Trying again until it is back.", error)
+        self._stopping.wait(self._backoff.pause)
+
+    def give_back(self, deliveries: Iterable[Delivery] | None = None) -> int:
+        """
+        Release what is reserved and not started: all of it, or these deliveries.
+
+        Return how many. If the broker is away, they stay and are started later.
+        """
+        if deliveries is None:
+            deliveries = self._take_all()
+        by_queue: dict[str, list[Delivery]] = defaultdict(list)
+        for delivery in deliveries:
+            by_queue[delivery.queue_name].append(delivery)
+        given_back = 0
+        for queue_name, queued in by_queue.items():
+            ids = [delivery.id for delivery in queued]
+            try:
+                self._broker.release(queue_name, ids, token=self._token)
+            except BrokerError as error:
+                logger.warning("Cannot give back %d messages: %s", len(ids), error)
+                self._waiting.extendleft(reversed(queued))
+            else:
+                self._known.difference_update(ids)
+                given_back += len(ids)
+        return given_back
+
+    def _take_all(self) -> list[Delivery]:
+        taken = []
+        while self._waiting:
+            try:
+                taken.append(self._waiting.popleft())
+            except IndexError:
+                # A slot was faster.
+                break
+        return taken
+
+    def forget(self, ids: Collection[str]) -> None:
+        """Note that these are acknowledged."""
+        self._known.difference_update(ids)
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether something is reserved and not started."""
+        return bool(self._waiting)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether `take` hands out nothing any more."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Reserve no more, and wake a slot that waits. May be called again."""
+        self._stopping.set()
+        try:
+            self._broker.interrupt()
+        except BrokerError as error:
+            # The wait ends by itself.
+            logger.debug("Cannot interrupt the wait: %s", error)

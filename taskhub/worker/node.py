@@ -1,0 +1,36 @@
+"""What an operator asked a node to be."""
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+
+from taskhub.conf import Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """One invocation of `taskworker`, as its options describe it."""
+
+    config: Config
+    queues: tuple[str, ...]
+    processes: int
+    #: Sync tasks at a time, in each process.
+    threads: int
+    #: `async def` tasks at a time, in each process.
+    async_tasks: int
+    #: How long running tasks may go on after a signal to stop.
+    grace_seconds: float
+    #: Whether to end when the queues are empty.
+    drain: bool = False
+
+    @cached_property
+    def name(self) -> str:
+        """Host, process id, and what a restarted container does not repeat."""
+        host = socket.gethostname().partition(".")[0][:60]
+        return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
+
+    def make_token(self, serial: int) -> str:
+        """Name a worker process; it holds messages, and signs rows, under this name."""
+        return f"{self.name}-{serial}"

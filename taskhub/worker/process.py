@@ -1,0 +1,211 @@
+"""
+One worker process, from its fork to its end.
+
+How it stops, when it is told to, or its lease is lost, or a drain is done:
+
+1. The consumer reserves no more.
+2. What is reserved and not started is given back.
+3. What runs goes on, for up to the grace period.
+4. The group writer writes and acknowledges what has ended.
+5. The lease ends: with it, whatever is still held goes to others, marked as started.
+
+Past the grace period it goes from 2 to 4 with tasks still running, and the process
+exits under them; the supervisor sees to 5. Told to end at once, it just exits.
+"""
+
+import logging
+import os
+import time
+from contextvars import copy_context
+from enum import IntEnum
+from threading import Lock, Thread
+from typing import NoReturn
+
+from django.db.utils import Error as DatabaseError
+
+from taskhub.brokers import get_broker
+from taskhub.exceptions import BrokerError, LeaseLost
+from taskhub.execution import Ended, Executor
+from taskhub.execution.connections import ConnectionKeeper
+from taskhub.messages import Delivery
+from taskhub.worker.backoff import Backoff
+from taskhub.worker.consumer import Consumer
+from taskhub.worker.event_loop import EventLoop
+from taskhub.worker.group_writer import GroupWriter
+from taskhub.worker.node import Node
+from taskhub.worker.pace import MOMENT_SECONDS, Pace
+from taskhub.worker.running import Running
+from taskhub.worker.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+
+class Exit(IntEnum):
+    """What a worker process tells its supervisor by its exit code."""
+
+    DONE = 0
+    FAULT = 1
+    #: What it held belongs to others; a new process takes its place at once.
+    LEASE_LOST = 75
+
+
+class WorkerProcess:
+    """Puts the parts of a worker process together. `run` blocks for its whole life."""
+
+    def __init__(self, node: Node, token: str, lifeline: int) -> None:
+        self._node = node
+        self._token = token
+        self._broker = get_broker(node.config)
+        self._pace = Pace(node.threads)
+        self._consumer = Consumer(
+            self._broker, node.queues, token, self._pace, node.drain
+        )
+        self._writer = GroupWriter(
+            self._broker, token, forget=self._consumer.forget, fail=self._fail
+        )
+        self._running = Running()
+        self._executor = Executor(node.config, token, self._writer.report)
+        self._loop = EventLoop(
+            self._executor,
+            self._running,
+            hand_on=self._writer.put,
+            fail=self._fail,
+            most=node.async_tasks,
+        )
+        self._watch = Watch(
+            lifeline, look=self._look, stop=self._stop, die=self._die, fail=self._fail
+        )
+        self._exit = Exit.DONE
+        self._exit_at: float | None = None
+        self._ending = Lock()
+
+    def run(self) -> Exit:
+        """Work until told to stop, or until there is nothing left to drain."""
+        self._watch.start()
+        if self._join():
+            self._writer.start()
+            self._work_in_slots()
+            self._finish()
+        return self._exit
+
+    def _join(self) -> bool:
+        """Begin the lease; wait for a broker that is away. False if told to stop."""
+        backoff = Backoff()
+        while not self._consumer.is_stopping:
+            try:
+                self._broker.join(self._node.queues, self._token)
+            except BrokerError as error:
+                backoff.fail()
+                if backoff.is_first:
+                    logger.error("%s Trying again until it is back.", error)
+                time.sleep(backoff.pause)
+            else:
+                return True
+        return False
+
+    def _work_in_slots(self) -> None:
+        if self._node.threads == 1:
+            # In the main thread: a task may use signals, and nothing is handed over.
+            self._work()
+        else:
+            slots = [
+                Thread(target=self._work, name=f"slot-{number}", daemon=True)
+                for number in range(self._node.threads)
+            ]
+            for slot in slots:
+                slot.start()
+            for slot in slots:
+                slot.join()
+        while not self._loop.is_idle():
+            time.sleep(0.01)
+
+    def _work(self) -> None:
+        keeper = ConnectionKeeper()
+        try:
+            while (delivery := self._consumer.take()) is not None:
+                begun = time.monotonic()
+                self._execute(delivery, keeper)
+                self._pace.observe(time.monotonic() - begun)
+        except LeaseLost as error:
+            logger.error("%s Starting anew.", error)
+            self._exit = Exit.LEASE_LOST
+        except Exception as error:
+            self._fail(error)
+        self._consumer.stop()
+
+    def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
+        try:
+            run = self._executor.prepare(delivery)
+        except DatabaseError as error:
+            # Only a redelivered message needs its row before it can be run.
+            logger.error("Cannot look at the row of %s: %s", delivery.id, error)
+            keeper.after()
+            self._consumer.give_back([delivery])
+            time.sleep(Backoff().pause)
+            return
+        if isinstance(run, Ended):
+            self._writer.put(run)
+        elif run.task.is_async:
+            self._loop.submit(run)
+        else:
+            self._running.begin(run)
+            keeper.before()
+            # A context of its own: what a task sets, the next one does not see.
+            ended = copy_context().run(self._executor.run, run)
+            keeper.after()
+            self._running.end(run)
+            self._writer.put(ended)
+
+    # From here on, on the watch's thread.
+
+    def _look(self) -> None:
+        """Mark what has been running for a moment, and give back what waits behind."""
+        for run in self._running.newly_long(MOMENT_SECONDS):
+            self._writer.mark(run)
+        if self._consumer.has_waiting and self._running.has_long(MOMENT_SECONDS):
+            self._consumer.give_back()
+        if self._consumer.is_stopping:
+            # Again, for a wait that began just after the last time.
+            self._consumer.stop()
+            self._consumer.give_back()
+        if self._exit_at is not None and time.monotonic() > self._exit_at:
+            self._leave_running()
+
+    def _stop(self) -> None:
+        if self._exit_at is None:
+            self._exit_at = time.monotonic() + self._node.grace_seconds
+        self._consumer.stop()
+        self._consumer.give_back()
+
+    def _leave_running(self) -> NoReturn:
+        for run in self._running.all():
+            logger.warning(
+                "Leaving %s (%s) to another worker: it still runs after %s s.",
+                run.attempt.message.task_path,
+                run.delivery.id,
+                self._node.grace_seconds,
+            )
+        with self._ending:
+            self._writer.stop()
+            logging.shutdown()
+            os._exit(Exit.DONE)
+
+    def _die(self) -> NoReturn:
+        os._exit(Exit.FAULT)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        """End because a part of this process did; on that part's thread."""
+        logger.critical("A fault of taskhub; this process is replaced.", exc_info=error)
+        os._exit(Exit.FAULT)
+
+    def _finish(self) -> None:
+        """Steps 2, 4 and 5, with nothing running any more."""
+        with self._ending:
+            self._consumer.give_back()
+            if not self._writer.stop():
+                logger.error("Some outcomes could not be written; they are run again.")
+                self._exit = Exit.FAULT
+            try:
+                self._broker.reclaim(self._node.queues, token=self._token)
+            except BrokerError as error:
+                logger.error("%s The lease ends by itself.", error)

@@ -1,0 +1,297 @@
+"""
+The supervisor: forks worker processes and a steward, and waits.
+
+It opens no connection and starts no thread, so that there is little in it that could
+fail, and every fork is a clean copy. How a node stops, told by TERM, INT or HUP:
+
+1. Worker processes get TERM; none is replaced any more.
+2. They are waited for: the grace period, and some seconds to write what has ended.
+3. Those that are still there are killed.
+4. The steward is told of every process that died, and its pipe is closed: it gives
+   back what they held, and ends.
+
+A second signal, or QUIT, is at once: processes get QUIT, and two seconds.
+"""
+
+import logging
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from taskhub.worker.node import Node
+from taskhub.worker.process import Exit, WorkerProcess
+from taskhub.worker.reload import RELOAD_EXIT, check_new_code, watch_code
+from taskhub.worker.steward import DIED, LIVES, Steward
+
+logger = logging.getLogger(__name__)
+
+#: Beyond the grace period, for writing what has ended.
+_WRITING_SECONDS = 6.0
+_AT_ONCE_SECONDS = 2.0
+#: A process that lived for less died too soon, and its successor has to wait.
+_SHORT_LIFE_SECONDS = 5.0
+_LONGEST_DELAY_SECONDS = 30.0
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_HEARD_SIGNALS = (*_STOP_SIGNALS, signal.SIGQUIT, signal.SIGCHLD)
+
+
+class Role(Enum):
+    """What a child is for."""
+
+    WORKER = auto()
+    STEWARD = auto()
+    CODE_WATCH = auto()
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that the supervisor has forked."""
+
+    pid: int
+    role: Role
+    #: Of a worker process, the token that it holds messages under.
+    token: str = ""
+    born_at: float = field(default_factory=time.monotonic)
+
+
+class Supervisor:
+    """One node. `run` blocks for its whole life and returns an exit code."""
+
+    def __init__(self, node: Node, *, reload: bool = False) -> None:
+        self._node = node
+        self._reload = reload
+        self._children: dict[int, Child] = {}
+        self._serial = 0
+        self._short_lives = 0
+        self._spawn_at = 0.0
+        self._stopping = False
+        self._kill_at: float | None = None
+        self._restart = False
+        self._drained = 0
+        self._forced = False
+        # Only this process has the writing ends.
+        self._lifeline, self._life = os.pipe()
+        self._to_steward: int | None = None
+        self._signals, self._signalled = os.pipe()
+
+    def run(self) -> int:
+        """Keep the node complete until it is told to stop, or is drained."""
+        os.set_blocking(self._signalled, False)
+        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
+        for each in _HEARD_SIGNALS:
+            signal.signal(each, lambda *_: None)
+        while not self._is_over():
+            self._spawn_missing()
+            for number in self._wait_for_signals():
+                self._handle(number)
+            self._bury_dead()
+            self._kill_overdue()
+        self._end_steward()
+        if self._restart:
+            self._execute_again()
+        return 1 if self._forced else 0
+
+    def _is_over(self) -> bool:
+        finished = self._stopping or self._drained == self._node.processes
+        return finished and not self._with_role(Role.WORKER)
+
+    def _with_role(self, role: Role) -> list[Child]:
+        return [child for child in self._children.values() if child.role is role]
+
+    def _wait_for_signals(self) -> bytes:
+        """Block until a signal comes, or it is time to do something."""
+        deadlines = [
+            at
+            for at in (self._kill_at, self._spawn_at)
+            if at is not None and at > time.monotonic()
+        ]
+        timeout = min(deadlines) - time.monotonic() if deadlines else None
+        if timeout is not None and timeout <= 0:
+            timeout = 0.01
+        select.select([self._signals], [], [], timeout)
+        os.set_blocking(self._signals, False)
+        try:
+            return os.read(self._signals, 1024)
+        except BlockingIOError:
+            return b""
+
+    def _handle(self, number: int) -> None:
+        if number == signal.SIGQUIT or (number in _STOP_SIGNALS and self._stopping):
+            if not self._forced:
+                logger.warning("Stopping at once; what runs goes to other workers.")
+            self._forced = self._stopping = True
+            self._signal_workers(signal.SIGQUIT)
+            self._kill_at = time.monotonic() + _AT_ONCE_SECONDS
+        elif number in _STOP_SIGNALS:
+            logger.info(
+                "Stopping; what runs has %g s. Once more stops at once.",
+                self._node.grace_seconds,
+            )
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._signal_workers(signal.SIGTERM)
+        seconds = self._node.grace_seconds + _WRITING_SECONDS
+        self._kill_at = time.monotonic() + seconds
+
+    def _signal_workers(self, number: int) -> None:
+        for child in self._with_role(Role.WORKER):
+            os.kill(child.pid, number)
+
+    def _kill_overdue(self) -> None:
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            for child in self._with_role(Role.WORKER):
+                logger.error("Killing %s, which does not end.", child.token)
+            self._signal_workers(signal.SIGKILL)
+            self._forced = True
+            self._kill_at = None
+
+    # Births.
+
+    def _spawn_missing(self) -> None:
+        if not self._with_role(Role.STEWARD) and not self._stopping:
+            self._spawn_steward()
+        if self._reload and not self._with_role(Role.CODE_WATCH):
+            self._fork(Role.CODE_WATCH, watch_code)
+        wanted = 0 if self._stopping else self._node.processes - self._drained
+        while len(self._with_role(Role.WORKER)) < wanted:
+            if time.monotonic() < self._spawn_at:
+                break
+            self._spawn_worker()
+
+    def _spawn_worker(self) -> None:
+        token = self._node.make_token(self._serial)
+        self._serial += 1
+        self._tell_steward(LIVES, token)
+        self._fork(
+            Role.WORKER,
+            lambda: WorkerProcess(self._node, token, self._lifeline).run(),
+            token,
+        )
+
+    def _spawn_steward(self) -> None:
+        if self._to_steward is not None:
+            os.close(self._to_steward)
+        pipe, self._to_steward = os.pipe()
+        self._fork(Role.STEWARD, lambda: Steward(self._node, pipe).run())
+        os.close(pipe)
+        for child in self._with_role(Role.WORKER):
+            self._tell_steward(LIVES, child.token)
+
+    def _fork(
+        self, role: Role, work: Callable[[], int | None], token: str = ""
+    ) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            self._become_child(work)
+        self._children[pid] = Child(pid, role, token)
+
+    def _become_child(self, work: Callable[[], int | None]) -> None:
+        code: int = Exit.FAULT
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in _HEARD_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            # As long as a child had one of these, its siblings would not see it close.
+            os.close(self._life)
+            if self._to_steward is not None:
+                os.close(self._to_steward)
+            os.close(self._signals)
+            os.close(self._signalled)
+            code = work() or 0
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else Exit.FAULT
+        except BaseException:
+            logger.exception("A fault of taskhub.")
+        finally:
+            # Not sys.exit: what the parent wants done at its exit is not this one's.
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    # Deaths.
+
+    def _bury_dead(self) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                break
+            child = self._children.pop(pid, None)
+            if child is not None:
+                self._bury(child, os.waitstatus_to_exitcode(status))
+
+    def _bury(self, child: Child, code: int) -> None:
+        if child.role is Role.WORKER:
+            self._tell_steward(DIED, child.token)
+            self._judge_death(child, code)
+        elif child.role is Role.CODE_WATCH and code == RELOAD_EXIT:
+            self._take_new_code()
+        elif not self._stopping:
+            logger.error("The %s ended with %s.", child.role.name.lower(), _tell(code))
+
+    def _judge_death(self, child: Child, code: int) -> None:
+        if code == Exit.DONE:
+            self._drained += self._node.drain and not self._stopping
+            return
+        if self._stopping:
+            return
+        logger.error("The process %s ended with %s.", child.token, _tell(code))
+        if time.monotonic() - child.born_at > _SHORT_LIFE_SECONDS:
+            self._short_lives = 0
+            return
+        # The first successor comes at once; only a series of short lives is slowed.
+        delay = min(2.0**self._short_lives - 1, _LONGEST_DELAY_SECONDS)
+        self._short_lives += 1
+        self._spawn_at = time.monotonic() + delay
+
+    def _tell_steward(self, kind: str, token: str) -> None:
+        if self._to_steward is None:
+            return
+        try:
+            os.write(self._to_steward, f"{kind}{token}\n".encode())
+        except BrokenPipeError:
+            # It has died. Its successor is told of the living, and takes back what
+            # the dead held when their leases end.
+            logger.warning("The steward did not hear that %s%s.", kind, token)
+
+    def _end_steward(self) -> None:
+        for child in self._with_role(Role.CODE_WATCH):
+            os.kill(child.pid, signal.SIGKILL)
+        if self._to_steward is not None:
+            os.close(self._to_steward)
+            self._to_steward = None
+        while self._children:
+            pid, _status = os.waitpid(-1, 0)
+            self._children.pop(pid, None)
+
+    # New code.
+
+    def _take_new_code(self) -> None:
+        if self._stopping:
+            return
+        if not check_new_code():
+            logger.error("The changed code does not load; the old one runs on.")
+            return
+        logger.info("The code has changed; starting anew.")
+        self._restart = True
+        self._stop()
+
+    def _execute_again(self) -> None:
+        signal.set_wakeup_fd(-1)
+        command = [sys.executable, *sys.orig_argv[1:]]
+        os.execv(sys.executable, command)  # noqa: S606  our own command line
+
+
+def _tell(code: int) -> str:
+    """Tell an exit code in words."""
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
