@@ -8,6 +8,7 @@ Every value that differs between machines comes from the environment, or from a 
 from importlib.util import find_spec
 from pathlib import Path
 
+import django
 import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -82,6 +83,7 @@ TASKS = {
         "QUEUES": ["default", "mail", "pictures"],
         "OPTIONS": {
             "broker_url": env.str("TASKHUB_BROKER_URL", default="database://"),
+            "key_prefix": env.str("TASKHUB_KEY_PREFIX", default="taskhub"),
         },
     }
 }
@@ -97,6 +99,13 @@ STATIC_ROOT = VAR_DIR / "static"
 MEDIA_URL = "media/"
 MEDIA_ROOT = VAR_DIR / "media"
 
-EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
-EMAIL_FILE_PATH = VAR_DIR / "mail"
+# Mail is written to files, where the demo's pages find it.
+MAIL_DIR = VAR_DIR / "mail"
+_MAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+if django.VERSION >= (6, 1):
+    MAILERS = {
+        "default": {"BACKEND": _MAIL_BACKEND, "OPTIONS": {"file_path": str(MAIL_DIR)}}
+    }
+else:
+    EMAIL_BACKEND, EMAIL_FILE_PATH = _MAIL_BACKEND, MAIL_DIR
 DEFAULT_FROM_EMAIL = "demo@example.com"

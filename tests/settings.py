@@ -6,22 +6,31 @@ Which database and which Redis are used comes from the environment, as for the s
 """
 
 from project.settings import *  # noqa: F403
-from project.settings import INSTALLED_APPS, TASKS, env
+from project.settings import DATABASES, INSTALLED_APPS, TASKS, VAR_DIR, env
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests"]
 
 #: Where a real Redis is; without one, the tests that need it say so.
 REDIS_URL = env.str("REDIS_URL", default="")
+#: In CI a missing server is a failure.
+CI = env.bool("CI", default=False)
+
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # In a file and not in memory: worker processes have to find it.
+    DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
 
 TASKS = {
-    **TASKS,
-    # Another backend, with another broker, in the same process.
-    "other": {
-        "BACKEND": "taskhub.backend.TaskHubBackend",
-        "QUEUES": [],
-        "OPTIONS": {"key_prefix": "taskhub-other"},
+    "default": {
+        **TASKS["default"],
+        "QUEUES": ["default", "mail", "other"],
+        "OPTIONS": {
+            **TASKS["default"]["OPTIONS"],
+            # A dead node is noticed sooner than a site would want it.
+            "lease_seconds": env.float("TASKHUB_LEASE_SECONDS", default=30),
+        },
     },
+    # Another backend beside it, with any queue allowed.
+    "free": {"BACKEND": "taskhub.backend.TaskHubBackend", "QUEUES": []},
 }
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

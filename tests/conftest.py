@@ -1,0 +1,116 @@
+"""Fixtures for every tier: brokers, settings that point to one, worker nodes."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.conf import settings as django_settings
+
+from taskhub import compat
+from taskhub.brokers import get_broker
+from taskhub.brokers.base import Broker
+from taskhub.conf import Config
+from tests.nodes import Node
+
+BROKERS = ["redis", "database"]
+
+
+def require(url: str, what: str) -> str:
+    """Return the URL of a server; without it, skip the test, or fail it in CI."""
+    if not url:
+        reason = f"no {what}: run `make test`, or `python -m tests.servers`"
+        if django_settings.CI:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return url
+
+
+@pytest.fixture(params=BROKERS)
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """The URL of each broker in turn."""
+    if request.param == "redis":
+        return require(django_settings.REDIS_URL, "Redis")
+    return "database://"
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """The URL of a real Redis."""
+    return require(django_settings.REDIS_URL, "Redis")
+
+
+@pytest.fixture
+def configure(settings) -> Iterator[Callable[..., Config]]:
+    """A function that gives the default backend other options, and its config."""
+
+    def configure(**options: object) -> Config:
+        default = settings.TASKS["default"]
+        settings.TASKS = {
+            **settings.TASKS,
+            "default": {**default, "OPTIONS": {**default["OPTIONS"], **options}},
+        }
+        return compat.task_backends["default"].config
+
+    configure(key_prefix=f"test-{uuid.uuid4().hex[:8]}")
+    return configure
+
+
+@pytest.fixture
+def config(configure, broker_url) -> Config:
+    """The default backend, on each broker in turn."""
+    return configure(broker_url=broker_url)
+
+
+@pytest.fixture
+def broker(config) -> Iterator[Broker]:
+    """The broker of `config`."""
+    broker = get_broker(config)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def start_node(transactional_db, config, tmp_path) -> Iterator[Callable[..., Node]]:
+    """A function that starts `manage.py taskworker` for `config`, as a real node."""
+    nodes: list[Node] = []
+
+    def start_node(*arguments: str, **environment: str) -> Node:
+        node = Node(
+            config, tmp_path / f"node-{len(nodes)}.log", *arguments, **environment
+        )
+        nodes.append(node)
+        return node
+
+    yield start_node
+    for node in nodes:
+        node.end()
+
+
+@pytest.fixture
+def drain(start_node) -> Callable[..., str]:
+    """A function that has a node work until the queues are empty; gives its log."""
+
+    def drain(*arguments: str, processes: int = 1) -> str:
+        node = start_node("--drain", f"--processes={processes}", *arguments)
+        assert node.wait() == 0, node.log
+        return node.log
+
+    return drain
+
+
+@pytest.fixture
+def gate(tmp_path) -> "Gate":
+    """A file that tasks wait for."""
+    return Gate(tmp_path)
+
+
+class Gate:
+    """Closed until `open()`."""
+
+    def __init__(self, directory: os.PathLike[str]) -> None:
+        self.path = os.path.join(directory, "gate")
+
+    def open(self) -> None:
+        with open(self.path, "w"):
+            pass

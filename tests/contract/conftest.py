@@ -1,0 +1,123 @@
+"""Every broker, with what tests have to do to it from outside."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+import redis
+from django.conf import settings
+from django.utils import timezone
+
+from taskhub.brokers.base import Broker
+from taskhub.messages import Envelope
+from taskhub.models import Lease, Place, TaskResult
+from tests.factories import EnvelopeFactory, TaskResultFactory
+
+FAR = timedelta(days=300)
+
+
+class Bench:
+    """A broker under test: how to fill it, look into it, and make time pass."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+
+    def put(self, *envelopes: Envelope) -> None:
+        """Push messages; a broker that lives in rows needs the rows first."""
+        if self.broker.lives_in_rows:
+            for each in envelopes:
+                if not TaskResult.objects.filter(pk=each.id).exists():
+                    TaskResultFactory(
+                        id=each.id,
+                        queue_name=each.queue_name,
+                        priority=each.priority,
+                        run_after=each.run_after,
+                    )
+        self.broker.push(envelopes)
+
+    def put_one(self, **fields: object) -> str:
+        """Push one message, and return its id."""
+        envelope = EnvelopeFactory(**fields)
+        self.put(envelope)
+        return str(envelope.id)
+
+    def join(self, *tokens: str) -> None:
+        """Begin leases."""
+        for token in tokens:
+            self.broker.join(["default", "mail"], token)
+
+    def reserve(self, token: str, limit: int = 10, queue: str = "default") -> list[str]:
+        """Reserve, and return the ids."""
+        reserved = self.broker.reserve([queue], limit=limit, token=token)
+        return [delivery.id for delivery in reserved]
+
+    def places(self, queue: str = "default") -> dict[str, list[str]]:
+        """Return all places in which each message is; there should be one."""
+        raise NotImplementedError
+
+    def make_due(self, message_id: str, queue: str = "default") -> None:
+        """Let the time of a delayed message come."""
+        raise NotImplementedError
+
+    def end_lease(self, token: str) -> None:
+        """Let a token have been silent for too long."""
+        raise NotImplementedError
+
+
+class DatabaseBench(Bench):
+    """The broker in the rows."""
+
+    def places(self, queue: str = "default") -> dict[str, list[str]]:
+        rows = TaskResult.objects.in_queue(queue).exclude(place=Place.NOWHERE)
+        return {
+            str(row.pk): [f"held {row.held_by}" if row.held_by else row.place]
+            for row in rows
+        }
+
+    def make_due(self, message_id: str, queue: str = "default") -> None:
+        past = timezone.now() - timedelta(seconds=1)
+        TaskResult.objects.filter(pk=message_id).update(run_after=past)
+
+    def end_lease(self, token: str) -> None:
+        Lease.objects.filter(pk=token).update(ends_at=timezone.now() - FAR)
+
+
+class RedisBench(Bench):
+    """The broker in Redis, looked into with a client of our own."""
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__(broker)
+        self.client = redis.Redis.from_url(settings.REDIS_URL, decode_responses=True)
+
+    def key(self, queue: str, name: str) -> str:
+        return f"{{{self.broker.config.options.key_prefix}:{queue}}}:{name}"
+
+    def places(self, queue: str = "default") -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {
+            each: [] for each in self.client.hkeys(self.key(queue, "messages"))
+        }
+        for name in ("delayed", "ready"):
+            for each in self.client.zrange(self.key(queue, name), 0, -1):
+                found.setdefault(each, ["(no body)"]).append(name)
+        prefix = self.key(queue, "held:")
+        for key in self.client.keys(f"{prefix}*"):
+            for each in self.client.zrange(key, 0, -1):
+                place = f"held {key.removeprefix(prefix)}"
+                found.setdefault(each, ["(no body)"]).append(place)
+        return found
+
+    def make_due(self, message_id: str, queue: str = "default") -> None:
+        self.client.zadd(self.key(queue, "delayed"), {message_id: 1}, xx=True)
+
+    def end_lease(self, token: str) -> None:
+        for queue in ("default", "mail"):
+            self.client.zadd(self.key(queue, "nodes"), {token: 1}, xx=True)
+
+
+@pytest.fixture
+def bench(db, broker) -> Iterable[Bench]:
+    """Each broker in turn."""
+    bench = DatabaseBench(broker) if broker.lives_in_rows else RedisBench(broker)
+    yield bench
+    if isinstance(bench, RedisBench):
+        bench.client.close()

@@ -1,0 +1,337 @@
+"""The contract of `brokers/base.py`, on every broker."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from taskhub.exceptions import LeaseLost
+from taskhub.messages import Depth
+from tests.factories import EnvelopeFactory, new_id
+
+TOKEN, OTHER = "worker-1", "worker-2"
+
+
+@pytest.fixture(autouse=True)
+def leases(bench):
+    bench.join(TOKEN, OTHER)
+
+
+def later() -> object:
+    return timezone.now() + timedelta(hours=1)
+
+
+# Order.
+
+
+def test_messages_are_handed_out_in_the_order_in_which_they_were_enqueued(bench):
+    ids = [bench.put_one() for _ in range(5)]
+
+    assert bench.reserve(TOKEN) == ids
+
+
+def test_the_order_is_that_of_enqueueing_and_not_of_pushing(bench):
+    first, second = EnvelopeFactory(), EnvelopeFactory()
+    bench.put(second)
+    bench.put(first)
+
+    assert bench.reserve(TOKEN) == [str(first.id), str(second.id)]
+
+
+def test_a_higher_priority_goes_first(bench):
+    low = bench.put_one(priority=-100)
+    normal = bench.put_one(priority=0)
+    high = bench.put_one(priority=100)
+
+    assert bench.reserve(TOKEN) == [high, normal, low]
+
+
+def test_no_more_than_the_limit_is_handed_out(bench):
+    ids = [bench.put_one() for _ in range(3)]
+
+    assert bench.reserve(TOKEN, limit=2) == ids[:2]
+    assert bench.reserve(TOKEN, limit=2) == ids[2:]
+    assert bench.reserve(TOKEN, limit=2) == []
+
+
+def test_queues_take_turns(bench):
+    default = [bench.put_one() for _ in range(4)]
+    mail = [bench.put_one(queue_name="mail") for _ in range(4)]
+
+    taken = [
+        bench.broker.reserve(["default", "mail"], limit=1, token=TOKEN)[0].id
+        for _ in range(4)
+    ]
+
+    assert sorted(taken) == sorted([*default[:2], *mail[:2]])
+
+
+def test_other_queues_are_left_alone(bench):
+    bench.put_one(queue_name="mail")
+
+    assert bench.reserve(TOKEN, queue="default") == []
+
+
+# Bodies.
+
+
+def test_what_was_pushed_is_what_is_delivered(bench):
+    envelope = EnvelopeFactory(body=b"\x00any bytes: \xff\n")
+    bench.put(envelope)
+
+    (delivery,) = bench.broker.reserve(["default"], limit=1, token=TOKEN)
+
+    assert (delivery.id, delivery.queue_name) == (str(envelope.id), "default")
+    assert not delivery.redelivered
+    if bench.broker.lives_in_rows:
+        assert delivery.message.id == envelope.id
+        assert delivery.message.args == [1, 2]
+    else:
+        assert delivery.body == envelope.body
+
+
+def test_many_and_large_messages_go_through_at_once(bench):
+    envelopes = [EnvelopeFactory(body=bytes(10_000)) for _ in range(1_200)]
+    bench.put(*envelopes)
+
+    taken = [*bench.reserve(TOKEN, limit=1_000), *bench.reserve(TOKEN, limit=1_000)]
+
+    assert taken == [str(envelope.id) for envelope in envelopes]
+
+
+# Pushing.
+
+
+def test_pushing_an_id_again_changes_nothing(bench):
+    envelope = EnvelopeFactory()
+    bench.put(envelope)
+    bench.put(envelope, envelope)
+    assert bench.reserve(TOKEN) == [str(envelope.id)]
+
+    bench.put(envelope)
+
+    assert bench.reserve(OTHER) == []
+    assert bench.places() == {str(envelope.id): [f"held {TOKEN}"]}
+
+
+def test_a_message_is_delayed_until_it_is_due(bench):
+    delayed = bench.put_one(run_after=later())
+    assert bench.places() == {delayed: ["delayed"]}
+    assert bench.reserve(TOKEN) == []
+
+    bench.make_due(delayed)
+
+    assert bench.reserve(TOKEN) == [delayed]
+
+
+def test_a_message_that_was_due_long_ago_is_ready_at_once(bench):
+    due = bench.put_one(run_after=timezone.now() - timedelta(days=1))
+
+    assert bench.reserve(TOKEN) == [due]
+
+
+def test_what_becomes_due_is_in_line_by_its_priority(bench):
+    delayed = bench.put_one(run_after=later(), priority=50)
+    high, normal = bench.put_one(priority=60), bench.put_one()
+    bench.make_due(delayed)
+
+    assert bench.reserve(TOKEN) == [high, delayed, normal]
+
+
+def test_many_become_due_at_once(bench):
+    envelopes = [EnvelopeFactory(run_after=later()) for _ in range(50)]
+    bench.put(*envelopes)
+    for envelope in envelopes:
+        bench.make_due(str(envelope.id))
+
+    assert len(bench.reserve(TOKEN, limit=100)) == 50
+
+
+# Out of being held.
+
+
+def test_what_is_acknowledged_is_forgotten(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+
+    assert bench.broker.acknowledge("default", [message], token=TOKEN) == {message}
+    assert bench.places() == {}
+    assert bench.broker.acknowledge("default", [message], token=TOKEN) == set()
+
+
+def test_only_the_holder_acknowledges(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+
+    assert bench.broker.acknowledge("default", [message], token=OTHER) == set()
+    assert bench.places() == {message: [f"held {TOKEN}"]}
+
+
+def test_what_is_released_goes_back_to_where_it_stood(bench):
+    ids = [bench.put_one() for _ in range(3)]
+    bench.reserve(TOKEN, limit=2)
+
+    assert bench.broker.release("default", ids[:2], token=TOKEN) == 2
+    assert bench.reserve(OTHER) == ids
+
+
+def test_what_is_released_unstarted_is_not_redelivered(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+    bench.broker.release("default", [message], token=TOKEN)
+
+    (delivery,) = bench.broker.reserve(["default"], limit=1, token=OTHER)
+
+    assert not delivery.redelivered
+
+
+def test_what_was_started_is_redelivered_and_stays_so(bench):
+    message = bench.put_one()
+    for _ in range(2):
+        bench.reserve(TOKEN)
+        bench.broker.release("default", [message], token=TOKEN, started=True)
+    bench.reserve(TOKEN)
+    bench.broker.release("default", [message], token=TOKEN)
+
+    (delivery,) = bench.broker.reserve(["default"], limit=1, token=OTHER)
+
+    assert delivery.redelivered
+
+
+def test_only_the_holder_releases(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+
+    assert bench.broker.release("default", [message], token=OTHER) == 0
+    assert bench.places() == {message: [f"held {TOKEN}"]}
+
+
+def test_a_token_can_be_asked_what_it_holds(bench):
+    held = bench.put_one()
+    bench.reserve(TOKEN)
+    bench.put_one()
+
+    assert bench.broker.held("default", TOKEN) == {held}
+    assert bench.broker.held("default", OTHER) == set()
+
+
+# Cancelling.
+
+
+def test_what_nobody_holds_can_be_cancelled(bench):
+    ready, delayed = EnvelopeFactory(), EnvelopeFactory(run_after=later())
+    bench.put(ready, delayed)
+
+    cancelled = bench.broker.cancel("default", [ready.id, delayed.id, new_id()])
+
+    assert cancelled == {ready.id, delayed.id}
+    assert bench.places() == {}
+
+
+def test_what_is_held_cannot_be_cancelled(bench):
+    envelope = EnvelopeFactory()
+    bench.put(envelope)
+    bench.reserve(TOKEN)
+
+    assert bench.broker.cancel("default", [envelope.id]) == set()
+    assert bench.places() == {str(envelope.id): [f"held {TOKEN}"]}
+
+
+# Leases.
+
+
+def test_a_token_without_a_lease_reserves_nothing(bench):
+    bench.put_one()
+
+    with pytest.raises(LeaseLost, match="stranger"):
+        bench.reserve("stranger")
+
+
+def test_what_a_silent_token_held_is_reclaimed(bench):
+    held = [bench.put_one() for _ in range(3)]
+    bench.reserve(TOKEN)
+    bench.end_lease(TOKEN)
+
+    assert bench.broker.reclaim(["default"]) == 3
+
+    deliveries = bench.broker.reserve(["default"], limit=10, token=OTHER)
+    assert [delivery.id for delivery in deliveries] == held
+    assert all(delivery.redelivered for delivery in deliveries)
+
+
+def test_what_a_living_token_holds_is_not_reclaimed(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+
+    assert bench.broker.reclaim(["default"]) == 0
+    assert bench.places() == {message: [f"held {TOKEN}"]}
+
+
+def test_a_token_known_to_be_dead_is_not_waited_for(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+
+    assert bench.broker.reclaim(["default"], token=TOKEN) == 1
+    assert bench.places() == {message: ["ready"]}
+
+
+def test_more_than_one_batch_is_reclaimed(bench):
+    bench.put(*(EnvelopeFactory() for _ in range(1_000)))
+    bench.reserve(TOKEN, limit=1_000)
+
+    assert bench.broker.reclaim(["default"], token=TOKEN) == 1_000
+    assert bench.broker.depth("default") == Depth(ready=1_000)
+
+
+def test_a_token_that_was_reclaimed_reserves_and_acknowledges_no_more(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+    bench.end_lease(TOKEN)
+    bench.broker.reclaim(["default"])
+
+    assert bench.broker.acknowledge("default", [message], token=TOKEN) == set()
+    assert bench.broker.release("default", [message], token=TOKEN) == 0
+    assert bench.broker.heartbeat(["default"], [TOKEN, OTHER]) == {TOKEN}
+    with pytest.raises(LeaseLost):
+        bench.reserve(TOKEN)
+    assert bench.places() == {message: ["ready"]}
+
+
+def test_a_heartbeat_keeps_a_lease_alive(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+    bench.end_lease(TOKEN)
+
+    assert bench.broker.heartbeat(["default", "mail"], [TOKEN]) == set()
+
+    assert bench.broker.reclaim(["default"]) == 0
+    assert bench.places() == {message: [f"held {TOKEN}"]}
+
+
+# Looks.
+
+
+def test_depth_counts_each_place(bench):
+    for _ in range(3):
+        bench.put_one()
+    bench.put_one(run_after=later())
+    bench.reserve(TOKEN, limit=2)
+
+    assert bench.broker.depth("default") == Depth(delayed=1, ready=1, held=2)
+    assert bench.broker.depth("mail") == Depth()
+
+
+def test_waiting_ends_for_what_is_due_soon(bench):
+    bench.put_one(run_after=timezone.now() + timedelta(milliseconds=200))
+    taken = bench.reserve(TOKEN)
+
+    for _ in range(20):
+        if not taken:
+            bench.broker.wait(["default"], 1)
+            taken = bench.reserve(TOKEN)
+
+    assert len(taken) == 1
+
+
+def test_the_broker_checks_that_it_can_be_used(bench):
+    bench.broker.check()

@@ -1,0 +1,113 @@
+"""Rows and values for tests."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import factory
+from uuid_utils.compat import uuid7
+
+from taskhub.messages import Envelope, Message
+from taskhub.models import QuarantinedMessage, Status, TaskResult
+
+
+def now() -> datetime:
+    """The time, as a row has it."""
+    return datetime.now(UTC)
+
+
+def new_id() -> UUID:
+    """A new id."""
+    return uuid7()
+
+
+class TaskResultFactory(factory.django.DjangoModelFactory):
+    """A result that waits; traits say how far it has come."""
+
+    class Meta:
+        model = TaskResult
+
+    id = factory.LazyFunction(new_id)
+    task_path = "tests.tasks.add"
+    queue_name = "default"
+    backend = "default"
+    args = factory.LazyFunction(lambda: [1, 2])
+    enqueued_at = factory.LazyFunction(now)
+
+    class Params:
+        running = factory.Trait(
+            status=Status.RUNNING,
+            attempts=1,
+            worker_ids=["worker-1"],
+            started_at=factory.SelfAttribute("enqueued_at"),
+            last_attempted_at=factory.SelfAttribute("enqueued_at"),
+        )
+        finished = factory.Trait(
+            attempts=1,
+            worker_ids=["worker-1"],
+            started_at=factory.LazyAttribute(
+                lambda row: row.enqueued_at + timedelta(seconds=1)
+            ),
+            last_attempted_at=factory.SelfAttribute("started_at"),
+            finished_at=factory.LazyAttribute(
+                lambda row: row.started_at + timedelta(seconds=2)
+            ),
+        )
+        successful = factory.Trait(
+            finished=True, status=Status.SUCCESSFUL, return_value=3
+        )
+        failed = factory.Trait(
+            finished=True,
+            status=Status.FAILED,
+            errors=[
+                {
+                    "attempt": 1,
+                    "failed_at": "2026-01-01T00:00:00+00:00",
+                    "exception_class_path": "builtins.ValueError",
+                    "message": "no such user",
+                    "traceback": "Traceback …\nValueError: no such user\n",
+                }
+            ],
+        )
+
+
+class MessageFactory(factory.Factory):
+    """A message about a run of `tests.tasks.add`."""
+
+    class Meta:
+        model = Message
+
+    id = factory.LazyFunction(new_id)
+    task_path = "tests.tasks.add"
+    args = factory.LazyFunction(lambda: [1, 2])
+    kwargs = factory.LazyFunction(dict)
+    queue_name = "default"
+    priority = 0
+    backend = "default"
+    enqueued_at = factory.LazyFunction(now)
+
+
+class EnvelopeFactory(factory.Factory):
+    """What a broker is given."""
+
+    class Meta:
+        model = Envelope
+
+    id = factory.LazyFunction(new_id)
+    queue_name = "default"
+    priority = 0
+    run_after = None
+    body = b"body"
+
+
+class QuarantinedMessageFactory(factory.django.DjangoModelFactory):
+    """A message that could not be run."""
+
+    class Meta:
+        model = QuarantinedMessage
+
+    message_id = factory.LazyFunction(lambda: str(new_id()))
+    queue_name = "default"
+    reason = "Its signature does not verify."
+    body = b"\x01forged"
+    worker_id = "worker-1"
+    quarantined_at = factory.LazyFunction(now)

@@ -1,0 +1,14 @@
+"""A side table: what tasks did, counted independently of their results."""
+
+from django.db import models
+
+
+class Trace(models.Model):
+    """One execution of a test's task."""
+
+    label = models.CharField(max_length=100)
+    pid = models.IntegerField()
+    thread = models.CharField(max_length=100, default="")
+
+    def __str__(self) -> str:
+        return self.label

@@ -1,0 +1,97 @@
+"""Real worker nodes, as processes of their own."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import connection
+
+from taskhub.conf import Config
+from tests.servers import wait_until
+
+
+def database_url() -> str:
+    """The URL of the test's own database, for other processes."""
+    given = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{given['NAME']}"
+    scheme = "postgres" if connection.vendor == "postgresql" else "mysql"
+    options = "?charset=utf8mb4" if scheme == "mysql" else ""
+    password = f":{quote(given['PASSWORD'])}" if given["PASSWORD"] else ""
+    place = f"{given['USER']}{password}@{given['HOST']}:{given['PORT']}"
+    return f"{scheme}://{place}/{given['NAME']}{options}"
+
+
+def environment(config: Config) -> dict[str, str]:
+    """The environment in which `manage.py` sees what the test sees."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "DATABASE_URL": database_url(),
+        "TASKHUB_BROKER_URL": config.options.broker_url,
+        "TASKHUB_KEY_PREFIX": config.options.key_prefix,
+        "TASKHUB_LEASE_SECONDS": str(config.options.lease_seconds),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+class Node:
+    """One `manage.py taskworker`; its output goes to a file."""
+
+    def __init__(
+        self, config: Config, log_path: Path, *arguments: str, **variables: str
+    ) -> None:
+        self.log_path = log_path
+        command = [sys.executable, "manage.py", "taskworker", *arguments]
+        with log_path.open("wb") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=settings.BASE_DIR,
+                env=environment(config) | variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def log(self) -> str:
+        """What it has printed so far."""
+        return self.log_path.read_text(errors="replace")
+
+    def wait(self, seconds: float = 60) -> int:
+        """Wait for its end, and return its exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"The node did not end:\n{self.log}") from None
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the supervisor."""
+        self.process.send_signal(number)
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Stop it as a service manager would, and return its exit code."""
+        self.send(number)
+        return self.wait()
+
+    def children(self) -> list[int]:
+        """The pids of its steward and worker processes."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text().split()]
+
+    def end(self) -> None:
+        """Leave nothing of it behind, however a test went."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+__all__ = ["Node", "database_url", "environment", "wait_until"]

@@ -1,0 +1,207 @@
+"""Tasks that tests enqueue; worker processes run them."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from django.db import connection, transaction
+
+from taskhub import Context, task
+from tests.models import Trace
+
+try:
+    from django.tasks import task as django_task
+except ImportError:
+    from django_tasks import task as django_task
+
+
+def leave_trace(label: str) -> None:
+    """Note an execution where tests can count it."""
+    Trace.objects.create(
+        label=label, pid=os.getpid(), thread=threading.current_thread().name
+    )
+
+
+@task
+def add(a, b=0):
+    return a + b
+
+
+@task
+async def async_add(a, b=0):
+    await asyncio.sleep(0)
+    return a + b
+
+
+@task(queue_name="mail")
+def send(address, *, subject="hello"):
+    return f"{subject}, {address}"
+
+
+@django_task
+def plain(a):
+    return a
+
+
+@django_task(takes_context=True, queue_name="mail", priority=5)
+def plain_with_context(context, a):
+    return [context.attempt, context.task_result.id, a]
+
+
+@task
+def trace(label):
+    leave_trace(label)
+
+
+@task
+def give_back(value):
+    """Return what was given: for values that JSON can carry."""
+    return value
+
+
+@task
+def give_odd(kind):
+    """Return what JSON, or some database, does not take as it is."""
+    endless = []
+    endless.append(endless)
+    deep = current = []
+    for _ in range(40):
+        current.append([])
+        current = current[0]
+    return {
+        "nul": "a\0b",
+        "surrogate": ["\ud800", {"\udfff": 1}],
+        "nan": [float("nan"), float("inf"), float("-inf")],
+        "big": "x" * 1_000_000,
+        "wide": "\N{SNOWMAN}" * 500_000,
+        "deep": deep,
+        "int": 2**200,
+        "set": {1, 2},
+        "endless": endless,
+        "bytes": b"text",
+        "tuple": (1, (2,)),
+        "keys": {1: "a", None: "b"},
+    }[kind]
+
+
+@task
+def fail(message="no such user"):
+    raise ValueError(message)
+
+
+@task
+def fail_oddly():
+    raise ValueError("NUL \0, surrogate \udc80, and long: " + "x" * 500_000)
+
+
+@task
+def leave_process(code):
+    sys.exit(code)
+
+
+@task
+def close_connection():
+    connection.close()
+    leave_trace("closed")
+
+
+@task
+def break_connection():
+    """Lose the connection under Django's feet, as a server's restart does."""
+    connection.ensure_connection()
+    connection.connection.close()
+    leave_trace("unreachable")
+
+
+@task
+def leave_transaction_open():
+    transaction.set_autocommit(False)
+    leave_trace("never committed")
+
+
+@task(takes_context=True)
+def tell_progress(context: Context, gate: str):
+    context.progress(3, 10, "three\0 of ten")
+    wait_for_file(gate)
+    return context.task_result.id
+
+
+@task
+def wait_for_gate(label, gate, seconds=60):
+    """Run until a test makes a file."""
+    leave_trace(f"{label} began")
+    wait_for_file(gate, seconds)
+    leave_trace(f"{label} ended")
+    return label
+
+
+@task
+async def async_wait_for_gate(label, gate):
+    while not Path(gate).exists():
+        await asyncio.sleep(0.01)
+    return label
+
+
+@task
+def kill_process():
+    leave_trace("killed")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task
+def enqueue_more(count):
+    trace.enqueue_many([(f"child {number}",) for number in range(count)])
+
+
+@task
+def fork_and_signal():
+    """Fork as multiprocessing does, and terminate the child."""
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+        os._exit(0)
+    time.sleep(0.05)
+    os.kill(pid, signal.SIGTERM)
+    _pid, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+@task
+def set_language(code):
+    from django.utils import translation
+
+    before = translation.get_language()
+    translation.activate(code)
+    return before
+
+
+@task(keep="errors")
+def keep_errors(fails):
+    if fails:
+        raise ValueError("kept")
+
+
+@task(keep="none")
+def keep_nothing(fails):
+    leave_trace("not kept")
+    if fails:
+        raise ValueError("not kept")
+
+
+@task(durable=False)
+def fleeting(a):
+    leave_trace("fleeting")
+    return a
+
+
+def wait_for_file(path, seconds=60):
+    """Block until a file is there."""
+    deadline = time.monotonic() + seconds
+    while not Path(path).exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(path)
+        time.sleep(0.01)
