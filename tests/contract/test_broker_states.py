@@ -27,7 +27,7 @@ from tests.factories import EnvelopeFactory
 
 QUEUE = "default"
 
-# Tokens are named by small numbers; a token whose lease was reclaimed is not used again.
+# Tokens are named by small numbers.
 TOKENS = st.integers(min_value=0, max_value=3)
 
 

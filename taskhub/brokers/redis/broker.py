@@ -60,6 +60,7 @@ class RedisBroker(Broker):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self._client = connect(config.options)
+        # Used by one thread at a time, and so with one connection.
         self._waiting_client = connect(
             config.options, blocking_seconds=MAX_WAIT_SECONDS
         )

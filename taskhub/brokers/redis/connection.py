@@ -18,19 +18,18 @@ OLDEST_VERSION = (6, 2)
 Client = redis.Redis
 
 
-def connect(options: Options, *, blocking_seconds: float | None = None) -> Client:
+def connect(options: Options, *, blocking_seconds: float = 0) -> Client:
     """
-    Return a client; it connects at its first command.
+    Return a client for commands that block for up to `blocking_seconds`.
 
-    With `blocking_seconds`, a client of one connection, for commands that block for so
-    long. Nothing is retried here: a repeated command may be a repeated effect, and
-    whoever knows that it is not, repeats it.
+    It connects at its first command. Nothing is retried here: a repeated command may
+    be a repeated effect, and whoever knows that it is not, repeats it.
 
     Raise InvalidBrokerURL if the URL cannot be read.
     """
     settings: dict[str, Any] = {
         "socket_connect_timeout": options.connect_timeout_seconds,
-        "socket_timeout": options.socket_timeout_seconds + (blocking_seconds or 0),
+        "socket_timeout": options.socket_timeout_seconds + blocking_seconds,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
         "decode_responses": False,
@@ -41,9 +40,7 @@ def connect(options: Options, *, blocking_seconds: float | None = None) -> Clien
         raise InvalidBrokerURL(
             f"Broker URL {masked(options.broker_url)!r} cannot be read: {error}."
         ) from error
-    return redis.Redis(
-        connection_pool=pool, single_connection_client=blocking_seconds is not None
-    )
+    return redis.Redis(connection_pool=pool)
 
 
 def masked(url: str) -> str:

@@ -1,0 +1,276 @@
+"""The door in: rows in the caller's transaction, messages after its commit."""
+
+import logging
+import socket
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from taskhub.brokers import get_broker
+from taskhub.exceptions import BrokerUnavailable, InvalidArguments
+from taskhub.messages import Depth
+from taskhub.models import Place, Status, TaskResult
+from tests import tasks
+from tests.models import Trace
+from tests.servers import free_port
+
+
+def depth(config, queue_name="default"):
+    return get_broker(config).depth(queue_name)
+
+
+# Transactions.
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_rolls_back_leaves_no_row_and_no_message(config):
+    with pytest.raises(RuntimeError), transaction.atomic():
+        tasks.add.enqueue(1)
+        tasks.add.enqueue_many([(2,), (3,)])
+        raise RuntimeError
+
+    assert TaskResult.objects.count() == 0
+    assert depth(config) == Depth()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_savepoint_that_rolls_back_takes_only_its_own(config):
+    with transaction.atomic():
+        kept = tasks.add.enqueue(1)
+        with pytest.raises(RuntimeError), transaction.atomic():
+            tasks.add.enqueue(2)
+            raise RuntimeError
+
+    assert [str(pk) for pk in TaskResult.objects.all().ids()] == [kept.id]
+    assert depth(config) == Depth(ready=1)
+
+
+def test_a_transaction_that_commits_runs_once(transactional_db, config, drain):
+    with transaction.atomic():
+        result = tasks.trace.enqueue("once")
+        # Nobody else sees it before the commit.
+        if not get_broker(config).lives_in_rows:
+            assert depth(config) == Depth()
+
+    drain(processes=2)
+
+    assert result.get() is None
+    assert Trace.objects.filter(label="once").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_enqueued_is_in_the_broker(config):
+    tasks.add.enqueue(1)
+    tasks.send.enqueue("a@example.com")
+    tasks.add.using(run_after=timedelta(hours=1)).enqueue(1)
+
+    assert depth(config) == Depth(ready=1, delayed=1)
+    assert depth(config, "mail") == Depth(ready=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fleeting_task_leaves_with_the_commit_too(config):
+    with pytest.raises(RuntimeError), transaction.atomic():
+        tasks.fleeting.enqueue(1)
+        raise RuntimeError
+
+    assert depth(config) == Depth()
+
+
+# The row.
+
+
+@pytest.mark.django_db
+def test_the_row_has_all_that_was_asked_for(config):
+    in_an_hour = timezone.now() + timedelta(hours=1)
+
+    result = tasks.send.using(
+        priority=50,
+        run_after=in_an_hour,
+        expires_after=timedelta(hours=2),
+        meta={"order": 7},
+    ).enqueue("a@example.com", subject="hi")
+
+    row = result.row
+    assert row.task_path == "tests.tasks.send"
+    assert (row.queue_name, row.backend, row.priority) == ("mail", "default", 50)
+    assert (row.args, row.kwargs) == (["a@example.com"], {"subject": "hi"})
+    assert (row.status, row.attempts, row.worker_ids) == (Status.READY, 0, [])
+    assert row.run_after == in_an_hour
+    assert row.expires_at == row.enqueued_at + timedelta(hours=2)
+    assert row.meta == {"order": 7}
+    assert result == tasks.send.get_result(result.id)
+
+
+@pytest.mark.django_db
+def test_ids_grow(config):
+    results = tasks.add.enqueue_many([(number,) for number in range(50)])
+
+    rows = TaskResult.objects.order_by("id")
+
+    assert [row.args[0] for row in rows] == list(range(50))
+    assert [str(row.pk) for row in rows] == [result.id for result in results]
+
+
+@pytest.mark.django_db
+def test_only_the_database_broker_keeps_its_place_in_the_row(config):
+    tasks.add.enqueue(1)
+
+    lives_in_rows = get_broker(config).lives_in_rows
+    place = Place.READY if lives_in_rows else Place.NOWHERE
+    assert TaskResult.objects.get().place == place
+
+
+# Many at once.
+
+
+@pytest.mark.django_db
+def test_many_take_one_insert(config, django_assert_max_num_queries):
+    with django_assert_max_num_queries(5):
+        results = tasks.send.enqueue_many(
+            [("a",), ["b"], {"address": "c", "subject": "d"}] * 100
+        )
+
+    assert len(results) == 300
+    assert TaskResult.objects.count() == 300
+    assert results[2].kwargs == {"address": "c", "subject": "d"}
+
+
+@pytest.mark.django_db
+def test_more_than_a_batch_at_once(config):
+    tasks.add.enqueue_many((number,) for number in range(2_500))
+
+    assert TaskResult.objects.count() == 2_500
+
+
+@pytest.mark.django_db
+def test_of_many_none_is_enqueued_if_one_is_wrong(config):
+    with pytest.raises(InvalidArguments):
+        tasks.add.enqueue_many([(1,), ({1},), (3,)])
+
+    assert TaskResult.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_none_is_fine(config):
+    assert tasks.add.enqueue_many([]) == []
+
+
+# Arguments.
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "value",
+    [
+        2**200,
+        -(2**63),
+        1.5,
+        1e15,
+        "\N{SNOWMAN} \U0001f600",
+        {"nested": [{"deeper": [None, True, "x" * 10_000]}]},
+    ],
+)
+def test_arguments_travel_unchanged(config, value):
+    result = tasks.give_back.enqueue(value)
+
+    assert result.row.args == [value]
+    assert result.args == [value]
+
+
+@pytest.mark.django_db
+def test_arguments_that_are_too_large_are_refused(configure, config):
+    configure(broker_url=config.options.broker_url, max_argument_bytes=1024)
+
+    with pytest.raises(InvalidArguments, match="store them and pass their key"):
+        tasks.give_back.enqueue("x" * 1025)
+
+
+# The broker is down.
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_the_broker_down_enqueueing_succeeds_and_says_so(configure, caplog):
+    configure(broker_url=f"redis://:secret@127.0.0.1:{free_port()}/0")
+
+    with caplog.at_level(logging.ERROR, "taskhub"):
+        result = tasks.add.enqueue(1)
+
+    assert result.row.status == Status.READY
+    (record,) = caplog.records
+    assert "Not pushed yet: 1 of tests.tasks.add" in record.getMessage()
+    assert result.id in record.getMessage()
+    assert "secret" not in record.getMessage()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_the_broker_down_a_transaction_commits(configure):
+    configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    with transaction.atomic():
+        tasks.add.enqueue_many([(1,), (2,)])
+
+    assert TaskResult.objects.ready().count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_the_broker_down_a_fleeting_task_is_refused(configure):
+    configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    with pytest.raises(BrokerUnavailable, match="Cannot reach Redis"):
+        tasks.fleeting.enqueue(1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_swallows_everything_is_not_waited_for_long(configure):
+    """An address that does not answer costs the connect timeout, once."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(1)
+        configure(
+            broker_url=f"redis://127.0.0.1:{deaf.getsockname()[1]}/0",
+            socket_timeout_seconds=0.2,
+        )
+        start = time.monotonic()
+        tasks.add.enqueue(1)
+        # Far from the minute that redis-py's own defaults would take.
+        assert time.monotonic() - start < 20
+
+    assert TaskResult.objects.ready().count() == 1
+
+
+# Results that are waited for.
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_sees_a_result_that_is_finished_meanwhile(start_node):
+    node = start_node("--processes=1")
+    result = tasks.add.enqueue(1, b=2)
+
+    assert result.get(timeout=30) == 3
+    assert TaskResult.objects.get().get() == 3
+    assert node.stop() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_costs_few_queries(config, django_assert_max_num_queries):
+    result = tasks.add.enqueue(1)
+
+    with (
+        django_assert_max_num_queries(30),
+        pytest.raises(TimeoutError, match=r"not finished after 1 s\.$"),
+    ):
+        result.get(timeout=1)
+
+
+def test_waiting_inside_a_transaction_hints_at_it(db, config):
+    with connection.cursor():
+        pass
+    with (
+        transaction.atomic(),
+        pytest.raises(TimeoutError, match="starts only after its commit"),
+    ):
+        tasks.add.enqueue(1).get(timeout=0.01)
