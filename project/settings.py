@@ -7,6 +7,7 @@ Every value that differs between machines comes from the environment, or from a 
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import django
 import environ
@@ -23,6 +24,7 @@ DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env.str(
     "SECRET_KEY", default="only-for-the-demo" if DEBUG else environ.Env.NOTSET
 )
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 
 INSTALLED_APPS = [
@@ -77,7 +79,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 
-TASKS = {
+TASKS: dict[str, Any] = {
     "default": {
         "BACKEND": "taskhub.backend.TaskHubBackend",
         "QUEUES": ["default", "mail", "pictures"],

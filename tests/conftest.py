@@ -91,8 +91,10 @@ def start_node(transactional_db, config, tmp_path) -> Iterator[Callable[..., Nod
 def drain(start_node) -> Callable[..., str]:
     """A function that has a node work until the queues are empty; gives its log."""
 
-    def drain(*arguments: str, processes: int = 1) -> str:
-        node = start_node("--drain", f"--processes={processes}", *arguments)
+    def drain(*arguments: str, processes: int = 1, **environment: str) -> str:
+        node = start_node(
+            "--drain", f"--processes={processes}", *arguments, **environment
+        )
         assert node.wait() == 0, node.log
         return node.log
 

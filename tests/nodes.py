@@ -86,7 +86,7 @@ class Node:
     def end(self) -> None:
         """Leave nothing of it behind, however a test went."""
         if self.process.poll() is None:
-            self.process.terminate()
+            self.process.send_signal(signal.SIGQUIT)
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:

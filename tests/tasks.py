@@ -6,9 +6,10 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from taskhub import Context, task
 from tests.models import Trace
@@ -111,9 +112,17 @@ def close_connection():
 
 @task
 def break_connection():
-    """Lose the connection under Django's feet, as a server's restart does."""
+    """Lose the connection under Django's feet, as when a server is restarted."""
+    suicide = {
+        "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+        "mysql": "KILL CONNECTION_ID()",
+    }
     connection.ensure_connection()
-    connection.connection.close()
+    if connection.vendor == "sqlite":
+        connection.connection.close()
+    else:
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute(suicide[connection.vendor])
     leave_trace("unreachable")
 
 

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, reset_queries
+from django.db import DatabaseError, connections, reset_queries
 
 #: A connection that was idle for longer may have been closed by the server, or by
 #: something on the way to it.
@@ -28,8 +28,7 @@ class ConnectionKeeper:
             reset_queries()
         if monotonic() - self._last_used > _IDLE_SECONDS:
             for connection in connections.all(initialized_only=True):
-                if connection.connection is not None and not connection.is_usable():
-                    connection.close()
+                _close_if_broken(connection)
 
     def after(self) -> None:
         """Replace what the task broke, or left in a transaction."""
@@ -39,8 +38,10 @@ class ConnectionKeeper:
                 connection.close()
                 # The old object would still believe that it is in a transaction.
                 del connections[connection.alias]
-            elif connection.errors_occurred or _is_too_old(connection):
-                _close_unless_usable(connection)
+            elif _is_too_old(connection):
+                connection.close()
+            elif connection.errors_occurred:
+                _close_if_broken(connection)
 
 
 def _is_left_open(connection: Any) -> bool:
@@ -59,8 +60,12 @@ def _is_too_old(connection: Any) -> bool:
     )
 
 
-def _close_unless_usable(connection: Any) -> None:
-    if connection.errors_occurred and connection.is_usable():
-        connection.errors_occurred = False
-    else:
+def _close_if_broken(connection: Any) -> None:
+    # Not is_usable(): on SQLite that is always true.
+    try:
+        if connection.connection is not None:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+    except DatabaseError:
         connection.close()
+    connection.errors_occurred = False

@@ -17,7 +17,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from django.db import connections
@@ -39,8 +39,11 @@ _LARGEST_GROUP = 200
 _MOST_WAITING = 5_000
 #: How long a stop waits for a database or a broker that is away.
 _STOP_SECONDS = 5.0
+#: How often a flush looks whether there is still somebody to wait for.
+_FLUSH_SECONDS = 1.0
 
-Item = Ended | Attempt | Progress
+#: What is handed in. An event is set when all before it is written.
+Item = Ended | Attempt | Progress | Event
 
 
 class GroupWriter:
@@ -84,6 +87,13 @@ class GroupWriter:
     def report(self, progress: Progress) -> None:
         """Have a task's progress written."""
         self._incoming.put(progress)
+
+    def flush(self) -> None:
+        """Block until all that was handed in before is written, or has to be left."""
+        written = Event()
+        self._incoming.put(written)
+        while not written.wait(_FLUSH_SECONDS) and self._thread.is_alive():
+            pass
 
     def stop(self) -> bool:
         """
@@ -155,6 +165,9 @@ class GroupWriter:
             logger.info("Outcomes are being written again.")
         self._group_size = min(self._group_size * 2, _LARGEST_GROUP)
         self._unacknowledged += [item for item in group if isinstance(item, Ended)]
+        for item in group:
+            if isinstance(item, Event):
+                item.set()
 
     def _write(self, group: Sequence[Item]) -> None:
         ended = [item for item in group if isinstance(item, Ended)]
@@ -170,6 +183,11 @@ class GroupWriter:
             ],
             progress=latest.values(),
         )
+        for item in ended:
+            if item.quarantined:
+                logger.error(
+                    "Quarantined %s: %s", item.delivery.id, item.quarantined.reason
+                )
         if refused:
             logger.warning(
                 "Dropped %d outcomes that other attempts have overtaken.", refused

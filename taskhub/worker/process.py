@@ -134,6 +134,10 @@ class WorkerProcess:
         self._consumer.stop()
 
     def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
+        if delivery.redelivered:
+            # It may be what killed its last worker: if it kills this one too, no
+            # outcome that is ready must go down with it.
+            self._writer.flush()
         try:
             run = self._executor.prepare(delivery)
         except DatabaseError as error:

@@ -279,6 +279,8 @@ class Supervisor:
     def _take_new_code(self) -> None:
         if self._stopping:
             return
+        # Before the check, which takes a while: the next change is not to be missed.
+        self._fork(Role.CODE_WATCH, watch_code)
         if not check_new_code():
             logger.error("The changed code does not load; the old one runs on.")
             return

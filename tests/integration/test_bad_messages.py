@@ -1,0 +1,145 @@
+"""Messages that nobody of us has sent: none stops a worker, and none vanishes."""
+
+import hmac
+import random
+
+import pytest
+import redis
+
+from taskhub.brokers import get_broker
+from taskhub.messages import Depth, Envelope, derive_key, seal
+from taskhub.models import QuarantinedMessage, Status, TaskResult
+from tests import tasks
+from tests.factories import MessageFactory, TaskResultFactory, new_id
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def config(configure, redis_url):
+    return configure(broker_url=redis_url, max_argument_bytes=2_000_000)
+
+
+def push(config, body, message_id=None):
+    """Put a body into the broker, as somebody with access to Redis could."""
+    message_id = message_id or new_id()
+    get_broker(config).push([Envelope(message_id, "default", 0, None, body)])
+    return str(message_id)
+
+
+def test_what_cannot_be_trusted_or_understood_is_quarantined(config, drain):
+    key = config.signing_keys[0]
+    message = MessageFactory()
+    good = seal(message, key)
+    bodies = {
+        "empty": (b"", "version byte is b''"),
+        "another version": (b"\x02" + good[1:], "version byte"),
+        "no signature": (b"\x01", "signature does not verify"),
+        "altered": (good[:-3] + b"0]]", "signature does not verify"),
+        "another key": (seal(message, derive_key("other")), "signature does not"),
+        "not JSON": (b"\x01" + bytes(32) + b"{", "signature does not verify"),
+        "huge": (bytes(3_000_000), "3,000,000 bytes"),
+        "another id": (good, f"is about {message.id}"),
+    }
+    ids = {name: push(config, body) for name, (body, _reason) in bodies.items()}
+    after = tasks.add.enqueue(1, b=2)
+
+    log = drain()
+
+    assert after.get(timeout=1) == 3
+    for name, (body, reason) in bodies.items():
+        kept = QuarantinedMessage.objects.get(message_id=ids[name])
+        assert reason in kept.reason, name
+        assert bytes(kept.body) == body
+        assert kept.queue_name == "default"
+    assert get_broker(config).depth("default") == Depth()
+    assert log.count("Quarantined") == len(bodies)
+
+
+def test_a_signed_message_that_is_none_is_quarantined(config, drain):
+    key = config.signing_keys[0]
+    for payload in (b"{}", b"[]", b"[1,2,3]", b"null", b"\xff"):
+        digest = hmac.digest(key, b"\x01" + payload, "sha256")
+        push(config, b"\x01" + digest + payload)
+
+    drain()
+
+    reasons = QuarantinedMessage.objects.values_list("reason", flat=True)
+    assert len(reasons) == 5
+    assert all("signed, but not a message" in reason for reason in reasons)
+
+
+def test_a_previous_secret_key_is_honoured(config, drain):
+    row = TaskResultFactory(task_path="tests.tasks.add", args=[1])
+    old = derive_key("the key before")
+    push(config, seal(row.to_message(), old), row.id)
+
+    drain(SECRET_KEY_FALLBACKS="the key before")
+
+    row.refresh_from_db()
+    assert row.status == Status.SUCCESSFUL
+
+
+def test_a_message_for_an_unknown_task_fails_its_row(config, drain):
+    row = TaskResultFactory(task_path="tests.tasks.ad")
+    push(config, seal(row.to_message(), config.signing_keys[0]), row.id)
+
+    drain()
+
+    row.refresh_from_db()
+    assert row.status == Status.FAILED
+    assert row.errors[0]["exception_class_path"].endswith("UnknownTask")
+    assert "did you mean 'tests.tasks.add'?" in row.errors[0]["message"]
+    assert QuarantinedMessage.objects.get().message_id == str(row.id)
+
+
+def test_a_path_outside_the_registry_is_never_imported(config, drain):
+    row = TaskResultFactory(task_path="os.system", args=["touch /tmp/owned"])
+    push(config, seal(row.to_message(), config.signing_keys[0]), row.id)
+
+    drain()
+
+    row.refresh_from_db()
+    assert "No task 'os.system' is registered" in row.errors[0]["message"]
+
+
+def test_foreign_entries_in_redis_are_quarantined(config, drain):
+    """Ids that are no UUIDs, bodies without a rank, places without bodies."""
+    client = redis.Redis.from_url(config.options.broker_url)
+    base = f"{{{config.options.key_prefix}:default}}"
+    client.hset(f"{base}:messages", "no rank", "no colon")
+    client.zadd(f"{base}:ready", {"no rank": 1})
+    client.hset(f"{base}:messages", b"\xff\x00id", b"1:body")
+    client.zadd(f"{base}:delayed", {b"\xff\x00id": 1})
+    client.hset(f"{base}:messages", "delayed without rank", b"\x00")
+    client.zadd(f"{base}:delayed", {"delayed without rank": 1})
+    client.zadd(f"{base}:ready", {"no body": 1})
+    after = tasks.add.enqueue(1)
+
+    drain()
+
+    assert after.get(timeout=1) == 1
+    assert set(QuarantinedMessage.objects.values_list("message_id", flat=True)) == {
+        "no rank",
+        "\\udcff\\u0000id",
+        "delayed without rank",
+    }
+    assert get_broker(config).depth("default") == Depth()
+    client.close()
+
+
+def test_random_bytes_are_quarantined(config, drain):
+    generator = random.Random(7)  # noqa: S311
+    key = config.signing_keys[0]
+    for _ in range(500):
+        body = bytearray(seal(MessageFactory(), key))
+        for _ in range(generator.randrange(1, 5)):
+            body[generator.randrange(len(body))] ^= generator.randrange(1, 256)
+        push(config, bytes(body[: generator.randrange(1, len(body) + 1)]))
+    after = tasks.add.enqueue_many([(number,) for number in range(20)])
+
+    drain(processes=2)
+
+    assert QuarantinedMessage.objects.count() == 500
+    assert [result.get(timeout=1) for result in after] == list(range(20))
+    assert not TaskResult.objects.unfinished().exists()

@@ -1,0 +1,126 @@
+"""`manage.py taskworker`: what it says, and what it refuses."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+
+import taskhub
+from tests import tasks
+from tests.nodes import environment, wait_until
+from tests.servers import free_port
+
+
+def taskworker(*arguments):
+    call_command("taskworker", *arguments, "--check", skip_checks=False)
+
+
+def test_it_names_itself_on_start(transactional_db, config, drain):
+    log = drain("--queues=mail,default", "--threads=2", processes=3)
+
+    assert re.search(rf"taskhub {taskhub.__version__}, node \S+-\d+-\w+", log)
+    assert "queues     mail, default" in log
+    assert "processes  3, each with 2 thread(s) and up to 100 async tasks" in log
+    where = "database 'default'" if "database" in config.options.broker_url else "redis"
+    assert re.search(rf"broker     {where}", log)
+    assert f"database   'default' ({connection.display_name})" in log
+    assert re.search(r"tasks      \d+: .*tests\.tasks\.add", log)
+
+
+@pytest.mark.django_db
+def test_a_worker_that_could_start_is_told_so(config):
+    taskworker()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--queues=mial"], r"Queue 'mial' is not in .* did you mean 'mail'\?"),
+        (["--queues=a b"], "'a b' cannot name a queue"),
+        (["--backend=defualt"], "no backend 'defualt' in TASKS; did you mean 'defau"),
+        (["--processes=0"], "expected a whole number from 1, not '0'"),
+        (["--threads=many"], "expected a whole number from 1, not 'many'"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, message):
+    with pytest.raises(CommandError, match=message) as caught:
+        taskworker(*arguments)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.django_db
+def test_another_backend_is_refused(settings):
+    path = type(tasks.add.get_backend()).__mro__[1].__module__
+    immediate = path.replace("base", "immediate") + ".ImmediateBackend"
+    settings.TASKS = {**settings.TASKS, "now": {"BACKEND": immediate}}
+
+    with pytest.raises(CommandError, match="expected 'taskhub.backend.TaskHubBackend'"):
+        taskworker("--backend=now")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("scheme", ["redis://:hidden@127.0.0.1:{}/0", "unix:///no/{}"])
+def test_a_broker_that_does_not_answer_is_one_line(configure, scheme):
+    configure(broker_url=scheme.format(free_port()))
+
+    with pytest.raises(CommandError, match="Cannot reach Redis at") as caught:
+        taskworker()
+    assert "\n" not in str(caught.value)
+    assert "hidden" not in str(caught.value)
+    assert "correct TASKS['default']['OPTIONS']['broker_url']" in str(caught.value)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_without_migrations_is_one_line():
+    call_command("migrate", "taskhub", "zero", verbosity=0)
+    try:
+        with pytest.raises(CommandError, match=r"lacks 1 migration.s. of taskhub; run"):
+            taskworker()
+    finally:
+        call_command("migrate", "taskhub", verbosity=0)
+
+
+def test_no_operator_sees_a_traceback(transactional_db, config):
+    """Seen from outside: one line on stderr, and an exit code."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", "taskworker", "--queues=mial"],
+        cwd=django_settings.BASE_DIR,
+        env=environment(config),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("CommandError: Queue 'mial' is not in")
+    assert done.stderr.count("\n") == 1
+
+
+def test_changed_code_is_taken_and_broken_code_is_not(
+    start_node, config, tmp_path, transactional_db
+):
+    module = tmp_path / "reloaded.py"
+    module.write_text("GREETING = 'first'\n")
+    node = start_node(
+        "--reload",
+        "--processes=1",
+        PYTHONPATH=str(tmp_path),
+        DJANGO_SETTINGS_MODULE="tests.reload_settings",
+        RELOADED_MODULE="reloaded",
+    )
+    wait_until(lambda: tasks.add.enqueue(1).get(timeout=30) == 1, "the node", 30)
+
+    module.write_text("this is no Python\n")
+    wait_until(lambda: "does not load; the old one runs on" in node.log, "the news")
+    assert tasks.add.enqueue(2).get(timeout=30) == 2
+
+    module.write_text("GREETING = 'second'\n")
+    wait_until(lambda: node.log.count("taskhub 0") == 2, "the new start")
+    assert tasks.add.enqueue(3).get(timeout=30) == 3
+    assert node.stop() == 0

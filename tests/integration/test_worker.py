@@ -1,0 +1,508 @@
+"""Real nodes: what runs, in which order, and how it ends."""
+
+import os
+import signal
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from taskhub.brokers import get_broker
+from taskhub.exceptions import (
+    ResultNotKept,
+    ResultTruncated,
+    TaskExpired,
+    TaskFailed,
+)
+from taskhub.messages import Depth
+from taskhub.models import Status, TaskResult
+from tests import tasks
+from tests.models import Trace
+from tests.nodes import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def labels():
+    return list(Trace.objects.order_by("pk").values_list("label", flat=True))
+
+
+# What runs.
+
+
+def test_sync_and_async_tasks_with_positional_and_keyword_arguments(drain):
+    results = [
+        tasks.add.enqueue(1, b=2),
+        tasks.async_add.enqueue(a=3, b=4),
+        tasks.send.delay("a@example.com", subject="hi"),
+        tasks.add.apply_async(args=[5], kwargs={"b": 6}),
+        tasks.plain.enqueue("plain"),
+    ]
+
+    drain()
+
+    values = [result.get(timeout=1) for result in results]
+    assert values == [3, 7, "hi, a@example.com", 11, "plain"]
+
+
+def test_every_task_runs_exactly_once_with_several_processes_and_threads(drain):
+    tasks.trace.enqueue_many([(f"{number}",) for number in range(500)])
+
+    drain("--threads=3", processes=3)
+
+    assert sorted(labels()) == sorted(str(number) for number in range(500))
+    assert TaskResult.objects.stats().successful == 500
+
+
+def test_a_node_works_only_for_its_queues(config, drain):
+    mail = tasks.send.enqueue("a@example.com")
+    default = tasks.add.enqueue(1)
+
+    drain("--queues=mail")
+
+    assert mail.row.is_finished
+    assert default.row.status == Status.READY
+
+
+def test_higher_priorities_run_first(drain):
+    for priority in (-5, 0, 100, 7):
+        tasks.trace.using(priority=priority).enqueue(str(priority))
+
+    drain()
+
+    assert labels() == ["100", "7", "0", "-5"]
+
+
+def test_a_task_does_not_run_before_it_is_due(start_node):
+    due = timezone.now() + timedelta(seconds=2)
+    start_node("--processes=1")
+    later = tasks.trace.using(run_after=due).enqueue("later")
+    tasks.trace.enqueue("now")
+
+    later.get(timeout=30)
+
+    assert labels() == ["now", "later"]
+    assert later.row.started_at >= due
+
+
+def test_a_drain_does_not_wait_for_what_is_not_due(drain):
+    result = tasks.add.using(run_after=timedelta(days=1)).enqueue(1)
+
+    drain()
+
+    assert result.row.status == Status.READY
+
+
+def test_a_drain_runs_what_its_tasks_enqueue(drain):
+    tasks.enqueue_more.enqueue(20)
+
+    drain(processes=2)
+
+    assert len(labels()) == 20
+
+
+def test_an_expired_task_is_not_run(drain):
+    result = tasks.trace.using(expires_after=timedelta(microseconds=1)).enqueue("no")
+
+    drain()
+
+    assert labels() == []
+    row = result.row
+    assert (row.status, row.attempts, row.started_at) == (Status.CANCELLED, 0, None)
+    with pytest.raises(TaskExpired, match="It expired at"):
+        row.get()
+
+
+def test_an_idle_node_starts_at_once(start_node):
+    """Woken by a hint or a notification, and not by its next look a second later."""
+    node = start_node("--processes=2")
+    tasks.add.enqueue(1).get(timeout=30)
+
+    results = []
+    for _ in range(20):
+        result = tasks.add.enqueue(1)
+        result.get(timeout=30)
+        results.append(result.row)
+
+    waits = sorted(row.waited for row in results)
+    assert waits[len(waits) // 2] < timedelta(seconds=0.9)
+    assert node.stop() == 0
+
+
+def test_many_async_tasks_run_at_a_time(start_node, gate):
+    start_node("--processes=1", "--async-tasks=50")
+    tasks.async_wait_for_gate.enqueue_many([(i, gate.path) for i in range(50)])
+
+    wait_until(
+        lambda: TaskResult.objects.running().count() == 50, "50 tasks at a time", 30
+    )
+    gate.open()
+
+    wait_until(lambda: TaskResult.objects.successful().count() == 50, "their end")
+
+
+def test_threads_run_sync_tasks_at_a_time(start_node, gate):
+    start_node("--processes=1", "--threads=4")
+    tasks.wait_for_gate.enqueue_many([(f"{i}", gate.path) for i in range(4)])
+
+    wait_until(lambda: Trace.objects.count() == 4, "four tasks at a time", 30)
+    assert len(set(Trace.objects.values_list("thread", flat=True))) == 4
+    gate.open()
+
+    wait_until(lambda: TaskResult.objects.successful().count() == 4, "their end")
+
+
+def test_short_tasks_do_not_wait_behind_a_long_one(start_node, gate):
+    start_node("--processes=2")
+    # So that each process knows tasks to be short, and reserves many at once.
+    warm_up = tasks.add.enqueue_many([(i,) for i in range(200)])
+    for result in warm_up:
+        result.get(timeout=30)
+
+    long = tasks.wait_for_gate.enqueue("long", gate.path)
+    short = tasks.add.enqueue_many([(i,) for i in range(100)])
+
+    for result in short:
+        result.get(timeout=30)
+    wait_until(lambda: long.row.status == Status.RUNNING, "the long one's mark")
+    gate.open()
+    assert long.get(timeout=30) == "long"
+
+
+def test_a_long_task_is_marked_as_running_and_tells_its_progress(start_node, gate):
+    start_node("--processes=1")
+    result = tasks.tell_progress.enqueue(gate.path)
+
+    wait_until(lambda: result.row.progress and result.row.status == "RUNNING", "it")
+
+    row = result.row
+    message = "three\\u0000 of ten"
+    assert row.progress == {"done": 3, "total": 10, "message": message}
+    assert (row.attempts, len(row.worker_ids)) == (1, 1)
+    assert row.started_at
+    assert not row.finished_at
+    gate.open()
+    assert result.get(timeout=30) == result.id
+
+
+def test_a_short_task_is_written_once(drain):
+    result = tasks.add.enqueue(1)
+
+    drain()
+
+    row = result.row
+    assert (row.attempts, row.place, row.held_by) == (1, "", "")
+
+
+# How tasks fail, and what the worker makes of it.
+
+
+def test_the_worker_survives_whatever_a_task_does(drain):
+    failing = [
+        tasks.fail.enqueue(),
+        tasks.leave_process.enqueue(0),
+        tasks.break_connection.enqueue(),
+        tasks.give_odd.enqueue("set"),
+        tasks.give_odd.enqueue("endless"),
+    ]
+    fine = [
+        tasks.close_connection.enqueue(),
+        tasks.leave_transaction_open.enqueue(),
+        tasks.trace.enqueue("after all"),
+    ]
+
+    log = drain()
+
+    for result in failing:
+        row = result.row
+        assert (row.status, row.attempts) == (Status.FAILED, 1), row
+        assert row.errors[0]["traceback"].startswith("Traceback"), row
+    for result in fine:
+        result.get(timeout=1)
+    # All by one process: none of them made it end.
+    assert len({result.row.worker_ids[0] for result in failing + fine}) == 1
+    assert "never committed" not in labels()
+    assert "after all" in labels()
+    assert "CRITICAL" not in log
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("nul", "a\\u0000b"),
+        ("surrogate", ["\\ud800", {"\\udfff": 1}]),
+        ("nan", ["nan", "inf", "-inf"]),
+    ],
+)
+def test_what_databases_refuse_is_escaped_and_marked(drain, kind, value):
+    result = tasks.give_odd.enqueue(kind)
+
+    drain()
+
+    assert result.get() == value
+    assert "return value" in result.row.storage_notes["escaped"]
+
+
+@pytest.mark.parametrize("kind", ["big", "wide", "deep"])
+def test_what_is_too_large_is_truncated_and_marked(drain, kind):
+    result = tasks.give_odd.enqueue(kind)
+
+    drain()
+
+    row = result.row
+    assert row.status == Status.SUCCESSFUL
+    assert isinstance(row.return_value, str)
+    assert len(row.return_value) > 50
+    with pytest.raises(ResultTruncated, match="too much to store"):
+        result.get()
+
+
+def test_integers_of_any_size_come_back(drain):
+    result = tasks.give_odd.enqueue("int")
+
+    drain()
+
+    assert result.get() == 2**200
+
+
+def test_an_odd_error_is_stored(drain):
+    result = tasks.fail_oddly.enqueue()
+
+    drain()
+
+    (error,) = result.row.errors
+    assert error["message"].startswith("NUL \\u0000, surrogate \\udc80")
+    assert "characters left out" in error["traceback"]
+    with pytest.raises(TaskFailed, match="ValueError") as caught:
+        result.get()
+    assert "fail_oddly" in caught.value.traceback
+
+
+def test_a_language_that_a_task_activates_does_not_stay(drain):
+    results = [tasks.set_language.enqueue("de") for _ in range(3)]
+
+    drain()
+
+    assert [result.get() for result in results] == ["en"] * 3
+
+
+def test_a_signal_to_a_process_that_a_task_forked_is_not_heard(drain):
+    result = tasks.fork_and_signal.enqueue()
+    after = tasks.add.enqueue(1)
+
+    drain()
+
+    assert result.get() == -signal.SIGTERM
+    assert after.get() == 1
+
+
+# What is kept.
+
+
+def test_what_is_kept_is_chosen_per_task(drain):
+    successful, failed = tasks.keep_errors.enqueue(False), tasks.keep_errors.enqueue(1)
+    nothing = [tasks.keep_nothing.enqueue(fails) for fails in (False, True)]
+
+    drain()
+
+    assert [str(pk) for pk in TaskResult.objects.all().ids()] == [failed.id]
+    for result in (successful, *nothing):
+        with pytest.raises(ResultNotKept):
+            result.get(timeout=1)
+    assert labels() == ["not kept"] * 2
+
+
+def test_a_fleeting_task_has_its_row_when_it_has_finished(config, drain):
+    result = tasks.fleeting.using(meta={"order": 7}).enqueue(1)
+    lives_in_rows = get_broker(config).lives_in_rows
+    assert TaskResult.objects.exists() == lives_in_rows
+
+    drain()
+
+    row = TaskResult.objects.get()
+    assert (row.args, row.meta, row.return_value) == ([1], {"order": 7}, 1)
+    assert row.enqueued_at == result.enqueued_at
+    assert result.get() == 1
+    assert labels() == ["fleeting"]
+
+
+# How it stops.
+
+
+def test_a_stop_lets_finish_what_runs_and_gives_back_the_rest(config, start_node, gate):
+    node = start_node("--processes=1")
+    running = tasks.wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: "running began" in labels(), "the task", 30)
+    waiting = tasks.add.enqueue_many([(i,) for i in range(5)])
+
+    node.send(signal.SIGTERM)
+    wait_until(lambda: "Stopping" in node.log, "the signal")
+    gate.open()
+
+    assert node.wait() == 0
+    assert running.get(timeout=1) == "running"
+    assert {result.row.status for result in waiting} == {Status.READY}
+    assert get_broker(config).depth("default") == Depth(ready=5)
+    # Given back and not reclaimed: nobody may take them for started.
+    (delivery, *_) = reserve_all(config)
+    assert not delivery.redelivered
+
+
+def reserve_all(config):
+    broker = get_broker(config)
+    broker.join(["default"], "test")
+    return broker.reserve(["default"], limit=100, token="test")
+
+
+def test_past_the_grace_period_what_runs_goes_to_others(config, start_node, gate):
+    node = start_node("--processes=1", "--grace=0.2")
+    result = tasks.wait_for_gate.enqueue("first", gate.path)
+    wait_until(lambda: "first began" in labels(), "the task", 30)
+
+    assert node.stop() == 0
+    assert "Leaving tests.tasks.wait_for_gate" in node.log
+    assert result.row.status == Status.RUNNING
+    assert get_broker(config).depth("default") == Depth(ready=1)
+
+    gate.open()
+    start_node("--drain", "--processes=1").wait()
+    row = result.row
+    assert (row.status, row.attempts, len(row.worker_ids)) == ("SUCCESSFUL", 2, 2)
+    assert labels() == ["first began", "first began", "first ended"]
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_stops_at_once(config, start_node, gate, first):
+    node = start_node("--processes=2")
+    tasks.wait_for_gate.enqueue("endless", gate.path)
+    wait_until(lambda: "endless began" in labels(), "the task", 30)
+
+    node.send(first)
+    wait_until(lambda: "Stopping;" in node.log, "the signal")
+    node.send(first)
+
+    assert node.wait() == 1
+    assert get_broker(config).depth("default") == Depth(ready=1)
+
+
+def test_a_terminal_or_systemd_signals_all_processes_of_a_node(start_node, gate):
+    """And the supervisor still sees to it that what runs may finish."""
+    node = start_node("--processes=2")
+    result = tasks.wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: "running began" in labels(), "the task", 30)
+
+    os.killpg(node.process.pid, signal.SIGINT)
+    wait_until(lambda: "Stopping" in node.log, "the signal")
+    gate.open()
+
+    assert node.wait() == 0
+    assert result.get(timeout=1) == "running"
+
+
+def test_an_idle_node_stops_soon(start_node):
+    node = start_node("--processes=2")
+    tasks.add.enqueue(1).get(timeout=30)
+
+    assert node.stop() == 0
+    assert "Killing" not in node.log
+
+
+def test_a_stop_is_possible_while_the_broker_is_being_waited_for(
+    configure, start_node, tmp_path
+):
+    node = start_node("--processes=1")
+    tasks.add.enqueue(1).get(timeout=30)
+    # More stops than one, at the worst moments: while it reserves, waits, writes.
+    threads = [threading.Timer(0.01 * n, node.send, [signal.SIGCHLD]) for n in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert node.stop() == 0
+
+
+# Deaths.
+
+
+def test_what_a_dead_process_held_is_run_by_its_successor(config, start_node, gate):
+    node = start_node("--processes=1")
+    result = tasks.wait_for_gate.enqueue("victim", gate.path)
+    wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
+
+    os.kill(Trace.objects.get().pid, signal.SIGKILL)
+    gate.open()
+
+    assert result.get(timeout=30) == "victim"
+    row = result.row
+    assert row.attempts == 2
+    assert labels() == ["victim began", "victim began", "victim ended"]
+    assert "ended with signal SIGKILL" in node.log
+
+
+def test_a_task_that_kills_its_process_is_given_up(start_node):
+    node = start_node("--processes=1")
+    neighbours = tasks.add.enqueue_many([(i,) for i in range(20)])
+    poison = tasks.kill_process.enqueue()
+
+    with pytest.raises(TaskFailed, match="worker processes died with it"):
+        poison.get(timeout=60)
+
+    for result in neighbours:
+        assert result.get(timeout=30) is not None
+    assert labels().count("killed") <= 3
+    # None of them was in a process that died more than once.
+    assert all(result.row.attempts <= 2 for result in neighbours)
+    assert node.stop() == 0
+
+
+def test_a_node_that_died_is_noticed_when_its_lease_ends(
+    configure, start_node, gate, config
+):
+    result = tasks.wait_for_gate.enqueue("victim", gate.path)
+    short = {"TASKHUB_LEASE_SECONDS": "1"}
+    dead = start_node("--processes=1", **short)
+    wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
+
+    os.killpg(dead.process.pid, signal.SIGKILL)
+    dead.wait()
+    for pid in Trace.objects.values_list("pid", flat=True):
+        wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "its end")
+    gate.open()
+    start_node("--processes=1", **short)
+
+    assert result.get(timeout=30) == "victim"
+    assert result.row.attempts == 2
+
+
+def test_worker_processes_stop_when_their_supervisor_is_killed(start_node, gate):
+    node = start_node("--processes=2")
+    result = tasks.wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: "running began" in labels(), "the task", 30)
+    children = node.children()
+
+    node.send(signal.SIGKILL)
+    node.wait()
+    gate.open()
+
+    assert result.get(timeout=30) == "running"
+    for pid in children:
+        wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "the children")
+
+
+def test_a_dead_steward_is_replaced(start_node):
+    node = start_node("--processes=1")
+    tasks.add.enqueue(1).get(timeout=30)
+    before = set(node.children())
+
+    for pid in before:
+        command = Path(f"/proc/{pid}/task").iterdir()
+        if len(list(command)) == 1:
+            os.kill(pid, signal.SIGKILL)
+
+    wait_until(lambda: "The steward ended with signal SIGKILL" in node.log, "news")
+    wait_until(lambda: len(node.children()) == len(before), "a new steward")
+    assert tasks.add.enqueue(1).get(timeout=30) == 1
+    assert node.stop() == 0

@@ -1,0 +1,251 @@
+"""The pen for outcomes, and its fence."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from taskhub.messages import Delivery
+from taskhub.models import Place, QuarantinedMessage, Status, TaskResult
+from taskhub.writer import (
+    Attempt,
+    Outcome,
+    Progress,
+    Quarantined,
+    claim,
+    mark_running,
+    quarantine,
+    write_outcomes,
+    write_progress,
+)
+from tests.factories import MessageFactory, TaskResultFactory
+
+pytestmark = pytest.mark.django_db
+
+ME, OTHER = "worker-me", "worker-other"
+
+
+def first_attempt(row, worker_id=ME):
+    return Attempt.first(row.to_message(), worker_id)
+
+
+def success(attempt, value="done", **fields):
+    return Outcome(
+        attempt=attempt,
+        status=Status.SUCCESSFUL,
+        finished_at=datetime.now(UTC),
+        return_value=value,
+        **fields,
+    )
+
+
+def failure(attempt, **fields):
+    attempt.errors = [{"exception_class_path": "builtins.ValueError", "message": ""}]
+    return Outcome(
+        attempt=attempt,
+        status=Status.FAILED,
+        finished_at=datetime.now(UTC),
+        **fields,
+    )
+
+
+def test_an_outcome_is_written_and_the_rest_of_the_row_stays():
+    row = TaskResultFactory(
+        args=[1], meta={"order": 7}, place=Place.HELD, held_by=ME, progress={"done": 1}
+    )
+
+    assert write_outcomes([success(first_attempt(row))]) == 0
+
+    row.refresh_from_db()
+    assert (row.status, row.return_value) == (Status.SUCCESSFUL, "done")
+    assert (row.attempts, row.worker_ids) == (1, [ME])
+    assert (row.args, row.meta, row.progress) == ([1], {"order": 7}, {"done": 1})
+    assert (row.place, row.held_by) == (Place.NOWHERE, "")
+    assert row.started_at == row.last_attempted_at <= row.finished_at
+
+
+def test_a_group_takes_few_queries(django_assert_max_num_queries):
+    rows = TaskResultFactory.create_batch(100)
+    outcomes = [success(first_attempt(row)) for row in rows]
+
+    with django_assert_max_num_queries(4):
+        assert write_outcomes(outcomes) == 0
+
+    assert TaskResult.objects.successful().count() == 100
+
+
+@pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.FAILED, Status.CANCELLED])
+def test_a_finished_row_is_not_written_again(status):
+    row = TaskResultFactory(finished=True, status=status, return_value="first")
+
+    assert write_outcomes([success(first_attempt(row), "second")]) == 1
+
+    row.refresh_from_db()
+    assert (row.status, row.return_value) == (status, "first")
+
+
+def test_a_deleted_row_does_not_come_back():
+    row = TaskResultFactory()
+    attempt = first_attempt(row)
+    row.delete()
+
+    assert write_outcomes([success(attempt)]) == 1
+
+    assert not TaskResult.objects.exists()
+
+
+def test_a_zombie_does_not_overwrite_the_attempt_that_replaced_it():
+    row = TaskResultFactory()
+    zombie = first_attempt(row)
+    successor = claim(row.to_message(), OTHER)
+
+    assert write_outcomes([success(zombie, "zombie")]) == 1
+    assert write_outcomes([success(successor, "successor")]) == 0
+
+    row.refresh_from_db()
+    assert row.return_value == "successor"
+    assert row.worker_ids == [OTHER]
+
+
+def test_a_zombie_that_was_marked_does_not_overwrite_either():
+    row = TaskResultFactory()
+    zombie = first_attempt(row)
+    mark_running([zombie])
+    successor = claim(row.to_message(), OTHER)
+    assert successor.number == 2
+
+    assert write_outcomes([failure(zombie)]) == 1
+    assert write_outcomes([success(successor)]) == 0
+
+    row.refresh_from_db()
+    assert (row.attempts, row.worker_ids) == (2, [ME, OTHER])
+    assert row.started_at == zombie.started_at
+    assert row.last_attempted_at == successor.started_at
+
+
+def test_the_same_worker_does_not_overwrite_its_own_later_attempt():
+    row = TaskResultFactory()
+    earlier = claim(row.to_message(), ME)
+    later = claim(row.to_message(), ME)
+
+    assert write_outcomes([success(earlier, "earlier"), success(later, "later")]) == 1
+
+    row.refresh_from_db()
+    assert row.return_value == "later"
+
+
+def test_who_comes_first_with_an_unclaimed_row_has_it():
+    row = TaskResultFactory()
+
+    assert write_outcomes([success(first_attempt(row, ME), "mine")]) == 0
+    assert write_outcomes([success(first_attempt(row, OTHER), "other")]) == 1
+
+    row.refresh_from_db()
+    assert row.return_value == "mine"
+
+
+def test_a_zombie_that_comes_first_is_not_repeated():
+    row = TaskResultFactory()
+    write_outcomes([success(first_attempt(row))])
+
+    assert claim(row.to_message(), OTHER) is None
+
+
+def test_a_claim_keeps_the_errors_of_earlier_attempts():
+    errors = [{"attempt": 1, "message": "first"}]
+    row = TaskResultFactory(running=True, errors=errors)
+
+    attempt = claim(row.to_message(), OTHER)
+
+    assert attempt.errors == errors
+    assert attempt.first_started_at == row.started_at
+
+
+def test_a_deleted_row_is_not_claimed():
+    row = TaskResultFactory.build()
+
+    assert claim(row.to_message(), ME) is None
+
+
+def test_a_fleeting_message_is_claimed_by_a_row_of_its_own():
+    message = MessageFactory(durable=False, args=[7])
+
+    assert claim(message, ME).number == 1
+    assert claim(message, OTHER).number == 2
+
+    row = TaskResult.objects.get()
+    assert (row.status, row.args) == (Status.RUNNING, [7])
+
+
+def test_a_fleeting_outcome_inserts_its_row_once():
+    attempt = Attempt.first(MessageFactory(durable=False, args=[7]), ME)
+
+    assert write_outcomes([success(attempt, "first")]) == 0
+    assert write_outcomes([success(attempt, "second")]) == 1
+
+    row = TaskResult.objects.get()
+    assert (row.args, row.return_value) == ([7], "first")
+
+
+def test_durable_and_fleeting_outcomes_in_one_group():
+    row = TaskResultFactory()
+    fleeting = Attempt.first(MessageFactory(durable=False), ME)
+
+    assert write_outcomes([success(first_attempt(row)), success(fleeting)]) == 0
+
+    assert TaskResult.objects.successful().count() == 2
+
+
+def test_marking_does_not_touch_what_others_have_claimed_or_finished():
+    claimed, finished = TaskResultFactory(), TaskResultFactory(successful=True)
+    late = [first_attempt(claimed), first_attempt(finished)]
+    claim(claimed.to_message(), OTHER)
+
+    mark_running(late)
+
+    claimed.refresh_from_db()
+    finished.refresh_from_db()
+    assert claimed.worker_ids == [OTHER]
+    assert finished.status == Status.SUCCESSFUL
+
+
+def test_progress_is_written_only_while_unfinished():
+    running, finished = TaskResultFactory(running=True), TaskResultFactory(failed=True)
+
+    write_progress(
+        Progress(row.id, done=1, total=None, message="so far")
+        for row in (running, finished)
+    )
+
+    running.refresh_from_db()
+    finished.refresh_from_db()
+    assert running.progress == {"done": 1, "total": None, "message": "so far"}
+    assert finished.progress is None
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [("all", {"success", "failure"}), ("errors", {"failure"}), ("none", set())],
+)
+def test_rows_that_are_not_kept_are_deleted(keep, kept):
+    rows = {"success": TaskResultFactory(), "failure": TaskResultFactory()}
+
+    write_outcomes(
+        [
+            success(first_attempt(rows["success"]), keep=keep),
+            failure(first_attempt(rows["failure"]), keep=keep),
+        ]
+    )
+
+    left = set(TaskResult.objects.all().ids())
+    assert left == {rows[name].id for name in kept}
+
+
+def test_a_bad_message_is_kept_to_be_looked_at():
+    delivery = Delivery("not\udc80an id\0", "default", False, b"\x00body")
+
+    quarantine([Quarantined(delivery, "NUL \0 in it", ME)])
+
+    kept = QuarantinedMessage.objects.get()
+    assert kept.message_id == "not\\udc80an id\\u0000"
+    assert bytes(kept.body) == b"\x00body"
+    assert kept.reason == "NUL \\u0000 in it"
