@@ -14,7 +14,9 @@ from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage, Error
 
 from taskhub import compat
+from taskhub.brokers import find_broker
 from taskhub.conf import read_config
+from taskhub.exceptions import InvalidBrokerURL
 from taskhub.nearest import did_you_mean
 from taskhub.tasks import Result, Task, as_enqueued, find_task
 
@@ -41,6 +43,12 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
         super().__init__(alias, params)
         self.config = read_config(alias, params)
+        #: One line for each thing that is wrong with the settings.
+        self.faults = list(self.config.faults)
+        try:
+            find_broker(self.config.options.broker_url)
+        except InvalidBrokerURL as error:
+            self.faults.append(str(error))
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
         """Say what is wrong with this backend's settings; see also checks.py."""
@@ -48,19 +56,6 @@ class TaskHubBackend(compat.BaseTaskBackend):
             Error(fault, id="taskhub.E001", hint="See docs/reference/settings.md.")
             for fault in self.faults
         ]
-
-    @property
-    def faults(self) -> list[str]:
-        """One line for each thing that is wrong with this backend's settings."""
-        from taskhub.brokers import scheme_of
-        from taskhub.exceptions import InvalidBrokerURL
-
-        faults = list(self.config.faults)
-        try:
-            scheme_of(self.config.options.broker_url)
-        except InvalidBrokerURL as error:
-            faults.append(str(error))
-        return faults
 
     def validate_task(self, task: "compat.Task[..., Any]") -> None:
         """Raise InvalidTask if this backend cannot run the task."""
@@ -102,6 +97,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def _enqueue(self, task: Task[P, R], calls: Any) -> list[Result[P, R]]:
         from taskhub import producer
 
+        if self.faults:
+            raise compat.InvalidTaskBackend(" ".join(self.faults))
         self.validate_task(task)
         rows = producer.enqueue(self.config, task, calls)
         results: list[Result[P, R]] = [Result.from_row(task, row) for row in rows]

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
@@ -61,8 +60,7 @@ def check_sqlite_transactions(
     if (
         alias not in (databases or ())
         or connection.vendor != "sqlite"
-        or settings.DATABASES[alias].get("OPTIONS", {}).get("transaction_mode")
-        == "IMMEDIATE"
+        or connection.settings_dict["OPTIONS"].get("transaction_mode") == "IMMEDIATE"
     ):
         return []
     return [

@@ -15,7 +15,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near := get_close_matches(name, known, n=1):
         return f"; did you mean {near[0]!r}?"
     # Dotted names are often right but for the module.
-    same_end = [each for each in known if each.rpartition(".")[2] == name]
+    end = name.rpartition(".")[2]
+    same_end = [each for each in known if each.rpartition(".")[2] == end]
     if len(same_end) == 1:
         return f"; did you mean {same_end[0]!r}?"
     if known and len(known) <= 8:

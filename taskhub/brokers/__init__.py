@@ -45,13 +45,16 @@ def get_broker(config: Config) -> Broker:
 
 def open_broker(config: Config) -> Broker:
     """Make a new broker; see get_broker()."""
-    broker_class = import_string(BROKERS[scheme_of(config.options.broker_url)])
-    broker: Broker = broker_class(config)
+    broker: Broker = import_string(find_broker(config.options.broker_url))(config)
     return broker
 
 
-def scheme_of(url: str) -> str:
-    """Return a broker URL's scheme. Raise InvalidBrokerURL if it names no broker."""
+def find_broker(url: str) -> str:
+    """
+    Return the dotted path of the broker class that a URL asks for.
+
+    Raise InvalidBrokerURL if there is none, or if the URL cannot be read.
+    """
     scheme, found, _rest = url.partition("://")
     if not found:
         raise InvalidBrokerURL(
@@ -61,9 +64,14 @@ def scheme_of(url: str) -> str:
     if scheme not in BROKERS:
         hint = did_you_mean(scheme, BROKERS)
         raise InvalidBrokerURL(f"There is no broker for {scheme!r} URLs{hint}")
-    if scheme == "database" and urlsplit(url).netloc + urlsplit(url).path:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise InvalidBrokerURL(f"The broker URL cannot be read: {error}.") from error
+    if scheme == "database" and (parts.netloc or parts.path):
         raise InvalidBrokerURL(
-            f"Broker URL {url!r} must be just 'database://': the broker lives where "
+            "The URL of the database broker is just 'database://': it lives where "
             "TaskResult does; to move both, write a database router."
         )
-    return scheme
+    return BROKERS[scheme]

@@ -109,17 +109,12 @@ class TaskResult(models.Model):
         indexes: ClassVar = [
             # for_task(), and the admin's filter by task: newest first.
             models.Index(fields=["task_path", "id"], name="taskhub_by_task"),
-            # unfinished(), running(), what waits in a queue, the sweep.
-            models.Index(
-                fields=["status", "queue_name", "id"],
-                condition=Q(status__in=["READY", "RUNNING"]),
-                name="taskhub_unfinished",
-            ),
-            # failed() and cancelled(), newest first.
+            # unfinished(), running(), failed(), cancelled(), newest first: in a table
+            # of many rows, these are few.
             models.Index(
                 fields=["status", "id"],
-                condition=Q(status__in=["FAILED", "CANCELLED"]),
-                name="taskhub_failed",
+                condition=~Q(status="SUCCESSFUL"),
+                name="taskhub_not_successful",
             ),
             # The database broker's reserve: the best ready message of a queue.
             models.Index(

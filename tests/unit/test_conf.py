@@ -1,0 +1,165 @@
+"""Settings: read once, and told what is wrong with them."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+
+from taskhub import checks, compat
+from taskhub.conf import Options, name_fault, read_config
+from tests import tasks
+
+
+def fault_of(params):
+    (fault,) = read_config("default", params).faults
+    return fault
+
+
+def test_without_options_the_defaults_hold():
+    config = read_config("default", {})
+
+    assert config.faults == ()
+    assert config.queues == ("default",)
+    assert config.options == Options()
+    assert config.options.broker_url == "database://"
+
+
+def test_values_are_converted_where_nothing_is_lost():
+    config = read_config("default", {"OPTIONS": {"lease_seconds": 60}})
+
+    assert config.options.lease_seconds == 60.0
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"QUEUE": []}, "Unknown key 'QUEUE' in TASKS['default']; did you mean 'QUEUE"),
+        ({"QUEUES": "mail"}, "TASKS['default']['QUEUES'] must be a list of names"),
+        ({"QUEUES": ["a b"]}, "In TASKS['default']['QUEUES'], 'a b' cannot name"),
+        ({"OPTIONS": []}, "TASKS['default']['OPTIONS'] must be a dict, not []."),
+        (
+            {"OPTIONS": {"lease_secs": 3}},
+            "Unknown option 'lease_secs' in TASKS['default']['OPTIONS']; "
+            "did you mean 'lease_seconds'?",
+        ),
+        (
+            {"OPTIONS": {"lease_seconds": "long"}},
+            "Option 'lease_seconds' in TASKS['default']['OPTIONS'] is 'long': "
+            "Expected `float`, got `str`.",
+        ),
+        ({"OPTIONS": {"lease_seconds": 0.1}}, "Expected `float` >= 1.0"),
+        ({"OPTIONS": {"broker_url": None}}, "Expected `str`, got `null`"),
+        ({"OPTIONS": {"key_prefix": "{x}"}}, "matching regex"),
+    ],
+)
+def test_a_fault_names_the_place_and_the_remedy(params, message):
+    assert message in fault_of(params)
+
+
+def test_all_faults_are_told_at_once():
+    config = read_config("default", {"OPTIONS": {"a": 1, "b": 2, "poll_seconds": -1}})
+
+    assert len(config.faults) == 3
+
+
+@pytest.mark.parametrize("name", ["mail", "a-b.c:d_9", "ä", "x" * 100])
+def test_names_that_a_queue_can_have(name):
+    assert name_fault(name) is None
+
+
+@pytest.mark.parametrize("name", ["", "a b", "{x}", "x" * 101, None, 7, "a\n", "a,b"])
+def test_names_that_a_queue_cannot_have(name):
+    assert "cannot name a queue" in name_fault(name)
+
+
+def test_the_first_secret_key_signs_and_the_others_verify(settings):
+    settings.SECRET_KEY = "new"
+    settings.SECRET_KEY_FALLBACKS = ["old", "older"]
+
+    keys = read_config("default", {}).signing_keys
+
+    assert len(set(keys)) == 3
+
+
+# System checks.
+
+
+def hub(**params):
+    return {"default": {"BACKEND": "taskhub.backend.TaskHubBackend", **params}}
+
+
+def check_ids(**kwargs):
+    # MariaDB has no partial indexes, and Django says so; see the reference.
+    ids = [message.id for message in run_checks(**kwargs)]
+    return [each for each in ids if each != "models.W037"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"OPTIONS": {"lease_secs": 3}},
+        {"OPTIONS": {"broker_url": "reddis://localhost"}},
+        {"OPTIONS": {"broker_url": "localhost:6379"}},
+        {"OPTIONS": {"broker_url": "database://elsewhere"}},
+        {"OPTIONS": {"broker_url": "redis://localhost:many/0"}},
+        {"QUEUES": ["a b"]},
+    ],
+)
+def test_a_fault_is_a_system_check(settings, params):
+    settings.TASKS = hub(**params)
+
+    assert "taskhub.E001" in check_ids()
+
+
+@pytest.mark.django_db
+def test_sound_settings_pass_the_checks(settings):
+    settings.TASKS = hub(QUEUES=["default"], OPTIONS={"broker_url": "redis://h:1/0"})
+
+    assert check_ids() == []
+
+
+def test_a_backend_with_faults_enqueues_nothing(settings):
+    settings.TASKS = hub(OPTIONS={"lease_secs": 3})
+
+    with pytest.raises(ImproperlyConfigured, match="did you mean 'lease_seconds'"):
+        tasks.add.enqueue(1)
+
+
+def test_a_missing_backport_is_a_fault(monkeypatch):
+    monkeypatch.setattr(compat, "REQUIRED_APP", "some_backport")
+
+    (error,) = checks.check_required_app()
+
+    assert (error.id, error.msg) == (
+        "taskhub.E002",
+        "'some_backport' is not in INSTALLED_APPS.",
+    )
+
+
+def test_results_in_another_database_are_warned_of(settings):
+    settings.DATABASE_ROUTERS = ["tests.unit.test_conf.Elsewhere"]
+
+    (warning,) = checks.check_results_database()
+
+    assert warning.id == "taskhub.W001"
+
+
+class Elsewhere:
+    def db_for_write(self, model, **hints):
+        return "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [({}, ["taskhub.W002"]), ({"transaction_mode": "IMMEDIATE"}, [])],
+)
+def test_deferred_transactions_of_sqlite_are_warned_of(monkeypatch, options, ids):
+    connection = SimpleNamespace(vendor="sqlite", settings_dict={"OPTIONS": options})
+    monkeypatch.setattr(checks, "connections", {"default": connection})
+
+    warnings = checks.check_sqlite_transactions(databases=["default"])
+
+    assert [warning.id for warning in warnings] == ids
+    assert checks.check_sqlite_transactions(databases=[]) == []

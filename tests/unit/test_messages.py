@@ -1,0 +1,59 @@
+"""Messages: sealed, opened, and refused."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskhub.exceptions import BadMessage
+from taskhub.messages import derive_key, seal, unseal
+from tests.factories import MessageFactory
+
+KEY, OLD_KEY = derive_key("now"), derive_key("before")
+
+
+def test_a_message_comes_out_as_it_went_in():
+    message = MessageFactory(
+        args=[2**200, "\N{SNOWMAN}", 1.5, None, {"a": []}],
+        kwargs={"key": True},
+        run_after=datetime(2030, 1, 1, 12, 0, 0, 123456, tzinfo=UTC),
+        meta={"order": 7},
+        durable=False,
+    )
+
+    assert unseal(seal(message, KEY), [KEY], max_bytes=10_000) == message
+
+
+def test_any_of_the_keys_may_have_signed():
+    body = seal(MessageFactory(), OLD_KEY)
+
+    assert unseal(body, [KEY, OLD_KEY], max_bytes=10_000)
+    with pytest.raises(BadMessage, match="signature does not verify"):
+        unseal(body, [KEY], max_bytes=10_000)
+
+
+def test_keys_of_different_secrets_differ_and_text_and_bytes_do_not():
+    assert derive_key("a") != derive_key("b")
+    assert derive_key("a") == derive_key(b"a")
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_are_taken_for_a_message(body):
+    with pytest.raises(BadMessage):
+        unseal(body, [KEY], max_bytes=200)
+
+
+@given(st.data())
+def test_no_altered_message_is_opened(data):
+    body = bytearray(seal(MessageFactory(), KEY))
+    position = data.draw(st.integers(0, len(body) - 1))
+    body[position] ^= data.draw(st.integers(1, 255))
+
+    with pytest.raises(BadMessage):
+        unseal(bytes(body), [KEY], max_bytes=10_000)
+
+
+def test_a_small_message_is_small():
+    # A million waiting ones should fit into a small Redis.
+    assert len(seal(MessageFactory(), KEY)) < 250

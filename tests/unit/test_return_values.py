@@ -1,0 +1,84 @@
+"""Return values: whatever can be kept is kept, and what was changed is noted."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskhub.execution.return_values import StorableValue
+from taskhub.values import is_storable_text
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(codec=None)),
+    lambda children: (
+        st.lists(children)
+        | st.dictionaries(
+            st.text() | st.integers() | st.none() | st.booleans(), children
+        )
+        | st.tuples(children)
+    ),
+    max_leaves=30,
+)
+
+
+@given(ANYTHING, st.integers(min_value=1024, max_value=4096))
+def test_whatever_json_can_hold_is_stored_on_every_database(value, max_bytes):
+    stored = StorableValue(value, max_bytes=max_bytes)
+
+    # As a database reads it: strict JSON, in UTF-8, without NUL, of a size.
+    text = json.dumps(stored.value, allow_nan=False, ensure_ascii=False)
+    assert len(text.encode()) <= max_bytes
+    assert is_storable_text(text.replace("\\u0000", "\\\\u0000")) or "\\u" in text
+    assert "\\u0000" not in json.dumps(stored.value).replace("\\\\u0000", "")
+
+
+@given(ANYTHING)
+def test_what_was_not_changed_has_no_notes(value):
+    stored = StorableValue(value, max_bytes=1_000_000)
+
+    if not stored.notes:
+        assert json.loads(json.dumps(stored.value)) == json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "places"),
+    [
+        ("a\0b", "a\\u0000b", "return value"),
+        ([1, "\ud800"], [1, "\\ud800"], "return value[1]"),
+        ({"\0": 1}, {"\\u0000": 1}, "a key of return value"),
+        ({"a": float("nan")}, {"a": "nan"}, "return value['a']"),
+        ([float("inf")] * 7, ["inf"] * 7, "return value[4] and 2 more"),
+    ],
+)
+def test_what_databases_refuse_is_escaped_and_its_place_noted(value, kept, places):
+    stored = StorableValue(value, max_bytes=1024)
+
+    assert stored.value == kept
+    assert stored.notes["escaped"].endswith(places)
+
+
+def test_the_beginning_of_what_is_too_large_is_kept():
+    stored = StorableValue({"rows": ["x" * 100] * 100}, max_bytes=6_000)
+
+    assert stored.value.startswith('{"rows": ["xxx')
+    assert len(stored.value) == 1_000
+    assert stored.notes["truncated"].startswith("It is 10,")
+
+
+@pytest.mark.parametrize("value", [{1}, object(), [b"\xff"], {(1, 2): 3}])
+def test_what_json_cannot_hold_is_an_error_of_the_task(value):
+    with pytest.raises(TypeError, match="which JSON cannot hold"):
+        StorableValue(value, max_bytes=1024)
+
+
+def test_what_contains_itself_is_an_error_of_the_task():
+    endless = {}
+    endless["again"] = [endless]
+
+    with pytest.raises(TypeError, match="does it contain itself"):
+        StorableValue(endless, max_bytes=1024)

@@ -1,0 +1,195 @@
+"""The task API: decorators, variants, and what is refused where it is written."""
+
+import asyncio
+import inspect
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from taskhub import Context, Task, compat, task
+from taskhub.exceptions import InvalidOption, UnknownTask
+from taskhub.tasks import find_task, registered_tasks
+from tests import tasks
+
+
+def module_level(a): ...
+
+
+def test_djangos_own_decorator_makes_the_same_tasks():
+    assert type(tasks.plain) is Task
+    assert type(tasks.add) is Task
+    assert tasks.plain.module_path == "tests.tasks.plain"
+
+
+def test_a_task_is_called_like_the_function_it_is():
+    assert tasks.add(1, b=2) == 3
+    assert asyncio.run(tasks.async_add(1, 2)) == 3
+    assert tasks.add.call(1, 2) == 3
+    with pytest.raises(ValueError, match="no such user"):
+        tasks.fail()
+
+
+def test_a_task_looks_like_its_function():
+    assert str(inspect.signature(tasks.send)) == "(address, *, subject='hello')"
+    assert tasks.send.name == "send"
+
+
+def test_a_context_can_be_made_for_a_plain_call():
+    result = compat.TaskResult(
+        task=tasks.plain_with_context,
+        id="1",
+        status=compat.TaskResultStatus.RUNNING,
+        enqueued_at=None,
+        started_at=None,
+        finished_at=None,
+        last_attempted_at=None,
+        args=[],
+        kwargs={},
+        backend="default",
+        errors=[],
+        worker_ids=["here"],
+    )
+    context = Context(task_result=result)
+
+    context.progress(1, 2, "nobody listens")
+
+    assert tasks.plain_with_context(context, "a") == [1, "1", "a"]
+
+
+# Variants.
+
+
+def test_using_changes_what_is_given_and_nothing_else():
+    variant = tasks.send.using(priority=7, keep="none", meta={"a": 1})
+
+    assert (variant.priority, variant.keep, variant.meta) == (7, "none", {"a": 1})
+    assert (variant.queue_name, variant.func) == ("mail", tasks.send.func)
+    assert (tasks.send.priority, tasks.send.keep) == (0, "all")
+    assert tasks.send.using(priority=None) == tasks.send
+
+
+def test_a_timedelta_counts_from_now():
+    before = datetime.now(UTC)
+
+    variant = tasks.add.using(run_after=timedelta(hours=1))
+
+    assert timedelta(0) <= variant.run_after - before - timedelta(hours=1)
+    assert variant.run_after - before < timedelta(hours=1, minutes=1)
+
+
+def test_tasks_can_be_hashed():
+    assert len({tasks.add, tasks.add.using(meta={"a": [1]}), tasks.send}) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"prioritiy": 1}, "Unknown option 'prioritiy' in add.using(); did you mean"),
+        ({"max_retries": 1}, "Unknown option 'max_retries' in add.using()"),
+    ],
+)
+def test_an_unknown_option_of_using_is_refused(wrong, message):
+    with pytest.raises(InvalidOption) as caught:
+        tasks.add.using(**wrong)
+
+    assert message in str(caught.value)
+
+
+def test_an_unknown_option_of_the_decorator_is_refused():
+    with pytest.raises(InvalidOption, match="did you mean 'queue_name'"):
+        task(queue="mail")(module_level)
+    with pytest.raises(InvalidOption, match=r"'run_after' in @task for module_level"):
+        task(run_after=timedelta(1))(module_level)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"queue_name": "mial"}, "['default']['QUEUES']; did you mean 'mail'?"),
+        ({"priority": 101}, "between -100 and 100"),
+        ({"priority": "5"}, "priority must be a whole number, not '5'"),
+        ({"priority": True}, "priority must be a whole number, not True"),
+        ({"keep": "some"}, "keep must be 'all', 'errors' or 'none', not 'some'"),
+        ({"expires_after": 60}, "expires_after must be a timedelta, not 60"),
+        ({"run_after": 60}, "run_after must be an aware datetime or a timedelta"),
+        ({"run_after": datetime(2030, 1, 1)}, "aware datetime"),  # noqa: DTZ001
+    ],
+)
+def test_a_value_that_an_option_cannot_have_is_refused(wrong, message):
+    with pytest.raises(compat.InvalidTask) as caught:
+        tasks.add.using(**wrong)
+
+    assert message in str(caught.value)
+
+
+def test_a_function_that_cannot_be_found_again_is_no_task():
+    with pytest.raises(compat.InvalidTask, match="module level"):
+
+        @task
+        def inner(): ...
+
+
+# Celery's words.
+
+
+@pytest.fixture
+def enqueued(monkeypatch):
+    """The variants that are enqueued, instead of being enqueued."""
+    seen = []
+    backend_class = type(compat.task_backends["default"])
+    monkeypatch.setattr(
+        backend_class,
+        "enqueue",
+        lambda self, task, args, kwargs: seen.append((task, list(args), kwargs)),
+    )
+    return seen
+
+
+def test_apply_async_takes_celerys_options(enqueued):
+    eta = datetime(2030, 1, 1, tzinfo=UTC)
+
+    tasks.add.apply_async([1], {"b": 2}, eta=eta, queue="mail", priority=9, expires=60)
+    tasks.add.apply_async(args=[1], countdown=60)
+    tasks.add.delay(1, b=2)
+
+    (first, args, kwargs), (second, _, _), (third, *_) = enqueued
+    assert (args, kwargs) == ([1], {"b": 2})
+    assert (first.run_after, first.queue_name, first.priority) == (eta, "mail", 9)
+    assert first.expires_after == timedelta(seconds=60)
+    assert second.run_after > datetime.now(UTC)
+    assert third == tasks.add
+
+
+def test_apply_async_refuses_what_it_does_not_know(enqueued):
+    with pytest.raises(InvalidOption, match=r"'count_down'.*did you mean 'countdown'"):
+        tasks.add.apply_async([1], count_down=3)
+    with pytest.raises(InvalidOption, match="countdown or eta, not both"):
+        tasks.add.apply_async([1], countdown=3, eta=datetime(2030, 1, 1, tzinfo=UTC))
+    assert enqueued == []
+
+
+# The registry.
+
+
+def test_tasks_are_found_by_their_path():
+    assert find_task("tests.tasks.add") is tasks.add
+    assert "tests.tasks.plain" in registered_tasks()
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("tests.tasks.ad", "did you mean 'tests.tasks.add'"),
+        ("old.module.give_back", "did you mean 'tests.tasks.give_back'"),
+        ("os.system", "is registered here"),
+    ],
+)
+def test_an_unknown_path_names_the_nearest(path, hint):
+    with pytest.raises(UnknownTask, match=hint):
+        find_task(path)
+
+
+def test_a_variant_does_not_replace_the_registered_task():
+    tasks.add.using(priority=99)
+
+    assert find_task("tests.tasks.add").priority == 0

@@ -1,0 +1,80 @@
+"""Small parts of the worker that need no process."""
+
+import sys
+
+from taskhub.execution.errors import describe_error
+from taskhub.models.waiting import pauses
+from taskhub.worker.backoff import Backoff
+from taskhub.worker.pace import Pace
+from tests.factories import now
+
+
+def test_a_new_process_reserves_one_message_for_each_slot():
+    assert Pace(slots=1).batch() == 1
+    assert Pace(slots=4).batch() == 4
+
+
+def test_short_tasks_are_reserved_in_batches_and_long_ones_singly():
+    pace = Pace(slots=2)
+
+    for _ in range(50):
+        pace.observe(0.0001)
+    assert pace.batch() == 200
+
+    pace.observe(10)
+    assert pace.batch() == 2
+
+
+def test_pauses_grow_up_to_a_bound_and_begin_anew():
+    backoff = Backoff()
+
+    pauses = []
+    for _ in range(10):
+        backoff.fail()
+        pauses.append(backoff.pause)
+
+    assert 0.05 <= pauses[0] <= 0.2
+    assert all(1 <= pause <= 2 for pause in pauses[5:])
+    assert not backoff.is_first
+    assert backoff.succeed()
+    assert not backoff.succeed()
+    backoff.fail()
+    assert backoff.is_first
+
+
+def test_the_pauses_of_waiting_end_with_the_timeout():
+    assert list(pauses(0)) == []
+    first = next(pauses(None))
+    assert 0 < first <= 0.01
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def test_an_error_that_cannot_be_printed_is_described():
+    entry = describe_error(Unprintable(), attempt=2, failed_at=now())
+
+    assert entry["message"] == "<its __str__ failed>"
+    assert entry["exception_class_path"].endswith(".Unprintable")
+    assert entry["attempt"] == 2
+
+
+def raise_from_depth(levels):
+    if levels:
+        raise_from_depth(levels - 1)
+    raise ValueError("x" * 100_000)
+
+
+def test_a_long_traceback_is_cut_in_its_middle():
+    try:
+        raise_from_depth(sys.getrecursionlimit() // 2)
+    except ValueError as error:
+        entry = describe_error(error, attempt=1, failed_at=now(), hide=__file__)
+
+    assert len(entry["traceback"]) < 70_000
+    assert entry["traceback"].startswith("ValueError: xxx")
+    assert entry["traceback"].endswith("xxx\n")
+    assert "characters left out" in entry["traceback"]
+    assert len(entry["message"]) < 2_200
