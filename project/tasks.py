@@ -1,16 +1,109 @@
-from taskhub import task
+"""The demo site's background work."""
+
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Any
+from uuid import UUID
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.mail import send_mail
+from PIL import Image, ImageOps
+from uuid_utils.compat import uuid7
+
+from project import analysis
+from taskhub import Context, task
+from taskhub.models import TaskResult, TaskResultQuerySet
+
+# The main job: one task for each module, and one that adds their results up.
+
+
+def start_analysis() -> UUID:
+    """Enqueue the analysis of the whole standard library; return the run's id."""
+    run = uuid7()
+    meta = {"run": str(run)}
+    paths = analysis.find_modules()
+    analyse_module.using(meta=meta).enqueue_many((path,) for path in paths)
+    # Of the lowest priority: its turn comes when all the others have been started.
+    add_up.using(meta=meta, priority=-100).enqueue(str(run))
+    return run
+
+
+def results_of(run: UUID) -> TaskResultQuerySet:
+    """Return the results of a run's modules: those enqueued after its id was made."""
+    results = TaskResult.objects.for_task(analyse_module)
+    return results.filter(id__gt=run, meta__run=str(run))
+
+
+def summary_of(run: UUID) -> TaskResult | None:
+    """Return the result of the task that adds a run up: the last one."""
+    results = TaskResult.objects.for_task(add_up)
+    return results.filter(id__gt=run, meta__run=str(run)).first()
 
 
 @task
-def add(a, b):
-    return a + b
+def analyse_module(path: str) -> analysis.Report:
+    """Report on one module of the standard library."""
+    return analysis.analyse(path)
 
 
 @task
-def fail():
-    raise ValueError("no")
+def add_up(run: str) -> analysis.Report | None:
+    """Add up what a run has found; if some of it is still running, a moment later."""
+    results = results_of(UUID(run))
+    if results.unfinished().exists():
+        soon = timedelta(seconds=0.2)
+        add_up.using(meta={"run": run}, run_after=soon).enqueue(run)
+        return None
+    return analysis.summarise(
+        results.successful().values_list("return_value", flat=True)
+    )
+
+
+# The three classic uses.
+
+THUMBNAIL_SIZES = (96, 240, 480)
+
+
+@task(queue_name="pictures", takes_context=True)
+def make_thumbnails(context: Context, name: str) -> list[dict[str, Any]]:
+    """Make thumbnails of a picture in the site's storage; return where they are."""
+    thumbnails = []
+    with default_storage.open(name) as file, Image.open(file) as picture:
+        upright = ImageOps.exif_transpose(picture).convert("RGB")
+    for size in THUMBNAIL_SIZES:
+        context.progress(len(thumbnails), len(THUMBNAIL_SIZES), f"{size} pixels")
+        thumbnails.append(_save_thumbnail(upright, name, size))
+    return thumbnails
+
+
+def _save_thumbnail(picture: Image.Image, name: str, size: int) -> dict[str, Any]:
+    thumbnail = picture.copy()
+    thumbnail.thumbnail((size, size))
+    file = ContentFile(b"")
+    thumbnail.save(file, "JPEG", quality=85)
+    path = PurePosixPath(name)
+    saved = default_storage.save(str(path.with_name(f"{path.stem}-{size}.jpg")), file)
+    return {"name": saved, "width": thumbnail.width, "height": thumbnail.height}
+
+
+@task(queue_name="mail")
+def send_greeting(address: str, *, name: str) -> str:
+    """Greet somebody by mail."""
+    send_mail(
+        subject=f"Hello, {name}",
+        message=f"Hello, {name},\n\nthis was sent by a taskhub worker.\n",
+        from_email=None,
+        recipient_list=[address],
+    )
+    return f"Sent to {address}"
 
 
 @task
-async def aadd(a, b=1):
-    return a + b
+def divide_by_zero(amount: int) -> float:
+    """Show what a failure looks like."""
+    return _share(amount, among=[])
+
+
+def _share(amount: int, *, among: list[str]) -> float:
+    return amount / len(among)

@@ -1,8 +1,21 @@
 """The demo site's addresses."""
 
+from django.conf import settings
+from django.conf.urls.static import static
 from django.contrib import admin
 from django.urls import path
 
+from project import views
+
 urlpatterns = [
+    path("", views.home, name="home"),
+    path("runs/", views.start_run, name="start-run"),
+    path("runs/<uuid:run>/", views.show_run, name="run"),
+    path("pictures/", views.upload_picture, name="upload-picture"),
+    path("greetings/", views.greet, name="greet"),
+    path("failures/", views.fail, name="fail"),
+    path("results/<uuid:pk>/", views.show_result, name="result"),
     path("admin/", admin.site.urls),
+    # Only while DEBUG is on; a real site lets its web server do this.
+    *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]

@@ -22,7 +22,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 TASKS = {
     "default": {
         **TASKS["default"],
-        "QUEUES": ["default", "mail", "other"],
+        "QUEUES": ["default", "mail", "pictures", "other"],
         "OPTIONS": {
             **TASKS["default"]["OPTIONS"],
             # A dead node is noticed sooner than a site would want it.

@@ -1,0 +1,62 @@
+# Everything a developer types. `make demo` and `make test` set up all they need.
+
+PYTHON ?= python3
+VENV ?= .venv
+# For example DJANGO=5.2; the newest that this Python can run by default.
+DJANGO ?=
+BROKER ?= database://
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed-$(or $(DJANGO),newest)
+
+.PHONY: demo test lint format servers bench clean help
+
+help:
+	@echo "make demo          run the demo site, its workers and its main job"
+	@echo "                   BROKER=redis://localhost:6379/0 to run it on Redis"
+	@echo "                   ONCE=1 to end after the main job"
+	@echo "make test          run all tests, on every database there is"
+	@echo "                   DATABASES=sqlite ARGS='-k name' for some of them"
+	@echo "make lint          check style, types and the floors of imports"
+	@echo "make format        bring the code into its style"
+	@echo "make servers       start private servers, for running pytest by hand"
+	@echo "make bench         measure throughput"
+	@echo "make clean         remove what the others have made"
+
+demo: $(INSTALLED)
+	TASKHUB_BROKER_URL=$(BROKER) $(BIN)/python manage.py demo $(if $(ONCE),--once)
+
+test: $(INSTALLED)
+	sh tests/install_servers.sh $(BIN)/python
+	$(BIN)/python -m tests.suite $(if $(DATABASES),--databases=$(DATABASES)) -- $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(INSTALLED)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+servers: $(INSTALLED)
+	sh tests/install_servers.sh $(BIN)/python
+	$(BIN)/python -m tests.servers
+
+bench: $(INSTALLED)
+	sh tests/install_servers.sh $(BIN)/python
+	$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+clean:
+	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements.txt
+	@echo "Installing what is needed into $(VENV); this takes a minute, once."
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt \
+		$(if $(DJANGO),"django~=$(DJANGO).0" $(if $(filter 5.%,$(DJANGO)),django-tasks))
+	rm -f $(VENV)/.installed-*
+	touch $@

@@ -1,0 +1,110 @@
+"""Filters whose choices come from the settings and the registry, not from the table."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from taskhub import compat
+from taskhub.models import Status, TaskResultQuerySet
+from taskhub.tasks import registered_tasks
+
+Choices = Iterable[tuple[str, Any]]
+
+
+class ResultFilter(SimpleListFilter):
+    """Narrows results by the value that was chosen."""
+
+    @abstractmethod
+    def choose(self) -> Choices:
+        """Return the values that can be chosen, and how they are called."""
+
+    @abstractmethod
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        """Return the results of a value; all, if the value is none that there is."""
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "ModelAdmin[Any]"
+    ) -> list[tuple[str, Any]]:
+        return list(self.choose())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        return self.narrow(queryset, value) if value else queryset
+
+
+class StatusFilter(ResultFilter):
+    """By status, and "unfinished" for two of them."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def choose(self) -> Choices:
+        return [("unfinished", _("Unfinished")), *Status.choices]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        by_value = {
+            "unfinished": results.unfinished,
+            Status.READY: results.ready,
+            Status.RUNNING: results.running,
+            Status.SUCCESSFUL: results.successful,
+            Status.FAILED: results.failed,
+            Status.CANCELLED: results.cancelled,
+        }
+        return by_value.get(value, results.all)()
+
+
+class TaskFilter(ResultFilter):
+    """By task: the registered ones. What others have left is found by searching."""
+
+    title = _("task")
+    parameter_name = "task"
+
+    def choose(self) -> Choices:
+        return [(path, path) for path in registered_tasks()]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        return results.for_task(value)
+
+
+class QueueFilter(ResultFilter):
+    """By queue: those of the settings."""
+
+    title = _("queue")
+    parameter_name = "queue"
+
+    def choose(self) -> Choices:
+        backends = compat.task_backends.all()
+        names = {name for backend in backends for name in backend.queues}
+        return [(name, name) for name in sorted(names)]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        return results.in_queue(value)
+
+
+class EnqueuedFilter(ResultFilter):
+    """By the time of enqueueing; served by the primary key."""
+
+    title = _("enqueued")
+    parameter_name = "since"
+
+    _spans: ClassVar = {
+        "15m": (_("Last 15 minutes"), timedelta(minutes=15)),
+        "1h": (_("Last hour"), timedelta(hours=1)),
+        "24h": (_("Last 24 hours"), timedelta(hours=24)),
+        "7d": (_("Last 7 days"), timedelta(days=7)),
+        "30d": (_("Last 30 days"), timedelta(days=30)),
+    }
+
+    def choose(self) -> Choices:
+        return [(value, title) for value, (title, _span) in self._spans.items()]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        if value not in self._spans:
+            return results
+        _title, span = self._spans[value]
+        return results.since(seconds=span.total_seconds())

@@ -1,0 +1,62 @@
+"""A real browser, and a real worker beside the live server."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+# Playwright's sync API runs an event loop in this thread, and Django would take every
+# query in it for one from async code.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--disable-background-networking",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, as the system has it."""
+    program = shutil.which("chromium")
+    if program is None:
+        reason = "no chromium: run `make test`, or install it"
+        pytest.fail(reason) if settings.CI else pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=["wide", "phone"])
+def page(browser, request) -> Iterator[Page]:
+    """A page on a wide screen and on a phone, which must not complain of anything."""
+    size = {"wide": (1280, 900), "phone": (390, 844)}[request.param]
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme="dark"
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.extend(_errors(message)))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def _errors(message: ConsoleMessage) -> list[str]:
+    # The admin has no icon, which browsers ask for.
+    if message.type != "error" or message.location["url"].endswith("/favicon.ico"):
+        return []
+    return [message.text]
+
+
+@pytest.fixture
+def config(configure):
+    """The embedded broker, as the demo has it."""
+    return configure(broker_url="database://")

@@ -1,0 +1,103 @@
+"""The demo site as its visitors see it, with a worker that does the work."""
+
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from project import analysis
+from taskhub.models import TaskResult
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def site(live_server, settings, tmp_path, start_node):
+    """The address of the site, with a worker at work."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    start_node("--processes=1", VAR_DIR=str(tmp_path))
+    return live_server.url
+
+
+def fits(page):
+    """Whether nothing is wider than the screen."""
+    return page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
+
+
+def test_the_main_job_shows_its_progress_and_what_it_found(page, site, monkeypatch):
+    paths = analysis.find_modules()[:60]
+    monkeypatch.setattr(analysis, "find_modules", lambda: paths)
+    page.goto(site)
+    assert fits(page)
+
+    page.get_by_role("button", name="Analyse the standard library").click()
+
+    expect(page.get_by_text("of 60 modules")).to_be_visible()
+    # The page follows by itself, and says when it is over.
+    expect(page.get_by_text("60 of 60 modules, done")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Longest functions")).to_be_visible()
+    assert fits(page)
+
+
+def test_a_picture_becomes_thumbnails(page, site):
+    picture = BytesIO()
+    Image.new("RGB", (1200, 800), "teal").save(picture, "PNG")
+    page.goto(site)
+
+    page.set_input_files(
+        "input[type=file]",
+        {"name": "a.png", "mimeType": "image/png", "buffer": picture.getvalue()},
+    )
+    page.get_by_role("button", name="Upload").click()
+
+    expect(page.get_by_role("img")).to_have_count(3, timeout=30_000)
+    expect(page.get_by_text("480 \N{MULTIPLICATION SIGN} 320")).to_be_visible()
+    # It was really made, and is really served.
+    widths = page.eval_on_selector_all("img", "all => all.map(i => i.naturalWidth)")
+    assert widths == [96, 240, 480]
+    assert fits(page)
+
+
+def test_what_is_no_picture_is_refused_where_it_was_chosen(page, site):
+    page.goto(site)
+
+    page.set_input_files(
+        "input[type=file]",
+        {"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"},
+    )
+    with page.expect_response("**/pictures/") as answer:
+        page.get_by_role("button", name="Upload").click()
+
+    assert answer.value.status == 200
+    expect(page.get_by_text("Upload a valid image.")).to_be_visible()
+    assert not TaskResult.objects.exists()
+
+
+def test_a_mail_is_sent(page, site):
+    page.goto(site)
+
+    page.get_by_label("Name").fill("Grace")
+    page.get_by_label("E-mail").fill("grace@example.com")
+    page.get_by_role("button", name="Send").click()
+
+    expect(page.get_by_text("Sent to grace@example.com")).to_be_visible(timeout=30_000)
+
+
+def test_a_failure_shows_its_traceback_here_and_in_the_admin(page, site, admin_user):
+    page.goto(site)
+
+    page.get_by_role("button", name="Divide by zero").click()
+
+    error = page.get_by_role("heading", name="builtins.ZeroDivisionError")
+    expect(error).to_be_visible(timeout=30_000)
+    assert fits(page)
+
+    page.get_by_role("link", name="This result in the admin").click()
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_text("in divide_by_zero")).to_be_visible()
+    expect(page.get_by_text("builtins.ZeroDivisionError").first).to_be_visible()

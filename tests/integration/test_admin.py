@@ -1,0 +1,354 @@
+"""The admin's pages: what they show, what they cost, and who may do what."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+from django.utils import timezone
+
+from taskhub.admin import paging, searching
+from taskhub.models import QuarantinedMessage, TaskResult
+from taskhub.models.ids import first_id_at
+from tests import tasks
+from tests.factories import QuarantinedMessageFactory, TaskResultFactory
+
+pytestmark = pytest.mark.django_db
+
+LIST = "admin:taskhub_taskresult_changelist"
+
+
+@pytest.fixture
+def results_page(admin_client):
+    """A function that asks for the list, and returns the rows shown and the page."""
+
+    def results_page(**query):
+        response = admin_client.get(reverse(LIST), query)
+        assert response.status_code == 200
+        return list(response.context["cl"].result_list), response.content.decode()
+
+    return results_page
+
+
+def detail(client, row):
+    url = reverse("admin:taskhub_taskresult_change", args=[row.pk])
+    return client.get(url).content.decode()
+
+
+# The list.
+
+
+def test_the_list_shows_the_newest_first_with_status_and_times(results_page):
+    old = TaskResultFactory(task_path="shop.tasks.ship", successful=True)
+    new = TaskResultFactory(task_path="shop.tasks.bill", failed=True)
+
+    rows, page = results_page()
+
+    assert rows == [new, old]
+    assert '<span class="taskhub-status taskhub-failed">Failed</span>' in page
+    assert '<span class="taskhub-task">ship</span>' in page
+    assert "1.0 s" in page
+    assert "2.0 s" in page
+
+
+def test_filters(results_page, settings):
+    wanted = TaskResultFactory(task_path="tests.tasks.send", queue_name="mail")
+    TaskResultFactory(task_path="tests.tasks.send", queue_name="other")
+    TaskResultFactory(task_path="tests.tasks.add", queue_name="mail")
+    TaskResultFactory(
+        task_path="tests.tasks.send",
+        queue_name="mail",
+        id=first_id_at(timezone.now() - timedelta(hours=2)),
+    )
+    TaskResultFactory(task_path="tests.tasks.send", queue_name="mail", failed=True)
+
+    chosen = {
+        "status": "unfinished",
+        "task": "tests.tasks.send",
+        "queue": "mail",
+        "since": "1h",
+    }
+    rows, page = results_page(**chosen)
+
+    assert rows == [wanted]
+    assert "By enqueued" in page
+
+
+@pytest.mark.parametrize("status", ["READY", "SUCCESSFUL", "FAILED"])
+def test_filter_by_status(results_page, status):
+    rows = {
+        "READY": TaskResultFactory(),
+        "SUCCESSFUL": TaskResultFactory(successful=True),
+        "FAILED": TaskResultFactory(failed=True),
+    }
+
+    assert results_page(status=status)[0] == [rows[status]]
+
+
+@pytest.mark.parametrize("value", ["nonsense", "'; DROP TABLE", "%00"])
+def test_a_filter_value_that_does_not_exist_shows_all_or_nothing(results_page, value):
+    TaskResultFactory()
+
+    for name in ("status", "since"):
+        assert len(results_page(**{name: value})[0]) == 1
+    for name in ("task", "queue"):
+        assert results_page(**{name: value})[0] == []
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("SEND", {"mail"}),
+        ("shop.old.ship", {"gone"}),
+        ("user_id=42", {"number", "text"}),
+        ('user_id="42"', {"text"}),
+        ("user_id=nobody", set()),
+        ("nested=1", set()),
+        ("contains=1", set()),
+        ("Schröder", {"name"}),
+        ("snow man", {"name"}),
+        ("tests.tasks.add 42", {"number", "text"}),
+        ("100%", set()),
+        ("'", set()),
+        ("01a20884-d2d7-725b-9065-ae2acf415cb1", set()),
+    ],
+)
+def test_search(results_page, word, found):
+    rows = {
+        "mail": TaskResultFactory(task_path="tests.tasks.send", args=[]),
+        "gone": TaskResultFactory(task_path="shop.old.ship", args=[]),
+        "number": TaskResultFactory(kwargs={"user_id": 42}),
+        "text": TaskResultFactory(kwargs={"user_id": "42", "nested": {"a": 1}}),
+        "name": TaskResultFactory(args=["Schröder", "a snow\N{SNOWMAN} man"]),
+    }
+
+    assert set(results_page(q=word)[0]) == {rows[name] for name in found}
+
+
+def test_search_by_id(results_page):
+    wanted, _other = TaskResultFactory.create_batch(2)
+
+    assert results_page(q=str(wanted.pk))[0] == [wanted]
+    assert results_page(q=wanted.pk.hex)[0] == [wanted]
+
+
+def test_arguments_are_searched_in_the_newest_rows(results_page, monkeypatch):
+    monkeypatch.setattr(searching, "SEARCHED_ROWS", 2)
+    rows = [TaskResultFactory(args=["needle"]) for _ in range(3)]
+
+    assert results_page(q="needle")[0] == rows[:0:-1]
+
+
+def test_the_list_costs_the_same_for_many_rows(
+    admin_client, django_assert_max_num_queries, monkeypatch
+):
+    """No query for each row, and no count of the whole table."""
+    monkeypatch.setattr(paging, "MOST_COUNTED", 100)
+    TaskResultFactory.create_batch(150, successful=True)
+
+    with django_assert_max_num_queries(6) as captured:
+        response = admin_client.get(reverse(LIST))
+
+    assert "more than 100" in response.content.decode()
+    assert len(response.context["cl"].result_list) == 50
+    counts = [query["sql"] for query in captured if "COUNT(" in query["sql"].upper()]
+    assert all("LIMIT 101" in sql for sql in counts)
+    # Arguments and return values may be large, and are not shown.
+    selects = [query["sql"] for query in captured if "priority" in query["sql"]]
+    assert not any('"return_value"' in sql for sql in selects)
+
+
+def test_one_can_turn_to_the_last_page_that_is_counted(results_page, monkeypatch):
+    monkeypatch.setattr(paging, "MOST_COUNTED", 100)
+    TaskResultFactory.create_batch(150)
+
+    assert len(results_page(p=2)[0]) == 50
+
+
+# One result.
+
+
+def test_the_page_of_a_failure_shows_its_traceback(admin_client):
+    row = TaskResultFactory(failed=True, kwargs={"user": "Zoë"}, meta={"order": 7})
+
+    page = detail(admin_client, row)
+
+    assert "builtins.ValueError" in page
+    assert "Traceback …\nValueError: no such user" in page
+    assert "&quot;user&quot;: &quot;Zoë&quot;" in page
+    assert "&quot;order&quot;: 7" in page
+    assert "worker-1" in page
+
+
+def test_the_page_of_a_success_shows_its_value_and_what_was_changed(admin_client):
+    row = TaskResultFactory(
+        successful=True,
+        return_value={"total": 3},
+        storage_notes={"escaped": "return value['a']", "truncated": "It is big."},
+        progress={"done": 3, "total": 10, "message": "rows"},
+    )
+
+    page = detail(admin_client, row)
+
+    assert "&quot;total&quot;: 3" in page
+    assert "Escaped: return value[&#x27;a&#x27;]. It is big." in page
+    assert "3 of 10 rows" in page
+
+
+def test_times_are_in_order_with_their_distances(admin_client):
+    row = TaskResultFactory(successful=True)
+
+    page = detail(admin_client, row)
+
+    order = [page.index(f'row">{name}') for name in ("Enqueued", "Started", "Finished")]
+    assert order == sorted(order)
+    assert "+ 1.0 s" in page
+    assert "+ 2.0 s" in page
+
+
+def test_whatever_a_task_says_stays_text(admin_client):
+    script = "<script>alert(1)</script>"
+    row = TaskResultFactory(
+        failed=True,
+        task_path=f"x.{script}",
+        args=[script],
+        errors=[
+            {"message": script, "traceback": script, "exception_class_path": script}
+        ],
+        progress={"done": script, "total": None, "message": script},
+        worker_ids=[script],
+        meta={script: script},
+    )
+
+    pages = [
+        detail(admin_client, row),
+        admin_client.get(reverse(LIST)).content.decode(),
+    ]
+
+    assert all(script not in page for page in pages)
+
+
+def test_an_empty_row_can_be_looked_at(admin_client):
+    row = TaskResultFactory(errors=[{}], args=[])
+
+    assert "Ready" in detail(admin_client, row)
+
+
+# Who may do what.
+
+
+@pytest.fixture
+def staff(client):
+    """A function that signs in somebody with permissions by their names."""
+
+    def staff(*permissions):
+        user = User.objects.create_user("staff", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+        client.force_login(user)
+        return client
+
+    return staff
+
+
+def test_results_are_read_only(admin_client):
+    row = TaskResultFactory()
+    url = reverse("admin:taskhub_taskresult_change", args=[row.pk])
+
+    assert admin_client.get(reverse("admin:taskhub_taskresult_add")).status_code == 403
+    assert admin_client.post(url, {"status": "FAILED"}).status_code == 403
+    row.refresh_from_db()
+    assert row.status == "READY"
+
+
+def test_who_may_view_may_not_delete(staff):
+    client = staff("view_taskresult")
+    row = TaskResultFactory()
+    delete = reverse("admin:taskhub_taskresult_delete", args=[row.pk])
+
+    page = client.get(reverse(LIST)).content.decode()
+
+    assert "delete_selected" not in page
+    assert "deletelink" not in detail(client, row)
+    assert client.post(delete, {"post": "yes"}).status_code == 403
+    assert TaskResult.objects.exists()
+
+
+def test_who_may_nothing_sees_nothing(staff):
+    client = staff()
+    row = TaskResultFactory()
+
+    assert client.get(reverse(LIST)).status_code == 403
+    url = reverse("admin:taskhub_taskresult_change", args=[row.pk])
+    assert client.get(url).status_code == 403
+
+
+# Deleting.
+
+
+@pytest.mark.django_db(transaction=True)
+def test_deleting_takes_what_waits_out_of_the_broker(config, admin_client):
+    result = tasks.add.enqueue(1)
+    url = reverse("admin:taskhub_taskresult_delete", args=[result.id])
+
+    response = admin_client.post(url, {"post": "yes"}, follow=True)
+
+    assert not TaskResult.objects.exists()
+    assert "1 of them was waiting; it will not be run." in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_selected_are_deleted(config, admin_client):
+    waiting = tasks.add.enqueue_many([(1,), (2,)])
+    running, kept = TaskResultFactory(running=True), TaskResultFactory(failed=True)
+    chosen = [result.id for result in waiting] + [running.pk]
+
+    response = admin_client.post(
+        reverse(LIST),
+        {"action": "delete_selected", "_selected_action": chosen, "post": "yes"},
+        follow=True,
+    )
+
+    page = response.content.decode()
+    assert TaskResult.objects.all().ids() == [kept.pk]
+    assert "2 of them were waiting" in page
+    assert "1 of them is running" in page
+
+
+def test_too_many_are_not_deleted_by_accident(admin_client, monkeypatch):
+    monkeypatch.setattr("taskhub.admin.paging.MOST_COUNTED", 2)
+    monkeypatch.setattr("taskhub.admin.results.MOST_COUNTED", 2)
+    rows = TaskResultFactory.create_batch(3)
+
+    response = admin_client.post(
+        reverse(LIST),
+        {
+            "action": "delete_selected",
+            "_selected_action": [rows[0].pk],
+            "select_across": "1",
+            "post": "yes",
+        },
+        follow=True,
+    )
+
+    assert "At most 2 results are deleted at a time" in response.content.decode()
+    assert TaskResult.objects.count() == 3
+
+
+# Quarantine.
+
+
+def test_a_quarantined_message_can_be_looked_at_and_deleted(admin_client):
+    message = QuarantinedMessageFactory(body=b"\x01<b>\xff" + b"x" * 5_000)
+    url = reverse("admin:taskhub_quarantinedmessage_changelist")
+    one = reverse("admin:taskhub_quarantinedmessage_change", args=[message.pk])
+
+    assert message.message_id in admin_client.get(url).content.decode()
+    page = admin_client.get(one).content.decode()
+    assert "Its signature does not verify." in page
+    assert "\x01&lt;b&gt;\\xffxxx" in page
+    assert "909 bytes more" in page
+    assert admin_client.post(one, {"reason": "none"}).status_code == 403
+
+    delete = reverse("admin:taskhub_quarantinedmessage_delete", args=[message.pk])
+    admin_client.post(delete, {"post": "yes"})
+    assert not QuarantinedMessage.objects.exists()

@@ -1,0 +1,68 @@
+"""What operators do to results, through the one door for it."""
+
+from datetime import timedelta
+
+import pytest
+
+from taskhub import operations
+from taskhub.brokers import get_broker
+from taskhub.exceptions import BrokerError
+from taskhub.messages import Depth
+from taskhub.models import TaskResult
+from taskhub.operations import Forgotten
+from tests import tasks
+from tests.factories import TaskResultFactory
+from tests.models import Trace
+from tests.servers import free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_what_waits_is_forgotten_and_never_run(config, drain):
+    ready = tasks.trace.enqueue("ready")
+    delayed = tasks.trace.using(run_after=timedelta(days=1)).enqueue("delayed")
+    kept = tasks.trace.enqueue("kept")
+
+    rows = TaskResult.objects.filter(pk__in=[ready.id, delayed.id])
+    assert operations.forget(rows) == Forgotten(deleted=2, cancelled=2)
+
+    assert get_broker(config).depth("default") == Depth(ready=1)
+    drain()
+    assert [trace.label for trace in Trace.objects.all()] == ["kept"]
+    assert kept.row.is_finished
+    assert TaskResult.objects.count() == 1
+
+
+def test_what_runs_is_forgotten_but_goes_on(config):
+    TaskResultFactory(running=True)
+    TaskResultFactory(successful=True)
+
+    assert operations.forget(TaskResult.objects.all()) == Forgotten(
+        deleted=2, running=1
+    )
+
+
+def test_more_than_a_batch_in_several_queues(config):
+    tasks.add.enqueue_many([(number,) for number in range(700)])
+    tasks.send.enqueue_many([(f"{number}",) for number in range(20)])
+
+    forgotten = operations.forget(TaskResult.objects.filter(task_path__contains="."))
+
+    assert forgotten == Forgotten(deleted=720, cancelled=720)
+    assert get_broker(config).depth("mail") == Depth()
+
+
+def test_with_the_broker_away_nothing_is_deleted_that_could_still_run(configure):
+    configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
+    TaskResultFactory()
+
+    with pytest.raises(BrokerError):
+        operations.forget(TaskResult.objects.all())
+
+    assert TaskResult.objects.count() == 1
+
+
+def test_results_of_a_backend_that_is_gone_can_be_deleted(config):
+    TaskResultFactory(backend="removed")
+
+    assert operations.forget(TaskResult.objects.all()).deleted == 1

@@ -1,0 +1,81 @@
+"""
+The whole suite: private servers, every database there is, and a plain summary.
+
+    python -m tests.suite [--databases=sqlite,postgres] [-- PYTEST'S ARGUMENTS]
+
+Without a server, what needs it is not run, and the last lines say so; with CI=true it
+is a failure.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+
+from tests.servers import SERVERS, ServerMissing
+
+DATABASES = ("postgres", "mariadb", "sqlite")
+#: These do not depend on the database, and are run on the first one only.
+ONCE = ("tests/browser",)
+CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
+
+
+def main() -> int:
+    """Run the suite, and return an exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--databases", default=",".join(DATABASES))
+    parser.add_argument("pytest", nargs="*", help="Arguments for pytest.")
+    options = parser.parse_args()
+    wanted = options.databases.split(",")
+    if unknown := set(wanted) - set(DATABASES):
+        parser.error(f"no database {unknown.pop()!r}; there are {', '.join(DATABASES)}")
+    with ExitStack() as stack:
+        urls, missing = _start_servers(stack, wanted)
+        outcomes = {}
+        for number, database in enumerate(wanted):
+            if database == "sqlite" or f"{database.upper()}_URL" in urls:
+                skipped = [] if number == 0 else [f"--ignore={path}" for path in ONCE]
+                outcomes[database] = _run(database, urls, skipped + options.pytest)
+    _summarise(outcomes, missing)
+    failed = any(outcomes.values()) or (CI and bool(missing))
+    return 1 if failed else 0
+
+
+def _start_servers(
+    stack: ExitStack, wanted: list[str]
+) -> tuple[dict[str, str], list[str]]:
+    """Start what there is; return where it is, and what there is not."""
+    urls, missing = {}, []
+    for variable, server_class in SERVERS.items():
+        if server_class.name in DATABASES and server_class.name not in wanted:
+            continue
+        try:
+            urls[variable] = stack.enter_context(server_class()).url
+        except ServerMissing as reason:
+            missing.append(f"{server_class.name}: {reason}")
+    return urls, missing
+
+
+def _run(database: str, urls: dict[str, str], arguments: list[str]) -> int:
+    """Run pytest on one database; return its exit code."""
+    print(f"\n=== {database} ===", flush=True)
+    environment = {**os.environ, **urls}
+    environment.pop("DATABASE_URL", None)
+    if database != "sqlite":
+        environment["DATABASE_URL"] = urls[f"{database.upper()}_URL"]
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def _summarise(outcomes: dict[str, int], missing: list[str]) -> None:
+    print()
+    for database, code in outcomes.items():
+        print(f"{database:<10} {'passed' if code == 0 else 'FAILED'}")
+    for reason in missing:
+        verdict = "FAILED, in CI it must be there" if CI else "not run"
+        print(f"{verdict}: {reason}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
