@@ -13,7 +13,17 @@ from taskhub.brokers.base import Broker
 from taskhub.conf import Config
 from tests.nodes import Node
 
-BROKERS = ["redis", "database"]
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the suite choose the brokers, since Redis is the same on every database."""
+    parser.addoption("--brokers", default="redis,database")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes a broker's URL on each of the chosen brokers."""
+    if "broker_name" in metafunc.fixturenames:
+        brokers = metafunc.config.getoption("brokers").split(",")
+        metafunc.parametrize("broker_name", brokers, indirect=True)
 
 
 def require(url: str, what: str) -> str:
@@ -26,10 +36,16 @@ def require(url: str, what: str) -> str:
     return url
 
 
-@pytest.fixture(params=BROKERS)
-def broker_url(request: pytest.FixtureRequest) -> str:
+@pytest.fixture
+def broker_name(request: pytest.FixtureRequest) -> str:
+    """Each of the chosen brokers in turn."""
+    return request.param
+
+
+@pytest.fixture
+def broker_url(broker_name) -> str:
     """The URL of each broker in turn."""
-    if request.param == "redis":
+    if broker_name == "redis":
         return require(django_settings.REDIS_URL, "Redis")
     return "database://"
 

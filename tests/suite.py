@@ -16,8 +16,10 @@ from contextlib import ExitStack
 from tests.servers import SERVERS, ServerMissing
 
 DATABASES = ("postgres", "mariadb", "sqlite")
-#: These do not depend on the database, and are run on the first one only.
-ONCE = ("tests/browser",)
+#: The browser and Redis do not depend on the database: the first one is enough.
+ON_OTHERS = ("--ignore=tests/browser", "--brokers=database")
+#: Most tests wait for processes: more of them than there are cores keep these busy.
+AT_A_TIME = 2 * (os.cpu_count() or 1)
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -35,8 +37,8 @@ def main() -> int:
         outcomes = {}
         for number, database in enumerate(wanted):
             if database == "sqlite" or f"{database.upper()}_URL" in urls:
-                skipped = [] if number == 0 else [f"--ignore={path}" for path in ONCE]
-                outcomes[database] = _run(database, urls, skipped + options.pytest)
+                less = ON_OTHERS if number else ()
+                outcomes[database] = _run(database, urls, [*less, *options.pytest])
     _summarise(outcomes, missing)
     failed = any(outcomes.values()) or (CI and bool(missing))
     return 1 if failed else 0
@@ -64,7 +66,7 @@ def _run(database: str, urls: dict[str, str], arguments: list[str]) -> int:
     environment.pop("DATABASE_URL", None)
     if database != "sqlite":
         environment["DATABASE_URL"] = urls[f"{database.upper()}_URL"]
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", f"-n{AT_A_TIME}", *arguments]
     return subprocess.run(command, env=environment, check=False).returncode
 
 

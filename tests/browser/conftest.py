@@ -8,10 +8,6 @@ import pytest
 from django.conf import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-# Playwright's sync API runs an event loop in this thread, and Django would take every
-# query in it for one from async code.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-
 _FLAGS = [
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -20,16 +16,20 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium, as the system has it."""
+    # Of this package only: as long as it lives, playwright runs an event loop in this
+    # thread, and Django would take every query for one from async code.
     program = shutil.which("chromium")
     if program is None:
         reason = "no chromium: run `make test`, or install it"
         pytest.fail(reason) if settings.CI else pytest.skip(reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=_FLAGS)
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
         yield browser
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
         browser.close()
 
 
