@@ -19,6 +19,7 @@ env.read_env(BASE_DIR / ".env")
 
 # What the demo writes: its database, uploads, sent mail.
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 DEBUG = env.bool("DEBUG", default=True)
 SECRET_KEY = env.str(

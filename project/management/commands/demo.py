@@ -62,7 +62,6 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _run(self, options: dict[str, Any]) -> bool:
-        settings.VAR_DIR.mkdir(parents=True, exist_ok=True)
         call_command("migrate", verbosity=0)
         password = self._make_admin()
         port = _free_port(options["port"])
