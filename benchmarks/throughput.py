@@ -1,9 +1,9 @@
 """
 How many no-op tasks a second are finished, with a durable row for each.
 
-Private servers on this machine: PostgreSQL with fsync on, Redis without persistence. The
-tasks are enqueued first; then a node starts, and the clock runs from the start of its
-first task until the last outcome is committed, as another connection sees it.
+Private servers on this machine: PostgreSQL with fsync on, Redis without persistence.
+The tasks are enqueued first; then a node starts, and the clock runs from the start of
+its first task until the last outcome is committed, as another connection sees it.
 """
 
 import argparse

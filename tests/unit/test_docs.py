@@ -1,0 +1,145 @@
+"""What there is, is documented; what the pages point to, exists."""
+
+import inspect
+import re
+import tomllib
+from itertools import chain
+
+import msgspec
+import pytest
+from django.conf import settings
+from django.core.management import BaseCommand, get_commands, load_command_class
+
+from taskhub import checks, exceptions
+from taskhub.conf import Options
+from taskhub.models import QuarantinedMessage, TaskResult, TaskResultQuerySet
+from taskhub.tasks.decorator import TaskOptions
+from taskhub.tasks.task import UsingOptions
+
+ROOT = settings.BASE_DIR
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md")])
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as forges make them."""
+    titles = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    kept = [re.sub(r"[^\w\- ]", "", title.lower()) for title in titles]
+    return {title.replace(" ", "-") for title in kept}
+
+
+def documented(text: str) -> set[str]:
+    """The names that a page sets in code, without their arguments."""
+    outside_blocks = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    quoted = re.findall(r"`([^`]+)`", outside_blocks)
+    return {re.match(r"[\w.-]*", each.lstrip("-"))[0] for each in quoted}
+
+
+def commands() -> list[str]:
+    return sorted(name for name, app in get_commands().items() if app == "taskhub")
+
+
+def test_every_option_is_documented():
+    names = {field.name for field in msgspec.structs.fields(Options)}
+    assert names <= documented(page("reference/settings.md"))
+
+
+def test_every_option_of_a_task_is_documented():
+    names = TaskOptions.__annotations__.keys() | UsingOptions.__annotations__.keys()
+    assert names <= documented(page("reference/tasks.md"))
+
+
+@pytest.mark.parametrize("model", [TaskResult, QuarantinedMessage])
+def test_every_field_is_documented(model):
+    names = {field.name for field in model._meta.concrete_fields} - {"id"}
+    assert names <= documented(page("reference/results.md"))
+
+
+def test_every_question_of_the_queryset_is_documented():
+    names = {
+        name
+        for name, value in vars(TaskResultQuerySet).items()
+        if inspect.isfunction(value) and not name.startswith("_")
+    }
+    assert names <= documented(page("reference/results.md"))
+
+
+@pytest.mark.parametrize("name", commands())
+def test_every_command_and_its_options_are_documented(name):
+    text = page("reference/commands.md")
+    parser = load_command_class("taskhub", name).create_parser("manage.py", name)
+    common = BaseCommand().create_parser("manage.py", "any")
+    known = set(chain.from_iterable(each.option_strings for each in common._actions))
+    own = {
+        option
+        for action in parser._actions
+        for option in action.option_strings or [action.dest]
+        if option not in known
+    }
+
+    section = text.partition(f"## `{name}`")[2].partition("\n## ")[0]
+    assert section, f"{name} has no section"
+    assert {each.lstrip("-") for each in own} <= documented(section)
+
+
+def test_every_check_is_documented():
+    sources = [checks, inspect.getmodule(Options)]
+    backend = (ROOT / "taskhub" / "backend.py").read_text()
+    text = "".join(map(inspect.getsource, sources)) + backend
+    ids = set(re.findall(r"taskhub\.[EW]\d{3}", text))
+    assert ids
+    assert ids <= documented(page("reference/checks.md"))
+
+
+def test_every_error_is_documented():
+    names = {
+        name
+        for name, value in vars(exceptions).items()
+        if inspect.isclass(value) and value.__module__ == exceptions.__name__
+    }
+    assert names <= documented(page("reference/errors.md"))
+
+
+def test_every_dependency_has_its_reason():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = [
+        *project["dependencies"],
+        *chain.from_iterable(project["optional-dependencies"].values()),
+        *(ROOT / "requirements.txt").read_text().splitlines(),
+    ]
+    names = {
+        re.split(r"[\[<>=~; ]", line)[0]
+        for line in listed
+        if line and not line.startswith("#")
+    }
+    text = page("explanation/stack.md").lower()
+    assert {name for name in names if name.lower() not in text} == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(path):
+    for target in LINK.findall(path.read_text()):
+        if target.startswith(("http:", "https:", "mailto:")):
+            continue
+        name, _, anchor = target.partition("#")
+        other = (path.parent / name).resolve() if name else path
+        assert other.exists(), target
+        if anchor:
+            assert anchor in anchors(other.read_text()), target
+
+
+def test_every_page_can_be_found_from_the_first():
+    seen, todo = set(), [DOCS / "index.md"]
+    while todo:
+        current = todo.pop()
+        seen.add(current)
+        for target in LINK.findall(current.read_text()):
+            other = (current.parent / target.partition("#")[0]).resolve()
+            if other.suffix == ".md" and other.exists() and other not in seen:
+                todo.append(other)
+    assert set(DOCS.rglob("*.md")) <= seen
