@@ -20,6 +20,14 @@ class InvalidOption(TaskHubError, TypeError):
     """An option that does not exist, or a value that it cannot have."""
 
 
+class InvalidSchedule(TaskHubError, ValueError):
+    """A schedule that cannot be read, or never fires. `field` is the part at fault."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
 # What became of a result, as told by `get()`.
 
 

@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
 from django.conf import settings as django_settings
 
@@ -12,6 +13,10 @@ from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.conf import Config
 from tests.nodes import Node
+
+# No test depends on how fast a machine is.
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.load_profile("default")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -241,7 +241,6 @@ def test_every_message_has_exactly_one_place(bench):
         settings=settings(
             max_examples=60,
             stateful_step_count=40,
-            deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),

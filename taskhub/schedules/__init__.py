@@ -1,0 +1,34 @@
+"""
+Schedules: when a periodic task fires. Plain values and pure functions.
+
+    from taskhub.schedules import cron, every, once, solar
+
+    cron("0 3 * * MON-FRI", tz="Europe/Berlin")
+    every(minutes=10)
+    once(datetime(2027, 1, 1, tzinfo=UTC))
+    solar("sunset", latitude=52.52, longitude=13.40)
+
+Each is a `Schedule`: it says which tick follows a moment, and nothing else; it knows no
+clock and no database. Its text, such as "cron 0 3 * * * Europe/Berlin" or "every 10
+minutes", is what a row keeps; `parse` reads it again.
+"""
+
+from taskhub.schedules.clocked import Clocked, once
+from taskhub.schedules.cron import Cron, cron
+from taskhub.schedules.interval import Interval, every
+from taskhub.schedules.schedule import Schedule
+from taskhub.schedules.solar import Solar, solar
+from taskhub.schedules.text import parse
+
+__all__ = [
+    "Clocked",
+    "Cron",
+    "Interval",
+    "Schedule",
+    "Solar",
+    "cron",
+    "every",
+    "once",
+    "parse",
+    "solar",
+]

@@ -1,0 +1,72 @@
+"""What all kinds of schedules have in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import ClassVar, Self
+
+#: How far back `latest_between` looks at first; then further and further.
+_SPANS = (
+    timedelta(hours=1),
+    timedelta(days=1),
+    timedelta(days=32),
+    timedelta(days=400),
+)
+
+
+class Schedule(ABC):
+    """
+    When a periodic task fires: a rule that gives ticks. Immutable.
+
+    Moments are aware datetimes; ticks are given in UTC. The rule alone decides: the
+    same moment always has the same next tick, however it is asked and by whom.
+    """
+
+    #: The first word of its text.
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """The schedule as a row keeps it; see text.parse."""
+
+    @abstractmethod
+    def next_after(self, moment: datetime) -> datetime | None:
+        """Return the first tick later than `moment`; None if there is none any more."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which people think of it."""
+        return UTC
+
+    def anchored(self, moment: datetime) -> Self:
+        """Return it counting from `moment`, for a schedule that counts from one."""
+        return self
+
+    def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
+        """Yield the ticks later than `start`, up to and including `end`."""
+        tick = self.next_after(start)
+        while tick is not None and tick <= end:
+            yield tick
+            tick = self.next_after(tick)
+
+    def latest_between(self, start: datetime, end: datetime) -> datetime | None:
+        """Return the last tick later than `start`, up to and including `end`."""
+        for span in _SPANS:
+            if end - span <= start:
+                break
+            # Not from the start: years of minutes may lie between.
+            if ticks := list(self.between(end - span, end)):
+                return ticks[-1]
+        ticks = list(self.between(start, end))
+        return ticks[-1] if ticks else None
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return an aware moment in UTC. Raise ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError(f"Expected an aware datetime, not {moment!r}.")
+    return moment.astimezone(UTC)

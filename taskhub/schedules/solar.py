@@ -1,0 +1,108 @@
+"""Solar events at a place: sunrise, noon, dusk and so on, by the astral library."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import ClassVar
+
+from astral import Depression, Observer
+from astral.sun import dawn, dusk, noon, sunrise, sunset
+
+from taskhub.exceptions import InvalidSchedule
+from taskhub.nearest import did_you_mean
+from taskhub.schedules.schedule import Schedule, in_utc
+
+_Calculate = Callable[[Observer, date], datetime]
+
+
+def _dawn(depression: Depression) -> _Calculate:
+    return lambda observer, day: dawn(observer, day, depression)
+
+
+def _dusk(depression: Depression) -> _Calculate:
+    return lambda observer, day: dusk(observer, day, depression)
+
+
+#: In the order of a day.
+EVENTS: dict[str, _Calculate] = {
+    "dawn_astronomical": _dawn(Depression.ASTRONOMICAL),
+    "dawn_nautical": _dawn(Depression.NAUTICAL),
+    "dawn_civil": _dawn(Depression.CIVIL),
+    "sunrise": sunrise,
+    "solar_noon": noon,
+    "sunset": sunset,
+    "dusk_civil": _dusk(Depression.CIVIL),
+    "dusk_nautical": _dusk(Depression.NAUTICAL),
+    "dusk_astronomical": _dusk(Depression.ASTRONOMICAL),
+}
+#: Beyond the polar circles there are months without some of them.
+_MOST_DAYS = 370
+
+
+@dataclass(frozen=True)
+class Solar(Schedule):
+    """
+    An event of the sun at a place, to the second. Days without it have no tick.
+
+    Raise InvalidSchedule, with the field that is wrong, also if it never happens there.
+    """
+
+    kind: ClassVar[str] = "solar"
+
+    #: A key of EVENTS.
+    event: str
+    #: Degrees, north and east positive.
+    latitude: float
+    longitude: float
+
+    def __post_init__(self) -> None:
+        if self.event not in EVENTS:
+            raise InvalidSchedule(
+                f"There is no event {self.event!r}{did_you_mean(self.event, EVENTS)}",
+                field="event",
+            )
+        for name, most in (("latitude", 90), ("longitude", 180)):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not -most <= value <= most:
+                raise InvalidSchedule(
+                    f"A {name} is a number from -{most} to {most}, not {value!r}.",
+                    field=name,
+                )
+        if self.next_after(datetime(2026, 1, 1, tzinfo=UTC)) is None:
+            raise InvalidSchedule(
+                f"{self.event} never happens at latitude {self.latitude}.",
+                field="latitude",
+            )
+
+    @property
+    def text(self) -> str:
+        return f"{self.kind} {self.event} {self.latitude:g} {self.longitude:g}"
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        moment = in_utc(moment)
+        # An event of a place's day may fall on the day before or after it in UTC.
+        first = moment.date() - timedelta(days=1)
+        for number in range(_MOST_DAYS):
+            tick = self._tick_of(first + timedelta(days=number))
+            if tick is not None and tick > moment:
+                return tick
+        return None
+
+    def _tick_of(self, day: date) -> datetime | None:
+        observer = Observer(self.latitude, self.longitude)
+        try:
+            at = EVENTS[self.event](observer, day)
+        except ValueError:
+            # The polar night, or the midnight sun.
+            return None
+        # The calculation is good for a minute; whole seconds are the same for everyone.
+        return at.astimezone(UTC).replace(microsecond=0)
+
+
+def solar(event: str, *, latitude: float, longitude: float) -> Solar:
+    """
+    Return a schedule: `solar("sunset", latitude=52.52, longitude=13.40)`.
+
+    Raise InvalidSchedule if there is no such event, or never at such a place.
+    """
+    return Solar(event, float(latitude), float(longitude))

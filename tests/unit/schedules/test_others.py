@@ -1,0 +1,228 @@
+"""Intervals, single times, the sun, and schedules as text."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskhub.exceptions import InvalidSchedule
+from taskhub.schedules import cron, every, once, parse, solar
+from taskhub.schedules.interval import UNITS
+from taskhub.schedules.solar import EVENTS
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+moments = st.datetimes(
+    datetime(2020, 1, 1), datetime(2035, 12, 31), timezones=st.just(UTC)  # noqa: DTZ001
+)  # fmt: skip
+periods = st.integers(100, 10**9).map(lambda number: every(milliseconds=number))
+
+
+# Intervals.
+
+
+def test_an_interval_counts_from_its_anchor():
+    schedule = every(minutes=10).anchored(NOON + timedelta(minutes=3))
+
+    assert schedule.next_after(NOON) == NOON + timedelta(minutes=3)
+    assert schedule.next_after(NOON + timedelta(minutes=3)) == NOON + timedelta(
+        minutes=13
+    )
+
+
+@given(periods, moments, moments)
+def test_ticks_of_an_interval_lie_on_one_grid(schedule, anchor, moment):
+    schedule = schedule.anchored(anchor)
+
+    tick = schedule.next_after(moment)
+
+    assert moment < tick <= moment + schedule.period
+    assert not (tick - anchor) % schedule.period
+    assert schedule.next_after(tick) - tick == schedule.period
+
+
+@given(periods, moments, st.timedeltas(timedelta(0), timedelta(days=3)))
+def test_the_latest_tick_of_an_interval(schedule, start, span):
+    latest = schedule.latest_between(start, start + span)
+
+    if latest is None:
+        assert schedule.next_after(start) > start + span
+    else:
+        assert start < latest <= start + span
+        assert schedule.next_after(latest) > start + span
+
+
+def test_an_interval_follows_the_time_that_passes():
+    zone = ZoneInfo("Europe/Berlin")
+    evening = datetime(2026, 3, 28, 20, tzinfo=zone)
+
+    tick = every(hours=24).anchored(evening).next_after(evening)
+
+    assert tick.astimezone(zone).hour == 21
+
+
+def test_units_add_up():
+    assert every(hours=1, minutes=30).text == "every 90 minutes"
+    assert every(weeks=1).period == timedelta(days=7)
+    assert every(days=1, milliseconds=100).period == timedelta(days=1, milliseconds=100)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({}, "nothing"),
+        ({"minutes": 0}, "nothing"),
+        ({"minutes": -1}, "minutes must be a whole number, not -1"),
+        ({"minutes": 1.5}, "minutes must be a whole number, not 1.5"),
+        ({"minutes": True}, "minutes must be a whole number, not True"),
+        ({"milliseconds": 50}, "at least 100 milliseconds"),
+        ({"weeks": 10**9}, "at most 100 years"),
+    ],
+)
+def test_an_interval_that_cannot_be(wrong, words):
+    with pytest.raises(InvalidSchedule, match=words):
+        every(**wrong)
+
+
+# Once.
+
+
+def test_a_time_comes_once():
+    schedule = once(NOON)
+
+    assert schedule.next_after(NOON - timedelta(seconds=1)) == NOON
+    assert schedule.next_after(NOON) is None
+    assert list(schedule.between(NOON - timedelta(days=1), NOON)) == [NOON]
+    assert schedule.latest_between(NOON - timedelta(days=1000), NOON) == NOON
+
+
+def test_a_naive_time_is_refused():
+    with pytest.raises(InvalidSchedule, match="Expected an aware datetime"):
+        once(datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+def test_a_naive_moment_is_refused():
+    with pytest.raises(ValueError, match="Expected an aware datetime"):
+        every(hours=1).next_after(datetime(2026, 1, 1))  # noqa: DTZ001
+
+
+# The sun.
+
+
+def test_the_events_of_a_day_come_in_their_order():
+    berlin = {"latitude": 52.52, "longitude": 13.40}
+    midnight = datetime(2026, 4, 1, tzinfo=UTC)
+
+    found = [solar(event, **berlin).next_after(midnight) for event in EVENTS]
+
+    assert found == sorted(found)
+    assert all(tick.date() == midnight.date() for tick in found)
+    # The almanac: 06:43 and 19:41 summer time.
+    sunrise, sunset = found[3], found[5]
+    assert abs(sunrise - midnight.replace(hour=4, minute=43)) < timedelta(minutes=3)
+    assert abs(sunset - midnight.replace(hour=17, minute=41)) < timedelta(minutes=3)
+
+
+@given(
+    st.sampled_from(["sunrise", "solar_noon", "sunset", "dusk_civil"]),
+    st.floats(-60, 60),
+    st.floats(-180, 180),
+    moments,
+)
+def test_the_sun_comes_about_once_a_day(event, latitude, longitude, moment):
+    schedule = solar(event, latitude=latitude, longitude=longitude)
+
+    tick = schedule.next_after(moment)
+    following = schedule.next_after(tick)
+
+    assert moment < tick <= moment + timedelta(hours=25)
+    assert timedelta(hours=23) < following - tick < timedelta(hours=25)
+    assert schedule.next_after(tick - timedelta(seconds=1)) == tick
+
+
+def test_days_without_the_sun_have_no_tick():
+    tromso = solar("sunrise", latitude=69.65, longitude=18.96)
+
+    tick = tromso.next_after(datetime(2026, 12, 1, tzinfo=UTC))
+
+    assert (tick.year, tick.month) == (2027, 1)
+
+
+@pytest.mark.parametrize(
+    ("event", "latitude", "longitude", "field"),
+    [
+        ("moonrise", 0, 0, "event"),
+        ("sunrise", 91, 0, "latitude"),
+        ("sunrise", 0, -181, "longitude"),
+        ("sunrise", float("nan"), 0, "latitude"),
+        ("sunset", 90, 0, "latitude"),
+    ],
+)
+def test_what_the_sun_does_not_do(event, latitude, longitude, field):
+    with pytest.raises(InvalidSchedule) as caught:
+        solar(event, latitude=latitude, longitude=longitude)
+
+    assert caught.value.field == field
+
+
+# As text.
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        cron("0 3 * * MON-FRI", tz="Europe/Berlin"),
+        cron("@daily"),
+        every(minutes=10),
+        every(weeks=1),
+        once(NOON),
+        once(datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Tokyo"))),
+        solar("sunset", latitude=-33.87, longitude=151.21),
+    ],
+    ids=str,
+)
+def test_a_schedule_is_read_back_from_its_text(schedule):
+    again = parse(schedule.text)
+
+    assert again.text == schedule.text == str(schedule)
+    assert again.next_after(NOON) == schedule.next_after(NOON)
+
+
+@given(st.sampled_from(sorted(UNITS)), st.integers(100, 1000))
+def test_every_interval_is_read_back(unit, count):
+    assert parse(f"every {count} {unit}").period == count * UNITS[unit]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is no schedule; it begins with ''"),
+        ("crom * * * * *", "did you mean 'cron'"),
+        ("* * * * *", "expected one of: cron, every, once, solar"),
+        ("cron * * * *", "4 fields; expected 5"),
+        ("cron * * * * * Europe/Berlin now", "five fields and a time zone"),
+        ("cron @daily Europe/Berlim", "did you mean 'Europe/Berlin'"),
+        ("every minute", "cannot be read"),
+        ("every ten minutes", "cannot be read"),
+        ("every 5 parsecs", "There is no unit 'parsecs'"),
+        ("every 0 minutes", "whole number from 1"),
+        ("once tomorrow", "cannot be read"),
+        ("once 2026-01-01T00:00:00", "aware datetime"),
+        ("solar sunset", "cannot be read"),
+        ("solar sunset here there", "cannot be read"),
+    ],
+)
+def test_text_that_is_no_schedule_is_refused(text, words):
+    with pytest.raises(InvalidSchedule) as caught:
+        parse(text)
+
+    assert words in str(caught.value)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_read_or_refused(text):
+    for kind in ("", "cron ", "every ", "once ", "solar "):
+        with suppress(InvalidSchedule):
+            parse(kind + text)
