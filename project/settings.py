@@ -81,8 +81,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.mysql":
-    # It says that conditions of indexes are ignored, which taskhub's allow for.
-    SILENCED_SYSTEM_CHECKS = ["models.W037"]
+    # It says that conditions of indexes and constraints are ignored, which taskhub's
+    # allow for.
+    SILENCED_SYSTEM_CHECKS = ["models.W036", "models.W037"]
 
 TASKS: dict[str, Any] = {
     "default": {

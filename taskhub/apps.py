@@ -24,3 +24,5 @@ class TaskHubConfig(AppConfig):
             for name in backend.config.options.task_modules
         }
         autodiscover_modules(*sorted(names))
+        # Here, where there are models.
+        from taskhub import receivers  # noqa: F401  they connect themselves

@@ -50,6 +50,24 @@ def check_results_database(
     ]
 
 
+@register("taskhub")
+def check_schedules_database(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """A tick is one transaction: results and schedules have to be in one database."""
+    results = router.db_for_write(apps.get_model("taskhub.TaskResult"))
+    schedules = router.db_for_write(apps.get_model("taskhub.PeriodicTask"))
+    if results == schedules:
+        return []
+    return [
+        Error(
+            f"Results are in the database {results!r}, schedules in {schedules!r}.",
+            hint="Let the router send all of taskhub's models to the same database.",
+            id="taskhub.E003",
+        )
+    ]
+
+
 @register(Tags.database)
 def check_sqlite_transactions(
     databases: Sequence[str] | None = None, **kwargs: Any

@@ -44,6 +44,8 @@ class Message(msgspec.Struct, array_like=True, frozen=True):
     #: False when there is no row yet: it is first written when the task has finished.
     durable: bool = True
     meta: dict[str, Any] = {}
+    #: The due time that a schedule fired it for.
+    tick_at: datetime | None = None
 
 
 class Envelope(msgspec.Struct, frozen=True):

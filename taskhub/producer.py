@@ -46,27 +46,41 @@ def enqueue(
     Raise InvalidArguments if arguments do not fit or cannot travel. Raise BrokerError
     only for a task that is not durable: any other can be pushed later.
     """
-    rows = [_make_row(config, task, args, kwargs) for args, kwargs in calls]
+    rows = [make_row(config, task, args, kwargs) for args, kwargs in calls]
+    submit(config, rows, durable=task.durable)
+    return rows
+
+
+def submit(config: Config, rows: Sequence[TaskResult], *, durable: bool = True) -> None:
+    """
+    Insert rows that `make_row` has made, and push their messages on commit.
+
+    Blocks, and raises BrokerError, as enqueue() does.
+    """
     if not rows:
-        return []
+        return
     broker = get_broker(config)
     alias = results_database()
     if broker.lives_in_rows:
         for row in rows:
             row.place = Place.DELAYED if row.due_at > row.enqueued_at else Place.READY
         _insert(rows, alias)
-        broker.wake({task.queue_name})
-    elif task.durable:
+        broker.wake({row.queue_name for row in rows})
+    elif durable:
         _insert(rows, alias)
         transaction.on_commit(partial(_push_or_leave, config, rows), using=alias)
     else:
         transaction.on_commit(partial(_push, config, rows, durable=False), using=alias)
-    return rows
 
 
-def _make_row(
+def make_row(
     config: Config, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> TaskResult:
+    """
+    Make the row of one run, which is not in the database yet.
+
+    Raise InvalidArguments if the arguments do not fit or cannot travel.
+    """
     checked_args, checked_kwargs = check_arguments(
         task.func, task.takes_context, args, kwargs
     )

@@ -28,7 +28,7 @@ from taskhub.models import (
     TaskResult,
     TaskResultQuerySet,
 )
-from taskhub.models.results import results_database
+from taskhub.models.results import CANCELLED, results_database
 from taskhub.tasks.task import Keep
 from taskhub.values import escape_text
 
@@ -195,6 +195,39 @@ def write_outcomes(outcomes: Collection[Outcome]) -> int:
             _rows(alias).filter(pk__in=gone).delete()
         _upsert([_finished_row(each) for each in admitted if each.is_kept], alias)
     return len(outcomes) - len(admitted)
+
+
+def write_cancelled(pks: Collection[UUID], reason: str) -> set[UUID]:
+    """
+    Write that results were cancelled, those of them that are unfinished.
+
+    Return their ids. An attempt that is under way writes nothing any more.
+    """
+    alias = results_database()
+    now = datetime.now(UTC)
+    entry = {
+        "failed_at": now.isoformat(),
+        "exception_class_path": CANCELLED,
+        "message": escape_text(reason),
+        "traceback": "",
+    }
+    with transaction.atomic(using=alias):
+        rows = list(
+            _rows(alias)
+            .unfinished()
+            .filter(pk__in=pks)
+            .order_by("pk")
+            .select_for_update()
+            .only("pk", "attempts", "errors")
+        )
+        for row in rows:
+            row.status, row.finished_at = Status.CANCELLED, now
+            row.errors = [*row.errors, {"attempt": row.attempts, **entry}]
+            row.place, row.held_by = Place.NOWHERE, ""
+        _rows(alias).bulk_update(
+            rows, ["status", "finished_at", "errors", "place", "held_by"]
+        )
+    return {row.pk for row in rows}
 
 
 def quarantine(messages: Collection[Quarantined]) -> None:

@@ -23,6 +23,8 @@ from uuid import UUID
 from taskhub.conf import Config
 from taskhub.messages import Delivery, Depth, Envelope
 
+#: What beats wait for; no queue can have this name.
+BEAT = "~beat"
 #: The longest that `wait` blocks, so that a lost hint costs no more than this.
 MAX_WAIT_SECONDS = 1.0
 
@@ -151,11 +153,11 @@ class Broker(ABC):
     def interrupt(self) -> None:
         """Make a `wait` that is under way in another thread return now, if it can."""
 
-    def wake(self, queues: Collection[str]) -> None:  # noqa: B027  not needed by all
+    @abstractmethod
+    def wake(self, queues: Collection[str]) -> None:
         """
-        Wake idle workers after rows were inserted that are messages themselves.
-
-        Only for brokers that live in rows; called in the transaction of the insert.
+        Wake those who wait, where pushing does not: for rows that were inserted and are
+        messages themselves, at the commit of a transaction under way, and for BEAT.
         """
 
     # Life and looks.

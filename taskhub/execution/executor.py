@@ -158,7 +158,9 @@ class Executor:
         def report(done: float, total: float | None, message: str) -> None:
             self._report(Progress(message_id, done, total, message))
 
-        return [Context(task_result=run.result, report=report), *args]
+        tick_at = run.attempt.message.tick_at
+        context = Context(task_result=run.result, report=report, tick_at=tick_at)
+        return [context, *args]
 
     def _succeed(self, run: Run, stored: StorableValue) -> Ended:
         run.result.change("_return_value", stored.value)

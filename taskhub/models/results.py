@@ -14,11 +14,13 @@ from taskhub.exceptions import (
     TaskFailed,
 )
 from taskhub.messages import Message
+from taskhub.models.constraints import PartialUniqueConstraint
 from taskhub.models.ids import new_id
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.waiting import await_for, wait_for
 
-#: What an expired result has as its error's class.
+#: What a result that was cancelled, or has expired, has as its last error's class.
+CANCELLED = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
 EXPIRED = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
 
 
@@ -30,6 +32,10 @@ class Status(models.TextChoices):
     SUCCESSFUL = "SUCCESSFUL", _("Successful")
     FAILED = "FAILED", _("Failed")
     CANCELLED = "CANCELLED", _("Cancelled")
+
+
+#: Of those, the ones after which something is still to come.
+UNFINISHED = (Status.READY, Status.RUNNING)
 
 
 class Place(models.TextChoices):
@@ -88,6 +94,20 @@ class TaskResult(models.Model):
     #: `truncated`, a sentence each.
     storage_notes = models.JSONField(_("storage notes"), default=dict)
 
+    #: The schedule that has fired it, if one has.
+    periodic_task = models.ForeignKey(
+        "taskhub.PeriodicTask",
+        models.SET_NULL,
+        null=True,
+        related_name="results",
+        # The constraint's index begins with it.
+        db_index=False,
+        verbose_name=_("periodic task"),
+    )
+    #: The due time that its schedule fired it for; None for a run that was asked for
+    #: by hand.
+    tick_at = models.DateTimeField(_("tick"), null=True)
+
     # What follows belongs to the database broker; with another one it stays as it is.
     place = models.CharField(
         max_length=7, choices=Place, default=Place.NOWHERE, blank=True, editable=False
@@ -134,6 +154,20 @@ class TaskResult(models.Model):
                 condition=Q(place="held"),
                 name="taskhub_place_held",
             ),
+            # The beat's question whether an earlier run of a schedule has finished.
+            models.Index(
+                fields=["periodic_task", "status"],
+                condition=Q(periodic_task__isnull=False, status__in=UNFINISHED),
+                name="taskhub_periodic_unfinished",
+            ),
+        ]
+        constraints: ClassVar = [
+            # A tick fires once, whatever beats do.
+            PartialUniqueConstraint(
+                fields=["periodic_task", "tick_at"],
+                condition=Q(periodic_task__isnull=False),
+                name="taskhub_tick_fires_once",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -142,7 +176,7 @@ class TaskResult(models.Model):
     @property
     def is_finished(self) -> bool:
         """Whether the outcome is known."""
-        return self.status not in (Status.READY, Status.RUNNING)
+        return self.status not in UNFINISHED
 
     @property
     def waited(self) -> timedelta | None:
@@ -232,6 +266,7 @@ class TaskResult(models.Model):
             expires_at=self.expires_at,
             durable=durable,
             meta=self.meta,
+            tick_at=self.tick_at,
         )
 
     @property

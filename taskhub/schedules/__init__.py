@@ -19,6 +19,7 @@ from taskhub.schedules.interval import Interval, every
 from taskhub.schedules.schedule import Schedule
 from taskhub.schedules.solar import Solar, solar
 from taskhub.schedules.text import parse
+from taskhub.schedules.unreadable import Unreadable, read
 
 __all__ = [
     "Clocked",
@@ -26,9 +27,11 @@ __all__ = [
     "Interval",
     "Schedule",
     "Solar",
+    "Unreadable",
     "cron",
     "every",
     "once",
     "parse",
+    "read",
     "solar",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from taskhub import compat
 
@@ -14,6 +15,8 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
     """Django's context, `task_result` and `attempt`, plus a way to report progress."""
 
     report: ReportProgress | None = field(default=None, repr=False, compare=False)
+    #: The due time that a schedule fired this run for; None if none has.
+    tick_at: datetime | None = None
 
     def progress(
         self, done: float, total: float | None = None, message: str = ""

@@ -3,9 +3,10 @@ The worker: what `manage.py taskworker` runs.
 
 Processes. A *supervisor* forks and waits; it holds no connection and no thread. Under
 it run the *worker processes*, each with a token of its own under which it holds
-messages, and one *steward*, which keeps the tokens' leases alive and takes back what
-the dead held. Pipes lead from the supervisor to its children; when one of them closes,
-the supervisor is gone, and they stop by themselves.
+messages, one *steward*, which keeps the tokens' leases alive and takes back what the
+dead held, and *companions*: a beat, if one was asked for. Pipes lead from the
+supervisor to its children; when one of them closes, the supervisor is gone, and they
+stop by themselves.
 
 Threads of a worker process, and who owns what:
 

@@ -5,10 +5,10 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
 from threading import Event, Lock
 
+from taskhub.backoff import Backoff
 from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.messages import Delivery
-from taskhub.worker.backoff import Backoff
 from taskhub.worker.pace import Pace
 
 logger = logging.getLogger(__name__)

@@ -24,12 +24,12 @@ from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 
 from taskhub import writer
+from taskhub.backoff import Backoff
 from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
 from taskhub.execution import Ended, Run
 from taskhub.execution.errors import describe_error
 from taskhub.models import Status
-from taskhub.worker.backoff import Backoff
 from taskhub.writer import Attempt, Outcome, Progress
 
 logger = logging.getLogger(__name__)

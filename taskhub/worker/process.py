@@ -23,12 +23,12 @@ from typing import NoReturn
 
 from django.db.utils import Error as DatabaseError
 
+from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.execution import Ended, Executor
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.messages import Delivery
-from taskhub.worker.backoff import Backoff
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.event_loop import EventLoop
 from taskhub.worker.group_writer import GroupWriter

@@ -14,10 +14,10 @@ import signal
 import time
 from collections.abc import Iterable
 
+from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
-from taskhub.worker.backoff import Backoff
 from taskhub.worker.node import Node
 
 logger = logging.getLogger(__name__)

@@ -1,14 +1,14 @@
 """
-The supervisor: forks worker processes and a steward, and waits.
+The supervisor: forks worker processes, a steward and companions, and waits.
 
 It opens no connection and starts no thread, so that there is little in it that could
 fail, and every fork is a clean copy. How a node stops, told by TERM, INT or HUP:
 
-1. Worker processes get TERM; none is replaced any more.
+1. Worker processes and companions get TERM; none is replaced any more.
 2. They are waited for: the grace period, and some seconds to write what has ended.
 3. Those that are still there are killed.
-4. The steward is told of every process that died, and its pipe is closed: it gives
-   back what they held, and ends.
+4. Companions that are still there are killed. The steward is told of every process
+   that died, and its pipe is closed: it gives back what they held, and ends.
 
 A second signal, or QUIT, is at once: processes get QUIT, and two seconds.
 """
@@ -19,9 +19,10 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 
 from taskhub.worker.node import Node
 from taskhub.worker.process import Exit, WorkerProcess
@@ -46,7 +47,17 @@ class Role(Enum):
 
     WORKER = auto()
     STEWARD = auto()
+    COMPANION = auto()
     CODE_WATCH = auto()
+
+
+@dataclass(frozen=True)
+class Companion:
+    """What else runs in a process of this node: a beat, say. Replaced when it dies."""
+
+    name: str
+    #: Blocks until TERM, or until what it is given says that the node is gone.
+    run: Callable[[Callable[[], bool]], None]
 
 
 @dataclass(frozen=True)
@@ -57,14 +68,18 @@ class Child:
     role: Role
     #: Of a worker process, the token that it holds messages under.
     token: str = ""
+    companion: Companion | None = None
     born_at: float = field(default_factory=time.monotonic)
 
 
 class Supervisor:
     """One node. `run` blocks for its whole life and returns an exit code."""
 
-    def __init__(self, node: Node, *, reload: bool = False) -> None:
+    def __init__(
+        self, node: Node, companions: Sequence[Companion] = (), *, reload: bool = False
+    ) -> None:
         self._node = node
+        self._companions = companions
         self._reload = reload
         self._children: dict[int, Child] = {}
         self._serial = 0
@@ -126,7 +141,7 @@ class Supervisor:
             if not self._forced:
                 logger.warning("Stopping at once; what runs goes to other workers.")
             self._forced = self._stopping = True
-            self._signal_workers(signal.SIGQUIT)
+            self._signal(Role.WORKER, signal.SIGQUIT)
             self._kill_at = time.monotonic() + _AT_ONCE_SECONDS
         elif number in _STOP_SIGNALS:
             logger.info(
@@ -137,19 +152,20 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
-        self._signal_workers(signal.SIGTERM)
+        self._signal(Role.WORKER, signal.SIGTERM)
+        self._signal(Role.COMPANION, signal.SIGTERM)
         seconds = self._node.grace_seconds + _WRITING_SECONDS
         self._kill_at = time.monotonic() + seconds
 
-    def _signal_workers(self, number: int) -> None:
-        for child in self._with_role(Role.WORKER):
+    def _signal(self, role: Role, number: int) -> None:
+        for child in self._with_role(role):
             os.kill(child.pid, number)
 
     def _kill_overdue(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for child in self._with_role(Role.WORKER):
                 logger.error("Killing %s, which does not end.", child.token)
-            self._signal_workers(signal.SIGKILL)
+            self._signal(Role.WORKER, signal.SIGKILL)
             self._forced = True
             self._kill_at = None
 
@@ -160,6 +176,8 @@ class Supervisor:
             self._spawn_steward()
         if self._reload and not self._with_role(Role.CODE_WATCH):
             self._fork(Role.CODE_WATCH, watch_code)
+        if not self._stopping:
+            self._spawn_companions()
         wanted = 0 if self._stopping else self._node.processes - self._drained
         while len(self._with_role(Role.WORKER)) < wanted:
             if time.monotonic() < self._spawn_at:
@@ -176,6 +194,17 @@ class Supervisor:
             token,
         )
 
+    def _spawn_companions(self) -> None:
+        supervisor = os.getpid()
+        there = {child.companion for child in self._children.values()}
+        for companion in self._companions:
+            if companion not in there and time.monotonic() >= self._spawn_at:
+                self._fork(
+                    Role.COMPANION,
+                    partial(companion.run, lambda: os.getppid() == supervisor),
+                    companion=companion,
+                )
+
     def _spawn_steward(self) -> None:
         if self._to_steward is not None:
             os.close(self._to_steward)
@@ -186,14 +215,18 @@ class Supervisor:
             self._tell_steward(LIVES, child.token)
 
     def _fork(
-        self, role: Role, work: Callable[[], int | None], token: str = ""
+        self,
+        role: Role,
+        work: Callable[[], int | None],
+        token: str = "",
+        companion: Companion | None = None,
     ) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             self._become_child(work)
-        self._children[pid] = Child(pid, role, token)
+        self._children[pid] = Child(pid, role, token, companion)
 
     def _become_child(self, work: Callable[[], int | None]) -> None:
         code: int = Exit.FAULT
@@ -237,15 +270,19 @@ class Supervisor:
         elif child.role is Role.CODE_WATCH and code == RELOAD_EXIT:
             self._take_new_code()
         elif not self._stopping:
-            logger.error("The %s ended with %s.", child.role.name.lower(), _tell(code))
+            name = child.companion.name if child.companion else child.role.name.lower()
+            logger.error("The %s ended with %s.", name, _tell(code))
+            if child.role is Role.COMPANION:
+                self._delay_successor(child)
 
     def _judge_death(self, child: Child, code: int) -> None:
         if code == Exit.DONE:
             self._drained += self._node.drain and not self._stopping
-            return
-        if self._stopping:
-            return
-        logger.error("The process %s ended with %s.", child.token, _tell(code))
+        elif not self._stopping:
+            logger.error("The process %s ended with %s.", child.token, _tell(code))
+            self._delay_successor(child)
+
+    def _delay_successor(self, child: Child) -> None:
         if time.monotonic() - child.born_at > _SHORT_LIFE_SECONDS:
             self._short_lives = 0
             return
@@ -265,8 +302,9 @@ class Supervisor:
             logger.warning("The steward did not hear that %s%s.", kind, token)
 
     def _end_steward(self) -> None:
-        for child in self._with_role(Role.CODE_WATCH):
-            os.kill(child.pid, signal.SIGKILL)
+        # What a companion was at is either committed or never was.
+        self._signal(Role.COMPANION, signal.SIGKILL)
+        self._signal(Role.CODE_WATCH, signal.SIGKILL)
         if self._to_steward is not None:
             os.close(self._to_steward)
             self._to_steward = None

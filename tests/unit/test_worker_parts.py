@@ -2,9 +2,9 @@
 
 import sys
 
+from taskhub.backoff import Backoff
 from taskhub.execution.errors import describe_error
 from taskhub.models.waiting import pauses
-from taskhub.worker.backoff import Backoff
 from taskhub.worker.pace import Pace
 from tests.factories import now
 

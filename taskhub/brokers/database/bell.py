@@ -1,5 +1,5 @@
 """
-The bell that wakes idle workers of the database broker.
+The bell that wakes idle workers of the database broker, and beats.
 
 On PostgreSQL a worker LISTENs on a connection of its own, and whoever enqueues NOTIFYs
 in the same transaction, so that the bell rings as it commits. Elsewhere, or behind a
@@ -16,8 +16,6 @@ from django.utils import timezone
 
 from taskhub.brokers.base import MAX_WAIT_SECONDS
 
-_CHANNEL = "taskhub"
-
 
 def can_notify(alias: str) -> bool:
     """Whether this database can wake those who wait for it."""
@@ -28,11 +26,11 @@ def can_notify(alias: str) -> bool:
     )
 
 
-def ring(alias: str) -> None:
-    """Wake idle workers, at the commit if a transaction is under way."""
+def ring(alias: str, channel: str) -> None:
+    """Wake those who wait, at the commit if a transaction is under way."""
     if can_notify(alias):
         with connections[alias].cursor() as cursor:
-            cursor.execute("SELECT pg_notify(%s, '')", [_CHANNEL])
+            cursor.execute("SELECT pg_notify(%s, '')", [channel])
 
 
 class Bell:
@@ -44,7 +42,7 @@ class Bell:
         os.set_blocking(self._interrupting, False)
         self._listening: Any = None
 
-    def wait(self, alias: str, timeout: float, delayed: Any) -> None:
+    def wait(self, alias: str, channel: str, timeout: float, delayed: Any) -> None:
         """
         Block until the bell rings, a pause is over, or the first of `delayed` is due.
 
@@ -55,7 +53,7 @@ class Bell:
             return
         if self._listening is None:
             # Something may have been enqueued before this: look once more at once.
-            self._listen(alias)
+            self._listen(alias, channel)
             return
         seconds = min(timeout, MAX_WAIT_SECONDS)
         next_due = delayed.values_list("run_after", flat=True).first()
@@ -72,10 +70,10 @@ class Bell:
             self.close()
             raise
 
-    def _listen(self, alias: str) -> None:
+    def _listen(self, alias: str, channel: str) -> None:
         connection: Any = connections.create_connection(alias)
         with connection.cursor() as cursor:
-            cursor.execute(f"LISTEN {_CHANNEL}")
+            cursor.execute(f"LISTEN {channel}")
         self._listening = connection
 
     def _sleep(self, readable: list[int], seconds: float) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.db.utils import InterfaceError, OperationalError, ProgrammingError
 
-from taskhub.brokers.base import Broker
+from taskhub.brokers.base import BEAT, Broker
 from taskhub.brokers.database.bell import Bell, ring
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, BrokerUnavailable, LeaseLost
@@ -192,15 +192,17 @@ class DatabaseBroker(Broker):
             return reclaimed
 
     def wait(self, queues: Sequence[str], timeout: float) -> None:
+        delayed = self._rows.filter(place=Place.DELAYED, queue_name__in=queues)
         with self._broker_errors():
-            delayed = self._rows.filter(place=Place.DELAYED, queue_name__in=queues)
-            self._bell.wait(self._alias, timeout, delayed.order_by("run_after"))
+            self._bell.wait(
+                self._alias, _channel(queues), timeout, delayed.order_by("run_after")
+            )
 
     def interrupt(self) -> None:
         self._bell.interrupt()
 
     def wake(self, queues: Collection[str]) -> None:
-        ring(self._alias)
+        ring(self._alias, _channel(queues))
 
     @property
     def address(self) -> str:
@@ -243,6 +245,11 @@ class DatabaseBroker(Broker):
                 f"Cannot use {self.address}: {str(error).strip()} "
                 "Run: python manage.py migrate"
             ) from error
+
+
+def _channel(queues: Collection[str]) -> str:
+    # Of its own, so that a beat is not woken for every task that is enqueued.
+    return "taskhub_beat" if BEAT in queues else "taskhub"
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

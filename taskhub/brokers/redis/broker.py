@@ -214,14 +214,30 @@ class RedisBroker(Broker):
         if seconds <= 0.001:
             # Zero would block for ever.
             return
+        names = [self._keys(name).wake for name in queues]
         with broker_errors(self.address):
             self._waiting_id = self._client_id()
             try:
-                self._waiting_client.blpop(
-                    [self._keys(name).wake for name in queues], seconds
-                )
+                self._block(names, seconds)
             finally:
                 self._waiting_id = None
+
+    def _block(self, keys: list[str], seconds: float) -> None:
+        # Redis ends a blocking command up to 100 ms late, which is too late for what is
+        # due by then: the time is watched here, and the server's only a backstop.
+        pool = self._waiting_client.connection_pool
+        connection: Any = pool.get_connection()
+        try:
+            connection.send_command("BLPOP", *keys, MAX_WAIT_SECONDS)
+            if self._waiting_id is not None and not connection.can_read(seconds):
+                self._client.client_unblock(self._waiting_id)
+            connection.read_response()
+        except BaseException:
+            # A reply that is still to come must not be taken for another one's.
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
 
     def _client_id(self) -> int | None:
         try:
@@ -234,6 +250,14 @@ class RedisBroker(Broker):
         if (waiting_id := self._waiting_id) is not None:
             with broker_errors(self.address):
                 self._client.client_unblock(waiting_id)
+
+    def wake(self, queues: Collection[str]) -> None:
+        with broker_errors(self.address):
+            for name in queues:
+                pipeline = self._client.pipeline(transaction=True)
+                pipeline.lpush(self._keys(name).wake, 1)
+                pipeline.ltrim(self._keys(name).wake, 0, _MOST_HINTS - 1)
+                pipeline.execute()
 
     @property
     def address(self) -> str:

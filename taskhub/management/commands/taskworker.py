@@ -1,27 +1,33 @@
 """`manage.py taskworker`: run tasks."""
 
-import logging
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connections
 
 import taskhub
 from taskhub import compat
 from taskhub.backend import TaskHubBackend
+from taskhub.beat import Beat
 from taskhub.brokers import get_broker
 from taskhub.conf import name_fault
-from taskhub.exceptions import BrokerError
-from taskhub.models.results import results_database
+from taskhub.management.starting import (
+    at_least_one,
+    check_broker,
+    check_database,
+    configure_logging,
+    describe_database,
+    find_backend,
+    stop_on_signals,
+)
 from taskhub.nearest import did_you_mean
 from taskhub.tasks import registered_tasks
 from taskhub.worker.node import Node
-from taskhub.worker.supervisor import Supervisor
+from taskhub.worker.supervisor import Companion, Supervisor
 
 #: How many task names the greeting lists.
 _MOST_NAMES = 12
@@ -52,7 +58,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--processes",
-            type=_at_least_one,
+            type=at_least_one,
             default=os.cpu_count() or 1,
             metavar="N",
             help="How many processes run tasks (default: one for each core, here "
@@ -60,14 +66,14 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--threads",
-            type=_at_least_one,
+            type=at_least_one,
             default=1,
             metavar="N",
             help="How many sync tasks each process runs at a time.",
         )
         parser.add_argument(
             "--async-tasks",
-            type=_at_least_one,
+            type=at_least_one,
             default=100,
             metavar="N",
             help="How many async tasks each process runs at a time (default: "
@@ -88,6 +94,12 @@ class Command(BaseCommand):
             "not waited for.",
         )
         parser.add_argument(
+            "--beat",
+            action="store_true",
+            help="Fire periodic tasks, too, from a process of this node. Any number of "
+            "nodes may: each tick fires once.",
+        )
+        parser.add_argument(
             "--reload",
             action="store_true",
             help="For development: start anew when the code changes.",
@@ -102,7 +114,7 @@ class Command(BaseCommand):
         """Check what is needed, say what will run, and run it."""
         if not hasattr(os, "fork"):
             raise CommandError("taskworker forks, which this system cannot; use WSL.")
-        backend = self._find_backend(options["backend"])
+        backend = find_backend(options["backend"])
         node = Node(
             config=backend.config,
             queues=self._choose_queues(backend, options["queues"]),
@@ -112,34 +124,17 @@ class Command(BaseCommand):
             grace_seconds=options["grace"],
             drain=options["drain"],
         )
-        self._check_database()
-        self._check_broker(node)
+        check_database()
+        check_broker(node.config)
         # A fork must not inherit a connection.
         connections.close_all()
         if options["check"]:
             return
-        _configure_logging(options["verbosity"])
+        configure_logging(options["verbosity"])
         if options["verbosity"]:
-            self._greet(node)
-        sys.exit(Supervisor(node, reload=options["reload"]).run())
-
-    def _find_backend(self, alias: str) -> TaskHubBackend:
-        try:
-            backend = compat.task_backends[alias]
-        except compat.InvalidTaskBackend:
-            known = list(compat.task_backends.settings)
-            raise CommandError(
-                f"There is no backend {alias!r} in TASKS{did_you_mean(alias, known)}"
-            ) from None
-        if not isinstance(backend, TaskHubBackend):
-            raise CommandError(
-                f"TASKS[{alias!r}]['BACKEND'] is "
-                f"'{type(backend).__module__}.{type(backend).__qualname__}'; expected "
-                "'taskhub.backend.TaskHubBackend'."
-            )
-        if backend.faults:
-            raise CommandError(" ".join(backend.faults))
-        return backend
+            self._greet(node, beats=options["beat"])
+        companions = [_beat_of(node)] if options["beat"] else []
+        sys.exit(Supervisor(node, companions, reload=options["reload"]).run())
 
     def _choose_queues(
         self, backend: TaskHubBackend, wanted: tuple[str, ...] | None
@@ -157,37 +152,7 @@ class Command(BaseCommand):
                 )
         return tuple(dict.fromkeys(wanted))
 
-    def _check_database(self) -> None:
-        alias = results_database()
-        try:
-            executor = MigrationExecutor(connections[alias])
-        except DatabaseError as error:
-            raise CommandError(
-                f"Cannot use the database {alias!r}: {str(error).strip()}"
-            ) from error
-        targets = [
-            key for key in executor.loader.graph.leaf_nodes() if key[0] == "taskhub"
-        ]
-        missing = executor.migration_plan(targets)
-        if missing:
-            raise CommandError(
-                f"The database {alias!r} lacks {len(missing)} migration(s) of taskhub; "
-                f"run: python manage.py migrate --database {alias}"
-            )
-
-    def _check_broker(self, node: Node) -> None:
-        try:
-            broker = get_broker(node.config)
-            broker.check()
-        except BrokerError as error:
-            raise CommandError(
-                f"{error} Start it, or correct "
-                f"TASKS[{node.config.alias!r}]['OPTIONS']['broker_url']."
-            ) from error
-        broker.close()
-
-    def _greet(self, node: Node) -> None:
-        connection: Any = connections[results_database()]
+    def _greet(self, node: Node, *, beats: bool) -> None:
         tasks = list(registered_tasks())
         names = ", ".join(tasks[:_MOST_NAMES]) or "none: is there a tasks.py in an app?"
         more = (
@@ -197,8 +162,9 @@ class Command(BaseCommand):
             "queues": ", ".join(node.queues),
             "processes": f"{node.processes}, each with {node.threads} thread(s) and up "
             f"to {node.async_tasks} async tasks",
+            "beat": "yes" if beats else "no",
             "broker": get_broker(node.config).address,
-            "database": f"{connection.alias!r} ({connection.display_name})",
+            "database": describe_database(),
             "tasks": f"{len(tasks)}: {names}{more}",
         }
         self.stdout.write(f"taskhub {taskhub.__version__}, node {node.name}")
@@ -207,25 +173,10 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
-def _at_least_one(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise ArgumentTypeError(f"expected a whole number from 1, not {text!r}")
-    return int(text)
+def _beat_of(node: Node) -> Companion:
+    def run(is_wanted: Callable[[], bool]) -> None:
+        beat = Beat(node.config, is_wanted=is_wanted)
+        stop_on_signals(beat.stop)
+        beat.run()
 
-
-def _configure_logging(verbosity: int) -> None:
-    """Show the worker's own lines where the site has not said what to log."""
-    if settings.LOGGING:
-        return
-    level = [logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG][verbosity]
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
-    )
-    for name in ("taskhub", compat.LOGGER_NAME):
-        logger = logging.getLogger(name)
-        logger.setLevel(level)
-        logger.addHandler(handler)
-        # With DEBUG, Django's console handler would say it again; without, Django
-        # mails errors to ADMINS, and should hear of them.
-        logger.propagate = not settings.DEBUG
+    return Companion("beat", run)

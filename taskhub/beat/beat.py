@@ -1,0 +1,85 @@
+"""The beat's loop: look, rest, look again."""
+
+import logging
+import time
+from collections.abc import Callable
+from threading import Event
+
+from django.db import connections
+from django.db.utils import DatabaseError
+
+from taskhub.backoff import Backoff
+from taskhub.beat.ticker import LONGEST_PAUSE_SECONDS, Ticker
+from taskhub.brokers import get_broker
+from taskhub.brokers.base import BEAT
+from taskhub.conf import Config
+from taskhub.exceptions import BrokerError
+
+logger = logging.getLogger(__name__)
+
+#: It rests for this many times as long as it has worked: under load it looks less often
+#: and fires more at a time, and takes no more than a third of a core.
+_REST = 2.0
+
+
+class Beat:
+    """
+    One beat; `run` blocks until it is stopped. There may be any number.
+
+    It survives whatever the database does: it waits with growing pauses until that is
+    back, and then does about what was missed as each row says.
+    """
+
+    def __init__(
+        self, config: Config, *, is_wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        self._broker = get_broker(config)
+        self._is_wanted = is_wanted
+        self._ticker = Ticker()
+        self._stopping = Event()
+        self._backoff = Backoff()
+        self._broker_backoff = Backoff()
+
+    def run(self) -> None:
+        """Fire what is due, until stopped or no longer wanted."""
+        while not self._stopping.is_set() and self._is_wanted():
+            begun = time.monotonic()
+            pause = self._look()
+            self._rest(pause, worked=time.monotonic() - begun)
+        connections.close_all()
+
+    def stop(self) -> None:
+        """Have `run` return within a second. From any thread, or a signal's handler."""
+        self._stopping.set()
+
+    def _look(self) -> float:
+        try:
+            pause = self._ticker.look()
+        except DatabaseError as error:
+            connections.close_all()
+            self._backoff.fail()
+            if self._backoff.is_first:
+                logger.error("Cannot look at schedules: %s Trying again.", error)
+            return self._backoff.pause
+        if self._backoff.succeed():
+            logger.info("The database is back; schedules are looked at again.")
+        return pause
+
+    def _rest(self, pause: float, *, worked: float) -> None:
+        # What has to be, has to be; what is left can be cut short by the alarm.
+        least = min(worked * _REST, LONGEST_PAUSE_SECONDS)
+        self._stopping.wait(least)
+        if pause > least and not self._stopping.is_set():
+            self._wait_for_alarm(pause - least)
+
+    def _wait_for_alarm(self, seconds: float) -> None:
+        try:
+            self._broker.wait([BEAT], seconds)
+        except BrokerError as error:
+            # It needs the broker only to be woken early.
+            self._broker_backoff.fail()
+            if self._broker_backoff.is_first:
+                logger.warning("Schedules are looked at every second: %s", error)
+            self._stopping.wait(seconds)
+        else:
+            self._broker_backoff.succeed()

@@ -1,0 +1,113 @@
+"""What commands that start a process check first, and how they speak."""
+
+import logging
+import signal
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import DatabaseError, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from taskhub import compat
+from taskhub.backend import TaskHubBackend
+from taskhub.brokers import get_broker
+from taskhub.conf import Config
+from taskhub.exceptions import BrokerError
+from taskhub.models.results import results_database
+from taskhub.nearest import did_you_mean
+
+
+def find_backend(alias: str) -> TaskHubBackend:
+    """Return a backend of ours. Raise CommandError if it is none, or has faults."""
+    try:
+        backend = compat.task_backends[alias]
+    except compat.InvalidTaskBackend:
+        known = list(compat.task_backends.settings)
+        raise CommandError(
+            f"There is no backend {alias!r} in TASKS{did_you_mean(alias, known)}"
+        ) from None
+    if not isinstance(backend, TaskHubBackend):
+        raise CommandError(
+            f"TASKS[{alias!r}]['BACKEND'] is "
+            f"'{type(backend).__module__}.{type(backend).__qualname__}'; expected "
+            "'taskhub.backend.TaskHubBackend'."
+        )
+    if backend.faults:
+        raise CommandError(" ".join(backend.faults))
+    return backend
+
+
+def check_database() -> None:
+    """Raise CommandError if the database cannot be used, or lacks migrations."""
+    alias = results_database()
+    try:
+        executor = MigrationExecutor(connections[alias])
+    except DatabaseError as error:
+        raise CommandError(
+            f"Cannot use the database {alias!r}: {str(error).strip()}"
+        ) from error
+    targets = [key for key in executor.loader.graph.leaf_nodes() if key[0] == "taskhub"]
+    missing = executor.migration_plan(targets)
+    if missing:
+        raise CommandError(
+            f"The database {alias!r} lacks {len(missing)} migration(s) of taskhub; "
+            f"run: python manage.py migrate --database {alias}"
+        )
+
+
+def check_broker(config: Config) -> None:
+    """Raise CommandError if the broker cannot be used now."""
+    try:
+        broker = get_broker(config)
+        broker.check()
+    except BrokerError as error:
+        raise CommandError(
+            f"{error} Start it, or correct "
+            f"TASKS[{config.alias!r}]['OPTIONS']['broker_url']."
+        ) from error
+    broker.close()
+
+
+def describe_database() -> str:
+    """Return which database it is, for people."""
+    connection: Any = connections[results_database()]
+    return f"{connection.alias!r} ({connection.display_name})"
+
+
+def at_least_one(text: str) -> int:
+    """Read an option's whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def configure_logging(verbosity: int) -> None:
+    """Show taskhub's own lines where the site has not said what to log."""
+    if settings.LOGGING:
+        return
+    level = [logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG][verbosity]
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+    )
+    for name in ("taskhub", compat.LOGGER_NAME):
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        logger.addHandler(handler)
+        # With DEBUG, Django's console handler would say it again; without, Django
+        # mails errors to ADMINS, and should hear of them.
+        logger.propagate = not settings.DEBUG
+
+
+def stop_on_signals(stop: Callable[[], None]) -> None:
+    """Have TERM, INT and HUP call `stop`, once; a second one ends the process."""
+
+    def handle(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, handle)

@@ -1,0 +1,45 @@
+"""A model field that holds a schedule, as its text."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from taskhub.exceptions import InvalidSchedule
+from taskhub.schedules import Schedule, parse, read
+
+
+class ScheduleField(models.CharField):  # type: ignore[type-arg]
+    """
+    A `Schedule` in Python, its text in the database.
+
+    Text is taken, too, and refused with InvalidSchedule if it is none. Text that plain
+    SQL has written is read as an `Unreadable` if it is none, so that one bad row does
+    not make all others unreadable with it.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{"max_length": 255, **options})
+
+    def from_db_value(self, value: str | None, *_: Any) -> Schedule | None:
+        """Read what the database has."""
+        return None if value is None else read(value)
+
+    def to_python(self, value: Any) -> Any:
+        """Read what a form or a fixture has."""
+        if value is None or isinstance(value, Schedule):
+            return value
+        try:
+            return parse(str(value))
+        except InvalidSchedule as error:
+            raise ValidationError(str(error), code="invalid") from error
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Return the text that the database gets."""
+        if value is None or hasattr(value, "resolve_expression"):
+            return value
+        return (value if isinstance(value, Schedule) else parse(str(value))).text
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """Return the text that a fixture gets."""
+        return self.get_prep_value(self.value_from_object(obj)) or ""

@@ -1,0 +1,32 @@
+"""
+The one door for operators: what pages, commands and the shell do.
+
+A module for each thing that something is done to.
+"""
+
+from taskhub.operations.results import Cancelled, Forgotten, cancel, forget
+from taskhub.operations.schedules import (
+    backfill,
+    disable,
+    enable,
+    make_run,
+    run_now,
+    skip_next,
+    ticks_to_backfill,
+    validate,
+)
+
+__all__ = [
+    "Cancelled",
+    "Forgotten",
+    "backfill",
+    "cancel",
+    "disable",
+    "enable",
+    "forget",
+    "make_run",
+    "run_now",
+    "skip_next",
+    "ticks_to_backfill",
+    "validate",
+]

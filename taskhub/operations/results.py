@@ -1,0 +1,119 @@
+"""What operators do to results."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from taskhub import compat, writer
+from taskhub.brokers import get_broker
+from taskhub.models import Status, TaskResultQuerySet
+
+#: How many results are dealt with in one go.
+_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What became of results that were to be forgotten."""
+
+    deleted: int = 0
+    #: Of those, how many were waiting, and are never run.
+    cancelled: int = 0
+    #: Of those, how many are being run now; what comes of it is not recorded.
+    running: int = 0
+
+    def __add__(self, other: "Forgotten") -> "Forgotten":
+        return Forgotten(
+            self.deleted + other.deleted,
+            self.cancelled + other.cancelled,
+            self.running + other.running,
+        )
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """What became of results that were to be cancelled."""
+
+    #: How many were waiting, and are never run.
+    waiting: int = 0
+    #: How many were being run; what comes of it is not recorded.
+    running: int = 0
+
+    def __add__(self, other: "Cancelled") -> "Cancelled":
+        return Cancelled(self.waiting + other.waiting, self.running + other.running)
+
+
+def forget(results: TaskResultQuerySet) -> Forgotten:
+    """
+    Delete results; those that wait are taken out of the broker first, and never run.
+
+    A running task is not stopped by this. Blocks for a few statements for every 500.
+
+    Raise BrokerError if a broker cannot be reached; what is waiting there is left.
+    """
+    forgotten = Forgotten()
+    while pks := list(results.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
+        rows = _with_pks(results, pks)
+        taken = _take_out(rows)
+        running = rows.filter(status=Status.RUNNING).exclude(pk__in=taken).count()
+        deleted, _by_model = rows.delete()
+        forgotten += Forgotten(deleted, len(taken), running)
+    return forgotten
+
+
+def cancel(
+    results: TaskResultQuerySet, *, reason: str = "It was cancelled."
+) -> Cancelled:
+    """
+    Cancel unfinished results: those that wait are never run.
+
+    Those that are being run are CANCELLED, too: whatever comes of them is refused.
+    Blocks for a few statements for every 500.
+
+    Raise BrokerError if a broker cannot be reached; what is waiting there is left.
+    """
+    cancelled = Cancelled()
+    for pks in _batches_of_unfinished(results):
+        waiting = _take_out(_with_pks(results, pks))
+        written = writer.write_cancelled(pks, reason)
+        cancelled += Cancelled(len(written & waiting), len(written - waiting))
+    return cancelled
+
+
+def _batches_of_unfinished(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
+    last: UUID | None = None
+    unfinished = results.unfinished().order_by("pk")
+    while True:
+        rest = unfinished.filter(pk__gt=last) if last else unfinished
+        pks = list(rest.values_list("pk", flat=True)[:_BATCH])
+        if not pks:
+            return
+        yield pks
+        last = pks[-1]
+
+
+def _with_pks(results: TaskResultQuerySet, pks: list[UUID]) -> TaskResultQuerySet:
+    return TaskResultQuerySet(results.model, using=results.db).filter(pk__in=pks)
+
+
+def _take_out(rows: TaskResultQuerySet) -> set[UUID]:
+    """Take what waits out of its broker; return the ids of what was."""
+    waiting: dict[tuple[str, str], list[UUID]] = defaultdict(list)
+    for pk, backend, queue_name in rows.unfinished().values_list(
+        "pk", "backend", "queue_name"
+    ):
+        waiting[backend, queue_name].append(pk)
+    return {
+        pk
+        for (backend, queue_name), unfinished in waiting.items()
+        for pk in _cancel_messages(backend, queue_name, unfinished)
+    }
+
+
+def _cancel_messages(alias: str, queue_name: str, pks: list[UUID]) -> set[UUID]:
+    if alias not in compat.task_backends.settings:
+        # A backend that is gone has no workers either.
+        return set()
+    config = getattr(compat.task_backends[alias], "config", None)
+    return get_broker(config).cancel(queue_name, pks) if config else set()

@@ -1,0 +1,270 @@
+"""What operators, and the beat, do to periodic tasks."""
+
+import random
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from taskhub import compat, producer
+from taskhub.conf import Config
+from taskhub.exceptions import (
+    InvalidArguments,
+    InvalidSchedule,
+    TaskHubError,
+    UnknownTask,
+)
+from taskhub.models import Overlap, PeriodicTask, TaskResult, TaskResultQuerySet
+from taskhub.models.periodic import as_schedule
+from taskhub.models.results import UNFINISHED, results_database
+from taskhub.operations.results import cancel
+from taskhub.schedules import Clocked
+from taskhub.tasks import Task, find_task
+from taskhub.tasks.arguments import check_arguments
+
+#: So many runs are made up for at a time.
+MOST_BACKFILLED = 1_000
+
+
+class CannotRun(TaskHubError):
+    """A periodic task that cannot be run as it is; the text says why."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a periodic task that is not in the database yet."""
+
+    config: Config
+    result: TaskResult
+
+
+def make_run(row: PeriodicTask, tick: datetime | None) -> Run:
+    """
+    Make the run of a periodic task for a tick, or for none if it is asked for by hand.
+
+    Raise UnknownTask if its task is not registered, and CannotRun if anything else is
+    wrong with it.
+    """
+    task = find_task(row.task_path)
+    try:
+        variant = _variant_of(row, task)
+        config = _config_of(variant)
+        result = producer.make_row(config, variant, row.args, row.kwargs)
+    except (InvalidArguments, compat.InvalidTask, compat.InvalidTaskBackend) as error:
+        raise CannotRun(str(error)) from error
+    result.periodic_task_id = row.pk
+    result.tick_at = tick
+    if tick is not None and row.jitter:
+        # Not a secret: it only spreads load.
+        result.run_after = tick + row.jitter * random.random()  # noqa: S311
+    return Run(config, result)
+
+
+def _variant_of(row: PeriodicTask, task: Task[..., Any]) -> Task[..., Any]:
+    options = {
+        "queue_name": row.queue_name or None,
+        "priority": row.priority,
+        "expires_after": row.expires_after,
+    }
+    return task.using(**options)  # type: ignore[arg-type]
+
+
+def _config_of(task: Task[..., Any]) -> Config:
+    config = getattr(task.get_backend(), "config", None)
+    if not isinstance(config, Config):
+        raise CannotRun(
+            f"The backend {task.backend!r} of {task.name} does not belong to taskhub."
+        )
+    return config
+
+
+def validate(row: PeriodicTask) -> dict[str, str]:
+    """
+    Return what is wrong with a periodic task, a sentence by field; empty if nothing is.
+
+    For what people write: the beat finds the same faults when it comes to a row.
+    """
+    faults: dict[str, str] = {}
+    try:
+        schedule = as_schedule(row)
+        if (
+            isinstance(schedule, Clocked)
+            and schedule.next_after(timezone.now()) is None
+        ):
+            faults["schedule"] = "This time is in the past."
+        else:
+            # An Unreadable one says now what is wrong with it.
+            schedule.next_after(timezone.now())
+    except InvalidSchedule as error:
+        faults["schedule"] = str(error)
+    if row.start_at and row.end_at and row.end_at <= row.start_at:
+        faults["end_at"] = "The end is before the start."
+    elif row.end_at and row.end_at <= timezone.now():
+        faults["end_at"] = "The end is in the past."
+    for field in ("jitter", "missed_window", "expires_after"):
+        span: timedelta | None = getattr(row, field)
+        if span is not None and span < timedelta(0):
+            faults[field] = "A duration cannot be negative."
+    return faults | _faults_of_task(row)
+
+
+def _faults_of_task(row: PeriodicTask) -> dict[str, str]:
+    try:
+        task = find_task(row.task_path)
+    except UnknownTask as error:
+        return {"task_path": str(error)}
+    if not isinstance(row.args, list):
+        return {"args": "Expected a list, such as [1, 2]."}
+    if not isinstance(row.kwargs, dict):
+        return {"kwargs": 'Expected an object, such as {"name": "value"}.'}
+    try:
+        check_arguments(task.func, task.takes_context, row.args, row.kwargs)
+    except InvalidArguments as error:
+        return {"kwargs" if row.kwargs else "args": str(error)}
+    try:
+        _config_of(_variant_of(row, task))
+    except (compat.InvalidTask, compat.InvalidTaskBackend) as error:
+        return {"queue_name": str(error)}
+    except CannotRun as error:
+        return {"task_path": str(error)}
+    return {}
+
+
+def enable(rows: Iterable[PeriodicTask]) -> int:
+    """
+    Enable periodic tasks; their next run is the first after now. Return how many were.
+
+    One that has nothing to run any more disables itself at once, and says why.
+    """
+    return _switch(rows, enabled=True)
+
+
+def disable(rows: Iterable[PeriodicTask]) -> int:
+    """Disable periodic tasks, until somebody enables them. Return how many were."""
+    return _switch(rows, enabled=False)
+
+
+def _switch(rows: Iterable[PeriodicTask], *, enabled: bool) -> int:
+    count = 0
+    for row in rows:
+        if row.enabled is not enabled:
+            row.enabled = enabled
+            row.save(update_fields=["enabled"])
+            count += row.enabled is enabled
+    return count
+
+
+def run_now(row: PeriodicTask) -> TaskResult:
+    """
+    Run a periodic task now, with all its options.
+
+    Also with its overlap policy: an earlier run that has not finished is cancelled, or
+    is a reason not to run.
+
+    Raise UnknownTask or CannotRun if it cannot be run as it is, or now.
+    """
+    with _locked(row) as locked:
+        unfinished = unfinished_runs([locked.pk]).get(locked.pk, [])
+        if unfinished and locked.overlap in (Overlap.SKIP, Overlap.WAIT):
+            raise CannotRun(
+                f"An earlier run of {locked.name} has not finished, and its overlap "
+                "policy does not allow another one beside it."
+            )
+        if unfinished and locked.overlap == Overlap.CANCEL:
+            cancel_earlier(unfinished)
+        return _submit(locked, [make_run(locked, None)])[0]
+
+
+def unfinished_runs(pks: Collection[int]) -> dict[int, list[UUID]]:
+    """Return the ids of the unfinished results of periodic tasks, by their keys."""
+    found: dict[int, list[UUID]] = defaultdict(list)
+    rows = _results().filter(periodic_task__in=pks, status__in=UNFINISHED)
+    for key, pk in rows.values_list("periodic_task_id", "pk"):
+        found[key].append(pk)
+    return found
+
+
+def cancel_earlier(pks: Collection[UUID]) -> None:
+    """Cancel earlier runs of a schedule because of a new one."""
+    cancel(_results().filter(pk__in=pks), reason="The next run of its schedule is due.")
+
+
+def skip_next(row: PeriodicTask) -> datetime | None:
+    """
+    Leave out the next run; return the tick that was, or None if there was none.
+
+    The row is read anew, since the beat may have fired it meanwhile.
+    """
+    with _locked(row) as locked:
+        skipped = locked.next_run_at
+        if not locked.enabled or locked.is_plan_stale or skipped is None:
+            return None
+        locked.skipped_run_count += 1
+        locked.last_skipped_at = timezone.now()
+        locked.move_to(locked.rule.next_after(skipped))
+        locked.save()
+    return skipped
+
+
+def ticks_to_backfill(
+    row: PeriodicTask, start: datetime, end: datetime
+) -> tuple[list[datetime], bool]:
+    """
+    Return the ticks from `start` to `end`, both included, that have no run yet.
+
+    The second is whether there are more than the 1,000 that are made up for at a time.
+
+    Raise InvalidSchedule if the schedule cannot be read.
+    """
+    fired = set(
+        _results()
+        .filter(periodic_task=row.pk, tick_at__range=(start, end))
+        .values_list("tick_at", flat=True)
+    )
+    ticks: list[datetime] = []
+    for tick in row.rule.between(start - timedelta(microseconds=1), end):
+        if tick in fired:
+            continue
+        if len(ticks) == MOST_BACKFILLED:
+            return ticks, True
+        ticks.append(tick)
+    return ticks, False
+
+
+def backfill(row: PeriodicTask, start: datetime, end: datetime) -> list[TaskResult]:
+    """
+    Run a periodic task for past ticks that have no run, 1,000 at the most.
+
+    Raise UnknownTask, CannotRun or InvalidSchedule if it cannot be run as it is.
+    """
+    with _locked(row) as locked:
+        ticks, _more = ticks_to_backfill(locked, start, min(end, timezone.now()))
+        runs = [make_run(locked, tick) for tick in ticks]
+        return _submit(locked, runs) if runs else []
+
+
+def _submit(locked: PeriodicTask, runs: list[Run]) -> list[TaskResult]:
+    results = [run.result for run in runs]
+    producer.submit(runs[0].config, results)
+    for result in results:
+        locked.remember(result)
+    locked.save(update_fields=["recent_ids", "last_run_at", "total_run_count"])
+    return results
+
+
+@contextmanager
+def _locked(row: PeriodicTask) -> Iterator[PeriodicTask]:
+    """Read a row anew, and keep the beat from it until what is done is committed."""
+    rows = PeriodicTask.objects.using(results_database())
+    with transaction.atomic(using=results_database()):
+        yield rows.select_for_update().get(pk=row.pk)
+
+
+def _results() -> TaskResultQuerySet:
+    return TaskResultQuerySet(TaskResult, using=results_database())
