@@ -13,6 +13,11 @@ class Backoff:
         self._failures = 0
 
     @property
+    def failures(self) -> int:
+        """How many failures there were in a row."""
+        return self._failures
+
+    @property
     def is_first(self) -> bool:
         """Whether the last failure was the first in a row: the one worth a log line."""
         return self._failures == 1

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
@@ -26,6 +27,22 @@ def check_required_app(
             f"{compat.REQUIRED_APP!r} is not in INSTALLED_APPS.",
             hint="Django 5.2 has no tasks of its own; add the backport beside taskhub.",
             id="taskhub.E002",
+        )
+    ]
+
+
+@register("taskhub")
+def check_time_zones(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Leases, schedules and results are told in aware times."""
+    if settings.USE_TZ:
+        return []
+    return [
+        Error(
+            "USE_TZ is False.",
+            hint="taskhub keeps aware times; set USE_TZ = True, as Django does now.",
+            id="taskhub.E004",
         )
     ]
 

@@ -35,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     poll_seconds: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.2
     connect_timeout_seconds: Seconds = 1.0
     socket_timeout_seconds: Seconds = 5.0
-    #: The arguments of one task, as JSON.
+    #: The arguments and meta of one run, as JSON.
     max_argument_bytes: Bytes = 1024 * 1024
     #: What is kept of one return value, as JSON.
     max_result_bytes: Bytes = 256 * 1024

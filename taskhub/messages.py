@@ -48,6 +48,26 @@ class Message(msgspec.Struct, array_like=True, frozen=True):
     tick_at: datetime | None = None
 
 
+class Returned(msgspec.Struct, frozen=True):
+    """How a message came back to its broker after it was handed out."""
+
+    #: The token that held it.
+    holder: str
+    #: Whether the holder died with it, or fell silent; if not, it was left unfinished.
+    died: bool
+
+    @property
+    def text(self) -> str:
+        """What brokers keep."""
+        return f"{'died' if self.died else 'left'} {self.holder}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Returned | None":
+        """Read what a broker has kept; None if it has kept nothing."""
+        how, _space, holder = text.partition(" ")
+        return cls(holder, how == "died") if how else None
+
+
 class Envelope(msgspec.Struct, frozen=True):
     """What a broker needs to know of a message that it is to keep."""
 
@@ -59,18 +79,29 @@ class Envelope(msgspec.Struct, frozen=True):
     run_after: datetime | None
     #: Empty for a broker that lives in the rows.
     body: bytes = b""
-    #: Whether it may have been started before: then a worker looks at its row first.
-    redelivered: bool = False
+    #: How it came back, if it may have been started before.
+    returned: Returned | None = None
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A message as a broker hands it out: the bytes, or itself if it has it whole."""
 
     id: str
     queue_name: str
-    redelivered: bool
+    #: How it came back from the one who held it before, if anybody did.
+    returned: Returned | None = None
     body: bytes = b""
     message: Message | None = None
+
+    @property
+    def redelivered(self) -> bool:
+        """Whether it may have been started: its row is to be looked at before."""
+        return self.returned is not None
+
+    @property
+    def has_killed(self) -> bool:
+        """Whether the process that held it before died, perhaps of it."""
+        return self.returned is not None and self.returned.died
 
 
 class Depth(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from django.db import transaction
+from django.db import connections, transaction
 
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
@@ -44,7 +44,8 @@ def enqueue(
     a transaction, for the push.
 
     Raise InvalidArguments if arguments do not fit or cannot travel. Raise BrokerError
-    only for a task that is not durable: any other can be pushed later.
+    only for a task that is not durable, outside a transaction: any other can be pushed
+    later, and what a commit cannot push any more is logged.
     """
     rows = [make_row(config, task, args, kwargs) for args, kwargs in calls]
     submit(config, rows, durable=task.durable)
@@ -63,14 +64,19 @@ def submit(config: Config, rows: Sequence[TaskResult], *, durable: bool = True) 
     alias = results_database()
     if broker.lives_in_rows:
         for row in rows:
-            row.place = Place.DELAYED if row.due_at > row.enqueued_at else Place.READY
+            # Whether it is due yet is for the database's clock to say.
+            row.place = Place.DELAYED if row.run_after else Place.READY
         _insert(rows, alias)
         broker.wake({row.queue_name for row in rows})
     elif durable:
         _insert(rows, alias)
         transaction.on_commit(partial(_push_or_leave, config, rows), using=alias)
+    elif connections[alias].in_atomic_block:
+        # Robust: the site's own hooks are to run, whatever becomes of this one.
+        push = partial(_push, config, rows, durable=False)
+        transaction.on_commit(push, using=alias, robust=True)
     else:
-        transaction.on_commit(partial(_push, config, rows, durable=False), using=alias)
+        _push(config, rows, durable=False)
 
 
 def make_row(
@@ -84,12 +90,13 @@ def make_row(
     checked_args, checked_kwargs = check_arguments(
         task.func, task.takes_context, args, kwargs
     )
-    size = len(msgspec.json.encode((checked_args, checked_kwargs)))
+    meta = check_value(task.meta or {}, "meta")
+    size = len(msgspec.json.encode((checked_args, checked_kwargs, meta)))
     if size > config.options.max_argument_bytes:
         raise InvalidArguments(
-            f"{task.name}() cannot be enqueued: its arguments are {size:,} bytes of "
-            f"JSON, and max_argument_bytes is {config.options.max_argument_bytes:,}; "
-            "store them and pass their key."
+            f"{task.name}() cannot be enqueued: its arguments and meta are {size:,} "
+            "bytes of JSON, and max_argument_bytes is "
+            f"{config.options.max_argument_bytes:,}; store them and pass their key."
         )
     enqueued_at = datetime.now(UTC)
     return TaskResult(
@@ -102,7 +109,7 @@ def make_row(
         enqueued_at=enqueued_at,
         run_after=task.run_after,
         expires_at=enqueued_at + task.expires_after if task.expires_after else None,
-        meta=check_value(task.meta or {}, "meta"),
+        meta=meta,
     )
 
 

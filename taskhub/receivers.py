@@ -1,14 +1,37 @@
 """What follows when something else happens: receivers of Django's signals."""
 
-from django.db import transaction
-from django.db.models.signals import post_delete, post_save
+import logging
+
+from django.apps import AppConfig
+from django.db import connections, transaction
+from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 
 from taskhub.beat.alarm import wake_beats
 from taskhub.models import PeriodicTask
+from taskhub.models.results import results_database
+from taskhub.operations import synchronise_schedules
+
+logger = logging.getLogger(__name__)
 
 
 @receiver([post_save, post_delete], sender=PeriodicTask)
 def wake_beats_on_commit(using: str, **kwargs: object) -> None:
     """A schedule was changed: beats are to look at it now, and not within a second."""
     transaction.on_commit(wake_beats, using=using)
+
+
+@receiver(post_migrate)
+def synchronise_on_migrate(
+    sender: AppConfig, using: str, plan: object = None, **kwargs: object
+) -> None:
+    """The schedules that the code declares become rows with `migrate`."""
+    # Without a plan it is a flush, as between tests.
+    if sender.name != "taskhub" or using != results_database() or plan is None:
+        return
+    tables = connections[using].introspection.table_names()
+    if PeriodicTask._meta.db_table not in tables:
+        # Migrated back to where there was none.
+        return
+    for name, fault in synchronise_schedules().faults.items():
+        logger.error("The schedule %r that the code declares: %s", name, fault)

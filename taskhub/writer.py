@@ -19,20 +19,25 @@ from uuid import UUID
 
 import msgspec
 from django.db import connections, transaction
+from django.db.models import Q
 
-from taskhub.messages import Delivery, Message
+from taskhub.messages import Delivery, Message, Returned
 from taskhub.models import (
+    Lease,
     Place,
     QuarantinedMessage,
     Status,
     TaskResult,
     TaskResultQuerySet,
 )
-from taskhub.models.results import CANCELLED, results_database
+from taskhub.models.results import CANCELLED, WORKER_DIED, results_database
 from taskhub.tasks.task import Keep
 from taskhub.values import escape_text
 
 logger = logging.getLogger(__name__)
+
+#: What is kept of a message that could not be run: less than any database refuses.
+_MOST_OF_A_BODY = 2 * 1024 * 1024
 
 
 class Attempt(msgspec.Struct, kw_only=True):
@@ -49,6 +54,12 @@ class Attempt(msgspec.Struct, kw_only=True):
     worker_ids: list[str]
     #: One for each attempt that has failed, as in `TaskResult.errors`.
     errors: list[dict[str, Any]] = []
+
+    @property
+    def deaths(self) -> int:
+        """How many attempts before this one ended with their worker's death."""
+        classes = [error.get("exception_class_path") for error in self.errors]
+        return classes.count(WORKER_DIED)
 
     @classmethod
     def first(cls, message: Message, worker_id: str) -> "Attempt":
@@ -85,7 +96,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 class Progress(msgspec.Struct, frozen=True):
     """What a running task said of itself."""
 
-    id: UUID
+    attempt: Attempt
     done: float
     total: float | None
     message: str
@@ -99,12 +110,12 @@ class Quarantined(msgspec.Struct, frozen=True):
     worker_id: str
 
 
-def claim(message: Message, worker_id: str) -> Attempt | None:
+def claim(message: Message, worker_id: str, returned: Returned) -> Attempt | None:
     """
-    Begin another attempt of a message that may have been started before.
+    Begin another attempt of a message that came back, and may have been started.
 
-    The row says so before anything is run. Return None if there is nothing to run: the
-    row is finished, or was deleted.
+    The row says so before anything is run, and what became of the attempt before it.
+    Return None if there is nothing to run: the row is finished, or was deleted.
     """
     alias = results_database()
     now = datetime.now(UTC)
@@ -114,6 +125,11 @@ def claim(message: Message, worker_id: str) -> Attempt | None:
             row = _new_row(message)
         if row is None or row.is_finished:
             return None
+        if row.attempts == 0:
+            # It was not under way for long enough to be marked, if at all.
+            row.attempts, row.worker_ids = 1, [returned.holder]
+        if returned.died:
+            row.errors = [*row.errors, _death(row.attempts, returned.holder, now)]
         row.status = Status.RUNNING
         row.attempts += 1
         row.worker_ids = [*row.worker_ids, worker_id]
@@ -129,6 +145,16 @@ def claim(message: Message, worker_id: str) -> Attempt | None:
         worker_ids=row.worker_ids,
         errors=row.errors,
     )
+
+
+def _death(attempt: int, holder: str, noticed_at: datetime) -> dict[str, Any]:
+    return {
+        "attempt": attempt,
+        "failed_at": noticed_at.isoformat(),
+        "exception_class_path": WORKER_DIED,
+        "message": f"The worker process died: {holder}.",
+        "traceback": "",
+    }
 
 
 def write_group(
@@ -169,7 +195,9 @@ def write_progress(reports: Iterable[Progress]) -> None:
     """Write how far running tasks are."""
     alias = results_database()
     for report in reports:
-        _rows(alias).unfinished().filter(pk=report.id).update(
+        attempt = report.attempt
+        own = Q(attempts=0) | Q(attempts=attempt.number, worker_ids=attempt.worker_ids)
+        _rows(alias).unfinished().filter(own, pk=attempt.message.id).update(
             progress={
                 "done": report.done,
                 "total": report.total,
@@ -240,11 +268,22 @@ def quarantine(messages: Collection[Quarantined]) -> None:
             message_id=escape_text(each.delivery.id)[:200],
             queue_name=each.delivery.queue_name,
             reason=escape_text(each.reason),
-            body=each.delivery.body,
+            body=each.delivery.body[:_MOST_OF_A_BODY],
             worker_id=each.worker_id,
             quarantined_at=now,
         )
         for each in messages
+    )
+
+
+def probe() -> None:
+    """
+    Write something that changes nothing.
+
+    Raise a database's error if it takes no writes now.
+    """
+    Lease.objects.using(results_database()).filter(token="").update(
+        ends_at=datetime.now(UTC)
     )
 
 

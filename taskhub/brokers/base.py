@@ -8,8 +8,9 @@ out of being held: acknowledged (done, forget it), released (given back by its h
 reclaimed (taken back from a dead one), and nothing else: no timeout of its own.
 
 Ready messages are handed out by priority, higher first, then by age; queues take
-turns. Whatever has been reclaimed is marked as redelivered for ever after, because it
-may have been started, and whoever gets it looks at its row before running it.
+turns. Whatever has been reclaimed, or given back after it was started, comes with how
+it was returned: whoever gets it looks at its row before running it, and sees to it that
+what has killed one process takes no others' work with it when it kills the next.
 
 A broker is shared by the threads of a process, and must not be used across a fork.
 `tests/contract/test_broker.py` is this contract as tests; every broker passes it.
@@ -23,6 +24,8 @@ from uuid import UUID
 from taskhub.conf import Config
 from taskhub.messages import Delivery, Depth, Envelope
 
+#: How many messages one reserve hands out.
+MOST_RESERVED = 1_000
 #: What beats wait for; no queue can have this name.
 BEAT = "~beat"
 #: The longest that `wait` blocks, so that a lost hint costs no more than this.
@@ -56,7 +59,7 @@ class Broker(ABC):
         self, queues: Sequence[str], *, limit: int, token: str
     ) -> list[Delivery]:
         """
-        Take up to `limit` due messages (1,000 at most), queue by queue in turn.
+        Take up to `limit` due messages, 1,000 at the most, queue by queue in turn.
 
         Return at once, with fewer or none if the queues are dry. What is returned
         belongs to `token` until it is acknowledged, released, or the token's lease
@@ -66,6 +69,7 @@ class Broker(ABC):
         connection is lost; messages whose reply was lost are held by the token, see
         `held`.
         """
+        limit = min(limit, MOST_RESERVED)
         first = next(self._turn) % len(queues)
         deliveries: list[Delivery] = []
         for queue_name in (*queues[first:], *queues[:first]):
@@ -101,8 +105,8 @@ class Broker(ABC):
         """
         Give messages of one queue back, to where they stood in line.
 
-        `started` says that they may have been begun. Return how many were given back;
-        what `token` does not hold any more is left alone.
+        `started` says that they have been begun. Return how many were given back; what
+        `token` does not hold any more is left alone.
         """
 
     @abstractmethod
@@ -132,10 +136,23 @@ class Broker(ABC):
         """
 
     @abstractmethod
-    def reclaim(self, queues: Sequence[str], *, token: str | None = None) -> int:
+    def silent(self, queues: Sequence[str]) -> set[str]:
+        """Return the tokens whose lease has ended, by the broker's clock."""
+
+    @abstractmethod
+    def reclaim(
+        self,
+        queues: Sequence[str],
+        token: str,
+        *,
+        if_silent: bool = False,
+        died: bool = True,
+    ) -> int:
         """
-        Take back what the dead hold: one token, known to be dead, or all whose lease
-        has ended by the broker's clock. Return how many messages that were.
+        End a token's lease, and take back what it holds; return how much that was.
+
+        `if_silent` leaves a token alone that has sent a heartbeat meanwhile. `died`
+        says that what it held may have killed it; if not, it was left unfinished.
         """
 
     # Waiting.

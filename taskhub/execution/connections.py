@@ -5,15 +5,19 @@ Django closes connections after each request. A worker keeps them: opening one c
 more than a short task. What a task has broken is replaced before the next one.
 """
 
+import select
 from time import monotonic
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connections, reset_queries
+from django.db import connections, reset_queries
+from django.db.utils import Error as DatabaseFault
+
+from taskhub.discarding import discard
 
 #: A connection that was idle for longer may have been closed by the server, or by
 #: something on the way to it.
-_IDLE_SECONDS = 30.0
+_IDLE_SECONDS = 1.0
 
 
 class ConnectionKeeper:
@@ -26,29 +30,44 @@ class ConnectionKeeper:
         """Replace what broke while nothing was run."""
         if settings.DEBUG:
             reset_queries()
-        if monotonic() - self._last_used > _IDLE_SECONDS:
-            for connection in connections.all(initialized_only=True):
-                _close_if_broken(connection)
+        was_idle = monotonic() - self._last_used > _IDLE_SECONDS
+        for connection in connections.all(initialized_only=True):
+            if was_idle or _has_something_to_say(connection):
+                _discard_if_broken(connection)
 
     def after(self) -> None:
         """Replace what the task broke, or left in a transaction."""
         self._last_used = monotonic()
         for connection in connections.all(initialized_only=True):
             if _is_left_open(connection):
-                connection.close()
+                discard(connection)
                 # The old object would still believe that it is in a transaction.
                 del connections[connection.alias]
             elif _is_too_old(connection):
-                connection.close()
+                discard(connection)
             elif connection.errors_occurred:
-                _close_if_broken(connection)
+                _discard_if_broken(connection)
+
+
+def _has_something_to_say(connection: Any) -> bool:
+    """Whether there is something to read, though nothing was asked: its end?"""
+    if connection.vendor != "postgresql" or connection.connection is None:
+        return False
+    try:
+        readable, _, _ = select.select([connection.connection.fileno()], [], [], 0)
+    except (OSError, ValueError, DatabaseFault):
+        return True
+    return bool(readable)
 
 
 def _is_left_open(connection: Any) -> bool:
-    return connection.in_atomic_block or (
-        connection.connection is not None
-        and connection.get_autocommit() != connection.settings_dict["AUTOCOMMIT"]
-    )
+    try:
+        return connection.in_atomic_block or (
+            connection.connection is not None
+            and connection.get_autocommit() != connection.settings_dict["AUTOCOMMIT"]
+        )
+    except DatabaseFault:
+        return True
 
 
 def _is_too_old(connection: Any) -> bool:
@@ -60,12 +79,12 @@ def _is_too_old(connection: Any) -> bool:
     )
 
 
-def _close_if_broken(connection: Any) -> None:
+def _discard_if_broken(connection: Any) -> None:
     # Not is_usable(): on SQLite that is always true.
     try:
         if connection.connection is not None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
-    except DatabaseError:
-        connection.close()
+    except DatabaseFault:
+        discard(connection)
     connection.errors_occurred = False

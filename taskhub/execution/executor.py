@@ -1,5 +1,6 @@
 """The pipeline from a delivery to how it ended."""
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,8 @@ from taskhub.messages import Delivery, Message, unseal
 from taskhub.models import Status
 from taskhub.tasks import Context, Result, Task, as_enqueued, find_task
 from taskhub.writer import Attempt, Outcome, Progress, Quarantined, claim
+
+logger = logging.getLogger(__name__)
 
 
 class Run(msgspec.Struct):
@@ -36,6 +39,11 @@ class Ended(msgspec.Struct, frozen=True):
     delivery: Delivery
     outcome: Outcome | None = None
     quarantined: Quarantined | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the task was run, and raised."""
+        return self.outcome is not None and self.outcome.status is Status.FAILED
 
 
 class Executor:
@@ -70,8 +78,8 @@ class Executor:
             quarantined = Quarantined(delivery, str(error), self._worker_id)
             return Ended(delivery, quarantined=quarantined)
         attempt: Attempt | None = Attempt.first(message, self._worker_id)
-        if delivery.redelivered:
-            attempt = claim(message, self._worker_id)
+        if delivery.returned is not None:
+            attempt = claim(message, self._worker_id, delivery.returned)
         if attempt is None:
             return Ended(delivery)
         try:
@@ -96,10 +104,9 @@ class Executor:
         """Return the task to run. Raise what a row is to say if there is nothing to."""
         message = attempt.message
         task = find_task(message.task_path)
-        if delivery.redelivered and attempt.number > self._options.max_redeliveries:
+        if attempt.deaths > self._options.max_redeliveries:
             raise WorkerDied(
-                f"It was given up after {attempt.number - 1} worker processes died "
-                "with it."
+                f"It was given up after {attempt.deaths} worker processes died with it."
             )
         if message.expires_at and message.expires_at <= attempt.started_at:
             raise TaskExpired(f"It expired at {message.expires_at.isoformat()}.")
@@ -153,12 +160,12 @@ class Executor:
         args = run.attempt.message.args
         if not run.task.takes_context:
             return args
-        message_id = run.attempt.message.id
+        attempt = run.attempt
 
         def report(done: float, total: float | None, message: str) -> None:
-            self._report(Progress(message_id, done, total, message))
+            self._report(Progress(attempt, done, total, message))
 
-        tick_at = run.attempt.message.tick_at
+        tick_at = attempt.message.tick_at
         context = Context(task_result=run.result, report=report, tick_at=tick_at)
         return [context, *args]
 
@@ -208,4 +215,8 @@ class Executor:
     def _send(self, signal: Any, run: Run) -> None:
         # Robust: a receiver that fails is logged by Django, and the task goes on.
         backend = compat.task_backends[self._alias]
-        signal.send_robust(type(backend), task_result=run.result)
+        try:
+            signal.send_robust(type(backend), task_result=run.result)
+        except BaseException:
+            # SystemExit, for which "robust" is not meant.
+            logger.exception("A receiver of %s raised.", run.task.module_path)

@@ -30,7 +30,7 @@ class QuarantinedMessage(models.Model):
     message_id = models.CharField(_("message id"), max_length=200)
     queue_name = models.CharField(_("queue"), max_length=100)
     reason = models.TextField(_("reason"))
-    #: The bytes as they came, up to the size that a message may have.
+    #: The bytes as they came, up to 2 MiB of them.
     body = models.BinaryField(_("body"))
     worker_id = models.CharField(_("worker"), max_length=100)
     quarantined_at = models.DateTimeField(_("quarantined"))

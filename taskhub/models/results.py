@@ -12,6 +12,7 @@ from taskhub.exceptions import (
     TaskCancelled,
     TaskExpired,
     TaskFailed,
+    WorkerDied,
 )
 from taskhub.messages import Message
 from taskhub.models.constraints import PartialUniqueConstraint
@@ -19,8 +20,10 @@ from taskhub.models.ids import new_id
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.waiting import await_for, wait_for
 
-#: What a result that was cancelled, or has expired, has as its last error's class.
+#: The classes of errors that no task has raised: it was cancelled, its worker died, it
+#: has expired.
 CANCELLED = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
+WORKER_DIED = f"{WorkerDied.__module__}.{WorkerDied.__qualname__}"
 EXPIRED = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
 
 
@@ -114,8 +117,8 @@ class TaskResult(models.Model):
     )
     #: The token of the process that holds the message.
     held_by = models.CharField(max_length=100, default="", blank=True, editable=False)
-    #: Whether the message was taken back from a dead worker, who may have started it.
-    redelivered = models.BooleanField(default=False, editable=False)
+    #: How the message came back, if it may have been started: see messages.Returned.
+    returned = models.CharField(max_length=110, default="", blank=True, editable=False)
 
     objects: ClassVar[models.Manager["TaskResult"]] = TaskResultQuerySet.as_manager()
 

@@ -21,10 +21,11 @@ _FINISHED = frozenset({"SUCCESSFUL", "FAILED", "CANCELLED"})
 
 def pauses(timeout: float | None) -> Iterator[float]:
     """
-    Yield how long to sleep before the next look, until `timeout` seconds are over.
+    Yield how long to sleep after each look, until `timeout` seconds are over.
 
-    The pauses grow with the time waited: a result that came at once is seen at once,
-    and one that takes minutes costs two looks a second.
+    The last one is 0, for a look when the time is over. The pauses grow with the time
+    waited: a result that came at once is seen at once, and one that takes minutes costs
+    two looks a second.
     """
     start = time.monotonic()
     while True:
@@ -32,6 +33,7 @@ def pauses(timeout: float | None) -> Iterator[float]:
         pause = min(max(_FIRST_PAUSE_SECONDS, waited / 5), _LONGEST_PAUSE_SECONDS)
         if timeout is not None:
             if waited >= timeout:
+                yield 0.0
                 return
             pause = min(pause, timeout - waited)
         yield pause

@@ -4,6 +4,7 @@ The one door for operators: what pages, commands and the shell do.
 A module for each thing that something is done to.
 """
 
+from taskhub.operations.declared import Synchronised, synchronise_schedules
 from taskhub.operations.results import Cancelled, Forgotten, cancel, forget
 from taskhub.operations.schedules import (
     backfill,
@@ -19,6 +20,7 @@ from taskhub.operations.schedules import (
 __all__ = [
     "Cancelled",
     "Forgotten",
+    "Synchronised",
     "backfill",
     "cancel",
     "disable",
@@ -27,6 +29,7 @@ __all__ = [
     "make_run",
     "run_now",
     "skip_next",
+    "synchronise_schedules",
     "ticks_to_backfill",
     "validate",
 ]

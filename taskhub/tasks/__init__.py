@@ -9,16 +9,20 @@ backend, which Django creates from the settings.
 
 from taskhub.tasks.context import Context
 from taskhub.tasks.decorator import task
+from taskhub.tasks.periodic import Declared, declared_schedules, periodic
 from taskhub.tasks.registry import find_task, registered_tasks
 from taskhub.tasks.result import Result, as_enqueued
 from taskhub.tasks.task import Task
 
 __all__ = [
     "Context",
+    "Declared",
     "Result",
     "Task",
     "as_enqueued",
+    "declared_schedules",
     "find_task",
+    "periodic",
     "registered_tasks",
     "task",
 ]

@@ -43,7 +43,6 @@ class UsingOptions(TypedDict, total=False):
     run_after: datetime | timedelta
     backend: str
     durable: bool
-    keep: Keep
     expires_after: timedelta
     meta: Mapping[str, Any]
 

@@ -1,6 +1,7 @@
 """The consumer: what a process has reserved and not yet started."""
 
 import logging
+import time
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
 from threading import Event, Lock
@@ -13,6 +14,8 @@ from taskhub.worker.pace import Pace
 
 logger = logging.getLogger(__name__)
 
+#: How often it is asked what the broker believes to be held here.
+_STRANGERS_SECONDS = 30.0
 #: How often a draining worker looks whether the others have finished.
 _DRAIN_SECONDS = 0.05
 
@@ -37,10 +40,12 @@ class Consumer:
         self._reserving = Lock()
         self._stopping = Event()
         self._backoff = Backoff()
+        #: Whether there was nothing left to drain.
+        self.is_drained = False
         # All that this process knows to hold: started, waiting, or still to be
         # acknowledged. What the broker says beyond that came in a reply that was lost.
         self._known: set[str] = set()
-        self._reply_was_lost = False
+        self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
 
     def take(self) -> Delivery | None:
         """
@@ -73,13 +78,14 @@ class Consumer:
         except LeaseLost:
             raise
         except BrokerError as error:
-            self._reply_was_lost = True
+            self._look_for_strangers_soon()
             self._pause(error)
 
     def _wait(self) -> None:
         if not self._drain:
             self._broker.wait(self._queues, MAX_WAIT_SECONDS)
         elif self._is_dry():
+            self.is_drained = True
             self._stopping.set()
         else:
             self._broker.wait(self._queues, _DRAIN_SECONDS)
@@ -89,14 +95,23 @@ class Consumer:
         depths = [self._broker.depth(queue_name) for queue_name in self._queues]
         return not any(depth.ready or depth.held for depth in depths)
 
+    def _look_for_strangers_soon(self) -> None:
+        self._strangers_at = 0.0
+
     def _give_back_strangers(self) -> None:
-        if not self._reply_was_lost:
+        """
+        Give back what the broker says is held here, and nobody here knows of.
+
+        After a lost reply, and every now and then: a request may reach the broker long
+        after its connection was given up.
+        """
+        if time.monotonic() < self._strangers_at:
             return
         for queue_name in self._queues:
             held = self._broker.held(queue_name, self._token)
             if strangers := held - self._known:
                 self._broker.release(queue_name, strangers, token=self._token)
-        self._reply_was_lost = False
+        self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
 
     def _pause(self, error: BrokerError) -> None:
         self._backoff.fail()
@@ -108,7 +123,8 @@ class Consumer:
         """
         Release what is reserved and not started: all of it, or these deliveries.
 
-        Return how many. If the broker is away, they stay and are started later.
+        Return how many. If the broker is away, it may or may not have heard of it: what
+        it has not given back by the next reserve is given back then.
         """
         if deliveries is None:
             deliveries = self._take_all()
@@ -118,13 +134,14 @@ class Consumer:
         given_back = 0
         for queue_name, queued in by_queue.items():
             ids = [delivery.id for delivery in queued]
+            # Before, since a slot may reserve them anew as soon as they are released.
+            self._known.difference_update(ids)
             try:
                 self._broker.release(queue_name, ids, token=self._token)
             except BrokerError as error:
                 logger.warning("Cannot give back %d messages: %s", len(ids), error)
-                self._waiting.extendleft(reversed(queued))
+                self._look_for_strangers_soon()
             else:
-                self._known.difference_update(ids)
                 given_back += len(ids)
         return given_back
 

@@ -1,14 +1,19 @@
 """The event loop: a thread that runs `async def` tasks, many at a time."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from threading import BoundedSemaphore, Lock, Thread
+from time import monotonic
 
 from asgiref.sync import sync_to_async
 
 from taskhub.execution import Ended, Executor, Run
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.worker.running import Running
+from taskhub.worker.solitude import Solitude
+
+logger = logging.getLogger(__name__)
 
 #: How long after a task the connections of the thread that serves the loop are looked
 #: after: once for many tasks, since each look costs a change of threads.
@@ -22,12 +27,14 @@ class EventLoop:
         self,
         executor: Executor,
         running: Running,
+        solitude: Solitude,
         hand_on: Callable[[Ended], None],
         fail: Callable[[Exception], None],
         most: int,
     ) -> None:
         self._executor = executor
         self._running = running
+        self._solitude = solitude
         self._hand_on = hand_on
         self._fail = fail
         self._room = BoundedSemaphore(most)
@@ -37,6 +44,7 @@ class EventLoop:
         self._tasks: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.Task[None] | None = None
         self._keeper = ConnectionKeeper()
+        self._last_end = 0.0
 
     def submit(self, run: Run) -> None:
         """Start a run. Blocks while as many as are allowed are under way."""
@@ -45,10 +53,18 @@ class EventLoop:
             self._under_way += 1
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                Thread(
-                    target=self._loop.run_forever, name="event-loop", daemon=True
-                ).start()
+                Thread(target=self._serve, name="event-loop", daemon=True).start()
         self._loop.call_soon_threadsafe(self._begin, run)
+
+    def _serve(self) -> None:
+        assert self._loop is not None  # noqa: S101  this runs it
+        while True:
+            try:
+                self._loop.run_forever()
+            except BaseException as error:
+                # asyncio stops its loop for a SystemExit in any of its tasks; the one
+                # that has started that task hears of it, and the others go on.
+                logger.warning("A task raised %r on the event loop.", error)
 
     def _begin(self, run: Run) -> None:
         assert self._loop is not None  # noqa: S101  this runs on it
@@ -58,17 +74,33 @@ class EventLoop:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, run: Run) -> None:
+        if self._is_stale():
+            await sync_to_async(self._keeper.before)()
         self._running.begin(run)
         try:
-            self._hand_on(await self._executor.arun(run))
+            ended = await self._executor.arun(run)
+            self._hand_on(ended)
+            if ended.failed:
+                # It may have lost the connection that the others use, too.
+                await sync_to_async(self._keeper.after)()
         except Exception as error:
             self._fail(error)
+        finally:
+            self._end(run)
+
+    def _end(self, run: Run) -> None:
         self._running.end(run)
+        self._solitude.leave(alone=run.delivery.has_killed)
+        self._last_end = monotonic()
         with self._lock:
             self._under_way -= 1
         self._room.release()
         if self._tidying is None or self._tidying.done():
-            self._tidying = asyncio.create_task(self._tidy())
+            self._tidying = asyncio.ensure_future(self._tidy())
+
+    def _is_stale(self) -> bool:
+        """Whether connections have been idle for long enough to have been lost."""
+        return self._under_way == 1 and monotonic() - self._last_end > _TIDY_SECONDS
 
     async def _tidy(self) -> None:
         await asyncio.sleep(_TIDY_SECONDS)

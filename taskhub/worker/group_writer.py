@@ -17,15 +17,18 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
+from uuid import UUID
 
-from django.db import connections
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import DataError, IntegrityError
+from django.db.utils import Error as DatabaseFault
+from msgspec import structs
 
 from taskhub import writer
 from taskhub.backoff import Backoff
 from taskhub.brokers.base import Broker
+from taskhub.discarding import discard_all
 from taskhub.exceptions import BrokerError
 from taskhub.execution import Ended, Run
 from taskhub.execution.errors import describe_error
@@ -37,6 +40,8 @@ logger = logging.getLogger(__name__)
 _LARGEST_GROUP = 200
 #: With so many outcomes waiting to be written, no more tasks are run.
 _MOST_WAITING = 5_000
+#: After so many refusals in a row, an outcome that stands alone may be the reason.
+_OFTEN = 5
 #: How long a stop waits for a database or a broker that is away.
 _STOP_SECONDS = 5.0
 #: How often a flush looks whether there is still somebody to wait for.
@@ -62,6 +67,8 @@ class GroupWriter:
         self._forget = forget
         self._fail = fail
         self._incoming: SimpleQueue[Item | None] = SimpleQueue()
+        self._reporting = Lock()
+        self._reports: dict[UUID, Progress] = {}
         self._unwritten: deque[Item] = deque()
         self._unacknowledged: list[Ended] = []
         self._group_size = _LARGEST_GROUP
@@ -74,19 +81,35 @@ class GroupWriter:
         """Start the thread."""
         self._thread.start()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be written that no more should be run."""
+        return self._incoming.qsize() > _MOST_WAITING
+
     def put(self, ended: Ended) -> None:
-        """Have an outcome written. Blocks while far too many wait already."""
+        """Have an outcome written, after what its task has last reported."""
+        if self._reports and ended.outcome is not None:
+            with self._reporting:
+                report = self._reports.pop(ended.outcome.attempt.message.id, None)
+            if report is not None:
+                self._incoming.put(report)
         self._incoming.put(ended)
-        while self._incoming.qsize() > _MOST_WAITING and self._thread.is_alive():
-            time.sleep(0.05)
 
     def mark(self, run: Run) -> None:
         """Have a run marked as RUNNING."""
         self._incoming.put(run.attempt)
 
     def report(self, progress: Progress) -> None:
-        """Have a task's progress written."""
-        self._incoming.put(progress)
+        """Keep a task's progress until `write_reports`, in place of its earlier one."""
+        with self._reporting:
+            self._reports[progress.attempt.message.id] = progress
+
+    def write_reports(self) -> None:
+        """Have the latest progress of every task written."""
+        with self._reporting:
+            reports, self._reports = self._reports, {}
+        for report in reports.values():
+            self._incoming.put(report)
 
     def flush(self) -> None:
         """Block until all that was handed in before is written, or has to be left."""
@@ -121,7 +144,7 @@ class GroupWriter:
                 self._write_one_group()
             if self._unacknowledged:
                 self._acknowledge()
-        connections.close_all()
+        discard_all()
 
     def _is_done(self) -> bool:
         if not self._unwritten and not self._unacknowledged:
@@ -172,7 +195,8 @@ class GroupWriter:
     def _write(self, group: Sequence[Item]) -> None:
         ended = [item for item in group if isinstance(item, Ended)]
         over = {item.delivery.id for item in ended}
-        latest = {item.id: item for item in group if isinstance(item, Progress)}
+        reports = [item for item in group if isinstance(item, Progress)]
+        latest = {report.attempt.message.id: report for report in reports}
         refused = writer.write_group(
             outcomes=[item.outcome for item in ended if item.outcome],
             quarantined=[item.quarantined for item in ended if item.quarantined],
@@ -195,17 +219,35 @@ class GroupWriter:
 
     def _recover(self, error: Exception, size: int) -> None:
         """Decide how to go on after a group of so many was refused."""
-        for connection in connections.all(initialized_only=True):
-            connection.close()
-        if isinstance(error, OperationalError | InterfaceError):
-            self._backoff.fail()
+        discard_all()
+        self._backoff.fail()
+        if self._is_about_content(error) or (size == 1 and self._is_only_this_one()):
+            if size == 1:
+                self._replace(error)
+        else:
             if self._backoff.is_first:
                 logger.error("Cannot write outcomes now: %s Keeping them.", error)
             self._pause(self._backoff.pause)
-        elif size == 1:
-            self._replace(error)
         # Perhaps it is only one of them, or they are too much for one packet.
         self._group_size = max(1, size // 2)
+
+    def _is_about_content(self, error: Exception) -> bool:
+        # Everything else that a database says may pass: it is away, full, read-only for
+        # the time of a fail-over, or about to be migrated.
+        return isinstance(error, DataError | IntegrityError) or not isinstance(
+            error, DatabaseFault
+        )
+
+    def _is_only_this_one(self) -> bool:
+        """Whether the database has often refused this, and takes another write."""
+        if self._backoff.failures < _OFTEN:
+            return False
+        try:
+            writer.probe()
+        except DatabaseFault:
+            discard_all()
+            return False
+        return True
 
     def _pause(self, seconds: float) -> None:
         if self._give_up_at is not None:
@@ -216,13 +258,16 @@ class GroupWriter:
         """Write the outcome that cannot be stored as a failure that can."""
         item = self._unwritten.popleft()
         logger.error("Cannot store %s", item, exc_info=error)
-        if not isinstance(item, Ended) or item.outcome is None:
+        if not isinstance(item, Ended):
             # A mark or a progress: the outcome comes later, and tells more.
+            return
+        if item.outcome is None:
+            self._replace_quarantined(item, error)
             return
         attempt = item.outcome.attempt
         if attempt.errors and attempt.errors[-1].get("storage"):
-            # This was the replacement. The message stays held, so that it is seen.
-            return
+            # This was the replacement. Its message has to go to somebody else.
+            self._fail(error)
         now = datetime.now(UTC)
         entry: dict[str, Any] = describe_error(
             error, attempt=attempt.number, failed_at=now
@@ -230,6 +275,18 @@ class GroupWriter:
         attempt.errors = [entry | {"storage": True}]
         failure = Outcome(attempt=attempt, status=Status.FAILED, finished_at=now)
         self._unwritten.appendleft(Ended(item.delivery, failure))
+
+    def _replace_quarantined(self, item: Ended, error: Exception) -> None:
+        """Quarantine a message that cannot be stored without its bytes."""
+        if item.quarantined is None or not item.delivery.body:
+            self._fail(error)
+            return
+        delivery = structs.replace(item.delivery, body=b"")
+        reason = f"{item.quarantined.reason} Its bytes could not be stored."
+        quarantined = structs.replace(
+            item.quarantined, delivery=delivery, reason=reason
+        )
+        self._unwritten.appendleft(Ended(delivery, quarantined=quarantined))
 
     def _acknowledge(self) -> None:
         by_queue: dict[str, list[Ended]] = defaultdict(list)

@@ -1,5 +1,7 @@
 """How many messages a process should hold: as many as it can start soon."""
 
+from taskhub.brokers.base import MOST_RESERVED
+
 #: A task that has been running for longer than this is long: it is marked RUNNING, and
 #: nothing is held back behind it.
 MOMENT_SECONDS = 0.1
@@ -29,4 +31,5 @@ class Pace:
     def batch(self) -> int:
         """Say how many messages can be started within a moment."""
         soon = MOMENT_SECONDS / max(self._mean_seconds, 1e-6)
-        return self._slots * max(1, min(int(soon), _MOST_AT_ONCE))
+        wanted = self._slots * max(1, min(int(soon), _MOST_AT_ONCE))
+        return min(wanted, MOST_RESERVED)

@@ -1,16 +1,18 @@
 """
 One worker process, from its fork to its end.
 
-How it stops, when it is told to, or its lease is lost, or a drain is done:
+How it stops, when it is told to, or a drain is done:
 
 1. The consumer reserves no more.
 2. What is reserved and not started is given back.
 3. What runs goes on, for up to the grace period.
 4. The group writer writes and acknowledges what has ended.
-5. The lease ends: with it, whatever is still held goes to others, marked as started.
+5. What still runs is given back, as left unfinished, and the lease ends.
 
 Past the grace period it goes from 2 to 4 with tasks still running, and the process
-exits under them; the supervisor sees to 5. Told to end at once, it just exits.
+exits under them after 5. Told to end at once, it just exits, and the supervisor sees to
+what it held. If its lease was lost, the supervisor starts a successor at once, and this
+one goes from 1 to 4 for as long as what it runs may take.
 """
 
 import logging
@@ -21,12 +23,12 @@ from enum import IntEnum
 from threading import Lock, Thread
 from typing import NoReturn
 
-from django.db.utils import Error as DatabaseError
+from django.db.utils import Error as DatabaseFault
 
 from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerError, LeaseLost
-from taskhub.execution import Ended, Executor
+from taskhub.execution import Ended, Executor, Run
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.messages import Delivery
 from taskhub.worker.consumer import Consumer
@@ -35,6 +37,7 @@ from taskhub.worker.group_writer import GroupWriter
 from taskhub.worker.node import Node
 from taskhub.worker.pace import MOMENT_SECONDS, Pace
 from taskhub.worker.running import Running
+from taskhub.worker.solitude import Solitude
 from taskhub.worker.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -45,16 +48,23 @@ class Exit(IntEnum):
 
     DONE = 0
     FAULT = 1
-    #: What it held belongs to others; a new process takes its place at once.
-    LEASE_LOST = 75
+    #: There was nothing left to drain. Not 0, which a task may exit with.
+    DRAINED = 76
+
+
+#: How often a slot looks whether outcomes are being written again.
+_ROOM_SECONDS = 0.05
+#: What a process tells its supervisor, a line each, before its token.
+LEAVES = b"leaves"
 
 
 class WorkerProcess:
     """Puts the parts of a worker process together. `run` blocks for its whole life."""
 
-    def __init__(self, node: Node, token: str, lifeline: int) -> None:
+    def __init__(self, node: Node, token: str, lifeline: int, upwards: int) -> None:
         self._node = node
         self._token = token
+        self._upwards = upwards
         self._broker = get_broker(node.config)
         self._pace = Pace(node.threads)
         self._consumer = Consumer(
@@ -64,10 +74,12 @@ class WorkerProcess:
             self._broker, token, forget=self._consumer.forget, fail=self._fail
         )
         self._running = Running()
+        self._solitude = Solitude()
         self._executor = Executor(node.config, token, self._writer.report)
         self._loop = EventLoop(
             self._executor,
             self._running,
+            self._solitude,
             hand_on=self._writer.put,
             fail=self._fail,
             most=node.async_tasks,
@@ -75,7 +87,6 @@ class WorkerProcess:
         self._watch = Watch(
             lifeline, look=self._look, stop=self._stop, die=self._die, fail=self._fail
         )
-        self._exit = Exit.DONE
         self._exit_at: float | None = None
         self._ending = Lock()
 
@@ -86,7 +97,7 @@ class WorkerProcess:
             self._writer.start()
             self._work_in_slots()
             self._finish()
-        return self._exit
+        return Exit.DRAINED if self._consumer.is_drained else Exit.DONE
 
     def _join(self) -> bool:
         """Begin the lease; wait for a broker that is away. False if told to stop."""
@@ -122,43 +133,63 @@ class WorkerProcess:
     def _work(self) -> None:
         keeper = ConnectionKeeper()
         try:
-            while (delivery := self._consumer.take()) is not None:
+            while (delivery := self._take()) is not None:
                 begun = time.monotonic()
                 self._execute(delivery, keeper)
                 self._pace.observe(time.monotonic() - begun)
         except LeaseLost as error:
-            logger.error("%s Starting anew.", error)
-            self._exit = Exit.LEASE_LOST
+            logger.error("%s A new process takes over.", error)
+            os.write(self._upwards, b"%b %b\n" % (LEAVES, self._token.encode()))
         except Exception as error:
             self._fail(error)
         self._consumer.stop()
 
+    def _take(self) -> Delivery | None:
+        self._solitude.wait()
+        while self._writer.is_full and not self._consumer.is_stopping:
+            time.sleep(_ROOM_SECONDS)
+        return self._consumer.take()
+
     def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
-        if delivery.redelivered:
-            # It may be what killed its last worker: if it kills this one too, no
-            # outcome that is ready must go down with it.
-            self._writer.flush()
-        try:
-            run = self._executor.prepare(delivery)
-        except DatabaseError as error:
-            # Only a redelivered message needs its row before it can be run.
-            logger.error("Cannot look at the row of %s: %s", delivery.id, error)
-            keeper.after()
+        alone = delivery.has_killed
+        if alone:
+            # If it kills this process too, nothing else must go down with it: no
+            # message that waits, no run, and no outcome that is ready.
+            self._consumer.give_back()
+        if not self._solitude.enter(alone=alone):
             self._consumer.give_back([delivery])
-            time.sleep(Backoff().pause)
             return
-        if isinstance(run, Ended):
-            self._writer.put(run)
-        elif run.task.is_async:
+        if alone:
+            self._writer.flush()
+        run = self._prepare(delivery, keeper)
+        if isinstance(run, Run) and run.task.is_async:
             self._loop.submit(run)
-        else:
+            return
+        if isinstance(run, Run):
             self._running.begin(run)
             keeper.before()
             # A context of its own: what a task sets, the next one does not see.
             ended = copy_context().run(self._executor.run, run)
-            keeper.after()
-            self._running.end(run)
+            # Before anything else that may fail: it is the product of work.
             self._writer.put(ended)
+            self._running.end(run)
+            keeper.after()
+        elif run is not None:
+            self._writer.put(run)
+        self._solitude.leave(alone=alone)
+
+    def _prepare(
+        self, delivery: Delivery, keeper: ConnectionKeeper
+    ) -> Run | Ended | None:
+        try:
+            return self._executor.prepare(delivery)
+        except DatabaseFault as error:
+            # Only a message that came back needs its row before it can be run.
+            logger.error("Cannot look at the row of %s: %s", delivery.id, error)
+            keeper.after()
+            self._consumer.give_back([delivery])
+            time.sleep(Backoff().pause)
+            return None
 
     # From here on, on the watch's thread.
 
@@ -166,6 +197,7 @@ class WorkerProcess:
         """Mark what has been running for a moment, and give back what waits behind."""
         for run in self._running.newly_long(MOMENT_SECONDS):
             self._writer.mark(run)
+        self._writer.write_reports()
         if self._consumer.has_waiting and self._running.has_long(MOMENT_SECONDS):
             self._consumer.give_back()
         if self._consumer.is_stopping:
@@ -182,7 +214,8 @@ class WorkerProcess:
         self._consumer.give_back()
 
     def _leave_running(self) -> NoReturn:
-        for run in self._running.all():
+        left = self._running.all()
+        for run in left:
             logger.warning(
                 "Leaving %s (%s) to another worker: it still runs after %s s.",
                 run.attempt.message.task_path,
@@ -191,6 +224,7 @@ class WorkerProcess:
             )
         with self._ending:
             self._writer.stop()
+            self._leave()
             logging.shutdown()
             os._exit(Exit.DONE)
 
@@ -208,8 +242,11 @@ class WorkerProcess:
             self._consumer.give_back()
             if not self._writer.stop():
                 logger.error("Some outcomes could not be written; they are run again.")
-                self._exit = Exit.FAULT
-            try:
-                self._broker.reclaim(self._node.queues, token=self._token)
-            except BrokerError as error:
-                logger.error("%s The lease ends by itself.", error)
+            self._leave()
+
+    def _leave(self) -> None:
+        """End the lease; what is still held was begun, and did no harm."""
+        try:
+            self._broker.reclaim(self._node.queues, self._token, died=False)
+        except BrokerError as error:
+            logger.error("%s The lease ends by itself.", error)

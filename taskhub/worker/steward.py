@@ -4,7 +4,8 @@ The steward: a process of its own that keeps the leases of a node alive.
 Of its own, so that a task which holds the GIL for minutes is not mistaken for a dead
 one. The supervisor tells it by a pipe, a line each, of the tokens that live and those
 that died; what the dead held goes back at once. It also takes back what the tokens of
-other, silent nodes held. When the pipe ends, the supervisor is gone or wants it gone.
+other, silent nodes held. When the pipe ends, the supervisor is gone or wants it gone;
+leases are kept until the last of the living has left.
 """
 
 import logging
@@ -12,7 +13,6 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable
 
 from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
@@ -22,8 +22,10 @@ from taskhub.worker.node import Node
 
 logger = logging.getLogger(__name__)
 
-#: A silent node is noticed at most so long after its lease has ended.
-_LONGEST_ROUND_SECONDS = 5.0
+_LONGEST_ROUND_SECONDS = 1.0
+#: A token of another node has to be silent for this long while this steward is in touch
+#: with the broker: after an outage, all are silent until they are back.
+_LONGEST_CONTACT_SECONDS = 3.0
 #: How long a steward that is to end tries to give back what the last dead held.
 _FINISH_SECONDS = 5.0
 
@@ -35,20 +37,22 @@ class Steward:
     """Heartbeats and reclaims. `run` blocks until the pipe ends."""
 
     def __init__(self, node: Node, pipe: int) -> None:
+        self._node = node
         self._queues = node.queues
         self._broker: Broker = get_broker(node.config)
-        self._round_seconds = min(
-            _LONGEST_ROUND_SECONDS, node.config.options.lease_seconds / 3
-        )
+        lease_seconds = node.config.options.lease_seconds
+        self._round_seconds = min(_LONGEST_ROUND_SECONDS, lease_seconds / 3)
+        self._contact_seconds = min(_LONGEST_CONTACT_SECONDS, lease_seconds)
         self._pipe = pipe
         self._rest = b""
         self._living: set[str] = set()
         self._dead: set[str] = set()
+        self._silent_since: dict[str, float] = {}
         self._backoff = Backoff()
         self._ended = False
 
     def run(self) -> None:
-        """Keep the leases until the supervisor closes the pipe."""
+        """Keep the leases until the supervisor closes the pipe, and nobody is left."""
         # The supervisor says when to end: after the processes, whatever is signalled.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
@@ -58,9 +62,15 @@ class Steward:
             if readable:
                 self._listen()
             pause = self._round()
-        give_up_at = time.monotonic() + _FINISH_SECONDS
-        while self._dead and time.monotonic() < give_up_at:
-            time.sleep(self._round())
+        self._finish()
+
+    def _finish(self) -> None:
+        # If the supervisor was killed, its processes finish what they run, and end
+        # their leases themselves.
+        seconds = _FINISH_SECONDS + (self._node.grace_seconds if self._living else 0)
+        give_up_at = time.monotonic() + seconds
+        while (self._dead or self._living) and time.monotonic() < give_up_at:
+            time.sleep(min(self._round(), 0.2))
 
     def _listen(self) -> None:
         received = os.read(self._pipe, 65_536)
@@ -77,11 +87,11 @@ class Steward:
     def _round(self) -> float:
         """Do all there is to do; return how many seconds until the next round."""
         try:
-            self._reclaim_from(self._dead)
-            self._broker.heartbeat(self._queues, self._living)
-            if count := self._broker.reclaim(self._queues):
-                logger.warning("Took back %d messages from silent nodes.", count)
+            self._reclaim_dead()
+            self._keep_leases()
+            self._reclaim_silent()
         except BrokerError as error:
+            self._silent_since.clear()
             self._backoff.fail()
             if self._backoff.is_first:
                 logger.error("%s Leases are at risk until it is back.", error)
@@ -90,8 +100,26 @@ class Steward:
             logger.info("The broker is back; leases are kept again.")
         return self._round_seconds
 
-    def _reclaim_from(self, tokens: Iterable[str]) -> None:
-        for token in list(tokens):
-            if count := self._broker.reclaim(self._queues, token=token):
+    def _reclaim_dead(self) -> None:
+        for token in list(self._dead):
+            if count := self._broker.reclaim(self._queues, token):
                 logger.warning("Took back %d messages that %s held.", count, token)
             self._dead.discard(token)
+
+    def _keep_leases(self) -> None:
+        lost = self._broker.heartbeat(self._queues, self._living)
+        if self._ended:
+            # They have left.
+            self._living -= lost
+
+    def _reclaim_silent(self) -> None:
+        now = time.monotonic()
+        silent = self._broker.silent(self._queues) - self._living
+        self._silent_since = {
+            token: self._silent_since.get(token, now) for token in silent
+        }
+        for token, since in self._silent_since.items():
+            if now - since < self._contact_seconds:
+                continue
+            if count := self._broker.reclaim(self._queues, token, if_silent=True):
+                logger.warning("Took back %d messages from silent %s.", count, token)

@@ -24,8 +24,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 
+from taskhub.discarding import discard_all
 from taskhub.worker.node import Node
-from taskhub.worker.process import Exit, WorkerProcess
+from taskhub.worker.process import LEAVES, Exit, WorkerProcess
 from taskhub.worker.reload import RELOAD_EXIT, check_new_code, watch_code
 from taskhub.worker.steward import DIED, LIVES, Steward
 
@@ -90,8 +91,11 @@ class Supervisor:
         self._restart = False
         self._drained = 0
         self._forced = False
+        #: Tokens of processes that only finish what they run; others take their place.
+        self._leaving: set[str] = set()
         # Only this process has the writing ends.
         self._lifeline, self._life = os.pipe()
+        self._told, self._upwards = os.pipe()
         self._to_steward: int | None = None
         self._signals, self._signalled = os.pipe()
 
@@ -105,10 +109,11 @@ class Supervisor:
             self._spawn_missing()
             for number in self._wait_for_signals():
                 self._handle(number)
+            self._listen()
             self._bury_dead()
             self._kill_overdue()
         self._end_steward()
-        if self._restart:
+        if self._restart and not self._forced:
             self._execute_again()
         return 1 if self._forced else 0
 
@@ -120,21 +125,19 @@ class Supervisor:
         return [child for child in self._children.values() if child.role is role]
 
     def _wait_for_signals(self) -> bytes:
-        """Block until a signal comes, or it is time to do something."""
-        deadlines = [
-            at
-            for at in (self._kill_at, self._spawn_at)
-            if at is not None and at > time.monotonic()
-        ]
-        timeout = min(deadlines) - time.monotonic() if deadlines else None
-        if timeout is not None and timeout <= 0:
-            timeout = 0.01
-        select.select([self._signals], [], [], timeout)
-        os.set_blocking(self._signals, False)
-        try:
-            return os.read(self._signals, 1024)
-        except BlockingIOError:
-            return b""
+        """Block until a signal comes, a child tells something, or it is time."""
+        deadlines = [] if self._kill_at is None else [self._kill_at]
+        if self._is_incomplete():
+            deadlines.append(self._spawn_at)
+        timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        select.select([self._signals, self._told], [], [], timeout)
+        return _read_available(self._signals)
+
+    def _listen(self) -> None:
+        for line in _read_available(self._told).splitlines():
+            word, _space, token = line.partition(b" ")
+            if word == LEAVES:
+                self._leaving.add(token.decode())
 
     def _handle(self, number: int) -> None:
         if number == signal.SIGQUIT or (number in _STOP_SIGNALS and self._stopping):
@@ -171,15 +174,27 @@ class Supervisor:
 
     # Births.
 
+    def _staying(self) -> list[Child]:
+        workers = self._with_role(Role.WORKER)
+        return [child for child in workers if child.token not in self._leaving]
+
+    def _is_incomplete(self) -> bool:
+        if self._stopping:
+            return False
+        wanted = self._node.processes - self._drained
+        there = {child.companion for child in self._children.values()}
+        return len(self._staying()) < wanted or not there.issuperset(self._companions)
+
     def _spawn_missing(self) -> None:
-        if not self._with_role(Role.STEWARD) and not self._stopping:
+        # Also while it stops: somebody has to keep the leases of what still runs.
+        if not self._with_role(Role.STEWARD) and not self._is_over():
             self._spawn_steward()
         if self._reload and not self._with_role(Role.CODE_WATCH):
             self._fork(Role.CODE_WATCH, watch_code)
         if not self._stopping:
             self._spawn_companions()
         wanted = 0 if self._stopping else self._node.processes - self._drained
-        while len(self._with_role(Role.WORKER)) < wanted:
+        while len(self._staying()) < wanted:
             if time.monotonic() < self._spawn_at:
                 break
             self._spawn_worker()
@@ -190,7 +205,9 @@ class Supervisor:
         self._tell_steward(LIVES, token)
         self._fork(
             Role.WORKER,
-            lambda: WorkerProcess(self._node, token, self._lifeline).run(),
+            lambda: WorkerProcess(
+                self._node, token, self._lifeline, self._upwards
+            ).run(),
             token,
         )
 
@@ -223,9 +240,13 @@ class Supervisor:
     ) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
+        # A signal that the child is sent before it has handlers of its own would be
+        # heard here, as if it had been sent twice.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _HEARD_SIGNALS)
         pid = os.fork()
         if pid == 0:
             self._become_child(work)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD_SIGNALS)
         self._children[pid] = Child(pid, role, token, companion)
 
     def _become_child(self, work: Callable[[], int | None]) -> None:
@@ -234,12 +255,15 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             for number in _HEARD_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HEARD_SIGNALS)
+            discard_all(for_fork=True)
             # As long as a child had one of these, its siblings would not see it close.
             os.close(self._life)
             if self._to_steward is not None:
                 os.close(self._to_steward)
             os.close(self._signals)
             os.close(self._signalled)
+            os.close(self._told)
             code = work() or 0
         except SystemExit as error:
             code = error.code if isinstance(error.code, int) else Exit.FAULT
@@ -276,8 +300,10 @@ class Supervisor:
                 self._delay_successor(child)
 
     def _judge_death(self, child: Child, code: int) -> None:
-        if code == Exit.DONE:
-            self._drained += self._node.drain and not self._stopping
+        if child.token in self._leaving:
+            self._leaving.discard(child.token)
+        elif code == Exit.DRAINED:
+            self._drained += 1
         elif not self._stopping:
             logger.error("The process %s ended with %s.", child.token, _tell(code))
             self._delay_successor(child)
@@ -330,6 +356,15 @@ class Supervisor:
         signal.set_wakeup_fd(-1)
         command = [sys.executable, *sys.orig_argv[1:]]
         os.execv(sys.executable, command)  # noqa: S606  our own command line
+
+
+def _read_available(pipe: int) -> bytes:
+    """Return what a pipe has to be read; nothing is fine."""
+    os.set_blocking(pipe, False)
+    try:
+        return os.read(pipe, 4096)
+    except BlockingIOError:
+        return b""
 
 
 def _tell(code: int) -> str:

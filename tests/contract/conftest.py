@@ -51,6 +51,14 @@ class Bench:
         reserved = self.broker.reserve([queue], limit=limit, token=token)
         return [delivery.id for delivery in reserved]
 
+    def reclaim_silent(self, queues: tuple[str, ...] = ("default", "mail")) -> int:
+        """Take back what the silent hold, as a steward does; return how much."""
+        broker = self.broker
+        return sum(
+            broker.reclaim(queues, token, if_silent=True)
+            for token in broker.silent(queues)
+        )
+
     def places(self, queue: str = "default") -> dict[str, list[str]]:
         """Return all places in which each message is; there should be one."""
         raise NotImplementedError

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from taskhub.exceptions import LeaseLost
-from taskhub.messages import Depth
+from taskhub.messages import Depth, Returned
 from tests.factories import EnvelopeFactory, new_id
 
 TOKEN, OTHER = "worker-1", "worker-2"
@@ -195,7 +195,36 @@ def test_what_was_started_is_redelivered_and_stays_so(bench):
 
     (delivery,) = bench.broker.reserve(["default"], limit=1, token=OTHER)
 
-    assert delivery.redelivered
+    assert delivery.returned == Returned(TOKEN, died=False)
+    assert not delivery.has_killed
+
+
+def test_what_a_token_leaves_has_not_killed_it(bench):
+    bench.put_one()
+    bench.reserve(TOKEN)
+
+    assert bench.broker.reclaim(["default"], TOKEN, died=False) == 1
+
+    (delivery,) = bench.broker.reserve(["default"], limit=1, token=OTHER)
+    assert delivery.returned == Returned(TOKEN, died=False)
+
+
+def test_the_last_return_counts(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+    bench.broker.reclaim(["default"], TOKEN)
+    bench.reserve(OTHER)
+    bench.broker.release("default", [message], token=OTHER, started=True)
+
+    (delivery,) = bench.broker.reserve(["default"], limit=1, token=OTHER)
+
+    assert delivery.returned == Returned(OTHER, died=False)
+
+
+def test_more_than_can_be_handed_out_may_be_asked_for(bench):
+    bench.put(*(EnvelopeFactory() for _ in range(1_001)))
+
+    assert len(bench.reserve(TOKEN, limit=5_000)) == 1_000
 
 
 def test_only_the_holder_releases(bench):
@@ -252,18 +281,19 @@ def test_what_a_silent_token_held_is_reclaimed(bench):
     bench.reserve(TOKEN)
     bench.end_lease(TOKEN)
 
-    assert bench.broker.reclaim(["default"]) == 3
+    assert bench.reclaim_silent() == 3
 
     deliveries = bench.broker.reserve(["default"], limit=10, token=OTHER)
     assert [delivery.id for delivery in deliveries] == held
-    assert all(delivery.redelivered for delivery in deliveries)
+    assert all(each.returned == Returned(TOKEN, died=True) for each in deliveries)
 
 
 def test_what_a_living_token_holds_is_not_reclaimed(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
-    assert bench.broker.reclaim(["default"]) == 0
+    assert bench.reclaim_silent() == 0
+    assert bench.broker.reclaim(["default"], TOKEN, if_silent=True) == 0
     assert bench.places() == {message: [f"held {TOKEN}"]}
 
 
@@ -271,7 +301,7 @@ def test_a_token_known_to_be_dead_is_not_waited_for(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
-    assert bench.broker.reclaim(["default"], token=TOKEN) == 1
+    assert bench.broker.reclaim(["default"], TOKEN) == 1
     assert bench.places() == {message: ["ready"]}
 
 
@@ -279,7 +309,7 @@ def test_more_than_one_batch_is_reclaimed(bench):
     bench.put(*(EnvelopeFactory() for _ in range(1_000)))
     bench.reserve(TOKEN, limit=1_000)
 
-    assert bench.broker.reclaim(["default"], token=TOKEN) == 1_000
+    assert bench.broker.reclaim(["default"], TOKEN) == 1_000
     assert bench.broker.depth("default") == Depth(ready=1_000)
 
 
@@ -287,7 +317,7 @@ def test_a_token_that_was_reclaimed_reserves_and_acknowledges_no_more(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
     bench.end_lease(TOKEN)
-    bench.broker.reclaim(["default"])
+    bench.reclaim_silent()
 
     assert bench.broker.acknowledge("default", [message], token=TOKEN) == set()
     assert bench.broker.release("default", [message], token=TOKEN) == 0
@@ -304,7 +334,8 @@ def test_a_heartbeat_keeps_a_lease_alive(bench):
 
     assert bench.broker.heartbeat(["default", "mail"], [TOKEN]) == set()
 
-    assert bench.broker.reclaim(["default"]) == 0
+    assert bench.reclaim_silent() == 0
+    assert bench.broker.reclaim(["default"], TOKEN, if_silent=True) == 0
     assert bench.places() == {message: [f"held {TOKEN}"]}
 
 

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from taskhub.exceptions import LeaseLost
-from taskhub.messages import Depth
+from taskhub.messages import Depth, Returned
 from tests.contract.conftest import Bench
 from tests.factories import EnvelopeFactory
 
@@ -42,7 +42,8 @@ class BrokerMachine(RuleBasedStateMachine):
         self.envelopes = {}
         # Of each message the broker has: "delayed", "ready" or "held <token>".
         self.places = {}
-        self.redelivered = set()
+        # How messages came back, of those that did.
+        self.returned = {}
         # Of each token with a lease, whether it has been silent for too long.
         self.silent = {}
         self.generation = 0
@@ -55,8 +56,9 @@ class BrokerMachine(RuleBasedStateMachine):
 
     def take_back(self, keys: list[str]) -> None:
         for key in keys:
+            holder = self.places[key].removeprefix("held ")
             self.places[key] = "ready"
-            self.redelivered.add(key)
+            self.returned[key] = Returned(holder, died=True)
 
     # Messages.
 
@@ -94,7 +96,7 @@ class BrokerMachine(RuleBasedStateMachine):
         assert cancelled == ({self.envelopes[key].id} if can else set())
         if can:
             del self.places[key]
-            self.redelivered.discard(key)
+            self.returned.pop(key, None)
 
     # Delivery.
 
@@ -117,7 +119,7 @@ class BrokerMachine(RuleBasedStateMachine):
 
         assert [delivery.id for delivery in taken] == line[:limit]
         for delivery in taken:
-            assert delivery.redelivered == (delivery.id in self.redelivered)
+            assert delivery.returned == self.returned.get(delivery.id)
             self.places[delivery.id] = f"held {token}"
 
     @rule(number=TOKENS, key=messages)
@@ -130,7 +132,7 @@ class BrokerMachine(RuleBasedStateMachine):
         assert done == ({key} if mine else set())
         if mine:
             del self.places[key]
-            self.redelivered.discard(key)
+            self.returned.pop(key, None)
 
     @rule(number=TOKENS, key=messages, started=st.booleans())
     def release(self, number, key, started):
@@ -143,7 +145,7 @@ class BrokerMachine(RuleBasedStateMachine):
         if mine:
             self.places[key] = "ready"
             if started:
-                self.redelivered.add(key)
+                self.returned[key] = Returned(token, died=False)
 
     # Leases.
 
@@ -176,7 +178,7 @@ class BrokerMachine(RuleBasedStateMachine):
         dead = [token for token, silent in self.silent.items() if silent]
         taken_back = [key for token in dead for key in self.held_by(token)]
 
-        assert self.bench.broker.reclaim([QUEUE, "mail"]) == len(taken_back)
+        assert self.bench.reclaim_silent() == len(taken_back)
 
         self.take_back(taken_back)
         for token in dead:
@@ -190,7 +192,7 @@ class BrokerMachine(RuleBasedStateMachine):
         token = self.token(number)
         taken_back = self.held_by(token)
 
-        reclaimed = self.bench.broker.reclaim([QUEUE, "mail"], token=token)
+        reclaimed = self.bench.broker.reclaim([QUEUE, "mail"], token)
 
         assert reclaimed == len(taken_back)
         self.take_back(taken_back)
@@ -230,7 +232,7 @@ class BrokerMachine(RuleBasedStateMachine):
                 token = place.removeprefix("held ")
                 self.bench.broker.acknowledge(QUEUE, [key], token=token)
         for token in self.silent:
-            self.bench.broker.reclaim([QUEUE, "mail"], token=token)
+            self.bench.broker.reclaim([QUEUE, "mail"], token)
 
 
 def test_every_message_has_exactly_one_place(bench):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from taskhub.messages import Delivery
+from taskhub.messages import Delivery, Returned
 from taskhub.models import Place, QuarantinedMessage, Status, TaskResult
 from taskhub.writer import (
     Attempt,
@@ -23,6 +23,10 @@ from tests.queries import statements_for
 pytestmark = pytest.mark.django_db
 
 ME, OTHER = "worker-me", "worker-other"
+
+
+#: How a message came back that its worker, ME, has left unfinished, or died with.
+LEFT, DIED = Returned(ME, died=False), Returned(ME, died=True)
 
 
 def first_attempt(row, worker_id=ME):
@@ -97,21 +101,21 @@ def test_a_deleted_row_does_not_come_back():
 def test_a_zombie_does_not_overwrite_the_attempt_that_replaced_it():
     row = TaskResultFactory()
     zombie = first_attempt(row)
-    successor = claim(row.to_message(), OTHER)
+    successor = claim(row.to_message(), OTHER, LEFT)
 
     assert write_outcomes([success(zombie, "zombie")]) == 1
     assert write_outcomes([success(successor, "successor")]) == 0
 
     row.refresh_from_db()
     assert row.return_value == "successor"
-    assert row.worker_ids == [OTHER]
+    assert (row.attempts, row.worker_ids) == (2, [ME, OTHER])
 
 
 def test_a_zombie_that_was_marked_does_not_overwrite_either():
     row = TaskResultFactory()
     zombie = first_attempt(row)
     mark_running([zombie])
-    successor = claim(row.to_message(), OTHER)
+    successor = claim(row.to_message(), OTHER, LEFT)
     assert successor.number == 2
 
     assert write_outcomes([failure(zombie)]) == 1
@@ -125,8 +129,8 @@ def test_a_zombie_that_was_marked_does_not_overwrite_either():
 
 def test_the_same_worker_does_not_overwrite_its_own_later_attempt():
     row = TaskResultFactory()
-    earlier = claim(row.to_message(), ME)
-    later = claim(row.to_message(), ME)
+    earlier = claim(row.to_message(), ME, LEFT)
+    later = claim(row.to_message(), ME, LEFT)
 
     assert write_outcomes([success(earlier, "earlier"), success(later, "later")]) == 1
 
@@ -148,30 +152,54 @@ def test_a_zombie_that_comes_first_is_not_repeated():
     row = TaskResultFactory()
     write_outcomes([success(first_attempt(row))])
 
-    assert claim(row.to_message(), OTHER) is None
+    assert claim(row.to_message(), OTHER, LEFT) is None
 
 
 def test_a_claim_keeps_the_errors_of_earlier_attempts():
     errors = [{"attempt": 1, "message": "first"}]
     row = TaskResultFactory(running=True, errors=errors)
 
-    attempt = claim(row.to_message(), OTHER)
+    attempt = claim(row.to_message(), OTHER, LEFT)
 
     assert attempt.errors == errors
     assert attempt.first_started_at == row.started_at
 
 
+def test_a_claim_tells_that_the_worker_before_died():
+    row = TaskResultFactory()
+
+    attempt = claim(row.to_message(), OTHER, DIED)
+
+    row.refresh_from_db()
+    assert (row.attempts, row.worker_ids, attempt.deaths) == (2, [ME, OTHER], 1)
+    assert row.errors[0]["exception_class_path"] == "taskhub.exceptions.WorkerDied"
+    assert ME in row.errors[0]["message"]
+    assert claim(row.to_message(), ME, LEFT).deaths == 1
+    assert claim(row.to_message(), OTHER, DIED).deaths == 2
+
+
+def test_a_zombie_does_not_overwrite_the_progress_of_its_successor():
+    row = TaskResultFactory()
+    zombie = first_attempt(row)
+    successor = claim(row.to_message(), OTHER, DIED)
+
+    write_progress([Progress(successor, 5, 10, "new"), Progress(zombie, 1, 10, "old")])
+
+    row.refresh_from_db()
+    assert row.progress["message"] == "new"
+
+
 def test_a_deleted_row_is_not_claimed():
     row = TaskResultFactory.build()
 
-    assert claim(row.to_message(), ME) is None
+    assert claim(row.to_message(), ME, LEFT) is None
 
 
 def test_a_fleeting_message_is_claimed_by_a_row_of_its_own():
     message = MessageFactory(durable=False, args=[7])
 
-    assert claim(message, ME).number == 1
-    assert claim(message, OTHER).number == 2
+    assert claim(message, ME, LEFT).number == 2
+    assert claim(message, OTHER, LEFT).number == 3
 
     row = TaskResult.objects.get()
     assert (row.status, row.args) == (Status.RUNNING, [7])
@@ -199,21 +227,21 @@ def test_durable_and_fleeting_outcomes_in_one_group():
 def test_marking_does_not_touch_what_others_have_claimed_or_finished():
     claimed, finished = TaskResultFactory(), TaskResultFactory(successful=True)
     late = [first_attempt(claimed), first_attempt(finished)]
-    claim(claimed.to_message(), OTHER)
+    claim(claimed.to_message(), OTHER, LEFT)
 
     mark_running(late)
 
     claimed.refresh_from_db()
     finished.refresh_from_db()
-    assert claimed.worker_ids == [OTHER]
+    assert claimed.worker_ids == [ME, OTHER]
     assert finished.status == Status.SUCCESSFUL
 
 
 def test_progress_is_written_only_while_unfinished():
-    running, finished = TaskResultFactory(running=True), TaskResultFactory(failed=True)
+    running, finished = TaskResultFactory(), TaskResultFactory(failed=True)
 
     write_progress(
-        Progress(row.id, done=1, total=None, message="so far")
+        Progress(first_attempt(row), done=1, total=None, message="so far")
         for row in (running, finished)
     )
 
@@ -242,7 +270,7 @@ def test_rows_that_are_not_kept_are_deleted(keep, kept):
 
 
 def test_a_bad_message_is_kept_to_be_looked_at():
-    delivery = Delivery("not\udc80an id\0", "default", False, b"\x00body")
+    delivery = Delivery(id="not\udc80an id\0", queue_name="default", body=b"\x00body")
 
     quarantine([Quarantined(delivery, "NUL \0 in it", ME)])
 

@@ -60,11 +60,11 @@ def test_a_context_can_be_made_for_a_plain_call():
 
 
 def test_using_changes_what_is_given_and_nothing_else():
-    variant = tasks.send.using(priority=7, keep="none", meta={"a": 1})
+    variant = tasks.send.using(priority=7, durable=False, meta={"a": 1})
 
-    assert (variant.priority, variant.keep, variant.meta) == (7, "none", {"a": 1})
+    assert (variant.priority, variant.durable, variant.meta) == (7, False, {"a": 1})
     assert (variant.queue_name, variant.func) == ("mail", tasks.send.func)
-    assert (tasks.send.priority, tasks.send.keep) == (0, "all")
+    assert (tasks.send.priority, tasks.send.durable) == (0, True)
     assert tasks.send.using(priority=None) == tasks.send
 
 
@@ -109,7 +109,6 @@ def test_an_unknown_option_of_the_decorator_is_refused():
         ({"priority": 101}, "between -100 and 100"),
         ({"priority": "5"}, "priority must be a whole number, not '5'"),
         ({"priority": True}, "priority must be a whole number, not True"),
-        ({"keep": "some"}, "keep must be 'all', 'errors' or 'none', not 'some'"),
         ({"expires_after": 60}, "expires_after must be a timedelta, not 60"),
         ({"run_after": 60}, "run_after must be an aware datetime or a timedelta"),
         ({"run_after": datetime(2030, 1, 1)}, "aware datetime"),  # noqa: DTZ001
@@ -120,6 +119,13 @@ def test_a_value_that_an_option_cannot_have_is_refused(wrong, message):
         tasks.add.using(**wrong)
 
     assert message in str(caught.value)
+
+
+def test_what_is_kept_is_one_of_three():
+    with pytest.raises(compat.InvalidTask, match="'all', 'errors' or 'none', not 'so"):
+        task(keep="some")(module_level)
+    with pytest.raises(InvalidOption, match="Unknown option 'keep'"):
+        tasks.add.using(keep="none")
 
 
 def test_a_function_that_cannot_be_found_again_is_no_task():

@@ -8,13 +8,15 @@ pooler that swallows notifications, a worker just looks again after a while.
 
 import os
 import select
+from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from django.db import connections
-from django.utils import timezone
 
 from taskhub.brokers.base import MAX_WAIT_SECONDS
+from taskhub.discarding import discard
 
 
 def can_notify(alias: str) -> bool:
@@ -42,12 +44,14 @@ class Bell:
         os.set_blocking(self._interrupting, False)
         self._listening: Any = None
 
-    def wait(self, alias: str, channel: str, timeout: float, delayed: Any) -> None:
-        """
-        Block until the bell rings, a pause is over, or the first of `delayed` is due.
-
-        `delayed` are rows, the soonest due first.
-        """
+    def wait(
+        self,
+        alias: str,
+        channel: str,
+        timeout: float,
+        due_in: Callable[[], timedelta | None],
+    ) -> None:
+        """Block until the bell rings, a pause is over, or something is due."""
         if not can_notify(alias):
             self._sleep([], min(timeout, self._poll_seconds))
             return
@@ -56,13 +60,12 @@ class Bell:
             self._listen(alias, channel)
             return
         seconds = min(timeout, MAX_WAIT_SECONDS)
-        next_due = delayed.values_list("run_after", flat=True).first()
-        if next_due:
-            seconds = min(seconds, (next_due - timezone.now()).total_seconds())
+        if (soonest := due_in()) is not None:
+            seconds = min(seconds, soonest.total_seconds())
         try:
             with self._listening.wrap_database_errors:
                 driver = self._listening.connection
-                self._sleep([driver.fileno()], max(seconds, 0.001))
+                self._sleep([driver.fileno()], max(seconds, 0.01))
                 for _notification in driver.notifies(timeout=0):
                     pass
         except Exception:
@@ -91,4 +94,4 @@ class Bell:
         """Stop listening; a later wait begins anew."""
         if self._listening is not None:
             listening, self._listening = self._listening, None
-            listening.close()
+            discard(listening)

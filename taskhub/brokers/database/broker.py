@@ -7,15 +7,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef
 from django.db.models.functions import Now
-from django.db.utils import InterfaceError, OperationalError, ProgrammingError
+from django.db.utils import Error as DatabaseFault
+from django.db.utils import ProgrammingError
 
 from taskhub.brokers.base import BEAT, Broker
 from taskhub.brokers.database.bell import Bell, ring
 from taskhub.conf import Config
+from taskhub.discarding import discard
 from taskhub.exceptions import BrokerError, BrokerUnavailable, LeaseLost
-from taskhub.messages import Delivery, Depth, Envelope
+from taskhub.messages import Delivery, Depth, Envelope, Returned
 from taskhub.models import Lease, Place, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
 
@@ -37,9 +39,9 @@ class DatabaseBroker(Broker):
             rows = self._rows.unfinished().filter(
                 pk__in=[each.id for each in batch], place=Place.NOWHERE
             )
-            redelivered = [each.id for each in batch if each.redelivered]
-            if redelivered:
-                rows.filter(pk__in=redelivered).update(redelivered=True)
+            for each in batch:
+                if each.returned:
+                    rows.filter(pk=each.id).update(returned=each.returned.text)
             rows.filter(run_after__gt=Now()).update(place=Place.DELAYED)
             rows.update(place=Place.READY)
         self.wake({envelope.queue_name for envelope in envelopes})
@@ -77,7 +79,7 @@ class DatabaseBroker(Broker):
             Delivery(
                 id=str(row.pk),
                 queue_name=queue_name,
-                redelivered=row.redelivered,
+                returned=Returned.parse(row.returned),
                 message=row.to_message(),
             )
             for row in rows
@@ -110,7 +112,8 @@ class DatabaseBroker(Broker):
         token: str,
         started: bool = False,
     ) -> int:
-        changes: dict[str, Any] = {"redelivered": True} if started else {}
+        returned = Returned(token, died=False)
+        changes = {"returned": returned.text} if started else {}
         with self._broker_errors():
             released = sum(
                 self._rows.filter(pk__in=batch, place=Place.HELD, held_by=token).update(
@@ -159,7 +162,10 @@ class DatabaseBroker(Broker):
 
     def join(self, queues: Sequence[str], token: str) -> None:
         with self._broker_errors():
-            self._leases.create(token=token, ends_at=self._lease_end)
+            # Not just created: the reply to an earlier try may have been lost.
+            self._leases.update_or_create(
+                token=token, defaults={"ends_at": self._lease_end}
+            )
 
     def heartbeat(self, queues: Sequence[str], tokens: Collection[str]) -> set[str]:
         with self._broker_errors():
@@ -171,32 +177,54 @@ class DatabaseBroker(Broker):
     def _lease_end(self) -> Any:
         return Now() + timedelta(seconds=self.config.options.lease_seconds)
 
-    def reclaim(self, queues: Sequence[str], *, token: str | None = None) -> int:
-        # First the leases end, then what nobody has a lease for is taken back: a token
-        # that was slow to notice finds its lease gone, and not its messages.
+    def silent(self, queues: Sequence[str]) -> set[str]:
         with self._broker_errors():
-            if token is None:
-                dead = self._leases.filter(ends_at__lt=Now())
-                lease = self._leases.filter(token=OuterRef("held_by"))
-                held = self._rows.filter(~Exists(lease), place=Place.HELD)
-            else:
-                dead = self._leases.filter(token=token)
-                held = self._rows.filter(place=Place.HELD, held_by=token)
+            ended = self._leases.filter(ends_at__lt=Now())
+            # A token that has reserved just as its lease was taken from it.
+            lease = self._leases.filter(token=OuterRef("held_by"))
+            orphaned = self._rows.filter(~Exists(lease), place=Place.HELD)
+            return {
+                *ended.values_list("token", flat=True),
+                *orphaned.order_by().values_list("held_by", flat=True).distinct(),
+            }
+
+    def reclaim(
+        self,
+        queues: Sequence[str],
+        token: str,
+        *,
+        if_silent: bool = False,
+        died: bool = True,
+    ) -> int:
+        # First the lease ends, then what it was for is taken back: a token that is slow
+        # to notice finds its lease gone, and not its messages.
+        with self._broker_errors():
+            lease = self._leases.filter(token=token)
+            if if_silent and lease.filter(ends_at__gte=Now()).exists():
+                return 0
+            lease.delete()
+            held = self._rows.filter(place=Place.HELD, held_by=token)
             # As in promoting: no write lock for nothing.
-            if dead.exists():
-                dead.delete()
-            reclaimed = 0
-            if held.exists():
-                reclaimed = held.update(place=Place.READY, held_by="", redelivered=True)
-                self.wake(queues)
+            if not held.exists():
+                return 0
+            reclaimed = held.update(
+                place=Place.READY, held_by="", returned=Returned(token, died).text
+            )
+            self.wake(queues)
             return reclaimed
 
     def wait(self, queues: Sequence[str], timeout: float) -> None:
-        delayed = self._rows.filter(place=Place.DELAYED, queue_name__in=queues)
         with self._broker_errors():
             self._bell.wait(
-                self._alias, _channel(queues), timeout, delayed.order_by("run_after")
+                self._alias, _channel(queues), timeout, lambda: self._due_in(queues)
             )
+
+    def _due_in(self, queues: Sequence[str]) -> timedelta | None:
+        """Return how long it is, by the database's clock, until something is due."""
+        delayed = self._rows.filter(place=Place.DELAYED, queue_name__in=queues)
+        wait = ExpressionWrapper(F("run_after") - Now(), output_field=DurationField())
+        soonest = delayed.order_by("run_after").annotate(wait=wait)
+        return soonest.values_list("wait", flat=True).first()
 
     def interrupt(self) -> None:
         self._bell.interrupt()
@@ -221,7 +249,8 @@ class DatabaseBroker(Broker):
 
     @property
     def _rows(self) -> TaskResultQuerySet:
-        return TaskResultQuerySet(TaskResult, using=self._alias)
+        rows = TaskResultQuerySet(TaskResult, using=self._alias)
+        return rows.filter(backend=self.config.alias)
 
     @property
     def _leases(self) -> Any:
@@ -236,15 +265,23 @@ class DatabaseBroker(Broker):
         """Turn the database's errors into ours, where a worker is the caller."""
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
-            raise BrokerUnavailable(
-                f"Cannot use {self.address}: {error}".strip()
-            ) from error
         except ProgrammingError as error:
             raise BrokerError(
                 f"Cannot use {self.address}: {str(error).strip()} "
                 "Run: python manage.py migrate"
             ) from error
+        except DatabaseFault as error:
+            self._renew_connection()
+            raise BrokerUnavailable(
+                f"Cannot use {self.address}: {error}".strip()
+            ) from error
+
+    def _renew_connection(self) -> None:
+        # A connection that was lost stays so: Django opens a new one only if the old
+        # one is closed. In a transaction, whoever has begun it sees to that.
+        connection = connections[self._alias]
+        if not connection.in_atomic_block:
+            discard(connection)
 
 
 def _channel(queues: Collection[str]) -> str:

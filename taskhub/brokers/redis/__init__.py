@@ -9,7 +9,7 @@ Per queue, all keys share one hash tag, so that a queue is a slot of Redis Clust
     {taskhub:<queue>}:held:<token>  ZSET  id → rank
     {taskhub:<queue>}:nodes         ZSET  token → lease end, ms
     {taskhub:<queue>}:wake          LIST  hints that wake an idle worker each
-    {taskhub:<queue>}:redelivered   SET   ids that may have been started before
+    {taskhub:<queue>}:returned      HASH  id → how it came back, of those that did
 
 A message's body lives in `messages`; its place is exactly one of delayed, ready and
 the helds. Every change of place is one Lua script, a file each, and only Redis's clock

@@ -18,7 +18,7 @@ from taskhub.brokers.redis.connection import (
 )
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, LeaseLost
-from taskhub.messages import Delivery, Depth, Envelope
+from taskhub.messages import Delivery, Depth, Envelope, Returned
 
 #: How many hints may lie in a queue's wake list: about as many as there are idle
 #: workers to be woken; a burst of pushes needs no more.
@@ -37,7 +37,7 @@ class Keys:
         "messages",
         "nodes",
         "ready",
-        "redelivered",
+        "returned",
         "wake",
     )
 
@@ -48,7 +48,7 @@ class Keys:
         self.ready = f"{base}:ready"
         self.nodes = f"{base}:nodes"
         self.wake = f"{base}:wake"
-        self.redelivered = f"{base}:redelivered"
+        self.returned = f"{base}:returned"
 
     def held(self, token: str) -> str:
         return f"{self._base}:held:{token}"
@@ -80,7 +80,7 @@ class RedisBroker(Broker):
                 keys.delayed,
                 keys.ready,
                 keys.wake,
-                keys.redelivered,
+                keys.returned,
             ]
             for arguments in _push_batches(queued):
                 self._run["push"](names, [_MOST_HINTS, *arguments])
@@ -97,7 +97,7 @@ class RedisBroker(Broker):
                 keys.held(token),
                 keys.nodes,
                 keys.wake,
-                keys.redelivered,
+                keys.returned,
             ],
             [token, limit],
         )
@@ -108,15 +108,20 @@ class RedisBroker(Broker):
             due_in_ms / 1000 if due_in_ms >= 0 else MAX_WAIT_SECONDS
         )
         return [
-            Delivery(_text(raw_id), queue_name, redelivered == 1, _body(stored))
-            for raw_id, stored, redelivered in zip(*[iter(fields)] * 3, strict=True)
+            Delivery(
+                id=_text(raw_id),
+                queue_name=queue_name,
+                returned=Returned.parse(_text(returned)),
+                body=_body(stored),
+            )
+            for raw_id, stored, returned in zip(*[iter(fields)] * 3, strict=True)
         ]
 
     def acknowledge(
         self, queue_name: str, ids: Collection[str], *, token: str
     ) -> set[str]:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.held(token), keys.redelivered]
+        names = [keys.messages, keys.held(token), keys.returned]
         return {
             _text(raw_id)
             for batch in _batches(ids)
@@ -132,15 +137,16 @@ class RedisBroker(Broker):
         started: bool = False,
     ) -> int:
         keys = self._keys(queue_name)
-        names = [keys.ready, keys.held(token), keys.wake, keys.redelivered]
+        names = [keys.ready, keys.held(token), keys.wake, keys.returned]
+        returned = Returned(token, died=False).text if started else ""
         return sum(
-            self._run["release"](names, [_MOST_HINTS, int(started), *batch])
+            self._run["release"](names, [_MOST_HINTS, returned, *batch])
             for batch in _batches(ids)
         )
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.delayed, keys.ready, keys.redelivered]
+        names = [keys.messages, keys.delayed, keys.ready, keys.returned]
         return {
             UUID(_text(raw_id))
             for batch in _batches([str(each) for each in ids])
@@ -180,14 +186,10 @@ class RedisBroker(Broker):
             )
         }
 
-    def reclaim(self, queues: Sequence[str], *, token: str | None = None) -> int:
-        return sum(
-            self._reclaim_from(queue_name, each, known_dead=token is not None)
-            for queue_name in queues
-            for each in ([token] if token else self._silent_tokens(queue_name))
-        )
+    def silent(self, queues: Sequence[str]) -> set[str]:
+        return {token for name in queues for token in self._silent_in(name)}
 
-    def _silent_tokens(self, queue_name: str) -> list[str]:
+    def _silent_in(self, queue_name: str) -> list[str]:
         with broker_errors(self.address):
             seconds, microseconds = self._client.time()
             now_ms = seconds * 1000 + microseconds // 1000
@@ -196,10 +198,27 @@ class RedisBroker(Broker):
             )
         return [_text(token) for token in silent]
 
-    def _reclaim_from(self, queue_name: str, token: str, *, known_dead: bool) -> int:
+    def reclaim(
+        self,
+        queues: Sequence[str],
+        token: str,
+        *,
+        if_silent: bool = False,
+        died: bool = True,
+    ) -> int:
+        returned = Returned(token, died)
+        return sum(
+            self._reclaim_from(queue_name, returned, if_silent=if_silent)
+            for queue_name in queues
+        )
+
+    def _reclaim_from(
+        self, queue_name: str, returned: Returned, *, if_silent: bool
+    ) -> int:
+        token = returned.holder
         keys = self._keys(queue_name)
-        names = [keys.ready, keys.held(token), keys.nodes, keys.wake, keys.redelivered]
-        arguments = [token, _BATCH, _MOST_HINTS, int(known_dead)]
+        names = [keys.ready, keys.held(token), keys.nodes, keys.wake, keys.returned]
+        arguments = [token, _BATCH, _MOST_HINTS, int(not if_silent), returned.text]
         reclaimed = batch = self._run["reclaim"](names, arguments)
         while batch == _BATCH:
             batch = self._run["reclaim"](names, arguments)
@@ -323,7 +342,7 @@ def _push_batches(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
             str(envelope.id),
             b"%d:%b" % (_rank(envelope), envelope.body),
             int(due.timestamp() * 1000) if due else 0,
-            int(envelope.redelivered),
+            envelope.returned.text if envelope.returned else "",
         )
         size += len(envelope.body)
         if len(arguments) >= 4 * _BATCH or size >= _BATCH_BYTES:

@@ -14,6 +14,10 @@ assert(lease and lease > 0, 'heartbeat: malformed lease')
 local time = redis.call('TIME')
 local lease_end = time[1] * 1000 + math.floor(time[2] / 1000) + lease
 
+-- Where Redis is full it refuses commands that need memory, unless the script has written
+-- before: this changes nothing, and lets leases be kept in a full Redis.
+redis.call('ZREM', KEYS[1], '')
+
 local lost = {}
 for i = 3, #ARGV do
   local known = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[i]) or 0) > 0

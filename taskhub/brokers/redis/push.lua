@@ -4,10 +4,11 @@
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
 -- KEYS[4] wake         LIST  hints for idle workers
--- KEYS[5] redelivered  SET   ids that may have been started before
+-- KEYS[5] returned     HASH  id → how it came back, of those that did
 --
 -- ARGV[1] how many hints may lie in wake
--- ARGV[2…] for each message: id, stored bytes, due in ms (0 is now), redelivered (0, 1)
+-- ARGV[2…] for each message: id, stored bytes, due in ms (0 is now), how it came back
+--         (empty: it never did)
 --
 -- Returns how many of the messages were new.
 
@@ -29,8 +30,8 @@ for i = 2, #ARGV, per_message do
   local id, stored, due = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   if redis.call('HSETNX', KEYS[1], id, stored) == 1 then
     new = new + 1
-    if ARGV[i + 3] == '1' then
-      redis.call('SADD', KEYS[5], id)
+    if ARGV[i + 3] ~= '' then
+      redis.call('HSET', KEYS[5], id, ARGV[i + 3])
     end
     if due > now then
       redis.call('ZADD', KEYS[2], due, id)

@@ -4,19 +4,20 @@
 -- KEYS[2] held:<token> ZSET  id → the rank it had when it was ready
 -- KEYS[3] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 -- KEYS[4] wake         LIST  hints for idle workers
--- KEYS[5] redelivered  SET   ids that may have been started before
+-- KEYS[5] returned     HASH  id → how it came back, of those that did
 --
 -- ARGV[1] token
 -- ARGV[2] how many messages at most
 -- ARGV[3] how many hints may lie in wake
--- ARGV[4] whether the token is known to be dead (1), or only if its lease ended (0)
+-- ARGV[4] whether the token is known to be gone (1), or only if its lease ended (0)
+-- ARGV[5] how they come back
 --
 -- Returns how many messages were taken back; fewer than the limit means all. With the
 -- first batch the lease ends for good, so that a token which was not so dead after all
 -- reserves no more; with the last batch the token is forgotten.
 
 local limit, most_hints = tonumber(ARGV[2]), tonumber(ARGV[3])
-assert(limit and limit >= 1 and most_hints, 'reclaim: malformed arguments')
+assert(limit and limit >= 1 and most_hints and ARGV[5], 'reclaim: malformed arguments')
 
 if ARGV[4] ~= '1' then
   local time = redis.call('TIME')
@@ -31,7 +32,7 @@ end
 local held = redis.call('ZPOPMIN', KEYS[2], limit)
 for i = 1, #held, 2 do
   redis.call('ZADD', KEYS[1], held[i + 1], held[i])
-  redis.call('SADD', KEYS[5], held[i])
+  redis.call('HSET', KEYS[5], held[i], ARGV[5])
 end
 if #held / 2 < limit then
   redis.call('ZREM', KEYS[3], ARGV[1])

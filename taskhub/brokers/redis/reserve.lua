@@ -6,14 +6,14 @@
 -- KEYS[4] held:<token> ZSET  id → the rank it had when it was ready
 -- KEYS[5] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 -- KEYS[6] wake         LIST  hints for idle workers
--- KEYS[7] redelivered  SET   ids that may have been started before
+-- KEYS[7] returned     HASH  id → how it came back, of those that did
 --
 -- ARGV[1] token
 -- ARGV[2] how many messages at most, up to 1000
 --
 -- Returns false if the token has no lease; else how many ms until the earliest delayed
--- message is due (-1: there is none), then id, stored bytes, redelivered (0, 1) for
--- each message.
+-- message is due (-1: there is none), then id, stored bytes, how it came back (empty: it
+-- never did) for each message.
 
 local limit = tonumber(ARGV[2])
 assert(limit and limit >= 1 and limit <= 1000, 'reserve: malformed limit')
@@ -45,7 +45,7 @@ end
 
 local popped = redis.call('ZPOPMIN', KEYS[3], limit)
 if #popped > 0 then
-  local some_redelivered = redis.call('EXISTS', KEYS[7]) == 1
+  local some_returned = redis.call('EXISTS', KEYS[7]) == 1
   for i = 1, #popped, 2 do
     local id = popped[i]
     local stored = redis.call('HGET', KEYS[1], id)
@@ -53,7 +53,7 @@ if #popped > 0 then
       redis.call('ZADD', KEYS[4], popped[i + 1], id)
       answer[#answer + 1] = id
       answer[#answer + 1] = stored
-      answer[#answer + 1] = some_redelivered and redis.call('SISMEMBER', KEYS[7], id) or 0
+      answer[#answer + 1] = some_returned and redis.call('HGET', KEYS[7], id) or ''
     end
   end
 end

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connections
 
 import taskhub
 from taskhub import compat
@@ -15,6 +14,7 @@ from taskhub.backend import TaskHubBackend
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
 from taskhub.conf import name_fault
+from taskhub.discarding import discard_all
 from taskhub.management.starting import (
     at_least_one,
     check_broker,
@@ -127,7 +127,7 @@ class Command(BaseCommand):
         check_database()
         check_broker(node.config)
         # A fork must not inherit a connection.
-        connections.close_all()
+        discard_all(for_fork=True)
         if options["check"]:
             return
         configure_logging(options["verbosity"])

@@ -1,0 +1,97 @@
+"""`@periodic`: schedules that are declared in code, beside the task that they fire."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
+
+from taskhub.exceptions import InvalidOption
+from taskhub.nearest import did_you_mean
+from taskhub.schedules import Schedule
+from taskhub.tasks.task import Task
+
+AnyTask = TypeVar("AnyTask", bound="Task[..., Any]")
+
+
+class PeriodicOptions(TypedDict, total=False):
+    """What `@periodic` can set; each is the field of `PeriodicTask` of that name."""
+
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    description: str
+    queue_name: str
+    priority: int
+    expires_after: timedelta
+    start_at: datetime
+    end_at: datetime
+    max_runs: int
+    jitter: timedelta
+    missed_runs: Literal["skip", "latest", "all"]
+    missed_window: timedelta
+    overlap: Literal["allow", "skip", "wait", "cancel"]
+    pause_after_failures: int
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A schedule that the code declares."""
+
+    name: str
+    task_path: str
+    schedule: Schedule
+    options: PeriodicOptions = field(default_factory=PeriodicOptions)
+
+
+_declared: dict[str, Declared] = {}
+
+
+def periodic(
+    schedule: Schedule, *, name: str | None = None, **options: Unpack[PeriodicOptions]
+) -> Callable[[AnyTask], AnyTask]:
+    """
+    Declare that a task is fired by a schedule.
+
+        @periodic(cron("0 3 * * *", tz="Europe/Berlin"))
+        @task
+        def tidy_up(): ...
+
+    `migrate` makes a `PeriodicTask` of it, called by the task's path unless it has a
+    name. More than one on a task need names that differ.
+
+    Raise InvalidOption if there is no such option, or the name is taken.
+    """
+    for option in options:
+        if option not in PeriodicOptions.__annotations__:
+            raise InvalidOption(
+                f"Unknown option {option!r} in @periodic"
+                f"{did_you_mean(option, PeriodicOptions.__annotations__)}"
+            )
+    if not isinstance(schedule, Schedule):
+        raise InvalidOption(
+            f"@periodic takes a schedule, such as cron('0 3 * * *'), not {schedule!r}."
+        )
+
+    def declare(task: AnyTask) -> AnyTask:
+        if not isinstance(task, Task):
+            raise InvalidOption(
+                f"@periodic goes above @task, and not on the bare function {task!r}."
+            )
+        declared = Declared(
+            name or task.module_path, task.module_path, schedule, options
+        )
+        known = _declared.get(declared.name)
+        # A module that is loaded again declares again.
+        if known is not None and known.task_path != declared.task_path:
+            raise InvalidOption(
+                f"Two schedules are called {declared.name!r}: that of "
+                f"{known.task_path}, and that of {declared.task_path}."
+            )
+        _declared[declared.name] = declared
+        return task
+
+    return declare
+
+
+def declared_schedules() -> dict[str, Declared]:
+    """Return all declared schedules by name, in the order of their names."""
+    return dict(sorted(_declared.items()))

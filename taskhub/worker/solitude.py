@@ -1,0 +1,47 @@
+"""Being alone in a process: for a message that has killed the last one it was in."""
+
+from threading import Condition
+
+#: How long it waits for others to end; then it is run beside them.
+_PATIENCE_SECONDS = 30.0
+
+
+class Solitude:
+    """
+    Lets a run be alone, so that it takes nobody with it if it kills its process again.
+
+    Shared by slots, which enter, and the event loop, which leaves for them.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._inside = 0
+        self._is_claimed = False
+
+    def wait(self) -> None:
+        """Block while a run is alone, or waits to be."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_claimed)
+
+    def enter(self, *, alone: bool) -> bool:
+        """
+        Begin a run; False if another one is alone, and this has to be given back.
+
+        Blocks, for one that is to be alone, until the others have ended.
+        """
+        with self._changed:
+            if self._is_claimed:
+                return False
+            if alone:
+                self._is_claimed = True
+                self._changed.wait_for(lambda: self._inside == 0, _PATIENCE_SECONDS)
+            self._inside += 1
+            return True
+
+    def leave(self, *, alone: bool) -> None:
+        """End a run."""
+        with self._changed:
+            self._inside -= 1
+            if alone:
+                self._is_claimed = False
+            self._changed.notify_all()
