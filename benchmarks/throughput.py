@@ -18,16 +18,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tests.servers import PostgresServer, RedisServer
+from benchmarks.servers import DurablePostgres
+from tests.servers import RedisServer
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOOK_SECONDS = 0.005
-
-
-class DurablePostgres(PostgresServer):
-    """A commit is on the disk when it returns, as a site would have it."""
-
-    fsync = True
 
 
 def main() -> None:

@@ -1,19 +1,23 @@
 """The demo site's background work."""
 
+import shutil
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.mail import send_mail
+from django.utils import timezone
 from PIL import Image, ImageOps
 from uuid_utils.compat import uuid7
 
 from project import analysis
-from taskhub import Context, task
+from taskhub import Context, periodic, task
 from taskhub.models import TaskResult, TaskResultQuerySet
+from taskhub.schedules import cron, every
 
 # The main job: one task for each module, and one that adds their results up.
 
@@ -107,3 +111,35 @@ def divide_by_zero(amount: int) -> float:
 
 def _share(amount: int, *, among: list[str]) -> float:
     return amount / len(among)
+
+
+# What schedules fire.
+
+
+@periodic(
+    every(minutes=1),
+    description="How much room is left where the demo writes.",
+    overlap="skip",
+)
+@task
+def measure_disk() -> dict[str, int]:
+    """Measure the disk, in MiB."""
+    usage = shutil.disk_usage(settings.VAR_DIR)
+    return {"free": usage.free >> 20, "total": usage.total >> 20}
+
+
+@periodic(cron("30 4 * * *"), description="Pictures are kept for a day.")
+@task
+def delete_old_pictures() -> int:
+    """Delete pictures that were uploaded more than a day ago; return how many."""
+    if not default_storage.exists("pictures"):
+        return 0
+    yesterday = timezone.now() - timedelta(days=1)
+    _folders, names = default_storage.listdir("pictures")
+    paths = [f"pictures/{name}" for name in names]
+    old = [
+        path for path in paths if default_storage.get_modified_time(path) < yesterday
+    ]
+    for path in old:
+        default_storage.delete(path)
+    return len(old)

@@ -7,7 +7,8 @@ import factory
 from uuid_utils.compat import uuid7
 
 from taskhub.messages import Envelope, Message
-from taskhub.models import QuarantinedMessage, Status, TaskResult
+from taskhub.models import PeriodicTask, QuarantinedMessage, Status, TaskResult
+from taskhub.schedules import every
 
 
 def now() -> datetime:
@@ -68,6 +69,29 @@ class TaskResultFactory(factory.django.DjangoModelFactory):
                 }
             ],
         )
+
+
+class PeriodicTaskFactory(factory.django.DjangoModelFactory):
+    """A periodic task that is not due, unless `planned` says otherwise."""
+
+    class Meta:
+        model = PeriodicTask
+
+    name = factory.Sequence(lambda number: f"schedule {number}")
+    task_path = "tests.tasks.add"
+    args = factory.LazyFunction(lambda: [1, 2])
+    schedule = factory.LazyFunction(lambda: every(hours=1))
+    # Half way between two ticks.
+    created_at = factory.LazyFunction(lambda: now() - timedelta(minutes=30))
+
+    @classmethod
+    def _create(cls, model, *args, planned=None, **kwargs):
+        """Make a row; `planned` is its next run, as if it had been planned so."""
+        row = super()._create(model, *args, **kwargs)
+        if planned is not None:
+            model.objects.filter(pk=row.pk).update(next_run_at=planned)
+            row.refresh_from_db()
+        return row
 
 
 class MessageFactory(factory.Factory):

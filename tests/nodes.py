@@ -40,16 +40,20 @@ def environment(config: Config) -> dict[str, str]:
 
 
 class Node:
-    """One `manage.py taskworker`; its output goes to a file."""
+    """One `manage.py taskworker`, or another command; its output goes to a file."""
 
     def __init__(
-        self, config: Config, log_path: Path, *arguments: str, **variables: str
+        self,
+        config: Config,
+        log_path: Path,
+        *arguments: str,
+        command: str = "taskworker",
+        **variables: str,
     ) -> None:
         self.log_path = log_path
-        command = [sys.executable, "manage.py", "taskworker", *arguments]
         with log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                command,
+                [sys.executable, "manage.py", command, *arguments],
                 cwd=settings.BASE_DIR,
                 env=environment(config) | variables,
                 stdout=log,

@@ -17,8 +17,8 @@ from taskhub.exceptions import BrokerError
 
 logger = logging.getLogger(__name__)
 
-#: It rests for this many times as long as it has worked: under load it looks less often
-#: and fires more at a time, and takes no more than a third of a core.
+#: It rests for this many times as long as it has computed: under load it looks less
+#: often and fires more at a time, and takes no more than a third of a core.
 _REST = 2.0
 
 
@@ -43,9 +43,9 @@ class Beat:
     def run(self) -> None:
         """Fire what is due, until stopped or no longer wanted."""
         while not self._stopping.is_set() and self._is_wanted():
-            begun = time.monotonic()
+            begun = time.thread_time()
             pause = self._look()
-            self._rest(pause, worked=time.monotonic() - begun)
+            self._rest(pause, computed=time.thread_time() - begun)
         connections.close_all()
 
     def stop(self) -> None:
@@ -65,9 +65,9 @@ class Beat:
             logger.info("The database is back; schedules are looked at again.")
         return pause
 
-    def _rest(self, pause: float, *, worked: float) -> None:
+    def _rest(self, pause: float, *, computed: float) -> None:
         # What has to be, has to be; what is left can be cut short by the alarm.
-        least = min(worked * _REST, LONGEST_PAUSE_SECONDS)
+        least = min(computed * _REST, LONGEST_PAUSE_SECONDS)
         self._stopping.wait(least)
         if pause > least and not self._stopping.is_set():
             self._wait_for_alarm(pause - least)

@@ -8,7 +8,7 @@ from taskhub.models import PeriodicTask
 from taskhub.models.results import results_database
 from taskhub.operations.schedules import validate
 from taskhub.tasks import Declared, declared_schedules
-from taskhub.tasks.periodic import PeriodicOptions
+from taskhub.tasks.declared import PeriodicOptions
 
 #: Why a row is disabled whose declaration is gone; enabled again if it comes back.
 REMOVED = "The code does not declare it any more."

@@ -52,6 +52,8 @@ def make_run(row: PeriodicTask, tick: datetime | None) -> Run:
     wrong with it.
     """
     task = find_task(row.task_path)
+    for fault in _faults_of_json(row).values():
+        raise CannotRun(fault)
     try:
         variant = _variant_of(row, task)
         config = _config_of(variant)
@@ -119,10 +121,8 @@ def _faults_of_task(row: PeriodicTask) -> dict[str, str]:
         task = find_task(row.task_path)
     except UnknownTask as error:
         return {"task_path": str(error)}
-    if not isinstance(row.args, list):
-        return {"args": "Expected a list, such as [1, 2]."}
-    if not isinstance(row.kwargs, dict):
-        return {"kwargs": 'Expected an object, such as {"name": "value"}.'}
+    if faults := _faults_of_json(row):
+        return faults
     try:
         check_arguments(task.func, task.takes_context, row.args, row.kwargs)
     except InvalidArguments as error:
@@ -133,6 +133,14 @@ def _faults_of_task(row: PeriodicTask) -> dict[str, str]:
         return {"queue_name": str(error)}
     except CannotRun as error:
         return {"task_path": str(error)}
+    return {}
+
+
+def _faults_of_json(row: PeriodicTask) -> dict[str, str]:
+    if not isinstance(row.args, list):
+        return {"args": "Positional arguments are a list, such as [1, 2]."}
+    if not isinstance(row.kwargs, dict):
+        return {"kwargs": 'Keyword arguments are an object, such as {"name": 1}.'}
     return {}
 
 

@@ -8,8 +8,8 @@ backend, which Django creates from the settings.
 """
 
 from taskhub.tasks.context import Context
+from taskhub.tasks.declared import Declared, declared_schedules, periodic
 from taskhub.tasks.decorator import task
-from taskhub.tasks.periodic import Declared, declared_schedules, periodic
 from taskhub.tasks.registry import find_task, registered_tasks
 from taskhub.tasks.result import Result, as_enqueued
 from taskhub.tasks.task import Task

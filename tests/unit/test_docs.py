@@ -12,7 +12,12 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 
 from taskhub import checks, exceptions
 from taskhub.conf import Options
-from taskhub.models import QuarantinedMessage, TaskResult, TaskResultQuerySet
+from taskhub.models import (
+    PeriodicTask,
+    QuarantinedMessage,
+    TaskResult,
+    TaskResultQuerySet,
+)
 from taskhub.tasks.decorator import TaskOptions
 from taskhub.tasks.task import UsingOptions
 
@@ -58,6 +63,18 @@ def test_every_option_of_a_task_is_documented():
 def test_every_field_is_documented(model):
     names = {field.name for field in model._meta.concrete_fields} - {"id"}
     assert names <= documented(page("reference/results.md"))
+
+
+def test_every_field_of_a_periodic_task_is_documented():
+    columns = PeriodicTask._meta.concrete_fields
+    # Those of the beat's plan are its own.
+    own = {"id", "recent_ids", "postponed_until", "look_at"}
+    names = {
+        field.name
+        for field in columns
+        if field.name not in own and not field.name.startswith("planned_")
+    }
+    assert names <= documented(page("reference/schedules.md"))
 
 
 def test_every_question_of_the_queryset_is_documented():

@@ -65,7 +65,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         password = self._make_admin()
         port = _free_port(options["port"])
-        worker = ["taskworker", f"--processes={options['processes']}"]
+        worker = ["taskworker", "--beat", f"--processes={options['processes']}"]
         server = ["runserver", "--noreload", f"127.0.0.1:{port}"]
         with self._running("worker", *worker) as node, self._running("web", *server):
             succeeded = self._run_main_job(node)

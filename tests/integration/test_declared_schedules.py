@@ -1,0 +1,173 @@
+"""Schedules that the code declares, brought into the table."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from taskhub import periodic
+from taskhub.exceptions import InvalidOption
+from taskhub.models import PeriodicTask
+from taskhub.operations import disable, synchronise_schedules
+from taskhub.schedules import cron, every
+from taskhub.tasks import declared as declarations
+from tests import tasks
+from tests.factories import PeriodicTaskFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def declared(monkeypatch):
+    """Only what a test declares is declared."""
+    PeriodicTask.objects.all().delete()
+    monkeypatch.setattr(declarations, "_declared", {})
+
+
+def declare(schedule=None, **options):
+    return periodic(schedule or cron("0 3 * * *", tz="Europe/Berlin"), **options)(
+        tasks.add
+    )
+
+
+def only_row() -> PeriodicTask:
+    return PeriodicTask.objects.get()
+
+
+def test_a_declared_schedule_becomes_a_row():
+    assert declare(args=[1], description="Adds up.", jitter=timedelta(seconds=5)) is (
+        tasks.add
+    )
+
+    done = synchronise_schedules()
+
+    row = only_row()
+    assert done.created == [row.name] == ["tests.tasks.add"]
+    assert (row.task_path, row.args) == ("tests.tasks.add", [1])
+    assert row.schedule.text == "cron 0 3 * * * Europe/Berlin"
+    assert (row.description, row.jitter) == ("Adds up.", timedelta(seconds=5))
+    assert row.from_code
+    assert row.enabled
+    assert row.next_run_at
+
+
+def test_a_second_time_there_is_nothing_to_do():
+    declare(args=[1])
+    synchronise_schedules()
+
+    done = synchronise_schedules()
+
+    assert (done.created, done.updated, done.removed) == ([], [], [])
+
+
+def test_a_changed_declaration_changes_its_row():
+    declare(args=[1], priority=5)
+    synchronise_schedules()
+    declare(every(hours=2), args=[2])
+
+    done = synchronise_schedules()
+
+    row = only_row()
+    assert done.updated == ["tests.tasks.add"]
+    assert (row.schedule.text, row.args, row.priority) == ("every 2 hours", [2], None)
+
+
+def test_a_row_that_somebody_has_paused_stays_paused():
+    declare(args=[1])
+    synchronise_schedules()
+    disable([only_row()])
+    declare(every(hours=2), args=[1])
+
+    synchronise_schedules()
+
+    row = only_row()
+    assert (row.schedule.text, row.enabled) == ("every 2 hours", False)
+
+
+def test_a_row_whose_declaration_is_gone_is_disabled_and_comes_back_with_it():
+    declare(args=[1])
+    synchronise_schedules()
+    declarations._declared.clear()
+
+    assert synchronise_schedules().removed == ["tests.tasks.add"]
+    row = only_row()
+    assert not row.enabled
+    assert row.paused_because == "The code does not declare it any more."
+    assert synchronise_schedules().removed == []
+
+    declare(args=[1])
+    assert synchronise_schedules().updated == ["tests.tasks.add"]
+    row = only_row()
+    assert (row.enabled, row.paused_because) == (True, "")
+
+
+def test_rows_made_by_hand_are_left_alone():
+    by_hand = PeriodicTaskFactory(name="tests.tasks.add")
+    declare(every(hours=2), args=[1])
+
+    done = synchronise_schedules()
+
+    assert "made by hand" in done.faults["tests.tasks.add"]
+    assert only_row().schedule.text == by_hand.schedule.text
+    declarations._declared.clear()
+    assert synchronise_schedules().removed == []
+
+
+def test_more_than_one_schedule_of_a_task():
+    declare(every(hours=1), name="hourly", args=[1])
+    declare(every(days=1), name="daily", args=[24])
+
+    synchronise_schedules()
+
+    arguments = dict(PeriodicTask.objects.values_list("name", "args"))
+    assert arguments == {"hourly": [1], "daily": [24]}
+
+
+def test_arguments_that_do_not_fit_are_told():
+    declare(args=[1, 2, 3])
+
+    done = synchronise_schedules()
+
+    assert "add() cannot be called so" in done.faults["tests.tasks.add"]
+    assert not PeriodicTask.objects.exists()
+
+
+def test_what_cannot_be_declared_is_refused_where_it_is_written():
+    with pytest.raises(InvalidOption, match="did you mean 'overlap'"):
+        declare(overlapp="skip")
+    with pytest.raises(InvalidOption, match="takes a schedule, such as cron"):
+        periodic("0 3 * * *")(tasks.add)
+    with pytest.raises(InvalidOption, match="goes above @task"):
+        periodic(every(hours=1))(tasks.add.func)
+    declare(name="nightly")
+    with pytest.raises(InvalidOption, match="Two schedules are called 'nightly'"):
+        periodic(every(hours=1), name="nightly")(tasks.send)
+
+
+def test_the_command_says_what_it_did(capsys):
+    declare(args=[1])
+    with pytest.raises(CommandError, match="run migrate"):
+        call_command("taskschedules", "--check")
+    assert "to be created: tests.tasks.add" in capsys.readouterr().out
+    assert not PeriodicTask.objects.exists()
+
+    call_command("taskschedules")
+
+    assert "created: tests.tasks.add" in capsys.readouterr().out
+    call_command("taskschedules", "--check")
+
+
+def test_the_command_ends_with_what_is_wrong():
+    declare(args=[1, 2, 3])
+
+    with pytest.raises(CommandError, match=r"tests\.tasks\.add: .*cannot be called so"):
+        call_command("taskschedules")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_migrate_brings_them_in():
+    declare(args=[1])
+
+    call_command("migrate", "taskhub", verbosity=0)
+
+    assert only_row().from_code
