@@ -12,6 +12,7 @@ from taskhub import compat
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.conf import Config
+from taskhub.models import PeriodicTask
 from tests.nodes import Node
 
 # No test depends on how fast a machine is.
@@ -39,6 +40,13 @@ def require(url: str, what: str) -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return url
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker) -> None:
+    """A database without the schedules that the demo site declares."""
+    with django_db_blocker.unblock():
+        PeriodicTask.objects.all().delete()
 
 
 @pytest.fixture

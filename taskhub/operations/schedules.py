@@ -113,10 +113,11 @@ def validate(row: PeriodicTask) -> dict[str, str]:
         span: timedelta | None = getattr(row, field)
         if span is not None and span < timedelta(0):
             faults[field] = "A duration cannot be negative."
-    return faults | _faults_of_task(row)
+    return faults | faults_of_task(row)
 
 
-def _faults_of_task(row: PeriodicTask) -> dict[str, str]:
+def faults_of_task(row: PeriodicTask) -> dict[str, str]:
+    """Return what is wrong with the task, its arguments or its queue, as validate()."""
     try:
         task = find_task(row.task_path)
     except UnknownTask as error:

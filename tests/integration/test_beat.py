@@ -20,7 +20,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _on_the_rows(configure):
     """The embedded broker; others differ in nothing that a look does."""
-    PeriodicTask.objects.all().delete()
     configure(broker_url="database://")
 
 

@@ -20,7 +20,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def declared(monkeypatch):
     """Only what a test declares is declared."""
-    PeriodicTask.objects.all().delete()
     monkeypatch.setattr(declarations, "_declared", {})
 
 

@@ -1,0 +1,1 @@
+"""What is taken over from other packages. None of them has to be installed."""

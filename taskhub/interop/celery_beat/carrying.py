@@ -1,0 +1,155 @@
+"""What becomes of each row of django-celery-beat."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from django.db import transaction
+
+from taskhub.interop.celery_beat.rows import CannotCarryRow, Wishes, make_row
+from taskhub.interop.celery_beat.tables import OldTask
+from taskhub.models import PeriodicTask
+from taskhub.models.periodic import as_schedule
+from taskhub.models.results import results_database
+from taskhub.schedules import Interval
+
+#: Tasks of Celery's own that taskhub needs none for, and why.
+NOT_NEEDED = {
+    "celery.backend_cleanup": "It deletes Celery's old results; taskhub prunes its own "
+    "without a periodic task.",
+}
+#: What --update overwrites. The rest is the beat's, or says that it was paused here.
+_OVERWRITTEN = (
+    "description",
+    "task_path",
+    "args",
+    "kwargs",
+    "schedule",
+    "queue_name",
+    "priority",
+    "expires_after",
+    "start_at",
+    "end_at",
+    "max_runs",
+)
+
+
+class Verdict(Enum):
+    """What becomes of a row."""
+
+    MADE = auto()
+    OVERWRITTEN = auto()
+    LEFT_ALONE = auto()
+    NOT_NEEDED = auto()
+    REFUSED = auto()
+
+
+_WRITTEN = (Verdict.MADE, Verdict.OVERWRITTEN)
+_THE_SAME = "It is there already."
+_ANOTHER = "There is another periodic task of that name; --update overwrites it."
+_PAUSED = "It is disabled here: nothing disables the old row until it is enabled."
+_FROM_CODE = "The code declares a periodic task of that name; rename one of the two."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What becomes of one row, and why."""
+
+    old: OldTask
+    verdict: Verdict
+    remarks: list[str] = field(default_factory=list)
+    #: The row that is made, overwritten or there already.
+    row: PeriodicTask | None = None
+    #: Whether `row` fires what the old one did.
+    is_carried: bool = False
+
+
+def carry_over(
+    tasks: Iterable[OldTask],
+    wishes: Wishes,
+    now: datetime,
+    *,
+    update: bool = False,
+    write: bool = False,
+) -> list[Finding]:
+    """
+    Find what becomes of each row, and do it if `write`: all, or nothing if it raises.
+
+    With `update`, periodic tasks that are there already are overwritten.
+    """
+    alias = results_database()
+    findings = []
+    with transaction.atomic(using=alias):
+        for old in tasks:
+            rows = PeriodicTask.objects.using(alias).filter(name=old.row.name)
+            there = (rows.select_for_update() if write else rows).first()
+            finding = _judge(old, there, wishes, now, update=update)
+            findings.append(finding)
+            if write and finding.row and finding.verdict in _WRITTEN:
+                finding.row.save(using=alias)
+    return findings
+
+
+def _judge(
+    old: OldTask,
+    there: PeriodicTask | None,
+    wishes: Wishes,
+    now: datetime,
+    *,
+    update: bool,
+) -> Finding:
+    task = old.row.task
+    if task in NOT_NEEDED and task not in wishes.tasks:
+        return Finding(old, Verdict.NOT_NEEDED, [NOT_NEEDED[task]])
+    if there and there.from_code:
+        return Finding(old, Verdict.LEFT_ALONE, [_FROM_CODE], there)
+    try:
+        row, remarks = make_row(old, wishes, now)
+    except CannotCarryRow as error:
+        if there and not update:
+            return Finding(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
+        return Finding(old, Verdict.REFUSED, error.reasons)
+    if there is None:
+        return Finding(old, Verdict.MADE, remarks, row, is_carried=True)
+    return _compare(old, there, row, remarks, now, update=update)
+
+
+def _compare(
+    old: OldTask,
+    there: PeriodicTask,
+    row: PeriodicTask,
+    remarks: list[str],
+    now: datetime,
+    *,
+    update: bool,
+) -> Finding:
+    if update:
+        _overwrite(there, row, now)
+    elif _gist(there) == _gist(row):
+        remarks = [_THE_SAME]
+    else:
+        return Finding(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
+    verdict = Verdict.OVERWRITTEN if update else Verdict.LEFT_ALONE
+    # Somebody may have paused it here for as long as Celery fires it.
+    is_carried = there.enabled or not row.enabled
+    if not is_carried:
+        remarks.append(_PAUSED)
+    return Finding(old, verdict, remarks, there, is_carried=is_carried)
+
+
+def _gist(row: PeriodicTask) -> tuple[object, ...]:
+    return row.task_path, as_schedule(row).text, row.args, row.kwargs
+
+
+def _overwrite(there: PeriodicTask, made: PeriodicTask, now: datetime) -> None:
+    for name in _OVERWRITTEN:
+        setattr(there, name, getattr(made, name))
+    ran = made.last_run_at
+    if ran and (there.last_run_at is None or ran > there.last_run_at):
+        # Celery still fires it, and knows better in which phase.
+        there.last_run_at = ran
+        there.total_run_count = max(there.total_run_count, made.total_run_count)
+        if isinstance(as_schedule(made), Interval):
+            there.created_at = made.created_at
+    there.plan(now)

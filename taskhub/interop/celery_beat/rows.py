@@ -1,0 +1,247 @@
+"""A row of django-celery-beat as a `PeriodicTask`."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar
+
+from taskhub.conf import name_fault
+from taskhub.exceptions import InvalidSchedule
+from taskhub.interop.celery_beat.schedules import CannotCarry, schedule_of
+from taskhub.interop.celery_beat.tables import OldRow, OldTask
+from taskhub.models import PeriodicTask
+from taskhub.operations.schedules import faults_of_task
+from taskhub.schedules import Clocked, Interval, Schedule
+from taskhub.tasks import registered_tasks
+
+T = TypeVar("T")
+
+#: taskhub's highest; its lowest is the same below zero.
+_MOST_PRIORITY = 100
+_INSTANT = timedelta(microseconds=1)
+#: Celery's beat writes when it last ran a task every three minutes.
+_SLACK = timedelta(minutes=5)
+#: A missed run is worth a word if the next one is further away.
+_SOON = timedelta(hours=1)
+
+
+class CannotCarryRow(Exception):
+    """A row that cannot be carried over, with all reasons, and what to do."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What only the site's people know."""
+
+    #: Paths of tasks by Celery's names for them, where they differ.
+    tasks: Mapping[str, str] = field(default_factory=dict)
+    #: Names of queues by Celery's; "" for the task's own.
+    queues: Mapping[str, str] = field(default_factory=dict)
+    #: Whose numbers the priorities are: with Redis, 0 goes first; with AMQP, last.
+    priority: Literal["redis", "amqp"] | None = None
+
+
+def make_row(
+    old: OldTask, wishes: Wishes, now: datetime
+) -> tuple[PeriodicTask, list[str]]:
+    """
+    Return a row that is not saved, with a plan from `now` on, and remarks about it.
+
+    Raise CannotCarryRow if there is none that does the same.
+    """
+    theirs = old.row
+    reasons: list[str] = []
+    remarks: list[str] = []
+    schedule = _try(lambda: _schedule(old, remarks, now), reasons)
+    args = _try(lambda: _json(theirs, "args", []), reasons)
+    kwargs = _try(lambda: _json(theirs, "kwargs", {}), reasons)
+    queue = theirs.queue or ""
+    row = PeriodicTask(
+        name=theirs.name,
+        description=theirs.description,
+        task_path=wishes.tasks.get(theirs.task, theirs.task),
+        args=[] if args is None else args,
+        kwargs={} if kwargs is None else kwargs,
+        enabled=theirs.enabled,
+        queue_name=wishes.queues.get(queue, queue),
+        priority=_priority(theirs, wishes, remarks),
+        max_runs=1 if theirs.one_off else None,
+        last_run_at=theirs.last_run_at,
+        total_run_count=theirs.total_run_count,
+    )
+    readable = args is not None and kwargs is not None
+    reasons += _faults(row, theirs, readable=readable)
+    if schedule is None or reasons:
+        raise CannotCarryRow(reasons)
+    row.schedule = schedule
+    _start(row, theirs, remarks)
+    _expire(row, theirs, remarks)
+    _note_what_is_left_out(theirs, remarks)
+    row.plan(now)
+    _note_the_plan(row, theirs, remarks, now)
+    return row, remarks
+
+
+def _try(read: Callable[[], T], reasons: list[str]) -> T | None:
+    try:
+        return read()
+    except CannotCarry as error:
+        reasons.append(str(error))
+        return None
+
+
+def _schedule(old: OldTask, remarks: list[str], now: datetime) -> Schedule:
+    if old.schedule is None:
+        raise CannotCarry("It has no schedule; give it one, or delete it.")
+    if len(old.kinds) > 1:
+        remarks.append(
+            f"It has several schedules: {', '.join(old.kinds)}. Celery goes by the "
+            "first of them, and so does this."
+        )
+    try:
+        schedule, remark = schedule_of(old.schedule)
+    except InvalidSchedule as error:
+        raise CannotCarry(f"{old.schedule}: {error} Correct the old row.") from error
+    if remark:
+        remarks.append(remark)
+    if isinstance(schedule, Clocked) and _is_overdue(schedule, old.row, now):
+        raise CannotCarry(
+            f"Its time, {schedule.at.isoformat()}, has passed, and Celery has not run "
+            "it; run the task by hand if it is still wanted, and delete the old row."
+        )
+    return schedule
+
+
+def _is_overdue(schedule: Clocked, theirs: OldRow, now: datetime) -> bool:
+    expired = theirs.expires is not None and theirs.expires <= now
+    waits = theirs.enabled and not theirs.total_run_count and not expired
+    return waits and schedule.at <= now
+
+
+def _json(theirs: OldRow, name: str, nothing: Any) -> Any:
+    text = getattr(theirs, name)
+    try:
+        value = json.loads(text or "null", object_hook=_plain)
+    except ValueError as error:
+        raise CannotCarry(
+            f"Its {name}, {text!r}, are no JSON ({error}); correct the old row."
+        ) from None
+    return nothing if value is None else value
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    if "__type__" in value and "__value__" in value:
+        raise CannotCarry(
+            f"An argument is a {value['__type__']} in Celery's encoding of it; pass "
+            f"{value['__value__']!r} and convert it in the task."
+        )
+    return value
+
+
+def _priority(theirs: OldRow, wishes: Wishes, remarks: list[str]) -> int | None:
+    if theirs.priority is None:
+        return None
+    if wishes.priority is None:
+        remarks.append(
+            f"Its priority, {theirs.priority}, is left out: with Redis 0 goes first, "
+            "with AMQP last; say which with --priority."
+        )
+        return None
+    rank = min(theirs.priority, _MOST_PRIORITY)
+    return -rank if wishes.priority == "redis" else rank
+
+
+def _faults(row: PeriodicTask, theirs: OldRow, *, readable: bool) -> list[str]:
+    """Return what is wrong with the task, its arguments or its queue."""
+    remedies = {
+        "queue_name": f"Add it there, or say with --map-queue {theirs.queue}=NAME "
+        "which one it is now.",
+        "args": "Correct the task's signature, or the old row.",
+        "kwargs": "Correct the task's signature, or the old row.",
+    }
+    if row.task_path not in registered_tasks():
+        remedies["task_path"] = (
+            f"Say with --map {theirs.task}=PATH which task it is now, or delete the "
+            "old row."
+        )
+    faults = faults_of_task(row)
+    if row.queue_name and (fault := name_fault(row.queue_name)):
+        faults.setdefault("queue_name", f"{fault}.")
+    if not readable:
+        # It was not asked for the arguments that it has.
+        faults = {name: faults[name] for name in faults.keys() - {"args", "kwargs"}}
+    return [f"{text} {remedies.get(name, '')}".strip() for name, text in faults.items()]
+
+
+def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
+    """Set what ticks count from, so that they go on in the same phase."""
+    start, last = theirs.start_time, theirs.last_run_at
+    if start is not None:
+        # A row's ticks count from a whole second.
+        start = start.replace(microsecond=0)
+    if not isinstance(row.schedule, Interval):
+        row.start_at = start
+        return
+    # Celery counts from the last run, and from a change if there was none.
+    if start is not None and (last is None or last + row.schedule.period <= start):
+        row.start_at = start
+        return
+    row.created_at = last or theirs.date_changed
+    if start is not None:
+        remarks.append(
+            f"Its start, {start.isoformat()}, is left out: it has run since, and its "
+            "ticks count from the last run."
+        )
+
+
+def _expire(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
+    """Set what ends it, or what waits; Celery goes by the former if it has both."""
+    if theirs.expires is None:
+        if theirs.expire_seconds:
+            row.expires_after = timedelta(seconds=theirs.expire_seconds)
+        return
+    row.end_at = theirs.expires
+    if row.rule.next_after(theirs.expires - _INSTANT) == theirs.expires:
+        # Celery fires nothing at the very end.
+        row.end_at -= _INSTANT
+    remarks.append(
+        f"What it has as expires, {theirs.expires.isoformat()}, is its end: nothing "
+        "fires after it, but a run that waits by then is still started."
+    )
+
+
+def _note_what_is_left_out(theirs: OldRow, remarks: list[str]) -> None:
+    has_headers = (theirs.headers or "").strip() not in ("", "{}", "null")
+    given = {
+        "exchange": theirs.exchange,
+        "routing_key": theirs.routing_key,
+        "headers": theirs.headers if has_headers else None,
+    }
+    if names := [name for name, value in given.items() if value]:
+        remarks.append(
+            f"Left out: {', '.join(names)}; taskhub knows queues only. What the task "
+            "needs of them, pass as an argument."
+        )
+
+
+def _note_the_plan(
+    row: PeriodicTask, theirs: OldRow, remarks: list[str], now: datetime
+) -> None:
+    if not row.enabled:
+        if theirs.enabled:
+            remarks.append(f"It is made disabled: {row.paused_because}")
+        return
+    since = max(filter(None, (theirs.last_run_at or theirs.date_changed, row.start_at)))
+    missed = row.rule.next_after(since)
+    if missed is None or row.next_run_at is None:
+        return
+    if missed < now - _SLACK and row.next_run_at > now + _SOON:
+        remarks.append(
+            f"It was due at {missed.isoformat()}, and Celery does not say that it has "
+            "run it since; run it once by hand if it is to be made up for."
+        )

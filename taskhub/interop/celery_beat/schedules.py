@@ -1,0 +1,89 @@
+"""Schedules of django-celery-beat in taskhub's words."""
+
+from collections.abc import Callable
+from typing import Any
+
+from taskhub.interop.celery_beat.crontab import (
+    Translation,
+    Unreadable,
+    Untranslatable,
+    translate,
+)
+from taskhub.interop.celery_beat.tables import (
+    OldClocked,
+    OldCrontab,
+    OldInterval,
+    OldSchedule,
+    OldSolar,
+)
+from taskhub.schedules import Clocked, Cron, Interval, Schedule, Solar, parse
+
+_MOST_CHARACTERS = 255
+
+
+class CannotCarry(Exception):
+    """What cannot be carried over: why, and what to do."""
+
+
+def schedule_of(old: OldSchedule) -> tuple[Schedule, str]:
+    """
+    Return the schedule that fires at the same times, and a remark, or "".
+
+    Raise CannotCarry if there is none, and InvalidSchedule if its values are wrong.
+    """
+    schedule, remark = _READERS[type(old)](old)
+    if len(schedule.text) > _MOST_CHARACTERS:
+        raise CannotCarry(
+            f"{schedule.text!r} is longer than {_MOST_CHARACTERS} characters; split it "
+            "into two periodic tasks."
+        )
+    # As it will be read from the row: text has fewer digits than a place.
+    return parse(schedule.text), remark
+
+
+def _interval(old: OldInterval) -> tuple[Schedule, str]:
+    if old.period != "microseconds":
+        return Interval(old.every, old.period), ""
+    for unit, size in (("seconds", 1_000_000), ("milliseconds", 1_000)):
+        if old.every % size == 0:
+            return Interval(old.every // size, unit), ""
+    raise CannotCarry(
+        f"{old.every} microseconds are no whole number of milliseconds; choose one."
+    )
+
+
+def _crontab(old: OldCrontab) -> tuple[Schedule, str]:
+    try:
+        translation: Translation = translate(
+            old.minute,
+            old.hour,
+            old.day_of_month,
+            old.month_of_year,
+            old.day_of_week,
+        )
+    except Unreadable as error:
+        raise CannotCarry(
+            f"{error}, so this does not fire; correct the old row, or delete it."
+        ) from None
+    except Untranslatable as error:
+        raise CannotCarry(
+            f"{error}. Make a periodic task for one of the two by hand, and have the "
+            "task itself look at the other."
+        ) from None
+    return Cron(translation.expression, old.timezone), translation.remark
+
+
+def _solar(old: OldSolar) -> tuple[Schedule, str]:
+    return Solar(old.event, float(old.latitude), float(old.longitude)), ""
+
+
+def _clocked(old: OldClocked) -> tuple[Schedule, str]:
+    return Clocked(old.clocked_time), ""
+
+
+_READERS: dict[type, Callable[[Any], tuple[Schedule, str]]] = {
+    OldInterval: _interval,
+    OldCrontab: _crontab,
+    OldSolar: _solar,
+    OldClocked: _clocked,
+}
