@@ -1,5 +1,7 @@
 """Every error that taskhub raises, under one root."""
 
+from datetime import timedelta
+
 
 class TaskHubError(Exception):
     """The root of taskhub's own errors."""
@@ -61,6 +63,21 @@ class TaskExpired(TaskCancelled):
 
 class WorkerDied(TaskHubError):
     """The processes that ran this task died, one after another."""
+
+
+# What a task raises, or has raised in it.
+
+
+class Retry(TaskHubError):
+    """Raised by `context.retry()`: this attempt is to be followed by another one."""
+
+    def __init__(self, after: timedelta | None, reason: str = "") -> None:
+        super().__init__(reason or "The task has asked to be tried again.")
+        self.after = after
+
+
+class TaskTimeout(TaskHubError, TimeoutError):
+    """The task has run for longer than its `timeout`. Raised inside of it."""
 
 
 # What goes wrong between taskhub and its broker.

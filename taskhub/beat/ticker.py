@@ -35,6 +35,7 @@ from taskhub.models.periodic import PLAN_FIELDS, RUN_FIELDS, PeriodicTaskQuerySe
 from taskhub.models.results import results_database
 from taskhub.operations import make_run
 from taskhub.operations.schedules import Run, cancel_earlier, unfinished_runs
+from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +44,6 @@ _BATCH = 500
 #: A change by SQL is seen within this.
 LONGEST_PAUSE_SECONDS = 1.0
 _WAIT = timedelta(seconds=1)
-#: A task that is not registered here may be in a deploy that is under way.
-_UNKNOWN_AGAIN = timedelta(seconds=5)
-_UNKNOWN_FOR = timedelta(minutes=10)
 
 
 class Ticker:
@@ -186,13 +184,13 @@ class _Look:
     def _wait_for_code(self, row: PeriodicTask, error: UnknownTask) -> None:
         """Leave a task that is not registered here to a beat that knows it."""
         assert row.next_run_at is not None  # noqa: S101  it was due
-        if self._now - row.next_run_at > _UNKNOWN_FOR:
+        if self._now - row.next_run_at > UNKNOWN_FOR:
             logger.error("Paused %r: %s", row.name, error)
             row.pause(error)
             return
         if row.postponed_until is None:
             logger.warning("%r is due, but not yet known: %s", row.name, error)
-        row.postponed_until = self._now + _UNKNOWN_AGAIN
+        row.postponed_until = self._now + UNKNOWN_AGAIN
 
     def _submit(self) -> None:
         by_backend: dict[str, list[Run]] = defaultdict(list)

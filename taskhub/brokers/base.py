@@ -4,8 +4,9 @@ The contract of a broker: where messages wait, and who may run them.
 A message is in exactly one place: delayed until it is due, ready, or held by a token.
 A token belongs to one worker process; it holds what it has reserved for as long as its
 lease lasts, which the node's steward keeps alive with heartbeats. There are four ways
-out of being held: acknowledged (done, forget it), released (given back by its holder),
-reclaimed (taken back from a dead one), and nothing else: no timeout of its own.
+out of being held: acknowledged (done, forget it), released or postponed (given back by
+its holder, for now or for later), reclaimed (taken back from a dead one), and nothing
+else: no timeout of its own.
 
 Ready messages are handed out by priority, higher first, then by age; queues take
 turns. Whatever has been reclaimed, or given back after it was started, comes with how
@@ -17,7 +18,8 @@ A broker is shared by the threads of a process, and must not be used across a fo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from itertools import count
 from uuid import UUID
 
@@ -107,6 +109,21 @@ class Broker(ABC):
 
         `started` says that they have been begun. Return how many were given back; what
         `token` does not hold any more is left alone.
+        """
+
+    @abstractmethod
+    def postpone(
+        self,
+        queue_name: str,
+        due_times: Mapping[str, datetime],
+        *,
+        token: str,
+        started: bool,
+    ) -> int:
+        """
+        Give messages of one queue back, by id, to be due again at a time of their own.
+
+        As `release` otherwise.
         """
 
     @abstractmethod

@@ -2,20 +2,38 @@
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from django.db import transaction
 
 from taskhub import compat
 from taskhub.conf import Config
-from taskhub.exceptions import BadMessage, TaskExpired, UnknownTask, WorkerDied
+from taskhub.exceptions import (
+    BadMessage,
+    Retry,
+    TaskExpired,
+    UnknownTask,
+    WorkerDied,
+)
 from taskhub.execution.errors import describe_error
 from taskhub.execution.return_values import StorableValue
 from taskhub.messages import Delivery, Message, unseal
 from taskhub.models import Status
+from taskhub.models.results import results_database
+from taskhub.retries import pause_of
 from taskhub.tasks import Context, Result, Task, as_enqueued, find_task
-from taskhub.writer import Attempt, Outcome, Progress, Quarantined, claim
+from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
+from taskhub.writer import (
+    Attempt,
+    NotDue,
+    Outcome,
+    Progress,
+    Quarantined,
+    claim,
+    write_outcomes,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -39,11 +57,17 @@ class Ended(msgspec.Struct, frozen=True):
     delivery: Delivery
     outcome: Outcome | None = None
     quarantined: Quarantined | None = None
+    #: When its message is to be handed out again, if it is.
+    due_again: datetime | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the task was run, and raised."""
-        return self.outcome is not None and self.outcome.status is Status.FAILED
+        return self.outcome is not None and self.outcome.status is not Status.SUCCESSFUL
+
+
+class _OvertakenError(Exception):
+    """Another attempt has the row by now."""
 
 
 class Executor:
@@ -77,16 +101,32 @@ class Executor:
         except BadMessage as error:
             quarantined = Quarantined(delivery, str(error), self._worker_id)
             return Ended(delivery, quarantined=quarantined)
-        attempt: Attempt | None = Attempt.first(message, self._worker_id)
+        if again := self._wait_for_code(message):
+            return Ended(delivery, due_again=again)
+        attempt: Attempt | NotDue | None = Attempt.first(message, self._worker_id)
         if delivery.returned is not None:
             attempt = claim(message, self._worker_id, delivery.returned)
         if attempt is None:
             return Ended(delivery)
+        if isinstance(attempt, NotDue):
+            return Ended(delivery, due_again=attempt.until)
         try:
-            task = self._check(attempt, delivery)
+            task = self._check(attempt)
         except (UnknownTask, WorkerDied, TaskExpired) as error:
             return self._give_up(delivery, attempt, error)
         return Run(delivery, task, attempt, Result.from_enqueued(task, message))
+
+    def _wait_for_code(self, message: Message) -> datetime | None:
+        """
+        Return when to come back to a task that is not registered here, if ever.
+
+        While new code is being deployed, other workers may know it already.
+        """
+        if is_registered(message.task_path):
+            return None
+        now = datetime.now(UTC)
+        due = max(message.enqueued_at, message.run_after or message.enqueued_at)
+        return now + UNKNOWN_AGAIN if now - due < UNKNOWN_FOR else None
 
     def _open(self, delivery: Delivery) -> Message:
         """Return the message of a delivery. Raise BadMessage if it is none of ours."""
@@ -100,7 +140,7 @@ class Executor:
             )
         return message
 
-    def _check(self, attempt: Attempt, delivery: Delivery) -> Task[..., Any]:
+    def _check(self, attempt: Attempt) -> Task[..., Any]:
         """Return the task to run. Raise what a row is to say if there is nothing to."""
         message = attempt.message
         task = find_task(message.task_path)
@@ -129,12 +169,37 @@ class Executor:
     def run(self, run: Run) -> Ended:
         """Call a sync task's function, and tell how it ended."""
         self._start(run)
+        if run.task.atomic:
+            return self._run_atomically(run)
         try:
-            value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
-            stored = StorableValue(value, max_bytes=self._options.max_result_bytes)
+            stored = self._call(run)
         except BaseException as error:
             return self._fail(run, error)
-        return self._succeed(run, stored)
+        return self._succeed(run, self._success(run, stored))
+
+    def _call(self, run: Run) -> StorableValue:
+        value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
+        return StorableValue(value, max_bytes=self._options.max_result_bytes)
+
+    def _run_atomically(self, run: Run) -> Ended:
+        """
+        Commit the body's database work together with its outcome, or neither.
+
+        If another attempt has overtaken this one, that is found out in the same
+        transaction, and nothing of it stays.
+        """
+        try:
+            with transaction.atomic(using=results_database()):
+                outcome = self._success(run, self._call(run))
+                _write_or_undo(outcome)
+        except _OvertakenError:
+            logger.warning("Undone, since another attempt has it: %s.", run.result.id)
+            return Ended(run.delivery)
+        except BaseException as error:
+            return self._fail(run, error)
+        self._succeed(run, outcome)
+        # It is written already; its message is what is left.
+        return Ended(run.delivery)
 
     async def arun(self, run: Run) -> Ended:
         """See run(); for an `async def` task, on the event loop."""
@@ -146,7 +211,7 @@ class Executor:
             stored = StorableValue(value, max_bytes=self._options.max_result_bytes)
         except BaseException as error:
             return self._fail(run, error)
-        return self._succeed(run, stored)
+        return self._succeed(run, self._success(run, stored))
 
     def _start(self, run: Run) -> None:
         attempt, result = run.attempt, run.result
@@ -169,12 +234,19 @@ class Executor:
         context = Context(task_result=run.result, report=report, tick_at=tick_at)
         return [context, *args]
 
-    def _succeed(self, run: Run, stored: StorableValue) -> Ended:
-        run.result.change("_return_value", stored.value)
-        outcome = self._outcome(run, Status.SUCCESSFUL)
-        outcome.return_value = stored.value
-        outcome.storage_notes = stored.notes
-        self._send(compat.task_finished, run)
+    def _success(self, run: Run, stored: StorableValue) -> Outcome:
+        return Outcome(
+            attempt=run.attempt,
+            status=Status.SUCCESSFUL,
+            finished_at=datetime.now(UTC),
+            return_value=stored.value,
+            storage_notes=stored.notes,
+            keep=run.task.keep,
+        )
+
+    def _succeed(self, run: Run, outcome: Outcome) -> Ended:
+        run.result.change("_return_value", outcome.return_value)
+        self._finish(run, outcome)
         return Ended(run.delivery, outcome)
 
     def _fail(self, run: Run, error: BaseException) -> Ended:
@@ -188,21 +260,54 @@ class Executor:
                 traceback=entry["traceback"],
             )
         )
-        outcome = self._outcome(run, Status.FAILED)
-        # Here, where sys.exc_info() tells the receivers what happened.
-        self._send(compat.task_finished, run)
-        return Ended(run.delivery, outcome)
-
-    def _outcome(self, run: Run, status: Status) -> Outcome:
-        finished_at = datetime.now(UTC)
-        run.result.change("finished_at", finished_at)
-        run.result.change("status", compat.TaskResultStatus(status.value))
-        return Outcome(
-            attempt=run.attempt,
-            status=status,
-            finished_at=finished_at,
+        now = datetime.now(UTC)
+        pause = self._pause_after(run, error)
+        retry_at = None if pause is None else now + pause
+        outcome = Outcome(
+            attempt=attempt,
+            status=Status.FAILED if retry_at is None else Status.READY,
+            finished_at=now,
+            retry_at=retry_at,
             keep=run.task.keep,
         )
+        if retry_at is None:
+            # Here, where sys.exc_info() tells the receivers what happened.
+            self._finish(run, outcome)
+        else:
+            logger.warning(
+                "Task id=%s path=%s attempt=%d failed, and is tried again in %s: %s",
+                run.result.id,
+                run.task.module_path,
+                attempt.number,
+                pause,
+                entry["message"],
+            )
+        return Ended(run.delivery, outcome, due_again=retry_at)
+
+    def _pause_after(self, run: Run, error: BaseException) -> timedelta | None:
+        """Return how long to wait for the next attempt; None if there is to be none."""
+        task = run.task
+        asked = isinstance(error, Retry)
+        is_worth_it = asked or (
+            isinstance(error, task.retry_on) and not isinstance(error, task.give_up_on)
+        )
+        if not is_worth_it or run.attempt.failures >= task.max_attempts:
+            return None
+        try:
+            after = error.after if isinstance(error, Retry) else None
+            pause = after or pause_of(task.backoff, error, run.result)
+        except Exception:
+            logger.exception("The backoff of %s failed.", task.module_path)
+            return None
+        expires_at = run.attempt.message.expires_at
+        if expires_at and datetime.now(UTC) + pause >= expires_at:
+            return None
+        return pause
+
+    def _finish(self, run: Run, outcome: Outcome) -> None:
+        run.result.change("finished_at", outcome.finished_at)
+        run.result.change("status", compat.TaskResultStatus(outcome.status.value))
+        self._send(compat.task_finished, run)
 
     def _describe(self, attempt: Attempt, error: BaseException) -> dict[str, Any]:
         return describe_error(
@@ -220,3 +325,8 @@ class Executor:
         except BaseException:
             # SystemExit, for which "robust" is not meant.
             logger.exception("A receiver of %s raised.", run.task.module_path)
+
+
+def _write_or_undo(outcome: Outcome) -> None:
+    if write_outcomes([outcome]):
+        raise _OvertakenError

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NoReturn
 
 from taskhub import compat
+from taskhub.exceptions import Retry
 
 #: Receives the progress of the running task: done, total, message.
 ReportProgress = Callable[[float, float | None, str], None]
@@ -29,3 +31,16 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         """
         if self.report is not None:
             self.report(done, total, message)
+
+    def retry(
+        self, after: timedelta | float | None = None, reason: str = ""
+    ) -> NoReturn:
+        """
+        End this attempt, and have the task tried again.
+
+        `after` is a timedelta or seconds; the task's own backoff without it. Counts as
+        a failed attempt: with none left of its `max_attempts`, the task has failed.
+        """
+        if after is not None and not isinstance(after, timedelta):
+            after = timedelta(seconds=after)
+        raise Retry(after, reason)

@@ -16,8 +16,10 @@ from typing import (
 from taskhub import compat
 from taskhub.exceptions import InvalidOption
 from taskhub.nearest import did_you_mean
+from taskhub.retries import Backoff
 from taskhub.tasks.context import Context
-from taskhub.tasks.task import OPTION_NAMES, Keep, Task
+from taskhub.tasks.options import Keep
+from taskhub.tasks.task import OPTION_NAMES, Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,6 +42,13 @@ class TaskOptions(TypedDict, total=False):
     durable: bool
     keep: Keep
     expires_after: timedelta
+    max_attempts: int
+    backoff: Backoff
+    retry_on: type[BaseException] | tuple[type[BaseException], ...]
+    give_up_on: type[BaseException] | tuple[type[BaseException], ...]
+    timeout: float
+    hard_timeout: float
+    atomic: bool
 
 
 @overload
@@ -57,7 +66,9 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Make a task of a module-level function, sync or async.
 
     Like Django's own decorator, with taskhub's options beside Django's: `priority`,
-    `queue_name`, `backend`, `takes_context`, `durable`, `keep`, `expires_after`.
+    `queue_name`, `backend`, `takes_context`, `durable`, `keep`, `expires_after`,
+    `max_attempts`, `backoff`, `retry_on`, `give_up_on`, `timeout`, `hard_timeout`,
+    `atomic`. docs/reference/tasks.md describes each.
 
     Raise InvalidOption if there is no such option, and InvalidTask if a value is wrong
     or the function cannot be a task.

@@ -5,6 +5,7 @@ A message names a task, and only what is registered here is ever run: nothing is
 imported by a name that came from outside.
 """
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from taskhub.exceptions import UnknownTask
@@ -12,6 +13,11 @@ from taskhub.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from taskhub.tasks.task import Task
+
+#: For so long a task that is not registered here may be in a deploy that is under way.
+UNKNOWN_FOR = timedelta(minutes=10)
+#: So often it is looked at again meanwhile, here or where it is known.
+UNKNOWN_AGAIN = timedelta(seconds=5)
 
 _tasks: dict[str, "Task[..., Any]"] = {}
 
@@ -36,6 +42,11 @@ def find_task(path: str) -> "Task[..., Any]":
         raise UnknownTask(
             f"No task {path!r} is registered here{did_you_mean(path, _tasks)}"
         ) from None
+
+
+def is_registered(path: str) -> bool:
+    """Whether there is a task of that path."""
+    return path in _tasks
 
 
 def registered_tasks() -> "dict[str, Task[..., Any]]":

@@ -8,20 +8,19 @@ from typing import (
     TYPE_CHECKING,
     Any,
     Generic,
-    Literal,
     ParamSpec,
     Self,
     TypedDict,
     TypeVar,
     Unpack,
     cast,
-    get_args,
 )
 
 from taskhub import compat
-from taskhub.compat import InvalidTask
 from taskhub.exceptions import InvalidOption
 from taskhub.nearest import did_you_mean
+from taskhub.retries import Backoff
+from taskhub.tasks.options import DEFAULT_BACKOFF, Keep, check_options
 from taskhub.tasks.registry import register
 from taskhub.tasks.result import Result
 
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-#: Which finished results keep their row.
-Keep = Literal["all", "errors", "none"]
 
 
 class UsingOptions(TypedDict, total=False):
@@ -62,11 +58,26 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
     keep: Keep = "all"
     #: A run that has not started this long after it was asked for is never started.
     expires_after: timedelta | None = None
+    #: How many failures a result may have; then it is FAILED.
+    max_attempts: int = 1
+    #: How long to wait before the next attempt.
+    backoff: Backoff = field(default=DEFAULT_BACKOFF, hash=False)
+    #: Only these are tried again, and of these not those.
+    retry_on: tuple[type[BaseException], ...] = (Exception,)
+    give_up_on: tuple[type[BaseException], ...] = ()
+    #: Seconds after which TaskTimeout is raised in the task.
+    timeout: float | None = None
+    #: Seconds after which its process is replaced, whatever the task does.
+    hard_timeout: float | None = None
+    #: Whether the database work of the body, and its outcome, are one transaction.
+    atomic: bool = False
     #: The user's own notes on a run, stored in its row: JSON.
     meta: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
-        _check_options(self)
+        for name in ("retry_on", "give_up_on"):
+            object.__setattr__(self, name, _as_classes(getattr(self, name)))
+        check_options(self)
         compat.Task.__post_init__(self)
         register(self)
 
@@ -183,20 +194,11 @@ def _from_celery(
     return cast("UsingOptions", options)
 
 
-def _check_options(task: Task[..., Any]) -> None:
-    """Raise InvalidTask for a value that an option cannot have."""
-    if task.keep not in get_args(Keep):
-        raise InvalidTask(f"keep must be 'all', 'errors' or 'none', not {task.keep!r}.")
-    if type(task.priority) is not int:
-        raise InvalidTask(f"priority must be a whole number, not {task.priority!r}.")
-    if task.run_after is not None and not isinstance(task.run_after, datetime):
-        raise InvalidTask(
-            "run_after must be an aware datetime or a timedelta, not "
-            f"{task.run_after!r}."
-        )
-    expires_after = task.expires_after
-    if expires_after is not None and not isinstance(expires_after, timedelta):
-        raise InvalidTask(f"expires_after must be a timedelta, not {expires_after!r}.")
+def _as_classes(given: Any) -> Any:
+    """Take one class of exceptions for a tuple of it."""
+    if isinstance(given, type):
+        return (given,)
+    return tuple(given) if isinstance(given, list | set | frozenset) else given
 
 
 OPTION_NAMES = frozenset(each.name for each in fields(Task)) - {"func", "run_after"}

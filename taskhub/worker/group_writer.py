@@ -206,6 +206,7 @@ class GroupWriter:
                 if isinstance(item, Attempt) and str(item.message.id) not in over
             ],
             progress=latest.values(),
+            in_rows=self._broker.lives_in_rows,
         )
         for item in ended:
             if item.quarantined:
@@ -294,10 +295,8 @@ class GroupWriter:
             by_queue[ended.delivery.queue_name].append(ended)
         self._unacknowledged = []
         for queue_name, group in by_queue.items():
-            ids = [ended.delivery.id for ended in group]
             try:
-                if not self._broker.lives_in_rows:
-                    self._broker.acknowledge(queue_name, ids, token=self._token)
+                self._settle(queue_name, group)
             except BrokerError as error:
                 self._unacknowledged += group
                 self._broker_backoff.fail()
@@ -305,4 +304,21 @@ class GroupWriter:
                     logger.error("Cannot acknowledge messages now: %s", error)
             else:
                 self._broker_backoff.succeed()
-                self._forget(ids)
+                self._forget([ended.delivery.id for ended in group])
+
+    def _settle(self, queue_name: str, group: Sequence[Ended]) -> None:
+        """Tell the broker of messages whose outcomes are committed."""
+        over = [each.delivery.id for each in group if each.due_again is None]
+        if over and not self._broker.lives_in_rows:
+            self._broker.acknowledge(queue_name, over, token=self._token)
+        for started in (True, False):
+            again = {
+                each.delivery.id: each.due_again
+                for each in group
+                if each.due_again is not None
+                and (each.outcome is not None or each.delivery.redelivered) is started
+            }
+            if again:
+                self._broker.postpone(
+                    queue_name, again, token=self._token, started=started
+                )

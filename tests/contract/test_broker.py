@@ -227,6 +227,42 @@ def test_more_than_can_be_handed_out_may_be_asked_for(bench):
     assert len(bench.reserve(TOKEN, limit=5_000)) == 1_000
 
 
+def test_what_is_postponed_is_not_handed_out_before_it_is_due(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+
+    postponed = bench.broker.postpone(
+        "default", {message: later()}, token=TOKEN, started=True
+    )
+
+    assert postponed == 1
+    assert bench.places() == {message: ["delayed"]}
+    assert bench.reserve(TOKEN) == []
+    bench.make_due(message)
+    (delivery,) = bench.broker.reserve(["default"], limit=1, token=OTHER)
+    assert delivery.returned == Returned(TOKEN, died=False)
+
+
+def test_what_is_postponed_unstarted_is_as_if_it_had_never_been_handed_out(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+
+    bench.broker.postpone("default", {message: later()}, token=TOKEN, started=False)
+
+    bench.make_due(message)
+    (delivery,) = bench.broker.reserve(["default"], limit=1, token=OTHER)
+    assert delivery.returned is None
+
+
+def test_only_the_holder_postpones(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+    due = {message: later()}
+
+    assert bench.broker.postpone("default", due, token=OTHER, started=True) == 0
+    assert bench.places() == {message: [f"held {TOKEN}"]}
+
+
 def test_only_the_holder_releases(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)

@@ -147,6 +147,20 @@ class BrokerMachine(RuleBasedStateMachine):
             if started:
                 self.returned[key] = Returned(token, died=False)
 
+    @rule(number=TOKENS, key=messages, started=st.booleans())
+    def postpone(self, number, key, started):
+        token = self.token(number)
+        mine = self.places.get(key) == f"held {token}"
+        due = {key: timezone.now() + timedelta(days=1)}
+
+        postponed = self.bench.broker.postpone(QUEUE, due, token=token, started=started)
+
+        assert postponed == int(mine)
+        if mine:
+            self.places[key] = "delayed"
+            if started:
+                self.returned[key] = Returned(token, died=False)
+
     # Leases.
 
     @rule(number=TOKENS)

@@ -1,8 +1,8 @@
 """The verbs of the broker contract, as queries."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -123,6 +123,26 @@ class DatabaseBroker(Broker):
             )
             self.wake({queue_name})
             return released
+
+    def postpone(
+        self,
+        queue_name: str,
+        due_times: Mapping[str, datetime],
+        *,
+        token: str,
+        started: bool,
+    ) -> int:
+        returned = Returned(token, died=False)
+        changes = {"returned": returned.text} if started else {}
+        with self._broker_errors():
+            postponed = sum(
+                self._rows.filter(pk=pk, place=Place.HELD, held_by=token).update(
+                    place=Place.DELAYED, held_by="", run_after=due, **changes
+                )
+                for pk, due in due_times.items()
+            )
+            self.wake({queue_name})
+            return postponed
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         waiting = {"place__in": [Place.DELAYED, Place.READY]}

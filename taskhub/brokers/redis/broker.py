@@ -1,6 +1,7 @@
 """The broker contract on Redis: each verb is a script, and this is what calls them."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from time import monotonic
@@ -143,6 +144,22 @@ class RedisBroker(Broker):
             self._run["release"](names, [_MOST_HINTS, returned, *batch])
             for batch in _batches(ids)
         )
+
+    def postpone(
+        self,
+        queue_name: str,
+        due_times: Mapping[str, datetime],
+        *,
+        token: str,
+        started: bool,
+    ) -> int:
+        keys = self._keys(queue_name)
+        names = [keys.delayed, keys.held(token), keys.wake, keys.returned]
+        returned = Returned(token, died=False).text if started else ""
+        arguments: list[Any] = [_MOST_HINTS, returned]
+        for message_id, due in due_times.items():
+            arguments += (_raw(message_id), int(due.timestamp() * 1000))
+        return int(self._run["postpone"](names, arguments))
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         keys = self._keys(queue_name)
@@ -315,6 +332,7 @@ _SCRIPTS = (
     "reserve",
     "acknowledge",
     "release",
+    "postpone",
     "cancel",
     "heartbeat",
     "reclaim",

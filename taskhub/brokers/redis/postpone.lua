@@ -1,0 +1,40 @@
+-- postpone: give messages back to be handed out no earlier than they are due again.
+--
+-- KEYS[1] delayed      ZSET  id → due, ms, Redis's clock
+-- KEYS[2] held:<token> ZSET  id → the rank it had when it was ready
+-- KEYS[3] wake         LIST  hints for idle workers
+-- KEYS[4] returned     HASH  id → how it came back, of those that did
+--
+-- ARGV[1] how many hints may lie in wake
+-- ARGV[2] how they come back (empty: as if they had never been handed out)
+-- ARGV[3…] for each message: id, due in ms
+--
+-- Returns how many were postponed; what the token no longer holds is left alone.
+
+local most_hints = tonumber(ARGV[1])
+assert(most_hints and ARGV[2] and #ARGV % 2 == 0, 'postpone: malformed arguments')
+for i = 4, #ARGV, 2 do
+  assert(tonumber(ARGV[i]), 'postpone: malformed due time')
+end
+
+local postponed, awake = 0, 0
+for i = 3, #ARGV, 2 do
+  local id = ARGV[i]
+  if redis.call('ZREM', KEYS[2], id) == 1 then
+    redis.call('ZADD', KEYS[1], ARGV[i + 1], id)
+    if ARGV[2] ~= '' then
+      redis.call('HSET', KEYS[4], id, ARGV[2])
+    end
+    -- Idle workers sleep until the earliest due time they know of.
+    if redis.call('ZRANK', KEYS[1], id) == 0 then
+      awake = awake + 1
+    end
+    postponed = postponed + 1
+  end
+end
+
+local hints = math.min(awake, most_hints - redis.call('LLEN', KEYS[3]))
+for _ = 1, hints do
+  redis.call('LPUSH', KEYS[3], 1)
+end
+return postponed

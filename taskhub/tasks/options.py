@@ -1,0 +1,81 @@
+"""The options of a task, checked where they are written."""
+
+import inspect
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from taskhub.compat import InvalidTask
+from taskhub.retries import exponential
+
+if TYPE_CHECKING:
+    from taskhub.tasks.task import Task
+
+#: Which finished results keep their row.
+Keep = Literal["all", "errors", "none"]
+
+DEFAULT_BACKOFF = exponential(seconds=2)
+
+
+def check_options(task: "Task[..., Any]") -> None:
+    """Raise InvalidTask for a value that an option cannot have."""
+    _check_enqueueing(task)
+    _check_retries(task)
+    _check_limits(task)
+
+
+def _check_enqueueing(task: "Task[..., Any]") -> None:
+    if task.keep not in get_args(Keep):
+        raise InvalidTask(f"keep must be 'all', 'errors' or 'none', not {task.keep!r}.")
+    if type(task.priority) is not int:
+        raise InvalidTask(f"priority must be a whole number, not {task.priority!r}.")
+    if task.run_after is not None and not isinstance(task.run_after, datetime):
+        raise InvalidTask(
+            "run_after must be an aware datetime or a timedelta, not "
+            f"{task.run_after!r}."
+        )
+    expires_after = task.expires_after
+    if expires_after is not None and not isinstance(expires_after, timedelta):
+        raise InvalidTask(f"expires_after must be a timedelta, not {expires_after!r}.")
+
+
+def _check_retries(task: "Task[..., Any]") -> None:
+    if type(task.max_attempts) is not int or not 1 <= task.max_attempts <= 1_000:
+        raise InvalidTask(
+            f"max_attempts must be a whole number from 1 to 1,000, not "
+            f"{task.max_attempts!r}."
+        )
+    if not callable(task.backoff):
+        raise InvalidTask(
+            "backoff must be exponential(), fixed() or a callable of the exception "
+            f"and the result, not {task.backoff!r}."
+        )
+    for name in ("retry_on", "give_up_on"):
+        classes = getattr(task, name)
+        if not isinstance(classes, tuple) or not all(
+            isinstance(each, type) and issubclass(each, BaseException)
+            for each in classes
+        ):
+            raise InvalidTask(
+                f"{name} must be exceptions, such as (OSError,), not {classes!r}."
+            )
+
+
+def _check_limits(task: "Task[..., Any]") -> None:
+    for name in ("timeout", "hard_timeout"):
+        seconds = getattr(task, name)
+        if seconds is None:
+            continue
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+            raise InvalidTask(f"{name} must be seconds, not {seconds!r}.")
+        if seconds <= 0:
+            raise InvalidTask(f"{name} must be more than 0 seconds, not {seconds!r}.")
+    if task.timeout and task.hard_timeout and task.hard_timeout <= task.timeout:
+        raise InvalidTask(
+            f"hard_timeout, {task.hard_timeout} s, must be more than timeout, "
+            f"{task.timeout} s."
+        )
+    if task.atomic and inspect.iscoroutinefunction(task.func):
+        raise InvalidTask(
+            f"{task.name} cannot be atomic: Django has no transactions in async code; "
+            "make it a plain function."
+        )

@@ -1,0 +1,40 @@
+"""
+The one pen for outcomes: what workers found out goes into rows here and nowhere else.
+
+The fence, which every write goes through: a row is changed only while it is unfinished,
+and only by the attempt that it belongs to. A row belongs to nobody until an attempt has
+put its number and its worker into it, by being marked RUNNING or by a claim; whoever
+comes first with an outcome of an unclaimed row has it. So a worker that was thought
+dead, and whose message somebody else has claimed, writes nothing any more.
+
+Functions here are given groups and write each in one transaction; see
+`worker/group_writer.py` for who makes the groups.
+"""
+
+from taskhub.writer.attempts import Attempt, Outcome, Progress, Quarantined
+from taskhub.writer.claims import NotDue, claim
+from taskhub.writer.writing import (
+    mark_running,
+    probe,
+    quarantine,
+    write_cancelled,
+    write_group,
+    write_outcomes,
+    write_progress,
+)
+
+__all__ = [
+    "Attempt",
+    "NotDue",
+    "Outcome",
+    "Progress",
+    "Quarantined",
+    "claim",
+    "mark_running",
+    "probe",
+    "quarantine",
+    "write_cancelled",
+    "write_group",
+    "write_outcomes",
+    "write_progress",
+]

@@ -1,0 +1,94 @@
+"""Attempts, and how they end: the values that the pen writes down."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from taskhub.messages import Delivery, Message
+from taskhub.models import Status
+from taskhub.models.results import WORKER_DIED
+from taskhub.tasks.options import Keep
+
+
+class Attempt(msgspec.Struct, kw_only=True):
+    """One execution of a result: what its row is to say of it."""
+
+    message: Message
+    worker_id: str
+    #: Counts from 1.
+    number: int = 1
+    started_at: datetime
+    #: Of the result's first attempt.
+    first_started_at: datetime
+    #: This attempt's worker is the last of them.
+    worker_ids: list[str]
+    #: One for each attempt that has failed, as in `TaskResult.errors`.
+    errors: list[dict[str, Any]] = []
+    #: The row's, which an earlier attempt may have moved on.
+    run_after: datetime | None = None
+
+    @property
+    def deaths(self) -> int:
+        """How many attempts before this one ended with their worker's death."""
+        classes = [error.get("exception_class_path") for error in self.errors]
+        return classes.count(WORKER_DIED)
+
+    @property
+    def failures(self) -> int:
+        """How many attempts have failed by themselves."""
+        return len(self.errors) - self.deaths
+
+    @classmethod
+    def first(cls, message: Message, worker_id: str) -> "Attempt":
+        """Begin the first attempt of a message; nothing is written."""
+        now = datetime.now(UTC)
+        return cls(
+            message=message,
+            worker_id=worker_id,
+            started_at=now,
+            first_started_at=now,
+            worker_ids=[worker_id],
+            run_after=message.run_after,
+        )
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """How an attempt ended."""
+
+    attempt: Attempt
+    #: READY if another attempt is to follow.
+    status: Status
+    finished_at: datetime
+    #: When another attempt is to follow.
+    retry_at: datetime | None = None
+    return_value: Any = None
+    storage_notes: dict[str, str] = {}
+    #: False for a task that was not begun: expired, say.
+    was_started: bool = True
+    keep: Keep = "all"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the row stays."""
+        if self.retry_at is not None:
+            return True
+        failed = self.status is not Status.SUCCESSFUL
+        return self.keep == "all" or (self.keep == "errors" and failed)
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """What a running task said of itself."""
+
+    attempt: Attempt
+    done: float
+    total: float | None
+    message: str
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """A delivery that could not be run, and why."""
+
+    delivery: Delivery
+    reason: str
+    worker_id: str

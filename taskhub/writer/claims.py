@@ -1,0 +1,77 @@
+"""Claims: another attempt of a message that came back, begun in its row."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db import transaction
+
+from taskhub.messages import Message, Returned
+from taskhub.models import Status
+from taskhub.models.results import WORKER_DIED, results_database
+from taskhub.writer.attempts import Attempt
+from taskhub.writer.rows import new_row, rows_in
+
+#: A message may come so much before its time, by the worker's clock.
+_EARLY = timedelta(seconds=2)
+
+
+class NotDue(msgspec.Struct, frozen=True):
+    """A message that came before its time: its row waits for another attempt."""
+
+    until: datetime
+
+
+def claim(
+    message: Message, worker_id: str, returned: Returned
+) -> Attempt | NotDue | None:
+    """
+    Begin another attempt of a message that came back, and may have been started.
+
+    The row says so before anything is run, and what became of the attempt before it.
+    Return None if there is nothing to run: the row is finished, or was deleted. Return
+    NotDue if a failed attempt has left it to be tried later: its worker died before it
+    could tell the broker.
+    """
+    alias = results_database()
+    now = datetime.now(UTC)
+    with transaction.atomic(using=alias):
+        row = rows_in(alias).select_for_update().filter(pk=message.id).first()
+        if row is None and not message.durable:
+            row = new_row(message)
+        if row is None or row.is_finished:
+            return None
+        waits = row.status == Status.READY and row.attempts > 0
+        if waits and row.run_after and row.run_after > now + _EARLY:
+            return NotDue(row.run_after)
+        if row.attempts == 0 and returned.holder:
+            # It was not under way for long enough to be marked, if at all.
+            row.attempts, row.worker_ids = 1, [returned.holder]
+        if returned.died and not waits:
+            row.errors = [*row.errors, _death(row.attempts, returned.holder, now)]
+        row.status = Status.RUNNING
+        row.attempts += 1
+        row.worker_ids = [*row.worker_ids, worker_id]
+        row.started_at = row.started_at or now
+        row.last_attempted_at = now
+        row.save(using=alias)
+    return Attempt(
+        message=message,
+        worker_id=worker_id,
+        number=row.attempts,
+        started_at=now,
+        first_started_at=row.started_at,
+        worker_ids=row.worker_ids,
+        errors=row.errors,
+        run_after=row.run_after,
+    )
+
+
+def _death(attempt: int, holder: str, noticed_at: datetime) -> dict[str, Any]:
+    return {
+        "attempt": attempt,
+        "failed_at": noticed_at.isoformat(),
+        "exception_class_path": WORKER_DIED,
+        "message": f"The worker process died: {holder}.",
+        "traceback": "",
+    }

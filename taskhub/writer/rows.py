@@ -1,0 +1,27 @@
+"""Rows of results, as the pen reads and makes them."""
+
+from taskhub.messages import Message
+from taskhub.models import TaskResult, TaskResultQuerySet
+
+
+def new_row(message: Message) -> TaskResult:
+    """Make the row of a message; its arguments only if there is none yet."""
+    # A durable message's arguments are in its row already, and are not sent again.
+    return TaskResult(
+        id=message.id,
+        task_path=message.task_path,
+        args=[] if message.durable else message.args,
+        kwargs={} if message.durable else message.kwargs,
+        queue_name=message.queue_name,
+        backend=message.backend,
+        priority=message.priority,
+        enqueued_at=message.enqueued_at,
+        run_after=message.run_after,
+        expires_at=message.expires_at,
+        meta=message.meta,
+    )
+
+
+def rows_in(alias: str) -> TaskResultQuerySet:
+    """Return all results of a database."""
+    return TaskResultQuerySet(TaskResult, using=alias)
