@@ -18,6 +18,7 @@ from taskhub.exceptions import (
     WorkerDied,
 )
 from taskhub.execution.errors import describe_error
+from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.return_values import StorableValue
 from taskhub.messages import Delivery, Message, unseal
 from taskhub.models import Status
@@ -45,6 +46,7 @@ class Run(msgspec.Struct):
     task: Task[..., Any]
     attempt: Attempt
     result: Result[..., Any]
+    interrupt: Interrupt
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -114,7 +116,8 @@ class Executor:
             task = self._check(attempt)
         except (UnknownTask, WorkerDied, TaskExpired) as error:
             return self._give_up(delivery, attempt, error)
-        return Run(delivery, task, attempt, Result.from_enqueued(task, message))
+        result: Result[..., Any] = Result.from_enqueued(task, message)
+        return Run(delivery, task, attempt, result, Interrupt())
 
     def _wait_for_code(self, message: Message) -> datetime | None:
         """
@@ -178,7 +181,8 @@ class Executor:
         return self._succeed(run, self._success(run, stored))
 
     def _call(self, run: Run) -> StorableValue:
-        value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
+        with run.interrupt.around():
+            value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
         return StorableValue(value, max_bytes=self._options.max_result_bytes)
 
     def _run_atomically(self, run: Run) -> Ended:
@@ -205,9 +209,10 @@ class Executor:
         """See run(); for an `async def` task, on the event loop."""
         self._start(run)
         try:
-            value = await run.task.func(
-                *self._arguments(run), **run.attempt.message.kwargs
-            )
+            with run.interrupt.around_async():
+                value = await run.task.func(
+                    *self._arguments(run), **run.attempt.message.kwargs
+                )
             stored = StorableValue(value, max_bytes=self._options.max_result_bytes)
         except BaseException as error:
             return self._fail(run, error)
@@ -244,14 +249,26 @@ class Executor:
             keep=run.task.keep,
         )
 
+    def abandon(self, run: Run, error: Exception, stack: str) -> Ended:
+        """
+        End a run that goes on regardless, from outside; its process is to be replaced.
+
+        `stack` is where it was. What it may still come to is refused by the fence.
+        """
+        # Not raised: there is no frame of it that would tell anything.
+        ended = self._fail(run, error)
+        run.attempt.errors[-1]["traceback"] += f"It was here:\n{stack}"
+        return ended
+
     def _succeed(self, run: Run, outcome: Outcome) -> Ended:
         run.result.change("_return_value", outcome.return_value)
         self._finish(run, outcome)
         return Ended(run.delivery, outcome)
 
     def _fail(self, run: Run, error: BaseException) -> Ended:
-        """End a run whose function raised. Called while the exception is handled."""
+        """End a run that failed; while the exception is handled, if there is one."""
         attempt = run.attempt
+        error = run.interrupt.explain(error)
         entry = self._describe(attempt, error)
         attempt.errors = [*attempt.errors, entry]
         run.result.errors.append(

@@ -20,10 +20,19 @@ class Node:
     threads: int
     #: `async def` tasks at a time, in each process.
     async_tasks: int
-    #: How long running tasks may go on after a signal to stop.
+    #: How long after a signal to stop it has ended.
     grace_seconds: float
+    #: A process is replaced after so many tasks, and after a task if it has grown
+    #: beyond so many MiB.
+    tasks_per_process: int | None = None
+    memory_per_process: int | None = None
     #: Whether to end when the queues are empty.
     drain: bool = False
+
+    @property
+    def running_seconds(self) -> float:
+        """How long what runs may go on after a signal; the rest is for writing."""
+        return max(0.0, self.grace_seconds - min(3.0, self.grace_seconds / 5))
 
     @cached_property
     def name(self) -> str:

@@ -30,15 +30,18 @@ from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.execution import Ended, Executor, Run
 from taskhub.execution.connections import ConnectionKeeper
+from taskhub.execution.interrupts import hear_interrupts
 from taskhub.messages import Delivery
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.event_loop import EventLoop
 from taskhub.worker.group_writer import GroupWriter
+from taskhub.worker.limits import ProcessLimits, TimeLimits
 from taskhub.worker.node import Node
 from taskhub.worker.pace import MOMENT_SECONDS, Pace
 from taskhub.worker.running import Running
 from taskhub.worker.solitude import Solitude
 from taskhub.worker.watch import Watch
+from taskhub.worker.words import LEAVES, Upwards
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +57,6 @@ class Exit(IntEnum):
 
 #: How often a slot looks whether outcomes are being written again.
 _ROOM_SECONDS = 0.05
-#: What a process tells its supervisor, a line each, before its token.
-LEAVES = b"leaves"
 
 
 class WorkerProcess:
@@ -64,7 +65,7 @@ class WorkerProcess:
     def __init__(self, node: Node, token: str, lifeline: int, upwards: int) -> None:
         self._node = node
         self._token = token
-        self._upwards = upwards
+        self._upwards = Upwards(upwards, token)
         self._broker = get_broker(node.config)
         self._pace = Pace(node.threads)
         self._consumer = Consumer(
@@ -73,7 +74,10 @@ class WorkerProcess:
         self._writer = GroupWriter(
             self._broker, token, forget=self._consumer.forget, fail=self._fail
         )
-        self._running = Running()
+        self._running = Running(self._upwards.tell)
+        self._time_limits = TimeLimits(self._running, self._give_up)
+        self._limits = ProcessLimits(node)
+        self._has_given_up = False
         self._solitude = Solitude()
         self._executor = Executor(node.config, token, self._writer.report)
         self._loop = EventLoop(
@@ -92,6 +96,7 @@ class WorkerProcess:
 
     def run(self) -> Exit:
         """Work until told to stop, or until there is nothing left to drain."""
+        hear_interrupts()
         self._watch.start()
         if self._join():
             self._writer.start()
@@ -137,12 +142,21 @@ class WorkerProcess:
                 begun = time.monotonic()
                 self._execute(delivery, keeper)
                 self._pace.observe(time.monotonic() - begun)
+                if reason := self._limits.reached():
+                    logger.info("A new process takes over: %s.", reason)
+                    self._retire()
         except LeaseLost as error:
             logger.error("%s A new process takes over.", error)
-            os.write(self._upwards, b"%b %b\n" % (LEAVES, self._token.encode()))
+            self._retire()
         except Exception as error:
             self._fail(error)
         self._consumer.stop()
+
+    def _retire(self) -> None:
+        """Take nothing more; another process takes this one's place at once."""
+        if not self._consumer.is_stopping:
+            self._upwards.tell(LEAVES)
+            self._consumer.stop()
 
     def _take(self) -> Delivery | None:
         self._solitude.wait()
@@ -173,6 +187,7 @@ class WorkerProcess:
             # Before anything else that may fail: it is the product of work.
             self._writer.put(ended)
             self._running.end(run)
+            self._limits.count()
             keeper.after()
         elif run is not None:
             self._writer.put(run)
@@ -198,6 +213,7 @@ class WorkerProcess:
         for run in self._running.newly_long(MOMENT_SECONDS):
             self._writer.mark(run)
         self._writer.write_reports()
+        self._time_limits.look()
         if self._consumer.has_waiting and self._running.has_long(MOMENT_SECONDS):
             self._consumer.give_back()
         if self._consumer.is_stopping:
@@ -206,10 +222,25 @@ class WorkerProcess:
             self._consumer.give_back()
         if self._exit_at is not None and time.monotonic() > self._exit_at:
             self._leave_running()
+        if self._has_given_up and not self._running.all():
+            self._leave_running()
+
+    def _give_up(self, run: Run, error: Exception, stack: str) -> None:
+        """Fail a run that is past its hard limit; it ends with this process."""
+        if not self._running.end(run):
+            return
+        logger.error("Giving up on %s: %s", run.delivery.id, error)
+        self._writer.put(self._executor.abandon(run, error, stack))
+        self._has_given_up = True
+        self._retire()
+        self._consumer.give_back()
+        if self._exit_at is None:
+            # For the others, which are not to suffer.
+            self._exit_at = time.monotonic() + self._node.running_seconds
 
     def _stop(self) -> None:
         if self._exit_at is None:
-            self._exit_at = time.monotonic() + self._node.grace_seconds
+            self._exit_at = time.monotonic() + self._node.running_seconds
         self._consumer.stop()
         self._consumer.give_back()
 
@@ -217,10 +248,10 @@ class WorkerProcess:
         left = self._running.all()
         for run in left:
             logger.warning(
-                "Leaving %s (%s) to another worker: it still runs after %s s.",
+                "Leaving %s (%s) to another worker: it still runs after %g s.",
                 run.attempt.message.task_path,
                 run.delivery.id,
-                self._node.grace_seconds,
+                self._node.running_seconds,
             )
         with self._ending:
             self._writer.stop()

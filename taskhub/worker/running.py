@@ -1,51 +1,76 @@
 """What a process is running now."""
 
-from threading import Lock
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock, get_ident
 from time import monotonic
 
 from taskhub.execution import Run
+from taskhub.worker.words import BEGINS, ENDS
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    run: Run
+    since: float = field(default_factory=monotonic)
+    thread: int = field(default_factory=get_ident)
+    is_marked: bool = False
 
 
 class Running:
     """
     The runs that are under way, and since when; shared by all threads of a process.
+
+    `tell` lets the supervisor know of those with a hard limit.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[..., None]) -> None:
+        self._tell = tell
         self._lock = Lock()
-        self._since: dict[int, tuple[float, Run]] = {}
-        self._marked: set[int] = set()
+        self._runs: dict[int, _UnderWay] = {}
 
     def begin(self, run: Run) -> None:
-        """Note that a run is about to start."""
+        """Note, in the thread that it runs in, that a run is about to start."""
+        if run.task.hard_timeout is not None:
+            self._tell(BEGINS, run.delivery.id, run.task.hard_timeout)
+        under_way = _UnderWay(run)
         with self._lock:
-            self._since[id(run)] = (monotonic(), run)
+            self._runs[id(run)] = under_way
 
-    def end(self, run: Run) -> None:
-        """Note that a run has ended."""
+    def end(self, run: Run) -> bool:
+        """Note that a run has ended; False if it was given up before."""
+        if run.task.hard_timeout is not None:
+            self._tell(ENDS, run.delivery.id)
         with self._lock:
-            del self._since[id(run)]
-            self._marked.discard(id(run))
+            return self._runs.pop(id(run), None) is not None
 
     def newly_long(self, seconds: float) -> list[Run]:
         """Return the runs that have passed `seconds` since this was last asked."""
         start = monotonic() - seconds
         with self._lock:
             found = [
-                (key, run)
-                for key, (since, run) in self._since.items()
-                if since <= start and key not in self._marked
+                each
+                for each in self._runs.values()
+                if each.since <= start and not each.is_marked
             ]
-            self._marked.update(key for key, _run in found)
-        return [run for _key, run in found]
+            for each in found:
+                each.is_marked = True
+        return [each.run for each in found]
 
     def has_long(self, seconds: float) -> bool:
         """Whether a run has been under way for more than `seconds`."""
         start = monotonic() - seconds
         with self._lock:
-            return any(since <= start for since, _run in self._since.values())
+            return any(each.since <= start for each in self._runs.values())
+
+    def durations(self) -> list[tuple[float, Run, int]]:
+        """Return for how many seconds each run is under way, and in which thread."""
+        now = monotonic()
+        with self._lock:
+            runs = list(self._runs.values())
+        return [(now - each.since, each.run, each.thread) for each in runs]
 
     def all(self) -> list[Run]:
         """Return the runs under way, the oldest first."""
         with self._lock:
-            return [run for _since, run in self._since.values()]
+            return [each.run for each in self._runs.values()]

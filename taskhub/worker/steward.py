@@ -45,7 +45,8 @@ class Steward:
         self._contact_seconds = min(_LONGEST_CONTACT_SECONDS, lease_seconds)
         self._pipe = pipe
         self._rest = b""
-        self._living: set[str] = set()
+        #: The pid of each token.
+        self._living: dict[str, int] = {}
         self._dead: set[str] = set()
         self._silent_since: dict[str, float] = {}
         self._backoff = Backoff()
@@ -77,11 +78,11 @@ class Steward:
         self._ended = not received
         *lines, self._rest = (self._rest + received).split(b"\n")
         for line in lines:
-            kind, token = line[:1].decode(), line[1:].decode()
+            kind, token, pid = line.decode().split()
             if kind == LIVES:
-                self._living.add(token)
+                self._living[token] = int(pid)
             else:
-                self._living.discard(token)
+                self._living.pop(token, None)
                 self._dead.add(token)
 
     def _round(self) -> float:
@@ -107,14 +108,15 @@ class Steward:
             self._dead.discard(token)
 
     def _keep_leases(self) -> None:
-        lost = self._broker.heartbeat(self._queues, self._living)
+        lost = self._broker.heartbeat(self._queues, list(self._living))
         if self._ended:
             # They have left.
-            self._living -= lost
+            for token in lost:
+                del self._living[token]
 
     def _reclaim_silent(self) -> None:
         now = time.monotonic()
-        silent = self._broker.silent(self._queues) - self._living
+        silent = self._broker.silent(self._queues) - self._living.keys()
         self._silent_since = {
             token: self._silent_since.get(token, now) for token in silent
         }

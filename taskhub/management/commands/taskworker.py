@@ -26,8 +26,9 @@ from taskhub.management.starting import (
 )
 from taskhub.nearest import did_you_mean
 from taskhub.tasks import registered_tasks
+from taskhub.worker.children import Companion
 from taskhub.worker.node import Node
-from taskhub.worker.supervisor import Companion, Supervisor
+from taskhub.worker.supervisor import Supervisor
 
 #: How many task names the greeting lists.
 _MOST_NAMES = 12
@@ -84,8 +85,20 @@ class Command(BaseCommand):
             type=float,
             default=25.0,
             metavar="SECONDS",
-            help="How long running tasks may go on after a signal to stop (default: "
-            "%(default)g, for Kubernetes' 30).",
+            help="How long after a signal to stop it has ended (default: %(default)g, "
+            "for Kubernetes' 30). What still runs shortly before is given back.",
+        )
+        parser.add_argument(
+            "--tasks-per-process",
+            type=at_least_one,
+            metavar="N",
+            help="Replace a process after it has run so many tasks.",
+        )
+        parser.add_argument(
+            "--memory-per-process",
+            type=at_least_one,
+            metavar="MIB",
+            help="Replace a process, after a task, that has grown beyond this.",
         )
         parser.add_argument(
             "--drain",
@@ -122,6 +135,8 @@ class Command(BaseCommand):
             threads=options["threads"],
             async_tasks=options["async_tasks"],
             grace_seconds=options["grace"],
+            tasks_per_process=options["tasks_per_process"],
+            memory_per_process=options["memory_per_process"],
             drain=options["drain"],
         )
         check_database()

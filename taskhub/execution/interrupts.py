@@ -1,0 +1,108 @@
+"""
+Interrupts: an exception, raised in a running task from outside.
+
+A task in the main thread is reached by a signal, which also ends a system call that
+blocks. One in another thread is reached between two of its instructions: not while it
+is in a system call or in foreign code. An `async def` task is cancelled.
+"""
+
+import asyncio
+import ctypes
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+#: Wakes the main thread, whose handler looks whether there is anything to raise.
+SIGNAL = signal.SIGUSR2
+
+
+class Interrupt:
+    """A way into one run. It raises at most once, and never outside of the task."""
+
+    __slots__ = ("_is_inside", "_lock", "_loop", "_task", "_thread", "reason")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_inside = False
+        self._thread = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[object] | None = None
+        #: What was raised in the task, if anything was.
+        self.reason: Exception | None = None
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        """Let a sync task be interrupted within this block, and only there."""
+        global _in_main_thread
+        is_main = threading.current_thread() is threading.main_thread()
+        self._thread = threading.get_ident()
+        if is_main:
+            _in_main_thread = self
+        self._is_inside = True
+        try:
+            yield
+        finally:
+            if is_main:
+                _in_main_thread = None
+            with self._lock:
+                self._is_inside = False
+            if self.reason is not None and not is_main:
+                _clear(self._thread)
+
+    @contextmanager
+    def around_async(self) -> Iterator[None]:
+        """Let the current asyncio task be interrupted within this block."""
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._is_inside = True
+        try:
+            yield
+        finally:
+            self._is_inside = False
+
+    def send(self, reason: Exception) -> bool:
+        """Raise `reason` in the task. Return whether it was there to be interrupted."""
+        with self._lock:
+            if not self._is_inside or self.reason is not None:
+                return False
+            self.reason = reason
+            if self._loop is not None and self._task is not None:
+                self._loop.call_soon_threadsafe(self._task.cancel)
+            elif self._thread == threading.main_thread().ident:
+                signal.pthread_kill(self._thread, SIGNAL)
+            else:
+                _raise_in(self._thread, type(reason))
+            return True
+
+    def explain(self, error: BaseException) -> BaseException:
+        """Return what a task's exception really was: the reason, if it was for that."""
+        if self.reason is None or (
+            isinstance(error, Exception) and not isinstance(error, type(self.reason))
+        ):
+            return error
+        return self.reason.with_traceback(error.__traceback__)
+
+
+_in_main_thread: Interrupt | None = None
+
+
+def hear_interrupts() -> None:
+    """Have the main thread raise what it is sent. To be called from there."""
+    signal.signal(SIGNAL, _raise_reason)
+
+
+def _raise_reason(number: int, frame: object) -> None:
+    # In the main thread, and so never between the lines that begin and end a block.
+    if _in_main_thread is not None and _in_main_thread.reason is not None:
+        raise _in_main_thread.reason
+
+
+def _raise_in(thread: int, kind: type[BaseException]) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), ctypes.py_object(kind)
+    )
+
+
+def _clear(thread: int) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)

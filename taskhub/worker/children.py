@@ -1,0 +1,145 @@
+"""The processes that a supervisor has forked."""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from taskhub.discarding import discard_all
+
+logger = logging.getLogger(__name__)
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+#: What a supervisor hears; its children begin without.
+HEARD_SIGNALS = (*STOP_SIGNALS, signal.SIGQUIT, signal.SIGCHLD)
+
+#: What a child ends with that its own code has not foreseen.
+FAULT = 1
+
+
+class Role(Enum):
+    """What a child is for."""
+
+    WORKER = auto()
+    STEWARD = auto()
+    COMPANION = auto()
+    CODE_WATCH = auto()
+
+
+@dataclass(frozen=True)
+class Companion:
+    """What else runs in a process of this node: a beat, say. Replaced when it dies."""
+
+    name: str
+    #: Blocks until TERM, or until what it is given says that the node is gone.
+    run: Callable[[Callable[[], bool]], None]
+
+
+@dataclass(frozen=True)
+class Child:
+    """A process that the supervisor has forked."""
+
+    pid: int
+    role: Role
+    #: Of a worker process, the token that it holds messages under.
+    token: str = ""
+    companion: Companion | None = None
+    born_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        if self.companion:
+            return self.companion.name
+        return self.token or self.role.name.lower().replace("_", " ")
+
+
+class Children:
+    """Forks, signals and buries. `begin` is what a child does first, in its process."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        self._begin = begin
+        self._children: dict[int, Child] = {}
+
+    def fork(
+        self,
+        role: Role,
+        work: Callable[[], int | None],
+        *,
+        token: str = "",
+        companion: Companion | None = None,
+    ) -> Child:
+        """Start a child that does `work`, and ends with what that returns."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # A signal that the child is sent before it has handlers of its own would be
+        # heard here, as if it had been sent twice.
+        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD_SIGNALS)
+        pid = os.fork()
+        if pid == 0:
+            self._become(work)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
+        child = self._children[pid] = Child(pid, role, token, companion)
+        return child
+
+    def _become(self, work: Callable[[], int | None]) -> None:
+        code: int = FAULT
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in HEARD_SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
+            discard_all(for_fork=True)
+            self._begin()
+            code = work() or 0
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else FAULT
+        except BaseException:
+            logger.exception("A fault of taskhub.")
+        finally:
+            # Not sys.exit: what the parent wants done at its exit is not this one's.
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+
+    def with_role(self, role: Role) -> list[Child]:
+        """Return the children of a role, in the order of their birth."""
+        return [child for child in self._children.values() if child.role is role]
+
+    def with_token(self, token: str) -> Child | None:
+        """Return the worker process of a token, if it lives."""
+        for child in self._children.values():
+            if child.token == token:
+                return child
+        return None
+
+    @property
+    def companions(self) -> set[Companion]:
+        """Which companions there are."""
+        return {each.companion for each in self._children.values() if each.companion}
+
+    def signal(self, role: Role, number: int) -> None:
+        """Send a signal to all of a role."""
+        for child in self.with_role(role):
+            os.kill(child.pid, number)
+
+    def bury(self, *, block: bool = False) -> list[tuple[Child, int]]:
+        """Return those that have ended, with their exit codes; or wait for all."""
+        buried = []
+        while self._children:
+            pid, status = os.waitpid(-1, 0 if block else os.WNOHANG)
+            if pid == 0:
+                break
+            if (child := self._children.pop(pid, None)) is not None:
+                buried.append((child, os.waitstatus_to_exitcode(status)))
+        return buried
+
+
+def tell_exit(code: int) -> str:
+    """Tell an exit code in words."""
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

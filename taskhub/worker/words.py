@@ -1,0 +1,30 @@
+"""What worker processes tell their supervisor, a line each, through a pipe."""
+
+import os
+from collections.abc import Iterator
+
+#: It takes nothing more and only finishes what it runs: another is to take its place.
+LEAVES = "leaves"
+#: It begins a run, by its id, that has a hard limit in seconds; it ends it.
+BEGINS = "begins"
+ENDS = "ends"
+
+
+class Upwards:
+    """A worker process's end of the pipe. Lines are short enough not to be mixed up."""
+
+    def __init__(self, pipe: int, token: str) -> None:
+        self._pipe = pipe
+        self._token = token
+
+    def tell(self, word: str, *rest: object) -> None:
+        """Tell a word about this process."""
+        line = " ".join([word, self._token, *map(str, rest)])
+        os.write(self._pipe, f"{line}\n".encode())
+
+
+def read_words(received: bytes) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each word, the token that it is about, and what comes after."""
+    for line in received.decode().splitlines():
+        word, token, *rest = line.split()
+        yield word, token, rest
