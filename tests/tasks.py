@@ -1,6 +1,7 @@
 """Tasks that tests enqueue; worker processes run them."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from django.db import DatabaseError, connection, transaction
 
 from taskhub import Context, task
+from taskhub.exceptions import TaskTimeout
+from taskhub.retries import fixed
 from tests.models import Trace
 
 try:
@@ -214,3 +217,153 @@ def wait_for_file(path, seconds=60):
         if time.monotonic() > deadline:
             raise TimeoutError(path)
         time.sleep(0.01)
+
+
+# Tasks that fail, and are tried again.
+
+
+def count_traces(label):
+    return Trace.objects.filter(label=label).count()
+
+
+@task(max_attempts=3, backoff=fixed(seconds=0.05))
+def fail_at_first(label, times):
+    """Fail so many times; then return how many attempts there were."""
+    leave_trace(label)
+    if count_traces(label) <= times:
+        raise ConnectionError(f"attempt {count_traces(label)}")
+    return count_traces(label)
+
+
+@task(max_attempts=3, backoff=fixed(seconds=0.05))
+async def async_fail_at_first(label, times):
+    await Trace.objects.acreate(label=label, pid=os.getpid())
+    tries = await Trace.objects.filter(label=label).acount()
+    if tries <= times:
+        raise ConnectionError(f"attempt {tries}")
+    return tries
+
+
+@task(
+    max_attempts=9,
+    backoff=fixed(seconds=0.01),
+    retry_on=OSError,
+    give_up_on=[FileNotFoundError],
+)
+def fail_with(label, kind):
+    leave_trace(label)
+    raise {"value": ValueError, "missing": FileNotFoundError, "os": OSError}[kind](
+        label
+    )
+
+
+@task(takes_context=True, max_attempts=3)
+def ask_for_a_retry(context: Context, label):
+    leave_trace(label)
+    if context.attempt < 3:
+        context.retry(after=0.05, reason="not ready yet")
+    return context.attempt
+
+
+@task(max_attempts=5, backoff=lambda error, result: "soon")
+def broken_backoff():
+    raise ValueError("no")
+
+
+@task(max_attempts=2, backoff=fixed(hours=1))
+def fail_for_an_hour(label):
+    leave_trace(label)
+    raise ValueError(label)
+
+
+@task(max_attempts=3, backoff=fixed(seconds=0.05), durable=False)
+def fleeting_fail_at_first(label, times):
+    leave_trace(label)
+    if count_traces(label) <= times:
+        raise ConnectionError("not yet")
+    return "done"
+
+
+# Tasks with limits.
+
+
+@task(timeout=0.3)
+def sleep_past_timeout(seconds=60):
+    time.sleep(seconds)
+
+
+@task(timeout=0.3)
+def loop_past_timeout():
+    while True:
+        sum(range(1000))
+
+
+@task(timeout=0.3)
+def tidy_up_past_timeout(label):
+    try:
+        time.sleep(60)
+    except TaskTimeout:
+        leave_trace(label)
+        return "tidied up"
+
+
+@task(timeout=0.3, max_attempts=2, backoff=fixed(seconds=0.01))
+def time_out_and_try_again(label):
+    leave_trace(label)
+    if count_traces(label) == 1:
+        time.sleep(60)
+    return "in time"
+
+
+@task(timeout=0.3)
+async def async_sleep_past_timeout():
+    await asyncio.sleep(60)
+
+
+@task(hard_timeout=0.5)
+def ignore_everything():
+    while True:
+        with suppress(BaseException):
+            time.sleep(60)
+
+
+@task(hard_timeout=0.5)
+def keep_the_interpreter(seconds=60):
+    """Sleep in foreign code that does not let other threads run."""
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+
+
+@task
+def tell_process():
+    return os.getpid()
+
+
+@task
+def grow(mebibytes):
+    """Leak memory, for as long as the process lives."""
+    _leaked.append(bytearray(mebibytes * 1024 * 1024))
+    return os.getpid()
+
+
+_leaked = []
+
+
+# Tasks that are one with their outcome.
+
+
+@task(atomic=True)
+def trace_atomically(label):
+    leave_trace(label)
+    return label
+
+
+@task(atomic=True, max_attempts=2, backoff=fixed(seconds=0.01))
+def trace_atomically_and_fail(label, times=1):
+    leave_trace(label)
+    raise ValueError(label)
+
+
+@task(atomic=True)
+def trace_atomically_behind_a_gate(label, gate):
+    leave_trace(label)
+    wait_for_file(gate)

@@ -131,21 +131,16 @@ def test_a_beat_refuses_a_backend_that_there_is_not():
 # Killed at the worst moment.
 
 
-def look_and_die(config, point: str) -> None:
-    died = subprocess.run(
-        [sys.executable, "-m", "tests.dying_beat", point],
-        cwd=settings.BASE_DIR,
-        env=environment(config),
-        check=False,
-    )
-    assert died.returncode == -signal.SIGKILL
+def look_and_die(start_beat, fault: str, **variables: str) -> None:
+    beat = start_beat(FAULTS=fault, **variables)
+    assert beat.wait() == -signal.SIGKILL
 
 
-def test_killed_before_the_commit_a_beat_has_done_nothing(config, start_beat):
+def test_killed_before_the_commit_a_beat_has_done_nothing(start_beat):
     due = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
     row = PeriodicTaskFactory(planned=due)
 
-    look_and_die(config, "before-commit")
+    look_and_die(start_beat, "beat_before_commit")
 
     assert not TaskResult.objects.exists()
     row.refresh_from_db()
@@ -161,7 +156,7 @@ def test_killed_before_the_push_a_tick_has_its_result(configure, redis_url, star
     due = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
     row = PeriodicTaskFactory(planned=due)
 
-    look_and_die(config, "after-commit")
+    look_and_die(start_beat, "before_push", TASKHUB_BROKER_URL=redis_url)
 
     result = TaskResult.objects.get()
     assert (result.tick_at, result.status) == (due, Status.READY)

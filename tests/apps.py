@@ -1,0 +1,15 @@
+"""The tests' own app: their side table, their tasks, their faults."""
+
+from django.apps import AppConfig
+
+from tests import faults
+
+
+class TestsConfig(AppConfig):
+    """Brings faults into the processes that tests start."""
+
+    name = "tests"
+
+    def ready(self) -> None:
+        """Install what the environment asks for."""
+        faults.install()

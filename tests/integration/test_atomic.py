@@ -1,0 +1,78 @@
+"""Tasks whose work and whose outcome are one transaction: exactly once."""
+
+import os
+import signal
+
+import pytest
+from django.db import connection
+
+from taskhub.models import Status
+from tests import tasks
+from tests.models import Trace
+from tests.nodes import Node
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_work_is_committed_with_its_outcome(drain):
+    result = tasks.trace_atomically.enqueue("a")
+
+    drain()
+
+    row = result.row
+    assert (row.status, row.return_value, row.attempts) == (Status.SUCCESSFUL, "a", 1)
+    assert Trace.objects.count() == 1
+
+
+def test_the_work_of_a_failure_is_undone(start_node):
+    result = tasks.trace_atomically_and_fail.enqueue("a")
+    start_node("--processes=1")
+
+    wait_until(lambda: result.row.is_finished, "it")
+
+    row = result.row
+    assert (row.status, row.attempts, len(row.errors)) == (Status.FAILED, 2, 2)
+    assert not Trace.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "fault", ["before_settling", "before_outcome", "before_commit", "before_body"]
+)
+def test_killed_at_any_step_its_effects_happen_once(start_node, fault):
+    result = tasks.trace_atomically.enqueue("a")
+    dying = start_node("--processes=1", FAULTS=fault)
+    wait_until(lambda: "SIGKILL" in dying.log, "its death")
+    dying.send(signal.SIGKILL)
+    dying.wait()
+
+    start_node("--processes=1")
+    assert result.get(timeout=60) == "a"
+
+    assert Trace.objects.count() == 1
+    assert result.row.attempts == (1 if fault == "before_settling" else 2)
+
+
+def signal_all(node: Node, number: signal.Signals) -> None:
+    for pid in [node.process.pid, *node.children()]:
+        os.kill(pid, number)
+
+
+def test_a_zombie_undoes_its_work(start_node, gate):
+    """Frozen past its lease, and overtaken: nothing of what it did stays."""
+    if connection.vendor == "sqlite":
+        pytest.skip("one writer at a time: nobody can overtake another")
+    result = tasks.trace_atomically_behind_a_gate.enqueue("zombie", gate.path)
+    zombie = start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
+    wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
+    signal_all(zombie, signal.SIGSTOP)
+
+    start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
+    wait_until(lambda: result.row.attempts == 2, "its successor")
+    signal_all(zombie, signal.SIGCONT)
+    gate.open()
+
+    wait_until(lambda: result.row.is_finished, "the outcome")
+    wait_until(lambda: "another attempt has it" in zombie.log, "the zombie")
+    assert Trace.objects.count() == 1
+    assert result.row.attempts == 2

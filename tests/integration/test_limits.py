@@ -1,0 +1,151 @@
+"""How long tasks may run, and processes live."""
+
+import pytest
+
+from taskhub.models import Status, TaskResult
+from tests import tasks
+from tests.models import Trace
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def finish(*results):
+    for result in results:
+        wait_until(lambda result=result: result.row.is_finished, result.task.name)
+    return [result.row for result in results]
+
+
+def last_error(row: TaskResult) -> str:
+    return row.errors[-1]["exception_class_path"].split(".")[-1]
+
+
+# Soft.
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_task_past_its_timeout_is_interrupted(start_node, threads):
+    """In a system call in the main thread, in a loop anywhere, and in async code."""
+    slow = [tasks.loop_past_timeout, tasks.async_sleep_past_timeout]
+    if threads == 1:
+        slow.append(tasks.sleep_past_timeout)
+    results = [task.enqueue() for task in slow]
+    node = start_node("--processes=1", f"--threads={threads}")
+
+    rows = finish(*results)
+
+    for row in rows:
+        assert (row.status, last_error(row)) == (Status.FAILED, "TaskTimeout")
+        assert row.errors[0]["message"] == "It ran past its timeout of 0.3 s."
+        assert "past_timeout" in row.errors[0]["traceback"]
+    # It goes on, in the same process.
+    assert tasks.add.enqueue(1, 2).get(timeout=30) == 3
+    assert "ended with" not in node.log
+
+
+def test_a_thread_in_a_system_call_is_interrupted_when_it_returns(start_node):
+    result = tasks.sleep_past_timeout.enqueue(1)
+    start_node("--processes=1", "--threads=2")
+
+    (row,) = finish(result)
+
+    assert last_error(row) == "TaskTimeout"
+
+
+def test_a_task_may_tidy_up_when_its_time_is_over(start_node):
+    result = tasks.tidy_up_past_timeout.enqueue("tidied")
+    start_node("--processes=1")
+
+    (row,) = finish(result)
+
+    assert (row.status, row.return_value) == (Status.SUCCESSFUL, "tidied up")
+    assert Trace.objects.get().label == "tidied"
+
+
+def test_a_timeout_is_a_failure_that_may_be_tried_again(start_node):
+    result = tasks.time_out_and_try_again.enqueue("a")
+    start_node("--processes=1")
+
+    (row,) = finish(result)
+
+    assert (row.return_value, row.attempts) == ("in time", 2)
+
+
+def test_short_tasks_after_a_timeout_are_not_interrupted(start_node):
+    slow = tasks.sleep_past_timeout.enqueue()
+    quick = [tasks.sleep_past_timeout.enqueue(0) for _ in range(50)]
+    start_node("--processes=1")
+
+    rows = finish(slow, *quick)
+
+    assert [row.status for row in rows] == [Status.FAILED, *[Status.SUCCESSFUL] * 50]
+
+
+# Hard.
+
+
+def test_past_its_hard_limit_a_task_fails_and_its_process_is_replaced(start_node):
+    before = tasks.tell_process.enqueue()
+    result = tasks.ignore_everything.enqueue()
+    node = start_node("--processes=1")
+
+    (row,) = finish(result)
+
+    assert (row.status, row.attempts) == (Status.FAILED, 1)
+    assert last_error(row) == "TaskTimeout"
+    assert "ignore_everything" in row.errors[0]["traceback"]
+    after = tasks.tell_process.enqueue()
+    assert after.get(timeout=30) != before.get(timeout=30)
+    assert node.stop() == 0
+
+
+def test_the_neighbours_of_a_task_past_its_hard_limit_are_unharmed(start_node, gate):
+    neighbours = [
+        tasks.async_wait_for_gate.enqueue(number, gate.path) for number in range(3)
+    ]
+    start_node("--processes=1", "--threads=2")
+    for each in neighbours:
+        wait_until(lambda each=each: each.row.status == Status.RUNNING, "neighbours")
+    culprit = tasks.ignore_everything.enqueue()
+
+    finish(culprit)
+    gate.open()
+
+    for row in finish(*neighbours):
+        assert (row.status, row.errors) == (Status.SUCCESSFUL, [])
+
+
+def test_a_task_that_keeps_the_interpreter_is_killed_with_its_process(start_node):
+    result = tasks.keep_the_interpreter.enqueue()
+    node = start_node("--processes=1")
+
+    wait_until(lambda: "it is stuck in" in node.log, "the supervisor to notice")
+
+    assert tasks.add.enqueue(1, 2).get(timeout=60) == 3
+    wait_until(lambda: result.row.errors, "the death to be told")
+    assert last_error(result.row) == "WorkerDied"
+
+
+# Processes.
+
+
+def test_a_process_is_replaced_after_so_many_tasks(start_node):
+    pids = [tasks.tell_process.enqueue() for _ in range(10)]
+    node = start_node("--processes=1", "--tasks-per-process=4")
+
+    seen = [row.return_value for row in finish(*pids)]
+
+    assert [seen.count(pid) for pid in dict.fromkeys(seen)] == [4, 4, 2]
+    assert all(row.attempts == 1 for row in TaskResult.objects.all())
+    assert "it has run 4 tasks" in node.log
+
+
+def test_a_process_that_has_grown_is_replaced_after_its_task(start_node):
+    results = [tasks.grow.enqueue(300), tasks.grow.enqueue(1)]
+    node = start_node("--processes=1", "--memory-per-process=256")
+
+    first, second = finish(*results)
+
+    assert (first.status, second.status) == (Status.SUCCESSFUL, Status.SUCCESSFUL)
+    assert first.return_value != second.return_value
+    assert "it has grown to" in node.log

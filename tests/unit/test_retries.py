@@ -1,0 +1,81 @@
+"""How long to wait before a task is tried again."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskhub.exceptions import InvalidOption
+from taskhub.retries import exponential, fixed, pause_of
+
+
+def after(failures: int):
+    """A result with so many failures."""
+    return SimpleNamespace(errors=["an error"] * failures)
+
+
+def test_a_fixed_pause_is_always_the_same():
+    backoff = fixed(minutes=1, seconds=30)
+
+    pauses = [pause_of(backoff, ValueError(), after(number)) for number in (1, 2, 9)]
+
+    assert pauses == [timedelta(seconds=90)] * 3
+
+
+def test_an_exponential_pause_grows_to_its_cap():
+    backoff = exponential(seconds=2, cap=timedelta(seconds=15), jitter=False)
+
+    pauses = [backoff(ValueError(), after(number)) for number in range(1, 6)]
+
+    assert [pause.total_seconds() for pause in pauses] == [2, 4, 8, 15, 15]
+
+
+@given(st.integers(1, 10_000), st.floats(1, 100), st.floats(0.001, 3600))
+def test_jitter_stays_between_half_and_all(failures, factor, seconds):
+    whole = exponential(seconds=seconds, factor=factor, jitter=False)
+    jittered = exponential(seconds=seconds, factor=factor)
+
+    longest = whole(ValueError(), after(failures))
+
+    assert longest <= timedelta(hours=1)
+    assert longest / 2 <= jittered(ValueError(), after(failures)) <= longest
+
+
+def test_a_callable_is_asked_with_the_exception_and_the_result():
+    error = ValueError("429")
+    seen = []
+
+    pause = pause_of(lambda *given: seen.append(given) or 7, error, after(1))
+
+    assert pause == timedelta(seconds=7)
+    assert seen == [(error, after(1))]
+
+
+@pytest.mark.parametrize("answer", [None, "5", True, object()])
+def test_an_answer_that_is_no_time_is_refused(answer):
+    with pytest.raises(TypeError, match="expected a timedelta or seconds"):
+        pause_of(lambda error, result: answer, ValueError(), after(1))
+
+
+@pytest.mark.parametrize("answer", [-5, 1e300, float("inf"), timedelta(days=9**5)])
+def test_a_pause_is_between_nothing_and_a_year(answer):
+    pause = pause_of(lambda error, result: answer, ValueError(), after(1))
+
+    assert timedelta(0) <= pause <= timedelta(days=366)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: fixed(seconds=-1),
+        lambda: fixed(days=400),
+        lambda: exponential(seconds=0),
+        lambda: exponential(factor=0.5),
+        lambda: exponential(seconds=9, cap=timedelta(seconds=3)),
+    ],
+)
+def test_a_backoff_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(InvalidOption):
+        wrong()
