@@ -32,11 +32,6 @@ def form(admin):
     return admin("taskhub_periodictask_add")
 
 
-def field(page, name):
-    """The part of the page with a field and its fault."""
-    return page.locator(f".fieldBox.field-{name}")
-
-
 def fits(page):
     """Whether nothing is wider than the screen."""
     return page.evaluate(
@@ -78,7 +73,7 @@ def test_the_time_here_is_shown_beside_the_time_there(form):
 def test_a_wrong_cron_says_what_is_wrong_where_it_is_wrong(form):
     form.get_by_label("Cron expression").fill("0 3 * * FRY")
 
-    fault = field(form, "expression").locator(".errorlist")
+    fault = form.locator(".form-row.field-expression .errorlist")
     expect(fault).to_contain_text("'FRY' is no day of week")
     expect(form.get_by_label("Cron expression")).to_have_attribute(
         "aria-invalid", "true"
@@ -91,7 +86,11 @@ def test_a_wrong_cron_says_what_is_wrong_where_it_is_wrong(form):
     expect(runs(form)).to_have_count(10)
 
     form.get_by_label("Time zone").fill("Europe/Berln")
-    expect(field(form, "tz").locator(".errorlist")).to_contain_text("Europe/Berlin")
+    expect(fault).to_contain_text("Europe/Berlin")
+    above = fault.bounding_box()
+    below = form.get_by_label("Time zone").bounding_box()
+    assert above["y"] < below["y"]
+    assert abs(above["x"] - below["x"]) < 200
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,12 @@
     form.querySelector(`.fieldBox.field-${name}`) ||
     form.querySelector(`.form-row.field-${name}`);
 
+  // The box with its help and its fault, which Django 6.0 and earlier keep beside it.
+  const aroundOf = (box) =>
+    box.matches(".form-row") || box.parentElement.matches(".form-row, fieldset")
+      ? box
+      : box.parentElement;
+
   const element = (tag, className, text) => {
     const made = document.createElement(tag);
     made.className = className;
@@ -39,8 +45,8 @@
   }
 
   function showWindow(form) {
-    const box = boxOf(form, "missed_window");
-    box.classList.toggle("hidden", form.elements.missed_runs.value !== "all");
+    const around = aroundOf(boxOf(form, "missed_window"));
+    around.classList.toggle("hidden", form.elements.missed_runs.value !== "all");
   }
 
   function showSignature(form) {
@@ -130,9 +136,9 @@
       const names = [...Object.values(KINDS).flat(), "start_at", "end_at", "max_runs"];
       for (const name of names) {
         const box = boxOf(this.form, name);
+        const around = aroundOf(box);
         const faults = errors[name] ?? [];
-        const container = box.querySelector(".flex-container") ?? box;
-        box.querySelectorAll(".errorlist").forEach((list) => list.remove());
+        around.querySelectorAll(".errorlist").forEach((list) => list.remove());
         box.classList.toggle("errors", faults.length > 0);
         for (const input of box.querySelectorAll("input, select")) {
           if (faults.length) input.setAttribute("aria-invalid", "true");
@@ -141,9 +147,23 @@
         if (faults.length) {
           const list = element("ul", "errorlist", "");
           list.append(...faults.map((fault) => element("li", "", fault)));
-          container.prepend(list);
+          this.placeFault(list, box, around);
         }
       }
+    }
+
+    /* Put a fault where the admin would: above the input, or above the whole line. */
+    placeFault(list, box, around) {
+      const line = box.matches(".flex-container")
+        ? box
+        : box.querySelector(".flex-container");
+      if (getComputedStyle(line).flexDirection !== "column") {
+        around.prepend(list);
+        return;
+      }
+      let widget = line.querySelector("input, select");
+      while (widget.parentElement !== line) widget = widget.parentElement;
+      widget.before(list);
     }
   }
 
