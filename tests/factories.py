@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from taskhub.messages import Envelope, Message
 from taskhub.models import PeriodicTask, QuarantinedMessage, Status, TaskResult
-from taskhub.schedules import every
+from taskhub.schedules import cron, every, once, solar
 
 
 def now() -> datetime:
@@ -72,26 +72,56 @@ class TaskResultFactory(factory.django.DjangoModelFactory):
 
 
 class PeriodicTaskFactory(factory.django.DjangoModelFactory):
-    """A periodic task that is not due, unless `planned` says otherwise."""
+    """
+    A task that is fired every hour, and not due; traits say otherwise.
+
+    `planned` is its next run, as if it had been planned so. `runs` is a list of traits
+    of results, the newest last: `runs=["successful"]`.
+    """
 
     class Meta:
         model = PeriodicTask
+        skip_postgeneration_save = True
 
-    name = factory.Sequence(lambda number: f"schedule {number}")
+    name = factory.Sequence("Schedule {}".format)
     task_path = "tests.tasks.add"
     args = factory.LazyFunction(lambda: [1, 2])
-    schedule = factory.LazyFunction(lambda: every(hours=1))
+    schedule = every(hours=1)
     # Half way between two ticks.
     created_at = factory.LazyFunction(lambda: now() - timedelta(minutes=30))
 
+    class Params:
+        nightly = factory.Trait(schedule=cron("0 3 * * *", tz="Europe/Berlin"))
+        clocked = factory.Trait(
+            schedule=factory.LazyFunction(lambda: once(now() + timedelta(days=1)))
+        )
+        solar = factory.Trait(
+            schedule=solar("sunset", latitude=52.52, longitude=13.405)
+        )
+        disabled = factory.Trait(enabled=False)
+        paused = factory.Trait(
+            enabled=False, paused_because="Its last 3 runs in a row have failed."
+        )
+
     @classmethod
     def _create(cls, model, *args, planned=None, **kwargs):
-        """Make a row; `planned` is its next run, as if it had been planned so."""
         row = super()._create(model, *args, **kwargs)
         if planned is not None:
             model.objects.filter(pk=row.pk).update(next_run_at=planned)
             row.refresh_from_db()
         return row
+
+    @factory.post_generation
+    def runs(row, create, traits, **options):
+        for number, trait in enumerate(traits or ()):
+            at = now() - timedelta(minutes=10 * (len(traits) - number))
+            options = {} if trait == "ready" else {trait: True}
+            result = TaskResultFactory(
+                periodic_task=row, tick_at=at, enqueued_at=at, id=new_id(), **options
+            )
+            row.remember(result)
+        if traits:
+            row.save()
 
 
 class MessageFactory(factory.Factory):

@@ -6,9 +6,17 @@ Which database and which Redis are used comes from the environment, as for the s
 """
 
 from project.settings import *  # noqa: F403
-from project.settings import DATABASES, INSTALLED_APPS, TASKS, VAR_DIR, env
+from project.settings import (
+    DATABASES,
+    INSTALLED_APPS,
+    MIDDLEWARE,
+    TASKS,
+    VAR_DIR,
+    env,
+)
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests"]
+MIDDLEWARE = [*MIDDLEWARE, "tests.policy.StrictPolicy"]
 
 #: Where a real Redis is; without one, the tests that need it say so.
 REDIS_URL = env.str("REDIS_URL", default="")

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from taskhub import compat
-from taskhub.models import Status, TaskResultQuerySet
+from taskhub.models import PeriodicTask, Status, TaskResultQuerySet
 from taskhub.tasks import registered_tasks
 
 Choices = Iterable[tuple[str, Any]]
@@ -84,6 +84,26 @@ class QueueFilter(ResultFilter):
 
     def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
         return results.in_queue(value)
+
+
+class PeriodicTaskFilter(ResultFilter):
+    """By the schedule that has fired them: only shown to who has followed its link."""
+
+    title = _("periodic task")
+    parameter_name = "periodic_task__id__exact"
+
+    def choose(self) -> Choices:
+        chosen = self.value() or ""
+        if not chosen.isdecimal():
+            return []
+        # Not all of them: this filter comes with a link from one.
+        rows = PeriodicTask.objects.filter(pk=chosen)
+        return [(str(pk), name) for pk, name in rows.values_list("pk", "name")]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        return (
+            results.filter(periodic_task=int(value)) if value.isdecimal() else results
+        )
 
 
 class EnqueuedFilter(ResultFilter):

@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from taskhub.models import Status
+from taskhub.models import Status, TaskResult
 
 #: What stands where there is nothing.
 NOTHING = "\N{EN DASH}"
@@ -24,6 +25,20 @@ def badge(status: str) -> SafeString:
         status.lower(),
         Status(status).label,
     )
+
+
+def linked_badge(result: TaskResult) -> SafeString:
+    """Return a result's status as a coloured word that leads to the result."""
+    return format_html(
+        '<a class="taskhub-to-result" href="{}">{}</a>',
+        result_url(result),
+        badge(result.status),
+    )
+
+
+def result_url(result: TaskResult) -> str:
+    """Return the address of a result's page."""
+    return reverse("admin:taskhub_taskresult_change", args=[result.pk])
 
 
 def short_path(path: str) -> SafeString:

@@ -6,13 +6,21 @@ from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from taskhub import operations
 from taskhub.admin import markup
-from taskhub.admin.filters import EnqueuedFilter, QueueFilter, StatusFilter, TaskFilter
+from taskhub.admin.filters import (
+    EnqueuedFilter,
+    PeriodicTaskFilter,
+    QueueFilter,
+    StatusFilter,
+    TaskFilter,
+)
 from taskhub.admin.paging import MOST_COUNTED, BoundedPaginator
 from taskhub.admin.searching import SEARCHED_ROWS, search
 from taskhub.exceptions import BrokerError
@@ -45,7 +53,13 @@ class TaskResultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "waited",
         "ran",
     )
-    list_filter = (StatusFilter, TaskFilter, QueueFilter, EnqueuedFilter)
+    list_filter = (
+        StatusFilter,
+        TaskFilter,
+        QueueFilter,
+        EnqueuedFilter,
+        PeriodicTaskFilter,
+    )
     list_per_page = 50
     # Only what an index serves.
     sortable_by = ("enqueued",)
@@ -98,9 +112,15 @@ class TaskResultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             (gettext_lazy("Outcome"), self._outcome_fields(obj)),
             (gettext_lazy("Arguments"), ["shown_args", "shown_kwargs"]),
             (gettext_lazy("Times"), ["timeline", ("waited", "ran")]),
-            (gettext_lazy("Origin"), ["id", ("backend", "workers"), "shown_meta"]),
+            (gettext_lazy("Origin"), self._origin_fields(obj)),
         ]
         return [(title, {"fields": names}) for title, names in shown if names]
+
+    def _origin_fields(self, row: TaskResult | None) -> list[Any]:
+        fields: list[Any] = ["id", ("backend", "workers"), "shown_meta"]
+        if row is not None and row.periodic_task_id is not None:
+            fields.insert(1, ("schedule", "tick"))
+        return fields
 
     def _outcome_fields(self, row: TaskResult | None) -> list[str]:
         if row is None:
@@ -177,6 +197,17 @@ class TaskResultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 (_("Expires"), row.expires_at),
             ]
         )
+
+    @admin.display(description=gettext_lazy("periodic task"))
+    def schedule(self, row: TaskResult) -> SafeString:
+        url = reverse("admin:taskhub_periodictask_change", args=[row.periodic_task_id])
+        return format_html('<a href="{}">{}</a>', url, row.periodic_task)
+
+    @admin.display(description=gettext_lazy("for its run of"))
+    def tick(self, row: TaskResult) -> SafeString | str:
+        if row.tick_at is None:
+            return _("none: it was asked for by hand")
+        return markup.moment(row.tick_at)
 
     @admin.display(description=gettext_lazy("workers"))
     def workers(self, row: TaskResult) -> str:

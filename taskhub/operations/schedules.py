@@ -131,7 +131,8 @@ def faults_of_task(row: PeriodicTask) -> dict[str, str]:
     try:
         _config_of(_variant_of(row, task))
     except (compat.InvalidTask, compat.InvalidTaskBackend) as error:
-        return {"queue_name": str(error)}
+        is_about_priority = "riority" in str(error)
+        return {"priority" if is_about_priority else "queue_name": str(error)}
     except CannotRun as error:
         return {"task_path": str(error)}
     return {}
@@ -150,6 +151,9 @@ def enable(rows: Iterable[PeriodicTask]) -> int:
     Enable periodic tasks; their next run is the first after now. Return how many were.
 
     One that has nothing to run any more disables itself at once, and says why.
+
+    Raise InvalidSchedule for one whose schedule cannot be read; those before it are
+    enabled.
     """
     return _switch(rows, enabled=True)
 

@@ -81,11 +81,14 @@ class Cron(Schedule):
 
     def next_after(self, moment: datetime) -> datetime | None:
         moment = in_utc(moment)
-        ticks = CronSim(self.fields, moment.astimezone(self.zone))
-        for tick in ticks:
-            # In the autumn's overlap a wall time that has been comes once more.
-            if (due := tick.astimezone(UTC)) > moment:
-                return due
+        try:
+            for tick in CronSim(self.fields, moment.astimezone(self.zone)):
+                # In the autumn's overlap a wall time that has been comes once more.
+                if (due := tick.astimezone(UTC)) > moment:
+                    return due
+        except OverflowError:
+            # The year 9999 is over.
+            return None
         return None
 
     @cached_property

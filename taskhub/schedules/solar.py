@@ -82,7 +82,8 @@ class Solar(Schedule):
         moment = in_utc(moment)
         # An event of a place's day may fall on the day before or after it in UTC.
         first = moment.date() - timedelta(days=1)
-        for number in range(_MOST_DAYS):
+        most_days = min(_MOST_DAYS, (date.max - first).days)
+        for number in range(most_days):
             tick = self._tick_of(first + timedelta(days=number))
             if tick is not None and tick > moment:
                 return tick
@@ -92,8 +93,8 @@ class Solar(Schedule):
         observer = Observer(self.latitude, self.longitude)
         try:
             at = EVENTS[self.event](observer, day)
-        except ValueError:
-            # The polar night, or the midnight sun.
+        except (ValueError, OverflowError):
+            # The polar night, or the midnight sun; or the year 9999 is over.
             return None
         # The calculation is good for a minute; whole seconds are the same for everyone.
         return at.astimezone(UTC).replace(microsecond=0)

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,7 +10,11 @@ from taskhub.admin import paging, searching
 from taskhub.models import QuarantinedMessage, TaskResult
 from taskhub.models.ids import first_id_at
 from tests import tasks
-from tests.factories import QuarantinedMessageFactory, TaskResultFactory
+from tests.factories import (
+    PeriodicTaskFactory,
+    QuarantinedMessageFactory,
+    TaskResultFactory,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -233,20 +236,35 @@ def test_an_empty_row_can_be_looked_at(admin_client):
     assert "Ready" in detail(admin_client, row)
 
 
+# The schedule that has fired it.
+
+
+def test_a_result_leads_to_its_schedule(admin_client):
+    row = PeriodicTaskFactory(name="Nightly <b>", runs=["successful"])
+    by_hand = TaskResultFactory(periodic_task=row)
+    url = reverse("admin:taskhub_periodictask_change", args=[row.pk])
+
+    page = detail(admin_client, row.last_result)
+
+    assert f'<a href="{url}">Nightly &lt;b&gt;</a>' in page
+    assert "For its run of" in page
+    assert "asked for by hand" in detail(admin_client, by_hand)
+    assert "For its run of" not in detail(admin_client, TaskResultFactory())
+
+
+def test_the_results_of_one_schedule(results_page):
+    row, other = PeriodicTaskFactory.create_batch(2, runs=["successful", "failed"])
+
+    rows, page = results_page(periodic_task__id__exact=row.pk)
+
+    assert {result.periodic_task_id for result in rows} == {row.pk}
+    assert "By periodic task" in page
+    assert row.name in page
+    assert other.name not in page
+    assert "By periodic task" not in results_page()[1]
+
+
 # Who may do what.
-
-
-@pytest.fixture
-def staff(client):
-    """A function that signs in somebody with permissions by their names."""
-
-    def staff(*permissions):
-        user = User.objects.create_user("staff", is_staff=True)
-        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-        client.force_login(user)
-        return client
-
-    return staff
 
 
 def test_results_are_read_only(admin_client):

@@ -167,6 +167,23 @@ def test_what_the_sun_does_not_do(event, latitude, longitude, field):
     assert caught.value.field == field
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        cron("0 3 * * *", tz="Asia/Tokyo"),
+        every(weeks=3),
+        once(NOON),
+        solar("sunset", latitude=0, longitude=0),
+    ],
+    ids=str,
+)
+def test_time_ends_with_the_year_9999(schedule):
+    last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
+
+    assert schedule.next_after(last) is None
+    assert list(schedule.between(last, datetime.max.replace(tzinfo=UTC))) == []
+
+
 # As text.
 
 

@@ -1,0 +1,210 @@
+"""The form of a periodic task."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget, AdminTextInputWidget
+from django.utils.functional import cached_property
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from taskhub import compat, operations
+from taskhub.admin.durations import DurationField
+from taskhub.admin.periodic import task_select
+from taskhub.admin.periodic.schedule_form import FIELDS, ScheduleForm, initial_of
+from taskhub.models import PeriodicTask
+from taskhub.models.periodic import as_schedule
+
+#: How far back missed runs are made up for, if nobody says.
+_WINDOW = PeriodicTask._meta.get_field("missed_window").get_default()
+_LIST_EXPECTED = _('Expected a list as JSON, such as [1, "two"].')
+_OBJECT_EXPECTED = _('Expected an object as JSON, such as {"name": "value"}.')
+
+
+def _json_area() -> AdminTextareaWidget:
+    return AdminTextareaWidget(
+        attrs={
+            "rows": 2,
+            "class": "vLargeTextField taskhub-json",
+            "spellcheck": "false",
+        }
+    )
+
+
+def _duration(name: str, **options: Any) -> DurationField:
+    field: Any = PeriodicTask._meta.get_field(name)
+    return DurationField(
+        label=capfirst(field.verbose_name),
+        help_text=field.help_text,
+        required=False,
+        initial=field.get_default(),
+        widget=AdminTextInputWidget(attrs={"class": "taskhub-duration"}),
+        **options,
+    )
+
+
+class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
+    """A whole row; what does not fit together is told at the field where it is."""
+
+    task_path = forms.CharField(
+        label=_("Task"), widget=task_select.TaskSelect, max_length=255
+    )
+    args = forms.JSONField(
+        label=_("Positional arguments"),
+        required=False,
+        initial=list,
+        widget=_json_area(),
+        error_messages={"invalid": _LIST_EXPECTED},
+    )
+    kwargs = forms.JSONField(
+        label=_("Keyword arguments"),
+        required=False,
+        initial=dict,
+        widget=_json_area(),
+        error_messages={"invalid": _OBJECT_EXPECTED},
+    )
+    queue_name = forms.CharField(
+        label=_("Queue"),
+        required=False,
+        max_length=100,
+        widget=forms.Select,
+        help_text=_("The task's own if none is chosen."),
+    )
+    expires_after = _duration("expires_after")
+    jitter = _duration("jitter", empty_value=PeriodicTask().jitter)
+    missed_window = _duration("missed_window", empty_value=_WINDOW)
+
+    class Meta:
+        model = PeriodicTask
+        fields: ClassVar = [
+            "name",
+            "description",
+            "task_path",
+            "args",
+            "kwargs",
+            "enabled",
+            "queue_name",
+            "priority",
+            "expires_after",
+            "start_at",
+            "end_at",
+            "max_runs",
+            "jitter",
+            "missed_runs",
+            "missed_window",
+            "overlap",
+            "pause_after_failures",
+        ]
+        widgets: ClassVar = {
+            "description": AdminTextareaWidget(attrs={"rows": 2}),
+        }
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        row = options.get("instance")
+        if row is not None and row.pk:
+            found = initial_of(as_schedule(row))
+            options["initial"] = found | (options.get("initial") or {})
+        super().__init__(*args, **options)
+        self.fields["task_path"].help_text = task_select.hint(self._given("task_path"))
+        queue: Any = self.fields["queue_name"].widget
+        queue.choices = _queues(self._given("queue_name"))
+
+    def _given(self, name: str) -> str:
+        """Return what a field will show, before anything is bound to it."""
+        if self.is_bound:
+            return self.data.get(self.add_prefix(name)) or ""
+        return self.get_initial_for_field(self.fields[name], name) or ""
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """What was changed, of the fields that are read."""
+        chosen = self["kind"].data
+        unread = {
+            name for kind, names in FIELDS.items() if kind != chosen for name in names
+        }
+        return [name for name in super().changed_data if name not in unread]
+
+    def clean_args(self) -> Any:
+        """Take nothing for no arguments."""
+        value = self.cleaned_data["args"]
+        return [] if value is None else value
+
+    def clean_kwargs(self) -> Any:
+        """Take nothing for no arguments."""
+        value = self.cleaned_data["kwargs"]
+        return {} if value is None else value
+
+    def clean(self) -> dict[str, Any]:
+        """Read the schedule, too."""
+        super().clean()
+        self.read_schedule()
+        if self.schedule is not None:
+            self.instance.schedule = self.schedule
+        return self.cleaned_data
+
+    def _post_clean(self) -> None:
+        # When the row has all that was written, and before it is asked for uniqueness.
+        super()._post_clean()  # type: ignore[misc]
+        for field, sentence in self._faults().items():
+            self.add_error(field, sentence)
+
+    def _faults(self) -> dict[str, str]:
+        faults = operations.validate(self.instance)
+        self._forgive_the_past(faults)
+        if "args" in self.errors or "kwargs" in self.errors:
+            # Without one of them, nothing can be said of how they fit.
+            for name in ("args", "kwargs"):
+                faults.pop(name, None)
+        if "priority" in self.errors:
+            # No queue would take it.
+            faults.pop("queue_name", None)
+        if "schedule" in faults:
+            # What it was composed from is to blame.
+            kind = self.cleaned_data.get("kind")
+            sentence = faults.pop("schedule")
+            if kind and self.schedule is not None:
+                faults[FIELDS[kind][0]] = sentence
+        return {
+            field: sentence
+            for field, sentence in faults.items()
+            if field not in self.errors
+        }
+
+    def _forgive_the_past(self, faults: dict[str, str]) -> None:
+        """Let what has had its time be edited, as long as it stays disabled."""
+        if self.instance.enabled or not self.instance.pk:
+            return
+        changed = {*self.changed_data}
+        if not changed & {"kind", *self._chosen_fields()}:
+            faults.pop("schedule", None)
+        if not changed & {"start_at", "end_at"}:
+            faults.pop("end_at", None)
+
+    def _chosen_fields(self) -> tuple[str, ...]:
+        return FIELDS.get(self.cleaned_data.get("kind", ""), ())
+
+
+class SwitchForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What can be edited of a row that is declared in the code: whether it is on."""
+
+    class Meta:
+        model = PeriodicTask
+        fields: ClassVar = ["enabled"]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to enable what cannot be run; the code is where it is to be mended."""
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("enabled") and not self.instance.enabled:
+            for sentence in operations.validate(self.instance).values():
+                self.add_error("enabled", sentence)
+        return cleaned
+
+
+def _queues(chosen: str) -> list[tuple[str, str]]:
+    """Return the queues of the settings, and the one that was chosen."""
+    backends = compat.task_backends.all()
+    names = {name for backend in backends for name in backend.queues}
+    return [
+        ("", "---------"),
+        *((name, name) for name in sorted(names | {chosen} - {""})),
+    ]

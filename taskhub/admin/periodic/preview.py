@@ -1,0 +1,90 @@
+"""What is shown while somebody types: the schedule in words, and its next runs."""
+
+from datetime import datetime, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django import forms
+from django.utils import timezone
+
+from taskhub.admin import words
+from taskhub.admin.periodic.schedule_form import ScheduleForm
+from taskhub.admin.periodic.upcoming import Foretold, foretell, relative, zone_of
+from taskhub.models import PeriodicTask
+
+#: Of the fields that are still empty, nothing is said while somebody types.
+_UNSAID = ("incomplete", "required")
+
+
+class PreviewForm(ScheduleForm):
+    """A schedule in fields, and what else decides when it fires."""
+
+    start_at = forms.SplitDateTimeField(required=False)
+    end_at = forms.SplitDateTimeField(required=False)
+    max_runs = forms.IntegerField(required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Read the schedule, too."""
+        self.read_schedule()
+        return self.cleaned_data
+
+
+def preview(
+    form: PreviewForm, row: PeriodicTask, browser_zone: str, now: datetime
+) -> dict[str, Any]:
+    """
+    Return what is to be shown of a form, as JSON has it.
+
+    `row` is what it would be written into: an own copy, which is changed and not saved.
+    `browser_zone` is named by the browser, and disregarded if there is none like it.
+    """
+    if not form.is_valid() or form.schedule is None:
+        return {"errors": _errors_of(form), "words": "", "runs": []}
+    row.schedule = form.schedule
+    for name in ("start_at", "end_at", "max_runs"):
+        setattr(row, name, form.cleaned_data[name])
+    zone, other = zone_of(row), _find_zone(browser_zone)
+    runs = foretell(row, now)
+    differs = other is not None and any(
+        run.at.astimezone(other).utcoffset() != run.there.utcoffset() for run in runs
+    )
+    return {
+        "errors": {},
+        "words": words.describe(form.schedule),
+        "zone": str(zone),
+        "browser_zone": browser_zone if differs else "",
+        "runs": [as_json(run, other if differs else None, now) for run in runs],
+    }
+
+
+def as_json(run: Foretold, other: tzinfo | None, now: datetime) -> dict[str, str]:
+    """Return one run, with its time in another zone if there is one to show."""
+    return {
+        "at": run.at.isoformat(),
+        "there": words.full_time(run.there),
+        "here": words.full_time(run.at.astimezone(other)) if other else "",
+        "until": relative(run.at, now),
+        "clocks": run.clocks,
+        "pause": run.pause,
+    }
+
+
+def _errors_of(form: PreviewForm) -> dict[str, list[str]]:
+    errors = {
+        name: [fault["message"] for fault in faults if fault["code"] not in _UNSAID]
+        for name, faults in form.errors.get_json_data().items()
+    }
+    return {name: faults for name, faults in errors.items() if faults}
+
+
+def _find_zone(name: str) -> tzinfo | None:
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def row_for_preview(pk: str) -> PeriodicTask:
+    """Return the row that is being edited, or an empty one."""
+    row = PeriodicTask.objects.filter(pk=pk).first() if pk.isdecimal() else None
+    return row or PeriodicTask(created_at=timezone.now())

@@ -1,0 +1,122 @@
+"""What can be done to a periodic task with one click, and what is said of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from taskhub import operations
+from taskhub.admin import markup, words
+from taskhub.models import PeriodicTask
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of it: for whoever clicked, and for the row's history if anything."""
+
+    said: str
+    logged: str = ""
+    level: int = messages.SUCCESS
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that can be done. `do` raises TaskHubError if it cannot be done now."""
+
+    name: str
+    label: Promise
+    #: The permission it takes: has_<permission>_permission of the admin is asked.
+    permission: str
+    do: Callable[[PeriodicTask], Done]
+    #: Whether it makes sense for a row.
+    suits: Callable[[PeriodicTask], bool] = lambda row: True
+
+
+def _enable(row: PeriodicTask) -> Done:
+    if row.enabled:
+        return Done(_("“%s” is enabled already.") % row.name, level=messages.INFO)
+    operations.enable([row])
+    if not row.enabled:
+        words = {"name": row.name, "reason": row.paused_because}
+        return Done(
+            _("“%(name)s” has disabled itself at once. %(reason)s") % words,
+            _("Enabled, and disabled by itself at once. %(reason)s") % words,
+            messages.WARNING,
+        )
+    return Done(_("“%s” is enabled.") % row.name, _("Enabled."))
+
+
+def _disable(row: PeriodicTask) -> Done:
+    if not row.enabled:
+        return Done(_("“%s” is disabled already.") % row.name, level=messages.INFO)
+    operations.disable([row])
+    return Done(_("“%s” is disabled.") % row.name, _("Disabled."))
+
+
+def _run_now(row: PeriodicTask) -> Done:
+    result = operations.run_now(row)
+    return Done(
+        format_html(
+            _("“{}” was asked to run: {}."),
+            row.name,
+            format_html(
+                '<a href="{}">{}</a>', markup.result_url(result), _("its result")
+            ),
+        ),
+        _("Asked to run now: result %s.") % result.pk,
+    )
+
+
+def _skip_next(row: PeriodicTask) -> Done:
+    tick = operations.skip_next(row)
+    if tick is None:
+        return Done(
+            _("“%s” has no next run to skip.") % row.name, level=messages.WARNING
+        )
+    details = {
+        "name": row.name,
+        "tick": words.full_time(timezone.localtime(tick)),
+    }
+    return Done(
+        _("“%(name)s” will leave out its run of %(tick)s.") % details,
+        _("Skipped the run of %(tick)s.") % details,
+    )
+
+
+def _has_next_run(row: PeriodicTask) -> bool:
+    return row.enabled and row.next_run_at is not None and not row.is_plan_stale
+
+
+#: In the order in which they are offered.
+VERBS = {
+    verb.name: verb
+    for verb in (
+        Verb("run", gettext_lazy("Run now"), "run", _run_now),
+        Verb(
+            "skip",
+            gettext_lazy("Skip the next run"),
+            "change",
+            _skip_next,
+            _has_next_run,
+        ),
+        Verb(
+            "enable",
+            gettext_lazy("Enable"),
+            "change",
+            _enable,
+            lambda row: not row.enabled,
+        ),
+        Verb(
+            "disable",
+            gettext_lazy("Disable"),
+            "change",
+            _disable,
+            lambda row: row.enabled,
+        ),
+    )
+}

@@ -1,0 +1,148 @@
+"""
+Pictures of the admin for the documentation, from a site of their own.
+
+    python -m tests.browser.screenshots docs/images
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import django
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+_WIDE, _PHONE = (1280, 800), (390, 844)
+#: What is below is not pictured.
+_TALLEST = 1500
+#: What is pictured: name, the page's address, colours, size.
+_PICTURES = [
+    ("schedules-list", "list", "light", _WIDE),
+    ("schedules-list-dark", "list", "dark", _WIDE),
+    ("schedules-list-phone", "list", "dark", _PHONE),
+    ("schedule-form", "form", "light", _WIDE),
+    ("schedule-form-dark", "form", "dark", _WIDE),
+    ("schedule-form-phone", "form", "light", _PHONE),
+    ("schedule-new", "new", "light", _WIDE),
+    ("schedule-paused", "paused", "light", _WIDE),
+    ("schedule-backfill", "backfill", "light", _WIDE),
+]
+
+
+@contextmanager
+def site() -> Iterator[str]:
+    """Run the shop's site on a database of its own; give its address."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "project.settings",
+            "DATABASE_URL": f"sqlite:///{directory}/shop.sqlite3",
+            "VAR_DIR": directory,
+            # Playwright runs an event loop in this thread.
+            "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
+        }
+        django.setup()
+        from django.contrib.auth.models import User
+        from django.contrib.staticfiles.handlers import StaticFilesHandler
+        from django.core.management import call_command
+        from django.test import override_settings
+        from django.test.testcases import LiveServerThread
+
+        from tests.browser import shop
+
+        with override_settings(TIME_ZONE=shop.BERLIN, ALLOWED_HOSTS=["*"]):
+            call_command("migrate", verbosity=0)
+            User.objects.create_superuser("ada", password="ada")
+            shop.fill()
+            server = LiveServerThread("127.0.0.1", StaticFilesHandler)
+            server.daemon = True
+            server.start()
+            server.is_ready.wait()
+            yield f"http://127.0.0.1:{server.port}"
+            server.terminate()
+
+
+def address(what: str) -> str:
+    """Return where a page is."""
+    from django.urls import reverse
+
+    from taskhub.models import PeriodicTask
+
+    if what == "list":
+        return reverse("admin:taskhub_periodictask_changelist")
+    if what == "new":
+        return reverse("admin:taskhub_periodictask_add")
+    names = {"form": "Nightly invoices", "paused": "Exchange rates"}
+    name = names.get(what, "Stock of the Leipzig warehouse")
+    pk = PeriodicTask.objects.get(name=name).pk
+    if what == "backfill":
+        return f"{reverse('admin:taskhub_periodictask_backfill')}?ids={pk}"
+    return reverse("admin:taskhub_periodictask_change", args=[pk])
+
+
+def prepare(page: Page, what: str) -> None:
+    """Bring a page into the state that is pictured."""
+    if what == "new":
+        page.get_by_label("Name").fill("Friday's report")
+        page.get_by_label("Task").select_option(label="send_invoices")
+        page.get_by_label("Cron expression").fill("30 17 * * FRY")
+        page.get_by_text("is no day of week").wait_for()
+        page.locator(".field-kind").scroll_into_view_if_needed()
+    elif what == "backfill":
+        page.get_by_role("button", name="Show what that would be").click()
+        page.get_by_role("heading", name="What that would be").wait_for()
+    elif what in ("form", "paused"):
+        page.locator(".taskhub-runs li").first.wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+def take(browser: Browser, base: str, folder: Path) -> None:
+    """Take all pictures."""
+    for name, what, scheme, (width, height) in _PICTURES:
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            timezone_id="America/New_York",
+        )
+        page = context.new_page()
+        page.goto(base + address(what))
+        page.get_by_label("Username").fill("ada")
+        page.get_by_label("Password").fill("ada")
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_load_state("networkidle")
+        prepare(page, what)
+        save(page.screenshot(full_page=True), folder / f"{name}.png")
+        context.close()
+
+
+def save(picture: bytes, path: Path) -> None:
+    """Save a picture with no more colours than the admin has: a third of the size."""
+    whole = Image.open(BytesIO(picture)).convert("RGB")
+    shown = whole.crop((0, 0, whole.width, min(whole.height, _TALLEST)))
+    image = shown.quantize(256)
+    image.save(path, optimize=True)
+    print(f"{path.stat().st_size // 1024:>4} KB  {path}")
+
+
+def main() -> int:
+    """Take the pictures, into the folder that is named."""
+    if len(sys.argv) != 2:
+        print(__doc__)
+        return 2
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with site() as base, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        take(browser, base, folder)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

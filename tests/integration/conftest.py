@@ -1,0 +1,17 @@
+"""Fixtures of the integration tests."""
+
+import pytest
+from django.contrib.auth.models import Permission, User
+
+
+@pytest.fixture
+def staff(client):
+    """A function that signs in somebody with permissions by their names."""
+
+    def staff(*permissions):
+        user = User.objects.create_user("staff", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+        client.force_login(user)
+        return client
+
+    return staff

@@ -1,0 +1,290 @@
+"""The form of periodic tasks: what it takes, refuses, and keeps."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db.models.signals import pre_save
+from django.utils import timezone
+
+from taskhub.models import MissedRuns, Overlap, PeriodicTask
+from taskhub.schedules import Unreadable, parse
+from tests.factories import PeriodicTaskFactory
+from tests.integration.schedule_pages import (
+    ADD,
+    LIST,
+    SCRIPT,
+    break_schedule,
+    change,
+    faults,
+    written,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "cron 0 3 * * * Europe/Berlin"),
+        ({"kind": "every", "count": "10"}, "every 10 minutes"),
+        (
+            {"kind": "once", "at_0": "2999-01-01", "at_1": "12:30"},
+            "once 2999-01-01T12:30:00+00:00",
+        ),
+        (
+            {"kind": "solar", "latitude": "52.52", "longitude": "-13.4"},
+            "solar sunrise 52.52 -13.4",
+        ),
+        # What stands in the fields of other kinds is not read.
+        ({"count": "no number", "latitude": "north"}, "cron 0 3 * * * Europe/Berlin"),
+    ],
+)
+def test_a_schedule_of_each_kind_is_made(admin_client, changes, text):
+    response = admin_client.post(ADD, written(**changes))
+
+    assert response.status_code == 302
+    row = PeriodicTask.objects.get()
+    assert row.schedule == parse(text)
+    assert row.enabled
+    assert row.next_run_at is not None
+
+
+def test_everything_else_is_kept_as_it_was_written(admin_client):
+    admin_client.post(
+        ADD,
+        written(
+            task_path="tests.tasks.send",
+            args='["grace@example.com"]',
+            kwargs='{"subject": "Hi"}',
+            missed_runs="all",
+            missed_window="2 days",
+            overlap="wait",
+            jitter="1m 30s",
+            expires_after="4 hours",
+            queue_name="mail",
+            priority="-5",
+            max_runs="3",
+            pause_after_failures="2",
+        ),
+    )
+
+    row = PeriodicTask.objects.get()
+    assert (row.args, row.kwargs) == (["grace@example.com"], {"subject": "Hi"})
+    assert (row.missed_runs, row.missed_window) == (MissedRuns.ALL, timedelta(days=2))
+    assert (row.overlap, row.jitter) == (Overlap.WAIT, timedelta(seconds=90))
+    assert (row.expires_after, row.queue_name) == (timedelta(hours=4), "mail")
+    assert (row.priority, row.max_runs, row.pause_after_failures) == (-5, 3, 2)
+
+
+def test_empty_durations_and_arguments_are_the_defaults(admin_client):
+    admin_client.post(
+        ADD,
+        written(
+            task_path="tests.tasks.fail",
+            args="",
+            kwargs="",
+            jitter="",
+            missed_window="",
+        ),
+    )
+
+    row = PeriodicTask.objects.get()
+    assert (row.args, row.kwargs, row.jitter) == ([], {}, timedelta(0))
+    assert row.missed_window == timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "said"),
+    [
+        ({"expression": "0 0 30 2 *"}, "expression", "never fires"),
+        ({"expression": "0 3 * *"}, "expression", "It has 4 fields; expected 5"),
+        ({"expression": "0 3 * * FRY"}, "expression", "is no day of week"),
+        ({"expression": ""}, "expression", "such as 0 3 * * *"),
+        ({"tz": "Europe/Berln"}, "tz", "did you mean"),
+        ({"tz": ""}, "tz", "such as Europe/Berlin"),
+        ({"kind": "every", "count": "0"}, "count", "a whole number from 1"),
+        ({"kind": "every", "count": "1.5"}, "count", "whole number"),
+        ({"kind": "every", "count": "9" * 30}, "count", "at most 100 years"),
+        ({"kind": "every", "count": "5", "unit": "eons"}, "unit", "eons"),
+        ({"kind": "once"}, "at", "a date and a time"),
+        ({"kind": "once", "at_0": "2020-01-01", "at_1": "0:00"}, "at", "in the past"),
+        ({"kind": "once", "at_0": "9999-12-31", "at_1": "23:59"}, "at", "to 2999"),
+        ({"kind": "solar", "latitude": "91", "longitude": "0"}, "latitude", "to 90"),
+        (
+            {"kind": "solar", "event": "sunset", "latitude": "90", "longitude": "0"},
+            "latitude",
+            "never happens",
+        ),
+        ({"kind": "solar", "latitude": "1"}, "longitude", "Write the longitude"),
+        ({"kind": "lunar"}, "kind", "lunar"),
+        (
+            {
+                "start_at_0": "2998-01-02",
+                "start_at_1": "0:00",
+                "end_at_0": "2998-01-01",
+                "end_at_1": "0:00",
+            },
+            "end_at",
+            "before the start",
+        ),
+        ({"start_at_0": "9999-12-31", "start_at_1": "0:00"}, "start_at", "to 2999"),
+        ({"args": "[1, 2, 3]"}, "args", "too many positional arguments"),
+        ({"args": "[1]", "kwargs": '{"bb": 2}'}, "kwargs", "did you mean 'b'"),
+        ({"args": '{"a": 1}'}, "args", "Positional arguments are a list"),
+        ({"args": "[1, 2"}, "args", "Expected a list as JSON"),
+        ({"kwargs": "[]]"}, "kwargs", "Expected an object as JSON"),
+        ({"task_path": "tests.tasks.ad"}, "task_path", "did you mean 'tests.tasks.add"),
+        ({"task_path": ""}, "task_path", "required"),
+        ({"queue_name": "male"}, "queue_name", "did you mean 'mail'"),
+        ({"priority": "101"}, "priority", "100"),
+        ({"jitter": "-5 s"}, "jitter", "cannot be negative"),
+        ({"expires_after": "soon"}, "expires_after", "is no duration"),
+        ({"max_runs": "0"}, "max_runs", "1"),
+        ({"name": ""}, "name", "required"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_field(admin_client, changes, field, said):
+    response = admin_client.post(ADD, written(**changes))
+
+    found = faults(response)
+    assert list(found) == [field]
+    assert said in found[field]
+    assert not PeriodicTask.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "traits", [{}, {"nightly": True}, {"clocked": True}, {"solar": True}]
+)
+def test_what_is_opened_and_saved_stays_as_it_was(admin_client, traits):
+    row = PeriodicTaskFactory(
+        name="Nightly", expires_after=timedelta(minutes=90), **traits
+    )
+    page = admin_client.get(change(row))
+    form = page.context["adminform"].form
+    sent = {
+        html_name: value
+        for name in form.fields
+        for html_name, value in _inputs(form[name])
+    }
+
+    response = admin_client.post(change(row), sent)
+
+    assert response.status_code == 302, faults(response)
+    saved = PeriodicTask.objects.get()
+    assert saved.schedule.next_after(timezone.now()) is not None
+    assert saved.schedule.kind == row.schedule.kind
+    if not traits.get("clocked"):
+        assert saved.schedule == row.schedule
+        assert saved.planned_at == row.planned_at
+        assert LogEntry.objects.get().get_change_message() == "No fields changed."
+
+
+def _inputs(field):
+    """The names and values of a field's inputs, as the page has them."""
+    value = field.value()
+    if field.name in ("at", "start_at", "end_at"):
+        parts = field.field.widget.decompress(value) if value else ["", ""]
+        shown = [str(part or "") for part in parts]
+        return [(f"{field.name}_{number}", part) for number, part in enumerate(shown)]
+    if value is False or value is None:
+        return []
+    return [(field.name, "on" if value is True else value)]
+
+
+def test_what_the_beat_writes_meanwhile_is_not_overwritten(admin_client):
+    row = PeriodicTaskFactory()
+
+    def fire(**_):
+        PeriodicTask.objects.update(total_run_count=7, recent_ids=["x"])
+
+    pre_save.connect(fire, PeriodicTask)
+    try:
+        admin_client.post(change(row), written(name="Renamed"))
+    finally:
+        pre_save.disconnect(fire, PeriodicTask)
+
+    row.refresh_from_db()
+    assert (row.name, row.total_run_count, row.recent_ids) == ("Renamed", 7, ["x"])
+
+
+def test_what_disables_itself_at_once_says_so(admin_client):
+    row = PeriodicTaskFactory(disabled=True, total_run_count=3)
+
+    response = admin_client.post(change(row), written(max_runs="3"), follow=True)
+
+    assert "It has disabled itself at once." in response.content.decode()
+    assert "as many as it may" in response.content.decode()
+
+
+def test_what_has_had_its_time_can_be_edited_as_long_as_it_stays_disabled(
+    admin_client,
+):
+    row = PeriodicTaskFactory(clocked=True, disabled=True)
+    past = timezone.now().replace(microsecond=0) - timedelta(days=1)
+    break_schedule(row, f"once {past.isoformat()}")
+    sent = written(
+        name="Renamed", kind="once", at_0=f"{past:%Y-%m-%d}", at_1=f"{past:%H:%M:%S}"
+    )
+
+    assert "at" in faults(admin_client.post(change(row), sent))
+    del sent["enabled"]
+    assert admin_client.post(change(row), sent).status_code == 302
+
+
+def test_a_schedule_that_sql_has_broken_can_be_mended(admin_client):
+    row = PeriodicTaskFactory(name="Broken")
+    break_schedule(row, f"cron 0 99 * * * Europe/Berlin {SCRIPT}"[:60])
+    assert isinstance(PeriodicTask.objects.get().schedule, Unreadable)
+
+    page = admin_client.get(change(row)).content.decode()
+
+    assert "Its schedule cannot be read." in page
+    assert "cron 0 99 * * * Europe/Berlin" in page
+    assert "<script>alert" not in page
+    assert 'value="0 99 * * *"' in page
+    assert "Unreadable" in admin_client.get(LIST).content.decode()
+    assert "expression" in faults(
+        admin_client.post(change(row), written(expression="0 99 * * *"))
+    )
+    assert admin_client.post(change(row), written()).status_code == 302
+    assert PeriodicTask.objects.get().schedule.kind == "cron"
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "every", "once soon", "solar x"])
+def test_whatever_sql_has_written_can_be_looked_at(admin_client, text):
+    row = PeriodicTaskFactory()
+    break_schedule(row, text)
+    PeriodicTask.objects.update(recent_ids={"no": "list"}, args={"no": "list"})
+
+    assert admin_client.get(change(row)).status_code == 200
+    assert admin_client.get(LIST).status_code == 200
+
+
+def test_a_task_that_is_not_registered_stays_visible(admin_client):
+    row = PeriodicTaskFactory(task_path="shop.old.bill")
+
+    page = admin_client.get(change(row)).content.decode()
+
+    assert '<optgroup label="Not registered here">' in page
+    assert '<option value="shop.old.bill" selected>' in page
+
+
+def test_the_task_says_what_it_takes(admin_client):
+    row = PeriodicTaskFactory(task_path="tests.tasks.give_back", args=[1])
+
+    page = admin_client.get(change(row)).content.decode()
+
+    assert '<code class="taskhub-signature">give_back(value)</code>' in page
+    assert "Return what was given: for values that JSON can carry." in page
+    assert '<optgroup label="tests.tasks">' in page
+    assert 'data-signature="send(address, *, subject=&#x27;hello&#x27;)"' in page
+
+
+def test_a_time_is_taken_in_the_current_zone(admin_client, settings):
+    settings.TIME_ZONE = "Europe/Berlin"
+
+    admin_client.post(ADD, written(kind="once", at_0="2999-07-01", at_1="12:00"))
+
+    at = PeriodicTask.objects.get().schedule.at
+    assert at == datetime.fromisoformat("2999-07-01T12:00+02:00")
