@@ -169,7 +169,7 @@ def test_what_comes_from_the_code_can_only_be_switched(admin_client):
     assert row.schedule == every(hours=1)
     assert 'name="name"' not in page
     assert 'name="expression"' not in page
-    assert "Every 10 minutes" in page
+    assert "Every hour" in page
     assert "It is declared with the code" in page
 
 

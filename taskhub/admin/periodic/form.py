@@ -156,8 +156,7 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
             for name in ("args", "kwargs"):
                 faults.pop(name, None)
         if "priority" in self.errors:
-            # No queue would take it.
-            faults.pop("queue_name", None)
+            faults.pop("priority", None)
         if "schedule" in faults:
             # What it was composed from is to blame.
             kind = self.cleaned_data.get("kind")
