@@ -21,8 +21,8 @@ from django.db import connections, transaction
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, InvalidArguments
-from taskhub.messages import Envelope, seal
-from taskhub.models import Place, TaskResult
+from taskhub.messages import Envelope, Returned, seal
+from taskhub.models import Place, Status, TaskResult
 from taskhub.models.results import results_database
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
@@ -130,6 +130,32 @@ def _push(config: Config, rows: Sequence[TaskResult], *, durable: bool) -> None:
                 priority=row.priority,
                 run_after=row.run_after,
                 body=seal(row.to_message(durable=durable), key),
+            )
+            for row in rows
+        ]
+    )
+
+
+def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
+    """
+    Push rows that the broker has lost or never had; each may have been started.
+
+    Whoever gets one looks at its row before running it. Raise BrokerError if the broker
+    cannot be reached.
+    """
+    key = config.signing_keys[0]
+    get_broker(config).push(
+        [
+            Envelope(
+                id=row.id,
+                queue_name=row.queue_name,
+                priority=row.priority,
+                run_after=row.run_after,
+                body=seal(row.to_message(), key),
+                returned=Returned(
+                    holder=row.worker_ids[-1] if row.worker_ids else "",
+                    died=row.status == Status.RUNNING,
+                ),
             )
             for row in rows
         ]

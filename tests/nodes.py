@@ -87,6 +87,16 @@ class Node:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in path.read_text().split()]
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Signal the supervisor and all its children at once."""
+        for pid in [self.process.pid, *self.children()]:
+            os.kill(pid, number)
+
+    def kill(self) -> None:
+        """Die, all of it, as a machine does."""
+        self.signal_all(signal.SIGKILL)
+        self.process.wait()
+
     def end(self) -> None:
         """Leave nothing of it behind, however a test went."""
         if self.process.poll() is None:

@@ -138,6 +138,18 @@ class Broker(ABC):
     def depth(self, queue_name: str) -> Depth:
         """Count the messages of one queue by place."""
 
+    @abstractmethod
+    def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
+        """Return which of these ids the broker does not have, in any place."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """
+        Return a text that changes if the broker may have lost messages.
+
+        Emptied, restarted, or replaced by another server.
+        """
+
     # Leases.
 
     @abstractmethod

@@ -31,6 +31,46 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="Node",
+            fields=[
+                (
+                    "name",
+                    models.CharField(
+                        max_length=100,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="name",
+                    ),
+                ),
+                ("backend", models.CharField(max_length=100, verbose_name="backend")),
+                ("host", models.CharField(max_length=100, verbose_name="host")),
+                ("pid", models.PositiveIntegerField(verbose_name="process id")),
+                ("queues", models.JSONField(default=list, verbose_name="queues")),
+                (
+                    "processes",
+                    models.PositiveSmallIntegerField(verbose_name="processes"),
+                ),
+                ("threads", models.PositiveSmallIntegerField(verbose_name="threads")),
+                (
+                    "async_tasks",
+                    models.PositiveIntegerField(verbose_name="async tasks"),
+                ),
+                ("workers", models.JSONField(default=list, verbose_name="workers")),
+                (
+                    "memory_mib",
+                    models.PositiveIntegerField(default=0, verbose_name="memory"),
+                ),
+                ("version", models.CharField(max_length=50, verbose_name="version")),
+                ("started_at", models.DateTimeField(verbose_name="started")),
+                ("last_seen_at", models.DateTimeField(verbose_name="last seen")),
+            ],
+            options={
+                "verbose_name": "node",
+                "verbose_name_plural": "nodes",
+                "ordering": ["name"],
+            },
+        ),
+        migrations.CreateModel(
             name="QuarantinedMessage",
             fields=[
                 (
@@ -57,6 +97,17 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "quarantined messages",
                 "ordering": ["-id"],
             },
+        ),
+        migrations.CreateModel(
+            name="Turn",
+            fields=[
+                (
+                    "name",
+                    models.CharField(max_length=100, primary_key=True, serialize=False),
+                ),
+                ("holder", models.CharField(max_length=100)),
+                ("ends_at", models.DateTimeField()),
+            ],
         ),
         migrations.CreateModel(
             name="PeriodicTask",

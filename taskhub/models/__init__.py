@@ -3,9 +3,11 @@ What taskhub keeps in the database.
 
 `results` has the one table that matters: what was asked for and what became of it.
 `periodic` has what schedules fire, and when.
-`queues` has what the brokers need beside it, and can be emptied without losing a task.
+`queues` has what the brokers need beside it, `nodes` who works; both can be emptied
+without losing a task.
 """
 
+from taskhub.models.nodes import Node, Turn
 from taskhub.models.periodic import MissedRuns, Overlap, PeriodicTask
 from taskhub.models.querysets import Stats, TaskResultQuerySet
 from taskhub.models.queues import Lease, QuarantinedMessage
@@ -14,6 +16,7 @@ from taskhub.models.results import Place, Status, TaskResult
 __all__ = [
     "Lease",
     "MissedRuns",
+    "Node",
     "Overlap",
     "PeriodicTask",
     "Place",
@@ -22,4 +25,5 @@ __all__ = [
     "Status",
     "TaskResult",
     "TaskResultQuerySet",
+    "Turn",
 ]

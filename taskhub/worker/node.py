@@ -37,8 +37,12 @@ class Node:
     @cached_property
     def name(self) -> str:
         """Host, process id, and what a restarted container does not repeat."""
-        host = socket.gethostname().partition(".")[0][:60]
-        return f"{host}-{os.getpid()}-{secrets.token_hex(3)}"
+        return f"{self.host}-{os.getpid()}-{secrets.token_hex(3)}"
+
+    @property
+    def host(self) -> str:
+        """The short name of the machine."""
+        return socket.gethostname().partition(".")[0][:60]
 
     def make_token(self, serial: int) -> str:
         """Name a worker process; it holds messages, and signs rows, under this name."""

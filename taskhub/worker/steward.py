@@ -18,7 +18,11 @@ from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
+from taskhub.models.nodes import PRESENCE_SECONDS
+from taskhub.worker.housekeeper import Chore, Housekeeper
 from taskhub.worker.node import Node
+from taskhub.worker.presence import Presence
+from taskhub.worker.sweeper import SWEEP_SECONDS, Sweeper
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +55,22 @@ class Steward:
         self._silent_since: dict[str, float] = {}
         self._backoff = Backoff()
         self._ended = False
+        self._presence = Presence(node, lambda: dict(self._living))
+        self._housekeeper = Housekeeper(
+            [
+                Chore("tell of this node", PRESENCE_SECONDS, self._presence.tell),
+                Chore("forget nodes", 600.0, self._presence.forget_others),
+                Chore("sweep", SWEEP_SECONDS, Sweeper(node).look),
+            ],
+            at_end=self._presence.leave,
+        )
 
     def run(self) -> None:
         """Keep the leases until the supervisor closes the pipe, and nobody is left."""
         # The supervisor says when to end: after the processes, whatever is signalled.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
+        self._housekeeper.start()
         pause = 0.0
         while not self._ended:
             readable, _, _ = select.select([self._pipe], [], [], pause)
@@ -72,6 +86,7 @@ class Steward:
         give_up_at = time.monotonic() + seconds
         while (self._dead or self._living) and time.monotonic() < give_up_at:
             time.sleep(min(self._round(), 0.2))
+        self._housekeeper.stop(_FINISH_SECONDS / 2)
 
     def _listen(self) -> None:
         received = os.read(self._pipe, 65_536)

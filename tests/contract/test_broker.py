@@ -1,6 +1,7 @@
 """The contract of `brokers/base.py`, on every broker."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -376,6 +377,34 @@ def test_a_heartbeat_keeps_a_lease_alive(bench):
 
 
 # Looks.
+
+
+def test_what_the_broker_does_not_have_is_missing(bench):
+    known = [EnvelopeFactory(), EnvelopeFactory(run_after=later()), EnvelopeFactory()]
+    bench.put(*known)
+    bench.reserve(TOKEN, limit=1)
+    strangers = {new_id() for _ in range(3)}
+
+    missing = bench.broker.missing(
+        "default", [*(each.id for each in known), *strangers]
+    )
+
+    assert missing == strangers
+
+
+def test_what_is_done_is_missing(bench):
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+    bench.broker.acknowledge("default", [message], token=TOKEN)
+
+    assert bench.broker.missing("default", [UUID(message)]) == {UUID(message)}
+
+
+def test_the_fingerprint_stays_while_nothing_is_lost(bench):
+    before = bench.broker.fingerprint()
+    bench.put_one()
+
+    assert bench.broker.fingerprint() == before
 
 
 def test_depth_counts_each_place(bench):

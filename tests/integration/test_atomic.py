@@ -1,6 +1,5 @@
 """Tasks whose work and whose outcome are one transaction: exactly once."""
 
-import os
 import signal
 
 import pytest
@@ -9,7 +8,6 @@ from django.db import connection
 from taskhub.models import Status
 from tests import tasks
 from tests.models import Trace
-from tests.nodes import Node
 from tests.servers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,11 +51,6 @@ def test_killed_at_any_step_its_effects_happen_once(start_node, fault):
     assert result.row.attempts == (1 if fault == "before_settling" else 2)
 
 
-def signal_all(node: Node, number: signal.Signals) -> None:
-    for pid in [node.process.pid, *node.children()]:
-        os.kill(pid, number)
-
-
 def test_a_zombie_undoes_its_work(start_node, gate):
     """Frozen past its lease, and overtaken: nothing of what it did stays."""
     if connection.vendor == "sqlite":
@@ -65,11 +58,11 @@ def test_a_zombie_undoes_its_work(start_node, gate):
     result = tasks.trace_atomically_behind_a_gate.enqueue("zombie", gate.path)
     zombie = start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
     wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
-    signal_all(zombie, signal.SIGSTOP)
+    zombie.signal_all(signal.SIGSTOP)
 
     start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
     wait_until(lambda: result.row.attempts == 2, "its successor")
-    signal_all(zombie, signal.SIGCONT)
+    zombie.signal_all(signal.SIGCONT)
     gate.open()
 
     wait_until(lambda: result.row.is_finished, "the outcome")

@@ -180,6 +180,21 @@ class DatabaseBroker(Broker):
                 held=rows.filter(place=Place.HELD).count(),
             )
 
+    def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
+        with self._broker_errors():
+            known = {
+                pk
+                for batch in _batches(list(ids))
+                for pk in self._rows.filter(pk__in=batch)
+                .exclude(place=Place.NOWHERE)
+                .ids()
+            }
+        return set(ids) - known
+
+    def fingerprint(self) -> str:
+        # What it has is what there is.
+        return ""
+
     def join(self, queues: Sequence[str], token: str) -> None:
         with self._broker_errors():
             # Not just created: the reply to an earlier try may have been lost.

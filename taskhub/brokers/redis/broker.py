@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from secrets import token_hex
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -68,6 +69,7 @@ class RedisBroker(Broker):
         self._waiting_id: int | None = None
         self._next_due: dict[str, float] = {}
         self._run = {name: self._script(name) for name in _SCRIPTS}
+        self._mark = f"{config.options.key_prefix}:mark"
         self._keys = cache(lambda name: Keys(config.options.key_prefix, name))
 
     def push(self, envelopes: Sequence[Envelope]) -> None:
@@ -184,6 +186,32 @@ class RedisBroker(Broker):
             pipeline.hlen(keys.messages)
             delayed, ready, in_all = pipeline.execute()
         return Depth(delayed=delayed, ready=ready, held=in_all - delayed - ready)
+
+    def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
+        listed = list(ids)
+        messages = self._keys(queue_name).messages
+        missing: set[UUID] = set()
+        with broker_errors(self.address):
+            for start in range(0, len(listed), _BATCH):
+                batch = listed[start : start + _BATCH]
+                pipeline = self._client.pipeline(transaction=False)
+                for each in batch:
+                    pipeline.hexists(messages, str(each))
+                known = pipeline.execute()
+                missing.update(
+                    pk for pk, there in zip(batch, known, strict=True) if not there
+                )
+        return missing
+
+    def fingerprint(self) -> str:
+        with broker_errors(self.address):
+            # Another server has another id; the same one, emptied, lacks the mark.
+            server: Any = self._client.info("server")
+            pipeline = self._client.pipeline(transaction=True)
+            pipeline.set(self._mark, token_hex(8), nx=True)
+            pipeline.get(self._mark)
+            _set, mark = pipeline.execute()
+        return f"{server['run_id']} {_text(mark)}"
 
     def join(self, queues: Sequence[str], token: str) -> None:
         self._beat(queues, [token], may_be_new=True)

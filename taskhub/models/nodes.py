@@ -1,0 +1,101 @@
+"""Nodes, and whose turn it is to do what only one of them does at a time."""
+
+from datetime import timedelta
+from typing import ClassVar, Self
+
+from django.db import IntegrityError, models, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+#: A node tells of itself so often; after three times as long it is silent.
+PRESENCE_SECONDS = 5.0
+_SILENT_AFTER = timedelta(seconds=3 * PRESENCE_SECONDS)
+
+
+class NodeQuerySet(models.QuerySet["Node", "Node"]):
+    """Nodes, by whether they still tell of themselves."""
+
+    def present(self) -> Self:
+        """Those that have told of themselves a moment ago, by the database's clock."""
+        return self.filter(last_seen_at__gte=Now() - _SILENT_AFTER)
+
+    def silent(self) -> Self:
+        """Those that have ended without saying so, or cannot reach the database."""
+        return self.filter(last_seen_at__lt=Now() - _SILENT_AFTER)
+
+
+class Node(models.Model):
+    """
+    One invocation of `taskworker`, as its steward tells of it every few seconds.
+
+    For people, and for the sweep, which asks whether a worker still lives. Nothing is
+    delivered by it: leases are the broker's.
+    """
+
+    name = models.CharField(_("name"), primary_key=True, max_length=100)
+    backend = models.CharField(_("backend"), max_length=100)
+    host = models.CharField(_("host"), max_length=100)
+    pid = models.PositiveIntegerField(_("process id"))
+    queues = models.JSONField(_("queues"), default=list)
+    #: How many there are to be; those that there are, are in `workers`.
+    processes = models.PositiveSmallIntegerField(_("processes"))
+    threads = models.PositiveSmallIntegerField(_("threads"))
+    async_tasks = models.PositiveIntegerField(_("async tasks"))
+    #: A list with a dict for each worker process: `token`, `pid`, `memory_mib`.
+    workers = models.JSONField(_("workers"), default=list)
+    #: Of all its processes, in MiB.
+    memory_mib = models.PositiveIntegerField(_("memory"), default=0)
+    version = models.CharField(_("version"), max_length=50)
+    started_at = models.DateTimeField(_("started"))
+    #: By the database's clock.
+    last_seen_at = models.DateTimeField(_("last seen"))
+
+    objects: ClassVar[models.Manager["Node"]] = NodeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("node")
+        verbose_name_plural = _("nodes")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def tokens(self) -> list[str]:
+        """The tokens under which its processes hold messages."""
+        return [worker["token"] for worker in self.workers]
+
+
+class Turn(models.Model):
+    """Whose turn it is to do something that one node at a time is to do."""
+
+    name = models.CharField(primary_key=True, max_length=100)
+    holder = models.CharField(max_length=100)
+    #: By the database's clock.
+    ends_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def take_turn(name: str, holder: str, *, seconds: float, using: str) -> bool:
+    """
+    Take a turn, or go on with it, for so many seconds; False if somebody else has it.
+
+    A turn only saves work: what is done under it stays right if two have it.
+    """
+    ends_at = Now() + timedelta(seconds=seconds)
+    mine_or_over = Q(holder=holder) | Q(ends_at__lt=Now())
+    turns = Turn.objects.using(using)
+    if turns.filter(mine_or_over, name=name).update(holder=holder, ends_at=ends_at):
+        return True
+    if turns.filter(name=name).exists():
+        return False
+    try:
+        with transaction.atomic(using=using):
+            turns.create(name=name, holder=holder, ends_at=ends_at)
+    except IntegrityError:
+        # Somebody was faster.
+        return False
+    return True

@@ -1,0 +1,70 @@
+"""Presence: what a node tells of itself, in a row of its own."""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db.models.functions import Now
+
+import taskhub
+from taskhub.models import Node as NodeRow
+from taskhub.models.results import results_database
+from taskhub.worker.limits import resident_bytes
+from taskhub.worker.node import Node
+
+#: A node that has been silent for so long is forgotten.
+_FORGOTTEN_AFTER = timedelta(days=1)
+_MEBIBYTE = 1024 * 1024
+
+
+class Presence:
+    """Keeps the node's row; `living` gives the pid of each token."""
+
+    def __init__(self, node: Node, living: Callable[[], Mapping[str, int]]) -> None:
+        self._node = node
+        self._living = living
+        # This runs in the steward; the node is its supervisor.
+        self._supervisor = os.getppid()
+        self._started_at = datetime.now(UTC)
+
+    def tell(self) -> None:
+        """Write that the node is there, and what of it there is."""
+        NodeRow.objects.using(results_database()).update_or_create(
+            name=self._node.name, defaults=self._describe()
+        )
+
+    def _describe(self) -> dict[str, Any]:
+        node = self._node
+        living = self._living()
+        sizes = {
+            pid: resident_bytes(pid) // _MEBIBYTE
+            for pid in (self._supervisor, os.getpid(), *living.values())
+        }
+        workers = [
+            {"token": token, "pid": pid, "memory_mib": sizes[pid]}
+            for token, pid in living.items()
+        ]
+        return {
+            "backend": node.config.alias,
+            "host": node.host,
+            "pid": self._supervisor,
+            "queues": list(node.queues),
+            "processes": node.processes,
+            "threads": node.threads,
+            "async_tasks": node.async_tasks,
+            "workers": workers,
+            "memory_mib": sum(sizes.values()),
+            "version": taskhub.__version__,
+            "started_at": self._started_at,
+            "last_seen_at": Now(),
+        }
+
+    def leave(self) -> None:
+        """Forget the node: it has ended as it should."""
+        NodeRow.objects.using(results_database()).filter(name=self._node.name).delete()
+
+    def forget_others(self) -> None:
+        """Forget nodes that have been silent for a day."""
+        rows = NodeRow.objects.using(results_database())
+        rows.filter(last_seen_at__lt=Now() - _FORGOTTEN_AFTER).delete()

@@ -1,0 +1,151 @@
+"""
+The sweep: rows that the broker does not know are pushed again.
+
+A row that is committed may be unknown to the broker because whoever enqueued it died
+before the push, because the broker was away then, or because it has lost its data. Two
+passes look for such rows:
+
+- The young one sees every row once, some seconds after it was enqueued.
+- The slow one goes over all unfinished rows, some hundred a second, again and again. If
+  the broker says that it is another one, or has been emptied, it hurries.
+
+A row is pushed as one that came back: whoever gets it looks at the row before running
+it. So it does no harm if it was finished, or pushed, while this was looking. A row that
+is RUNNING is pushed only if the process that runs it is not there any more.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from taskhub import producer
+from taskhub.brokers import get_broker
+from taskhub.models import Node as NodeRow
+from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models.ids import first_id_at
+from taskhub.models.nodes import take_turn
+from taskhub.models.results import results_database
+from taskhub.worker.node import Node
+
+logger = logging.getLogger(__name__)
+
+#: A row that is younger may well be on its way.
+_YOUNG = timedelta(seconds=3)
+#: How far back the young pass begins; the slow one sees what is older.
+_YOUNG_FROM = timedelta(minutes=1)
+#: So many rows are looked at at a time: by the young pass, by the slow one, and by the
+#: slow one in a hurry.
+_MOST_YOUNG = 10_000
+_MOST_SLOW = 1_000
+_MOST_HURRIED = 10_000
+_TURN_SECONDS = 10.0
+#: How often it looks.
+SWEEP_SECONDS = 2.0
+
+
+class Sweeper:
+    """Looks every two seconds, if it is this node's turn."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._config = node.config
+        self._broker = get_broker(node.config)
+        self._young: UUID | None = None
+        self._slow: UUID | None = None
+        self._fingerprint: str | None = None
+        self._hurries = False
+        self._turn_until = 0.0
+
+    def look(self) -> None:
+        """
+        Push what the broker does not know, of some rows.
+
+        Blocks for some queries. Raise BrokerError or a database's error if either is
+        away; the rows are looked at again.
+        """
+        if self._broker.lives_in_rows or not self._has_turn():
+            return
+        self._notice_loss()
+        self._sweep_young()
+        self._sweep_slowly()
+
+    def _has_turn(self) -> bool:
+        # Gone on with before it ends, and not more often than needed.
+        now = time.monotonic()
+        if now > self._turn_until - _TURN_SECONDS / 2:
+            taken = take_turn(
+                f"sweep {self._config.alias}",
+                self._node.name,
+                seconds=_TURN_SECONDS,
+                using=results_database(),
+            )
+            self._turn_until = now + _TURN_SECONDS if taken else 0.0
+        return now < self._turn_until
+
+    def _notice_loss(self) -> None:
+        fingerprint = self._broker.fingerprint()
+        if self._fingerprint is not None and fingerprint != self._fingerprint:
+            logger.warning("The broker may have lost messages; looking at all rows.")
+            self._slow, self._hurries = None, True
+        self._fingerprint = fingerprint
+
+    def _sweep_young(self) -> None:
+        now = timezone.now()
+        after = self._young or first_id_at(now - _YOUNG_FROM)
+        rows = self._unfinished().filter(id__gt=after, id__lt=first_id_at(now - _YOUNG))
+        self._young = self._sweep(rows, _MOST_YOUNG) or first_id_at(now - _YOUNG)
+
+    def _sweep_slowly(self) -> None:
+        rows = self._unfinished().filter(id__lt=first_id_at(timezone.now() - _YOUNG))
+        if self._slow is not None:
+            rows = rows.filter(id__gt=self._slow)
+        most = _MOST_HURRIED if self._hurries else _MOST_SLOW
+        self._slow = self._sweep(rows, most)
+        if self._slow is None:
+            # All are seen; from the beginning, then.
+            self._hurries = False
+
+    def _unfinished(self) -> TaskResultQuerySet:
+        rows = TaskResultQuerySet(TaskResult, using=results_database())
+        return rows.unfinished().filter(backend=self._config.alias)
+
+    def _sweep(self, rows: TaskResultQuerySet, most: int) -> UUID | None:
+        """Look at the first of these rows; return the last if there may be more."""
+        seen = list(rows.order_by("id").values_list("id", "queue_name")[:most])
+        by_queue: dict[str, list[UUID]] = defaultdict(list)
+        for pk, queue_name in seen:
+            by_queue[queue_name].append(pk)
+        missing = [
+            pk
+            for queue_name, pks in by_queue.items()
+            for pk in self._broker.missing(queue_name, pks)
+        ]
+        if missing:
+            self._push(missing)
+        return seen[-1][0] if len(seen) == most else None
+
+    def _push(self, pks: Sequence[UUID]) -> None:
+        # Read again: what was finished meanwhile is no longer known to the broker.
+        rows = list(self._unfinished().filter(pk__in=pks))
+        living = self._living_tokens()
+        lost = [
+            row
+            for row in rows
+            if row.status == Status.READY or row.worker_ids[-1:][0] not in living
+        ]
+        if lost:
+            producer.push_again(self._config, lost)
+            logger.warning("Pushed %d rows that the broker did not know.", len(lost))
+
+    def _living_tokens(self) -> set[str]:
+        # Generous: a process that is taken for dead too early runs twice.
+        lease = timedelta(seconds=self._config.options.lease_seconds)
+        nodes = NodeRow.objects.using(results_database())
+        recent = nodes.filter(last_seen_at__gte=Now() - lease - timedelta(seconds=15))
+        return {token for node in recent for token in node.tokens}

@@ -1,0 +1,251 @@
+"""Rows that the broker does not know are pushed again, and never run twice for it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import redis
+from django.utils import timezone
+
+from taskhub.brokers import get_broker
+from taskhub.models import Node as NodeRow
+from taskhub.models import Status, TaskResult
+from taskhub.models.ids import first_id_at
+from taskhub.models.nodes import take_turn
+from taskhub.models.results import results_database
+from taskhub.worker import sweeper
+from taskhub.worker.node import Node
+from taskhub.worker.sweeper import Sweeper
+from tests import tasks
+from tests.factories import TaskResultFactory, now
+from tests.models import Trace
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def config(configure, redis_url):
+    """Redis only: with a broker in the rows there is nothing to sweep."""
+    return configure(broker_url=redis_url)
+
+
+@pytest.fixture
+def node(config) -> Node:
+    return Node(
+        config=config,
+        queues=("default",),
+        processes=1,
+        threads=1,
+        async_tasks=1,
+        grace_seconds=1,
+    )
+
+
+@pytest.fixture
+def sweep(node) -> Callable[[], None]:
+    """A look, by the same sweeper each time."""
+    return Sweeper(node).look
+
+
+@pytest.fixture
+def client(config) -> redis.Redis:
+    return redis.Redis.from_url(config.options.broker_url)
+
+
+def forget_all(client: redis.Redis, prefix: str) -> None:
+    """What FLUSHALL would do to this test's keys."""
+    for key in client.scan_iter(f"*{prefix}*"):
+        client.delete(key)
+
+
+def old(**fields: object) -> TaskResult:
+    """A row that the young pass has not seen, and does not look at any more."""
+    enqueued = now() - timedelta(hours=1)
+    first = first_id_at(enqueued)
+    pk = UUID(int=first.int + TaskResult.objects.count())
+    return TaskResultFactory(id=pk, enqueued_at=enqueued, **fields)
+
+
+def depth(config) -> int:
+    depth = get_broker(config).depth("default")
+    return depth.ready + depth.delayed
+
+
+def test_a_row_that_was_never_pushed_is_pushed(config, sweep):
+    row = old()
+
+    sweep()
+
+    (delivery,) = reserve(config)
+    assert delivery.id == str(row.pk)
+    assert delivery.redelivered
+    assert not delivery.has_killed
+
+
+def reserve(config):
+    broker = get_broker(config)
+    broker.join(["default"], "a-token")
+    return broker.reserve(["default"], limit=100, token="a-token")
+
+
+def test_a_young_row_is_given_time(config, sweep, monkeypatch):
+    TaskResultFactory()
+    sweep()
+    assert depth(config) == 0
+
+    monkeypatch.setattr(sweeper, "_YOUNG", timedelta(0))
+    sweep()
+
+    assert depth(config) == 1
+
+
+def test_what_the_broker_knows_is_not_pushed_again(config, sweep):
+    tasks.add.enqueue(1)
+    tasks.add.using(run_after=timedelta(hours=1)).enqueue(1)
+    reserve(config)
+    before = get_broker(config).depth("default")
+
+    for _ in range(3):
+        sweep()
+
+    assert get_broker(config).depth("default") == before
+
+
+def test_a_delayed_row_stays_delayed(config, sweep):
+    old(run_after=timezone.now() + timedelta(hours=1))
+
+    sweep()
+
+    assert get_broker(config).depth("default").delayed == 1
+
+
+def test_what_is_finished_is_not_pushed(config, sweep):
+    old(successful=True)
+    old(failed=True)
+
+    sweep()
+
+    assert depth(config) == 0
+
+
+def test_what_a_living_process_runs_is_left_to_it(config, sweep):
+    old(running=True, worker_ids=["alive"])
+    NodeRow.objects.create(
+        name="other",
+        backend="default",
+        host="h",
+        pid=1,
+        processes=1,
+        threads=1,
+        async_tasks=1,
+        version="1",
+        workers=[{"token": "alive", "pid": 2, "memory_mib": 3}],
+        started_at=now(),
+        last_seen_at=now(),
+    )
+
+    sweep()
+    assert depth(config) == 0
+
+    NodeRow.objects.update(last_seen_at=now() - timedelta(minutes=5))
+    sweep()
+    (delivery,) = reserve(config)
+    assert delivery.has_killed
+    assert delivery.returned.holder == "alive"
+
+
+def test_only_one_node_sweeps(config, sweep):
+    alias = results_database()
+    assert take_turn("sweep default", "somebody else", seconds=60, using=alias)
+    old()
+
+    sweep()
+
+    assert depth(config) == 0
+
+
+def test_many_rows_are_looked_at_some_at_a_time(config, sweep, monkeypatch):
+    monkeypatch.setattr(sweeper, "_MOST_SLOW", 2)
+    for _ in range(5):
+        old()
+
+    counts = []
+    for _ in range(4):
+        sweep()
+        counts.append(depth(config))
+
+    assert counts == [2, 4, 5, 5]
+
+
+def test_a_broker_that_was_emptied_is_filled_in_a_hurry(
+    config, sweep, client, monkeypatch, caplog
+):
+    monkeypatch.setattr(sweeper, "_MOST_SLOW", 1)
+    rows = [old() for _ in range(6)]
+    for _ in range(7):
+        sweep()
+    assert depth(config) == 6
+
+    forget_all(client, config.options.key_prefix)
+    sweep()
+
+    assert depth(config) == 6
+    assert "may have lost messages" in caplog.text
+    assert {delivery.id for delivery in reserve(config)} == {
+        str(row.pk) for row in rows
+    }
+
+
+# With real workers.
+
+
+def test_what_died_before_the_push_is_run(start_node, config, monkeypatch):
+    monkeypatch.setattr("taskhub.producer._push_or_leave", lambda config, rows: None)
+    results = tasks.trace.enqueue_many([("a",), ("b",)])
+    start_node("--processes=1")
+
+    for result in results:
+        result.get(timeout=60)
+
+    assert sorted(Trace.objects.values_list("label", flat=True)) == ["a", "b"]
+    assert all(result.row.attempts == 1 for result in results)
+
+
+def test_a_broker_that_is_emptied_loses_nothing(start_node, config, client, gate):
+    running = tasks.wait_for_gate.enqueue("long", gate.path)
+    node = start_node("--processes=2")
+    wait_until(lambda: running.row.status == Status.RUNNING, "the long task")
+    waiting = tasks.trace.enqueue_many([(f"task {number}",) for number in range(20)])
+
+    forget_all(client, config.options.key_prefix)
+
+    for result in waiting:
+        result.get(timeout=60)
+    gate.open()
+    running.get(timeout=60)
+    labels = list(Trace.objects.values_list("label", flat=True))
+    assert len(labels) == len(set(labels)) == 22
+    assert running.row.attempts == 1
+    assert node.stop() == 0
+    assert not NodeRow.objects.exists()
+
+
+def test_what_ran_on_a_node_that_died_with_the_brokers_data_is_run_again(
+    start_node, config, client, gate
+):
+    result = tasks.wait_for_gate.enqueue("a", gate.path)
+    dead = start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
+    wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
+    dead.kill()
+    forget_all(client, config.options.key_prefix)
+    # Its node is not waited for.
+    NodeRow.objects.update(last_seen_at=now() - timedelta(minutes=5))
+    gate.open()
+
+    start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
+
+    assert result.get(timeout=60) == "a"
+    assert result.row.attempts == 2
+    assert [error["attempt"] for error in result.row.errors] == [1]
