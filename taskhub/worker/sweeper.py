@@ -29,7 +29,7 @@ from taskhub.brokers import get_broker
 from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.ids import first_id_at
-from taskhub.models.nodes import take_turn
+from taskhub.models.nodes import PRESENCE_SECONDS, take_turn
 from taskhub.models.results import results_database
 from taskhub.worker.node import Node
 
@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 #: A row that is younger may well be on its way.
 _YOUNG = timedelta(seconds=3)
+#: For so long a process that its node has not told of may well be alive.
+_GRACE = timedelta(seconds=3 * PRESENCE_SECONDS)
 #: How far back the young pass begins; the slow one sees what is older.
 _YOUNG_FROM = timedelta(minutes=1)
 #: So many rows are looked at at a time: by the young pass, by the slow one, and by the
@@ -134,18 +136,22 @@ class Sweeper:
         # Read again: what was finished meanwhile is no longer known to the broker.
         rows = list(self._unfinished().filter(pk__in=pks))
         living = self._living_tokens()
-        lost = [
-            row
-            for row in rows
-            if row.status == Status.READY or row.worker_ids[-1:][0] not in living
-        ]
+        lost = [row for row in rows if not self._is_being_run(row, living)]
         if lost:
             producer.push_again(self._config, lost)
             logger.warning("Pushed %d rows that the broker did not know.", len(lost))
 
+    # Generous, both: what is taken for dead too early runs twice.
+
+    def _is_being_run(self, row: TaskResult, living: set[str]) -> bool:
+        if row.status == Status.READY or row.last_attempted_at is None:
+            return False
+        # A node tells of a new process some seconds after that has begun to work.
+        is_new = timezone.now() - row.last_attempted_at < _GRACE
+        return is_new or row.worker_ids[-1] in living
+
     def _living_tokens(self) -> set[str]:
-        # Generous: a process that is taken for dead too early runs twice.
         lease = timedelta(seconds=self._config.options.lease_seconds)
         nodes = NodeRow.objects.using(results_database())
-        recent = nodes.filter(last_seen_at__gte=Now() - lease - timedelta(seconds=15))
+        recent = nodes.filter(last_seen_at__gte=Now() - lease - _GRACE)
         return {token for node in recent for token in node.tokens}

@@ -156,6 +156,15 @@ def test_what_a_living_process_runs_is_left_to_it(config, sweep):
     assert delivery.returned.holder == "alive"
 
 
+def test_what_has_just_begun_is_left_alone(config, sweep):
+    row = old(running=True)
+    TaskResult.objects.filter(pk=row.pk).update(last_attempted_at=now())
+
+    sweep()
+
+    assert depth(config) == 0
+
+
 def test_only_one_node_sweeps(config, sweep):
     alias = results_database()
     assert take_turn("sweep default", "somebody else", seconds=60, using=alias)
@@ -240,8 +249,10 @@ def test_what_ran_on_a_node_that_died_with_the_brokers_data_is_run_again(
     wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
     dead.kill()
     forget_all(client, config.options.key_prefix)
-    # Its node is not waited for.
-    NodeRow.objects.update(last_seen_at=now() - timedelta(minutes=5))
+    # As if some minutes had passed since.
+    past = now() - timedelta(minutes=5)
+    NodeRow.objects.update(last_seen_at=past)
+    TaskResult.objects.update(last_attempted_at=past)
     gate.open()
 
     start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
