@@ -20,6 +20,7 @@ from taskhub.nearest import did_you_mean
 BACKEND_PATH = "taskhub.backend.TaskHubBackend"
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Days = Annotated[float, msgspec.Meta(gt=0, le=36_600)]
 Bytes = Annotated[int, msgspec.Meta(ge=1_024, le=512 * 1024 * 1024)]
 
 
@@ -39,6 +40,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_argument_bytes: Bytes = 1024 * 1024
     #: What is kept of one return value, as JSON.
     max_result_bytes: Bytes = 256 * 1024
+    #: For how many days finished results are kept, and failed ones; None is for ever.
+    keep_days: Days | None = 30
+    keep_failed_days: Days | None = 90
+    #: How many finished results are kept at the most.
+    keep_most: Annotated[int, msgspec.Meta(ge=0)] | None = None
     #: How many times a message whose worker died is handed to another one.
     max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2
     #: The modules of every installed app in which tasks are looked for.

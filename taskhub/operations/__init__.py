@@ -5,6 +5,7 @@ A module for each thing that something is done to.
 """
 
 from taskhub.operations.declared import Synchronised, synchronise_schedules
+from taskhub.operations.pruning import Retention, prune
 from taskhub.operations.results import Cancelled, Forgotten, cancel, forget
 from taskhub.operations.schedules import (
     backfill,
@@ -16,10 +17,13 @@ from taskhub.operations.schedules import (
     ticks_to_backfill,
     validate,
 )
+from taskhub.operations.status import Status, read_status
 
 __all__ = [
     "Cancelled",
     "Forgotten",
+    "Retention",
+    "Status",
     "Synchronised",
     "backfill",
     "cancel",
@@ -27,6 +31,8 @@ __all__ = [
     "enable",
     "forget",
     "make_run",
+    "prune",
+    "read_status",
     "run_now",
     "skip_next",
     "synchronise_schedules",

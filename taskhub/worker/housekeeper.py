@@ -29,8 +29,6 @@ class Chore:
         self._work = work
         self._backoff = Backoff()
         self.due_at = 0.0
-        #: When it was last done, by the monotonic clock.
-        self.done_at: float | None = None
 
     def do(self) -> None:
         """Do it, and say when next. A server that is away is said once."""
@@ -45,8 +43,7 @@ class Chore:
             return
         if self._backoff.succeed():
             logger.info("Can %s again.", self.name)
-        self.done_at = time.monotonic()
-        self.due_at = self.done_at + self._seconds
+        self.due_at = time.monotonic() + self._seconds
 
 
 class Housekeeper:

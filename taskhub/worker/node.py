@@ -26,6 +26,9 @@ class Node:
     #: beyond so many MiB.
     tasks_per_process: int | None = None
     memory_per_process: int | None = None
+    #: Where probes are answered, if anywhere.
+    health_host: str = "127.0.0.1"
+    health_port: int | None = None
     #: Whether to end when the queues are empty.
     drain: bool = False
 

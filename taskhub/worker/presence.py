@@ -19,11 +19,22 @@ _MEBIBYTE = 1024 * 1024
 
 
 class Presence:
-    """Keeps the node's row; `living` gives the pid of each token."""
+    """
+    Keeps the node's row.
 
-    def __init__(self, node: Node, living: Callable[[], Mapping[str, int]]) -> None:
+    `living` gives the pid of each token; `told` hears of each time that it was written.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        *,
+        living: Callable[[], Mapping[str, int]],
+        told: Callable[[], None],
+    ) -> None:
         self._node = node
         self._living = living
+        self._told = told
         # This runs in the steward; the node is its supervisor.
         self._supervisor = os.getppid()
         self._started_at = datetime.now(UTC)
@@ -33,6 +44,7 @@ class Presence:
         NodeRow.objects.using(results_database()).update_or_create(
             name=self._node.name, defaults=self._describe()
         )
+        self._told()
 
     def _describe(self) -> dict[str, Any]:
         node = self._node

@@ -19,9 +19,11 @@ from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
 from taskhub.models.nodes import PRESENCE_SECONDS
+from taskhub.worker.health import Health, HealthServer
 from taskhub.worker.housekeeper import Chore, Housekeeper
 from taskhub.worker.node import Node
 from taskhub.worker.presence import Presence
+from taskhub.worker.pruner import PRUNE_SECONDS, Pruner
 from taskhub.worker.sweeper import SWEEP_SECONDS, Sweeper
 
 logger = logging.getLogger(__name__)
@@ -55,12 +57,18 @@ class Steward:
         self._silent_since: dict[str, float] = {}
         self._backoff = Backoff()
         self._ended = False
-        self._presence = Presence(node, lambda: dict(self._living))
+        self._health = Health(node.processes, lambda: len(self._living))
+        self._presence = Presence(
+            node,
+            living=lambda: dict(self._living),
+            told=self._health.database_has_answered,
+        )
         self._housekeeper = Housekeeper(
             [
                 Chore("tell of this node", PRESENCE_SECONDS, self._presence.tell),
                 Chore("forget nodes", 600.0, self._presence.forget_others),
                 Chore("sweep", SWEEP_SECONDS, Sweeper(node).look),
+                Chore("prune", PRUNE_SECONDS, Pruner(node).look),
             ],
             at_end=self._presence.leave,
         )
@@ -71,6 +79,7 @@ class Steward:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
         self._housekeeper.start()
+        self._serve_health()
         pause = 0.0
         while not self._ended:
             readable, _, _ = select.select([self._pipe], [], [], pause)
@@ -78,6 +87,15 @@ class Steward:
                 self._listen()
             pause = self._round()
         self._finish()
+
+    def _serve_health(self) -> None:
+        port = self._node.health_port
+        if port is None:
+            return
+        try:
+            HealthServer(self._health, self._node.health_host, port).start()
+        except OSError as error:
+            logger.error("Cannot serve health on port %d: %s", port, error)
 
     def _finish(self) -> None:
         # If the supervisor was killed, its processes finish what they run, and end
@@ -102,6 +120,7 @@ class Steward:
 
     def _round(self) -> float:
         """Do all there is to do; return how many seconds until the next round."""
+        self._health.steward_is_alive()
         try:
             self._reclaim_dead()
             self._keep_leases()
@@ -112,6 +131,7 @@ class Steward:
             if self._backoff.is_first:
                 logger.error("%s Leases are at risk until it is back.", error)
             return self._backoff.pause
+        self._health.broker_has_answered()
         if self._backoff.succeed():
             logger.info("The broker is back; leases are kept again.")
         return self._round_seconds

@@ -13,6 +13,7 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from taskhub import checks, exceptions
 from taskhub.conf import Options
 from taskhub.models import (
+    Node,
     PeriodicTask,
     QuarantinedMessage,
     TaskResult,
@@ -59,7 +60,7 @@ def test_every_option_of_a_task_is_documented():
     assert names <= documented(page("reference/tasks.md"))
 
 
-@pytest.mark.parametrize("model", [TaskResult, QuarantinedMessage])
+@pytest.mark.parametrize("model", [TaskResult, QuarantinedMessage, Node])
 def test_every_field_is_documented(model):
     names = {field.name for field in model._meta.concrete_fields} - {"id"}
     assert names <= documented(page("reference/results.md"))

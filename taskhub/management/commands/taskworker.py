@@ -101,6 +101,18 @@ class Command(BaseCommand):
             help="Replace a process, after a task, that has grown beyond this.",
         )
         parser.add_argument(
+            "--health-port",
+            type=at_least_one,
+            metavar="PORT",
+            help="Answer probes over HTTP: /live and /ready.",
+        )
+        parser.add_argument(
+            "--health-host",
+            default="127.0.0.1",
+            metavar="HOST",
+            help="The address to answer on (default: %(default)s; 0.0.0.0 for all).",
+        )
+        parser.add_argument(
             "--drain",
             action="store_true",
             help="Work until the queues are empty, and end. What is not due yet is "
@@ -137,6 +149,8 @@ class Command(BaseCommand):
             grace_seconds=options["grace"],
             tasks_per_process=options["tasks_per_process"],
             memory_per_process=options["memory_per_process"],
+            health_host=options["health_host"],
+            health_port=options["health_port"],
             drain=options["drain"],
         )
         check_database()

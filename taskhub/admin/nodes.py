@@ -1,0 +1,142 @@
+"""The pages of nodes: who works, on what, and since when."""
+
+from collections import defaultdict
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from taskhub.admin import markup
+from taskhub.models import Node, TaskResult
+from taskhub.models.nodes import NodeQuerySet
+from taskhub.models.querysets import TaskResultQuerySet
+
+#: So many running results are looked at for a whole page.
+_MOST_RUNNING = 1_000
+
+
+@admin.register(Node)
+class NodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Read-only: nodes tell of themselves."""
+
+    list_display = (
+        "name",
+        "presence",
+        "shown_queues",
+        "shown_processes",
+        "doing",
+        "memory",
+        "version",
+        "seen",
+    )
+    sortable_by = ()
+    fields = (
+        "presence",
+        ("host", "pid"),
+        "shown_queues",
+        ("shown_processes", "threads", "async_tasks"),
+        "shown_workers",
+        "doing",
+        ("memory", "version"),
+        ("started", "seen"),
+    )
+
+    class Media:
+        css: ClassVar = {"all": ("taskhub/admin.css",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Node | None = None
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Node | None = None
+    ) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        # Once for all rows of a page: who is silent, and what runs.
+        self._silent = set(NodeQuerySet(Node).silent().values_list("pk", flat=True))
+        self._running = _running_by_token()
+        return super().get_queryset(request)
+
+    @admin.display(description=gettext_lazy("state"))
+    def presence(self, node: Node) -> SafeString:
+        state, word = (
+            ("failed", _("Silent"))
+            if node.pk in self._silent
+            else ("successful", _("Present"))
+        )
+        return format_html(
+            '<span class="taskhub-status taskhub-{}">{}</span>', state, word
+        )
+
+    @admin.display(description=gettext_lazy("queues"))
+    def shown_queues(self, node: Node) -> str:
+        return ", ".join(node.queues)
+
+    @admin.display(description=gettext_lazy("processes"))
+    def shown_processes(self, node: Node) -> str:
+        return _("%(there)d of %(wanted)d") % {
+            "there": len(node.workers),
+            "wanted": node.processes,
+        }
+
+    @admin.display(description=gettext_lazy("worker processes"))
+    def shown_workers(self, node: Node) -> SafeString:
+        return format_html_join(
+            "",
+            "<div>{} &middot; {} {} &middot; {} MiB</div>",
+            (
+                (each["token"], _("process"), each["pid"], each["memory_mib"])
+                for each in node.workers
+            ),
+        )
+
+    @admin.display(description=gettext_lazy("runs now"))
+    def doing(self, node: Node) -> SafeString | str:
+        now = timezone.now()
+        runs = [run for token in node.tokens for run in self._running.get(token, ())]
+        return format_html_join(
+            "",
+            '<div class="taskhub-time"><a href="{}">{}</a> {}</div>',
+            (
+                (
+                    reverse("admin:taskhub_taskresult_change", args=[run.pk]),
+                    run.task_path.rpartition(".")[2],
+                    markup.duration(now - (run.last_attempted_at or now)),
+                )
+                for run in runs
+            ),
+        ) or str(markup.NOTHING)
+
+    @admin.display(description=gettext_lazy("memory"))
+    def memory(self, node: Node) -> str:
+        return f"{node.memory_mib} MiB"
+
+    @admin.display(description=gettext_lazy("started"))
+    def started(self, node: Node) -> SafeString:
+        return markup.moment(node.started_at)
+
+    @admin.display(description=gettext_lazy("last seen"))
+    def seen(self, node: Node) -> SafeString:
+        return markup.moment(node.last_seen_at)
+
+
+def _running_by_token() -> dict[str, list[TaskResult]]:
+    running: dict[str, list[TaskResult]] = defaultdict(list)
+    rows = TaskResultQuerySet(TaskResult).running()
+    shown = rows.only("id", "task_path", "last_attempted_at", "worker_ids")
+    for row in shown[:_MOST_RUNNING]:
+        for token in row.worker_ids[-1:]:
+            running[token].append(row)
+    return running

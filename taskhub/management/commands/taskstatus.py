@@ -1,0 +1,83 @@
+"""`manage.py taskstatus`: how everything is, and whether it needs a person."""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand
+
+from taskhub.management.starting import check_database
+from taskhub.operations import Status, read_status
+
+
+class Command(BaseCommand):
+    """Print queues, nodes and worries; end with 1 if there are any."""
+
+    help = (
+        "Show queues, nodes, and what needs a person. Ends with 1 if anything does, so "
+        "that a monitor can ask."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Describe the options."""
+        parser.add_argument(
+            "--json", action="store_true", help="Print JSON and not tables."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Read it, print it."""
+        check_database()
+        status = read_status()
+        if options["json"]:
+            self.stdout.write(msgspec.json.format(msgspec.json.encode(status)).decode())
+        else:
+            self._print(status)
+        sys.exit(1 if status.needs_a_person else 0)
+
+    def _print(self, status: Status) -> None:
+        self._table(
+            ["queue", "ready", "delayed", "held", "oldest", "nodes"],
+            (
+                [
+                    queue.name,
+                    f"{queue.ready:,}",
+                    f"{queue.delayed:,}",
+                    f"{queue.held:,}",
+                    _age(queue.oldest_seconds),
+                    queue.nodes,
+                ]
+                for queue in status.queues
+            ),
+        )
+        self._table(
+            ["node", "processes", "running", "memory", "seen", "queues"],
+            (
+                [
+                    node.name,
+                    f"{node.processes} of {node.processes_wanted}",
+                    node.running,
+                    f"{node.memory_mib} MiB",
+                    f"{node.seen_seconds_ago:.0f} s ago",
+                    ",".join(node.queues),
+                ]
+                for node in status.nodes
+            ),
+        )
+        if not status.needs_a_person:
+            self.stdout.write("All is well.")
+        for sentence in status.needs_a_person:
+            self.stdout.write(self.style.ERROR(sentence))
+
+    def _table(self, titles: list[str], rows: Iterable[list[object]]) -> None:
+        lines = [titles, *([str(cell) for cell in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        for line in lines:
+            cells = map(str.ljust, line, widths)
+            self.stdout.write("  ".join(cells).rstrip())
+        self.stdout.write("")
+
+
+def _age(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.0f} s"

@@ -1,0 +1,199 @@
+"""How everything is: what `taskstatus` and the overview show."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db.models import Q
+from django.utils import timezone
+
+from taskhub import compat
+from taskhub.brokers import get_broker
+from taskhub.conf import Config
+from taskhub.exceptions import BrokerError
+from taskhub.models import Node, PeriodicTask, QuarantinedMessage, TaskResult
+from taskhub.models.nodes import NodeQuerySet
+from taskhub.models.querysets import TaskResultQuerySet
+from taskhub.models.results import results_database
+
+#: A message that has waited for longer, and a tick that is later, need a person.
+_LONG_WAIT = timedelta(minutes=5)
+_LATE_TICK = timedelta(minutes=1)
+#: Quarantined messages count as news for so long.
+_NEWS = timedelta(days=1)
+
+
+class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One queue of one backend."""
+
+    backend: str
+    name: str
+    delayed: int
+    ready: int
+    held: int
+    #: How long the oldest due result has waited, in seconds; None if nothing waits.
+    oldest_seconds: float | None
+    #: How many nodes that are present work for it.
+    nodes: int
+
+
+class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One node, as it has last told of itself."""
+
+    name: str
+    host: str
+    is_silent: bool
+    seen_seconds_ago: float
+    queues: list[str]
+    processes: int
+    processes_wanted: int
+    memory_mib: int
+    running: int
+    version: str
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """How everything is, at one moment."""
+
+    queues: list[QueueStatus]
+    nodes: list[NodeStatus]
+    quarantined: int
+    paused_schedules: list[str]
+    late_schedules: list[str]
+    #: A sentence for each thing that needs a person; empty if all is well.
+    needs_a_person: list[str]
+
+
+def read_status() -> Status:
+    """
+    Read how everything is, with a bounded number of queries.
+
+    A broker that is away is one of the things that need a person.
+    """
+    now = timezone.now()
+    nodes = _read_nodes()
+    queues, broker_faults = _read_queues(nodes, now)
+    schedules = PeriodicTask.objects.using(results_database())
+    paused = schedules.filter(enabled=False).exclude(paused_because="")
+    late = schedules.filter(enabled=True, look_at__lt=now - _LATE_TICK)
+    quarantined = QuarantinedMessage.objects.using(results_database()).filter(
+        quarantined_at__gte=now - _NEWS
+    )
+    status = Status(
+        queues=queues,
+        nodes=nodes,
+        quarantined=quarantined.count(),
+        paused_schedules=list(paused.values_list("name", flat=True)[:100]),
+        late_schedules=list(late.values_list("name", flat=True)[:100]),
+        needs_a_person=broker_faults,
+    )
+    return msgspec.structs.replace(
+        status, needs_a_person=[*broker_faults, *_worries(status)]
+    )
+
+
+def _worries(status: Status) -> Iterator[str]:
+    for queue in status.queues:
+        yield from _worries_of_queue(queue)
+    for node in status.nodes:
+        if node.is_silent:
+            silent = f"{node.seen_seconds_ago:.0f} s"
+            yield f"Node {node.name} has been silent for {silent}."
+    if status.quarantined:
+        yield (
+            f"{status.quarantined} message(s) were quarantined within a day; look at "
+            "them in the admin."
+        )
+    for name in status.paused_schedules:
+        yield f"The schedule {name!r} has disabled itself."
+    if late := status.late_schedules:
+        yield f"{len(late)} schedule(s) are late, such as {late[0]!r}; does a beat run?"
+
+
+def _worries_of_queue(queue: QueueStatus) -> Iterator[str]:
+    waits = queue.oldest_seconds or 0
+    if waits <= _LONG_WAIT.total_seconds():
+        return
+    if queue.nodes:
+        yield f"Results in queue {queue.name!r} have waited for {waits:.0f} s."
+    else:
+        yield (
+            f"Nobody works for queue {queue.name!r}, where results have waited for "
+            f"{waits:.0f} s; start a taskworker."
+        )
+
+
+def _read_nodes() -> list[NodeStatus]:
+    rows = NodeQuerySet(Node, using=results_database())
+    silent = set(rows.silent().values_list("pk", flat=True))
+    running = _running_by_token()
+    now = timezone.now()
+    return [
+        NodeStatus(
+            name=row.name,
+            host=row.host,
+            is_silent=row.pk in silent,
+            seen_seconds_ago=max(0.0, (now - row.last_seen_at).total_seconds()),
+            queues=row.queues,
+            processes=len(row.workers),
+            processes_wanted=row.processes,
+            memory_mib=row.memory_mib,
+            running=sum(running.get(token, 0) for token in row.tokens),
+            version=row.version,
+        )
+        for row in rows.order_by("name")
+    ]
+
+
+def _running_by_token() -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for worker_ids in _results().running().values_list("worker_ids", flat=True)[:1_000]:
+        token = worker_ids[-1] if worker_ids else ""
+        counts[token] = counts.get(token, 0) + 1
+    return counts
+
+
+def _read_queues(
+    nodes: list[NodeStatus], now: datetime
+) -> tuple[list[QueueStatus], list[str]]:
+    queues, faults = [], []
+    for config in configs():
+        for name in config.queues or (compat.DEFAULT_TASK_QUEUE_NAME,):
+            try:
+                depth = get_broker(config).depth(name)
+            except BrokerError as error:
+                faults.append(str(error))
+                break
+            queues.append(
+                QueueStatus(
+                    backend=config.alias,
+                    name=name,
+                    delayed=depth.delayed,
+                    ready=depth.ready,
+                    held=depth.held,
+                    oldest_seconds=_oldest(config, name, now) if depth.ready else None,
+                    nodes=sum(
+                        name in node.queues and not node.is_silent for node in nodes
+                    ),
+                )
+            )
+    return queues, faults
+
+
+def _oldest(config: Config, queue_name: str, now: datetime) -> float | None:
+    due = _results().ready().in_queue(queue_name).filter(backend=config.alias)
+    due = due.filter(Q(run_after=None) | Q(run_after__lte=now))
+    oldest = due.order_by("id").first()
+    return None if oldest is None else max(0.0, (now - oldest.due_at).total_seconds())
+
+
+def configs() -> list[Config]:
+    """Return the configuration of every backend of ours."""
+    backends: Any = compat.task_backends.all()
+    found = [getattr(backend, "config", None) for backend in backends]
+    return [config for config in found if isinstance(config, Config)]
+
+
+def _results() -> TaskResultQuerySet:
+    return TaskResultQuerySet(TaskResult, using=results_database())

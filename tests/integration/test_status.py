@@ -1,0 +1,234 @@
+"""How everything is: the command, the probes, the pages of nodes."""
+
+import json
+import urllib.error
+import urllib.request
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+from django.utils import timezone
+
+from taskhub.models import Node, PeriodicTask
+from taskhub.operations import read_status
+from taskhub.worker.health import Health
+from tests import tasks
+from tests.factories import (
+    PeriodicTaskFactory,
+    QuarantinedMessageFactory,
+    TaskResultFactory,
+    now,
+)
+from tests.servers import free_port, wait_until
+
+
+def make_node(**fields: object) -> Node:
+    values = {
+        "name": "node-1",
+        "backend": "default",
+        "host": "here",
+        "pid": 1,
+        "queues": ["default"],
+        "processes": 1,
+        "threads": 1,
+        "async_tasks": 100,
+        "version": "1.0",
+        "workers": [{"token": "node-1-0", "pid": 2, "memory_mib": 30}],
+        "memory_mib": 60,
+        "started_at": now(),
+        "last_seen_at": now(),
+    }
+    return Node.objects.create(**values | fields)
+
+
+@pytest.fixture
+def _embedded(db, configure):
+    configure(broker_url="database://")
+
+
+embedded = pytest.mark.usefixtures("_embedded")
+
+
+# What needs a person.
+
+
+@embedded
+def test_all_is_well(capsys):
+    make_node()
+    PeriodicTaskFactory()
+    tasks.add.enqueue(1)
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("taskstatus")
+
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert "All is well." in printed
+    assert "node-1" in printed
+
+
+@embedded
+def test_what_waits_for_nobody_needs_a_person():
+    TaskResultFactory(place="ready", enqueued_at=now() - timedelta(hours=1))
+
+    (worry,) = read_status().needs_a_person
+
+    assert "Nobody works for queue 'default'" in worry
+    make_node()
+    (worry,) = read_status().needs_a_person
+    assert "Results in queue 'default' have waited for 36" in worry
+
+
+@embedded
+def test_a_silent_node_needs_a_person():
+    make_node(last_seen_at=now() - timedelta(minutes=5))
+
+    (worry,) = read_status().needs_a_person
+
+    assert "Node node-1 has been silent for 300 s." in worry
+
+
+@embedded
+def test_quarantined_messages_need_a_person_for_a_day():
+    QuarantinedMessageFactory()
+    QuarantinedMessageFactory(quarantined_at=now() - timedelta(days=2))
+
+    (worry,) = read_status().needs_a_person
+
+    assert "1 message(s) were quarantined" in worry
+
+
+@embedded
+def test_schedules_that_are_late_or_have_disabled_themselves_need_a_person():
+    PeriodicTaskFactory(name="late", planned=timezone.now() - timedelta(minutes=5))
+    paused = PeriodicTaskFactory(name="paused")
+    paused.pause("It failed.")
+    paused.save()
+    PeriodicTaskFactory(enabled=False)
+
+    worries = read_status().needs_a_person
+
+    assert "The schedule 'paused' has disabled itself." in worries
+    assert "1 schedule(s) are late, such as 'late'; does a beat run?" in worries
+    assert PeriodicTask.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_a_broker_that_is_away_needs_a_person(configure):
+    configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
+
+    worries = read_status().needs_a_person
+
+    assert any("Cannot reach Redis" in worry for worry in worries)
+
+
+@embedded
+def test_as_json_for_monitors(capsys):
+    QuarantinedMessageFactory()
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("taskstatus", "--json")
+
+    assert ended.value.code == 1
+    status = json.loads(capsys.readouterr().out)
+    assert status["queues"][0]["name"] == "default"
+    assert len(status["needs_a_person"]) == 1
+
+
+@embedded
+def test_it_takes_few_queries(django_assert_max_num_queries):
+    for number in range(20):
+        make_node(name=f"node-{number}")
+
+    with django_assert_max_num_queries(40):
+        read_status()
+
+
+# Probes.
+
+
+def ask(port: int, path: str) -> tuple[int, dict]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_node_answers_probes(start_node):
+    port = free_port()
+    node = start_node("--processes=1", f"--health-port={port}")
+
+    def is_ready() -> bool:
+        try:
+            return ask(port, "/ready")[0] == 200
+        except OSError:
+            return False
+
+    wait_until(is_ready, "the node to be ready")
+    assert ask(port, "/live") == (200, {"reasons": []})
+    assert ask(port, "/metrics")[0] == 404
+    assert node.stop() == 0
+
+
+def test_what_has_not_been_heard_of_is_told(monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr("taskhub.worker.health.time.monotonic", lambda: clock[0])
+    living = [2]
+    health = Health(2, lambda: living[0])
+    assert health.reasons_not_to_live() == []
+    assert len(health.reasons_not_to_be_ready()) == 2
+
+    health.broker_has_answered()
+    health.database_has_answered()
+    assert health.reasons_not_to_be_ready() == []
+
+    living[0] = 0
+    assert health.reasons_not_to_be_ready() == ["None of 2 processes is there."]
+
+    clock[0] += 16
+    assert health.reasons_not_to_live() == ["The steward is stuck."]
+    assert len(health.reasons_not_to_be_ready()) == 4
+
+
+# Nodes.
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_node_tells_of_itself_and_leaves(start_node, gate):
+    result = tasks.wait_for_gate.enqueue("a", gate.path)
+    node = start_node("--processes=2", "--queues=default,mail")
+
+    wait_until(
+        lambda: any(len(row.workers) == 2 for row in Node.objects.all()), "its row"
+    )
+
+    row = Node.objects.get()
+    assert row.pid == node.process.pid
+    assert (row.queues, row.processes) == (["default", "mail"], 2)
+    assert {each["pid"] for each in row.workers} <= set(node.children())
+    assert row.memory_mib > 0
+    gate.open()
+    result.get(timeout=30)
+    assert result.row.worker_ids[-1] in row.tokens
+    assert node.stop() == 0
+    assert not Node.objects.exists()
+
+
+@embedded
+def test_the_pages_of_nodes_show_what_runs(admin_client, django_assert_max_num_queries):
+    make_node()
+    make_node(name="gone", last_seen_at=now() - timedelta(hours=1))
+    TaskResultFactory(running=True, worker_ids=["node-1-0"])
+
+    with django_assert_max_num_queries(12):
+        page = admin_client.get(reverse("admin:taskhub_node_changelist"))
+
+    text = page.content.decode()
+    assert "Present" in text
+    assert "Silent" in text
+    assert ">add</a>" in text
+    detail = admin_client.get(reverse("admin:taskhub_node_change", args=["node-1"]))
+    assert "node-1-0" in detail.content.decode()
