@@ -22,6 +22,10 @@ BROKERS = {
     "redis": "taskhub.brokers.redis.RedisBroker",
     "rediss": "taskhub.brokers.redis.RedisBroker",
     "unix": "taskhub.brokers.redis.RedisBroker",
+    "redis+sentinel": "taskhub.brokers.redis.RedisBroker",
+    "rediss+sentinel": "taskhub.brokers.redis.RedisBroker",
+    "redis+cluster": "taskhub.brokers.redis.RedisBroker",
+    "rediss+cluster": "taskhub.brokers.redis.RedisBroker",
 }
 
 _brokers: dict[tuple[int, str, str], Broker] = {}
@@ -66,7 +70,8 @@ def find_broker(url: str) -> str:
         raise InvalidBrokerURL(f"There is no broker for {scheme!r} URLs{hint}")
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        for host in parts.netloc.split(","):
+            _ = urlsplit(f"//{host}").port
     except ValueError as error:
         raise InvalidBrokerURL(f"The broker URL cannot be read: {error}.") from error
     if scheme == "database" and (parts.netloc or parts.path):

@@ -143,9 +143,9 @@ class Broker(ABC):
         """Return which of these ids the broker does not have, in any place."""
 
     @abstractmethod
-    def fingerprint(self) -> str:
+    def fingerprint(self, queues: Sequence[str]) -> str:
         """
-        Return a text that changes if the broker may have lost messages.
+        Return a text that changes if the broker may have lost messages of these queues.
 
         Emptied, restarted, or replaced by another server.
         """

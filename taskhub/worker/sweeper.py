@@ -91,7 +91,7 @@ class Sweeper:
         return now < self._turn_until
 
     def _notice_loss(self) -> None:
-        fingerprint = self._broker.fingerprint()
+        fingerprint = self._broker.fingerprint(self._node.queues)
         if self._fingerprint is not None and fingerprint != self._fingerprint:
             logger.warning("The broker may have lost messages; looking at all rows.")
             self._slow, self._hurries = None, True

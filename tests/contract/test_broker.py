@@ -401,10 +401,10 @@ def test_what_is_done_is_missing(bench):
 
 
 def test_the_fingerprint_stays_while_nothing_is_lost(bench):
-    before = bench.broker.fingerprint()
+    before = bench.broker.fingerprint(["default"])
     bench.put_one()
 
-    assert bench.broker.fingerprint() == before
+    assert bench.broker.fingerprint(["default"]) == before
 
 
 def test_depth_counts_each_place(bench):

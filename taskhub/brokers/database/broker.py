@@ -191,7 +191,7 @@ class DatabaseBroker(Broker):
             }
         return set(ids) - known
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, queues: Sequence[str]) -> str:
         # What it has is what there is.
         return ""
 

@@ -11,6 +11,8 @@ Per queue, all keys share one hash tag, so that a queue is a slot of Redis Clust
     {taskhub:<queue>}:wake          LIST  hints that wake an idle worker each
     {taskhub:<queue>}:returned      HASH  id → how it came back, of those that did
 
+    {taskhub:<queue>}:mark          STRING  gone if everything else is
+
 A message's body lives in `messages`; its place is exactly one of delayed, ready and
 the helds. Every change of place is one Lua script, a file each, and only Redis's clock
 is asked for the time. A rank is one number for "higher priority first, then older".

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from secrets import token_hex
 from time import monotonic
@@ -14,10 +14,12 @@ import redis
 from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
 from taskhub.brokers.redis.connection import (
     OLDEST_VERSION,
+    Client,
     broker_errors,
     connect,
     masked,
 )
+from taskhub.brokers.redis.waiting import Waiting
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.messages import Delivery, Depth, Envelope, Returned
@@ -36,6 +38,7 @@ class Keys:
     __slots__ = (
         "_base",
         "delayed",
+        "mark",
         "messages",
         "nodes",
         "ready",
@@ -50,6 +53,7 @@ class Keys:
         self.ready = f"{base}:ready"
         self.nodes = f"{base}:nodes"
         self.wake = f"{base}:wake"
+        self.mark = f"{base}:mark"
         self.returned = f"{base}:returned"
 
     def held(self, token: str) -> str:
@@ -61,16 +65,16 @@ class RedisBroker(Broker):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self._client = connect(config.options)
-        # Used by one thread at a time, and so with one connection.
-        self._waiting_client = connect(
-            config.options, blocking_seconds=MAX_WAIT_SECONDS
-        )
-        self._waiting_id: int | None = None
+        self._waiting = Waiting(lambda: self._client)
         self._next_due: dict[str, float] = {}
+        self._scripts: dict[str, Any] = {}
         self._run = {name: self._script(name) for name in _SCRIPTS}
-        self._mark = f"{config.options.key_prefix}:mark"
         self._keys = cache(lambda name: Keys(config.options.key_prefix, name))
+
+    @cached_property
+    def _client(self) -> Client:
+        # At the first command, and not with this object: a Cluster is connected to.
+        return connect(self.config.options)
 
     def push(self, envelopes: Sequence[Envelope]) -> None:
         by_queue: dict[str, list[Envelope]] = {}
@@ -179,39 +183,26 @@ class RedisBroker(Broker):
 
     def depth(self, queue_name: str) -> Depth:
         keys = self._keys(queue_name)
-        with broker_errors(self.address):
-            pipeline = self._client.pipeline(transaction=True)
-            pipeline.zcard(keys.delayed)
-            pipeline.zcard(keys.ready)
-            pipeline.hlen(keys.messages)
-            delayed, ready, in_all = pipeline.execute()
+        names = [keys.messages, keys.delayed, keys.ready]
+        delayed, ready, in_all = self._run["depth"](names, [])
         return Depth(delayed=delayed, ready=ready, held=in_all - delayed - ready)
 
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
-        listed = list(ids)
         messages = self._keys(queue_name).messages
-        missing: set[UUID] = set()
-        with broker_errors(self.address):
-            for start in range(0, len(listed), _BATCH):
-                batch = listed[start : start + _BATCH]
-                pipeline = self._client.pipeline(transaction=False)
-                for each in batch:
-                    pipeline.hexists(messages, str(each))
-                known = pipeline.execute()
-                missing.update(
-                    pk for pk, there in zip(batch, known, strict=True) if not there
-                )
-        return missing
+        return {
+            UUID(_text(raw_id))
+            for batch in _batches([str(each) for each in ids])
+            for raw_id in self._run["missing"]([messages], batch)
+        }
 
-    def fingerprint(self) -> str:
-        with broker_errors(self.address):
-            # Another server has another id; the same one, emptied, lacks the mark.
-            server: Any = self._client.info("server")
-            pipeline = self._client.pipeline(transaction=True)
-            pipeline.set(self._mark, token_hex(8), nx=True)
-            pipeline.get(self._mark)
-            _set, mark = pipeline.execute()
-        return f"{server['run_id']} {_text(mark)}"
+    def fingerprint(self, queues: Sequence[str]) -> str:
+        return " ".join(
+            _text(part)
+            for name in queues
+            for part in self._run["fingerprint"](
+                [self._keys(name).mark], [token_hex(8)]
+            )
+        )
 
     def join(self, queues: Sequence[str], token: str) -> None:
         self._beat(queues, [token], may_be_new=True)
@@ -232,16 +223,11 @@ class RedisBroker(Broker):
         }
 
     def silent(self, queues: Sequence[str]) -> set[str]:
-        return {token for name in queues for token in self._silent_in(name)}
-
-    def _silent_in(self, queue_name: str) -> list[str]:
-        with broker_errors(self.address):
-            seconds, microseconds = self._client.time()
-            now_ms = seconds * 1000 + microseconds // 1000
-            silent: Any = self._client.zrangebyscore(
-                self._keys(queue_name).nodes, "-inf", now_ms
-            )
-        return [_text(token) for token in silent]
+        return {
+            _text(token)
+            for name in queues
+            for token in self._run["silent"]([self._keys(name).nodes], [])
+        }
 
     def reclaim(
         self,
@@ -278,50 +264,15 @@ class RedisBroker(Broker):
         if seconds <= 0.001:
             # Zero would block for ever.
             return
-        names = [self._keys(name).wake for name in queues]
         with broker_errors(self.address):
-            self._waiting_id = self._client_id()
-            try:
-                self._block(names, seconds)
-            finally:
-                self._waiting_id = None
-
-    def _block(self, keys: list[str], seconds: float) -> None:
-        # Redis ends a blocking command up to 100 ms late, which is too late for what is
-        # due by then: the time is watched here, and the server's only a backstop.
-        pool = self._waiting_client.connection_pool
-        connection: Any = pool.get_connection()
-        try:
-            connection.send_command("BLPOP", *keys, MAX_WAIT_SECONDS)
-            if self._waiting_id is not None and not connection.can_read(seconds):
-                self._client.client_unblock(self._waiting_id)
-            connection.read_response()
-        except BaseException:
-            # A reply that is still to come must not be taken for another one's.
-            connection.disconnect()
-            raise
-        finally:
-            pool.release(connection)
-
-    def _client_id(self) -> int | None:
-        try:
-            return int(self._waiting_client.client_id())
-        except redis.exceptions.NoPermissionError:
-            # Then a wait ends by itself, a second later.
-            return None
+            self._waiting.wait([self._keys(name).wake for name in queues], seconds)
 
     def interrupt(self) -> None:
-        if (waiting_id := self._waiting_id) is not None:
-            with broker_errors(self.address):
-                self._client.client_unblock(waiting_id)
+        self._waiting.interrupt()
 
     def wake(self, queues: Collection[str]) -> None:
-        with broker_errors(self.address):
-            for name in queues:
-                pipeline = self._client.pipeline(transaction=True)
-                pipeline.lpush(self._keys(name).wake, 1)
-                pipeline.ltrim(self._keys(name).wake, 0, _MOST_HINTS - 1)
-                pipeline.execute()
+        for name in queues:
+            self._run["wake"]([self._keys(name).wake], [_MOST_HINTS])
 
     @property
     def address(self) -> str:
@@ -329,27 +280,36 @@ class RedisBroker(Broker):
 
     def check(self) -> None:
         with broker_errors(self.address):
-            server: Any = self._client.info("server")
-        version = str(server["redis_version"])
-        if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
-            raise BrokerError(
-                f"Redis at {self.address} is version {version}; taskhub needs "
-                f"{'.'.join(map(str, OLDEST_VERSION))} or later."
-            )
+            answer: Any = self._client.info("server")
+        # A Cluster answers with a dict of each of its servers.
+        servers = [answer] if "redis_version" in answer else list(answer.values())
+        for server in servers:
+            version = str(server["redis_version"])
+            if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
+                raise BrokerError(
+                    f"Redis at {self.address} is version {version}; taskhub needs "
+                    f"{'.'.join(map(str, OLDEST_VERSION))} or later."
+                )
 
     def close(self) -> None:
-        self._client.close()
-        self._waiting_client.close()
-        self._client.connection_pool.disconnect()
-        self._waiting_client.connection_pool.disconnect()
+        self._waiting.close()
+        self._scripts.clear()
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.close()
+        if isinstance(client, redis.Redis):
+            client.connection_pool.disconnect()
 
     def _script(self, name: str) -> Callable[[list[str], list[Any]], Any]:
         source = files(__package__).joinpath(f"{name}.lua").read_text()
-        # Sends the script's digest, and its text only to a server that has lost it.
-        script = self._client.register_script(source)
 
         def run(keys: list[str], arguments: list[Any]) -> Any:
             with broker_errors(self.address):
+                script = self._scripts.get(name)
+                if script is None:
+                    # Sends its digest, and its text to a server that lacks it.
+                    script = self._client.register_script(source)
+                    self._scripts[name] = script
                 return script(keys=keys, args=arguments)
 
         return run
@@ -364,6 +324,11 @@ _SCRIPTS = (
     "cancel",
     "heartbeat",
     "reclaim",
+    "silent",
+    "depth",
+    "missing",
+    "wake",
+    "fingerprint",
 )
 
 

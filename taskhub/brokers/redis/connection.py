@@ -1,13 +1,20 @@
-"""Connections to Redis, with every timeout and retry set explicitly."""
+"""
+Connections to Redis, alone, behind Sentinel or as a Cluster, over TLS or not.
 
-from collections.abc import Iterator
+Every timeout and retry is set explicitly. Nothing is retried here: a repeated command
+may be a repeated effect, and whoever knows that it is not, repeats it.
+"""
+
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
 import redis
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError, Sentinel
 
 from taskhub.conf import Options
 from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidBrokerURL
@@ -15,41 +22,120 @@ from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidBrokerURL
 #: SMISMEMBER, BLPOP with fractions of a second, GETDEL and friends.
 OLDEST_VERSION = (6, 2)
 
-Client = redis.Redis
+Client = redis.Redis | RedisCluster
+
+_PORTS = {"sentinel": 26379, "cluster": 6379}
 
 
-def connect(options: Options, *, blocking_seconds: float = 0) -> Client:
+def connect(options: Options) -> Client:
     """
-    Return a client for commands that block for up to `blocking_seconds`.
+    Return a client; it connects at its first command, and a Cluster's here.
 
-    It connects at its first command. Nothing is retried here: a repeated command may
-    be a repeated effect, and whoever knows that it is not, repeats it.
-
-    Raise InvalidBrokerURL if the URL cannot be read.
+    Raise InvalidBrokerURL if the URL cannot be read, and BrokerUnavailable if a Cluster
+    cannot be reached.
     """
-    settings: dict[str, Any] = {
+    url = options.broker_url
+    kind = urlsplit(url).scheme.partition("+")[2]
+    settings = _settings(options)
+    try:
+        if kind == "sentinel":
+            return _behind_sentinel(url, settings)
+        if kind == "cluster":
+            return _cluster(url, settings)
+        pool = redis.ConnectionPool.from_url(url, **settings)
+    except (ValueError, TypeError) as error:
+        raise InvalidBrokerURL(
+            f"Broker URL {masked(url)!r} cannot be read: {error}."
+        ) from error
+    except (redis.RedisError, OSError) as error:
+        raise BrokerUnavailable(f"Cannot reach {masked(url)}: {error}.") from error
+    return redis.Redis(connection_pool=pool)
+
+
+def _settings(options: Options) -> dict[str, Any]:
+    return {
         "socket_connect_timeout": options.connect_timeout_seconds,
-        "socket_timeout": options.socket_timeout_seconds + blocking_seconds,
+        "socket_timeout": options.socket_timeout_seconds,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
         "decode_responses": False,
     }
-    try:
-        pool = redis.ConnectionPool.from_url(options.broker_url, **settings)
-    except (ValueError, TypeError) as error:
-        raise InvalidBrokerURL(
-            f"Broker URL {masked(options.broker_url)!r} cannot be read: {error}."
-        ) from error
-    return redis.Redis(connection_pool=pool)
+
+
+def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
+    """redis+sentinel://[user:password@]host:26379,host:26379/service[/db]"""
+    parts = urlsplit(url)
+    service, _slash, db = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("it lacks the name of the service, as in /mymaster")
+    # The query is the server's; Sentinels need no more than the timeouts and TLS.
+    own: dict[str, Any] = _tls(parts.scheme) | dict(settings)
+    server: dict[str, Any] = {**own, **_login(url), **_query(parts.query)}
+    hosts = _hosts(parts.netloc, _PORTS["sentinel"])
+    sentinel = Sentinel(hosts, sentinel_kwargs=own, **server)
+    client: redis.Redis = sentinel.master_for(service, db=int(db or 0))
+    return client
+
+
+def _cluster(url: str, settings: Mapping[str, Any]) -> RedisCluster:
+    """redis+cluster://[user:password@]host:6379,host:6379"""
+    parts = urlsplit(url)
+    if parts.path.strip("/"):
+        raise ValueError("a Cluster has one database, and no number in its URL")
+    options: dict[str, Any] = {
+        **settings,
+        **_login(url),
+        **_query(parts.query),
+        "startup_nodes": [
+            ClusterNode(host, port)
+            for host, port in _hosts(parts.netloc, _PORTS["cluster"])
+        ],
+        # A slot that has moved, or a primary that was replaced, is asked for anew.
+        "cluster_error_retry_attempts": 3,
+    }
+    if parts.scheme.startswith("rediss"):
+        options["ssl"] = True
+    return RedisCluster(**options)
+
+
+def _hosts(netloc: str, default_port: int) -> list[tuple[str, int]]:
+    hosts = []
+    for each in netloc.rpartition("@")[2].split(","):
+        host, colon, port = each.rpartition(":")
+        if not colon:
+            host, port = each, str(default_port)
+        if not host:
+            raise ValueError(f"{each!r} names no host")
+        hosts.append((host.strip("[]"), int(port)))
+    return hosts
+
+
+def _login(url: str) -> dict[str, str]:
+    login = urlsplit(url).netloc.rpartition("@")[0]
+    user, _colon, password = login.partition(":")
+    found = {"username": unquote(user), "password": unquote(password)}
+    return {name: value for name, value in found.items() if value}
+
+
+def _tls(scheme: str) -> dict[str, Any]:
+    if not scheme.startswith("rediss"):
+        return {}
+    return {"connection_class": redis.sentinel.SentinelManagedSSLConnection}
+
+
+def _query(query: str) -> dict[str, Any]:
+    parsers: Mapping[str, Any] = redis.connection.URL_QUERY_ARGUMENT_PARSERS
+    return {name: parsers.get(name, str)(value) for name, value in parse_qsl(query)}
 
 
 def masked(url: str) -> str:
     """Return a URL without its password."""
     parts = urlsplit(url)
-    if not parts.password:
+    login, at, hosts = parts.netloc.rpartition("@")
+    user, colon, _password = login.partition(":")
+    if not colon:
         return url
-    netloc = parts.netloc.replace(f":{parts.password}@", ":***@")
-    return urlunsplit(parts._replace(netloc=netloc))
+    return urlunsplit(parts._replace(netloc=f"{user}:***{at}{hosts}"))
 
 
 @contextmanager
@@ -59,7 +145,7 @@ def broker_errors(address: str) -> Iterator[None]:
         yield
     except redis.AuthenticationError as error:
         raise BrokerError(f"Redis at {address} refuses the login: {error}.") from error
-    except (redis.ConnectionError, redis.TimeoutError) as error:
+    except (redis.ConnectionError, redis.TimeoutError, MasterNotFoundError) as error:
         raise BrokerUnavailable(f"Cannot reach Redis at {address}: {error}.") from error
     except redis.RedisError as error:
         # Full, read-only, loading: these pass. What does not pass shows in the log.

@@ -1,0 +1,219 @@
+"""Redis as it outgrows one server: over TLS, behind Sentinel, and as a Cluster."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import redis
+from redis.cluster import RedisCluster
+
+from tests.servers import RedisServer, Server, ServerMissing, free_port, wait_until
+
+
+class TlsServer(RedisServer):
+    """One server that speaks TLS only, with a certificate of its own authority."""
+
+    name = "redis-tls"
+
+    @property
+    def url(self) -> str:
+        authority = self.directory / "ca.crt"
+        return f"rediss://127.0.0.1:{self.port}/0?ssl_ca_certs={authority}"
+
+    def find(self) -> None:
+        super().find()
+        if shutil.which("openssl") is None:
+            raise ServerMissing("no openssl, to make a certificate")
+
+    def prepare(self) -> None:
+        self._openssl(
+            *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *("-subj", "/CN=tests", "-keyout", "ca.key", "-out", "ca.crt"),
+            *("-addext", "basicConstraints=critical,CA:TRUE"),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+        )
+        self._openssl(
+            *("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"),
+            *("-keyout", "server.key", "-out", "server.csr"),
+        )
+        (self.directory / "ext").write_text("subjectAltName=IP:127.0.0.1\n")
+        self._openssl(
+            *("x509", "-req", "-in", "server.csr", "-days", "2", "-extfile", "ext"),
+            *("-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"),
+            *("-out", "server.crt"),
+        )
+
+    def _openssl(self, *arguments: str) -> None:
+        subprocess.run(
+            ["openssl", *arguments],
+            cwd=self.directory,
+            check=True,
+            capture_output=True,
+        )
+
+    def command(self) -> Sequence[str]:
+        return [
+            self.program,
+            *("--bind", "127.0.0.1", "--port", "0", "--tls-port", str(self.port)),
+            *("--tls-cert-file", "server.crt", "--tls-key-file", "server.key"),
+            *("--tls-ca-cert-file", "ca.crt", "--tls-auth-clients", "no"),
+            *("--dir", str(self.directory), "--save", "", "--appendonly", "no"),
+        ]
+
+
+class ClusterNode(RedisServer):
+    """One server of a Cluster."""
+
+    name = "redis-cluster-node"
+
+    def command(self) -> Sequence[str]:
+        return [
+            *super().command(),
+            *("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"),
+            *("--cluster-node-timeout", "2000", "--repl-diskless-sync-delay", "0"),
+        ]
+
+
+class SentinelNode(RedisServer):
+    """One of the Sentinels that watch a primary."""
+
+    name = "redis-sentinel-node"
+
+    def __init__(self, primary: RedisServer) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def prepare(self) -> None:
+        (self.directory / "sentinel.conf").write_text(
+            f"port {self.port}\n"
+            "bind 127.0.0.1\n"
+            f"sentinel monitor main 127.0.0.1 {self._primary.port} 2\n"
+            "sentinel down-after-milliseconds main 1000\n"
+            "sentinel failover-timeout main 4000\n"
+        )
+
+    def command(self) -> Sequence[str]:
+        return [self.program, "sentinel.conf", "--sentinel"]
+
+
+class Group(Server):
+    """Several servers that are started and stopped together."""
+
+    def __init__(self) -> None:
+        self.servers: list[Server] = []
+        self.directory = Path()
+
+    def find(self) -> None:
+        RedisServer().find()
+
+    def prepare(self) -> None:
+        """Each server prepares itself."""
+
+    def command(self) -> Sequence[str]:
+        return []
+
+    def is_ready(self) -> bool:
+        return all(server.is_ready() for server in self.servers)
+
+    def add(self, server: Server) -> Server:
+        """Start one more, to be stopped with the group."""
+        server.__enter__()
+        self.servers.append(server)
+        return server
+
+    def __exit__(self, *reason: object) -> None:
+        for server in reversed(self.servers):
+            server.__exit__(None, None, None)
+
+
+class SentinelGroup(Group):
+    """A primary, a replica, and three Sentinels that agree on which is which."""
+
+    name = "redis-sentinel"
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.servers[2:])
+        return f"redis+sentinel://{hosts}/main/0"
+
+    def __enter__(self) -> "SentinelGroup":
+        self.find()
+        primary, replica = self.add(RedisServer()), self.add(RedisServer())
+        link = redis.Redis(port=replica.port)
+        link.config_set("repl-diskless-sync-delay", 0)
+        redis.Redis(port=primary.port).config_set("repl-diskless-sync-delay", 0)
+        link.replicaof("127.0.0.1", primary.port)
+        wait_until(
+            lambda: link.info("replication").get("master_link_status") == "up",
+            "the replica to follow",
+        )
+        for _ in range(3):
+            self.add(SentinelNode(primary))
+        for sentinel in self.servers[2:]:
+            wait_until(lambda port=sentinel.port: _knows_all(port), "the Sentinels")
+        return self
+
+
+def _knows_all(port: int) -> bool:
+    (state,) = redis.Redis(port=port).sentinel_masters().values()
+    return state["num-slaves"] == 1 and state["num-other-sentinels"] == 2
+
+
+class ClusterGroup(Group):
+    """Three primaries, each with a replica."""
+
+    name = "redis-cluster"
+
+    @property
+    def url(self) -> str:
+        hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.servers)
+        return f"redis+cluster://{hosts}"
+
+    def find(self) -> None:
+        super().find()
+        if shutil.which("redis-cli") is None:
+            raise ServerMissing("no redis-cli, to make a Cluster")
+
+    def __enter__(self) -> "ClusterGroup":
+        self.find()
+        for _ in range(6):
+            # The bus has the port above by 10,000.
+            self.add(_with_low_port(ClusterNode()))
+        hosts = [f"127.0.0.1:{each.port}" for each in self.servers]
+        subprocess.run(
+            ["redis-cli", "--cluster", "create", *hosts]
+            + ["--cluster-replicas", "1", "--cluster-yes"],
+            check=True,
+            capture_output=True,
+        )
+        wait_until(self._is_whole, "the Cluster")
+        return self
+
+    def _is_whole(self) -> bool:
+        links = [redis.Redis(port=each.port) for each in self.servers]
+        states = [link.cluster("info")["cluster_state"] for link in links]
+        replicas = [link.info("replication") for link in links]
+        return set(states) == {"ok"} and all(
+            each["role"] == "master" or each["master_link_status"] == "up"
+            for each in replicas
+        )
+
+
+def _with_low_port(server: ClusterNode) -> ClusterNode:
+    while server.port > 55_000:
+        server.port = free_port()
+    return server
+
+
+def cluster_of(group: ClusterGroup) -> RedisCluster:
+    """A client of a Cluster under test."""
+    return RedisCluster(host="127.0.0.1", port=group.servers[0].port)
+
+
+#: By the name of the variable that tells the settings where it is.
+REDIS_GROUPS = {
+    "REDIS_TLS_URL": TlsServer,
+    "REDIS_SENTINEL_URL": SentinelGroup,
+    "REDIS_CLUSTER_URL": ClusterGroup,
+}
