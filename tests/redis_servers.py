@@ -182,8 +182,10 @@ class ClusterGroup(Group):
             self.add(_with_low_port(ClusterNode()))
         hosts = [f"127.0.0.1:{each.port}" for each in self.servers]
         subprocess.run(
-            ["redis-cli", "--cluster", "create", *hosts]
-            + ["--cluster-replicas", "1", "--cluster-yes"],
+            [
+                *("redis-cli", "--cluster", "create", *hosts),
+                *("--cluster-replicas", "1", "--cluster-yes"),
+            ],
             check=True,
             capture_output=True,
         )
