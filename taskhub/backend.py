@@ -101,7 +101,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
             raise compat.InvalidTaskBackend(" ".join(self.faults))
         self.validate_task(task)
         rows = producer.enqueue(self.config, task, calls)
-        results: list[Result[P, R]] = [Result.from_row(task, row) for row in rows]
+        results: list[Result[P, R]] = [Result.from_enqueued(task, row) for row in rows]
         for result in results:
             compat.task_enqueued.send(type(self), task_result=result)
         return results

@@ -5,8 +5,11 @@ Django 6.0 and later have it; on Django 5.2 the `django-tasks` backport gives th
 under other names. Nothing else in taskhub imports either.
 """
 
+import logging
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from django.dispatch import Signal
 
 #: The app that has to be in INSTALLED_APPS for Django's tasks to work, if any.
 REQUIRED_APP: str | None
@@ -73,8 +76,21 @@ __all__ = [
     "TaskResultDoesNotExist",
     "TaskResultMismatch",
     "TaskResultStatus",
+    "is_heard",
     "task_backends",
     "task_enqueued",
     "task_finished",
     "task_started",
 ]
+
+
+_logger = logging.getLogger(LOGGER_NAME)
+
+
+def is_heard(signal: Signal) -> bool:
+    """
+    Whether sending a signal of Django's tasks would do anything.
+
+    Django itself always listens, to log a line at INFO for each task.
+    """
+    return len(signal.receivers) > 1 or _logger.isEnabledFor(logging.INFO)

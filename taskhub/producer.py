@@ -24,6 +24,7 @@ from taskhub.exceptions import BrokerError, InvalidArguments
 from taskhub.messages import Envelope, Returned, seal
 from taskhub.models import Place, Status, TaskResult
 from taskhub.models.results import results_database
+from taskhub.models.slices import NewSlice
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
 
@@ -35,7 +36,7 @@ _BATCH = 1_000
 
 def enqueue(
     config: Config, task: Task[..., Any], calls: Iterable[Arguments]
-) -> list[TaskResult]:
+) -> list[NewSlice]:
     """
     Ask for runs of a task, one for each pair of positional and keyword arguments.
 
@@ -52,7 +53,7 @@ def enqueue(
     return rows
 
 
-def submit(config: Config, rows: Sequence[TaskResult], *, durable: bool = True) -> None:
+def submit(config: Config, rows: Sequence[NewSlice], *, durable: bool = True) -> None:
     """
     Insert rows that `make_row` has made, and push their messages on commit.
 
@@ -81,7 +82,7 @@ def submit(config: Config, rows: Sequence[TaskResult], *, durable: bool = True) 
 
 def make_row(
     config: Config, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> TaskResult:
+) -> NewSlice:
     """
     Make the row of one run, which is not in the database yet.
 
@@ -99,7 +100,7 @@ def make_row(
             f"{config.options.max_argument_bytes:,}; store them and pass their key."
         )
     enqueued_at = datetime.now(UTC)
-    return TaskResult(
+    return NewSlice(
         task_path=task.module_path,
         queue_name=task.queue_name,
         backend=task.backend,
@@ -113,14 +114,14 @@ def make_row(
     )
 
 
-def _insert(rows: Sequence[TaskResult], alias: str) -> None:
+def _insert(rows: Sequence[NewSlice], alias: str) -> None:
     if len(rows) == 1:
         rows[0].save(force_insert=True, using=alias)
     else:
-        TaskResult.objects.using(alias).bulk_create(rows, batch_size=_BATCH)
+        NewSlice.objects.using(alias).bulk_create(rows, batch_size=_BATCH)
 
 
-def _push(config: Config, rows: Sequence[TaskResult], *, durable: bool) -> None:
+def _push(config: Config, rows: Sequence[NewSlice], *, durable: bool) -> None:
     key = config.signing_keys[0]
     get_broker(config).push(
         [
@@ -162,7 +163,7 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
     )
 
 
-def _push_or_leave(config: Config, rows: Sequence[TaskResult]) -> None:
+def _push_or_leave(config: Config, rows: Sequence[NewSlice]) -> None:
     try:
         _push(config, rows, durable=True)
     except BrokerError as error:

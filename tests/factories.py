@@ -119,7 +119,7 @@ class PeriodicTaskFactory(factory.django.DjangoModelFactory):
             result = TaskResultFactory(
                 periodic_task=row, tick_at=at, enqueued_at=at, id=new_id(), **options
             )
-            row.remember(result)
+            row.remember(result.pk, result.enqueued_at)
         if traits:
             row.save()
 

@@ -163,7 +163,7 @@ class _Look:
             logger.warning("%r was due at %s, and missed.", row.name, row.next_run_at)
         runs = [make_run(row, tick) for tick in self._without_result(row, due.ticks)]
         for run in runs:
-            row.remember(run.result)
+            row.remember(run.result.pk, run.result.enqueued_at)
         self._runs += runs
         row.move_to(due.following)
 

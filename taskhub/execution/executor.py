@@ -45,8 +45,18 @@ class Run(msgspec.Struct):
     delivery: Delivery
     task: Task[..., Any]
     attempt: Attempt
-    result: Result[..., Any]
     interrupt: Interrupt
+    _result: Result[..., Any] | None = None
+
+    @property
+    def result(self) -> Result[..., Any]:
+        """The result as `django.tasks` shows it; made when it is asked for."""
+        if self._result is None:
+            message = self.attempt.message
+            self._result = Result.from_enqueued(
+                as_enqueued(self.task, message), message
+            )
+        return self._result
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -116,8 +126,7 @@ class Executor:
             task = self._check(attempt)
         except (UnknownTask, WorkerDied, TaskExpired) as error:
             return self._give_up(delivery, attempt, error)
-        result: Result[..., Any] = Result.from_enqueued(task, message)
-        return Run(delivery, task, attempt, result, Interrupt())
+        return Run(delivery, task, attempt, Interrupt())
 
     def _wait_for_code(self, message: Message) -> datetime | None:
         """
@@ -153,7 +162,7 @@ class Executor:
             )
         if message.expires_at and message.expires_at <= attempt.started_at:
             raise TaskExpired(f"It expired at {message.expires_at.isoformat()}.")
-        return as_enqueued(task, message)
+        return task
 
     def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
         """End an attempt without having called its function."""
@@ -181,7 +190,7 @@ class Executor:
         return self._succeed(run, self._success(run, stored))
 
     def _call(self, run: Run) -> StorableValue:
-        with run.interrupt.around():
+        with run.interrupt:
             value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
         return StorableValue(value, max_bytes=self._options.max_result_bytes)
 
@@ -219,12 +228,17 @@ class Executor:
         return self._succeed(run, self._success(run, stored))
 
     def _start(self, run: Run) -> None:
+        # Nobody may care for the result as Django shows it, which costs to make.
+        if run.task.takes_context or compat.is_heard(compat.task_started):
+            self._show_start(run)
+            self._send(compat.task_started, run)
+
+    def _show_start(self, run: Run) -> None:
         attempt, result = run.attempt, run.result
         result.change("status", compat.TaskResultStatus.RUNNING)
         result.change("started_at", attempt.first_started_at)
         result.change("last_attempted_at", attempt.started_at)
         result.change("worker_ids", list(attempt.worker_ids))
-        self._send(compat.task_started, run)
 
     def _arguments(self, run: Run) -> list[Any]:
         args = run.attempt.message.args
@@ -261,8 +275,9 @@ class Executor:
         return ended
 
     def _succeed(self, run: Run, outcome: Outcome) -> Ended:
-        run.result.change("_return_value", outcome.return_value)
-        self._finish(run, outcome)
+        if compat.is_heard(compat.task_finished):
+            run.result.change("_return_value", outcome.return_value)
+            self._finish(run, outcome)
         return Ended(run.delivery, outcome)
 
     def _fail(self, run: Run, error: BaseException) -> Ended:
@@ -271,6 +286,7 @@ class Executor:
         error = run.interrupt.explain(error)
         entry = self._describe(attempt, error)
         attempt.errors = [*attempt.errors, entry]
+        self._show_start(run)
         run.result.errors.append(
             compat.TaskError(
                 exception_class_path=entry["exception_class_path"],

@@ -18,7 +18,11 @@ SIGNAL = signal.SIGUSR2
 
 
 class Interrupt:
-    """A way into one run. It raises at most once, and never outside of the task."""
+    """
+    A way into one run. It raises at most once, and never outside of the task.
+
+    A context manager around a sync task; see `around_async` for others.
+    """
 
     __slots__ = ("_is_inside", "_lock", "_loop", "_task", "_thread", "reason")
 
@@ -31,24 +35,22 @@ class Interrupt:
         #: What was raised in the task, if anything was.
         self.reason: Exception | None = None
 
-    @contextmanager
-    def around(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Let a sync task be interrupted within this block, and only there."""
         global _in_main_thread
-        is_main = threading.current_thread() is threading.main_thread()
         self._thread = threading.get_ident()
-        if is_main:
+        if self._thread == _MAIN_THREAD:
             _in_main_thread = self
         self._is_inside = True
-        try:
-            yield
-        finally:
-            if is_main:
-                _in_main_thread = None
-            with self._lock:
-                self._is_inside = False
-            if self.reason is not None and not is_main:
-                _clear(self._thread)
+
+    def __exit__(self, *reason: object) -> None:
+        global _in_main_thread
+        if self._thread == _MAIN_THREAD:
+            _in_main_thread = None
+        with self._lock:
+            self._is_inside = False
+        if self.reason is not None and self._thread != _MAIN_THREAD:
+            _clear(self._thread)
 
     @contextmanager
     def around_async(self) -> Iterator[None]:
@@ -69,7 +71,7 @@ class Interrupt:
             self.reason = reason
             if self._loop is not None and self._task is not None:
                 self._loop.call_soon_threadsafe(self._task.cancel)
-            elif self._thread == threading.main_thread().ident:
+            elif self._thread == _MAIN_THREAD:
                 signal.pthread_kill(self._thread, SIGNAL)
             else:
                 _raise_in(self._thread, type(reason))
@@ -85,6 +87,8 @@ class Interrupt:
 
 
 _in_main_thread: Interrupt | None = None
+# The same after a fork, from whichever thread that was.
+_MAIN_THREAD = threading.main_thread().ident
 
 
 def hear_interrupts() -> None:

@@ -11,6 +11,7 @@ from django.db import migrations, models
 
 import taskhub.models.constraints
 import taskhub.models.ids
+import taskhub.models.results
 import taskhub.models.schedule_field
 
 
@@ -394,12 +395,29 @@ class Migration(migrations.Migration):
                         serialize=False,
                     ),
                 ),
-                ("task_path", models.CharField(max_length=255, verbose_name="task")),
-                ("queue_name", models.CharField(max_length=100, verbose_name="queue")),
-                ("backend", models.CharField(max_length=100, verbose_name="backend")),
+                (
+                    "task_path",
+                    models.CharField(
+                        db_default="", max_length=255, verbose_name="task"
+                    ),
+                ),
+                (
+                    "queue_name",
+                    models.CharField(
+                        db_default="", max_length=100, verbose_name="queue"
+                    ),
+                ),
+                (
+                    "backend",
+                    models.CharField(
+                        db_default="", max_length=100, verbose_name="backend"
+                    ),
+                ),
                 (
                     "priority",
-                    models.SmallIntegerField(default=0, verbose_name="priority"),
+                    models.SmallIntegerField(
+                        db_default=0, default=0, verbose_name="priority"
+                    ),
                 ),
                 (
                     "status",
@@ -411,6 +429,7 @@ class Migration(migrations.Migration):
                             ("FAILED", "Failed"),
                             ("CANCELLED", "Cancelled"),
                         ],
+                        db_default="READY",
                         default="READY",
                         max_length=10,
                         verbose_name="status",
@@ -418,25 +437,53 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "args",
-                    models.JSONField(default=list, verbose_name="positional arguments"),
+                    models.JSONField(
+                        db_default=models.Value([], models.JSONField()),
+                        default=list,
+                        verbose_name="positional arguments",
+                    ),
                 ),
                 (
                     "kwargs",
-                    models.JSONField(default=dict, verbose_name="keyword arguments"),
+                    models.JSONField(
+                        db_default=models.Value({}, models.JSONField()),
+                        default=dict,
+                        verbose_name="keyword arguments",
+                    ),
                 ),
                 (
                     "return_value",
                     models.JSONField(null=True, verbose_name="return value"),
                 ),
-                ("errors", models.JSONField(default=list, verbose_name="errors")),
+                (
+                    "errors",
+                    models.JSONField(
+                        db_default=models.Value([], models.JSONField()),
+                        default=list,
+                        verbose_name="errors",
+                    ),
+                ),
                 (
                     "attempts",
                     models.PositiveSmallIntegerField(
-                        default=0, verbose_name="attempts"
+                        db_default=0, default=0, verbose_name="attempts"
                     ),
                 ),
-                ("worker_ids", models.JSONField(default=list, verbose_name="workers")),
-                ("enqueued_at", models.DateTimeField(verbose_name="enqueued")),
+                (
+                    "worker_ids",
+                    models.JSONField(
+                        db_default=models.Value([], models.JSONField()),
+                        default=list,
+                        verbose_name="workers",
+                    ),
+                ),
+                (
+                    "enqueued_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        verbose_name="enqueued",
+                    ),
+                ),
                 (
                     "run_after",
                     models.DateTimeField(null=True, verbose_name="run after"),
@@ -452,10 +499,21 @@ class Migration(migrations.Migration):
                     models.DateTimeField(null=True, verbose_name="finished"),
                 ),
                 ("progress", models.JSONField(null=True, verbose_name="progress")),
-                ("meta", models.JSONField(default=dict, verbose_name="meta")),
+                (
+                    "meta",
+                    models.JSONField(
+                        db_default=models.Value({}, models.JSONField()),
+                        default=dict,
+                        verbose_name="meta",
+                    ),
+                ),
                 (
                     "storage_notes",
-                    models.JSONField(default=dict, verbose_name="storage notes"),
+                    models.JSONField(
+                        db_default=models.Value({}, models.JSONField()),
+                        default=dict,
+                        verbose_name="storage notes",
+                    ),
                 ),
                 ("tick_at", models.DateTimeField(null=True, verbose_name="tick")),
                 (
@@ -468,6 +526,7 @@ class Migration(migrations.Migration):
                             ("ready", "Ready"),
                             ("held", "Held"),
                         ],
+                        db_default="",
                         default="",
                         editable=False,
                         max_length=7,
@@ -476,13 +535,21 @@ class Migration(migrations.Migration):
                 (
                     "held_by",
                     models.CharField(
-                        blank=True, default="", editable=False, max_length=100
+                        blank=True,
+                        db_default="",
+                        default="",
+                        editable=False,
+                        max_length=100,
                     ),
                 ),
                 (
                     "returned",
                     models.CharField(
-                        blank=True, default="", editable=False, max_length=110
+                        blank=True,
+                        db_default="",
+                        default="",
+                        editable=False,
+                        max_length=110,
                     ),
                 ),
                 (
@@ -540,5 +607,6 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
+            bases=(taskhub.models.results.Carried, models.Model),
         ),
     ]

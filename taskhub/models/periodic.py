@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
+from uuid import UUID
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -250,10 +251,10 @@ class PeriodicTask(models.Model):
         self.planned_schedule, self.next_run_at = "", None
         self.planned_start_at = self.planned_at = self.postponed_until = None
 
-    def remember(self, result: TaskResult) -> None:
-        """Note a run, in the attributes."""
-        self.recent_ids = [*self.recent_ids, str(result.pk)][-RECENT_RUNS:]
-        self.last_run_at = result.enqueued_at
+    def remember(self, pk: UUID, enqueued_at: datetime) -> None:
+        """Note a run, by its result's id, in the attributes."""
+        self.recent_ids = [*self.recent_ids, str(pk)][-RECENT_RUNS:]
+        self.last_run_at = enqueued_at
         self.total_run_count += 1
 
     @property

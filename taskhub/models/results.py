@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models, router
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.exceptions import (
@@ -50,7 +51,35 @@ class Place(models.TextChoices):
     HELD = "held", _("Held")
 
 
-class TaskResult(models.Model):
+class Carried:
+    """A run that a broker carries a message about."""
+
+    def to_message(self: Any, *, durable: bool = True) -> Message:
+        """Return the message about it, as a broker carries it."""
+        return Message(
+            id=self.id,
+            task_path=self.task_path,
+            args=self.args,
+            kwargs=self.kwargs,
+            queue_name=self.queue_name,
+            priority=self.priority,
+            backend=self.backend,
+            enqueued_at=self.enqueued_at,
+            run_after=self.run_after,
+            expires_at=self.expires_at,
+            durable=durable,
+            meta=self.meta,
+            tick_at=self.tick_at,
+        )
+
+
+#: Every column has a default in the database, too, so that a write need only name the
+#: columns that it is about: see slices.py.
+_EMPTY_LIST = Value([], models.JSONField())
+_EMPTY_DICT = Value({}, models.JSONField())
+
+
+class TaskResult(Carried, models.Model):
     """
     One run asked for: a row from the moment it was enqueued.
 
@@ -60,27 +89,35 @@ class TaskResult(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     #: Dotted path of the task's function.
-    task_path = models.CharField(_("task"), max_length=255)
-    queue_name = models.CharField(_("queue"), max_length=100)
+    task_path = models.CharField(_("task"), max_length=255, db_default="")
+    queue_name = models.CharField(_("queue"), max_length=100, db_default="")
     #: Alias of the tasks backend, a key of `TASKS`.
-    backend = models.CharField(_("backend"), max_length=100)
+    backend = models.CharField(_("backend"), max_length=100, db_default="")
     #: -100 to 100, higher goes first.
-    priority = models.SmallIntegerField(_("priority"), default=0)
+    priority = models.SmallIntegerField(_("priority"), default=0, db_default=0)
     status = models.CharField(
-        _("status"), max_length=10, choices=Status, default=Status.READY
+        _("status"),
+        max_length=10,
+        choices=Status,
+        default=Status.READY,
+        db_default=Status.READY,
     )
-    args = models.JSONField(_("positional arguments"), default=list)
-    kwargs = models.JSONField(_("keyword arguments"), default=dict)
+    args = models.JSONField(
+        _("positional arguments"), default=list, db_default=_EMPTY_LIST
+    )
+    kwargs = models.JSONField(
+        _("keyword arguments"), default=dict, db_default=_EMPTY_DICT
+    )
     return_value = models.JSONField(_("return value"), null=True)
     #: A list with a dict for each attempt that failed: `attempt`, `failed_at` (ISO
     #: 8601), `exception_class_path`, `message`, `traceback`.
-    errors = models.JSONField(_("errors"), default=list)
+    errors = models.JSONField(_("errors"), default=list, db_default=_EMPTY_LIST)
     #: How many attempts were begun; what the fence compares.
-    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
     #: Who began them, in order.
-    worker_ids = models.JSONField(_("workers"), default=list)
+    worker_ids = models.JSONField(_("workers"), default=list, db_default=_EMPTY_LIST)
 
-    enqueued_at = models.DateTimeField(_("enqueued"))
+    enqueued_at = models.DateTimeField(_("enqueued"), db_default=Now())
     run_after = models.DateTimeField(_("run after"), null=True)
     #: Not to be started any more from then on.
     expires_at = models.DateTimeField(_("expires"), null=True)
@@ -92,10 +129,12 @@ class TaskResult(models.Model):
     #: What the running task last said: `done`, `total` (or null), `message`.
     progress = models.JSONField(_("progress"), null=True)
     #: The user's own notes, from `using(meta=…)`.
-    meta = models.JSONField(_("meta"), default=dict)
+    meta = models.JSONField(_("meta"), default=dict, db_default=_EMPTY_DICT)
     #: What had to be changed for the return value to be stored: `escaped` and
     #: `truncated`, a sentence each.
-    storage_notes = models.JSONField(_("storage notes"), default=dict)
+    storage_notes = models.JSONField(
+        _("storage notes"), default=dict, db_default=_EMPTY_DICT
+    )
 
     #: The schedule that has fired it, if one has.
     periodic_task = models.ForeignKey(
@@ -113,12 +152,21 @@ class TaskResult(models.Model):
 
     # What follows belongs to the database broker; with another one it stays as it is.
     place = models.CharField(
-        max_length=7, choices=Place, default=Place.NOWHERE, blank=True, editable=False
+        max_length=7,
+        choices=Place,
+        default=Place.NOWHERE,
+        db_default=Place.NOWHERE,
+        blank=True,
+        editable=False,
     )
     #: The token of the process that holds the message.
-    held_by = models.CharField(max_length=100, default="", blank=True, editable=False)
+    held_by = models.CharField(
+        max_length=100, default="", db_default="", blank=True, editable=False
+    )
     #: How the message came back, if it may have been started: see messages.Returned.
-    returned = models.CharField(max_length=110, default="", blank=True, editable=False)
+    returned = models.CharField(
+        max_length=110, default="", db_default="", blank=True, editable=False
+    )
 
     objects: ClassVar[models.Manager["TaskResult"]] = TaskResultQuerySet.as_manager()
 
@@ -253,24 +301,6 @@ class TaskResult(models.Model):
                 reason = error.get("message", "It was cancelled.")
                 raise (TaskExpired if expired else TaskCancelled)(f"{self}: {reason}")
         raise RuntimeError(f"{self} is not finished.")
-
-    def to_message(self, *, durable: bool = True) -> Message:
-        """Return the message about this row, as a broker carries it."""
-        return Message(
-            id=self.id,
-            task_path=self.task_path,
-            args=self.args,
-            kwargs=self.kwargs,
-            queue_name=self.queue_name,
-            priority=self.priority,
-            backend=self.backend,
-            enqueued_at=self.enqueued_at,
-            run_after=self.run_after,
-            expires_at=self.expires_at,
-            durable=durable,
-            meta=self.meta,
-            tick_at=self.tick_at,
-        )
 
     @property
     def _rows(self) -> TaskResultQuerySet:

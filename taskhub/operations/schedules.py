@@ -23,6 +23,7 @@ from taskhub.exceptions import (
 from taskhub.models import Overlap, PeriodicTask, TaskResult, TaskResultQuerySet
 from taskhub.models.periodic import as_schedule
 from taskhub.models.results import UNFINISHED, results_database
+from taskhub.models.slices import NewSlice
 from taskhub.operations.results import cancel
 from taskhub.schedules import Clocked
 from taskhub.tasks import Task, find_task
@@ -41,7 +42,7 @@ class Run:
     """A run of a periodic task that is not in the database yet."""
 
     config: Config
-    result: TaskResult
+    result: NewSlice
 
 
 def make_run(row: PeriodicTask, tick: datetime | None) -> Run:
@@ -263,12 +264,12 @@ def backfill(row: PeriodicTask, start: datetime, end: datetime) -> list[TaskResu
 
 
 def _submit(locked: PeriodicTask, runs: list[Run]) -> list[TaskResult]:
-    results = [run.result for run in runs]
-    producer.submit(runs[0].config, results)
-    for result in results:
-        locked.remember(result)
+    new = [run.result for run in runs]
+    producer.submit(runs[0].config, new)
+    for result in new:
+        locked.remember(result.pk, result.enqueued_at)
     locked.save(update_fields=["recent_ids", "last_run_at", "total_run_count"])
-    return results
+    return list(_results().filter(pk__in=[result.pk for result in new]).order_by("pk"))
 
 
 @contextmanager

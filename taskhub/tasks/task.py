@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -163,7 +164,7 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         """See enqueue_many()."""
         return await self._hub.aenqueue_many(self, calls)
 
-    @property
+    @cached_property
     def is_async(self) -> bool:
         """Whether the function is an `async def`."""
         return inspect.iscoroutinefunction(self.func)

@@ -1,6 +1,6 @@
 """Being alone in a process: for a message that has killed the last one it was in."""
 
-from threading import Condition
+from threading import Condition, Lock
 
 #: How long it waits for others to end; then it is run beside them.
 _PATIENCE_SECONDS = 30.0
@@ -14,12 +14,14 @@ class Solitude:
     """
 
     def __init__(self) -> None:
-        self._changed = Condition()
+        self._changed = Condition(Lock())
         self._inside = 0
         self._is_claimed = False
 
     def wait(self) -> None:
         """Block while a run is alone, or waits to be."""
+        if not self._is_claimed:
+            return
         with self._changed:
             self._changed.wait_for(lambda: not self._is_claimed)
 
@@ -42,6 +44,7 @@ class Solitude:
         """End a run."""
         with self._changed:
             self._inside -= 1
-            if alone:
-                self._is_claimed = False
-            self._changed.notify_all()
+            if self._is_claimed:
+                if alone:
+                    self._is_claimed = False
+                self._changed.notify_all()

@@ -1,15 +1,17 @@
 """What is written, in groups and through the fence."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from taskhub.messages import Returned
 from taskhub.models import Lease, Place, QuarantinedMessage, Status, TaskResult
 from taskhub.models.results import CANCELLED, results_database
+from taskhub.models.slices import EndedSlice, ReturnedSlice
 from taskhub.values import escape_text
 from taskhub.writer.attempts import Attempt, Outcome, Progress, Quarantined
 from taskhub.writer.rows import new_row, rows_in
@@ -85,7 +87,11 @@ def write_outcomes(outcomes: Collection[Outcome], *, in_rows: bool = False) -> i
         if gone:
             rows_in(alias).filter(pk__in=gone).delete()
         kept = [each for each in admitted if each.is_kept]
-        _upsert([_ended_row(each, in_rows=in_rows) for each in kept], alias)
+        _write_plain([each for each in kept if _is_plain(each)], alias, in_rows=in_rows)
+        others = [each for each in kept if not _is_plain(each)]
+        if others:
+            rows = [_ended_row(each, in_rows=in_rows) for each in others]
+            _upsert(rows_in(alias), rows, _ENDING_FIELDS)
     return len(outcomes) - len(admitted)
 
 
@@ -155,15 +161,21 @@ def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
     """Lock the rows of a group, and return the outcomes that may be written."""
     by_id = {outcome.attempt.message.id: outcome for outcome in outcomes}
     # In the order of ids, so that no two groups wait for each other.
-    locked = {
-        pk: (attempts, worker_ids)
-        for pk, attempts, worker_ids in rows_in(alias)
+    locked: dict[UUID, int] = dict(
+        rows_in(alias)
         .unfinished()
         .filter(pk__in=by_id)
         .order_by("pk")
         .select_for_update()
-        .values_list("pk", "attempts", "worker_ids")
-    }
+        .values_list("pk", "attempts")
+    )
+    # Most rows belong to nobody yet; of the others, it is asked to whom.
+    claimed = [pk for pk, attempts in locked.items() if attempts]
+    owners = dict(
+        rows_in(alias).filter(pk__in=claimed).values_list("pk", "worker_ids")
+        if claimed
+        else ()
+    )
     rowless = [
         pk
         for pk, outcome in by_id.items()
@@ -171,12 +183,12 @@ def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
     ]
     if rowless:
         finished = set(rows_in(alias).filter(pk__in=rowless).ids())
-        locked |= {pk: (0, []) for pk in rowless if pk not in finished}
+        locked |= {pk: 0 for pk in rowless if pk not in finished}
     return [
         outcome
         for outcome in outcomes
-        if (row := locked.get(outcome.attempt.message.id))
-        and _belongs_to(outcome.attempt, *row)
+        if (pk := outcome.attempt.message.id) in locked
+        and _belongs_to(outcome.attempt, locked[pk], owners.get(pk, []))
     ]
 
 
@@ -185,6 +197,42 @@ def _belongs_to(attempt: Attempt, attempts: int, worker_ids: list[str]) -> bool:
     return unclaimed or (
         attempts == attempt.number and worker_ids[-1:] == [attempt.worker_id]
     )
+
+
+def _is_plain(outcome: Outcome) -> bool:
+    """Whether nothing happened but what happens to most: a slice of a row says it."""
+    return (
+        outcome.status is Status.SUCCESSFUL
+        and outcome.attempt.number == 1
+        and outcome.attempt.message.durable
+        and not outcome.attempt.errors
+        and not outcome.storage_notes
+    )
+
+
+def _write_plain(outcomes: list[Outcome], alias: str, *, in_rows: bool) -> None:
+    if not outcomes:
+        return
+    if in_rows or any(outcome.return_value is not None for outcome in outcomes):
+        returned = [
+            ReturnedSlice(return_value=each.return_value, **_plain_values(each))
+            for each in outcomes
+        ]
+        _upsert(ReturnedSlice.objects.using(alias), returned, ReturnedSlice.written())
+    else:
+        ended = [EndedSlice(**_plain_values(each)) for each in outcomes]
+        _upsert(EndedSlice.objects.using(alias), ended, EndedSlice.written())
+
+
+def _plain_values(outcome: Outcome) -> dict[str, Any]:
+    attempt = outcome.attempt
+    return {
+        "id": attempt.message.id,
+        "worker_ids": attempt.worker_ids,
+        "started_at": attempt.first_started_at,
+        "last_attempted_at": attempt.started_at,
+        "finished_at": outcome.finished_at,
+    }
 
 
 _ENDING_FIELDS = [
@@ -204,16 +252,14 @@ _ENDING_FIELDS = [
 ]
 
 
-def _upsert(rows: list[TaskResult], alias: str) -> None:
+def _upsert(table: QuerySet[Any], rows: Sequence[Any], fields: Sequence[str]) -> None:
     # One statement for a whole group. The rows exist and are locked, so that only the
     # fields named here are written; those of tasks that are not durable are inserted.
-    if not rows:
-        return
-    features = connections[alias].features
-    rows_in(alias).bulk_create(
+    features = connections[table.db].features
+    table.bulk_create(
         rows,
         update_conflicts=True,
-        update_fields=_ENDING_FIELDS,
+        update_fields=fields,
         unique_fields=(
             ["id"] if features.supports_update_conflicts_with_target else None
         ),

@@ -184,7 +184,7 @@ def _told(dice: random.Random) -> Iterator[Callable[..., None]]:
         for number, letter in enumerate(ended):
             at = datetime.now(UTC) - gap * (len(ended) - number - 0.7)
             result = _result(row, letter, at, seconds * dice.uniform(0.3, 1), dice)
-            row.remember(result)
+            row.remember(result.pk, result.enqueued_at)
             results.append(result)
         row.total_run_count += 40 * len(ended)
         PeriodicTask.objects.filter(pk=row.pk).update(

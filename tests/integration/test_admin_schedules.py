@@ -59,7 +59,7 @@ def test_the_last_runs_are_drawn_relative_to_the_longest(admin_client):
             finished_at=at + timedelta(seconds=seconds),
             **{trait: True},
         )
-        row.remember(result)
+        row.remember(result.pk, result.enqueued_at)
     row.save()
 
     page = admin_client.get(LIST).content.decode()

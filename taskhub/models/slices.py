@@ -1,0 +1,101 @@
+"""
+Slices of `TaskResult`: the columns that one write is about, and no others.
+
+Most of what a write costs is per column, and most columns of a row keep their default.
+These models are of the same table, and of a registry of their own, so that neither
+migrations nor the admin see them. What they leave out, the database fills in.
+"""
+
+from typing import ClassVar
+
+from django.apps.registry import Apps
+from django.db import models
+
+from taskhub.models.ids import new_id
+from taskhub.models.results import Carried, Status, TaskResult
+
+_apps = Apps()
+_TABLE = TaskResult._meta.db_table
+
+
+class NewSlice(Carried, models.Model):
+    """What is known of a result when it is enqueued."""
+
+    id = models.UUIDField(primary_key=True, default=new_id)
+    task_path = models.CharField(max_length=255)
+    queue_name = models.CharField(max_length=100)
+    backend = models.CharField(max_length=100)
+    priority = models.SmallIntegerField()
+    args = models.JSONField()
+    kwargs = models.JSONField()
+    meta = models.JSONField()
+    enqueued_at = models.DateTimeField()
+    run_after = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    periodic_task_id = models.BigIntegerField(null=True)
+    tick_at = models.DateTimeField(null=True)
+    place = models.CharField(max_length=7, default="")
+
+    objects: ClassVar[models.Manager["NewSlice"]] = models.Manager()
+
+    class Meta:
+        apps = _apps
+        app_label = "taskhub"
+        db_table = _TABLE
+        managed = False
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class _Ended(models.Model):
+    id = models.UUIDField(primary_key=True)
+    status = models.CharField(max_length=10, default=Status.SUCCESSFUL)
+    attempts = models.PositiveSmallIntegerField(default=1)
+    worker_ids = models.JSONField()
+    started_at = models.DateTimeField(null=True)
+    last_attempted_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @classmethod
+    def written(cls) -> list[str]:
+        """What is written: all but the key."""
+        return [field.name for field in cls._meta.concrete_fields if field.name != "id"]
+
+
+class EndedSlice(_Ended):
+    """
+    What a first attempt that succeeded, and returned nothing, changes in its row.
+
+    Everything else is as it was: there was no error, no retry, and nothing to note.
+    """
+
+    objects: ClassVar[models.Manager["EndedSlice"]] = models.Manager()
+
+    class Meta:
+        apps = _apps
+        app_label = "taskhub"
+        db_table = _TABLE
+        managed = False
+
+
+class ReturnedSlice(_Ended):
+    """The same of one that returned something, or whose row is its message, too."""
+
+    return_value = models.JSONField(null=True)
+    place = models.CharField(max_length=7, default="")
+    held_by = models.CharField(max_length=100, default="")
+
+    objects: ClassVar[models.Manager["ReturnedSlice"]] = models.Manager()
+
+    class Meta:
+        apps = _apps
+        app_label = "taskhub"
+        db_table = _TABLE
+        managed = False
