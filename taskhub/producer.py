@@ -27,6 +27,7 @@ from taskhub.models.results import results_database
 from taskhub.models.slices import NewSlice
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
+from taskhub.tasks.current import current_result
 
 logger = logging.getLogger(__name__)
 
@@ -109,9 +110,15 @@ def make_row(
         kwargs=checked_kwargs,
         enqueued_at=enqueued_at,
         run_after=task.run_after,
-        expires_at=enqueued_at + task.expires_after if task.expires_after else None,
+        expires_at=_expiry(task, enqueued_at),
         meta=meta,
+        parent_id=current_result.get(),
     )
+
+
+def _expiry(task: Task[..., Any], enqueued_at: datetime) -> datetime | None:
+    after = task.expires_after
+    return None if after is None else enqueued_at + after
 
 
 def _insert(rows: Sequence[NewSlice], alias: str) -> None:

@@ -367,3 +367,32 @@ def trace_atomically_and_fail(label, times=1):
 def trace_atomically_behind_a_gate(label, gate):
     leave_trace(label)
     wait_for_file(gate)
+
+
+# Tasks that are cancelled while they run.
+
+
+@task(takes_context=True)
+def run_until_cancelled(context: Context, label):
+    leave_trace(f"{label} began")
+    while not context.cancelled:
+        time.sleep(0.01)
+    leave_trace(f"{label} saw it")
+
+
+@task
+async def async_run_until_cancelled(label):
+    await Trace.objects.acreate(label=f"{label} began", pid=os.getpid())
+    try:
+        await asyncio.sleep(600)
+    except asyncio.CancelledError:
+        await Trace.objects.acreate(label=f"{label} saw it", pid=os.getpid())
+        raise
+
+
+@task
+def run_regardless(label):
+    leave_trace(f"{label} began")
+    while True:
+        with suppress(Exception):
+            time.sleep(60)

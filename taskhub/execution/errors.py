@@ -1,7 +1,11 @@
 """Exceptions as rows keep them."""
 
+import sysconfig
 import traceback
+from collections.abc import Mapping
 from datetime import datetime
+from hashlib import sha256
+from types import TracebackType
 from typing import Any
 
 from taskhub.values import escape_text
@@ -23,6 +27,7 @@ def describe_error(
     while frames is not None and frames.tb_frame.f_code.co_filename == hide:
         frames = frames.tb_next
     kind = type(error)
+    place = _own_place(frames)
     text = "".join(traceback.format_exception(kind, error, frames))
     return {
         "attempt": attempt,
@@ -30,7 +35,38 @@ def describe_error(
         "exception_class_path": f"{kind.__module__}.{kind.__qualname__}",
         "message": _cut(escape_text(_message_of(error)), _MOST_OF_A_MESSAGE),
         "traceback": _cut(escape_text(text), _MOST_CHARACTERS),
+        "place": escape_text(place),
     }
+
+
+def cause_of(entry: Mapping[str, Any]) -> str:
+    """Return a short text that is the same for the same exception at the same place."""
+    # Not the line, which moves with every edit above it.
+    where = str(entry.get("place", "")).partition(":")[0::2]
+    function = where[1].partition(" in ")[2]
+    parts = (entry.get("exception_class_path", ""), where[0], function)
+    return sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _own_place(frames: TracebackType | None) -> str:
+    """Return the last place in the site's own code: file:line in function."""
+    place = ""
+    while frames is not None:
+        code = frames.tb_frame.f_code
+        if not place or not is_foreign(code.co_filename):
+            place = f"{code.co_filename}:{frames.tb_lineno} in {code.co_name}"
+        frames = frames.tb_next
+    return place
+
+
+def is_foreign(path: str) -> bool:
+    """Whether a file belongs to Python, or to a package that was installed."""
+    return path.startswith(("<", *_FOREIGN)) or "site-packages" in path
+
+
+_FOREIGN = tuple(
+    {sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}
+)
 
 
 def _message_of(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from taskhub.exceptions import (
     UnknownTask,
     WorkerDied,
 )
-from taskhub.execution.errors import describe_error
+from taskhub.execution.errors import cause_of, describe_error
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.return_values import StorableValue
 from taskhub.messages import Delivery, Message, unseal
@@ -25,6 +25,7 @@ from taskhub.models import Status
 from taskhub.models.results import results_database
 from taskhub.retries import pause_of
 from taskhub.tasks import Context, Result, Task, as_enqueued, find_task
+from taskhub.tasks.current import current_result
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
 from taskhub.writer import (
     Attempt,
@@ -167,12 +168,14 @@ class Executor:
     def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
         """End an attempt without having called its function."""
         expired = isinstance(error, TaskExpired)
-        attempt.errors = [*attempt.errors, self._describe(attempt, error)]
+        entry = self._describe(attempt, error)
+        attempt.errors = [*attempt.errors, entry]
         outcome = Outcome(
             attempt=attempt,
             status=Status.CANCELLED if expired else Status.FAILED,
             finished_at=attempt.started_at,
             was_started=delivery.redelivered,
+            cause="" if expired else cause_of(entry),
         )
         unknown = isinstance(error, UnknownTask)
         quarantined = Quarantined(delivery, str(error), self._worker_id)
@@ -180,6 +183,7 @@ class Executor:
 
     def run(self, run: Run) -> Ended:
         """Call a sync task's function, and tell how it ended."""
+        current_result.set(run.attempt.message.id)
         self._start(run)
         if run.task.atomic:
             return self._run_atomically(run)
@@ -216,6 +220,7 @@ class Executor:
 
     async def arun(self, run: Run) -> Ended:
         """See run(); for an `async def` task, on the event loop."""
+        current_result.set(run.attempt.message.id)
         self._start(run)
         try:
             with run.interrupt.around_async():
@@ -250,7 +255,12 @@ class Executor:
             self._report(Progress(attempt, done, total, message))
 
         tick_at = attempt.message.tick_at
-        context = Context(task_result=run.result, report=report, tick_at=tick_at)
+        context = Context(
+            task_result=run.result,
+            report=report,
+            asks_to_end=lambda: run.interrupt.is_cancelled,
+            tick_at=tick_at,
+        )
         return [context, *args]
 
     def _success(self, run: Run, stored: StorableValue) -> Outcome:
@@ -302,6 +312,7 @@ class Executor:
             finished_at=now,
             retry_at=retry_at,
             keep=run.task.keep,
+            cause=cause_of(entry),
         )
         if retry_at is None:
             # Here, where sys.exc_info() tells the receivers what happened.
@@ -343,7 +354,10 @@ class Executor:
         self._send(compat.task_finished, run)
 
     def _describe(self, attempt: Attempt, error: BaseException) -> dict[str, Any]:
-        return describe_error(
+        return {
+            "started_at": attempt.started_at.isoformat(),
+            "worker": attempt.worker_id,
+        } | describe_error(
             error,
             attempt=attempt.number,
             failed_at=datetime.now(UTC),

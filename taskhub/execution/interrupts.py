@@ -13,6 +13,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from taskhub.exceptions import TaskCancelled
+
 #: Wakes the main thread, whose handler looks whether there is anything to raise.
 SIGNAL = signal.SIGUSR2
 
@@ -24,7 +26,15 @@ class Interrupt:
     A context manager around a sync task; see `around_async` for others.
     """
 
-    __slots__ = ("_is_inside", "_lock", "_loop", "_task", "_thread", "reason")
+    __slots__ = (
+        "_is_inside",
+        "_lock",
+        "_loop",
+        "_task",
+        "_thread",
+        "is_cancelled",
+        "reason",
+    )
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,6 +42,8 @@ class Interrupt:
         self._thread = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
+        #: Whether somebody has cancelled the run; a sync task is asked to look.
+        self.is_cancelled = False
         #: What was raised in the task, if anything was.
         self.reason: Exception | None = None
 
@@ -76,6 +88,12 @@ class Interrupt:
             else:
                 _raise_in(self._thread, type(reason))
             return True
+
+    def cancel(self) -> None:
+        """Let the task know that it was cancelled; an async one by an exception."""
+        self.is_cancelled = True
+        if self._loop is not None:
+            self.send(TaskCancelled("It was cancelled."))
 
     def explain(self, error: BaseException) -> BaseException:
         """Return what a task's exception really was: the reason, if it was for that."""

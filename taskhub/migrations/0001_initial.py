@@ -515,6 +515,21 @@ class Migration(migrations.Migration):
                         verbose_name="storage notes",
                     ),
                 ),
+                (
+                    "parent_id",
+                    models.UUIDField(editable=False, null=True, verbose_name="parent"),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        editable=False,
+                        max_length=32,
+                        verbose_name="cause",
+                    ),
+                ),
                 ("tick_at", models.DateTimeField(null=True, verbose_name="tick")),
                 (
                     "place",
@@ -589,6 +604,16 @@ class Migration(migrations.Migration):
                         condition=models.Q(("place", "held")),
                         fields=["place", "held_by"],
                         name="taskhub_place_held",
+                    ),
+                    models.Index(
+                        condition=models.Q(("parent_id__isnull", False)),
+                        fields=["parent_id"],
+                        name="taskhub_children",
+                    ),
+                    models.Index(
+                        condition=models.Q(("status", "FAILED")),
+                        fields=["cause", "id"],
+                        name="taskhub_failed_by_cause",
                     ),
                     models.Index(
                         condition=models.Q(

@@ -136,6 +136,12 @@ class TaskResult(Carried, models.Model):
         _("storage notes"), default=dict, db_default=_EMPTY_DICT
     )
 
+    #: The result whose run has enqueued this one, if one has.
+    parent_id = models.UUIDField(_("parent"), null=True, editable=False)
+    #: Of a failure: the same for the same exception at the same place in the code.
+    cause = models.CharField(
+        _("cause"), max_length=32, default="", db_default="", blank=True, editable=False
+    )
     #: The schedule that has fired it, if one has.
     periodic_task = models.ForeignKey(
         "taskhub.PeriodicTask",
@@ -204,6 +210,18 @@ class TaskResult(Carried, models.Model):
                 fields=["place", "held_by"],
                 condition=Q(place="held"),
                 name="taskhub_place_held",
+            ),
+            # A result's children, on its page.
+            models.Index(
+                fields=["parent_id"],
+                condition=Q(parent_id__isnull=False),
+                name="taskhub_children",
+            ),
+            # Failures by cause: the groups, and the results of one.
+            models.Index(
+                fields=["cause", "id"],
+                condition=Q(status="FAILED"),
+                name="taskhub_failed_by_cause",
             ),
             # The beat's question whether an earlier run of a schedule has finished.
             models.Index(

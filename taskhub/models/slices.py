@@ -32,6 +32,7 @@ class NewSlice(Carried, models.Model):
     enqueued_at = models.DateTimeField()
     run_after = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
+    parent_id = models.UUIDField(null=True)
     periodic_task_id = models.BigIntegerField(null=True)
     tick_at = models.DateTimeField(null=True)
     place = models.CharField(max_length=7, default="")

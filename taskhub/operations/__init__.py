@@ -6,7 +6,7 @@ A module for each thing that something is done to.
 
 from taskhub.operations.declared import Synchronised, synchronise_schedules
 from taskhub.operations.pruning import Retention, prune
-from taskhub.operations.results import Cancelled, Forgotten, cancel, forget
+from taskhub.operations.results import Cancelled, Forgotten, cancel, forget, retry
 from taskhub.operations.schedules import (
     backfill,
     disable,
@@ -33,6 +33,7 @@ __all__ = [
     "make_run",
     "prune",
     "read_status",
+    "retry",
     "run_now",
     "skip_next",
     "synchronise_schedules",

@@ -1,13 +1,21 @@
 """What operators do to results."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
-from taskhub import compat, writer
+from django.utils import timezone
+
+from taskhub import compat, producer, writer
 from taskhub.brokers import get_broker
-from taskhub.models import Status, TaskResultQuerySet
+from taskhub.conf import Config
+from taskhub.exceptions import BrokerError
+from taskhub.models import Status, TaskResult, TaskResultQuerySet
+
+logger = logging.getLogger(__name__)
 
 #: How many results are dealt with in one go.
 _BATCH = 500
@@ -63,27 +71,74 @@ def forget(results: TaskResultQuerySet) -> Forgotten:
 
 
 def cancel(
-    results: TaskResultQuerySet, *, reason: str = "It was cancelled."
+    results: TaskResultQuerySet,
+    *,
+    reason: str = "It was cancelled.",
+    by_force: bool = False,
 ) -> Cancelled:
     """
     Cancel unfinished results: those that wait are never run.
 
-    Those that are being run are CANCELLED, too: whatever comes of them is refused.
-    Blocks for a few statements for every 500.
+    Those that are being run are CANCELLED, too: whatever comes of them is refused, and
+    they are asked to end within two seconds. `by_force` also replaces the process that
+    runs them. Blocks for a few statements for every 500.
 
     Raise BrokerError if a broker cannot be reached; what is waiting there is left.
     """
     cancelled = Cancelled()
     for pks in _batches_of_unfinished(results):
         waiting = _take_out(_with_pks(results, pks))
-        written = writer.write_cancelled(pks, reason)
+        written = writer.write_cancelled(pks, reason, by_force=by_force)
         cancelled += Cancelled(len(written & waiting), len(written - waiting))
     return cancelled
 
 
+def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> int:
+    """
+    Have finished results tried again; return how many will be.
+
+    Each goes on where it ended: with its id, its attempts and its errors, and with all
+    of its task's attempts anew. With `per_second`, they are spread over time, so that
+    what has just recovered is not overrun. Those that are unfinished are left alone.
+    Blocks for a few statements for every 500.
+    """
+    count = 0
+    now = timezone.now()
+    for pks in _batches(results.finished()):
+        due_times = [
+            now + timedelta(seconds=(count + index) / per_second)
+            if per_second
+            else None
+            for index in range(len(pks))
+        ]
+        rows = writer.write_retried(dict(zip(pks, due_times, strict=True)))
+        count += len(rows)
+        _push_retried(rows)
+    return count
+
+
+def _push_retried(rows: list[TaskResult]) -> None:
+    by_backend: dict[str, list[TaskResult]] = defaultdict(list)
+    for row in rows:
+        by_backend[row.backend].append(row)
+    for alias, group in by_backend.items():
+        config = _config_of(alias)
+        if config is None:
+            continue
+        try:
+            producer.push_again(config, group)
+        except BrokerError as error:
+            # The rows say so: they are pushed when the broker is back.
+            logger.error("Not pushed yet: %d rows. %s", len(group), error)
+
+
 def _batches_of_unfinished(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
+    yield from _batches(results.unfinished())
+
+
+def _batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
     last: UUID | None = None
-    unfinished = results.unfinished().order_by("pk")
+    unfinished = results.order_by("pk")
     while True:
         rest = unfinished.filter(pk__gt=last) if last else unfinished
         pks = list(rest.values_list("pk", flat=True)[:_BATCH])
@@ -112,8 +167,13 @@ def _take_out(rows: TaskResultQuerySet) -> set[UUID]:
 
 
 def _cancel_messages(alias: str, queue_name: str, pks: list[UUID]) -> set[UUID]:
+    config = _config_of(alias)
+    return get_broker(config).cancel(queue_name, pks) if config else set()
+
+
+def _config_of(alias: str) -> Config | None:
     if alias not in compat.task_backends.settings:
         # A backend that is gone has no workers either.
-        return set()
+        return None
     config = getattr(compat.task_backends[alias], "config", None)
-    return get_broker(config).cancel(queue_name, pks) if config else set()
+    return config if isinstance(config, Config) else None

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from taskhub import compat, producer
 from taskhub.conf import Config
+from taskhub.deadlocks import again_after_deadlock
 from taskhub.exceptions import (
     InvalidArguments,
     InvalidSchedule,
@@ -174,6 +175,7 @@ def _switch(rows: Iterable[PeriodicTask], *, enabled: bool) -> int:
     return count
 
 
+@again_after_deadlock(results_database)
 def run_now(row: PeriodicTask) -> TaskResult:
     """
     Run a periodic task now, with all its options.
@@ -209,6 +211,7 @@ def cancel_earlier(pks: Collection[UUID]) -> None:
     cancel(_results().filter(pk__in=pks), reason="The next run of its schedule is due.")
 
 
+@again_after_deadlock(results_database)
 def skip_next(row: PeriodicTask) -> datetime | None:
     """
     Leave out the next run; return the tick that was, or None if there was none.
@@ -251,6 +254,7 @@ def ticks_to_backfill(
     return ticks, False
 
 
+@again_after_deadlock(results_database)
 def backfill(row: PeriodicTask, start: datetime, end: datetime) -> list[TaskResult]:
     """
     Run a periodic task for past ticks that have no run, 1,000 at the most.

@@ -17,8 +17,21 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
     """Django's context, `task_result` and `attempt`, plus a way to report progress."""
 
     report: ReportProgress | None = field(default=None, repr=False, compare=False)
+    asks_to_end: Callable[[], bool] | None = field(
+        default=None, repr=False, compare=False
+    )
     #: The due time that a schedule fired this run for; None if none has.
     tick_at: datetime | None = None
+
+    @property
+    def cancelled(self) -> bool:
+        """
+        Whether somebody has cancelled this run: to be asked now and then.
+
+        What it does from then on is not recorded. An `async def` task is cancelled by
+        an exception instead.
+        """
+        return self.asks_to_end is not None and self.asks_to_end()
 
     def progress(
         self, done: float, total: float | None = None, message: str = ""

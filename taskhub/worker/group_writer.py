@@ -14,13 +14,14 @@ one is written as failed, with the reason.
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db.utils import DataError, IntegrityError
 from django.db.utils import Error as DatabaseFault
 from msgspec import structs
@@ -47,8 +48,15 @@ _STOP_SECONDS = 5.0
 #: How often a flush looks whether there is still somebody to wait for.
 _FLUSH_SECONDS = 1.0
 
+
+class Watched(msgspec.Struct, frozen=True):
+    """Runs of which it is asked whether somebody has cancelled them."""
+
+    ids: list[UUID]
+
+
 #: What is handed in. An event is set when all before it is written.
-Item = Ended | Attempt | Progress | Event
+Item = Ended | Attempt | Progress | Watched | Event
 
 
 class GroupWriter:
@@ -60,11 +68,13 @@ class GroupWriter:
         token: str,
         *,
         forget: Callable[[Collection[str]], None],
+        cancelled: Callable[[Mapping[UUID, bool]], None],
         fail: Callable[[Exception], None],
     ) -> None:
         self._broker = broker
         self._token = token
         self._forget = forget
+        self._cancelled = cancelled
         self._fail = fail
         self._incoming: SimpleQueue[Item | None] = SimpleQueue()
         self._reporting = Lock()
@@ -110,6 +120,10 @@ class GroupWriter:
             reports, self._reports = self._reports, {}
         for report in reports.values():
             self._incoming.put(report)
+
+    def watch(self, ids: list[UUID]) -> None:
+        """Have it looked whether runs were cancelled; told to `cancelled`."""
+        self._incoming.put(Watched(ids))
 
     def flush(self) -> None:
         """Block until all that was handed in before is written, or has to be left."""
@@ -213,6 +227,9 @@ class GroupWriter:
                 logger.error(
                     "Quarantined %s: %s", item.delivery.id, item.quarantined.reason
                 )
+        watched = {pk for item in group if isinstance(item, Watched) for pk in item.ids}
+        if watched and (cancelled := writer.read_cancelled(watched)):
+            self._cancelled(cancelled)
         if refused:
             logger.warning(
                 "Dropped %d outcomes that other attempts have overtaken.", refused

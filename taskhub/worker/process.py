@@ -18,16 +18,18 @@ one goes from 1 to 4 for as long as what it runs may take.
 import logging
 import os
 import time
+from collections.abc import Mapping
 from contextvars import copy_context
 from enum import IntEnum
 from threading import Lock, Thread
 from typing import NoReturn
+from uuid import UUID
 
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
-from taskhub.exceptions import BrokerError, LeaseLost
+from taskhub.exceptions import BrokerError, LeaseLost, TaskCancelled
 from taskhub.execution import Ended, Executor, Run
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.execution.interrupts import hear_interrupts
@@ -55,6 +57,8 @@ class Exit(IntEnum):
     DRAINED = 76
 
 
+#: How often it is asked whether what runs was cancelled, once it has run for so long.
+_CANCELLED_SECONDS = 1.0
 #: How often a slot looks whether outcomes are being written again.
 _ROOM_SECONDS = 0.05
 
@@ -72,12 +76,17 @@ class WorkerProcess:
             self._broker, node.queues, token, self._pace, node.drain
         )
         self._writer = GroupWriter(
-            self._broker, token, forget=self._consumer.forget, fail=self._fail
+            self._broker,
+            token,
+            forget=self._consumer.forget,
+            cancelled=self._cancel,
+            fail=self._fail,
         )
         self._running = Running(self._upwards.tell)
         self._time_limits = TimeLimits(self._running, self._give_up)
         self._limits = ProcessLimits(node)
         self._has_given_up = False
+        self._look_for_cancelled_at = 0.0
         self._solitude = Solitude()
         self._executor = Executor(node.config, token, self._writer.report)
         self._loop = EventLoop(
@@ -214,6 +223,7 @@ class WorkerProcess:
             self._writer.mark(run)
         self._writer.write_reports()
         self._time_limits.look()
+        self._watch_cancellations()
         if self._consumer.has_waiting and self._running.has_long(MOMENT_SECONDS):
             self._consumer.give_back()
         if self._consumer.is_stopping:
@@ -224,6 +234,24 @@ class WorkerProcess:
             self._leave_running()
         if self._has_given_up and not self._running.all():
             self._leave_running()
+
+    def _watch_cancellations(self) -> None:
+        now = time.monotonic()
+        if now < self._look_for_cancelled_at:
+            return
+        self._look_for_cancelled_at = now + _CANCELLED_SECONDS
+        if ids := self._running.lasting(_CANCELLED_SECONDS):
+            self._writer.watch(ids)
+
+    def _cancel(self, cancelled: Mapping[UUID, bool]) -> None:
+        """Let runs know that they were cancelled; on the group writer's thread."""
+        for run in self._running.all():
+            by_force = cancelled.get(run.attempt.message.id)
+            if by_force is None:
+                continue
+            run.interrupt.cancel()
+            if by_force:
+                self._give_up(run, TaskCancelled("It was cancelled by force."), "")
 
     def _give_up(self, run: Run, error: Exception, stack: str) -> None:
         """Fail a run that is past its hard limit; it ends with this process."""

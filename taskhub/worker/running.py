@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock, get_ident
 from time import monotonic
+from uuid import UUID
 
 from taskhub.execution import Run
 from taskhub.worker.words import BEGINS, ENDS
@@ -69,6 +70,16 @@ class Running:
         with self._lock:
             runs = list(self._runs.values())
         return [(now - each.since, each.run, each.thread) for each in runs]
+
+    def lasting(self, seconds: float) -> list[UUID]:
+        """Return the ids of the results that have been run for at least `seconds`."""
+        start = monotonic() - seconds
+        with self._lock:
+            return [
+                each.run.attempt.message.id
+                for each in self._runs.values()
+                if each.since <= start
+            ]
 
     def all(self) -> list[Run]:
         """Return the runs under way, the oldest first."""

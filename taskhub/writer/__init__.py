@@ -17,10 +17,12 @@ from taskhub.writer.writing import (
     mark_running,
     probe,
     quarantine,
+    read_cancelled,
     write_cancelled,
     write_group,
     write_outcomes,
     write_progress,
+    write_retried,
 )
 
 __all__ = [
@@ -33,8 +35,10 @@ __all__ = [
     "mark_running",
     "probe",
     "quarantine",
+    "read_cancelled",
     "write_cancelled",
     "write_group",
     "write_outcomes",
     "write_progress",
+    "write_retried",
 ]

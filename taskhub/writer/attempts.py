@@ -31,13 +31,18 @@ class Attempt(msgspec.Struct, kw_only=True):
     @property
     def deaths(self) -> int:
         """How many attempts before this one ended with their worker's death."""
-        classes = [error.get("exception_class_path") for error in self.errors]
+        classes = [error.get("exception_class_path") for error in self._counted]
         return classes.count(WORKER_DIED)
+
+    @property
+    def _counted(self) -> list[dict[str, Any]]:
+        """Those since somebody has last had it tried again."""
+        return [error for error in self.errors if not error.get("before_retry")]
 
     @property
     def failures(self) -> int:
         """How many attempts have failed by themselves."""
-        return len(self.errors) - self.deaths
+        return len(self._counted) - self.deaths
 
     @classmethod
     def first(cls, message: Message, worker_id: str) -> "Attempt":
@@ -64,6 +69,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     retry_at: datetime | None = None
     return_value: Any = None
     storage_notes: dict[str, str] = {}
+    #: Of a failure; see `TaskResult.cause`.
+    cause: str = ""
     #: False for a task that was not begun: expired, say.
     was_started: bool = True
     keep: Keep = "all"

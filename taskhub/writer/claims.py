@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
+from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Message, Returned
 from taskhub.models import Status
 from taskhub.models.results import WORKER_DIED, results_database
@@ -22,6 +23,7 @@ class NotDue(msgspec.Struct, frozen=True):
     until: datetime
 
 
+@again_after_deadlock(results_database)
 def claim(
     message: Message, worker_id: str, returned: Returned
 ) -> Attempt | NotDue | None:

@@ -1,6 +1,6 @@
 """What is written, in groups and through the fence."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 
+from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Returned
 from taskhub.models import Lease, Place, QuarantinedMessage, Status, TaskResult
 from taskhub.models.results import CANCELLED, results_database
@@ -95,11 +96,15 @@ def write_outcomes(outcomes: Collection[Outcome], *, in_rows: bool = False) -> i
     return len(outcomes) - len(admitted)
 
 
-def write_cancelled(pks: Collection[UUID], reason: str) -> set[UUID]:
+@again_after_deadlock(results_database)
+def write_cancelled(
+    pks: Collection[UUID], reason: str, *, by_force: bool = False
+) -> set[UUID]:
     """
     Write that results were cancelled, those of them that are unfinished.
 
-    Return their ids. An attempt that is under way writes nothing any more.
+    Return their ids. An attempt that is under way writes nothing any more; its worker
+    finds out within two seconds, and `by_force` replaces the process that runs it.
     """
     alias = results_database()
     now = datetime.now(UTC)
@@ -108,6 +113,7 @@ def write_cancelled(pks: Collection[UUID], reason: str) -> set[UUID]:
         "exception_class_path": CANCELLED,
         "message": escape_text(reason),
         "traceback": "",
+        "by_force": by_force,
     }
     with transaction.atomic(using=alias):
         rows = list(
@@ -126,6 +132,56 @@ def write_cancelled(pks: Collection[UUID], reason: str) -> set[UUID]:
             rows, ["status", "finished_at", "errors", "place", "held_by"]
         )
     return {row.pk for row in rows}
+
+
+@again_after_deadlock(results_database)
+def write_retried(due_times: Mapping[UUID, datetime | None]) -> list[TaskResult]:
+    """
+    Write that finished results are to be tried again, each at once or when it says.
+
+    Return their rows, as they are now: those of them that are finished.
+    """
+    alias = results_database()
+    with transaction.atomic(using=alias):
+        rows = list(
+            rows_in(alias)
+            .finished()
+            .filter(pk__in=due_times)
+            .order_by("pk")
+            .select_for_update()
+        )
+        for row in rows:
+            row.status, row.finished_at, row.cause = Status.READY, None, ""
+            row.run_after, row.expires_at = due_times[row.pk], None
+            row.return_value, row.storage_notes = None, {}
+            # Its task's attempts are its own again; what was before is only told.
+            row.errors = [entry | {"before_retry": True} for entry in row.errors]
+            row.place = Place.NOWHERE
+        rows_in(alias).bulk_update(
+            rows,
+            [
+                "status",
+                "finished_at",
+                "cause",
+                "run_after",
+                "expires_at",
+                "return_value",
+                "storage_notes",
+                "errors",
+                "place",
+            ],
+            batch_size=100,
+        )
+    return rows
+
+
+def read_cancelled(pks: Collection[UUID]) -> dict[UUID, bool]:
+    """Return which of these results were cancelled, and whether by force."""
+    rows = rows_in(results_database()).cancelled().filter(pk__in=pks)
+    return {
+        pk: bool(errors and errors[-1].get("by_force"))
+        for pk, errors in rows.values_list("pk", "errors")
+    }
 
 
 def quarantine(messages: Collection[Quarantined]) -> None:
@@ -245,6 +301,7 @@ _ENDING_FIELDS = [
     "last_attempted_at",
     "finished_at",
     "storage_notes",
+    "cause",
     "run_after",
     "place",
     "held_by",
@@ -273,6 +330,7 @@ def _ended_row(outcome: Outcome, *, in_rows: bool) -> TaskResult:
     row.return_value = outcome.return_value
     row.storage_notes = outcome.storage_notes
     row.errors = attempt.errors
+    row.cause = outcome.cause
     row.run_after = attempt.run_after
     row.place, row.held_by = Place.NOWHERE, ""
     if outcome.retry_at is None:

@@ -77,13 +77,11 @@ def test_higher_priorities_run_first(drain):
 
 def test_a_task_does_not_run_before_it_is_due(start_node):
     due = timezone.now() + timedelta(seconds=2)
-    start_node("--processes=1")
     later = tasks.trace.using(run_after=due).enqueue("later")
-    tasks.trace.enqueue("now")
+    start_node("--processes=1")
 
-    later.get(timeout=30)
+    later.get(timeout=60)
 
-    assert labels() == ["now", "later"]
     assert later.row.started_at >= due
 
 

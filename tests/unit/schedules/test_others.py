@@ -127,7 +127,7 @@ def test_the_events_of_a_day_come_in_their_order():
 
 @given(
     st.sampled_from(["sunrise", "solar_noon", "sunset", "dusk_civil"]),
-    st.floats(-60, 60),
+    st.floats(-45, 45),
     st.floats(-180, 180),
     moments,
 )
