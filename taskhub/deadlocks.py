@@ -23,9 +23,9 @@ def again_after_deadlock(
     alias: Callable[[], str],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
-    Have a function that is one transaction on a database done again after a deadlock.
+    Have a function that is one transaction done again after a deadlock.
 
-    Within a transaction of the caller's, the error is the caller's: all of that is gone.
+    Within a caller's transaction the error is the caller's: all of that is gone.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -21,6 +22,8 @@ try:
     from django.tasks import task as django_task
 except ImportError:
     from django_tasks import task as django_task
+
+logger = logging.getLogger(__name__)
 
 
 def leave_trace(label: str) -> None:
@@ -396,3 +399,50 @@ def run_regardless(label):
     while True:
         with suppress(Exception):
             time.sleep(60)
+
+
+@task
+def log(label):
+    logger.warning("Begins: %s", label)
+    logger.warning("Ends: %s", label)
+
+
+@task
+async def async_log(label):
+    logger.warning("Begins: %s", label)
+    await asyncio.sleep(0)
+    logger.warning("Ends: %s", label)
+
+
+@task
+def log_oddly():
+    logger.warning("a\0b\ud800")
+    logger.warning("x" * 10_000)
+
+
+@task
+def log_and_fail():
+    try:
+        1 / 0  # noqa: B018
+    except ZeroDivisionError:
+        logger.exception("It went wrong")
+        raise
+
+
+@task
+def log_behind_a_gate(gate):
+    logger.warning("It waits")
+    wait_for_file(gate)
+    logger.warning("It goes on")
+
+
+@task
+def log_much(lines):
+    for n in range(lines):
+        logger.warning("Line %d", n)
+
+
+@task(takes_context=True, max_attempts=2, backoff=fixed(seconds=0))
+def log_at_each_attempt(context):
+    logger.warning("Attempt %d", context.attempt)
+    raise ConnectionError

@@ -19,6 +19,8 @@ from taskhub.exceptions import (
 )
 from taskhub.execution.errors import cause_of, describe_error
 from taskhub.execution.interrupts import Interrupt
+from taskhub.execution.logs import RunLog, current_log
+from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.execution.return_values import StorableValue
 from taskhub.messages import Delivery, Message, unseal
 from taskhub.models import Status
@@ -29,15 +31,20 @@ from taskhub.tasks.current import current_result
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
 from taskhub.writer import (
     Attempt,
+    Logged,
     NotDue,
     Outcome,
     Progress,
     Quarantined,
+    Tally,
     claim,
     write_outcomes,
 )
 
 logger = logging.getLogger(__name__)
+
+#: A run of this length is worth a look at how much memory it takes.
+_LASTING = timedelta(seconds=1)
 
 
 class Run(msgspec.Struct):
@@ -47,6 +54,7 @@ class Run(msgspec.Struct):
     task: Task[..., Any]
     attempt: Attempt
     interrupt: Interrupt
+    log: RunLog
     _result: Result[..., Any] | None = None
 
     @property
@@ -72,6 +80,8 @@ class Ended(msgspec.Struct, frozen=True):
     quarantined: Quarantined | None = None
     #: When its message is to be handed out again, if it is.
     due_again: datetime | None = None
+    #: What it has logged, and is not written yet.
+    logged: Logged | None = None
 
     @property
     def failed(self) -> bool:
@@ -93,7 +103,11 @@ class Executor:
     """
 
     def __init__(
-        self, config: Config, worker_id: str, report: Callable[[Progress], None]
+        self,
+        config: Config,
+        worker_id: str,
+        report: Callable[[Progress], None],
+        tally: Tally,
     ) -> None:
         self._alias = config.alias
         self._options = config.options
@@ -102,6 +116,7 @@ class Executor:
         self._max_message_bytes = config.options.max_argument_bytes + 64 * 1024
         self._worker_id = worker_id
         self._report = report
+        self._tally = tally
 
     def prepare(self, delivery: Delivery) -> Run | Ended:
         """
@@ -127,7 +142,7 @@ class Executor:
             task = self._check(attempt)
         except (UnknownTask, WorkerDied, TaskExpired) as error:
             return self._give_up(delivery, attempt, error)
-        return Run(delivery, task, attempt, Interrupt())
+        return Run(delivery, task, attempt, Interrupt(), RunLog())
 
     def _wait_for_code(self, message: Message) -> datetime | None:
         """
@@ -183,8 +198,7 @@ class Executor:
 
     def run(self, run: Run) -> Ended:
         """Call a sync task's function, and tell how it ended."""
-        current_result.set(run.attempt.message.id)
-        self._start(run)
+        self._begin(run)
         if run.task.atomic:
             return self._run_atomically(run)
         try:
@@ -208,20 +222,19 @@ class Executor:
         try:
             with transaction.atomic(using=results_database()):
                 outcome = self._success(run, self._call(run))
-                _write_or_undo(outcome)
+                _write_or_undo(outcome, self._tally)
         except _OvertakenError:
             logger.warning("Undone, since another attempt has it: %s.", run.result.id)
-            return Ended(run.delivery)
+            return self._end(run)
         except BaseException as error:
             return self._fail(run, error)
         self._succeed(run, outcome)
         # It is written already; its message is what is left.
-        return Ended(run.delivery)
+        return self._end(run)
 
     async def arun(self, run: Run) -> Ended:
         """See run(); for an `async def` task, on the event loop."""
-        current_result.set(run.attempt.message.id)
-        self._start(run)
+        self._begin(run)
         try:
             with run.interrupt.around_async():
                 value = await run.task.func(
@@ -232,7 +245,9 @@ class Executor:
             return self._fail(run, error)
         return self._succeed(run, self._success(run, stored))
 
-    def _start(self, run: Run) -> None:
+    def _begin(self, run: Run) -> None:
+        current_result.set(run.attempt.message.id)
+        current_log.set(run.log)
         # Nobody may care for the result as Django shows it, which costs to make.
         if run.task.takes_context or compat.is_heard(compat.task_started):
             self._show_start(run)
@@ -264,13 +279,15 @@ class Executor:
         return [context, *args]
 
     def _success(self, run: Run, stored: StorableValue) -> Outcome:
+        now = datetime.now(UTC)
         return Outcome(
             attempt=run.attempt,
             status=Status.SUCCESSFUL,
-            finished_at=datetime.now(UTC),
+            finished_at=now,
             return_value=stored.value,
             storage_notes=stored.notes,
             keep=run.task.keep,
+            memory_mib=_memory(run.attempt, now),
         )
 
     def abandon(self, run: Run, error: Exception, stack: str) -> Ended:
@@ -288,7 +305,17 @@ class Executor:
         if compat.is_heard(compat.task_finished):
             run.result.change("_return_value", outcome.return_value)
             self._finish(run, outcome)
-        return Ended(run.delivery, outcome)
+        return self._end(run, outcome)
+
+    def _end(
+        self,
+        run: Run,
+        outcome: Outcome | None = None,
+        *,
+        due_again: datetime | None = None,
+    ) -> Ended:
+        logged = run.log.take(run.attempt, at_end=True)
+        return Ended(run.delivery, outcome, due_again=due_again, logged=logged)
 
     def _fail(self, run: Run, error: BaseException) -> Ended:
         """End a run that failed; while the exception is handled, if there is one."""
@@ -313,6 +340,7 @@ class Executor:
             retry_at=retry_at,
             keep=run.task.keep,
             cause=cause_of(entry),
+            memory_mib=_memory(attempt, now),
         )
         if retry_at is None:
             # Here, where sys.exc_info() tells the receivers what happened.
@@ -326,7 +354,7 @@ class Executor:
                 pause,
                 entry["message"],
             )
-        return Ended(run.delivery, outcome, due_again=retry_at)
+        return self._end(run, outcome, due_again=retry_at)
 
     def _pause_after(self, run: Run, error: BaseException) -> timedelta | None:
         """Return how long to wait for the next attempt; None if there is to be none."""
@@ -374,6 +402,13 @@ class Executor:
             logger.exception("A receiver of %s raised.", run.task.module_path)
 
 
-def _write_or_undo(outcome: Outcome) -> None:
-    if write_outcomes([outcome]):
+def _write_or_undo(outcome: Outcome, tally: Tally) -> None:
+    if write_outcomes([outcome], tally=tally):
         raise _OvertakenError
+
+
+def _memory(attempt: Attempt, finished_at: datetime) -> int | None:
+    """Return how large this process is, in MiB, if the attempt has lasted."""
+    if finished_at - attempt.started_at < _LASTING:
+        return None
+    return resident_bytes() // MEBIBYTE

@@ -62,6 +62,17 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(default=0, verbose_name="memory"),
                 ),
                 ("version", models.CharField(max_length=50, verbose_name="version")),
+                (
+                    "wanted_processes",
+                    models.PositiveSmallIntegerField(
+                        null=True, verbose_name="asked for"
+                    ),
+                ),
+                ("is_quiet", models.BooleanField(default=False, verbose_name="quiet")),
+                (
+                    "is_to_stop",
+                    models.BooleanField(default=False, verbose_name="to stop"),
+                ),
                 ("started_at", models.DateTimeField(verbose_name="started")),
                 ("last_seen_at", models.DateTimeField(verbose_name="last seen")),
             ],
@@ -109,6 +120,76 @@ class Migration(migrations.Migration):
                 ("holder", models.CharField(max_length=100)),
                 ("ends_at", models.DateTimeField()),
             ],
+        ),
+        migrations.CreateModel(
+            name="BulkAction",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=taskhub.models.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("retry", "Try again"),
+                            ("cancel", "Cancel"),
+                            ("delete", "Delete"),
+                        ],
+                        max_length=10,
+                        verbose_name="what",
+                    ),
+                ),
+                (
+                    "selection",
+                    models.JSONField(default=dict, verbose_name="of which results"),
+                ),
+                ("per_second", models.FloatField(null=True, verbose_name="per second")),
+                (
+                    "asked_by",
+                    models.CharField(
+                        default="", max_length=150, verbose_name="asked for by"
+                    ),
+                ),
+                (
+                    "asked_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="asked for"),
+                ),
+                ("last_id", models.UUIDField(editable=False)),
+                ("done_id", models.UUIDField(editable=False, null=True)),
+                ("done", models.PositiveIntegerField(default=0, verbose_name="done")),
+                (
+                    "expected",
+                    models.PositiveIntegerField(null=True, verbose_name="expected"),
+                ),
+                (
+                    "finished_at",
+                    models.DateTimeField(null=True, verbose_name="finished"),
+                ),
+                (
+                    "stopped_by",
+                    models.CharField(
+                        default="", max_length=150, verbose_name="stopped by"
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "bulk action",
+                "verbose_name_plural": "bulk actions",
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("finished_at__isnull", True)),
+                        fields=["id"],
+                        name="taskhub_bulk_unfinished",
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="PeriodicTask",
@@ -384,6 +465,156 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="QueueDepth",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("starts_at", models.DateTimeField()),
+                ("backend", models.CharField(max_length=100)),
+                ("queue_name", models.CharField(max_length=100)),
+                ("delayed", models.PositiveIntegerField()),
+                ("ready", models.PositiveIntegerField()),
+                ("held", models.PositiveIntegerField()),
+                ("oldest_seconds", models.FloatField(default=0)),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("starts_at", "backend", "queue_name"),
+                        name="taskhub_depth_of_a_minute",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="QueueState",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("backend", models.CharField(max_length=100, verbose_name="backend")),
+                ("queue_name", models.CharField(max_length=100, verbose_name="queue")),
+                ("paused_at", models.DateTimeField(null=True, verbose_name="paused")),
+                ("drains", models.BooleanField(default=False, verbose_name="drains")),
+                (
+                    "changed_by",
+                    models.CharField(default="", max_length=150, verbose_name="by"),
+                ),
+                ("reason", models.TextField(default="", verbose_name="reason")),
+            ],
+            options={
+                "verbose_name": "queue",
+                "verbose_name_plural": "queues",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("backend", "queue_name"),
+                        name="taskhub_one_state_of_a_queue",
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SavedFilter",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("owner", models.CharField(max_length=150, verbose_name="owner")),
+                (
+                    "is_shared",
+                    models.BooleanField(default=False, verbose_name="for everybody"),
+                ),
+                ("query", models.TextField(default="", verbose_name="filter")),
+            ],
+            options={
+                "verbose_name": "saved filter",
+                "verbose_name_plural": "saved filters",
+                "ordering": ["name"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("owner", "name"), name="taskhub_one_filter_of_a_name"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="TaskLog",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=taskhub.models.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("result_id", models.UUIDField()),
+                ("attempt", models.PositiveSmallIntegerField()),
+                ("lines", models.JSONField(default=list)),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["result_id", "id"], name="taskhub_log_of_result"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="TaskMetrics",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=taskhub.models.ids.new_id,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("starts_at", models.DateTimeField()),
+                ("seconds", models.PositiveSmallIntegerField(default=0)),
+                ("task_path", models.CharField(max_length=255)),
+                ("queue_name", models.CharField(max_length=100)),
+                ("successful", models.PositiveIntegerField(default=0)),
+                ("failed", models.PositiveIntegerField(default=0)),
+                ("cancelled", models.PositiveIntegerField(default=0)),
+                ("retried", models.PositiveIntegerField(default=0)),
+                ("waits", models.JSONField(default=dict)),
+                ("runs", models.JSONField(default=dict)),
+                ("run_seconds", models.FloatField(default=0)),
+                ("longest_run", models.FloatField(default=0)),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["seconds", "starts_at"], name="taskhub_metrics_span"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="TaskResult",
             fields=[
                 (
@@ -514,6 +745,10 @@ class Migration(migrations.Migration):
                         default=dict,
                         verbose_name="storage notes",
                     ),
+                ),
+                (
+                    "memory_mib",
+                    models.PositiveIntegerField(null=True, verbose_name="memory"),
                 ),
                 (
                     "parent_id",

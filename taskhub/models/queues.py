@@ -1,4 +1,4 @@
-"""What brokers keep in the database beside the results."""
+"""What is kept of queues in the database, beside the results that are in them."""
 
 from typing import ClassVar
 
@@ -20,6 +20,36 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return self.token
+
+
+class QueueState(models.Model):
+    """Whether a queue is paused, by whom and why. One without a row runs."""
+
+    backend = models.CharField(_("backend"), max_length=100)
+    queue_name = models.CharField(_("queue"), max_length=100)
+    #: None while it runs.
+    paused_at = models.DateTimeField(_("paused"), null=True)
+    #: To be paused as soon as nothing waits or runs in it.
+    drains = models.BooleanField(_("drains"), default=False)
+    changed_by = models.CharField(_("by"), max_length=150, default="")
+    reason = models.TextField(_("reason"), default="")
+
+    class Meta:
+        verbose_name = _("queue")
+        verbose_name_plural = _("queues")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["backend", "queue_name"], name="taskhub_one_state_of_a_queue"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.queue_name
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is handed out of it."""
+        return self.paused_at is not None
 
 
 class QuarantinedMessage(models.Model):

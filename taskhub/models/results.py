@@ -136,6 +136,8 @@ class TaskResult(Carried, models.Model):
         _("storage notes"), default=dict, db_default=_EMPTY_DICT
     )
 
+    #: Of the process that ran it, in MiB when it ended; only for runs that last.
+    memory_mib = models.PositiveIntegerField(_("memory"), null=True)
     #: The result whose run has enqueued this one, if one has.
     parent_id = models.UUIDField(_("parent"), null=True, editable=False)
     #: Of a failure: the same for the same exception at the same place in the code.

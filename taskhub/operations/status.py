@@ -73,7 +73,7 @@ def read_status() -> Status:
     """
     now = timezone.now()
     nodes = _read_nodes()
-    queues, broker_faults = _read_queues(nodes, now)
+    queues, broker_faults = _read_queues(nodes)
     schedules = PeriodicTask.objects.using(results_database())
     paused = schedules.filter(enabled=False).exclude(paused_because="")
     late = schedules.filter(enabled=True, look_at__lt=now - _LATE_TICK)
@@ -154,31 +154,39 @@ def _running_by_token() -> dict[str, int]:
     return counts
 
 
-def _read_queues(
-    nodes: list[NodeStatus], now: datetime
-) -> tuple[list[QueueStatus], list[str]]:
+def _read_queues(nodes: list[NodeStatus]) -> tuple[list[QueueStatus], list[str]]:
     queues, faults = [], []
     for config in configs():
-        for name in config.queues or (compat.DEFAULT_TASK_QUEUE_NAME,):
-            try:
-                depth = get_broker(config).depth(name)
-            except BrokerError as error:
-                faults.append(str(error))
-                break
-            queues.append(
-                QueueStatus(
-                    backend=config.alias,
-                    name=name,
-                    delayed=depth.delayed,
-                    ready=depth.ready,
-                    held=depth.held,
-                    oldest_seconds=_oldest(config, name, now) if depth.ready else None,
-                    nodes=sum(
-                        name in node.queues and not node.is_silent for node in nodes
-                    ),
-                )
-            )
+        try:
+            queues += read_depths(config, nodes)
+        except BrokerError as error:
+            faults.append(str(error))
     return queues, faults
+
+
+def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
+    """
+    Return how full the queues of one backend are.
+
+    Raise BrokerError if that cannot be asked.
+    """
+    broker = get_broker(config)
+    now = timezone.now()
+    queues = []
+    for name in config.queues or (compat.DEFAULT_TASK_QUEUE_NAME,):
+        depth = broker.depth(name)
+        queues.append(
+            QueueStatus(
+                backend=config.alias,
+                name=name,
+                delayed=depth.delayed,
+                ready=depth.ready,
+                held=depth.held,
+                oldest_seconds=_oldest(config, name, now) if depth.ready else None,
+                nodes=sum(name in node.queues and not node.is_silent for node in nodes),
+            )
+        )
+    return queues
 
 
 def _oldest(config: Config, queue_name: str, now: datetime) -> float | None:

@@ -33,8 +33,8 @@ from taskhub.discarding import discard_all
 from taskhub.exceptions import BrokerError
 from taskhub.execution import Ended, Run
 from taskhub.execution.errors import describe_error
-from taskhub.models import Status
-from taskhub.writer import Attempt, Outcome, Progress
+from taskhub.models import Status, TaskMetrics
+from taskhub.writer import Attempt, Logged, Outcome, Progress, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,12 @@ _STOP_SECONDS = 5.0
 _FLUSH_SECONDS = 1.0
 
 
+class Numbers(msgspec.Struct, frozen=True):
+    """What was counted a moment ago, to be written with the next group."""
+
+    rows: list[TaskMetrics]
+
+
 class Watched(msgspec.Struct, frozen=True):
     """Runs of which it is asked whether somebody has cancelled them."""
 
@@ -56,7 +62,7 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 #: What is handed in. An event is set when all before it is written.
-Item = Ended | Attempt | Progress | Watched | Event
+Item = Ended | Attempt | Progress | Logged | Numbers | Watched | Event
 
 
 class GroupWriter:
@@ -66,6 +72,7 @@ class GroupWriter:
         self,
         broker: Broker,
         token: str,
+        tally: Tally,
         *,
         forget: Callable[[Collection[str]], None],
         cancelled: Callable[[Mapping[UUID, bool]], None],
@@ -73,6 +80,7 @@ class GroupWriter:
     ) -> None:
         self._broker = broker
         self._token = token
+        self._tally = tally
         self._forget = forget
         self._cancelled = cancelled
         self._fail = fail
@@ -121,6 +129,15 @@ class GroupWriter:
         for report in reports.values():
             self._incoming.put(report)
 
+    def log(self, logged: Logged) -> None:
+        """Have lines written that a task has logged."""
+        self._incoming.put(logged)
+
+    def write_numbers(self) -> None:
+        """Have written what was counted since this was last called."""
+        if not self._tally.is_empty:
+            self._incoming.put(Numbers(self._tally.take()))
+
     def watch(self, ids: list[UUID]) -> None:
         """Have it looked whether runs were cancelled; told to `cancelled`."""
         self._incoming.put(Watched(ids))
@@ -158,7 +175,14 @@ class GroupWriter:
                 self._write_one_group()
             if self._unacknowledged:
                 self._acknowledge()
+        self._write_last_numbers()
         discard_all()
+
+    def _write_last_numbers(self) -> None:
+        try:
+            writer.write_metrics(self._tally.take())
+        except DatabaseFault as error:
+            logger.warning("The numbers of the last seconds are lost: %s", error)
 
     def _is_done(self) -> bool:
         if not self._unwritten and not self._unacknowledged:
@@ -220,6 +244,14 @@ class GroupWriter:
                 if isinstance(item, Attempt) and str(item.message.id) not in over
             ],
             progress=latest.values(),
+            logs=[
+                *(item for item in group if isinstance(item, Logged)),
+                *(item.logged for item in ended if item.logged),
+            ],
+            metrics=[
+                row for item in group if isinstance(item, Numbers) for row in item.rows
+            ],
+            tally=self._tally,
             in_rows=self._broker.lives_in_rows,
         )
         for item in ended:

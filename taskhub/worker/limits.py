@@ -3,14 +3,12 @@
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 from taskhub.exceptions import TaskTimeout
 from taskhub.execution import Run
+from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.worker.node import Node
 from taskhub.worker.running import Running
-
-_MEGABYTE = 1024 * 1024
 
 
 class TimeLimits:
@@ -43,7 +41,7 @@ class ProcessLimits:
 
     def __init__(self, node: Node) -> None:
         self._most_tasks = node.tasks_per_process
-        self._most_bytes = (node.memory_per_process or 0) * _MEGABYTE
+        self._most_bytes = (node.memory_per_process or 0) * MEBIBYTE
         self._tasks = 0
 
     def count(self) -> None:
@@ -55,20 +53,8 @@ class ProcessLimits:
         if self._most_tasks and self._tasks >= self._most_tasks:
             return f"it has run {self._tasks} tasks"
         if self._most_bytes and (size := resident_bytes()) > self._most_bytes:
-            return f"it has grown to {size // _MEGABYTE} MiB"
+            return f"it has grown to {size // MEBIBYTE} MiB"
         return None
-
-
-def resident_bytes(pid: int | str = "self") -> int:
-    """Return how much memory a process has resident; 0 where that cannot be told."""
-    try:
-        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
-    except (OSError, IndexError):
-        return 0
-    return int(pages) * _PAGE
-
-
-_PAGE = 4096
 
 
 def _stack_of(thread: int) -> str:

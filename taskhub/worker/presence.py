@@ -8,14 +8,13 @@ from typing import Any
 from django.db.models.functions import Now
 
 import taskhub
+from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.models import Node as NodeRow
 from taskhub.models.results import results_database
-from taskhub.worker.limits import resident_bytes
 from taskhub.worker.node import Node
 
 #: A node that has been silent for so long is forgotten.
 _FORGOTTEN_AFTER = timedelta(days=1)
-_MEBIBYTE = 1024 * 1024
 
 
 class Presence:
@@ -50,7 +49,7 @@ class Presence:
         node = self._node
         living = self._living()
         sizes = {
-            pid: resident_bytes(pid) // _MEBIBYTE
+            pid: resident_bytes(pid) // MEBIBYTE
             for pid in (self._supervisor, os.getpid(), *living.values())
         }
         workers = [

@@ -33,17 +33,19 @@ from taskhub.exceptions import BrokerError, LeaseLost, TaskCancelled
 from taskhub.execution import Ended, Executor, Run
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.execution.interrupts import hear_interrupts
+from taskhub.execution.logs import capture_logs
 from taskhub.messages import Delivery
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.event_loop import EventLoop
 from taskhub.worker.group_writer import GroupWriter
 from taskhub.worker.limits import ProcessLimits, TimeLimits
 from taskhub.worker.node import Node
-from taskhub.worker.pace import MOMENT_SECONDS, Pace
+from taskhub.worker.pace import MOMENT_SECONDS, Every, Pace
 from taskhub.worker.running import Running
 from taskhub.worker.solitude import Solitude
 from taskhub.worker.watch import Watch
 from taskhub.worker.words import LEAVES, Upwards
+from taskhub.writer import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,9 @@ class Exit(IntEnum):
 
 #: How often it is asked whether what runs was cancelled, once it has run for so long.
 _CANCELLED_SECONDS = 1.0
+#: How often what running tasks have logged is written, and what was counted.
+_LOGS_SECONDS = 1.0
+_NUMBERS_SECONDS = 5.0
 #: How often a slot looks whether outcomes are being written again.
 _ROOM_SECONDS = 0.05
 
@@ -75,9 +80,11 @@ class WorkerProcess:
         self._consumer = Consumer(
             self._broker, node.queues, token, self._pace, node.drain
         )
+        tally = Tally()
         self._writer = GroupWriter(
             self._broker,
             token,
+            tally,
             forget=self._consumer.forget,
             cancelled=self._cancel,
             fail=self._fail,
@@ -86,9 +93,11 @@ class WorkerProcess:
         self._time_limits = TimeLimits(self._running, self._give_up)
         self._limits = ProcessLimits(node)
         self._has_given_up = False
-        self._look_for_cancelled_at = 0.0
+        self._ask_cancelled = Every(_CANCELLED_SECONDS)
+        self._write_logs = Every(_LOGS_SECONDS)
+        self._write_numbers = Every(_NUMBERS_SECONDS)
         self._solitude = Solitude()
-        self._executor = Executor(node.config, token, self._writer.report)
+        self._executor = Executor(node.config, token, self._writer.report, tally)
         self._loop = EventLoop(
             self._executor,
             self._running,
@@ -106,6 +115,7 @@ class WorkerProcess:
     def run(self) -> Exit:
         """Work until told to stop, or until there is nothing left to drain."""
         hear_interrupts()
+        capture_logs()
         self._watch.start()
         if self._join():
             self._writer.start()
@@ -221,7 +231,7 @@ class WorkerProcess:
         """Mark what has been running for a moment, and give back what waits behind."""
         for run in self._running.newly_long(MOMENT_SECONDS):
             self._writer.mark(run)
-        self._writer.write_reports()
+        self._write_what_is_said()
         self._time_limits.look()
         self._watch_cancellations()
         if self._consumer.has_waiting and self._running.has_long(MOMENT_SECONDS):
@@ -235,12 +245,20 @@ class WorkerProcess:
         if self._has_given_up and not self._running.all():
             self._leave_running()
 
+    def _write_what_is_said(self) -> None:
+        """Have progress, logs and numbers written, each now and then."""
+        self._writer.write_reports()
+        if self._write_logs.is_due():
+            for run in self._running.all():
+                if logged := run.log.take(run.attempt):
+                    self._writer.log(logged)
+        if self._write_numbers.is_due():
+            self._writer.write_numbers()
+
     def _watch_cancellations(self) -> None:
-        now = time.monotonic()
-        if now < self._look_for_cancelled_at:
-            return
-        self._look_for_cancelled_at = now + _CANCELLED_SECONDS
-        if ids := self._running.lasting(_CANCELLED_SECONDS):
+        if self._ask_cancelled.is_due() and (
+            ids := self._running.lasting(_CANCELLED_SECONDS)
+        ):
             self._writer.watch(ids)
 
     def _cancel(self, cancelled: Mapping[UUID, bool]) -> None:

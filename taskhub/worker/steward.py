@@ -19,6 +19,7 @@ from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
 from taskhub.models.nodes import PRESENCE_SECONDS
+from taskhub.worker.counter import COUNT_SECONDS, Counter
 from taskhub.worker.health import Health, HealthServer
 from taskhub.worker.housekeeper import Chore, Housekeeper
 from taskhub.worker.node import Node
@@ -69,6 +70,7 @@ class Steward:
                 Chore("forget nodes", 600.0, self._presence.forget_others),
                 Chore("sweep", SWEEP_SECONDS, Sweeper(node).look),
                 Chore("prune", PRUNE_SECONDS, Pruner(node).look),
+                Chore("count", COUNT_SECONDS, Counter(node).look),
             ],
             at_end=self._presence.leave,
         )

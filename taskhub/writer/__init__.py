@@ -11,8 +11,15 @@ Functions here are given groups and write each in one transaction; see
 `worker/group_writer.py` for who makes the groups.
 """
 
-from taskhub.writer.attempts import Attempt, Outcome, Progress, Quarantined
+from taskhub.writer.attempts import (
+    Attempt,
+    Logged,
+    Outcome,
+    Progress,
+    Quarantined,
+)
 from taskhub.writer.claims import NotDue, claim
+from taskhub.writer.tally import Tally, write_metrics
 from taskhub.writer.writing import (
     mark_running,
     probe,
@@ -27,10 +34,12 @@ from taskhub.writer.writing import (
 
 __all__ = [
     "Attempt",
+    "Logged",
     "NotDue",
     "Outcome",
     "Progress",
     "Quarantined",
+    "Tally",
     "claim",
     "mark_running",
     "probe",
@@ -38,6 +47,7 @@ __all__ = [
     "read_cancelled",
     "write_cancelled",
     "write_group",
+    "write_metrics",
     "write_outcomes",
     "write_progress",
     "write_retried",

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -71,6 +72,8 @@ class Outcome(msgspec.Struct, kw_only=True):
     storage_notes: dict[str, str] = {}
     #: Of a failure; see `TaskResult.cause`.
     cause: str = ""
+    #: Of its process, at the end; only for runs that last.
+    memory_mib: int | None = None
     #: False for a task that was not begun: expired, say.
     was_started: bool = True
     keep: Keep = "all"
@@ -91,6 +94,14 @@ class Progress(msgspec.Struct, frozen=True):
     done: float
     total: float | None
     message: str
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """Lines that an attempt has logged; see `TaskLog.lines`."""
+
+    id: UUID
+    attempt: Attempt
+    lines: list[list[str]]
 
 
 class Quarantined(msgspec.Struct, frozen=True):

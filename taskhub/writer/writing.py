@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +11,21 @@ from django.db.models import Q, QuerySet
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Returned
-from taskhub.models import Lease, Place, QuarantinedMessage, Status, TaskResult
+from taskhub.models import (
+    Lease,
+    Place,
+    QuarantinedMessage,
+    Status,
+    TaskLog,
+    TaskMetrics,
+    TaskResult,
+)
 from taskhub.models.results import CANCELLED, results_database
 from taskhub.models.slices import EndedSlice, ReturnedSlice
 from taskhub.values import escape_text
-from taskhub.writer.attempts import Attempt, Outcome, Progress, Quarantined
+from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.rows import new_row, rows_in
+from taskhub.writer.tally import Tally, write_metrics
 
 #: What is kept of a message that could not be run: less than any database refuses.
 _MOST_OF_A_BODY = 2 * 1024 * 1024
@@ -27,19 +37,25 @@ def write_group(
     quarantined: Collection[Quarantined],
     running: Iterable[Attempt],
     progress: Iterable[Progress],
+    logs: Iterable[Logged] = (),
+    metrics: Collection[TaskMetrics] = (),
+    tally: Tally | None = None,
     in_rows: bool = False,
 ) -> int:
     """
     Write all that has come together, in one transaction.
 
-    `in_rows` says that the rows are the messages, too: what is to be tried again is
-    back in line with that. Return how many outcomes were refused by the fence.
+    What of it is committed is counted in `tally`. `in_rows` says that the rows are the
+    messages, too: what is to be tried again is back in line with that. Return how many
+    outcomes were refused by the fence.
     """
     with transaction.atomic(using=results_database()):
         mark_running(running)
         write_progress(progress)
         quarantine(quarantined)
-        return write_outcomes(outcomes, in_rows=in_rows)
+        write_logs(logs)
+        write_metrics(metrics)
+        return write_outcomes(outcomes, in_rows=in_rows, tally=tally)
 
 
 def mark_running(attempts: Iterable[Attempt]) -> None:
@@ -72,7 +88,25 @@ def write_progress(reports: Iterable[Progress]) -> None:
         )
 
 
-def write_outcomes(outcomes: Collection[Outcome], *, in_rows: bool = False) -> int:
+def write_logs(logged: Iterable[Logged]) -> None:
+    """Write what tasks have logged; also of an attempt that is overtaken by now."""
+    TaskLog.objects.using(results_database()).bulk_create(
+        TaskLog(
+            id=each.id,
+            result_id=each.attempt.message.id,
+            attempt=each.attempt.number,
+            lines=each.lines,
+        )
+        for each in logged
+    )
+
+
+def write_outcomes(
+    outcomes: Collection[Outcome],
+    *,
+    in_rows: bool = False,
+    tally: Tally | None = None,
+) -> int:
     """
     Write how attempts ended, in one transaction, through the fence; see write_group().
 
@@ -93,6 +127,8 @@ def write_outcomes(outcomes: Collection[Outcome], *, in_rows: bool = False) -> i
         if others:
             rows = [_ended_row(each, in_rows=in_rows) for each in others]
             _upsert(rows_in(alias), rows, _ENDING_FIELDS)
+        if tally is not None:
+            transaction.on_commit(partial(tally.count, admitted), using=alias)
     return len(outcomes) - len(admitted)
 
 
@@ -122,15 +158,18 @@ def write_cancelled(
             .filter(pk__in=pks)
             .order_by("pk")
             .select_for_update()
-            .only("pk", "attempts", "errors")
+            .only("pk", "attempts", "errors", "task_path", "queue_name")
         )
+        tally = Tally()
         for row in rows:
+            tally.count_cancelled(row.task_path, row.queue_name)
             row.status, row.finished_at = Status.CANCELLED, now
             row.errors = [*row.errors, {"attempt": row.attempts, **entry}]
             row.place, row.held_by = Place.NOWHERE, ""
         rows_in(alias).bulk_update(
             rows, ["status", "finished_at", "errors", "place", "held_by"]
         )
+        write_metrics(tally.take())
     return {row.pk for row in rows}
 
 
@@ -263,6 +302,7 @@ def _is_plain(outcome: Outcome) -> bool:
         and outcome.attempt.message.durable
         and not outcome.attempt.errors
         and not outcome.storage_notes
+        and outcome.memory_mib is None
     )
 
 
@@ -302,6 +342,7 @@ _ENDING_FIELDS = [
     "finished_at",
     "storage_notes",
     "cause",
+    "memory_mib",
     "run_after",
     "place",
     "held_by",
@@ -331,6 +372,7 @@ def _ended_row(outcome: Outcome, *, in_rows: bool) -> TaskResult:
     row.storage_notes = outcome.storage_notes
     row.errors = attempt.errors
     row.cause = outcome.cause
+    row.memory_mib = outcome.memory_mib
     row.run_after = attempt.run_after
     row.place, row.held_by = Place.NOWHERE, ""
     if outcome.retry_at is None:

@@ -1,0 +1,56 @@
+"""Bulk actions: what is done to all results that match, however many they are."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from taskhub.models.ids import new_id
+
+
+class BulkAction(models.Model):
+    """
+    One thing, asked for once, that stewards do to many results bit by bit.
+
+    The row is where it has got to, so that it goes on wherever a node died with it.
+    """
+
+    class Kind(models.TextChoices):
+        RETRY = "retry", _("Try again")
+        CANCEL = "cancel", _("Cancel")
+        DELETE = "delete", _("Delete")
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    kind = models.CharField(_("what"), max_length=10, choices=Kind)
+    #: An operations.Selection, as JSON.
+    selection = models.JSONField(_("of which results"), default=dict)
+    #: Of retries: how many fall due in a second; None is all at once.
+    per_second = models.FloatField(_("per second"), null=True)
+    asked_by = models.CharField(_("asked for by"), max_length=150, default="")
+    asked_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+    #: What is enqueued later is not meant.
+    last_id = models.UUIDField(editable=False)
+    #: The last result that was looked at; None before the first.
+    done_id = models.UUIDField(null=True, editable=False)
+    #: How many it was done to, and how many matched when it was asked for.
+    done = models.PositiveIntegerField(_("done"), default=0)
+    expected = models.PositiveIntegerField(_("expected"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    #: Who has put an end to it before it was through.
+    stopped_by = models.CharField(_("stopped by"), max_length=150, default="")
+
+    class Meta:
+        verbose_name = _("bulk action")
+        verbose_name_plural = _("bulk actions")
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            # What stewards ask every second: is there anything to do?
+            models.Index(
+                fields=["id"],
+                condition=models.Q(finished_at__isnull=True),
+                name="taskhub_bulk_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.done:,})"

@@ -1,0 +1,70 @@
+"""What became of tasks in numbers: counted as they finish, not when somebody looks."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from taskhub.models.ids import new_id
+
+#: The spans that are counted, in seconds; 0 is for what was counted a moment ago.
+FRESH, MINUTE, TEN_MINUTES, HOUR = 0, 60, 600, 3_600
+
+
+class TaskMetrics(models.Model):
+    """
+    How runs of one task in one queue went, within a span of time.
+
+    There may be several rows for the same: they are to be added up. The steward does
+    that, and makes spans longer as they get older; see operations/rollup.py.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    #: Of the span: a whole minute, ten, or an hour.
+    starts_at = models.DateTimeField()
+    seconds = models.PositiveSmallIntegerField(default=FRESH)
+    task_path = models.CharField(max_length=255)
+    queue_name = models.CharField(max_length=100)
+    successful = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    cancelled = models.PositiveIntegerField(default=0)
+    #: Attempts that failed, and that another one follows.
+    retried = models.PositiveIntegerField(default=0)
+    #: See histogram.py: from when each attempt was due until it was started, and from
+    #: then until it ended.
+    waits = models.JSONField(default=dict)
+    runs = models.JSONField(default=dict)
+    run_seconds = models.FloatField(default=0)
+    longest_run = models.FloatField(default=0)
+
+    class Meta:
+        indexes: ClassVar = [
+            # The rows of a range of time; and those that are to be rolled up.
+            models.Index(fields=["seconds", "starts_at"], name="taskhub_metrics_span"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_path} {self.starts_at:%Y-%m-%d %H:%M}"
+
+
+class QueueDepth(models.Model):
+    """How full a queue was in one minute, at its fullest."""
+
+    starts_at = models.DateTimeField()
+    backend = models.CharField(max_length=100)
+    queue_name = models.CharField(max_length=100)
+    delayed = models.PositiveIntegerField()
+    ready = models.PositiveIntegerField()
+    held = models.PositiveIntegerField()
+    #: How long the oldest due message had waited.
+    oldest_seconds = models.FloatField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["starts_at", "backend", "queue_name"],
+                name="taskhub_depth_of_a_minute",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.queue_name} {self.starts_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,124 @@
+"""
+Rolling up: the numbers that processes write every few seconds become fewer.
+
+What was counted a moment ago is merged into minutes, minutes into spans of ten after an
+hour, these into hours after a day, and after four days they go. Numbers are added up
+and the rows that they came from deleted in one transaction, so that nothing is counted
+twice or lost, whoever else does the same at the time.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from taskhub.conf import Config
+from taskhub.deadlocks import again_after_deadlock
+from taskhub.histogram import merge
+from taskhub.models import QueueDepth, TaskMetrics
+from taskhub.models.metrics import FRESH, HOUR, MINUTE, TEN_MINUTES
+from taskhub.models.results import results_database
+from taskhub.operations.status import read_depths
+
+#: From which span to which, once it is so old.
+_STEPS = (
+    (FRESH, MINUTE, timedelta(0)),
+    (MINUTE, TEN_MINUTES, timedelta(hours=1)),
+    (TEN_MINUTES, HOUR, timedelta(hours=24)),
+)
+_KEPT = timedelta(days=4)
+#: So many rows are merged in one transaction.
+_BATCH = 2_000
+
+
+def roll_up() -> int:
+    """Merge what is due; return how many rows were. Blocks for as long as it takes."""
+    now = timezone.now()
+    rolled = 0
+    for seconds, longer, age in _STEPS:
+        while count := _merge_some(seconds, longer, now - age):
+            rolled += count
+            if count < _BATCH:
+                break
+    _metrics().filter(starts_at__lt=now - _KEPT).delete()
+    depths = QueueDepth.objects.using(results_database())
+    depths.filter(starts_at__lt=now - _KEPT).delete()
+    return rolled
+
+
+def _metrics() -> QuerySet[TaskMetrics]:
+    return TaskMetrics.objects.using(results_database())
+
+
+@again_after_deadlock(results_database)
+def _merge_some(seconds: int, longer: int, before: datetime) -> int:
+    with transaction.atomic(using=results_database()):
+        due = _metrics().filter(seconds=seconds, starts_at__lt=before)
+        rows = list(due.order_by("starts_at", "pk").select_for_update()[:_BATCH])
+        if not rows:
+            return 0
+        spans = {_start_of(row.starts_at, longer) for row in rows}
+        earlier = _metrics().filter(seconds=longer, starts_at__in=spans)
+        merged = [*rows, *earlier.order_by("pk").select_for_update()]
+        _metrics().filter(pk__in=[row.pk for row in merged]).delete()
+        _metrics().bulk_create(_add_up(merged, longer))
+    return len(rows)
+
+
+def _start_of(moment: datetime, seconds: int) -> datetime:
+    return datetime.fromtimestamp(moment.timestamp() // seconds * seconds, UTC)
+
+
+def _add_up(rows: Iterable[TaskMetrics], seconds: int) -> list[TaskMetrics]:
+    groups: dict[tuple[datetime, str, str], list[TaskMetrics]] = defaultdict(list)
+    for row in rows:
+        start = _start_of(row.starts_at, seconds)
+        groups[start, row.task_path, row.queue_name].append(row)
+    return [
+        TaskMetrics(
+            starts_at=start,
+            seconds=seconds,
+            task_path=task_path,
+            queue_name=queue_name,
+            successful=sum(row.successful for row in group),
+            failed=sum(row.failed for row in group),
+            cancelled=sum(row.cancelled for row in group),
+            retried=sum(row.retried for row in group),
+            waits=merge(row.waits for row in group),
+            runs=merge(row.runs for row in group),
+            run_seconds=sum(row.run_seconds for row in group),
+            longest_run=max(row.longest_run for row in group),
+        )
+        for (start, task_path, queue_name), group in groups.items()
+    ]
+
+
+def sample_depths(config: Config) -> None:
+    """
+    Note how full a backend's queues are: at their fullest, for each minute.
+
+    Raise BrokerError if that cannot be asked.
+    """
+    minute = _start_of(timezone.now(), MINUTE)
+    noted = QueueDepth.objects.using(results_database())
+    before = {
+        row.queue_name: row
+        for row in noted.filter(starts_at=minute, backend=config.alias)
+    }
+    for status in read_depths(config, nodes=[]):
+        row = before.get(status.name) or QueueDepth(
+            starts_at=minute,
+            backend=config.alias,
+            queue_name=status.name,
+            delayed=0,
+            ready=0,
+            held=0,
+        )
+        row.delayed = max(row.delayed, status.delayed)
+        row.ready = max(row.ready, status.ready)
+        row.held = max(row.held, status.held)
+        row.oldest_seconds = max(row.oldest_seconds, status.oldest_seconds or 0)
+        row.save(using=results_database())

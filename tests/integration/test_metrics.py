@@ -1,0 +1,173 @@
+"""The numbers that are counted as tasks finish, and how they are rolled up."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from taskhub import operations
+from taskhub.models import QueueDepth, TaskMetrics, TaskResult
+from taskhub.models.metrics import FRESH, HOUR, MINUTE, TEN_MINUTES
+from taskhub.operations.metrics import read_metrics
+from taskhub.operations.rollup import roll_up, sample_depths
+from tests import tasks
+from tests.factories import TaskResultFactory
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def counted(**of):
+    rows = TaskMetrics.objects.filter(**of)
+    return {
+        name: sum(getattr(row, name) for row in rows)
+        for name in ("successful", "failed", "cancelled", "retried")
+    }
+
+
+def count(minutes_ago, seconds=FRESH, **fields):
+    at = timezone.now() - timedelta(minutes=minutes_ago)
+    at = at.replace(second=0, microsecond=0)
+    defaults = {
+        "task_path": "tests.tasks.add",
+        "queue_name": "default",
+        "successful": 1,
+        "waits": {"3": 1},
+        "runs": {"5": 1},
+        "run_seconds": 0.5,
+        "longest_run": 0.5,
+    }
+    return TaskMetrics.objects.create(
+        starts_at=at, seconds=seconds, **(defaults | fields)
+    )
+
+
+# Counting.
+
+
+def test_numbers_agree_with_the_rows(start_node):
+    for n in range(20):
+        tasks.add.enqueue(n)
+    tasks.fail.enqueue("a reason")
+    tasks.fail_at_first.enqueue("again", 1)
+
+    node = start_node("--processes=2")
+    wait_until(lambda: not TaskResult.objects.unfinished().exists(), "all to finish")
+    assert node.stop() == 0
+
+    assert TaskResult.objects.successful().count() == 21
+    assert counted() == {
+        "successful": 21,
+        "failed": 1,
+        "cancelled": 0,
+        "retried": 1,
+    }
+    by_task = {each.name: each for each in read_metrics("15m").by_task}
+    assert by_task["tests.tasks.add"].finished == 20
+    assert by_task["tests.tasks.add"].run.p95 < 60
+    assert by_task["tests.tasks.fail"].failed_share == 1
+
+
+def test_an_atomic_task_is_counted_when_it_is_committed(drain):
+    tasks.trace_atomically.enqueue("it")
+
+    drain()
+
+    assert counted(task_path="tests.tasks.trace_atomically")["successful"] == 1
+
+
+def test_what_is_cancelled_is_counted():
+    row = TaskResultFactory()
+    TaskResultFactory(successful=True)
+
+    operations.cancel(TaskResult.objects.all())
+
+    assert counted() == {"successful": 0, "failed": 0, "cancelled": 1, "retried": 0}
+    assert TaskMetrics.objects.get().task_path == row.task_path
+
+
+# Rolling up.
+
+
+def test_what_was_counted_a_moment_ago_becomes_a_minute():
+    for _ in range(3):
+        count(0)
+    count(0, queue_name="mail", failed=2)
+
+    roll_up()
+
+    assert set(TaskMetrics.objects.values_list("seconds", flat=True)) == {MINUTE}
+    row = TaskMetrics.objects.get(queue_name="default")
+    assert row.successful == 3
+    assert row.waits == {"3": 3}
+    assert row.run_seconds == 1.5
+    assert TaskMetrics.objects.get(queue_name="mail").failed == 2
+
+
+def test_what_comes_late_is_added():
+    count(0)
+    roll_up()
+    count(0)
+    roll_up()
+
+    assert TaskMetrics.objects.get().successful == 2
+
+
+def test_spans_grow_as_they_get_older_and_go():
+    for minutes in (5, 90, 91, 60 * 30, 60 * 31, 60 * 24 * 5):
+        count(minutes)
+
+    roll_up()
+
+    spans = list(TaskMetrics.objects.values_list("seconds", flat=True))
+    assert sorted(spans)[0] == MINUTE
+    assert TEN_MINUTES in spans
+    assert HOUR in spans
+    # All but those of five days ago.
+    assert counted()["successful"] == 5
+    before = list(TaskMetrics.objects.order_by("pk").values())
+    roll_up()
+    assert list(TaskMetrics.objects.order_by("pk").values()) == before
+
+
+# Reading.
+
+
+def test_a_series_has_every_span_of_the_range():
+    count(2, successful=4, failed=1)
+    count(30, successful=8)
+
+    metrics = read_metrics("15m")
+
+    assert len(metrics.series.starts) == 16
+    assert sum(metrics.series.successful) == 4
+    assert metrics.series.successful[-3] == 4
+    assert sum(metrics.series.failed) == 1
+    assert sum(read_metrics("1h").series.successful) == 12
+
+
+def test_a_clock_that_is_ahead_counts_for_now():
+    count(-30)
+
+    assert read_metrics("15m").series.successful[-1] == 1
+
+
+def test_how_full_queues_are_is_noted_at_its_fullest(config, drain):
+    for n in range(3):
+        tasks.add.enqueue(n)
+    sample_depths(config)
+    minute = QueueDepth.objects.get(queue_name="default").starts_at
+    drain()
+    sample_depths(config)
+
+    fullest = QueueDepth.objects.get(queue_name="default", starts_at=minute)
+    assert fullest.ready == 3
+    series = {each.name: each for each in read_metrics("15m").depths}
+    assert max(filter(None, series["default"].ready)) == 3
+
+
+def test_reading_takes_two_queries(django_assert_num_queries):
+    for minutes in range(10):
+        count(minutes)
+    with django_assert_num_queries(2):
+        read_metrics("72h")
