@@ -18,6 +18,14 @@ class UnknownTask(TaskHubError, LookupError):
     """No task is registered under that name."""
 
 
+class UnknownQueue(TaskHubError, LookupError):
+    """No backend of taskhub has a queue of that name."""
+
+
+class UnknownNode(TaskHubError, LookupError):
+    """No node of that name has told of itself."""
+
+
 class InvalidOption(TaskHubError, TypeError):
     """An option that does not exist, or a value that it cannot have."""
 

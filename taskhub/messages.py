@@ -110,6 +110,8 @@ class Depth(msgspec.Struct, frozen=True):
     delayed: int = 0
     ready: int = 0
     held: int = 0
+    #: Whether none of them is handed out.
+    paused: bool = False
 
 
 _encoder = msgspec.json.Encoder()

@@ -446,3 +446,17 @@ def log_much(lines):
 def log_at_each_attempt(context):
     logger.warning("Attempt %d", context.attempt)
     raise ConnectionError
+
+
+@task
+def fail_at_first_try(label):
+    """Fail when it is run for the first time, and never again."""
+    leave_trace(f"try {label}")
+    if count_traces(f"try {label}") == 1:
+        raise ConnectionError("the first try")
+    return label
+
+
+@task(masked=["password"])
+def sign_in(name, password="", *others):
+    return name

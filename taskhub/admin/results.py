@@ -22,9 +22,9 @@ from taskhub.admin.filters import (
     TaskFilter,
 )
 from taskhub.admin.paging import MOST_COUNTED, BoundedPaginator
-from taskhub.admin.searching import SEARCHED_ROWS, search
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.operations.searching import SEARCHED_ROWS, search
 
 #: What the list shows; arguments and outcomes may be large, and stay in the table.
 _LISTED = [

@@ -131,12 +131,21 @@ class Broker(ABC):
         """Take messages out that nobody holds; return the ids that were."""
 
     @abstractmethod
+    def pause(self, queue_name: str, *, paused: bool) -> None:
+        """
+        Hand nothing out of a queue any more; or do so again, and wake who waits.
+
+        What its `QueueState` says. A broker that loses its data forgets it, and is told
+        again.
+        """
+
+    @abstractmethod
     def held(self, queue_name: str, token: str) -> set[str]:
         """Return the ids of one queue that a token holds."""
 
     @abstractmethod
     def depth(self, queue_name: str) -> Depth:
-        """Count the messages of one queue by place."""
+        """Count the messages of one queue by place; and is it paused?"""
 
     @abstractmethod
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:

@@ -84,6 +84,11 @@ class Ended(msgspec.Struct, frozen=True):
     logged: Logged | None = None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether its row stays, so that there is something for its log to be of."""
+        return self.outcome is None or self.outcome.is_kept
+
+    @property
     def failed(self) -> bool:
         """Whether the task was run, and raised."""
         return self.outcome is not None and self.outcome.status is not Status.SUCCESSFUL

@@ -160,7 +160,6 @@ class Migration(migrations.Migration):
                     "asked_at",
                     models.DateTimeField(auto_now_add=True, verbose_name="asked for"),
                 ),
-                ("last_id", models.UUIDField(editable=False)),
                 ("done_id", models.UUIDField(editable=False, null=True)),
                 ("done", models.PositiveIntegerField(default=0, verbose_name="done")),
                 (

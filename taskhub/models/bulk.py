@@ -22,14 +22,12 @@ class BulkAction(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(_("what"), max_length=10, choices=Kind)
-    #: An operations.Selection, as JSON.
+    #: An operations.Selection as JSON, without what was enqueued later.
     selection = models.JSONField(_("of which results"), default=dict)
     #: Of retries: how many fall due in a second; None is all at once.
     per_second = models.FloatField(_("per second"), null=True)
     asked_by = models.CharField(_("asked for by"), max_length=150, default="")
     asked_at = models.DateTimeField(_("asked for"), auto_now_add=True)
-    #: What is enqueued later is not meant.
-    last_id = models.UUIDField(editable=False)
     #: The last result that was looked at; None before the first.
     done_id = models.UUIDField(null=True, editable=False)
     #: How many it was done to, and how many matched when it was asked for.

@@ -4,8 +4,11 @@ The one door for operators: what pages, commands and the shell do.
 A module for each thing that something is done to.
 """
 
+from taskhub.operations.bulk import affected, start_bulk, stop_bulk
 from taskhub.operations.declared import Synchronised, synchronise_schedules
+from taskhub.operations.nodes import awake, quiet, resize, stop
 from taskhub.operations.pruning import Retention, prune
+from taskhub.operations.queues import Queue, drain, move, pause, purge, resume
 from taskhub.operations.results import Cancelled, Forgotten, cancel, forget, retry
 from taskhub.operations.schedules import (
     backfill,
@@ -17,25 +20,43 @@ from taskhub.operations.schedules import (
     ticks_to_backfill,
     validate,
 )
+from taskhub.operations.selection import Selection
 from taskhub.operations.status import Status, read_status
+from taskhub.operations.submitting import submit, submit_again
 
 __all__ = [
     "Cancelled",
     "Forgotten",
+    "Queue",
     "Retention",
+    "Selection",
     "Status",
     "Synchronised",
+    "affected",
+    "awake",
     "backfill",
     "cancel",
     "disable",
+    "drain",
     "enable",
     "forget",
     "make_run",
+    "move",
+    "pause",
     "prune",
+    "purge",
+    "quiet",
     "read_status",
+    "resize",
+    "resume",
     "retry",
     "run_now",
     "skip_next",
+    "start_bulk",
+    "stop",
+    "stop_bulk",
+    "submit",
+    "submit_again",
     "synchronise_schedules",
     "ticks_to_backfill",
     "validate",

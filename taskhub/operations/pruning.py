@@ -7,10 +7,17 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from taskhub.conf import Config
-from taskhub.models import QuarantinedMessage, Status, TaskResult, TaskResultQuerySet
+from taskhub.models import (
+    QuarantinedMessage,
+    Status,
+    TaskLog,
+    TaskResult,
+    TaskResultQuerySet,
+)
 from taskhub.models.ids import first_id_at
 from taskhub.models.results import UNFINISHED, results_database
 
@@ -59,6 +66,11 @@ def prune(retention: Retention, *, dry_run: bool = False) -> Iterator[int]:
         quarantined = QuarantinedMessage.objects.using(results_database())
         deleted, _by_model = quarantined.filter(id__lt=first_id_at(cutoff)).delete()
         yield deleted
+    if not dry_run and retention.days is not None and retention.failed_days is not None:
+        # Of results that were not kept when they had finished.
+        cutoff = now - timedelta(days=max(retention.days, retention.failed_days))
+        deleted, _by_model = _logs().filter(id__lt=first_id_at(cutoff)).delete()
+        yield deleted
 
 
 def _finished_before(cutoff: datetime) -> TaskResultQuerySet:
@@ -85,10 +97,15 @@ def _delete(rows: TaskResultQuerySet, *, dry_run: bool) -> Iterator[int]:
         if not pks:
             return
         if not dry_run:
+            _logs().filter(result_id__in=pks).delete()
             _results().filter(pk__in=pks).delete()
             time.sleep(_PAUSE_SECONDS)
         yield len(pks)
         last = pks[-1]
+
+
+def _logs() -> QuerySet[TaskLog]:
+    return TaskLog.objects.using(results_database())
 
 
 def _results() -> TaskResultQuerySet:

@@ -2,9 +2,9 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -13,7 +13,7 @@ from taskhub import compat, producer, writer
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
-from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models import Status, TaskLog, TaskResult, TaskResultQuerySet
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ def forget(results: TaskResultQuerySet) -> Forgotten:
         rows = _with_pks(results, pks)
         taken = _take_out(rows)
         running = rows.filter(status=Status.RUNNING).exclude(pk__in=taken).count()
+        TaskLog.objects.using(results.db).filter(result_id__in=pks).delete()
         deleted, _by_model = rows.delete()
         forgotten += Forgotten(deleted, len(taken), running)
     return forgotten
@@ -86,7 +87,7 @@ def cancel(
     Raise BrokerError if a broker cannot be reached; what is waiting there is left.
     """
     cancelled = Cancelled()
-    for pks in _batches_of_unfinished(results):
+    for pks in batches(results.unfinished()):
         waiting = _take_out(_with_pks(results, pks))
         written = writer.write_cancelled(pks, reason, by_force=by_force)
         cancelled += Cancelled(len(written & waiting), len(written - waiting))
@@ -104,20 +105,26 @@ def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> in
     """
     count = 0
     now = timezone.now()
-    for pks in _batches(results.finished()):
+    for pks in batches(results.finished()):
         due_times = [
             now + timedelta(seconds=(count + index) / per_second)
             if per_second
             else None
             for index in range(len(pks))
         ]
-        rows = writer.write_retried(dict(zip(pks, due_times, strict=True)))
-        count += len(rows)
-        _push_retried(rows)
+        count += retry_at(dict(zip(pks, due_times, strict=True)))
     return count
 
 
-def _push_retried(rows: list[TaskResult]) -> None:
+def retry_at(due_times: Mapping[UUID, datetime | None]) -> int:
+    """Have finished results tried again, each when it says; see retry()."""
+    rows = writer.write_retried(due_times)
+    push_or_leave(rows)
+    return len(rows)
+
+
+def push_or_leave(rows: Iterable[TaskResult]) -> None:
+    """Push rows that their brokers do not have; while one is away, the sweep will."""
     by_backend: dict[str, list[TaskResult]] = defaultdict(list)
     for row in rows:
         by_backend[row.backend].append(row)
@@ -132,15 +139,12 @@ def _push_retried(rows: list[TaskResult]) -> None:
             logger.error("Not pushed yet: %d rows. %s", len(group), error)
 
 
-def _batches_of_unfinished(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
-    yield from _batches(results.unfinished())
-
-
-def _batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
+def batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
+    """Yield the ids of results in their order, 500 at a time; what comes late, too."""
     last: UUID | None = None
-    unfinished = results.order_by("pk")
+    in_order = results.order_by("pk")
     while True:
-        rest = unfinished.filter(pk__gt=last) if last else unfinished
+        rest = in_order.filter(pk__gt=last) if last else in_order
         pks = list(rest.values_list("pk", flat=True)[:_BATCH])
         if not pks:
             return

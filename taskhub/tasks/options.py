@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from taskhub.compat import InvalidTask
+from taskhub.nearest import did_you_mean
 from taskhub.retries import exponential
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def check_options(task: "Task[..., Any]") -> None:
     _check_enqueueing(task)
     _check_retries(task)
     _check_limits(task)
+    _check_masked(task)
 
 
 def _check_enqueueing(task: "Task[..., Any]") -> None:
@@ -36,6 +38,20 @@ def _check_enqueueing(task: "Task[..., Any]") -> None:
     expires_after = task.expires_after
     if expires_after is not None and not isinstance(expires_after, timedelta):
         raise InvalidTask(f"expires_after must be a timedelta, not {expires_after!r}.")
+
+
+def _check_masked(task: "Task[..., Any]") -> None:
+    if isinstance(task.masked, str):
+        raise InvalidTask(
+            f"masked must be names of parameters, such as [{task.masked!r}]."
+        )
+    known = inspect.signature(task.func).parameters
+    for name in task.masked:
+        if name not in known:
+            raise InvalidTask(
+                f"masked names {name!r}, which is no parameter of {task.name}"
+                f"{did_you_mean(name, known)}"
+            )
 
 
 def _check_retries(task: "Task[..., Any]") -> None:

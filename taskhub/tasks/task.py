@@ -35,13 +35,13 @@ R = TypeVar("R")
 class UsingOptions(TypedDict, total=False):
     """What `using()` can change."""
 
-    priority: int
-    queue_name: str
-    run_after: datetime | timedelta
-    backend: str
-    durable: bool
-    expires_after: timedelta
-    meta: Mapping[str, Any]
+    priority: int | None
+    queue_name: str | None
+    run_after: datetime | timedelta | None
+    backend: str | None
+    durable: bool | None
+    expires_after: timedelta | None
+    meta: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +72,16 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
     hard_timeout: float | None = None
     #: Whether the database work of the body, and its outcome, are one transaction.
     atomic: bool = False
+    #: The names of parameters whose values people are not to see.
+    masked: tuple[str, ...] = ()
     #: The user's own notes on a run, stored in its row: JSON.
     meta: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         for name in ("retry_on", "give_up_on"):
             object.__setattr__(self, name, _as_classes(getattr(self, name)))
+        if not isinstance(self.masked, str):
+            object.__setattr__(self, "masked", tuple(self.masked))
         check_options(self)
         compat.Task.__post_init__(self)
         register(self)
@@ -92,7 +96,7 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         # decorator.
         return self.func
 
-    def using(self, **options: Unpack[UsingOptions]) -> Self:  # type: ignore[override]
+    def using(self, **options: Unpack[UsingOptions]) -> Self:
         """
         Make a variant of this task with other options; None leaves one as it is.
 

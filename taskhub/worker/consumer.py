@@ -11,11 +11,14 @@ from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.messages import Delivery
 from taskhub.worker.pace import Pace
+from taskhub.worker.quiet import Quiet
 
 logger = logging.getLogger(__name__)
 
 #: How often it is asked what the broker believes to be held here.
 _STRANGERS_SECONDS = 30.0
+#: How often a quiet one looks whether it is to go on.
+_QUIET_SECONDS = 0.2
 #: How often a draining worker looks whether the others have finished.
 _DRAIN_SECONDS = 0.05
 
@@ -29,9 +32,17 @@ class Consumer:
     """
 
     def __init__(
-        self, broker: Broker, queues: Sequence[str], token: str, pace: Pace, drain: bool
+        self,
+        broker: Broker,
+        queues: Sequence[str],
+        token: str,
+        pace: Pace,
+        quiet: Quiet,
+        *,
+        drain: bool,
     ) -> None:
         self._broker = broker
+        self._quiet = quiet
         self._queues = queues
         self._token = token
         self._pace = pace
@@ -54,6 +65,9 @@ class Consumer:
         Raise LeaseLost if what this process held belongs to others now.
         """
         while not self._stopping.is_set():
+            if self._quiet.is_set:
+                self._stopping.wait(_QUIET_SECONDS)
+                continue
             try:
                 return self._waiting.popleft()
             except IndexError:
@@ -91,9 +105,11 @@ class Consumer:
             self._broker.wait(self._queues, _DRAIN_SECONDS)
 
     def _is_dry(self) -> bool:
-        """Whether nothing is due, and nobody runs what might enqueue more."""
+        """Whether nothing can be taken, and nobody runs what might enqueue more."""
         depths = [self._broker.depth(queue_name) for queue_name in self._queues]
-        return not any(depth.ready or depth.held for depth in depths)
+        return not any(
+            depth.held or (depth.ready and not depth.paused) for depth in depths
+        )
 
     def _look_for_strangers_soon(self) -> None:
         self._strangers_at = 0.0

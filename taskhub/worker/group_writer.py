@@ -246,7 +246,7 @@ class GroupWriter:
             progress=latest.values(),
             logs=[
                 *(item for item in group if isinstance(item, Logged)),
-                *(item.logged for item in ended if item.logged),
+                *(item.logged for item in ended if item.logged and item.is_kept),
             ],
             metrics=[
                 row for item in group if isinstance(item, Numbers) for row in item.rows

@@ -21,7 +21,7 @@ _SILENT_SECONDS = 15.0
 class Health:
     """What is known of a node's health; parts tell, probes ask."""
 
-    def __init__(self, processes: int, living: Callable[[], int]) -> None:
+    def __init__(self, processes: Callable[[], int], living: Callable[[], int]) -> None:
         self._processes = processes
         self._living = living
         now = time.monotonic()
@@ -51,7 +51,7 @@ class Health:
             *self.reasons_not_to_live(),
             *_unless(self._broker_at, "The broker does not answer."),
             *_unless(self._database_at, "The database does not answer."),
-            *([] if living else [f"None of {self._processes} processes is there."]),
+            *([] if living else [f"None of {self._processes()} processes is there."]),
         ]
 
 

@@ -21,17 +21,20 @@ class Presence:
     """
     Keeps the node's row.
 
-    `living` gives the pid of each token; `told` hears of each time that it was written.
+    `processes` says how many there are to be, `living` gives the pid of each token;
+    `told` hears of each time that it was written.
     """
 
     def __init__(
         self,
         node: Node,
         *,
+        processes: Callable[[], int],
         living: Callable[[], Mapping[str, int]],
         told: Callable[[], None],
     ) -> None:
         self._node = node
+        self._processes = processes
         self._living = living
         self._told = told
         # This runs in the steward; the node is its supervisor.
@@ -61,7 +64,7 @@ class Presence:
             "host": node.host,
             "pid": self._supervisor,
             "queues": list(node.queues),
-            "processes": node.processes,
+            "processes": self._processes(),
             "threads": node.threads,
             "async_tasks": node.async_tasks,
             "workers": workers,

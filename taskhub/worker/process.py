@@ -41,6 +41,7 @@ from taskhub.worker.group_writer import GroupWriter
 from taskhub.worker.limits import ProcessLimits, TimeLimits
 from taskhub.worker.node import Node
 from taskhub.worker.pace import MOMENT_SECONDS, Every, Pace
+from taskhub.worker.quiet import Quiet
 from taskhub.worker.running import Running
 from taskhub.worker.solitude import Solitude
 from taskhub.worker.watch import Watch
@@ -71,14 +72,17 @@ _ROOM_SECONDS = 0.05
 class WorkerProcess:
     """Puts the parts of a worker process together. `run` blocks for its whole life."""
 
-    def __init__(self, node: Node, token: str, lifeline: int, upwards: int) -> None:
+    def __init__(
+        self, node: Node, token: str, quiet: Quiet, lifeline: int, upwards: int
+    ) -> None:
         self._node = node
+        self._quiet = quiet
         self._token = token
         self._upwards = Upwards(upwards, token)
         self._broker = get_broker(node.config)
         self._pace = Pace(node.threads)
         self._consumer = Consumer(
-            self._broker, node.queues, token, self._pace, node.drain
+            self._broker, node.queues, token, self._pace, quiet, drain=node.drain
         )
         tally = Tally()
         self._writer = GroupWriter(
@@ -235,6 +239,8 @@ class WorkerProcess:
         self._time_limits.look()
         self._watch_cancellations()
         if self._consumer.has_waiting and self._running.has_long(MOMENT_SECONDS):
+            self._consumer.give_back()
+        if self._quiet.is_set:
             self._consumer.give_back()
         if self._consumer.is_stopping:
             # Again, for a wait that began just after the last time.

@@ -19,13 +19,17 @@ from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
 from taskhub.models.nodes import PRESENCE_SECONDS
+from taskhub.operations.queues import keep_states
+from taskhub.worker.bulk import BULK_SECONDS, Bulk
 from taskhub.worker.counter import COUNT_SECONDS, Counter
 from taskhub.worker.health import Health, HealthServer
 from taskhub.worker.housekeeper import Chore, Housekeeper
 from taskhub.worker.node import Node
+from taskhub.worker.orders import ORDERS_SECONDS, Orders
 from taskhub.worker.presence import Presence
 from taskhub.worker.pruner import PRUNE_SECONDS, Pruner
 from taskhub.worker.sweeper import SWEEP_SECONDS, Sweeper
+from taskhub.worker.words import Upwards
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,9 @@ _LONGEST_CONTACT_SECONDS = 3.0
 #: How long a steward that is to end tries to give back what the last dead held.
 _FINISH_SECONDS = 5.0
 
+#: How often the broker is asked whether it knows which queues are paused.
+QUEUES_SECONDS = 5.0
+
 LIVES = "+"
 DIED = "-"
 
@@ -43,7 +50,7 @@ DIED = "-"
 class Steward:
     """Heartbeats and reclaims. `run` blocks until the pipe ends."""
 
-    def __init__(self, node: Node, pipe: int) -> None:
+    def __init__(self, node: Node, pipe: int, upwards: int) -> None:
         self._node = node
         self._queues = node.queues
         self._broker: Broker = get_broker(node.config)
@@ -58,9 +65,11 @@ class Steward:
         self._silent_since: dict[str, float] = {}
         self._backoff = Backoff()
         self._ended = False
-        self._health = Health(node.processes, lambda: len(self._living))
+        orders = Orders(node, Upwards(upwards, "steward"))
+        self._health = Health(lambda: orders.processes, lambda: len(self._living))
         self._presence = Presence(
             node,
+            processes=lambda: orders.processes,
             living=lambda: dict(self._living),
             told=self._health.database_has_answered,
         )
@@ -68,6 +77,9 @@ class Steward:
             [
                 Chore("tell of this node", PRESENCE_SECONDS, self._presence.tell),
                 Chore("forget nodes", 600.0, self._presence.forget_others),
+                Chore("hear of orders", ORDERS_SECONDS, orders.look),
+                Chore("keep queues paused", QUEUES_SECONDS, self._keep_queues),
+                Chore("do bulk actions", BULK_SECONDS, Bulk(node).look),
                 Chore("sweep", SWEEP_SECONDS, Sweeper(node).look),
                 Chore("prune", PRUNE_SECONDS, Pruner(node).look),
                 Chore("count", COUNT_SECONDS, Counter(node).look),
@@ -89,6 +101,9 @@ class Steward:
                 self._listen()
             pause = self._round()
         self._finish()
+
+    def _keep_queues(self) -> None:
+        keep_states(self._node.config)
 
     def _serve_health(self) -> None:
         port = self._node.health_port

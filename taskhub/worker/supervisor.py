@@ -34,9 +34,19 @@ from taskhub.worker.children import (
 )
 from taskhub.worker.node import Node
 from taskhub.worker.process import Exit, WorkerProcess
+from taskhub.worker.quiet import Quiet
 from taskhub.worker.reload import RELOAD_EXIT, check_new_code, watch_code
 from taskhub.worker.steward import DIED, LIVES, Steward
-from taskhub.worker.words import BEGINS, ENDS, LEAVES, read_words
+from taskhub.worker.words import (
+    AWAKE,
+    BEGINS,
+    ENDS,
+    LEAVES,
+    QUIET,
+    RESIZE,
+    STOP,
+    read_words,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +72,9 @@ class Supervisor:
         self._reload = reload
         self._children = Children(self._close_ours)
         self._serial = 0
+        #: How many worker processes there are to be.
+        self._wanted = node.processes
+        self._quiet = Quiet()
         self._short_lives = 0
         self._spawn_at = 0.0
         self._stopping = False
@@ -106,7 +119,7 @@ class Supervisor:
         return 1 if self._forced else 0
 
     def _is_over(self) -> bool:
-        finished = self._stopping or self._drained == self._node.processes
+        finished = self._stopping or self._drained >= self._wanted
         return finished and not self._workers()
 
     def _workers(self) -> list[Child]:
@@ -138,6 +151,26 @@ class Supervisor:
                 self._stuck_at[token, run] = deadline
             elif word == ENDS:
                 self._stuck_at.pop((token, rest[0]), None)
+            else:
+                self._obey(word, rest)
+
+    def _obey(self, word: str, rest: list[str]) -> None:
+        """Do what somebody has asked of the node."""
+        if word == STOP and not self._stopping:
+            logger.info("Stopping, as was asked of this node.")
+            self._stop()
+        elif word in (QUIET, AWAKE):
+            logger.info("Asked to be %s.", word)
+            self._quiet.set(word == QUIET)
+        elif word == RESIZE and not self._stopping:
+            self._resize(int(rest[0]))
+
+    def _resize(self, processes: int) -> None:
+        logger.info("Asked to have %d processes.", processes)
+        self._wanted = processes
+        for surplus in self._staying()[processes:]:
+            self._leaving.add(surplus.token)
+            os.kill(surplus.pid, signal.SIGTERM)
 
     def _handle(self, number: int) -> None:
         if number == signal.SIGQUIT or (number in STOP_SIGNALS and self._stopping):
@@ -181,11 +214,9 @@ class Supervisor:
     def _is_incomplete(self) -> bool:
         if self._stopping:
             return False
-        wanted = self._node.processes - self._drained
         companions = self._children.companions
-        return len(self._staying()) < wanted or not companions.issuperset(
-            self._companions
-        )
+        missing = self._wanted - self._drained - len(self._staying())
+        return missing > 0 or not companions.issuperset(self._companions)
 
     def _lacks_steward(self) -> bool:
         # Also while it stops: somebody has to keep the leases of what still runs.
@@ -217,7 +248,7 @@ class Supervisor:
         child = self._children.fork(
             Role.WORKER,
             lambda: WorkerProcess(
-                self._node, token, self._lifeline, self._upwards
+                self._node, token, self._quiet, self._lifeline, self._upwards
             ).run(),
             token=token,
         )
@@ -231,7 +262,7 @@ class Supervisor:
 
         def work() -> None:
             os.close(to_steward)
-            Steward(self._node, pipe).run()
+            Steward(self._node, pipe, self._upwards).run()
 
         self._children.fork(Role.STEWARD, work)
         self._to_steward = to_steward

@@ -9,6 +9,9 @@ passes look for such rows:
 - The slow one goes over all unfinished rows, some hundred a second, again and again. If
   the broker says that it is another one, or has been emptied, it hurries.
 
+Where the rows are the messages, a row can only be in none of the three places if
+whoever moved it, or had it tried again, died in between: the slow pass is enough.
+
 A row is pushed as one that came back: whoever gets it looks at the row before running
 it. So it does no harm if it was finished, or pushed, while this was looking. A row that
 is RUNNING is pushed only if the process that runs it is not there any more.
@@ -71,10 +74,11 @@ class Sweeper:
         Blocks for some queries. Raise BrokerError or a database's error if either is
         away; the rows are looked at again.
         """
-        if self._broker.lives_in_rows or not self._has_turn():
+        if not self._has_turn():
             return
-        self._notice_loss()
-        self._sweep_young()
+        if not self._broker.lives_in_rows:
+            self._notice_loss()
+            self._sweep_young()
         self._sweep_slowly()
 
     def _has_turn(self) -> bool:

@@ -8,10 +8,16 @@ LEAVES = "leaves"
 #: It begins a run, by its id, that has a hard limit in seconds; it ends it.
 BEGINS = "begins"
 ENDS = "ends"
+#: Of the steward: somebody has asked the node for so many processes, to take nothing
+#: new, to do so again, to end.
+RESIZE = "resize"
+QUIET = "quiet"
+AWAKE = "awake"
+STOP = "stop"
 
 
 class Upwards:
-    """A worker process's end of the pipe. Lines are short enough not to be mixed up."""
+    """A child's end of the pipe. Lines are short enough not to be mixed up."""
 
     def __init__(self, pipe: int, token: str) -> None:
         self._pipe = pipe

@@ -6,9 +6,10 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from taskhub.admin import paging, searching
+from taskhub.admin import paging
 from taskhub.models import QuarantinedMessage, TaskResult
 from taskhub.models.ids import first_id_at
+from taskhub.operations import searching
 from tests import tasks
 from tests.factories import (
     PeriodicTaskFactory,

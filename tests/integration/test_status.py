@@ -177,7 +177,7 @@ def test_what_has_not_been_heard_of_is_told(monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr("taskhub.worker.health.time.monotonic", lambda: clock[0])
     living = [2]
-    health = Health(2, lambda: living[0])
+    health = Health(lambda: 2, lambda: living[0])
     assert health.reasons_not_to_live() == []
     assert len(health.reasons_not_to_be_ready()) == 2
 

@@ -9,10 +9,14 @@ import pytest
 from taskhub import Context, Task, compat, task
 from taskhub.exceptions import InvalidOption, UnknownTask
 from taskhub.tasks import find_task, registered_tasks
+from taskhub.tasks.masking import MASK, masked
 from tests import tasks
 
 
 def module_level(a): ...
+
+
+def with_password(password): ...
 
 
 def test_djangos_own_decorator_makes_the_same_tasks():
@@ -199,3 +203,37 @@ def test_a_variant_does_not_replace_the_registered_task():
     tasks.add.using(priority=99)
 
     assert find_task("tests.tasks.add").priority == 0
+
+
+# Masked arguments.
+
+
+def test_what_a_task_masks_is_not_shown():
+    path = tasks.sign_in.module_path
+
+    assert masked(path, ["ada", "secret"], {}) == (["ada", MASK], {})
+    assert masked(path, ["ada"], {"password": "secret"}) == (
+        ["ada"],
+        {"password": MASK},
+    )
+    assert masked(path, ["ada", "secret", 1, 2], {}) == (["ada", MASK, 1, 2], {})
+
+
+def test_of_an_unknown_task_nothing_is_shown():
+    assert masked("gone.task", [1], {"a": 2}) == ([MASK], {"a": MASK})
+
+
+def test_a_task_without_secrets_shows_all():
+    assert masked("tests.tasks.add", [1], {"b": 2}) == ([1], {"b": 2})
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("passwrod",), "no parameter of with_password; did you mean 'password'"),
+        ("password", r"such as \['password'\]"),
+    ],
+)
+def test_what_is_masked_has_to_be_there(names, message):
+    with pytest.raises(compat.InvalidTask, match=message):
+        task(masked=names)(with_password)

@@ -7,7 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef
+from django.db.models import (
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    QuerySet,
+)
 from django.db.models.functions import Now
 from django.db.utils import Error as DatabaseFault
 from django.db.utils import ProgrammingError
@@ -18,7 +25,7 @@ from taskhub.conf import Config
 from taskhub.discarding import discard
 from taskhub.exceptions import BrokerError, BrokerUnavailable, LeaseLost
 from taskhub.messages import Delivery, Depth, Envelope, Returned
-from taskhub.models import Lease, Place, TaskResult, TaskResultQuerySet
+from taskhub.models import Lease, Place, QueueState, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
 
 #: How many ids one statement names; SQLite takes no more than 999 variables by default.
@@ -64,7 +71,12 @@ class DatabaseBroker(Broker):
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
-        ready = self._rows.filter(place=Place.READY, queue_name=queue_name)
+        # In the same statement: it is as old as the rest of what is read.
+        ready = self._rows.filter(
+            ~Exists(self._pauses(queue_name)),
+            place=Place.READY,
+            queue_name=queue_name,
+        )
         best = ready.order_by("-priority", "id")
         if self._features.has_select_for_update_skip_locked:
             with transaction.atomic(using=self._alias):
@@ -163,6 +175,16 @@ class DatabaseBroker(Broker):
             rows.filter(pk__in=found).update(place=place, held_by="")
         return found
 
+    def pause(self, queue_name: str, *, paused: bool) -> None:
+        # The row is what is asked for each message.
+        if not paused:
+            self.wake([queue_name])
+
+    def _pauses(self, queue_name: str) -> QuerySet[QueueState]:
+        return QueueState.objects.using(self._alias).filter(
+            backend=self.config.alias, queue_name=queue_name, paused_at__isnull=False
+        )
+
     def held(self, queue_name: str, token: str) -> set[str]:
         with self._broker_errors():
             rows = self._rows.filter(
@@ -178,6 +200,7 @@ class DatabaseBroker(Broker):
                 delayed=rows.filter(place=Place.DELAYED).count(),
                 ready=rows.filter(place=Place.READY).count(),
                 held=rows.filter(place=Place.HELD).count(),
+                paused=self._pauses(queue_name).exists(),
             )
 
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:

@@ -41,6 +41,7 @@ class Keys:
         "mark",
         "messages",
         "nodes",
+        "paused",
         "ready",
         "returned",
         "wake",
@@ -52,6 +53,7 @@ class Keys:
         self.delayed = f"{base}:delayed"
         self.ready = f"{base}:ready"
         self.nodes = f"{base}:nodes"
+        self.paused = f"{base}:paused"
         self.wake = f"{base}:wake"
         self.mark = f"{base}:mark"
         self.returned = f"{base}:returned"
@@ -105,6 +107,7 @@ class RedisBroker(Broker):
                 keys.nodes,
                 keys.wake,
                 keys.returned,
+                keys.paused,
             ],
             [token, limit],
         )
@@ -176,6 +179,16 @@ class RedisBroker(Broker):
             for raw_id in self._run["cancel"](names, batch)
         }
 
+    def pause(self, queue_name: str, *, paused: bool) -> None:
+        key = self._keys(queue_name).paused
+        with broker_errors(self.address):
+            if paused:
+                self._client.set(key, 1)
+            else:
+                self._client.delete(key)
+        if not paused:
+            self.wake([queue_name])
+
     def held(self, queue_name: str, token: str) -> set[str]:
         with broker_errors(self.address):
             held: Any = self._client.zrange(self._keys(queue_name).held(token), 0, -1)
@@ -183,9 +196,14 @@ class RedisBroker(Broker):
 
     def depth(self, queue_name: str) -> Depth:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.delayed, keys.ready]
-        delayed, ready, in_all = self._run["depth"](names, [])
-        return Depth(delayed=delayed, ready=ready, held=in_all - delayed - ready)
+        names = [keys.messages, keys.delayed, keys.ready, keys.paused]
+        delayed, ready, in_all, paused = self._run["depth"](names, [])
+        return Depth(
+            delayed=delayed,
+            ready=ready,
+            held=in_all - delayed - ready,
+            paused=bool(paused),
+        )
 
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         messages = self._keys(queue_name).messages

@@ -3,11 +3,14 @@
 -- KEYS[1] messages     HASH  id → stored bytes
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
+-- KEYS[4] paused       there while nothing is to be handed out
 --
--- Returns how many are delayed, how many are ready, and how many there are in all.
+-- Returns how many are delayed, how many are ready, how many there are in all, and 1 if
+-- the queue is paused.
 
 return {
   redis.call('ZCARD', KEYS[2]),
   redis.call('ZCARD', KEYS[3]),
   redis.call('HLEN', KEYS[1]),
+  redis.call('EXISTS', KEYS[4]),
 }

@@ -7,6 +7,7 @@
 -- KEYS[5] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 -- KEYS[6] wake         LIST  hints for idle workers
 -- KEYS[7] returned     HASH  id → how it came back, of those that did
+-- KEYS[8] paused       there while nothing is to be handed out
 --
 -- ARGV[1] token
 -- ARGV[2] how many messages at most, up to 1000
@@ -20,6 +21,9 @@ assert(limit and limit >= 1 and limit <= 1000, 'reserve: malformed limit')
 local lease_end = redis.call('ZSCORE', KEYS[5], ARGV[1])
 if not lease_end or tonumber(lease_end) == 0 then
   return false
+end
+if redis.call('EXISTS', KEYS[8]) == 1 then
+  return { -1 }
 end
 
 local time = redis.call('TIME')

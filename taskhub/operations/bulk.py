@@ -1,0 +1,142 @@
+"""
+Bulk actions: retry, cancel or delete all results that match, however many they are.
+
+Asked for by writing a row; stewards do it, some thousand results a second, and write
+down how far they are. It goes on after a crash, and somebody can watch it and stop it.
+"""
+
+import time
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from taskhub.exceptions import InvalidOption
+from taskhub.models import BulkAction, TaskResult, TaskResultQuerySet
+from taskhub.models.results import results_database
+from taskhub.operations.results import cancel, forget, retry_at
+from taskhub.operations.selection import Selection
+
+Kind = BulkAction.Kind
+
+#: How many results are dealt with before it is written down how far it is.
+_BATCH = 500
+
+
+def affected(kind: str, selection: Selection) -> TaskResultQuerySet:
+    """Return the results that an action would do something to now."""
+    results = selection.results()
+    match Kind(kind):
+        case Kind.RETRY:
+            return results.finished()
+        case Kind.CANCEL:
+            return results.unfinished()
+        case Kind.DELETE:
+            return results
+
+
+def start_bulk(
+    kind: str,
+    selection: Selection,
+    *,
+    by: str = "",
+    per_second: float | None = None,
+    expected: int | None = None,
+) -> BulkAction:
+    """
+    Have something done to all results that match and are there by now.
+
+    `per_second` is for retries: how many fall due in a second. `expected` is how many
+    were announced, for a progress bar. Returns at once.
+
+    Raise InvalidOption for a kind that there is not, or a rate that is none.
+    """
+    if kind not in Kind.values:
+        raise InvalidOption(f"{kind!r} cannot be done; expected {', '.join(Kind)}.")
+    if per_second is not None and (kind != Kind.RETRY or per_second <= 0):
+        raise InvalidOption("per_second is a number above 0, for retries only.")
+    return BulkAction.objects.using(results_database()).create(
+        kind=kind,
+        selection=selection.until_now().to_json(),
+        per_second=per_second,
+        asked_by=by,
+        expected=expected,
+    )
+
+
+def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
+    """
+    Put an end to an action; what it has done stays. False if it was over already.
+
+    A batch that is under way is still done.
+    """
+    stopped = _unfinished().filter(pk=action.pk)
+    return bool(stopped.update(finished_at=timezone.now(), stopped_by=by))
+
+
+def is_anything_to_do() -> bool:
+    """Whether there is an action that is not finished."""
+    return _unfinished().exists()
+
+
+def do_some(seconds: float) -> None:
+    """
+    Do what is asked for, the oldest first, for about so many seconds.
+
+    Raise BrokerError if a broker is away; it goes on from there.
+    """
+    end = time.monotonic() + seconds
+    while (action := _unfinished().order_by("pk").first()) is not None:
+        _do_a_batch(action)
+        if time.monotonic() > end:
+            return
+
+
+def _unfinished() -> QuerySet[BulkAction]:
+    return BulkAction.objects.using(results_database()).filter(finished_at=None)
+
+
+def _do_a_batch(action: BulkAction) -> None:
+    pks = list(_rest(action).order_by("pk").values_list("pk", flat=True)[:_BATCH])
+    own = _unfinished().filter(pk=action.pk)
+    if not pks:
+        own.update(finished_at=timezone.now())
+        return
+    done = _do(action, pks)
+    # Not if another steward has been faster.
+    own.filter(Q(done_id=None) | Q(done_id__lt=pks[-1])).update(
+        done_id=pks[-1], done=F("done") + done
+    )
+
+
+def _rest(action: BulkAction) -> TaskResultQuerySet:
+    results = affected(action.kind, Selection.from_json(action.selection))
+    return results.filter(pk__gt=action.done_id) if action.done_id else results
+
+
+def _do(action: BulkAction, pks: list[UUID]) -> int:
+    """Do it to some results; return to how many it was done."""
+    rows = TaskResultQuerySet(TaskResult, using=results_database()).filter(pk__in=pks)
+    whom = f" by {action.asked_by}" if action.asked_by else ""
+    match Kind(action.kind):
+        case Kind.RETRY:
+            return retry_at(_due_times(action, pks))
+        case Kind.CANCEL:
+            cancelled = cancel(rows, reason=f"It was cancelled{whom}, with others.")
+            return cancelled.waiting + cancelled.running
+        case Kind.DELETE:
+            return forget(rows).deleted
+
+
+def _due_times(action: BulkAction, pks: list[UUID]) -> dict[UUID, datetime | None]:
+    """Spread retries from when they were asked for; at once what is late by now."""
+    per_second = action.per_second
+    if per_second is None:
+        return dict.fromkeys(pks)
+    now = timezone.now()
+    due_times = {
+        pk: action.asked_at + timedelta(seconds=(action.done + index) / per_second)
+        for index, pk in enumerate(pks)
+    }
+    return {pk: due if due > now else None for pk, due in due_times.items()}

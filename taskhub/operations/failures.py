@@ -1,0 +1,73 @@
+"""Failures in groups: the same exception at the same place in the code."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.db.models import CharField, Count, Max, Min
+from django.db.models.functions import Cast
+
+from taskhub.models import TaskResult, TaskResultQuerySet
+from taskhub.models.results import results_database
+from taskhub.operations.selection import Selection
+
+
+class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Failures of one cause."""
+
+    cause: str
+    count: int
+    #: Of the last one.
+    last_id: UUID
+    task_path: str
+    exception: str
+    message: str
+    #: Where in the site's own code: file:line in function.
+    place: str
+    first_seen: datetime
+    last_seen: datetime
+
+
+def read_failures(
+    selection: Selection | None = None, *, most: int = 50
+) -> list[FailureGroup]:
+    """
+    Return the failures of a selection by cause, the most frequent first.
+
+    With two queries, whatever there is; the first one reads an index of failures only.
+    """
+    failed = (selection or Selection()).results().failed().exclude(cause="")
+    # As text, whose order is the same: not every database compares UUIDs.
+    as_text = Cast("pk", CharField(max_length=36))
+    groups = list(
+        failed.order_by()
+        .values("cause")
+        .annotate(count=Count("pk"), first=Min(as_text), last=Max(as_text))
+        .order_by("-count", "cause")[:most]
+    )
+    ids = [UUID(group[name]) for group in groups for name in ("first", "last")]
+    rows = TaskResultQuerySet(TaskResult, using=results_database()).in_bulk(ids)
+    return [
+        _describe(group["cause"], group["count"], first, last)
+        for group in groups
+        # Unless somebody has deleted them in between.
+        if (first := rows.get(UUID(group["first"])))
+        and (last := rows.get(UUID(group["last"])))
+    ]
+
+
+def _describe(
+    cause: str, count: int, first: TaskResult, last: TaskResult
+) -> FailureGroup:
+    error = last.errors[-1] if last.errors else {}
+    return FailureGroup(
+        cause=cause,
+        count=count,
+        last_id=last.pk,
+        task_path=last.task_path,
+        exception=error.get("exception_class_path", ""),
+        message=error.get("message", ""),
+        place=error.get("place", ""),
+        first_seen=first.finished_at or first.enqueued_at,
+        last_seen=last.finished_at or last.enqueued_at,
+    )

@@ -1,0 +1,103 @@
+"""Selections: which results are meant, as a value that can be stored and sent."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+from django.utils import timezone
+
+from taskhub.exceptions import InvalidOption
+from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models.results import results_database
+from taskhub.nearest import did_you_mean
+from taskhub.operations.searching import search
+
+#: Words for several statuses at once.
+UNFINISHED, FINISHED = "unfinished", "finished"
+_STATUSES = (*Status.values, UNFINISHED, FINISHED)
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """
+    What results have to be like to be meant; empty means all.
+
+        Selection(status="FAILED", task_path="shop.tasks.charge").results()
+    """
+
+    ids: tuple[UUID, ...] = ()
+    #: A Status, "unfinished" or "finished".
+    status: str = ""
+    task_path: str = ""
+    queue_name: str = ""
+    #: See `TaskResult.cause`.
+    cause: str = ""
+    periodic_task: int | None = None
+    parent: UUID | None = None
+    enqueued_from: datetime | None = None
+    enqueued_before: datetime | None = None
+    #: As in the admin: ids, tasks, `name=value` of arguments, pieces of their text.
+    search: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status and self.status not in _STATUSES:
+            raise InvalidOption(
+                f"There is no status {self.status!r}"
+                f"{did_you_mean(self.status, _STATUSES)}"
+            )
+
+    def results(self) -> TaskResultQuerySet:
+        """Return the results that are meant now."""
+        results = TaskResultQuerySet(TaskResult, using=results_database())
+        for name, narrow in _NARROWED_BY.items():
+            if value := getattr(self, name):
+                results = narrow(results, value)
+        return results
+
+    def until_now(self) -> Self:
+        """The same, without what is enqueued from now on."""
+        now = timezone.now()
+        before = min(self.enqueued_before or now, now)
+        return msgspec.structs.replace(self, enqueued_before=before)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it in JSON's own types."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Self:
+        """Read what `to_json` has returned. Raise InvalidOption for anything else."""
+        try:
+            return msgspec.convert(plain, cls)
+        except msgspec.ValidationError as error:
+            raise InvalidOption(f"This selects no results: {error}") from error
+
+
+def _with_status(results: TaskResultQuerySet, status: str) -> TaskResultQuerySet:
+    words = {
+        UNFINISHED: results.unfinished,
+        FINISHED: results.finished,
+        Status.READY: results.ready,
+        Status.RUNNING: results.running,
+        Status.SUCCESSFUL: results.successful,
+        Status.FAILED: results.failed,
+        Status.CANCELLED: results.cancelled,
+    }
+    return words[status]()
+
+
+_NARROWED_BY: dict[str, Callable[[TaskResultQuerySet, Any], TaskResultQuerySet]] = {
+    "ids": lambda results, ids: results.filter(pk__in=ids),
+    "task_path": TaskResultQuerySet.for_task,
+    "queue_name": TaskResultQuerySet.in_queue,
+    "cause": lambda results, cause: results.failed().filter(cause=cause),
+    "periodic_task": lambda results, pk: results.filter(periodic_task=pk),
+    "parent": lambda results, pk: results.filter(parent_id=pk),
+    "enqueued_from": lambda results, moment: results.since(moment),
+    "enqueued_before": lambda results, moment: results.before(moment),
+    "status": _with_status,
+    # Last: it looks at the newest of what is left.
+    "search": search,
+}

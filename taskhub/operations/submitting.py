@@ -1,0 +1,59 @@
+"""What operators enqueue by hand: a task with arguments, or a result with others."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from taskhub.models import TaskResult
+from taskhub.tasks import Task, find_task
+
+
+def submit(
+    task_path: str,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    by: str = "",
+    queue_name: str | None = None,
+    priority: int | None = None,
+    run_after: datetime | timedelta | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> TaskResult:
+    """
+    Enqueue a registered task by its path; return its row, whose `meta` says by whom.
+
+    Raise UnknownTask, InvalidArguments, or Django's InvalidTask for an option that the
+    task's backend does not take.
+    """
+    notes = dict(meta or {}) | ({"enqueued_by": by} if by else {})
+    task: Task[..., Any] = find_task(task_path).using(
+        durable=True,
+        queue_name=queue_name,
+        priority=priority,
+        run_after=run_after,
+        meta=notes,
+    )
+    return task.enqueue(*args, **(kwargs or {})).row
+
+
+def submit_again(
+    result: TaskResult,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    by: str = "",
+) -> TaskResult:
+    """
+    Enqueue the task of a result anew, with other arguments and the same options.
+
+    The new row's `meta` names the old one, which stays as it is. Raise as submit().
+    """
+    return submit(
+        result.task_path,
+        args,
+        kwargs,
+        by=by,
+        queue_name=result.queue_name,
+        priority=result.priority,
+        meta={**result.meta, "instead_of": str(result.pk)},
+    )

@@ -1,0 +1,28 @@
+"""Bulk actions, done by the steward a second at a time."""
+
+from taskhub.models.nodes import take_turn
+from taskhub.models.results import results_database
+from taskhub.operations.bulk import do_some, is_anything_to_do
+from taskhub.worker.node import Node
+
+#: How often it looks; while there is much to do, other chores come in between.
+BULK_SECONDS = 1.0
+_AT_A_TIME_SECONDS = 1.0
+_TURN_SECONDS = 10.0
+
+
+class Bulk:
+    """Looks every second, and works if it is this node's turn."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def look(self) -> None:
+        """Do some of what is asked for. Raise BrokerError if a broker is away."""
+        if is_anything_to_do() and take_turn(
+            "bulk actions",
+            self._node.name,
+            seconds=_TURN_SECONDS,
+            using=results_database(),
+        ):
+            do_some(_AT_A_TIME_SECONDS)

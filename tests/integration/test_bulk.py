@@ -1,0 +1,180 @@
+"""What is done to all results that match, and failures by cause."""
+
+import pytest
+
+from taskhub import operations
+from taskhub.brokers import get_broker
+from taskhub.exceptions import InvalidOption
+from taskhub.messages import Depth
+from taskhub.models import BulkAction, Status, TaskResult
+from taskhub.operations import Selection
+from taskhub.operations.bulk import do_some
+from taskhub.operations.failures import read_failures
+from tests import tasks
+from tests.factories import TaskResultFactory
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAILED = Selection(status="FAILED")
+
+
+def do_all() -> None:
+    while BulkAction.objects.filter(finished_at=None).exists():
+        do_some(1)
+
+
+# Selections.
+
+
+def test_a_selection_survives_being_sent():
+    row = TaskResultFactory(failed=True)
+    selection = Selection(status="FAILED", ids=(row.pk,), search="user_id=42")
+    selection = selection.until_now()
+
+    assert Selection.from_json(selection.to_json()) == selection
+
+
+def test_what_is_selected():
+    failed = TaskResultFactory(failed=True, queue_name="mail", kwargs={"user_id": 42})
+    TaskResultFactory(failed=True)
+    TaskResultFactory(successful=True, queue_name="mail")
+
+    found = Selection(status="FAILED", queue_name="mail", search="user_id=42")
+
+    assert list(found.results()) == [failed]
+
+
+def test_what_comes_later_is_not_meant():
+    selection = FAILED.until_now()
+    TaskResultFactory(failed=True)
+
+    assert not selection.results().exists()
+
+
+@pytest.mark.parametrize("plain", [{"status": "FIALED"}, {"ids": "many"}])
+def test_a_wrong_selection_is_refused(plain):
+    with pytest.raises(InvalidOption):
+        Selection.from_json(plain)
+
+
+# Bulk actions.
+
+
+def test_all_that_match_are_tried_again(config, drain):
+    results = [tasks.fail_at_first_try.enqueue(n) for n in range(5)]
+    other = tasks.fail.enqueue()
+    drain()
+    assert TaskResult.objects.failed().count() == 6
+
+    action = operations.start_bulk(
+        "retry", Selection(task_path="tests.tasks.fail_at_first_try"), by="ada"
+    )
+    do_all()
+
+    action.refresh_from_db()
+    assert (action.done, action.stopped_by) == (5, "")
+    drain()
+    assert [result.get(timeout=1) for result in results] == [0, 1, 2, 3, 4]
+    assert other.row.status == Status.FAILED
+
+
+def test_a_steward_does_it(start_node):
+    row = tasks.add.enqueue(1, 2).row
+    TaskResult.objects.filter(pk=row.pk).update(status=Status.FAILED)
+    operations.start_bulk("retry", FAILED)
+
+    start_node("--processes=1")
+
+    wait_until(lambda: TaskResult.objects.successful().exists(), "the retry")
+
+
+def test_it_goes_on_from_where_it_was(monkeypatch, config):
+    monkeypatch.setattr("taskhub.operations.bulk._BATCH", 2)
+    TaskResultFactory.create_batch(5, failed=True)
+    action = operations.start_bulk("retry", FAILED, expected=5)
+
+    do_some(0)
+    action.refresh_from_db()
+    assert (action.done, action.finished_at) == (2, None)
+    do_all()
+
+    action.refresh_from_db()
+    assert action.done == 5
+    assert TaskResult.objects.ready().count() == 5
+    assert get_broker(config).depth("default") == Depth(ready=5)
+
+
+def test_it_can_be_stopped(monkeypatch, config):
+    monkeypatch.setattr("taskhub.operations.bulk._BATCH", 2)
+    TaskResultFactory.create_batch(5, failed=True)
+    action = operations.start_bulk("retry", FAILED)
+    do_some(0)
+
+    assert operations.stop_bulk(action, by="ada")
+    do_all()
+
+    action.refresh_from_db()
+    assert (action.done, action.stopped_by) == (2, "ada")
+    assert not operations.stop_bulk(action)
+
+
+def test_retries_are_spread(config):
+    TaskResultFactory.create_batch(4, failed=True)
+    action = operations.start_bulk("retry", FAILED, per_second=0.01)
+    do_all()
+
+    first, *others = TaskResult.objects.order_by("pk")
+    assert first.run_after is None
+    gaps = [(row.run_after - action.asked_at).total_seconds() for row in others]
+    assert gaps == pytest.approx([100, 200, 300])
+
+
+def test_what_waits_is_cancelled_and_all_are_deleted(config):
+    waiting = tasks.add.enqueue(1)
+    finished = TaskResultFactory(successful=True)
+
+    operations.start_bulk("cancel", Selection(), by="ada")
+    do_all()
+    assert waiting.row.status == Status.CANCELLED
+    assert "by ada" in waiting.row.errors[-1]["message"]
+    assert TaskResult.objects.get(pk=finished.pk).status == Status.SUCCESSFUL
+
+    operations.start_bulk("delete", Selection())
+    do_all()
+    assert not TaskResult.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "explode"},
+        {"kind": "cancel", "per_second": 1},
+        {"kind": "retry", "per_second": 0},
+    ],
+)
+def test_what_cannot_be_done_is_refused(wrong):
+    with pytest.raises(InvalidOption):
+        operations.start_bulk(selection=FAILED, **wrong)
+
+
+# Failures by cause.
+
+
+def test_failures_are_grouped_by_exception_and_place(drain, django_assert_num_queries):
+    for n in range(3):
+        tasks.fail.enqueue(f"user {n}")
+    tasks.fail_oddly.enqueue()
+    tasks.add.enqueue(1)
+    drain()
+
+    with django_assert_num_queries(2):
+        groups = read_failures()
+
+    assert [group.count for group in groups] == [3, 1]
+    most = groups[0]
+    assert most.exception == "builtins.ValueError"
+    assert most.message.startswith("user ")
+    assert most.place.endswith("in fail")
+    assert most.first_seen <= most.last_seen
+    assert Selection(cause=most.cause).results().count() == 3
