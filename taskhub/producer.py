@@ -4,7 +4,9 @@ The one door in: what is enqueued becomes a row, and its message goes to the bro
 This is an outbox. The row is inserted in the transaction that the caller has open on
 the results' database, and the push waits for that commit. Rolled back, the task never
 existed; committed, the row is there, even if this process dies before the push or the
-broker is down. The push is only late then: the row says what is still to be done.
+broker is down. The push is only late then: the row says what is still to be done. Not
+every caller waits for a broker that is away: after a failure, the next ones leave their
+pushes for later at once.
 
 With a broker that lives in the rows, the insert is the push, and there is no gap.
 """
@@ -14,13 +16,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from django.db import connections, transaction
 
+from taskhub.breaker import Breaker
 from taskhub.brokers import get_broker
+from taskhub.brokers.base import Broker
 from taskhub.conf import Config
-from taskhub.exceptions import BrokerError, InvalidArguments
+from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidArguments
 from taskhub.messages import Envelope, Returned, seal
 from taskhub.models import Place, Status, TaskResult
 from taskhub.models.results import results_database
@@ -33,6 +38,11 @@ logger = logging.getLogger(__name__)
 
 #: Rows in one INSERT.
 _BATCH = 1_000
+#: For so long after a push has failed, others are left for later without a try: each
+#: would hold its caller up until a timeout.
+_REST_SECONDS = 2.0
+
+_breakers: WeakKeyDictionary[Broker, Breaker] = WeakKeyDictionary()
 
 
 def enqueue(
@@ -130,18 +140,28 @@ def _insert(rows: Sequence[NewSlice], alias: str) -> None:
 
 def _push(config: Config, rows: Sequence[NewSlice], *, durable: bool) -> None:
     key = config.signing_keys[0]
-    get_broker(config).push(
-        [
-            Envelope(
-                id=row.id,
-                queue_name=row.queue_name,
-                priority=row.priority,
-                run_after=row.run_after,
-                body=seal(row.to_message(durable=durable), key),
-            )
-            for row in rows
-        ]
-    )
+    breaker = _breaker(config)
+    try:
+        get_broker(config).push(
+            [
+                Envelope(
+                    id=row.id,
+                    queue_name=row.queue_name,
+                    priority=row.priority,
+                    run_after=row.run_after,
+                    body=seal(row.to_message(durable=durable), key),
+                )
+                for row in rows
+            ]
+        )
+    except BrokerUnavailable:
+        breaker.fail()
+        raise
+    breaker.succeed()
+
+
+def _breaker(config: Config) -> Breaker:
+    return _breakers.setdefault(get_broker(config), Breaker(_REST_SECONDS))
 
 
 def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
@@ -171,15 +191,28 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
 
 
 def _push_or_leave(config: Config, rows: Sequence[NewSlice]) -> None:
+    breaker = _breaker(config)
+    if not breaker.allows():
+        if breaker.skip():
+            _log_left(
+                rows,
+                "The broker was away a moment ago; what follows is not tried for "
+                f"{_REST_SECONDS:g} s.",
+            )
+        return
     try:
         _push(config, rows, durable=True)
     except BrokerError as error:
         # The caller's work is committed and the rows are there: nothing is lost, and
         # nothing that a web request could do about it.
-        logger.error(
-            "Not pushed yet: %d of %s, from %s. %s Each row stays READY.",
-            len(rows),
-            rows[0].task_path,
-            rows[0].id,
-            error,
-        )
+        _log_left(rows, error)
+
+
+def _log_left(rows: Sequence[NewSlice], reason: object) -> None:
+    logger.error(
+        "Not pushed yet: %d of %s, from %s. %s Each row stays READY.",
+        len(rows),
+        rows[0].task_path,
+        rows[0].id,
+        reason,
+    )

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import hypothesis
 import pytest
@@ -13,7 +14,9 @@ from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.conf import Config
 from taskhub.models import PeriodicTask
+from tests.benches import Bench, make_bench
 from tests.nodes import Node
+from tests.servers import RedisServer, ServerMissing
 
 # No test depends on how fast a machine is.
 hypothesis.settings.register_profile("default", deadline=None)
@@ -100,6 +103,25 @@ def broker(config) -> Iterator[Broker]:
     broker = get_broker(config)
     yield broker
     broker.close()
+
+
+@pytest.fixture
+def bench(db, broker) -> Iterator[Bench]:
+    """Each broker in turn, with what tests have to do to it from outside."""
+    bench = make_bench(broker)
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A Redis that a test may fill, flush and stop."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(RedisServer())
+        except ServerMissing as reason:
+            require("", str(reason))
+        yield server
 
 
 @pytest.fixture

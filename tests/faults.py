@@ -64,7 +64,7 @@ def before_commit() -> None:
     from taskhub.execution import executor
 
     write = executor._write_or_undo
-    executor._write_or_undo = lambda outcome: die(write(outcome))
+    executor._write_or_undo = lambda *parts: die(write(*parts))
 
 
 FAULTS: dict[str, Callable[[], None]] = {

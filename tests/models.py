@@ -12,3 +12,8 @@ class Trace(models.Model):
 
     def __str__(self) -> str:
         return self.label
+
+    @classmethod
+    def labels(cls) -> list[str]:
+        """What was noted, in order."""
+        return list(cls.objects.order_by("pk").values_list("label", flat=True))

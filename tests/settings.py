@@ -35,6 +35,7 @@ TASKS = {
             **TASKS["default"]["OPTIONS"],
             # A dead node is noticed sooner than a site would want it.
             "lease_seconds": env.float("TASKHUB_LEASE_SECONDS", default=30),
+            "max_redeliveries": env.int("TASKHUB_MAX_REDELIVERIES", default=2),
         },
     },
     # Another backend beside it, with any queue allowed.

@@ -11,11 +11,13 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection, transaction
 
 from taskhub import Context, task
 from taskhub.exceptions import TaskTimeout
 from taskhub.retries import fixed
+from tests.connections import connection_id
 from tests.models import Trace
 
 try:
@@ -111,6 +113,23 @@ def leave_process(code):
 
 
 @task
+def exit_process(code):
+    """End the process at once, as a C library may."""
+    leave_trace("exited")
+    os._exit(code)
+
+
+@task
+async def exit_in_child():
+    """Let a task of its own raise SystemExit, on the loop that all share."""
+
+    async def child():
+        sys.exit(3)
+
+    await asyncio.create_task(child())
+
+
+@task
 def close_connection():
     connection.close()
     leave_trace("closed")
@@ -130,6 +149,23 @@ def break_connection():
         with suppress(DatabaseError), connection.cursor() as cursor:
             cursor.execute(suicide[connection.vendor])
     leave_trace("unreachable")
+
+
+@task
+def tell_connection():
+    return connection_id()
+
+
+@task
+async def async_tell_connection():
+    return await sync_to_async(connection_id)()
+
+
+@task
+def hold_connection(gate):
+    """Use a connection until a test makes a file."""
+    leave_trace(connection_id())
+    wait_for_file(gate)
 
 
 @task
@@ -159,6 +195,19 @@ async def async_wait_for_gate(label, gate):
     while not Path(gate).exists():
         await asyncio.sleep(0.01)
     return label
+
+
+@task
+def nap(seconds):
+    """Last for a while."""
+    leave_trace("nap")
+    time.sleep(seconds)
+
+
+@task
+async def async_nap(seconds):
+    await sync_to_async(leave_trace)("nap")
+    await asyncio.sleep(seconds)
 
 
 @task

@@ -72,7 +72,9 @@ def _has_something_to_say(connection: Any) -> bool:
     if connection.vendor != "postgresql" or connection.connection is None:
         return False
     try:
-        readable, _, _ = select.select([connection.connection.fileno()], [], [], 0)
+        with connection.wrap_database_errors:
+            descriptor = connection.connection.fileno()
+        readable, _, _ = select.select([descriptor], [], [], 0)
     except (OSError, ValueError, DatabaseFault):
         return True
     return bool(readable)

@@ -57,6 +57,9 @@ class Consumer:
         # acknowledged. What the broker says beyond that came in a reply that was lost.
         self._known: set[str] = set()
         self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
+        # What is just being given back must not be given back as a stranger, too: by
+        # the second time it may have been reserved anew, and be under way.
+        self._giving_back = Lock()
 
     def take(self) -> Delivery | None:
         """
@@ -123,10 +126,11 @@ class Consumer:
         """
         if time.monotonic() < self._strangers_at:
             return
-        for queue_name in self._queues:
-            held = self._broker.held(queue_name, self._token)
-            if strangers := held - self._known:
-                self._broker.release(queue_name, strangers, token=self._token)
+        with self._giving_back:
+            for queue_name in self._queues:
+                held = self._broker.held(queue_name, self._token)
+                if strangers := held - self._known:
+                    self._broker.release(queue_name, strangers, token=self._token)
         self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
 
     def _pause(self, error: BrokerError) -> None:
@@ -147,19 +151,22 @@ class Consumer:
         by_queue: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in deliveries:
             by_queue[delivery.queue_name].append(delivery)
-        given_back = 0
-        for queue_name, queued in by_queue.items():
-            ids = [delivery.id for delivery in queued]
-            # Before, since a slot may reserve them anew as soon as they are released.
-            self._known.difference_update(ids)
-            try:
-                self._broker.release(queue_name, ids, token=self._token)
-            except BrokerError as error:
-                logger.warning("Cannot give back %d messages: %s", len(ids), error)
-                self._look_for_strangers_soon()
-            else:
-                given_back += len(ids)
-        return given_back
+        with self._giving_back:
+            return sum(
+                self._release(queue_name, [delivery.id for delivery in queued])
+                for queue_name, queued in by_queue.items()
+            )
+
+    def _release(self, queue_name: str, ids: Sequence[str]) -> int:
+        # Before, since a slot may reserve them anew as soon as they are released.
+        self._known.difference_update(ids)
+        try:
+            self._broker.release(queue_name, ids, token=self._token)
+        except BrokerError as error:
+            logger.warning("Cannot give back %d messages: %s", len(ids), error)
+            self._look_for_strangers_soon()
+            return 0
+        return len(ids)
 
     def _take_all(self) -> list[Delivery]:
         taken = []
@@ -172,8 +179,12 @@ class Consumer:
         return taken
 
     def forget(self, ids: Collection[str]) -> None:
-        """Note that these are acknowledged."""
+        """Note that these are held no longer, or will not be in a moment."""
         self._known.difference_update(ids)
+
+    def remember(self, ids: Collection[str]) -> None:
+        """Note that these are still held, after all."""
+        self._known.update(ids)
 
     @property
     def has_waiting(self) -> bool:

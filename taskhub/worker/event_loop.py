@@ -44,7 +44,10 @@ class EventLoop:
         self._tasks: set[asyncio.Task[None]] = set()
         self._tidying: asyncio.Task[None] | None = None
         self._keeper = ConnectionKeeper()
+        # On the loop: how many runs have begun and not ended, and since when none has.
+        self._begun = 0
         self._last_end = 0.0
+        self._renewing: asyncio.Future[None] | None = None
 
     def submit(self, run: Run) -> None:
         """Start a run. Blocks while as many as are allowed are under way."""
@@ -74,10 +77,10 @@ class EventLoop:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, run: Run) -> None:
-        if self._is_stale():
-            await sync_to_async(self._keeper.before)()
-        self._running.begin(run)
         try:
+            await self._renew()
+            self._begun += 1
+            self._running.begin(run)
             ended = await self._executor.arun(run)
             self._hand_on(ended)
             if ended.failed:
@@ -88,19 +91,30 @@ class EventLoop:
         finally:
             self._end(run)
 
+    async def _renew(self) -> None:
+        """After a pause, have connections looked at that may have been lost in it."""
+        if self._is_stale():
+            look = sync_to_async(self._keeper.before)
+            self._renewing = asyncio.ensure_future(look())
+        # Those that come in the meantime wait for the same look.
+        if self._renewing is not None:
+            await self._renewing
+            self._renewing = None
+
+    def _is_stale(self) -> bool:
+        is_paused = self._begun == 0 and self._renewing is None
+        return is_paused and monotonic() - self._last_end > _TIDY_SECONDS
+
     def _end(self, run: Run) -> None:
         self._running.end(run)
         self._solitude.leave(alone=run.delivery.has_killed)
+        self._begun -= 1
         self._last_end = monotonic()
         with self._lock:
             self._under_way -= 1
         self._room.release()
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.ensure_future(self._tidy())
-
-    def _is_stale(self) -> bool:
-        """Whether connections have been idle for long enough to have been lost."""
-        return self._under_way == 1 and monotonic() - self._last_end > _TIDY_SECONDS
 
     async def _tidy(self) -> None:
         await asyncio.sleep(_TIDY_SECONDS)

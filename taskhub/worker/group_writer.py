@@ -75,6 +75,7 @@ class GroupWriter:
         tally: Tally,
         *,
         forget: Callable[[Collection[str]], None],
+        remember: Callable[[Collection[str]], None],
         cancelled: Callable[[Mapping[UUID, bool]], None],
         fail: Callable[[Exception], None],
     ) -> None:
@@ -82,6 +83,7 @@ class GroupWriter:
         self._token = token
         self._tally = tally
         self._forget = forget
+        self._remember = remember
         self._cancelled = cancelled
         self._fail = fail
         self._incoming: SimpleQueue[Item | None] = SimpleQueue()
@@ -92,6 +94,8 @@ class GroupWriter:
         self._group_size = _LARGEST_GROUP
         self._backoff = Backoff()
         self._broker_backoff = Backoff()
+        # Whether the database took another write when it had refused an outcome.
+        self._takes_other = False
         self._give_up_at: float | None = None
         self._thread = Thread(target=self._run, name="group-writer", daemon=True)
 
@@ -222,6 +226,7 @@ class GroupWriter:
             self._unwritten.extendleft(reversed(group))
             self._recover(error, len(group))
             return
+        self._takes_other = False
         if self._backoff.succeed():
             logger.info("Outcomes are being written again.")
         self._group_size = min(self._group_size * 2, _LARGEST_GROUP)
@@ -273,6 +278,7 @@ class GroupWriter:
         self._backoff.fail()
         if self._is_about_content(error) or (size == 1 and self._is_only_this_one()):
             if size == 1:
+                self._takes_other = False
                 self._replace(error)
         else:
             if self._backoff.is_first:
@@ -289,15 +295,19 @@ class GroupWriter:
         )
 
     def _is_only_this_one(self) -> bool:
-        """Whether the database has often refused this, and takes another write."""
+        """Whether the database has often refused this, and takes other writes."""
         if self._backoff.failures < _OFTEN:
             return False
+        took_other_before = self._takes_other
         try:
             writer.probe()
         except DatabaseFault:
             discard_all()
-            return False
-        return True
+            self._takes_other = False
+        else:
+            self._takes_other = True
+        # Before this was refused and after: it may have come back just between the two.
+        return took_other_before and self._takes_other
 
     def _pause(self, seconds: float) -> None:
         if self._give_up_at is not None:
@@ -344,16 +354,19 @@ class GroupWriter:
             by_queue[ended.delivery.queue_name].append(ended)
         self._unacknowledged = []
         for queue_name, group in by_queue.items():
+            # Before: one that is due again at once may be reserved anew, and be under
+            # way, by the time that the broker's answer is here.
+            self._forget([ended.delivery.id for ended in group])
             try:
                 self._settle(queue_name, group)
             except BrokerError as error:
                 self._unacknowledged += group
+                self._remember([ended.delivery.id for ended in group])
                 self._broker_backoff.fail()
                 if self._broker_backoff.is_first:
                     logger.error("Cannot acknowledge messages now: %s", error)
             else:
                 self._broker_backoff.succeed()
-                self._forget([ended.delivery.id for ended in group])
 
     def _settle(self, queue_name: str, group: Sequence[Ended]) -> None:
         """Tell the broker of messages whose outcomes are committed."""

@@ -90,6 +90,7 @@ class WorkerProcess:
             token,
             tally,
             forget=self._consumer.forget,
+            remember=self._consumer.remember,
             cancelled=self._cancel,
             fail=self._fail,
         )

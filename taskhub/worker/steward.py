@@ -99,7 +99,7 @@ class Steward:
             readable, _, _ = select.select([self._pipe], [], [], pause)
             if readable:
                 self._listen()
-            pause = self._round()
+            pause = self.round()
         self._finish()
 
     def _keep_queues(self) -> None:
@@ -120,7 +120,7 @@ class Steward:
         seconds = _FINISH_SECONDS + (self._node.grace_seconds if self._living else 0)
         give_up_at = time.monotonic() + seconds
         while (self._dead or self._living) and time.monotonic() < give_up_at:
-            time.sleep(min(self._round(), 0.2))
+            time.sleep(min(self.round(), 0.2))
         self._housekeeper.stop(_FINISH_SECONDS / 2)
 
     def _listen(self) -> None:
@@ -135,7 +135,7 @@ class Steward:
                 self._living.pop(token, None)
                 self._dead.add(token)
 
-    def _round(self) -> float:
+    def round(self) -> float:
         """Do all there is to do; return how many seconds until the next round."""
         self._health.steward_is_alive()
         try:

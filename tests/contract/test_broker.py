@@ -313,6 +313,18 @@ def test_a_token_without_a_lease_reserves_nothing(bench):
         bench.reserve("stranger")
 
 
+def test_a_token_may_join_again(bench):
+    """The reply to the first time may have been lost."""
+    message = bench.put_one()
+    bench.join(TOKEN)
+    assert bench.reserve(TOKEN) == [message]
+
+    bench.join(TOKEN)
+
+    assert bench.places() == {message: [f"held {TOKEN}"]}
+    assert bench.reclaim_silent() == 0
+
+
 def test_what_a_silent_token_held_is_reclaimed(bench):
     held = [bench.put_one() for _ in range(3)]
     bench.reserve(TOKEN)

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Depth, Returned
-from tests.contract.conftest import Bench
+from tests.benches import Bench
 from tests.factories import EnvelopeFactory
 
 QUEUE = "default"

@@ -39,7 +39,7 @@ def test_what_cannot_be_trusted_or_understood_is_quarantined(config, drain):
         "altered": (good[:-3] + b"0]]", "signature does not verify"),
         "another key": (seal(message, derive_key("other")), "signature does not"),
         "not JSON": (b"\x01" + bytes(32) + b"{", "signature does not verify"),
-        "huge": (bytes(3_000_000), "3,000,000 bytes"),
+        "huge": (bytes(1_500_000), "1,500,000 bytes"),
         "another id": (good, f"is about {message.id}"),
     }
     ids = {name: push(config, body) for name, (body, _reason) in bodies.items()}
@@ -55,6 +55,20 @@ def test_what_cannot_be_trusted_or_understood_is_quarantined(config, drain):
         assert kept.queue_name == "default"
     assert get_broker(config).depth("default") == Depth()
     assert log.count("Quarantined") == len(bodies)
+
+
+def test_of_a_message_too_large_for_the_database_the_beginning_is_kept(config, drain):
+    message_id = push(config, b"beginning" + bytes(20_000_000))
+    after = tasks.add.enqueue(1)
+
+    drain()
+
+    assert after.get(timeout=1) == 1
+    kept = QuarantinedMessage.objects.get(message_id=message_id)
+    assert "20,000,009 bytes" in kept.reason
+    assert len(kept.body) == 2 * 1024 * 1024
+    assert bytes(kept.body).startswith(b"beginning")
+    assert get_broker(config).depth("default") == Depth()
 
 
 def test_a_signed_message_that_is_none_is_quarantined(config, drain):

@@ -2,13 +2,15 @@
 
 import logging
 import socket
-import time
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 
+import msgspec
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from taskhub import producer
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerUnavailable, InvalidArguments
 from taskhub.messages import Depth
@@ -188,6 +190,54 @@ def test_arguments_that_are_too_large_are_refused(configure, config):
 
     with pytest.raises(InvalidArguments, match="store them and pass their key"):
         tasks.give_back.enqueue("x" * 1025)
+    with pytest.raises(InvalidArguments, match="arguments and meta are 1,0"):
+        tasks.add.using(meta={"note": "x" * 1025}).enqueue(1)
+
+
+def test_the_most_that_is_allowed_travels(transactional_db, config, drain):
+    room = config.options.max_argument_bytes
+    bare = len(msgspec.json.encode(([""], {}, {"note": ""})))
+    half = (room - bare) // 2
+    task = tasks.give_back.using(meta={"note": "m" * (room - bare - half)})
+
+    result = task.enqueue("a" * half)
+    drain()
+
+    row = result.row
+    assert row.is_finished
+    assert len(row.meta["note"]) + len(row.args[0]) + bare == room
+    with pytest.raises(InvalidArguments):
+        task.enqueue("a" * (half + 1))
+
+
+# Clocks.
+
+
+def test_a_site_whose_clock_is_wrong_lets_nothing_start_early(
+    transactional_db, configure, monkeypatch
+):
+    """With the database broker, only the database's clock is asked."""
+    broker = get_broker(configure(broker_url="database://"))
+    broker.join(["default"], "worker")
+    due = timezone.now() + timedelta(minutes=30)
+    ahead = timezone.now() + timedelta(hours=1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(producer, "datetime", fixed_clock(ahead))
+        patch.setattr(timezone, "now", lambda: ahead)
+        tasks.add.using(run_after=due).enqueue(1)
+
+    assert broker.reserve(["default"], limit=1, token="worker") == []
+    assert broker.depth("default") == Depth(delayed=1)
+
+
+def fixed_clock(moment):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return moment
+
+    return Clock
 
 
 # The broker is down.
@@ -226,52 +276,86 @@ def test_with_the_broker_down_a_fleeting_task_is_refused(configure):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_broker_that_swallows_everything_is_not_waited_for_long(configure):
-    """An address that does not answer costs the connect timeout, once."""
+def test_a_fleeting_task_that_cannot_leave_does_not_stop_other_hooks(configure, caplog):
+    configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
+    ran = []
+
+    with transaction.atomic():
+        tasks.fleeting.enqueue(1)
+        transaction.on_commit(lambda: ran.append("the site's own"))
+
+    assert ran == ["the site's own"]
+    assert "Cannot reach Redis" in caplog.text
+
+
+@pytest.fixture
+def deaf(configure):
+    """A broker that takes connections and never answers; gives its socket."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
-        deaf.listen(1)
+        deaf.listen(50)
         configure(
             broker_url=f"redis://127.0.0.1:{deaf.getsockname()[1]}/0",
             socket_timeout_seconds=0.2,
         )
-        start = time.monotonic()
-        tasks.add.enqueue(1)
-        # Far from the minute that redis-py's own defaults would take.
-        assert time.monotonic() - start < 20
-
-    assert TaskResult.objects.ready().count() == 1
+        yield deaf
 
 
-# Results that are waited for.
-
-
-@pytest.mark.django_db(transaction=True)
-def test_waiting_sees_a_result_that_is_finished_meanwhile(start_node):
-    node = start_node("--processes=1")
-    result = tasks.add.enqueue(1, b=2)
-
-    assert result.get(timeout=30) == 3
-    assert TaskResult.objects.get().get() == 3
-    assert node.stop() == 0
+def count_connections(listening):
+    listening.setblocking(False)
+    found = 0
+    with suppress(BlockingIOError):
+        while True:
+            listening.accept()[0].close()
+            found += 1
+    return found
 
 
 @pytest.mark.django_db(transaction=True)
-def test_waiting_costs_few_queries(config, django_assert_max_num_queries):
-    result = tasks.add.enqueue(1)
+def test_only_the_first_of_many_waits_for_a_broker_that_hangs(
+    deaf, caplog, monkeypatch
+):
+    monkeypatch.setattr(producer, "_REST_SECONDS", 3600)
 
-    with (
-        django_assert_max_num_queries(30),
-        pytest.raises(TimeoutError, match=r"not finished after 1 s\.$"),
-    ):
-        result.get(timeout=1)
+    with caplog.at_level(logging.ERROR, "taskhub"), transaction.atomic():
+        results = [tasks.add.enqueue(number) for number in range(5)]
+
+    assert count_connections(deaf) == 1
+    assert TaskResult.objects.ready().count() == 5
+    failed, skipped = [record.getMessage() for record in caplog.records]
+    assert f"Not pushed yet: 1 of tests.tasks.add, from {results[0].id}." in failed
+    assert f"Not pushed yet: 1 of tests.tasks.add, from {results[1].id}." in skipped
+    assert "what follows is not tried" in skipped
 
 
-def test_waiting_inside_a_transaction_hints_at_it(db, config):
-    with connection.cursor():
-        pass
-    with (
-        transaction.atomic(),
-        pytest.raises(TimeoutError, match="starts only after its commit"),
-    ):
-        tasks.add.enqueue(1).get(timeout=0.01)
+@pytest.mark.django_db(transaction=True)
+def test_a_fleeting_task_is_always_pushed_and_the_others_are_after_it(
+    configure, own_redis, monkeypatch
+):
+    monkeypatch.setattr(producer, "_REST_SECONDS", 3600)
+    config = configure(broker_url=own_redis.url)
+    own_redis.stop()
+    tasks.add.enqueue("while it is away")
+    with pytest.raises(BrokerUnavailable):
+        tasks.fleeting.enqueue("while it is away")
+    own_redis.start()
+    tasks.add.enqueue("skipped")
+    assert depth(config) == Depth()
+
+    tasks.fleeting.enqueue("tried")
+    tasks.add.enqueue("pushed")
+
+    assert depth(config) == Depth(ready=2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pushes_are_tried_again_after_a_while(configure, own_redis, monkeypatch):
+    monkeypatch.setattr(producer, "_REST_SECONDS", 0)
+    config = configure(broker_url=own_redis.url)
+    own_redis.stop()
+    tasks.add.enqueue("while it is away")
+    own_redis.start()
+
+    tasks.add.enqueue("pushed")
+
+    assert depth(config) == Depth(ready=1)

@@ -85,10 +85,11 @@ def test_taskhub_does_not_speak_in_it(drain):
     assert lines_of(result) == []
 
 
-def test_each_attempt_has_its_own(drain):
+def test_each_attempt_has_its_own(start_node):
+    start_node("--processes=1")
     result = tasks.log_at_each_attempt.enqueue()
 
-    drain()
+    wait_until(lambda: result.row.is_finished, "its last attempt")
 
     assert texts_of(result, 1) == ["Attempt 1"]
     assert texts_of(result, 2) == ["Attempt 2"]

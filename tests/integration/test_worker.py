@@ -1,10 +1,7 @@
-"""Real nodes: what runs, in which order, and how it ends."""
+"""Real nodes: what runs, in which order, and what becomes of it."""
 
-import os
 import signal
-import threading
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -16,17 +13,12 @@ from taskhub.exceptions import (
     TaskExpired,
     TaskFailed,
 )
-from taskhub.messages import Depth
 from taskhub.models import Status, TaskResult
 from tests import tasks
 from tests.models import Trace
 from tests.nodes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def labels():
-    return list(Trace.objects.order_by("pk").values_list("label", flat=True))
 
 
 # What runs.
@@ -52,7 +44,7 @@ def test_every_task_runs_exactly_once_with_several_processes_and_threads(drain):
 
     drain("--threads=3", processes=3)
 
-    assert sorted(labels()) == sorted(str(number) for number in range(500))
+    assert sorted(Trace.labels()) == sorted(str(number) for number in range(500))
     assert TaskResult.objects.stats().successful == 500
 
 
@@ -72,7 +64,7 @@ def test_higher_priorities_run_first(drain):
 
     drain()
 
-    assert labels() == ["100", "7", "0", "-5"]
+    assert Trace.labels() == ["100", "7", "0", "-5"]
 
 
 def test_a_task_does_not_run_before_it_is_due(start_node):
@@ -98,7 +90,7 @@ def test_a_drain_runs_what_its_tasks_enqueue(drain):
 
     drain(processes=2)
 
-    assert len(labels()) == 20
+    assert len(Trace.labels()) == 20
 
 
 def test_an_expired_task_is_not_run(drain):
@@ -106,7 +98,7 @@ def test_an_expired_task_is_not_run(drain):
 
     drain()
 
-    assert labels() == []
+    assert Trace.labels() == []
     row = result.row
     assert (row.status, row.attempts, row.started_at) == (Status.CANCELLED, 0, None)
     with pytest.raises(TaskExpired, match="It expired at"):
@@ -221,8 +213,8 @@ def test_the_worker_survives_whatever_a_task_does(drain):
         result.get(timeout=1)
     # All by one process: none of them made it end.
     assert len({result.row.worker_ids[0] for result in failing + fine}) == 1
-    assert "never committed" not in labels()
-    assert "after all" in labels()
+    assert "never committed" not in Trace.labels()
+    assert "after all" in Trace.labels()
     assert "CRITICAL" not in log
 
 
@@ -309,7 +301,7 @@ def test_what_is_kept_is_chosen_per_task(drain):
     for result in (successful, *nothing):
         with pytest.raises(ResultNotKept):
             result.get(timeout=1)
-    assert labels() == ["not kept"] * 2
+    assert Trace.labels() == ["not kept"] * 2
 
 
 def test_a_fleeting_task_has_its_row_when_it_has_finished(config, drain):
@@ -323,182 +315,4 @@ def test_a_fleeting_task_has_its_row_when_it_has_finished(config, drain):
     assert (row.args, row.meta, row.return_value) == ([1], {"order": 7}, 1)
     assert row.enqueued_at == result.enqueued_at
     assert result.get() == 1
-    assert labels() == ["fleeting"]
-
-
-# How it stops.
-
-
-def test_a_stop_lets_finish_what_runs_and_gives_back_the_rest(config, start_node, gate):
-    node = start_node("--processes=1")
-    running = tasks.wait_for_gate.enqueue("running", gate.path)
-    wait_until(lambda: "running began" in labels(), "the task", 30)
-    waiting = tasks.add.enqueue_many([(i,) for i in range(5)])
-
-    node.send(signal.SIGTERM)
-    wait_until(lambda: "Stopping" in node.log, "the signal")
-    gate.open()
-
-    assert node.wait() == 0
-    assert running.get(timeout=1) == "running"
-    assert {result.row.status for result in waiting} == {Status.READY}
-    assert get_broker(config).depth("default") == Depth(ready=5)
-    # Given back and not reclaimed: nobody may take them for started.
-    (delivery, *_) = reserve_all(config)
-    assert not delivery.redelivered
-
-
-def reserve_all(config):
-    broker = get_broker(config)
-    broker.join(["default"], "test")
-    return broker.reserve(["default"], limit=100, token="test")
-
-
-def test_past_the_grace_period_what_runs_goes_to_others(config, start_node, gate):
-    node = start_node("--processes=1", "--grace=0.2")
-    result = tasks.wait_for_gate.enqueue("first", gate.path)
-    wait_until(lambda: "first began" in labels(), "the task", 30)
-
-    assert node.stop() == 0
-    assert "Leaving tests.tasks.wait_for_gate" in node.log
-    assert result.row.status == Status.RUNNING
-    assert get_broker(config).depth("default") == Depth(ready=1)
-
-    gate.open()
-    start_node("--drain", "--processes=1").wait()
-    row = result.row
-    assert (row.status, row.attempts, len(row.worker_ids)) == ("SUCCESSFUL", 2, 2)
-    assert labels() == ["first began", "first began", "first ended"]
-
-
-@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_stops_at_once(config, start_node, gate, first):
-    node = start_node("--processes=2")
-    tasks.wait_for_gate.enqueue("endless", gate.path)
-    wait_until(lambda: "endless began" in labels(), "the task", 30)
-
-    node.send(first)
-    wait_until(lambda: "Stopping;" in node.log, "the signal")
-    node.send(first)
-
-    assert node.wait() == 1
-    assert get_broker(config).depth("default") == Depth(ready=1)
-
-
-def test_a_terminal_or_systemd_signals_all_processes_of_a_node(start_node, gate):
-    """And the supervisor still sees to it that what runs may finish."""
-    node = start_node("--processes=2")
-    result = tasks.wait_for_gate.enqueue("running", gate.path)
-    wait_until(lambda: "running began" in labels(), "the task", 30)
-
-    os.killpg(node.process.pid, signal.SIGINT)
-    wait_until(lambda: "Stopping" in node.log, "the signal")
-    gate.open()
-
-    assert node.wait() == 0
-    assert result.get(timeout=1) == "running"
-
-
-def test_an_idle_node_stops_soon(start_node):
-    node = start_node("--processes=2")
-    tasks.add.enqueue(1).get(timeout=30)
-
-    assert node.stop() == 0
-    assert "Killing" not in node.log
-
-
-def test_a_stop_is_possible_while_the_broker_is_being_waited_for(
-    configure, start_node, tmp_path
-):
-    node = start_node("--processes=1")
-    tasks.add.enqueue(1).get(timeout=30)
-    # More stops than one, at the worst moments: while it reserves, waits, writes.
-    threads = [threading.Timer(0.01 * n, node.send, [signal.SIGCHLD]) for n in range(9)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert node.stop() == 0
-
-
-# Deaths.
-
-
-def test_what_a_dead_process_held_is_run_by_its_successor(config, start_node, gate):
-    node = start_node("--processes=1")
-    result = tasks.wait_for_gate.enqueue("victim", gate.path)
-    wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
-
-    os.kill(Trace.objects.get().pid, signal.SIGKILL)
-    gate.open()
-
-    assert result.get(timeout=30) == "victim"
-    row = result.row
-    assert row.attempts == 2
-    assert labels() == ["victim began", "victim began", "victim ended"]
-    assert "ended with signal SIGKILL" in node.log
-
-
-def test_a_task_that_kills_its_process_is_given_up(start_node):
-    node = start_node("--processes=1")
-    neighbours = tasks.add.enqueue_many([(i,) for i in range(20)])
-    poison = tasks.kill_process.enqueue()
-
-    with pytest.raises(TaskFailed, match="worker processes died with it"):
-        poison.get(timeout=60)
-
-    for result in neighbours:
-        assert result.get(timeout=30) is not None
-    assert labels().count("killed") <= 3
-    # None of them was in a process that died more than once.
-    assert all(result.row.attempts <= 2 for result in neighbours)
-    assert node.stop() == 0
-
-
-def test_a_node_that_died_is_noticed_when_its_lease_ends(
-    configure, start_node, gate, config
-):
-    result = tasks.wait_for_gate.enqueue("victim", gate.path)
-    short = {"TASKHUB_LEASE_SECONDS": "1"}
-    dead = start_node("--processes=1", **short)
-    wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
-
-    os.killpg(dead.process.pid, signal.SIGKILL)
-    dead.wait()
-    for pid in Trace.objects.values_list("pid", flat=True):
-        wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "its end")
-    gate.open()
-    start_node("--processes=1", **short)
-
-    assert result.get(timeout=30) == "victim"
-    assert result.row.attempts == 2
-
-
-def test_worker_processes_stop_when_their_supervisor_is_killed(start_node, gate):
-    node = start_node("--processes=2")
-    result = tasks.wait_for_gate.enqueue("running", gate.path)
-    wait_until(lambda: "running began" in labels(), "the task", 30)
-    children = node.children()
-
-    node.send(signal.SIGKILL)
-    node.wait()
-    gate.open()
-
-    assert result.get(timeout=30) == "running"
-    for pid in children:
-        wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "the children")
-
-
-def test_a_dead_steward_is_replaced(start_node):
-    node = start_node("--processes=1")
-    tasks.add.enqueue(1).get(timeout=30)
-    # In the order of their birth.
-    steward, *others = node.children()
-
-    os.kill(steward, signal.SIGKILL)
-
-    wait_until(lambda: "The steward ended with signal SIGKILL" in node.log, "news")
-    wait_until(lambda: len(node.children()) == len(others) + 1, "a new steward")
-    assert tasks.add.enqueue(1).get(timeout=30) == 1
-    assert node.stop() == 0
+    assert Trace.labels() == ["fleeting"]

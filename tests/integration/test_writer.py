@@ -178,6 +178,16 @@ def test_a_claim_tells_that_the_worker_before_died():
     assert claim(row.to_message(), OTHER, DIED).deaths == 2
 
 
+def test_being_left_is_no_death_however_often():
+    row = TaskResultFactory()
+
+    attempts = [claim(row.to_message(), ME, LEFT) for _ in range(10)]
+
+    assert [attempt.deaths for attempt in attempts] == [0] * 10
+    row.refresh_from_db()
+    assert (row.attempts, row.errors) == (11, [])
+
+
 def test_a_zombie_does_not_overwrite_the_progress_of_its_successor():
     row = TaskResultFactory()
     zombie = first_attempt(row)

@@ -137,6 +137,16 @@ def test_a_missing_backport_is_a_fault(monkeypatch):
     )
 
 
+def test_naive_times_are_refused(settings):
+    settings.USE_TZ = False
+
+    (error,) = checks.check_time_zones()
+
+    assert error.id == "taskhub.E004"
+    assert "USE_TZ = True" in error.hint
+    assert error in run_checks(tags=["taskhub"])
+
+
 def test_results_in_another_database_are_warned_of(settings):
     settings.DATABASE_ROUTERS = ["tests.unit.test_conf.Elsewhere"]
 

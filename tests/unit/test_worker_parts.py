@@ -3,6 +3,7 @@
 import sys
 
 from taskhub.backoff import Backoff
+from taskhub.brokers.base import MOST_RESERVED
 from taskhub.execution.errors import describe_error
 from taskhub.models.waiting import pauses
 from taskhub.worker.pace import Pace
@@ -23,6 +24,15 @@ def test_short_tasks_are_reserved_in_batches_and_long_ones_singly():
 
     pace.observe(10)
     assert pace.batch() == 2
+
+
+def test_no_more_is_asked_for_than_a_broker_hands_out():
+    pace = Pace(slots=16)
+
+    for _ in range(50):
+        pace.observe(0.0001)
+
+    assert pace.batch() == MOST_RESERVED
 
 
 def test_pauses_grow_up_to_a_bound_and_begin_anew():

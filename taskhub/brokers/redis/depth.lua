@@ -6,7 +6,8 @@
 -- KEYS[4] paused       there while nothing is to be handed out
 --
 -- Returns how many are delayed, how many are ready, how many there are in all, and 1 if
--- the queue is paused.
+-- the queue is paused. A script and not a transaction, which a full Redis refuses even
+-- if it only reads.
 
 return {
   redis.call('ZCARD', KEYS[2]),

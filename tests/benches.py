@@ -1,11 +1,8 @@
 """Every broker, with what tests have to do to it from outside."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 
-import pytest
 import redis
-from django.conf import settings
 from django.utils import timezone
 
 from taskhub.brokers.base import Broker
@@ -71,6 +68,9 @@ class Bench:
         """Let a token have been silent for too long."""
         raise NotImplementedError
 
+    def close(self) -> None:
+        """Close what was opened to look into the broker."""
+
 
 class DatabaseBench(Bench):
     """The broker in the rows."""
@@ -95,7 +95,9 @@ class RedisBench(Bench):
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(broker)
-        self.client = redis.Redis.from_url(settings.REDIS_URL, decode_responses=True)
+        self.client = redis.Redis.from_url(
+            broker.config.options.broker_url, decode_responses=True
+        )
 
     def key(self, queue: str, name: str) -> str:
         return f"{{{self.broker.config.options.key_prefix}:{queue}}}:{name}"
@@ -121,11 +123,10 @@ class RedisBench(Bench):
         for queue in ("default", "mail"):
             self.client.zadd(self.key(queue, "nodes"), {token: 1}, xx=True)
 
+    def close(self) -> None:
+        self.client.close()
 
-@pytest.fixture
-def bench(db, broker) -> Iterable[Bench]:
-    """Each broker in turn."""
-    bench = DatabaseBench(broker) if broker.lives_in_rows else RedisBench(broker)
-    yield bench
-    if isinstance(bench, RedisBench):
-        bench.client.close()
+
+def make_bench(broker: Broker) -> Bench:
+    """Make the bench for a broker."""
+    return DatabaseBench(broker) if broker.lives_in_rows else RedisBench(broker)

@@ -1,0 +1,107 @@
+"""What only the database broker can get wrong."""
+
+import pytest
+from django.db import connection
+
+from taskhub import compat
+from taskhub.brokers import get_broker
+from taskhub.exceptions import BrokerUnavailable
+from taskhub.messages import Depth
+from taskhub.models import Place, TaskResult
+from tests import tasks
+from tests.connections import cut_others, lose_connection
+from tests.factories import TaskResultFactory, new_id
+
+TOKEN = "worker-1"
+
+_READ_ONLY = {
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "sqlite": "PRAGMA query_only = ON",
+}
+
+
+def refuse_writes():
+    """As the old primary does while another server takes over."""
+    with connection.cursor() as cursor:
+        cursor.execute(_READ_ONLY[connection.vendor])
+
+
+@pytest.fixture
+def broker(configure):
+    broker = get_broker(configure(broker_url="database://"))
+    yield broker
+    broker.close()
+
+
+VERBS = {
+    "reserve": lambda broker: broker.reserve(["default"], limit=1, token=TOKEN),
+    "release": lambda broker: broker.release("default", [str(new_id())], token=TOKEN),
+    "join": lambda broker: broker.join(["default"], TOKEN),
+    "heartbeat": lambda broker: broker.heartbeat(["default"], [TOKEN]),
+    "silent": lambda broker: broker.silent(["default"]),
+    "reclaim": lambda broker: broker.reclaim(["default"], TOKEN),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="nothing that could be lost")
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
+def test_a_lost_connection_is_told_once_and_replaced(broker, verb):
+    broker.join(["default"], TOKEN)
+    lose_connection()
+
+    with pytest.raises(BrokerUnavailable, match="Cannot use database"):
+        verb(broker)
+
+    verb(broker)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["reserve", "join", "heartbeat", "reclaim"])
+def test_a_read_only_database_is_told_once_and_looked_for_anew(broker, name):
+    TaskResultFactory(place=Place.READY)
+    broker.join(["default"], TOKEN)
+    refuse_writes()
+
+    with pytest.raises(BrokerUnavailable, match="Cannot use database"):
+        VERBS[name](broker)
+
+    VERBS[name](broker)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="no connection is listened on"
+)
+def test_a_lost_connection_that_was_listened_on_is_told_once_and_replaced(broker):
+    broker.wait(["default"], 1)
+    cut_others()
+
+    with pytest.raises(BrokerUnavailable, match="Cannot use database"):
+        # The server's last words may come before the end of the connection.
+        for _ in range(3):
+            broker.wait(["default"], 1)
+
+    broker.wait(["default"], 1)
+
+
+@pytest.mark.django_db
+def test_backends_with_queues_of_the_same_name_keep_apart(broker):
+    other = get_broker(compat.task_backends["free"].config)
+    mine = tasks.add.enqueue(1)
+    theirs = tasks.add.using(backend="free").enqueue(2)
+    for each in (broker, other):
+        assert each.lives_in_rows
+        each.join(["default"], f"{TOKEN}-{each.config.alias}")
+
+    def reserve(broker):
+        token = f"{TOKEN}-{broker.config.alias}"
+        taken = broker.reserve(["default"], limit=10, token=token)
+        return [delivery.id for delivery in taken]
+
+    assert broker.depth("default") == other.depth("default") == Depth(ready=1)
+    assert broker.cancel("default", [TaskResult.objects.get(pk=theirs.id).pk]) == set()
+    assert reserve(broker) == [mine.id]
+    assert reserve(other) == [theirs.id]
+    assert broker.held("default", f"{TOKEN}-free") == set()

@@ -1,0 +1,69 @@
+"""Real nodes, and a database that is restarted, or read-only, or behind a pool."""
+
+import pytest
+from django.db import connection
+
+from taskhub.brokers import get_broker
+from taskhub.models import Status, TaskResult
+from tests import tasks
+from tests.connections import cut_others, idle_seconds
+from tests.models import Trace
+from tests.nodes import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+without_sqlite = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite has no server"
+)
+only_postgres = pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="only PostgreSQL has that"
+)
+
+
+@without_sqlite
+@pytest.mark.parametrize(
+    "task", [tasks.tell_connection, tasks.async_tell_connection], ids=["sync", "async"]
+)
+def test_tasks_do_not_notice_that_the_database_was_restarted(config, start_node, task):
+    start_node("--processes=1")
+    # So that it knows them to be short, and begins many at once.
+    for result in task.enqueue_many([()] * 100):
+        before = result.get(timeout=30)
+    if task.is_async or not get_broker(config).lives_in_rows:
+        # The database broker never rests: for it, any moment will do.
+        wait_until(lambda: idle_seconds()[before] >= 2, "a pause")
+
+    cut_others()
+
+    for result in task.enqueue_many([()] * 50):
+        assert result.get(timeout=30) != before
+        assert (result.row.attempts, result.row.errors) == (1, [])
+
+
+@without_sqlite
+def test_what_has_ended_is_written_when_the_database_is_back(start_node, gate):
+    node = start_node("--processes=1")
+    result = tasks.async_wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
+
+    cut_others()
+    gate.open()
+
+    assert result.get(timeout=30) == "running"
+    assert result.row.attempts == 1
+    assert tasks.add.enqueue(1).get(timeout=30) == 1
+    assert "CRITICAL" not in node.log
+
+
+@only_postgres
+def test_processes_do_not_share_the_connections_of_a_pool(start_node, gate):
+    start_node("--processes=3", DJANGO_SETTINGS_MODULE="tests.pool_settings")
+    results = [tasks.hold_connection.enqueue(gate.path) for _ in range(3)]
+
+    wait_until(lambda: Trace.objects.count() == 3, "all of them", 30)
+    gate.open()
+
+    for result in results:
+        result.get(timeout=30)
+    assert len(set(Trace.labels())) == 3
+    assert TaskResult.objects.successful().count() == 3

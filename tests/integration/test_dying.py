@@ -1,0 +1,164 @@
+"""Real nodes: processes that die, and what they take with them: nothing."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from taskhub.exceptions import TaskFailed
+from taskhub.messages import Depth
+from taskhub.models import Status
+from tests import tasks
+from tests.models import Trace
+from tests.nodes import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_what_a_dead_process_held_is_run_by_its_successor(config, start_node, gate):
+    node = start_node("--processes=1")
+    result = tasks.wait_for_gate.enqueue("victim", gate.path)
+    wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
+
+    os.kill(Trace.objects.get().pid, signal.SIGKILL)
+    gate.open()
+
+    assert result.get(timeout=30) == "victim"
+    row = result.row
+    assert row.attempts == 2
+    assert Trace.labels() == ["victim began", "victim began", "victim ended"]
+    assert "ended with signal SIGKILL" in node.log
+
+
+def test_a_task_that_kills_its_process_is_given_up(start_node):
+    node = start_node("--processes=1")
+    neighbours = tasks.add.enqueue_many([(i,) for i in range(20)])
+    poison = tasks.kill_process.enqueue()
+
+    with pytest.raises(TaskFailed, match="worker processes died with it"):
+        poison.get(timeout=60)
+
+    for result in neighbours:
+        assert result.get(timeout=30) is not None
+    assert Trace.labels().count("killed") == 3
+    # None of them was in a process that died more than once.
+    assert all(result.row.attempts <= 2 for result in neighbours)
+    assert node.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "task"),
+    [(["--async-tasks=9"], tasks.async_nap), (["--threads=4"], tasks.nap)],
+    ids=["async", "threads"],
+)
+def test_what_runs_beside_a_task_that_kills_its_process_is_unharmed(
+    start_node, arguments, task
+):
+    """It dies with it once; then what has killed is run alone, and they are, too."""
+    start_node("--processes=1", *arguments, TASKHUB_MAX_REDELIVERIES="1")
+    neighbours = [task.enqueue(0.3) for _ in range(3)]
+    wait_until(lambda: Trace.objects.count() == 3, "the neighbours", 30)
+
+    poison = tasks.kill_process.enqueue()
+
+    with pytest.raises(TaskFailed, match="worker processes died with it"):
+        poison.get(timeout=60)
+    for result in neighbours:
+        result.get(timeout=30)
+        assert result.row.attempts <= 2
+
+
+def test_a_task_that_ends_its_process_quietly_does_not_end_a_drain(drain):
+    quiet = tasks.exit_process.enqueue(0)
+    others = tasks.add.enqueue_many([(i,) for i in range(5)])
+
+    drain(TASKHUB_MAX_REDELIVERIES="0")
+
+    assert [result.get(timeout=1) for result in others] == list(range(5))
+    with pytest.raises(TaskFailed, match="after 1 worker processes died with it"):
+        quiet.get(timeout=1)
+    assert Trace.labels() == ["exited"]
+
+
+def test_system_exit_in_a_tasks_own_task_does_not_stop_the_event_loop(start_node):
+    start_node("--processes=1", "--async-tasks=2")
+    before = tasks.async_add.enqueue(1)
+    assert before.get(timeout=30) == 1
+
+    bad = tasks.exit_in_child.enqueue()
+
+    with pytest.raises(TaskFailed, match="SystemExit"):
+        bad.get(timeout=30)
+    after = [tasks.async_add.enqueue(2) for _ in range(3)]
+    assert [result.get(timeout=30) for result in after] == [2, 2, 2]
+    assert {result.row.worker_ids[0] for result in after} == {before.row.worker_ids[0]}
+
+
+def test_a_node_that_died_is_noticed_when_its_lease_ends(
+    configure, start_node, gate, config
+):
+    result = tasks.wait_for_gate.enqueue("victim", gate.path)
+    short = {"TASKHUB_LEASE_SECONDS": "1"}
+    dead = start_node("--processes=1", **short)
+    wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
+
+    os.killpg(dead.process.pid, signal.SIGKILL)
+    dead.wait()
+    for pid in Trace.objects.values_list("pid", flat=True):
+        wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "its end")
+    gate.open()
+    start_node("--processes=1", **short)
+
+    assert result.get(timeout=30) == "victim"
+    assert result.row.attempts == 2
+
+
+def test_worker_processes_stop_when_their_supervisor_is_killed(start_node, gate):
+    node = start_node("--processes=2")
+    result = tasks.wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
+    children = node.children()
+
+    node.send(signal.SIGKILL)
+    node.wait()
+    gate.open()
+
+    assert result.get(timeout=30) == "running"
+    for pid in children:
+        wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "the children")
+
+
+def test_leases_are_kept_when_the_supervisor_is_killed_until_its_processes_have_left(
+    bench, start_node, gate
+):
+    node = start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
+    result = tasks.wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
+    (token,) = result.row.worker_ids
+
+    node.send(signal.SIGKILL)
+    node.wait()
+
+    # More often than in a last round at the end of the pipe.
+    for _ in range(4):
+        bench.end_lease(token)
+        wait_until(lambda: not bench.broker.silent(["default", "mail"]), "the steward")
+    gate.open()
+    assert result.get(timeout=30) == "running"
+    assert result.row.attempts == 1
+    wait_until(lambda: bench.broker.depth("default") == Depth(), "its end")
+
+
+def test_a_dead_steward_is_replaced(start_node):
+    node = start_node("--processes=1")
+    tasks.add.enqueue(1).get(timeout=30)
+    # In the order of their birth.
+    steward, *others = node.children()
+
+    os.kill(steward, signal.SIGKILL)
+
+    wait_until(lambda: "The steward ended with signal SIGKILL" in node.log, "news")
+    wait_until(lambda: len(node.children()) == len(others) + 1, "a new steward")
+    assert tasks.add.enqueue(1).get(timeout=30) == 1
+    assert node.stop() == 0

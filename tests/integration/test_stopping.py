@@ -1,0 +1,127 @@
+"""Real nodes: how they stop, and what becomes of what they hold."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from taskhub.brokers import get_broker
+from taskhub.messages import Depth
+from taskhub.models import Status
+from tests import tasks
+from tests.models import Trace
+from tests.nodes import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_stop_lets_finish_what_runs_and_gives_back_the_rest(config, start_node, gate):
+    node = start_node("--processes=1")
+    running = tasks.wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
+    waiting = tasks.add.enqueue_many([(i,) for i in range(5)])
+
+    node.send(signal.SIGTERM)
+    wait_until(lambda: "Stopping" in node.log, "the signal")
+    gate.open()
+
+    assert node.wait() == 0
+    assert running.get(timeout=1) == "running"
+    assert {result.row.status for result in waiting} == {Status.READY}
+    assert get_broker(config).depth("default") == Depth(ready=5)
+    # Given back and not reclaimed: nobody may take them for started.
+    (delivery, *_) = reserve_all(config)
+    assert not delivery.redelivered
+
+
+def reserve_all(config):
+    broker = get_broker(config)
+    broker.join(["default"], "test")
+    return broker.reserve(["default"], limit=100, token="test")
+
+
+def test_past_the_grace_period_what_runs_goes_to_others(config, start_node, gate):
+    node = start_node("--processes=1", "--grace=0.2")
+    result = tasks.wait_for_gate.enqueue("first", gate.path)
+    wait_until(lambda: "first began" in Trace.labels(), "the task", 30)
+
+    assert node.stop() == 0
+    assert "Leaving tests.tasks.wait_for_gate" in node.log
+    assert result.row.status == Status.RUNNING
+    assert get_broker(config).depth("default") == Depth(ready=1)
+
+    gate.open()
+    start_node("--drain", "--processes=1").wait()
+    row = result.row
+    assert (row.status, row.attempts, len(row.worker_ids)) == ("SUCCESSFUL", 2, 2)
+    # It was left, and has killed nobody.
+    assert row.errors == []
+    assert Trace.labels() == ["first began", "first began", "first ended"]
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_stops_at_once(config, start_node, gate, first):
+    node = start_node("--processes=2")
+    tasks.wait_for_gate.enqueue("endless", gate.path)
+    wait_until(lambda: "endless began" in Trace.labels(), "the task", 30)
+
+    node.send(first)
+    wait_until(lambda: "Stopping;" in node.log, "the signal")
+    node.send(first)
+
+    assert node.wait() == 1
+    assert get_broker(config).depth("default") == Depth(ready=1)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--reload"]], ids=["plain", "reload"])
+def test_a_terminal_or_systemd_signals_all_processes_of_a_node(
+    start_node, gate, arguments
+):
+    """And the supervisor still sees to it that what runs may finish."""
+    node = start_node("--processes=2", *arguments)
+    result = tasks.wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
+
+    os.killpg(node.process.pid, signal.SIGINT)
+    wait_until(lambda: "Stopping" in node.log, "the signal")
+    gate.open()
+
+    assert node.wait() == 0
+    assert result.get(timeout=1) == "running"
+    assert "Traceback" not in node.log
+
+
+def test_a_child_that_is_signalled_as_it_is_born_does_not_stop_the_node(start_node):
+    """Its parent does not take the signal for one of its own."""
+    node = start_node(
+        "--processes=1", DJANGO_SETTINGS_MODULE="tests.signalled_settings"
+    )
+
+    assert tasks.add.enqueue(1).get(timeout=30) == 1
+    assert "ended with signal SIGTERM" in node.log
+    assert "Stopping" not in node.log
+    assert node.stop() == 0
+
+
+def test_an_idle_node_stops_soon(start_node):
+    node = start_node("--processes=2")
+    tasks.add.enqueue(1).get(timeout=30)
+
+    assert node.stop() == 0
+    assert "Killing" not in node.log
+
+
+def test_a_stop_is_possible_while_the_broker_is_being_waited_for(
+    configure, start_node, tmp_path
+):
+    node = start_node("--processes=1")
+    tasks.add.enqueue(1).get(timeout=30)
+    # More stops than one, at the worst moments: while it reserves, waits, writes.
+    threads = [threading.Timer(0.01 * n, node.send, [signal.SIGCHLD]) for n in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert node.stop() == 0

@@ -1,0 +1,79 @@
+"""Results that are waited for."""
+
+import asyncio
+import time
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections, transaction
+
+from taskhub.exceptions import ResultTimeout
+from taskhub.models import Status, TaskResult
+from tests import tasks
+from tests.factories import TaskResultFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_waiting_sees_a_result_that_is_finished_meanwhile(start_node):
+    node = start_node("--processes=1")
+    result = tasks.add.enqueue(1, b=2)
+
+    assert result.get(timeout=30) == 3
+    assert TaskResult.objects.get().get() == 3
+    assert node.stop() == 0
+
+
+def test_waiting_costs_few_queries(config, django_assert_max_num_queries):
+    result = tasks.add.enqueue(1)
+
+    with (
+        django_assert_max_num_queries(30),
+        pytest.raises(TimeoutError, match=r"not finished after 1 s\.$"),
+    ):
+        result.get(timeout=1)
+
+
+def test_waiting_inside_a_transaction_hints_at_it(config):
+    with (
+        transaction.atomic(),
+        pytest.raises(TimeoutError, match="starts only after its commit"),
+    ):
+        tasks.add.enqueue(1).get(timeout=0.01)
+
+
+def test_what_has_finished_needs_no_time(config):
+    row = TaskResultFactory(successful=True)
+    result = tasks.add.get_result(str(row.id))
+
+    assert result.get(timeout=0) == 3
+
+    unfinished = tasks.add.enqueue(1)
+    with pytest.raises(ResultTimeout):
+        unfinished.get(timeout=0)
+
+
+def test_what_has_finished_needs_no_time_in_async_code(config):
+    row = TaskResultFactory(successful=True)
+    result = tasks.add.get_result(str(row.id))
+
+    async def main():
+        value = await result.aget(timeout=0)
+        # Of the thread that served the queries.
+        await sync_to_async(connections.close_all)()
+        return value
+
+    assert asyncio.run(main()) == 3
+
+
+def test_what_finishes_during_the_last_pause_is_seen(config, monkeypatch):
+    result = tasks.add.enqueue(1)
+    sleep = time.sleep
+
+    def finish_meanwhile(seconds):
+        sleep(seconds)
+        TaskResult.objects.update(status=Status.SUCCESSFUL, return_value="just in time")
+
+    monkeypatch.setattr(time, "sleep", finish_meanwhile)
+
+    assert result.get(timeout=0.001) == "just in time"

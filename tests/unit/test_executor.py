@@ -1,0 +1,57 @@
+"""What happens around a task's function."""
+
+import asyncio
+import sys
+
+import pytest
+
+from taskhub import compat
+from taskhub.execution import Executor
+from taskhub.messages import Delivery
+from taskhub.models import Status
+from taskhub.writer import Tally
+from tests import tasks
+from tests.factories import MessageFactory
+
+
+@pytest.fixture
+def execute():
+    """A function that runs a task with 1 and 2, in this process."""
+    config = compat.task_backends["default"].config
+    executor = Executor(config, "worker-1", lambda progress: None, Tally())
+
+    def execute(task):
+        message = MessageFactory(task_path=task.module_path)
+        delivery = Delivery(
+            id=str(message.id), queue_name=message.queue_name, message=message
+        )
+        run = executor.prepare(delivery)
+        if task.is_async:
+            return asyncio.run(executor.arun(run))
+        return executor.run(run)
+
+    return execute
+
+
+@pytest.mark.parametrize("task", [tasks.add, tasks.async_add], ids=["sync", "async"])
+@pytest.mark.parametrize("name", ["task_started", "task_finished"])
+def test_a_receiver_that_exits_takes_neither_task_nor_process_with_it(
+    execute, task, name, caplog
+):
+    heard = []
+
+    def leave(**kwargs):
+        heard.append(name)
+        sys.exit(3)
+
+    signal = getattr(compat, name)
+    signal.connect(leave)
+    try:
+        ended = execute(task)
+    finally:
+        signal.disconnect(leave)
+
+    assert heard == [name]
+    assert ended.outcome.status == Status.SUCCESSFUL
+    assert ended.outcome.return_value == 3
+    assert f"A receiver of {task.module_path} raised" in caplog.text
