@@ -1,6 +1,7 @@
 """A side table: what tasks did, counted independently of their results."""
 
 from django.db import models
+from django.db.models.functions import Now
 
 
 class Trace(models.Model):
@@ -9,6 +10,8 @@ class Trace(models.Model):
     label = models.CharField(max_length=100)
     pid = models.IntegerField()
     thread = models.CharField(max_length=100, default="")
+    #: By the database's clock.
+    at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
         return self.label

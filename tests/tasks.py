@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from taskhub import Context, task
 from taskhub.exceptions import TaskTimeout
@@ -235,6 +235,17 @@ def fork_and_signal():
 
 
 @task
+def fork_and_leave(label):
+    """Fork, and have the child end as a script would."""
+    leave_trace(label)
+    pid = os.fork()
+    if pid == 0:
+        sys.exit(7)
+    _pid, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status)
+
+
+@task
 def set_language(code):
     from django.utils import translation
 
@@ -334,6 +345,30 @@ def fleeting_fail_at_first(label, times):
     if count_traces(label) <= times:
         raise ConnectionError("not yet")
     return "done"
+
+
+@task
+def fail_as_in_an_outage(label, times):
+    """Fail so many times as if the database's disk were full."""
+    leave_trace(label)
+    if count_traces(label) <= times:
+        raise RuntimeError(label) from outage()
+    return count_traces(label)
+
+
+@task
+async def async_fail_as_in_an_outage(label, times):
+    await Trace.objects.acreate(label=label, pid=os.getpid())
+    tries = await Trace.objects.filter(label=label).acount()
+    if tries <= times:
+        raise outage()
+    return tries
+
+
+def outage():
+    error = OperationalError("could not extend file")
+    error.__cause__ = type("DiskFull", (Exception,), {"sqlstate": "53100"})()
+    return error
 
 
 # Tasks with limits.

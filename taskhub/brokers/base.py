@@ -123,7 +123,8 @@ class Broker(ABC):
         """
         Give messages of one queue back, by id, to be due again at a time of their own.
 
-        As `release` otherwise.
+        By the caller's clock, of which only the distance from now counts. As `release`
+        otherwise.
         """
 
     @abstractmethod

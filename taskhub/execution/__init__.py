@@ -5,6 +5,7 @@ Execution: one delivery becomes one outcome.
 call the function, tell how it ended. It knows no threads, processes or brokers.
 """
 
-from taskhub.execution.executor import Ended, Executor, Run
+from taskhub.execution.executor import Executor
+from taskhub.execution.runs import Ended, Run
 
 __all__ = ["Ended", "Executor", "Run"]

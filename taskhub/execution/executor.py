@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
+from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from taskhub import compat
@@ -18,26 +18,30 @@ from taskhub.exceptions import (
     WorkerDied,
 )
 from taskhub.execution.errors import cause_of, describe_error
+from taskhub.execution.forks import OnlyHere
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog, current_log
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.execution.return_values import StorableValue
+from taskhub.execution.runs import Ended, Run
 from taskhub.messages import Delivery, Message, unseal
 from taskhub.models import Status
 from taskhub.models.results import results_database
 from taskhub.retries import pause_of
-from taskhub.tasks import Context, Result, Task, as_enqueued, find_task
+from taskhub.tasks import Context, Task, find_task
 from taskhub.tasks.current import current_result
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
 from taskhub.writer import (
     Attempt,
-    Logged,
     NotDue,
     Outcome,
     Progress,
     Quarantined,
     Tally,
     claim,
+    concerns_database,
+    deaths_of,
+    is_outage,
     write_outcomes,
 )
 
@@ -45,53 +49,10 @@ logger = logging.getLogger(__name__)
 
 #: A run of this length is worth a look at how much memory it takes.
 _LASTING = timedelta(seconds=1)
-
-
-class Run(msgspec.Struct):
-    """An attempt that is about to be made, or being made."""
-
-    delivery: Delivery
-    task: Task[..., Any]
-    attempt: Attempt
-    interrupt: Interrupt
-    log: RunLog
-    _result: Result[..., Any] | None = None
-
-    @property
-    def result(self) -> Result[..., Any]:
-        """The result as `django.tasks` shows it; made when it is asked for."""
-        if self._result is None:
-            message = self.attempt.message
-            self._result = Result.from_enqueued(
-                as_enqueued(self.task, message), message
-            )
-        return self._result
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """
-    A delivery with which there is nothing more to do than to write how it ended.
-
-    With neither an outcome nor a quarantine, it was finished before.
-    """
-
-    delivery: Delivery
-    outcome: Outcome | None = None
-    quarantined: Quarantined | None = None
-    #: When its message is to be handed out again, if it is.
-    due_again: datetime | None = None
-    #: What it has logged, and is not written yet.
-    logged: Logged | None = None
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether its row stays, so that there is something for its log to be of."""
-        return self.outcome is None or self.outcome.is_kept
-
-    @property
-    def failed(self) -> bool:
-        """Whether the task was run, and raised."""
-        return self.outcome is not None and self.outcome.status is not Status.SUCCESSFUL
+#: After so many attempts that ended without an outcome, a failure is one. Each has to
+#: wait twice as long as the one before, up to so many seconds.
+_MOST_INTERRUPTIONS = 100
+_LONGEST_INTERRUPTION_SECONDS = 10
 
 
 class _OvertakenError(Exception):
@@ -123,6 +84,22 @@ class Executor:
         self._report = report
         self._tally = tally
 
+    def has_killed_often(self, delivery: Delivery) -> bool:
+        """
+        Whether more than one process has died with a message: it may well be of it.
+
+        Once is what happens to all that a process, or a node, has under way when it
+        dies. Touches the database only for a message that came back from the dead.
+        """
+        if not delivery.has_killed:
+            return False
+        try:
+            message = self._open(delivery)
+        except BadMessage:
+            return False
+        # The last one is not in the row before the claim.
+        return deaths_of(message.id) > 0
+
     def prepare(self, delivery: Delivery) -> Run | Ended:
         """
         Open a delivery and begin an attempt, or say why there is nothing to run.
@@ -142,7 +119,7 @@ class Executor:
         if attempt is None:
             return Ended(delivery)
         if isinstance(attempt, NotDue):
-            return Ended(delivery, due_again=attempt.until)
+            return Ended(delivery, due_again=datetime.now(UTC) + attempt.wait)
         try:
             task = self._check(attempt)
         except (UnknownTask, WorkerDied, TaskExpired) as error:
@@ -209,11 +186,11 @@ class Executor:
         try:
             stored = self._call(run)
         except BaseException as error:
-            return self._fail(run, error)
+            return self._interrupted(run, error) or self._fail(run, error)
         return self._succeed(run, self._success(run, stored))
 
     def _call(self, run: Run) -> StorableValue:
-        with run.interrupt:
+        with OnlyHere(), run.interrupt:
             value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
         return StorableValue(value, max_bytes=self._options.max_result_bytes)
 
@@ -232,7 +209,7 @@ class Executor:
             logger.warning("Undone, since another attempt has it: %s.", run.result.id)
             return self._end(run)
         except BaseException as error:
-            return self._fail(run, error)
+            return self._interrupted(run, error) or self._fail(run, error)
         self._succeed(run, outcome)
         # It is written already; its message is what is left.
         return self._end(run)
@@ -241,13 +218,16 @@ class Executor:
         """See run(); for an `async def` task, on the event loop."""
         self._begin(run)
         try:
-            with run.interrupt.around_async():
+            with OnlyHere(), run.interrupt.around_async():
                 value = await run.task.func(
                     *self._arguments(run), **run.attempt.message.kwargs
                 )
             stored = StorableValue(value, max_bytes=self._options.max_result_bytes)
         except BaseException as error:
-            return self._fail(run, error)
+            given_back = None
+            if concerns_database(error):
+                given_back = await sync_to_async(self._interrupted)(run, error)
+            return given_back or self._fail(run, error)
         return self._succeed(run, self._success(run, stored))
 
     def _begin(self, run: Run) -> None:
@@ -318,9 +298,37 @@ class Executor:
         outcome: Outcome | None = None,
         *,
         due_again: datetime | None = None,
+        was_interrupted: bool = False,
     ) -> Ended:
-        logged = run.log.take(run.attempt, at_end=True)
-        return Ended(run.delivery, outcome, due_again=due_again, logged=logged)
+        return Ended(
+            run.delivery,
+            outcome,
+            due_again=due_again,
+            was_interrupted=was_interrupted,
+            logged=run.log.take(run.attempt, at_end=True),
+        )
+
+    def _interrupted(self, run: Run, error: BaseException) -> Ended | None:
+        """
+        End a run that failed because the database went away, without an outcome.
+
+        It is no failure of the task's, and costs none of its attempts. Not for ever,
+        though: the database may have gone away because of it.
+        """
+        before = run.attempt.number - 1 - len(run.attempt.errors)
+        if run.interrupt.reason or before >= _MOST_INTERRUPTIONS:
+            return None
+        if not isinstance(error, Exception) or not is_outage(error):
+            return None
+        logger.warning(
+            "Given back, since the database went away: Task id=%s path=%s: %s",
+            run.result.id,
+            run.task.module_path,
+            str(error).strip(),
+        )
+        pause = timedelta(seconds=min(2**before, _LONGEST_INTERRUPTION_SECONDS))
+        again = datetime.now(UTC) + pause
+        return self._end(run, due_again=again, was_interrupted=True)
 
     def _fail(self, run: Run, error: BaseException) -> Ended:
         """End a run that failed; while the exception is handled, if there is one."""

@@ -107,7 +107,7 @@ class EventLoop:
 
     def _end(self, run: Run) -> None:
         self._running.end(run)
-        self._solitude.leave(alone=run.delivery.has_killed)
+        self._solitude.leave(alone=run.is_alone)
         self._begun -= 1
         self._last_end = monotonic()
         with self._lock:

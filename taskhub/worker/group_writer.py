@@ -93,6 +93,7 @@ class GroupWriter:
         self._unacknowledged: list[Ended] = []
         self._group_size = _LARGEST_GROUP
         self._backoff = Backoff()
+        self._is_stuck = False
         self._broker_backoff = Backoff()
         # Whether the database took another write when it had refused an outcome.
         self._takes_other = False
@@ -107,6 +108,11 @@ class GroupWriter:
     def is_full(self) -> bool:
         """Whether so much waits to be written that no more should be run."""
         return self._incoming.qsize() > _MOST_WAITING
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the database takes nothing now."""
+        return self._is_stuck
 
     def put(self, ended: Ended) -> None:
         """Have an outcome written, after what its task has last reported."""
@@ -227,6 +233,7 @@ class GroupWriter:
             self._recover(error, len(group))
             return
         self._takes_other = False
+        self._is_stuck = False
         if self._backoff.succeed():
             logger.info("Outcomes are being written again.")
         self._group_size = min(self._group_size * 2, _LARGEST_GROUP)
@@ -276,13 +283,16 @@ class GroupWriter:
         """Decide how to go on after a group of so many was refused."""
         discard_all()
         self._backoff.fail()
-        if self._is_about_content(error) or (size == 1 and self._is_only_this_one()):
+        if self._is_about_content(error) or (
+            size == 1 and self._is_only_this_one(error)
+        ):
             if size == 1:
                 self._takes_other = False
                 self._replace(error)
         else:
             if self._backoff.is_first:
                 logger.error("Cannot write outcomes now: %s Keeping them.", error)
+            self._is_stuck = True
             self._pause(self._backoff.pause)
         # Perhaps it is only one of them, or they are too much for one packet.
         self._group_size = max(1, size // 2)
@@ -294,9 +304,9 @@ class GroupWriter:
             error, DatabaseFault
         )
 
-    def _is_only_this_one(self) -> bool:
+    def _is_only_this_one(self, error: Exception) -> bool:
         """Whether the database has often refused this, and takes other writes."""
-        if self._backoff.failures < _OFTEN:
+        if self._backoff.failures < _OFTEN or writer.tells_of_server(error):
             return False
         took_other_before = self._takes_other
         try:
@@ -377,8 +387,7 @@ class GroupWriter:
             again = {
                 each.delivery.id: each.due_again
                 for each in group
-                if each.due_again is not None
-                and (each.outcome is not None or each.delivery.redelivered) is started
+                if each.due_again is not None and each.was_started is started
             }
             if again:
                 self._broker.postpone(

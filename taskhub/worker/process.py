@@ -18,11 +18,11 @@ one goes from 1 to 4 for as long as what it runs may take.
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from enum import IntEnum
 from threading import Lock, Thread
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from uuid import UUID
 
 from django.db.utils import Error as DatabaseFault
@@ -30,7 +30,7 @@ from django.db.utils import Error as DatabaseFault
 from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerError, LeaseLost, TaskCancelled
-from taskhub.execution import Ended, Executor, Run
+from taskhub.execution import Executor, Run
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.execution.interrupts import hear_interrupts
 from taskhub.execution.logs import capture_logs
@@ -50,6 +50,8 @@ from taskhub.writer import Tally
 
 logger = logging.getLogger(__name__)
 
+_Found = TypeVar("_Found")
+
 
 class Exit(IntEnum):
     """What a worker process tells its supervisor by its exit code."""
@@ -65,6 +67,8 @@ _CANCELLED_SECONDS = 1.0
 #: How often what running tasks have logged is written, and what was counted.
 _LOGS_SECONDS = 1.0
 _NUMBERS_SECONDS = 5.0
+#: How long a slot rests after the database has gone away under a task.
+_OUTAGE_SECONDS = 0.5
 #: How often a slot looks whether outcomes are being written again.
 _ROOM_SECONDS = 0.05
 
@@ -184,12 +188,18 @@ class WorkerProcess:
 
     def _take(self) -> Delivery | None:
         self._solitude.wait()
-        while self._writer.is_full and not self._consumer.is_stopping:
+        # While the database is away, most tasks would only fail.
+        while self._has_no_room() and not self._consumer.is_stopping:
             time.sleep(_ROOM_SECONDS)
         return self._consumer.take()
 
+    def _has_no_room(self) -> bool:
+        return self._writer.is_full or self._writer.is_stuck
+
     def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
-        alone = delivery.has_killed
+        alone = self._look_at_row(self._executor.has_killed_often, delivery, keeper)
+        if alone is None:
+            return
         if alone:
             # If it kills this process too, nothing else must go down with it: no
             # message that waits, no run, and no outcome that is ready.
@@ -199,29 +209,39 @@ class WorkerProcess:
             return
         if alone:
             self._writer.flush()
-        run = self._prepare(delivery, keeper)
+        run = self._look_at_row(self._executor.prepare, delivery, keeper)
         if isinstance(run, Run) and run.task.is_async:
+            run.is_alone = alone
             self._loop.submit(run)
             return
         if isinstance(run, Run):
-            self._running.begin(run)
-            keeper.before()
-            # A context of its own: what a task sets, the next one does not see.
-            ended = copy_context().run(self._executor.run, run)
-            # Before anything else that may fail: it is the product of work.
-            self._writer.put(ended)
-            self._running.end(run)
-            self._limits.count()
-            keeper.after()
+            self._run_here(run, keeper)
         elif run is not None:
             self._writer.put(run)
         self._solitude.leave(alone=alone)
 
-    def _prepare(
-        self, delivery: Delivery, keeper: ConnectionKeeper
-    ) -> Run | Ended | None:
+    def _run_here(self, run: Run, keeper: ConnectionKeeper) -> None:
+        self._running.begin(run)
+        keeper.before()
+        # A context of its own: what a task sets, the next one does not see.
+        ended = copy_context().run(self._executor.run, run)
+        # Before anything else that may fail: it is the product of work.
+        self._writer.put(ended)
+        self._running.end(run)
+        self._limits.count()
+        keeper.after()
+        if ended.was_interrupted:
+            # The next one would fare no better.
+            time.sleep(_OUTAGE_SECONDS)
+
+    def _look_at_row(
+        self,
+        look: Callable[[Delivery], _Found],
+        delivery: Delivery,
+        keeper: ConnectionKeeper,
+    ) -> _Found | None:
         try:
-            return self._executor.prepare(delivery)
+            return look(delivery)
         except DatabaseFault as error:
             # Only a message that came back needs its row before it can be run.
             logger.error("Cannot look at the row of %s: %s", delivery.id, error)

@@ -1,4 +1,4 @@
-"""Being alone in a process: for a message that has killed the last one it was in."""
+"""Being alone in a process: for a message that more than one has died with."""
 
 from threading import Condition, Lock
 

@@ -2,10 +2,11 @@
 The sweep: rows that the broker does not know are pushed again.
 
 A row that is committed may be unknown to the broker because whoever enqueued it died
-before the push, because the broker was away then, or because it has lost its data. Two
-passes look for such rows:
+before the push, because the broker was away then, or because it has lost its data.
+Three passes look for such rows:
 
 - The young one sees every row once, some seconds after it was enqueued.
+- Another sees those of sites whose clocks are ahead, for as long as they are.
 - The slow one goes over all unfinished rows, some hundred a second, again and again. If
   the broker says that it is another one, or has been emptied, it hurries.
 
@@ -21,7 +22,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -32,7 +33,7 @@ from taskhub.brokers import get_broker
 from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.ids import first_id_at
-from taskhub.models.nodes import PRESENCE_SECONDS, take_turn
+from taskhub.models.nodes import PRESENCE_SECONDS, database_now, take_turn
 from taskhub.models.results import results_database
 from taskhub.worker.node import Node
 
@@ -44,11 +45,9 @@ _YOUNG = timedelta(seconds=3)
 _GRACE = timedelta(seconds=3 * PRESENCE_SECONDS)
 #: How far back the young pass begins; the slow one sees what is older.
 _YOUNG_FROM = timedelta(minutes=1)
-#: So many rows are looked at at a time: by the young pass, by the slow one, and by the
-#: slow one in a hurry.
-_MOST_YOUNG = 10_000
+#: So many rows are looked at at a time; by the slow pass, unless it is in a hurry.
+_MOST = 10_000
 _MOST_SLOW = 1_000
-_MOST_HURRIED = 10_000
 _TURN_SECONDS = 10.0
 #: How often it looks.
 SWEEP_SECONDS = 2.0
@@ -76,10 +75,13 @@ class Sweeper:
         """
         if not self._has_turn():
             return
+        now = database_now(results_database())
         if not self._broker.lives_in_rows:
             self._notice_loss()
-            self._sweep_young()
-        self._sweep_slowly()
+            self._sweep_young(now)
+            ahead = self._unfinished().filter(id__gt=first_id_at(now + _YOUNG))
+            self._sweep(ahead, _MOST)
+        self._sweep_slowly(now)
 
     def _has_turn(self) -> bool:
         # Gone on with before it ends, and not more often than needed.
@@ -101,17 +103,16 @@ class Sweeper:
             self._slow, self._hurries = None, True
         self._fingerprint = fingerprint
 
-    def _sweep_young(self) -> None:
-        now = timezone.now()
+    def _sweep_young(self, now: datetime) -> None:
         after = self._young or first_id_at(now - _YOUNG_FROM)
         rows = self._unfinished().filter(id__gt=after, id__lt=first_id_at(now - _YOUNG))
-        self._young = self._sweep(rows, _MOST_YOUNG) or first_id_at(now - _YOUNG)
+        self._young = self._sweep(rows, _MOST) or first_id_at(now - _YOUNG)
 
-    def _sweep_slowly(self) -> None:
-        rows = self._unfinished().filter(id__lt=first_id_at(timezone.now() - _YOUNG))
+    def _sweep_slowly(self, now: datetime) -> None:
+        rows = self._unfinished().filter(id__lt=first_id_at(now - _YOUNG))
         if self._slow is not None:
             rows = rows.filter(id__gt=self._slow)
-        most = _MOST_HURRIED if self._hurries else _MOST_SLOW
+        most = _MOST if self._hurries else _MOST_SLOW
         self._slow = self._sweep(rows, most)
         if self._slow is None:
             # All are seen; from the beginning, then.
@@ -150,8 +151,9 @@ class Sweeper:
     def _is_being_run(self, row: TaskResult, living: set[str]) -> bool:
         if row.status == Status.READY or row.last_attempted_at is None:
             return False
-        # A node tells of a new process some seconds after that has begun to work.
-        is_new = timezone.now() - row.last_attempted_at < _GRACE
+        # A node tells of a new process some seconds after that has begun to work. Its
+        # clock may be another one; far ahead of this one, it says nothing.
+        is_new = abs(timezone.now() - row.last_attempted_at) < _GRACE
         return is_new or row.worker_ids[-1] in living
 
     def _living_tokens(self) -> set[str]:

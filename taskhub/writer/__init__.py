@@ -18,7 +18,8 @@ from taskhub.writer.attempts import (
     Progress,
     Quarantined,
 )
-from taskhub.writer.claims import NotDue, claim
+from taskhub.writer.claims import NotDue, claim, deaths_of
+from taskhub.writer.outages import concerns_database, is_outage, tells_of_server
 from taskhub.writer.tally import Tally, write_metrics
 from taskhub.writer.writing import (
     mark_running,
@@ -41,10 +42,14 @@ __all__ = [
     "Quarantined",
     "Tally",
     "claim",
+    "concerns_database",
+    "deaths_of",
+    "is_outage",
     "mark_running",
     "probe",
     "quarantine",
     "read_cancelled",
+    "tells_of_server",
     "write_cancelled",
     "write_group",
     "write_metrics",

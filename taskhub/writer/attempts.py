@@ -1,5 +1,6 @@
 """Attempts, and how they end: the values that the pen writes down."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,11 @@ from taskhub.messages import Delivery, Message
 from taskhub.models import Status
 from taskhub.models.results import WORKER_DIED
 from taskhub.tasks.options import Keep
+
+
+def count_deaths(errors: Iterable[Mapping[str, Any]]) -> int:
+    """Count the errors that no task has raised: its worker died."""
+    return sum(error.get("exception_class_path") == WORKER_DIED for error in errors)
 
 
 class Attempt(msgspec.Struct, kw_only=True):
@@ -32,8 +38,7 @@ class Attempt(msgspec.Struct, kw_only=True):
     @property
     def deaths(self) -> int:
         """How many attempts before this one ended with their worker's death."""
-        classes = [error.get("exception_class_path") for error in self._counted]
-        return classes.count(WORKER_DIED)
+        return count_deaths(self._counted)
 
     @property
     def _counted(self) -> list[dict[str, Any]]:

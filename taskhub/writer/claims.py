@@ -2,25 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.db import transaction
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Message, Returned
 from taskhub.models import Status
 from taskhub.models.results import WORKER_DIED, results_database
-from taskhub.writer.attempts import Attempt
+from taskhub.writer.attempts import Attempt, count_deaths
 from taskhub.writer.rows import new_row, rows_in
 
-#: A message may come so much before its time, by the worker's clock.
+#: A message may come so much before its time, by the database's clock.
 _EARLY = timedelta(seconds=2)
 
 
 class NotDue(msgspec.Struct, frozen=True):
     """A message that came before its time: its row waits for another attempt."""
 
-    until: datetime
+    wait: timedelta
 
 
 @again_after_deadlock(results_database)
@@ -44,8 +47,8 @@ def claim(
         if row is None or row.is_finished:
             return None
         waits = row.status == Status.READY and row.attempts > 0
-        if waits and row.run_after and row.run_after > now + _EARLY:
-            return NotDue(row.run_after)
+        if waits and row.run_after and (wait := _wait(row.pk)) > _EARLY:
+            return NotDue(wait)
         if row.attempts == 0 and returned.holder:
             # It was not under way for long enough to be marked, if at all.
             row.attempts, row.worker_ids = 1, [returned.holder]
@@ -67,6 +70,20 @@ def claim(
         errors=row.errors,
         run_after=row.run_after,
     )
+
+
+def _wait(pk: UUID) -> timedelta:
+    """Return how long it is until a row is due."""
+    rows = rows_in(results_database()).filter(pk=pk)
+    wait = ExpressionWrapper(F("run_after") - Now(), output_field=DurationField())
+    found: timedelta = rows.annotate(wait=wait).values_list("wait", flat=True).get()
+    return found
+
+
+def deaths_of(pk: UUID) -> int:
+    """Return how many worker processes have died with a result, by its row."""
+    rows = rows_in(results_database()).filter(pk=pk)
+    return count_deaths(rows.values_list("errors", flat=True).first() or [])
 
 
 def _death(attempt: int, holder: str, noticed_at: datetime) -> dict[str, Any]:

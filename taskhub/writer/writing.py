@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Returned
@@ -378,7 +379,8 @@ def _ended_row(outcome: Outcome, *, in_rows: bool) -> TaskResult:
     if outcome.retry_at is None:
         row.finished_at = outcome.finished_at
     else:
-        row.run_after = outcome.retry_at
+        # By the database's clock: others look at it, whose clocks may differ.
+        row.run_after = Now() + (outcome.retry_at - datetime.now(UTC))
         if in_rows:
             row.place = Place.DELAYED
             row.returned = Returned(attempt.worker_id, died=False).text

@@ -1,6 +1,7 @@
 """The contract of `brokers/base.py`, on every broker."""
 
-from datetime import timedelta
+import sys
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -253,6 +254,23 @@ def test_what_is_postponed_unstarted_is_as_if_it_had_never_been_handed_out(bench
     bench.make_due(message)
     (delivery,) = bench.broker.reserve(["default"], limit=1, token=OTHER)
     assert delivery.returned is None
+
+
+def test_how_long_is_postponed_does_not_depend_on_the_holders_clock(bench, monkeypatch):
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(hours=1)
+
+    message = bench.put_one()
+    bench.reserve(TOKEN)
+    module = sys.modules[type(bench.broker).__module__]
+    monkeypatch.setattr(module, "datetime", Ahead)
+
+    due = {message: Ahead.now(UTC) - timedelta(seconds=1)}
+    bench.broker.postpone("default", due, token=TOKEN, started=True)
+
+    assert bench.reserve(OTHER) == [message]
 
 
 def test_only_the_holder_postpones(bench):

@@ -162,3 +162,23 @@ def test_a_dead_steward_is_replaced(start_node):
     wait_until(lambda: len(node.children()) == len(others) + 1, "a new steward")
     assert tasks.add.enqueue(1).get(timeout=30) == 1
     assert node.stop() == 0
+
+
+def test_what_died_once_is_run_beside_others(start_node, gate):
+    """Hundreds may be under way in a process: they are not run one by one then."""
+    results = [tasks.async_wait_for_gate.enqueue(n, gate.path) for n in range(5)]
+    node = start_node("--processes=1")
+    wait_until(lambda: running(results, attempt=1), "all to be run")
+    # The first is the steward.
+    for pid in node.children()[1:]:
+        os.kill(pid, signal.SIGKILL)
+
+    wait_until(lambda: running(results, attempt=2), "all to be run again")
+    gate.open()
+
+    assert [each.get(timeout=30) for each in results] == list(range(5))
+
+
+def running(results, *, attempt):
+    rows = [each.row for each in results]
+    return all((row.status, row.attempts) == (Status.RUNNING, attempt) for row in rows)

@@ -90,6 +90,15 @@ def reserve(config):
     return broker.reserve(["default"], limit=100, token="a-token")
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(seconds=30)])
+def test_a_row_of_a_site_whose_clock_is_ahead_is_pushed(config, sweep, ahead):
+    TaskResultFactory(id=first_id_at(now() + ahead), enqueued_at=now() + ahead)
+
+    sweep()
+
+    assert depth(config) == 1
+
+
 def test_a_young_row_is_given_time(config, sweep, monkeypatch):
     TaskResultFactory()
     sweep()

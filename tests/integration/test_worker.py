@@ -316,3 +316,15 @@ def test_a_fleeting_task_has_its_row_when_it_has_finished(config, drain):
     assert row.enqueued_at == result.enqueued_at
     assert result.get() == 1
     assert Trace.labels() == ["fleeting"]
+
+
+def test_a_process_that_a_task_forks_ends_where_it_leaves_the_task(drain):
+    result = tasks.fork_and_leave.enqueue("a")
+    after = tasks.trace.enqueue_many([(f"{number}",) for number in range(20)])
+
+    drain()
+
+    assert result.get(timeout=1) == 7
+    expected = sorted(["a", *(f"{number}" for number in range(20))])
+    assert sorted(Trace.labels()) == expected
+    assert all(each.row.attempts == 1 for each in [result, *after])

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -146,10 +146,14 @@ class DatabaseBroker(Broker):
     ) -> int:
         returned = Returned(token, died=False)
         changes = {"returned": returned.text} if started else {}
+        now = datetime.now(UTC)
         with self._broker_errors():
             postponed = sum(
                 self._rows.filter(pk=pk, place=Place.HELD, held_by=token).update(
-                    place=Place.DELAYED, held_by="", run_after=due, **changes
+                    place=Place.DELAYED,
+                    held_by="",
+                    run_after=Now() + (due - now),
+                    **changes,
                 )
                 for pk, due in due_times.items()
             )

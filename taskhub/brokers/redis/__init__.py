@@ -12,11 +12,13 @@ Per queue, all keys share one hash tag, so that a queue is a slot of Redis Clust
     {taskhub:<queue>}:returned      HASH  id → how it came back, of those that did
 
     {taskhub:<queue>}:mark          STRING  gone if everything else is
+    {taskhub:<queue>}:run           STRING  which run of a server has the messages
 
 A message's body lives in `messages`; its place is exactly one of delayed, ready and
 the helds. Every change of place is one Lua script, a file each, and only Redis's clock
 is asked for the time. A rank is one number for "higher priority first, then older".
-Everything here can be thrown away and rebuilt from the result rows.
+Everything here can be thrown away and rebuilt from the result rows. Where it may be an
+older state of what there was, rows are looked at before messages are run.
 """
 
 from taskhub.brokers.redis.broker import RedisBroker

@@ -1,7 +1,7 @@
 """The broker contract on Redis: each verb is a script, and this is what calls them."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from importlib.resources import files
 from secrets import token_hex
@@ -44,6 +44,7 @@ class Keys:
         "paused",
         "ready",
         "returned",
+        "run",
         "wake",
     )
 
@@ -57,6 +58,7 @@ class Keys:
         self.wake = f"{base}:wake"
         self.mark = f"{base}:mark"
         self.returned = f"{base}:returned"
+        self.run = f"{base}:run"
 
     def held(self, token: str) -> str:
         return f"{self._base}:held:{token}"
@@ -108,12 +110,14 @@ class RedisBroker(Broker):
                 keys.wake,
                 keys.returned,
                 keys.paused,
+                keys.run,
             ],
             [token, limit],
         )
         if answer is None:
             raise LeaseLost(f"The lease of {token} on queue {queue_name!r} has ended.")
-        due_in_ms, *fields = answer
+        due_in_ms, since, *fields = answer
+        since_ms = int(since)
         self._next_due[queue_name] = monotonic() + (
             due_in_ms / 1000 if due_in_ms >= 0 else MAX_WAIT_SECONDS
         )
@@ -121,7 +125,7 @@ class RedisBroker(Broker):
             Delivery(
                 id=_text(raw_id),
                 queue_name=queue_name,
-                returned=Returned.parse(_text(returned)),
+                returned=Returned.parse(_text(returned)) or _outdated(raw_id, since_ms),
                 body=_body(stored),
             )
             for raw_id, stored, returned in zip(*[iter(fields)] * 3, strict=True)
@@ -166,8 +170,9 @@ class RedisBroker(Broker):
         names = [keys.delayed, keys.held(token), keys.wake, keys.returned]
         returned = Returned(token, died=False).text if started else ""
         arguments: list[Any] = [_MOST_HINTS, returned]
+        now = datetime.now(UTC)
         for message_id, due in due_times.items():
-            arguments += (_raw(message_id), int(due.timestamp() * 1000))
+            arguments += (_raw(message_id), (due - now) // timedelta(milliseconds=1))
         return int(self._run["postpone"](names, arguments))
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
@@ -391,6 +396,21 @@ def _body(stored: bytes) -> bytes:
     """Cut the rank off; what has none is handed out as it is, to be quarantined."""
     rank, _colon, body = stored.partition(b":")
     return body if rank.isdigit() else stored
+
+
+def _outdated(raw_id: bytes, since_ms: int) -> Returned | None:
+    """
+    Return how a message came back that is older than this run of the server.
+
+    It may have been run, and the server have missed that.
+    """
+    made_ms = raw_id[:13].replace(b"-", b"")
+    try:
+        is_older = since_ms > 0 and int(made_ms, 16) <= since_ms
+    except ValueError:
+        # No id of ours; it is quarantined, whatever it is.
+        return None
+    return Returned(holder="", died=False) if is_older else None
 
 
 def _text(raw: bytes) -> str:

@@ -7,7 +7,7 @@
 --
 -- ARGV[1] how many hints may lie in wake
 -- ARGV[2] how they come back (empty: as if they had never been handed out)
--- ARGV[3…] for each message: id, due in ms
+-- ARGV[3…] for each message: id, in how many ms it is due
 --
 -- Returns how many were postponed; what the token no longer holds is left alone.
 
@@ -17,11 +17,15 @@ for i = 4, #ARGV, 2 do
   assert(tonumber(ARGV[i]), 'postpone: malformed due time')
 end
 
+-- By this clock alone: those of workers may differ.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
 local postponed, awake = 0, 0
 for i = 3, #ARGV, 2 do
   local id = ARGV[i]
   if redis.call('ZREM', KEYS[2], id) == 1 then
-    redis.call('ZADD', KEYS[1], ARGV[i + 1], id)
+    redis.call('ZADD', KEYS[1], now + ARGV[i + 1], id)
     if ARGV[2] ~= '' then
       redis.call('HSET', KEYS[4], id, ARGV[2])
     end

@@ -8,13 +8,14 @@
 -- KEYS[6] wake         LIST  hints for idle workers
 -- KEYS[7] returned     HASH  id → how it came back, of those that did
 -- KEYS[8] paused       there while nothing is to be handed out
+-- KEYS[9] run          STRING  the server's id of its run, and since when, ms (0: always)
 --
 -- ARGV[1] token
 -- ARGV[2] how many messages at most, up to 1000
 --
 -- Returns false if the token has no lease; else how many ms until the earliest delayed
--- message is due (-1: there is none), then id, stored bytes, how it came back (empty: it
--- never did) for each message.
+-- message is due (-1: there is none), since when this run of the server has the messages,
+-- then id, stored bytes, how it came back (empty: it never did) for each message.
 
 local limit = tonumber(ARGV[2])
 assert(limit and limit >= 1 and limit <= 1000, 'reserve: malformed limit')
@@ -23,11 +24,22 @@ if not lease_end or tonumber(lease_end) == 0 then
   return false
 end
 if redis.call('EXISTS', KEYS[8]) == 1 then
-  return { -1 }
+  return { -1, '0' }
 end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- A server that was restarted, or a replica that was promoted, may have missed the last
+-- writes: what it holds to be ready may have been run, and what was held, acknowledged.
+local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+local known_id, since = string.match(redis.call('GET', KEYS[9]) or '', '^(%x*) (%d+)$')
+if known_id ~= run_id then
+  since = known_id and string.format('%.0f', now) or '0'
+  -- A full Redis lets a script write that has written before; this changes nothing.
+  redis.call('ZREM', KEYS[5], '')
+  redis.call('SET', KEYS[9], run_id .. ' ' .. since)
+end
 
 -- What has become due goes into line with the others, by priority and age. Not so many
 -- at once that others have to wait for this script.
@@ -41,7 +53,7 @@ for _, id in ipairs(due) do
   end
 end
 
-local answer = { -1 }
+local answer = { -1, since }
 local next_due = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 if next_due[2] then
   answer[1] = math.max(0, math.ceil(next_due[2] - now))

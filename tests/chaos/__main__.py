@@ -1,0 +1,132 @@
+"""
+Break things on purpose, and count what came of it.
+
+    python -m tests.chaos --scenarios everything_at_once,frozen --scale small
+
+Starts private servers and real nodes, plays scenarios one after the other, prints a
+table, and returns 1 if a promise was not kept, 2 if a server is not to be had.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from importlib import import_module
+from typing import Any
+
+from tests.chaos.page import write_page
+from tests.chaos.report import SCENARIOS, Report, Scenario, chosen
+from tests.chaos.stage import Stage
+from tests.servers import ServerMissing
+
+#: In the order in which they are played.
+FAMILIES = (
+    "headline",
+    "deaths",
+    "deploys",
+    "redis_outages",
+    "database_outages",
+    "failovers",
+    "poison",
+    "fuzz",
+    "clocks",
+    "ticks",
+    "pruning",
+    "soak",
+)
+
+MISSING = 2
+
+
+def main() -> int:
+    """Play what was asked for, and return an exit code."""
+    for family in FAMILIES:
+        import_module(f"tests.chaos.{family}")
+    options = _parse()
+    # So that nothing is left behind: no node, and no server.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    reports: dict[str, Report] = {}
+    missing: list[str] = []
+    try:
+        play_all(options, reports, missing)
+    except ServerMissing as reason:
+        missing.append(str(reason))
+    if options.json:
+        print(json.dumps({name: each.as_dict() for name, each in reports.items()}))
+    for each in missing:
+        print(f"Not played: {each}", file=sys.stderr)
+    broken = any(report.complaints for report in reports.values())
+    return 1 if broken else MISSING if missing else 0
+
+
+def play_all(options: Any, reports: dict[str, Report], missing: list[str]) -> None:
+    """Play what was asked for, and note what came of it, and what could not be."""
+    full = options.scale == "full"
+    with Stage(seed=options.seed, full=full, minutes=options.minutes) as stage:
+        for each in chosen(options.scenarios, full=full):
+            try:
+                reports[each.name] = play(stage, each, quiet=options.json)
+            except ServerMissing as reason:
+                missing.append(f"{each.name}: {reason}")
+            if options.write:
+                # Each at once: this may take an hour, and be ended before.
+                write_page(reports)
+
+
+def _parse() -> Any:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--scenarios",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="A,B",
+        help=f"All by default: {', '.join(SCENARIOS)}.",
+    )
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--scale", default="small", choices=["small", "full"])
+    parser.add_argument(
+        "--minutes", type=float, default=10, help="For how long a soak goes on."
+    )
+    parser.add_argument("--json", action="store_true", help="Print JSON, no table.")
+    parser.add_argument(
+        "--write", action="store_true", help="Write docs/explanation/faults.md, too."
+    )
+    options = parser.parse_args()
+    if unknown := set(options.scenarios) - SCENARIOS.keys():
+        parser.error(f"no scenario {unknown.pop()!r}; there are {', '.join(SCENARIOS)}")
+    return options
+
+
+def play(stage: Stage, scenario: Scenario, *, quiet: bool) -> Report:
+    """Play one scenario, and say what came of it."""
+    if scenario.needs:
+        scenario.needs()
+    begun = time.monotonic()
+    with stage.scene():
+        try:
+            report = scenario.play(stage)
+        except Exception as error:
+            # A scenario that could not be played to its end has proved nothing.
+            report = Report()
+            report.expect(False, f"{type(error).__name__}: {error}")
+            traceback.print_exc()
+        if report.complaints and (where := os.environ.get("CHAOS_LOGS")):
+            with open(os.path.join(where, f"{scenario.name}.log"), "w") as log:
+                log.write(stage.logs())
+    if not quiet:
+        verdict = "BROKEN" if report.complaints else "kept"
+        print(f"{verdict:<7}{scenario.name} ({time.monotonic() - begun:.0f} s)")
+        print(f"       {report.measured}")
+        for complaint in report.complaints:
+            print(f"       ! {complaint}")
+        sys.stdout.flush()
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Clocks that are an hour off, on workers and where tasks are enqueued."""
+
+from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
+
+from django.utils import timezone
+
+from tests.chaos.report import Report, scenario
+from tests.chaos.stage import Stage, run_command
+from tests.servers import ServerMissing, wait_until
+
+#: How much before its time a task may begin: clocks of one machine differ by nothing.
+EARLY_SECONDS = 0.1
+
+
+def library() -> Path:
+    """Return what makes processes see another time. Raise ServerMissing without it."""
+    spec = find_spec("libfaketime")
+    if spec is None or spec.origin is None:
+        raise ServerMissing("no libfaketime wheel")
+    found = sorted(Path(spec.origin).parent.rglob("libfaketime.so.1"))
+    if not found:
+        raise ServerMissing("no libfaketime.so.1 in the libfaketime wheel")
+    return found[0]
+
+
+def another_time(stage: Stage, offset: str) -> dict[str, str]:
+    """Return the environment of a process whose clock is off: "+3600" or "-3600"."""
+    stamp = stage.directory / f"time{offset}"
+    stamp.write_text(offset)
+    return {
+        "LD_PRELOAD": str(library()),
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_TIMESTAMP_FILE": str(stamp),
+        "FAKETIME_NO_CACHE": "1",
+    }
+
+
+@scenario(
+    asked="nothing early, nothing lost, no lease stolen, retries and sweeps on time",
+    needs=library,
+)
+def clocks_of_workers(stage: Stage) -> Report:
+    """Workers whose clocks are an hour ahead, and an hour behind."""
+    from taskhub import producer
+    from tests.chaos import tasks
+
+    report = Report()
+    stage.configure(lease_seconds=3.0)
+    count = stage.pick(200, 40)
+    ahead = stage.start_node("--processes=1", **another_time(stage, "+3600"))
+    behind = stage.start_node("--processes=1", **another_time(stage, "-3600"))
+    stage.wait_for_work(count=2)
+    gate = stage.gate()
+    tasks.behind_gate.enqueue_many([("long 0", str(gate)), ("long 1", str(gate))])
+    wait_until(lambda: stage.runs("long 0") and stage.runs("long 1"), "both to begin")
+    # Both are busy for longer than a lease, and nobody takes what they hold.
+    wait_until(lambda: _age(stage, "long 0") > 8, "some leases to pass")
+    gate.touch()
+    stage.wait_for_all()
+    report.expect("Took back" not in stage.logs(), "a lease was stolen")
+    for number in range(count):
+        delay = timedelta(seconds=stage.random.uniform(1, 5))
+        tasks.once.using(run_after=delay).enqueue(f"delayed {number}")
+        tasks.once.enqueue(f"now {number}")
+        tasks.fail_at_first.enqueue(f"again {number}")
+    push, producer._push_or_leave = producer._push_or_leave, lambda config, rows: None
+    tasks.once.enqueue_many([(f"never pushed {number}",) for number in range(count)])
+    producer._push_or_leave = push
+    seconds = stage.seconds_until(lambda: _all_finished(), "all results")
+    report.took(seconds, most=20.0)
+    report.faults += 2
+    early = _earliest(stage)
+    report.expect(early <= EARLY_SECONDS, f"one was {early:.1f} s early")
+    report.expect(ahead.stop() == 0 and behind.stop() == 0, "a node did not end well")
+    stage.count(report)
+    report.bound = report.extra = report.extra - count
+    report.expect(report.extra == 0, "some ran more often than they should have")
+    report.notes.append(f"{max(early, 0):.1f} s early at the most")
+    return report
+
+
+def _all_finished() -> bool:
+    from taskhub.models import TaskResult
+
+    return not TaskResult.objects.unfinished().exists()
+
+
+def _age(stage: Stage, label: str) -> float:
+    from tests.models import Trace
+
+    return float((timezone.now() - Trace.objects.get(label=label).at).total_seconds())
+
+
+def _earliest(stage: Stage) -> float:
+    """Return by how many seconds one began before its time, by the true clock."""
+    (row,) = stage.postgres.ask(
+        "SELECT max(extract(epoch FROM result.run_after - trace.at)) "
+        "FROM tests_trace trace JOIN taskhub_taskresult result "
+        "ON result.args ->> 0 = trace.label WHERE trace.label LIKE 'delayed%'"
+    )
+    return float(row[0])
+
+
+@scenario(
+    asked="nothing lost; what is due now is run now; nothing pushed late",
+    needs=library,
+)
+def clocks_of_sites(stage: Stage) -> Report:
+    """Sites that enqueue with clocks an hour ahead, and an hour behind."""
+    report = Report()
+    stage.keep_nodes(2, "--processes=1")
+    count = stage.pick(200, 40)
+    code = (
+        "from tests.chaos.tasks import once; "
+        f"once.enqueue_many([(f'{{n}} %s',) for n in range({count})])"
+    )
+    for offset in ("+3600", "-3600"):
+        for faults in ("", "before_push"):
+            label = f"{offset} {faults}"
+            variables = another_time(stage, offset) | {"FAULTS": faults}
+            run_command("shell", "-c", code % label, **variables)
+            report.faults += 1
+            most = 10.0 if faults else 5.0
+            seconds = stage.seconds_until(_all_finished, f"what {label} has enqueued")
+            report.expect(seconds <= most, f"{label} took {seconds:.0f} s")
+            report.took(seconds, most=10.0)
+    stage.count(report)
+    report.expect(report.tasks == 4 * count, f"{report.tasks} were enqueued")
+    return report

@@ -1,0 +1,125 @@
+"""Everything at once: kills, wipes and crashes while ten thousand tasks are run."""
+
+import time
+from contextlib import suppress
+
+from django.db import DatabaseError
+
+from tests.chaos.report import Report, scenario
+from tests.chaos.stage import Keeper, Stage, pids_of
+from tests.servers import wait_until
+
+
+@scenario(
+    asked="0 lost, extra runs ≤ in flight at the kills, 0 double results",
+)
+def everything_at_once(stage: Stage) -> Report:
+    """
+    10,000 tasks under 50 random `kill -9`, two wipes of Redis, two database crashes.
+
+    Short and long, sync and async tasks, in three nodes that are restarted as a service
+    manager would. One push in ten is never made, as if the site had died before it.
+    """
+    report = Report()
+    keeper = stage.keep_nodes(3, "--processes=2", "--grace=5")
+    kills = stage.pick(50, 10)
+    tasks_a_round = stage.pick(10_000, 1_500) // (kills + 5)
+    wipes = {kills // 4: stage.wipe, kills * 3 // 5: stage.restart_redis}
+    crashes = (kills * 2 // 5, kills * 4 // 5)
+    if not stage.full:
+        wipes, crashes = {kills // 4: stage.restart_redis}, crashes[:1]
+    victims = ["node", "node", "node", "supervisor", *["child"] * 6] * (kills // 10)
+    stage.random.shuffle(victims)
+    producer = Producer(stage)
+    # So much that there is always something under way.
+    producer.enqueue(tasks_a_round * 5)
+    begun = time.monotonic()
+    for round_ in range(kills):
+        producer.enqueue(tasks_a_round)
+        time.sleep(stage.random.uniform(0.1, 1.5))
+        if wipe := wipes.get(round_):
+            wipe()
+            report.faults += 1
+        if round_ in crashes:
+            crash(stage, producer)
+            report.faults += 1
+        report.bound += kill_something(stage, keeper, victims.pop())
+        report.faults += 1
+    everything = stage.wait_for_all()
+    report.expect(everything, "not everything was finished")
+    stage.count(report)
+    report.expect(stage.runs_after_end() == 0, "something was run after its end")
+    report.expect(report.tasks >= tasks_a_round * (kills + 5), "some were not enqueued")
+    report.notes += [
+        f"{kills} kills",
+        f"{keeper.restarts} nodes restarted",
+        f"{time.monotonic() - begun:.0f} s in all",
+    ]
+    return report
+
+
+def crash(stage: Stage, producer: "Producer") -> None:
+    """Stop PostgreSQL at once in the middle of it all, and start it soon after."""
+    stage.stop_postgres()
+    with suppress(DatabaseError):
+        # The site is told, and nothing was promised.
+        producer.enqueue(1)
+    time.sleep(stage.random.uniform(0.5, 3))
+    stage.start_postgres()
+
+
+def kill_something(stage: Stage, keeper: Keeper, victim: str) -> int:
+    """Kill a node, or a process of one; return what was under way in it."""
+    # Others are being restarted; they were killed a moment ago.
+    wait_until(lambda: any(len(pids_of(each)) > 1 for each in keeper.nodes), "a node")
+    living = [pids for each in keeper.nodes if len(pids := pids_of(each)) > 1]
+    pids = stage.random.choice(living)
+    supervisor, *children = pids
+    match victim:
+        case "node":
+            return stage.kill(pids)
+        case "supervisor":
+            # Its processes see that, and finish what they run.
+            return stage.kill([supervisor])
+        case _:
+            return stage.kill([stage.random.choice(children)])
+
+
+class Producer:
+    """Enqueues a mix of tasks, and sometimes dies before the push."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._random = stage.random
+        self._serial = 0
+
+    def enqueue(self, count: int) -> None:
+        """Enqueue so many, some of them many at a time."""
+        from taskhub import producer
+        from tests.chaos import tasks
+
+        push = producer._push_or_leave
+        calls = {tasks.short: [], tasks.slow: [], tasks.waiting: []}
+        for _ in range(count):
+            task, *arguments = self._random.choices(
+                [
+                    (tasks.short,),
+                    (tasks.slow, self._random.uniform(0.05, 0.2)),
+                    (tasks.waiting, self._random.uniform(0.0, 1.0)),
+                ],
+                weights=[4, 3, 3],
+            )[0]
+            calls[task].append((f"task {self._serial}", *arguments))
+            self._serial += 1
+        try:
+            for task, many in calls.items():
+                while many:
+                    some, many = many[:10], many[10:]
+                    died = self._random.random() < 0.1
+                    producer._push_or_leave = _die if died else push
+                    task.enqueue_many(some)
+        finally:
+            producer._push_or_leave = push
+
+
+def _die(*args: object) -> None:
+    """End before the push; there is nothing else that this process would do."""

@@ -1,0 +1,140 @@
+"""Tasks that harm the process they run in."""
+
+import resource
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.report import Report, scenario
+from tests.chaos.stage import Stage
+from tests.servers import ServerMissing, wait_until
+
+#: As often as a task may be begun that kills its process: once, and two redeliveries.
+MOST_RUNS = 3
+
+
+def finish(stage: Stage, report: Report, poison: list[Any]) -> None:
+    """Let everything end, and count; the poison's own results are told apart."""
+    report.expect(stage.wait_for_all(), "not everything was finished")
+    stage.count(report)
+    # Counted as lost and as extra; it is neither.
+    report.lost -= sum(each.row.status == "FAILED" for each in poison)
+    report.extra -= sum(max(0, stage.runs(each.row.args[0]) - 1) for each in poison)
+    report.faults += len(poison)
+
+
+@scenario(asked="at most 3 executions; neighbours unharmed")
+def poison_kills(stage: Stage) -> Report:
+    """Tasks that kill their process every time, sync and async, among others."""
+    from taskhub.models import TaskResult
+    from tests.chaos import tasks
+
+    report = Report()
+    stage.keep_nodes(1, "--processes=2", "--threads=3")
+    poison = []
+    for number in range(stage.pick(6, 2)):
+        kill = (tasks.kill_process, tasks.async_kill_process)[number % 2]
+        tasks.slow.enqueue_many([(f"sync {number} {n}", 1) for n in range(4)])
+        tasks.waiting.enqueue_many([(f"async {number} {n}", 2) for n in range(20)])
+        wait_until(lambda: stage.runs(f"async {number} 0"), "neighbours")  # noqa: B023
+        poison.append(kill.enqueue(f"kill {number}"))
+    finish(stage, report, poison)
+    most = max(stage.runs(each.row.args[0]) for each in poison)
+    report.expect(most <= MOST_RUNS, f"poison was run {most} times")
+    report.expect(all(each.row.status == "FAILED" for each in poison), "no failure")
+    # A neighbour may go down with it twice; then it is run without it.
+    others = TaskResult.objects.exclude(id__in=[each.id for each in poison])
+    harmed = others.filter(attempts__gt=MOST_RUNS).count()
+    report.expect(not harmed, f"{harmed} neighbours were made to suffer")
+    report.bound = stage.burnt() - 3 * len(poison)
+    report.notes.append(f"poison run {most} times at the most")
+    return report
+
+
+@scenario(asked="the task fails or its process is replaced; neighbours unharmed")
+def eats_memory(stage: Stage) -> Report:
+    """Tasks that eat memory: past a limit of the system's, and of the node's."""
+    from tests.chaos import tasks
+
+    report = Report()
+    limit = 1_500 * 1024 * 1024
+    node = stage.start_node("--processes=2", "--memory-per-process=300")
+    stage.wait_for_work()
+    for pid in (node.process.pid, *node.children()):
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+    poison = [tasks.eat_memory.enqueue("eat", 4_000)]
+    kept = [tasks.keep_memory.enqueue(f"keep {n}", 200) for n in range(4)]
+    tasks.short.enqueue_many([(f"short {n}",) for n in range(50)])
+    finish(stage, report, poison)
+    error = poison[0].row.errors[-1]["exception_class_path"]
+    report.expect(error.endswith("MemoryError"), f"it failed with {error}")
+    report.expect(all(each.row.status == "SUCCESSFUL" for each in kept), "one failed")
+    report.expect("it has grown to" in node.log, "no process was replaced")
+    report.expect(stage.burnt() == 1, "an attempt was burnt")
+    return report
+
+
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+def cgroups() -> Path:
+    """Return where memory can be limited. Raise ServerMissing if it cannot be."""
+    for place in (CGROUPS / "memory", CGROUPS):
+        probe = place / "taskhub-probe"
+        try:
+            probe.mkdir()
+        except OSError:
+            continue
+        limited = any(
+            (probe / name).exists() for name in ("memory.max", "memory.limit_in_bytes")
+        )
+        probe.rmdir()
+        if limited:
+            return place
+    raise ServerMissing("no cgroup in which memory can be limited")
+
+
+@scenario(asked="the leases are kept; at most 3 executions", full_only=True)
+def holds_the_interpreter(stage: Stage) -> Report:
+    """A task that keeps the interpreter to itself for a minute, past its hard limit."""
+    from tests.chaos import tasks
+
+    report = Report()
+    stage.configure(lease_seconds=2.0)
+    stage.keep_nodes(1, "--processes=2", "--threads=2")
+    poison = [tasks.keep_the_interpreter.enqueue("hold", 60)]
+    wait_until(lambda: stage.runs("hold"), "it to begin")
+    tasks.short.enqueue_many([(f"short {n}",) for n in range(50)])
+    finish(stage, report, poison)
+    runs = stage.runs("hold")
+    report.expect(runs <= MOST_RUNS, f"it was run {runs} times")
+    report.notes.append(f"run {runs} times")
+    return report
+
+
+@scenario(asked="each a failure or nothing at all; neighbours unharmed")
+def misbehaves(stage: Stage) -> Report:
+    """Tasks that fork, exit, close the database's connection or have it closed."""
+    from tests.chaos import tasks
+
+    report = Report()
+    stage.keep_nodes(1, "--processes=2", "--threads=1")
+    rounds = stage.pick(10, 2)
+    poison = []
+    for number in range(rounds):
+        poison += [
+            tasks.exit_process.enqueue(f"exit {number}"),
+            tasks.lose_connection.enqueue(f"lose {number}"),
+        ]
+        tasks.fork_and_leave.enqueue(f"fork {number}")
+        tasks.start_program.enqueue(f"program {number}")
+        tasks.close_connection.enqueue(f"close {number}")
+        tasks.short.enqueue_many([(f"short {number} {n}",) for n in range(10)])
+    finish(stage, report, poison)
+    report.expect(stage.burnt() == len(poison), "an attempt was burnt")
+    exits = [tasks.exit_at_once.enqueue(f"leave {n}") for n in range(2)]
+    tasks.short.enqueue_many([(f"last {n}",) for n in range(20)])
+    stage.wait_for_all()
+    runs = max(stage.runs(each.row.args[0]) for each in exits)
+    report.expect(runs <= MOST_RUNS, f"one that ends its process was run {runs} times")
+    report.expect(stage.runs_after_end() == 0, "something was run after its end")
+    return report

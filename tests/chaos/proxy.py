@@ -1,0 +1,98 @@
+"""A TCP proxy that is as bad as networks are."""
+
+import asyncio
+import random
+from enum import Enum, auto
+from threading import Thread
+from typing import Any
+
+from tests.servers import free_port
+
+
+class Weather(Enum):
+    """What a proxy does to what it carries."""
+
+    FAIR = auto()
+    #: Now and then a reply is dropped, and the connection with it.
+    DROPS_REPLIES = auto()
+    #: Everything is taken and nothing is passed on; connections stay open.
+    SWALLOWS = auto()
+
+
+class Proxy:
+    """Listens on a port of its own, in a thread. A context manager."""
+
+    #: One in so many replies is dropped.
+    ONE_IN = 40
+
+    def __init__(self, port: int, *, seed: int = 1) -> None:
+        self.port = free_port()
+        self.weather = Weather.FAIR
+        #: How many replies were dropped.
+        self.dropped = 0
+        self._target = port
+        self._random = random.Random(seed)  # noqa: S311  repeatable on purpose
+        self._loop = asyncio.new_event_loop()
+        self._thread = Thread(target=self._serve, name="proxy", daemon=True)
+        self._carriers: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> "Proxy":
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        self._loop.run_forever()
+        self._loop.close()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, backlog=500
+        )
+
+    async def _stop(self) -> None:
+        self._server.close()
+        for task in self._carriers:
+            task.cancel()
+        await asyncio.gather(*self._carriers, return_exceptions=True)
+
+    async def _accept(self, reader: Any, writer: Any) -> None:
+        try:
+            beyond = await asyncio.open_connection("127.0.0.1", self._target)
+        except OSError:
+            writer.close()
+            return
+        from_server, to_server = beyond
+        for source, sink, is_reply in (
+            (reader, to_server, False),
+            (from_server, writer, True),
+        ):
+            task = asyncio.create_task(self._carry(source, sink, is_reply))
+            self._carriers.add(task)
+            task.add_done_callback(self._carriers.discard)
+
+    async def _carry(self, source: Any, sink: Any, is_reply: bool) -> None:
+        try:
+            while piece := await source.read(65_536):
+                if self.weather is Weather.SWALLOWS:
+                    continue
+                if is_reply and self._is_to_drop():
+                    self.dropped += 1
+                    return
+                sink.write(piece)
+                await sink.drain()
+        except OSError:
+            pass
+        finally:
+            sink.close()
+
+    def _is_to_drop(self) -> bool:
+        return (
+            self.weather is Weather.DROPS_REPLIES
+            and self._random.randrange(self.ONE_IN) == 0
+        )

@@ -1,0 +1,51 @@
+"""A short selection of the faults, in little; `make chaos` plays all of them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+from tests.chaos.__main__ import MISSING
+
+SELECTION = (
+    "everything_at_once",
+    "process_died",
+    "node_died",
+    "died_before_the_push,died_before_acknowledging",
+    "frozen",
+    "deploys",
+    "poison_kills",
+    "misbehaves",
+    "redis_stopped,redis_full",
+    "replies_dropped",
+    "database_crashed,database_out_of_connections",
+    "database_away",
+    "sentinel_failover",
+    "fuzzed_messages",
+    "clocks_of_workers",
+    "beats_killed",
+)
+
+
+@pytest.mark.parametrize("scenarios", SELECTION)
+def test_what_is_promised_is_kept(scenarios):
+    """On servers of their own, in a process of their own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", "--json", "--scenarios", scenarios],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == MISSING and not settings.CI:
+        pytest.skip(done.stderr.strip())
+    assert done.stdout, done.stderr
+
+    reports = json.loads(done.stdout.splitlines()[-1])
+
+    assert {
+        name: report["complaints"]
+        for name, report in reports.items()
+        if report["complaints"]
+    } == {}, done.stderr

@@ -1,0 +1,30 @@
+"""Beats that are killed; `beats.py` is the same as a script, for other databases."""
+
+from argparse import Namespace
+
+from tests.chaos import beats
+from tests.chaos.report import Report, scenario
+from tests.chaos.stage import Stage
+
+
+@scenario(asked="each tick exactly once")
+def beats_killed(stage: Stage) -> Report:
+    """Five beats, 10,000 ticks, one killed with -9 every few seconds."""
+    report = Report()
+    counted = beats.run(
+        Namespace(
+            beats=5,
+            schedules=stage.pick(100, 40),
+            ticks=stage.pick(10_000, 300),
+            kill_every=stage.pick(10, 3),
+            seed=stage.random.randrange(1_000),
+        )
+    )
+    report.faults = counted.kills
+    report.expect(counted.is_exact, f"{counted.missing} missing")
+    report.double = counted.repeated
+    report.notes += [
+        f"{counted.ticks:,} ticks, {counted.results:,} results",
+        f"{counted.kills} kills",
+    ]
+    return report

@@ -1,0 +1,341 @@
+"""
+Whatever happens between a broker and its rows, no outcome is lost and none is doubled.
+
+A state machine plays two workers, a steward and a sweep on a real broker and real rows,
+one step at a time: each of what a worker does between two instructions is a step of its
+own, and after any of them it may die, freeze, or be overtaken.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from taskhub import producer
+from taskhub.exceptions import LeaseLost
+from taskhub.messages import Delivery, unseal
+from taskhub.models import Status, TaskResult
+from taskhub.writer import Attempt, NotDue, Outcome, claim, mark_running, write_outcomes
+from tests import tasks
+from tests.contract.conftest import Bench
+
+QUEUE = "default"
+QUEUES = ["default", "mail"]
+WORKERS = st.integers(min_value=0, max_value=1)
+
+
+class Holding:
+    """What a worker has of one delivery: nothing, an attempt, then its outcome."""
+
+    def __init__(self, delivery: Delivery, token: str) -> None:
+        self.delivery = delivery
+        self.token = token
+        self.attempt: Attempt | None = None
+        #: Whether its outcome is in the row, or was refused: the rest is to tell.
+        self.is_written = False
+        self.due_again: datetime | None = None
+
+
+class DeliveryMachine(RuleBasedStateMachine):
+    """Two workers, up to five results."""
+
+    bench: Bench
+    config: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broker = self.bench.broker
+        self.serials = [0, 0]
+        #: What each worker has in its memory; a zombie's goes on here, too.
+        self.holdings: list[list[Holding]] = [[], []]
+        self.zombies: list[Holding] = []
+        self.finished: dict[Any, tuple[Any, ...]] = {}
+        #: How often an outcome that ends a result was admitted.
+        self.endings: dict[Any, int] = {}
+        #: Attempts that another one has claimed their row from.
+        self.overtaken: set[int] = set()
+        self.join(0)
+        self.join(1)
+
+    # Who there is.
+
+    def token(self, worker: int) -> str:
+        return f"worker-{worker}-{self.serials[worker]}"
+
+    def join(self, worker: int) -> None:
+        self.broker.join(QUEUES, self.token(worker))
+
+    def replace(self, worker: int) -> None:
+        """A successor, with a token of its own, and nothing in its memory."""
+        self.holdings[worker] = []
+        self.serials[worker] += 1
+        self.join(worker)
+
+    # What a site does.
+
+    @rule(count=st.integers(min_value=1, max_value=2), pushed=st.booleans())
+    def enqueue(self, count, pushed):
+        if TaskResult.objects.count() >= 5:
+            return
+        rows = [
+            producer.make_row(self.config, tasks.add, [1], {}) for _ in range(count)
+        ]
+        if self.broker.lives_in_rows:
+            producer.submit(self.config, rows)
+            return
+        TaskResult.objects.bulk_create(rows)
+        if pushed:
+            producer._push(self.config, rows, durable=True)
+
+    # What a worker does, a step at a time.
+
+    @rule(worker=WORKERS, limit=st.integers(min_value=1, max_value=3))
+    def reserve(self, worker, limit):
+        token = self.token(worker)
+        try:
+            deliveries = self.broker.reserve([QUEUE], limit=limit, token=token)
+        except LeaseLost:
+            # What it runs, it goes on to run; a successor takes its place.
+            self.zombies += self.holdings[worker]
+            self.replace(worker)
+            return
+        self.holdings[worker] += [Holding(each, token) for each in deliveries]
+
+    def unstarted(self, worker: int) -> list[Holding]:
+        return [
+            each
+            for each in self.holdings[worker]
+            if each.attempt is None and not each.is_written
+        ]
+
+    @rule(worker=WORKERS)
+    def release_what_waits(self, worker):
+        waiting = self.unstarted(worker)
+        if waiting:
+            ids = [each.delivery.id for each in waiting]
+            self.broker.release(QUEUE, ids, token=self.token(worker))
+            self.drop(worker, waiting)
+
+    def drop(self, worker: int, holdings: list[Holding]) -> None:
+        self.holdings[worker] = [
+            each for each in self.holdings[worker] if each not in holdings
+        ]
+
+    @rule(worker=WORKERS)
+    def begin(self, worker):
+        for holding in self.unstarted(worker)[:1]:
+            self.begin_one(holding)
+
+    @rule()
+    def a_zombie_begins(self):
+        for holding in self.zombies:
+            if holding.attempt is None and not holding.is_written:
+                self.begin_one(holding)
+                return
+
+    def begin_one(self, holding: Holding) -> None:
+        delivery = holding.delivery
+        message = delivery.message or unseal(
+            delivery.body, self.config.signing_keys, max_bytes=1_000_000
+        )
+        if delivery.returned is None:
+            holding.attempt = Attempt.first(message, holding.token)
+            return
+        found = claim(message, holding.token, delivery.returned)
+        if isinstance(found, Attempt):
+            holding.attempt = found
+            self.overtake(found)
+        else:
+            holding.is_written = True
+            if isinstance(found, NotDue):
+                holding.due_again = datetime.now(UTC) + found.wait
+
+    def overtake(self, by: Attempt) -> None:
+        for each in [*self.holdings[0], *self.holdings[1], *self.zombies]:
+            attempt = each.attempt
+            if attempt and attempt is not by and attempt.message.id == by.message.id:
+                self.overtaken.add(id(attempt))
+
+    def running(self, holdings: list[Holding]) -> list[Holding]:
+        return [each for each in holdings if each.attempt and not each.is_written]
+
+    @rule(worker=WORKERS)
+    def mark(self, worker):
+        mark_running(each.attempt for each in self.running(self.holdings[worker]))
+
+    @rule(
+        worker=WORKERS,
+        many=st.booleans(),
+        kind=st.sampled_from([Status.SUCCESSFUL, Status.FAILED, Status.READY]),
+    )
+    def write(self, worker, many, kind):
+        running = self.running(self.holdings[worker])
+        self.write_some(running if many else running[:1], kind)
+
+    @rule(kind=st.sampled_from([Status.SUCCESSFUL, Status.FAILED, Status.READY]))
+    def a_zombie_writes(self, kind):
+        self.write_some(self.running(self.zombies)[:1], kind)
+
+    def write_some(self, holdings: list[Holding], kind: Status) -> None:
+        for holding in holdings:
+            attempt = holding.attempt
+            assert attempt is not None
+            now = datetime.now(UTC)
+            retry = now + timedelta(minutes=5) if kind is Status.READY else None
+            if kind is not Status.SUCCESSFUL:
+                attempt.errors = [*attempt.errors, failure(attempt.number)]
+            outcome = Outcome(
+                attempt=attempt, status=kind, finished_at=now, retry_at=retry
+            )
+            refused = write_outcomes([outcome], in_rows=self.broker.lives_in_rows)
+            holding.is_written, holding.due_again = True, retry
+            if id(attempt) in self.overtaken:
+                assert refused, "a zombie has written"
+            elif not refused and retry is None:
+                pk = attempt.message.id
+                self.endings[pk] = self.endings.get(pk, 0) + 1
+
+    @rule(worker=WORKERS)
+    def settle(self, worker):
+        """Acknowledge, or postpone, what is written."""
+        self.settle_some([each for each in self.holdings[worker] if each.is_written])
+
+    @rule()
+    def a_zombie_settles(self):
+        self.settle_some([each for each in self.zombies if each.is_written])
+
+    def settle_some(self, holdings: list[Holding]) -> None:
+        for each in holdings:
+            ids, token = [each.delivery.id], each.token
+            if each.due_again is None:
+                self.broker.acknowledge(QUEUE, ids, token=token)
+            else:
+                due = {each.delivery.id: each.due_again}
+                self.broker.postpone(QUEUE, due, token=token, started=True)
+        self.zombies = [each for each in self.zombies if each not in holdings]
+        for worker in (0, 1):
+            self.drop(worker, holdings)
+
+    # What happens to it.
+
+    @rule(worker=WORKERS)
+    def die(self, worker):
+        """A process that is killed: its memory is gone, its supervisor notices."""
+        self.broker.reclaim(QUEUES, self.token(worker))
+        self.replace(worker)
+
+    @rule(worker=WORKERS)
+    def leave(self, worker):
+        """A process that ends with tasks still running."""
+        self.release_what_waits(worker)
+        self.broker.reclaim(QUEUES, self.token(worker), died=False)
+        self.replace(worker)
+
+    @rule(worker=WORKERS)
+    def freeze(self, worker):
+        """A process that is stopped past its lease; it wakes up as a zombie."""
+        self.bench.end_lease(self.token(worker))
+        self.bench.reclaim_silent()
+        self.zombies += self.holdings[worker]
+        self.replace(worker)
+
+    @precondition(lambda self: not self.broker.lives_in_rows)
+    @rule()
+    def wipe(self):
+        for key in self.bench.client.scan_iter(f"*{self.config.options.key_prefix}*"):
+            self.bench.client.delete(key)
+        # Their leases are gone, and what they know to hold is not held any more.
+        for worker in (0, 1):
+            self.zombies += self.holdings[worker]
+            self.replace(worker)
+
+    @precondition(lambda self: not self.broker.lives_in_rows)
+    @rule()
+    def sweep(self):
+        """Push what the broker does not know, as the steward's sweep does."""
+        unfinished = list(TaskResult.objects.unfinished())
+        missing = self.broker.missing(QUEUE, [row.pk for row in unfinished])
+        lost = [row for row in unfinished if row.pk in missing]
+        if lost:
+            producer.push_again(self.config, lost)
+        assert not self.broker.missing(QUEUE, [row.pk for row in unfinished])
+
+    @rule()
+    def let_time_pass(self):
+        """What waits for another attempt becomes due."""
+        past = timezone.now() - timedelta(seconds=1)
+        for row in TaskResult.objects.unfinished().filter(run_after__isnull=False):
+            TaskResult.objects.filter(pk=row.pk).update(run_after=past)
+            if not self.broker.lives_in_rows:
+                self.bench.make_due(str(row.pk))
+
+    # What holds.
+
+    @invariant()
+    def a_finished_row_never_changes(self):
+        for row in TaskResult.objects.finished():
+            state = (row.status, row.attempts, row.worker_ids, row.errors)
+            assert self.finished.setdefault(row.pk, state) == state
+        assert TaskResult.objects.finished().count() == len(self.finished)
+
+    @invariant()
+    def one_outcome_ends_a_result(self):
+        assert all(count == 1 for count in self.endings.values())
+        assert self.endings.keys() == self.finished.keys()
+
+    @invariant()
+    def attempts_are_their_workers(self):
+        for row in TaskResult.objects.all():
+            assert row.attempts == len(row.worker_ids)
+            told = [entry["attempt"] for entry in row.errors]
+            assert len(told) == len(set(told))
+            assert all(number <= row.attempts for number in told)
+
+    @precondition(lambda self: self.broker.lives_in_rows)
+    @invariant()
+    def every_unfinished_row_has_a_place(self):
+        assert not TaskResult.objects.unfinished().filter(place="").exists()
+
+    def teardown(self) -> None:
+        TaskResult.objects.all().delete()
+        if not self.broker.lives_in_rows:
+            for key in self.bench.client.scan_iter(
+                f"*{self.config.options.key_prefix}*"
+            ):
+                self.bench.client.delete(key)
+
+
+def failure(attempt: int) -> dict[str, Any]:
+    """What a task's exception leaves in its row."""
+    return {
+        "attempt": attempt,
+        "failed_at": "2026-01-01T00:00:00+00:00",
+        "exception_class_path": "builtins.ValueError",
+        "message": "no",
+        "traceback": "",
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_outcome_is_lost_or_doubled(transactional_db, bench, config):
+    machine = type("Machine", (DeliveryMachine,), {"bench": bench, "config": config})
+
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=40,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
