@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "node",
                 "verbose_name_plural": "nodes",
                 "ordering": ["name"],
+                "permissions": [("operate_node", "Can quiet, resize and stop nodes")],
             },
         ),
         migrations.CreateModel(
@@ -108,6 +109,9 @@ class Migration(migrations.Migration):
                 "verbose_name": "quarantined message",
                 "verbose_name_plural": "quarantined messages",
                 "ordering": ["-id"],
+                "permissions": [
+                    ("retry_quarantinedmessage", "Can push quarantined messages again")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -517,6 +521,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "queue",
                 "verbose_name_plural": "queues",
+                "permissions": [
+                    ("operate_queuestate", "Can pause, drain and move queues"),
+                    ("purge_queuestate", "Can purge queues"),
+                ],
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("backend", "queue_name"),
@@ -606,6 +614,8 @@ class Migration(migrations.Migration):
                 ("longest_run", models.FloatField(default=0)),
             ],
             options={
+                "verbose_name": "overview",
+                "verbose_name_plural": "overview",
                 "indexes": [
                     models.Index(
                         fields=["seconds", "starts_at"], name="taskhub_metrics_span"
@@ -817,6 +827,12 @@ class Migration(migrations.Migration):
                 "verbose_name": "task result",
                 "verbose_name_plural": "task results",
                 "ordering": ["-id"],
+                "permissions": [
+                    ("enqueue_taskresult", "Can enqueue tasks by hand"),
+                    ("retry_taskresult", "Can have task results tried again"),
+                    ("cancel_taskresult", "Can cancel task results"),
+                    ("export_taskresult", "Can export task results"),
+                ],
                 "indexes": [
                     models.Index(fields=["task_path", "id"], name="taskhub_by_task"),
                     models.Index(

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.ids import new_id
 
@@ -37,6 +38,9 @@ class TaskMetrics(models.Model):
     longest_run = models.FloatField(default=0)
 
     class Meta:
+        # Its rows are for nobody; the page that they are for is.
+        verbose_name = _("overview")
+        verbose_name_plural = _("overview")
         indexes: ClassVar = [
             # The rows of a range of time; and those that are to be rolled up.
             models.Index(fields=["seconds", "starts_at"], name="taskhub_metrics_span"),

@@ -62,6 +62,9 @@ class Node(models.Model):
     class Meta:
         verbose_name = _("node")
         verbose_name_plural = _("nodes")
+        permissions: ClassVar = [
+            ("operate_node", _("Can quiet, resize and stop nodes")),
+        ]
         ordering: ClassVar = ["name"]
 
     def __str__(self) -> str:

@@ -37,6 +37,10 @@ class QueueState(models.Model):
     class Meta:
         verbose_name = _("queue")
         verbose_name_plural = _("queues")
+        permissions: ClassVar = [
+            ("operate_queuestate", _("Can pause, drain and move queues")),
+            ("purge_queuestate", _("Can purge queues")),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["backend", "queue_name"], name="taskhub_one_state_of_a_queue"
@@ -68,6 +72,9 @@ class QuarantinedMessage(models.Model):
     class Meta:
         verbose_name = _("quarantined message")
         verbose_name_plural = _("quarantined messages")
+        permissions: ClassVar = [
+            ("retry_quarantinedmessage", _("Can push quarantined messages again")),
+        ]
         ordering: ClassVar = ["-id"]
 
     def __str__(self) -> str:

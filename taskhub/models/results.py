@@ -181,6 +181,12 @@ class TaskResult(Carried, models.Model):
     class Meta:
         verbose_name = _("task result")
         verbose_name_plural = _("task results")
+        permissions: ClassVar = [
+            ("enqueue_taskresult", _("Can enqueue tasks by hand")),
+            ("retry_taskresult", _("Can have task results tried again")),
+            ("cancel_taskresult", _("Can cancel task results")),
+            ("export_taskresult", _("Can export task results")),
+        ]
         ordering: ClassVar = ["-id"]
         # Ids grow with time, so the primary key serves every "newest first" and every
         # "since". MariaDB has no partial indexes and makes these whole; that is why
