@@ -53,6 +53,8 @@ _LASTING = timedelta(seconds=1)
 #: wait twice as long as the one before, up to so many seconds.
 _MOST_INTERRUPTIONS = 100
 _LONGEST_INTERRUPTION_SECONDS = 10
+#: So many deaths with one message are hardly by chance.
+_OFTEN = 2
 
 
 class _OvertakenError(Exception):
@@ -89,16 +91,19 @@ class Executor:
         Whether more than one process has died with a message: it may well be of it.
 
         Once is what happens to all that a process, or a node, has under way when it
-        dies. Touches the database only for a message that came back from the dead.
+        dies. Where a second time is the end, once is taken for often. Touches the
+        database only for a message that came back from the dead.
         """
         if not delivery.has_killed:
             return False
+        if self._options.max_redeliveries < _OFTEN:
+            return True
         try:
             message = self._open(delivery)
         except BadMessage:
             return False
         # The last one is not in the row before the claim.
-        return deaths_of(message.id) > 0
+        return deaths_of(message.id) + 1 >= _OFTEN
 
     def prepare(self, delivery: Delivery) -> Run | Ended:
         """

@@ -25,9 +25,10 @@ from taskhub import producer
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, unseal
 from taskhub.models import Status, TaskResult
+from taskhub.models.slices import NewSlice
 from taskhub.writer import Attempt, NotDue, Outcome, claim, mark_running, write_outcomes
 from tests import tasks
-from tests.contract.conftest import Bench
+from tests.benches import Bench
 
 QUEUE = "default"
 QUEUES = ["default", "mail"]
@@ -93,7 +94,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if self.broker.lives_in_rows:
             producer.submit(self.config, rows)
             return
-        TaskResult.objects.bulk_create(rows)
+        NewSlice.objects.bulk_create(rows)
         if pushed:
             producer._push(self.config, rows, durable=True)
 

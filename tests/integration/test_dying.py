@@ -42,8 +42,8 @@ def test_a_task_that_kills_its_process_is_given_up(start_node):
     for result in neighbours:
         assert result.get(timeout=30) is not None
     assert Trace.labels().count("killed") == 3
-    # None of them was in a process that died more than once.
-    assert all(result.row.attempts <= 2 for result in neighbours)
+    # What has killed twice is run alone: nothing else is in a third process that dies.
+    assert all(result.row.attempts <= 3 for result in neighbours)
     assert node.stop() == 0
 
 
