@@ -12,7 +12,7 @@ With a broker that lives in the rows, the insert is the push, and there is no ga
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 from django.db import connections, transaction
+from django.db.models import QuerySet
 
 from taskhub.breaker import Breaker
 from taskhub.brokers import get_broker
@@ -28,8 +29,9 @@ from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidArguments
 from taskhub.messages import Envelope, Returned, seal
 from taskhub.models import Place, Status, TaskResult
+from taskhub.models.ids import new_id
 from taskhub.models.results import results_database
-from taskhub.models.slices import NewSlice
+from taskhub.models.slices import NewResult, NewSlice, PlainSlice
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
 from taskhub.tasks.current import current_result
@@ -47,7 +49,7 @@ _breakers: WeakKeyDictionary[Broker, Breaker] = WeakKeyDictionary()
 
 def enqueue(
     config: Config, task: Task[..., Any], calls: Iterable[Arguments]
-) -> list[NewSlice]:
+) -> Sequence[NewResult]:
     """
     Ask for runs of a task, one for each pair of positional and keyword arguments.
 
@@ -59,14 +61,23 @@ def enqueue(
     only for a task that is not durable, outside a transaction: any other can be pushed
     later, and what a commit cannot push any more is logged.
     """
-    rows = [make_row(config, task, args, kwargs) for args, kwargs in calls]
+    make: Callable[..., NewResult] = make_row
+    if _is_plain(config, task):
+        make = _make_plain_row
+    rows = [make(config, task, args, kwargs) for args, kwargs in calls]
     submit(config, rows, durable=task.durable)
     return rows
 
 
-def submit(config: Config, rows: Sequence[NewSlice], *, durable: bool = True) -> None:
+def _is_plain(config: Config, task: Task[..., Any]) -> bool:
+    """Whether nothing is asked for that most rows have not: see slices.py."""
+    asked = (task.meta, task.run_after, task.expires_after, current_result.get())
+    return not any(asked) and not get_broker(config).lives_in_rows
+
+
+def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -> None:
     """
-    Insert rows that `make_row` has made, and push their messages on commit.
+    Insert rows of one kind, and push their messages on commit.
 
     Blocks, and raises BrokerError, as enqueue() does.
     """
@@ -76,8 +87,9 @@ def submit(config: Config, rows: Sequence[NewSlice], *, durable: bool = True) ->
     alias = results_database()
     if broker.lives_in_rows:
         for row in rows:
-            # Whether it is due yet is for the database's clock to say.
-            row.place = Place.DELAYED if row.run_after else Place.READY
+            if isinstance(row, NewSlice):
+                # Whether it is due yet is for the database's clock to say.
+                row.place = Place.DELAYED if row.run_after else Place.READY
         _insert(rows, alias)
         broker.wake({row.queue_name for row in rows})
     elif durable:
@@ -99,25 +111,16 @@ def make_row(
 
     Raise InvalidArguments if the arguments do not fit or cannot travel.
     """
-    checked_args, checked_kwargs = check_arguments(
-        task.func, task.takes_context, args, kwargs
-    )
     meta = check_value(task.meta or {}, "meta")
-    size = len(msgspec.json.encode((checked_args, checked_kwargs, meta)))
-    if size > config.options.max_argument_bytes:
-        raise InvalidArguments(
-            f"{task.name}() cannot be enqueued: its arguments and meta are {size:,} "
-            "bytes of JSON, and max_argument_bytes is "
-            f"{config.options.max_argument_bytes:,}; store them and pass their key."
-        )
+    args, kwargs = _check(config, task, args, kwargs, meta)
     enqueued_at = datetime.now(UTC)
     return NewSlice(
         task_path=task.module_path,
         queue_name=task.queue_name,
         backend=task.backend,
         priority=task.priority,
-        args=checked_args,
-        kwargs=checked_kwargs,
+        args=args,
+        kwargs=kwargs,
         enqueued_at=enqueued_at,
         run_after=task.run_after,
         expires_at=_expiry(task, enqueued_at),
@@ -126,19 +129,57 @@ def make_row(
     )
 
 
+def _make_plain_row(
+    config: Config, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> PlainSlice:
+    args, kwargs = _check(config, task, args, kwargs)
+    return PlainSlice(
+        # By position, in the order of its fields: half of what it costs is the names.
+        new_id(),
+        task.module_path,
+        task.queue_name,
+        task.backend,
+        task.priority,
+        args,
+        kwargs,
+        datetime.now(UTC),
+    )
+
+
+def _check(
+    config: Config,
+    task: Task[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    meta: Any = None,
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments as they travel, if they do."""
+    checked = check_arguments(task.func, task.takes_context, args, kwargs)
+    size = len(msgspec.json.encode((*checked, meta or {})))
+    if size > config.options.max_argument_bytes:
+        raise InvalidArguments(
+            f"{task.name}() cannot be enqueued: its arguments and meta are {size:,} "
+            "bytes of JSON, and max_argument_bytes is "
+            f"{config.options.max_argument_bytes:,}; store them and pass their key."
+        )
+    return checked
+
+
 def _expiry(task: Task[..., Any], enqueued_at: datetime) -> datetime | None:
     after = task.expires_after
     return None if after is None else enqueued_at + after
 
 
-def _insert(rows: Sequence[NewSlice], alias: str) -> None:
-    if len(rows) == 1:
-        rows[0].save(force_insert=True, using=alias)
-    else:
-        NewSlice.objects.using(alias).bulk_create(rows, batch_size=_BATCH)
+def _insert(rows: Sequence[NewResult], alias: str) -> None:
+    first, *others = rows
+    if not others:
+        first.save(force_insert=True, using=alias)
+        return
+    of_its_kind: QuerySet[Any] = type(first)._default_manager.using(alias)
+    of_its_kind.bulk_create(rows, batch_size=_BATCH)
 
 
-def _push(config: Config, rows: Sequence[NewSlice], *, durable: bool) -> None:
+def _push(config: Config, rows: Sequence[NewResult], *, durable: bool) -> None:
     key = config.signing_keys[0]
     breaker = _breaker(config)
     try:
@@ -190,7 +231,7 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
     )
 
 
-def _push_or_leave(config: Config, rows: Sequence[NewSlice]) -> None:
+def _push_or_leave(config: Config, rows: Sequence[NewResult]) -> None:
     breaker = _breaker(config)
     if not breaker.allows():
         if breaker.skip():
@@ -208,7 +249,7 @@ def _push_or_leave(config: Config, rows: Sequence[NewSlice]) -> None:
         _log_left(rows, error)
 
 
-def _log_left(rows: Sequence[NewSlice], reason: object) -> None:
+def _log_left(rows: Sequence[NewResult], reason: object) -> None:
     logger.error(
         "Not pushed yet: %d of %s, from %s. %s Each row stays READY.",
         len(rows),

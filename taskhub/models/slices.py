@@ -6,7 +6,7 @@ These models are of the same table, and of a registry of their own, so that neit
 migrations nor the admin see them. What they leave out, the database fills in.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.apps.registry import Apps
 from django.db import models
@@ -18,8 +18,8 @@ _apps = Apps()
 _TABLE = TaskResult._meta.db_table
 
 
-class NewSlice(Carried, models.Model):
-    """What is known of a result when it is enqueued."""
+class _New(Carried, models.Model):
+    """What is known of every result when it is enqueued."""
 
     id = models.UUIDField(primary_key=True, default=new_id)
     task_path = models.CharField(max_length=255)
@@ -28,8 +28,34 @@ class NewSlice(Carried, models.Model):
     priority = models.SmallIntegerField()
     args = models.JSONField()
     kwargs = models.JSONField()
-    meta = models.JSONField()
     enqueued_at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class PlainSlice(_New):
+    """A result that was asked for with nothing but arguments: what most are."""
+
+    run_after = expires_at = parent_id = tick_at = None
+    meta: ClassVar[dict[str, Any]] = {}
+
+    objects: ClassVar[models.Manager["PlainSlice"]] = models.Manager()
+
+    class Meta:
+        apps = _apps
+        app_label = "taskhub"
+        db_table = _TABLE
+        managed = False
+
+
+class NewSlice(_New):
+    """A result that has more to it, or whose row is its message, too."""
+
+    meta = models.JSONField(default=dict)
     run_after = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     parent_id = models.UUIDField(null=True)
@@ -45,8 +71,9 @@ class NewSlice(Carried, models.Model):
         db_table = _TABLE
         managed = False
 
-    def __str__(self) -> str:
-        return str(self.pk)
+
+#: What is inserted when something is enqueued.
+NewResult = PlainSlice | NewSlice
 
 
 class _Ended(models.Model):

@@ -56,6 +56,8 @@ _SLACK_SECONDS = 1.0
 #: A process that lived for less died too soon, and its successor has to wait.
 _SHORT_LIFE_SECONDS = 5.0
 _LONGEST_DELAY_SECONDS = 30.0
+#: The same after a kill: that says nothing of whether the next one can start.
+_LONGEST_DELAY_AFTER_KILL_SECONDS = 0.3
 #: A process ends a task by itself that is past its hard limit; if it is stuck, too, in
 #: code that keeps the interpreter to itself, it is killed so much later.
 _STUCK_SECONDS = 5.0
@@ -281,7 +283,7 @@ class Supervisor:
             self._take_new_code()
         elif not self._stopping:
             logger.error("The %s ended with %s.", child.name, tell_exit(code))
-            self._delay_successor(child)
+            self._delay_successor(child, code)
 
     def _forget_runs(self, token: str) -> None:
         self._stuck_at = {
@@ -295,14 +297,17 @@ class Supervisor:
             self._drained += 1
         elif not self._stopping:
             logger.error("The process %s ended with %s.", child.name, tell_exit(code))
-            self._delay_successor(child)
+            self._delay_successor(child, code)
 
-    def _delay_successor(self, child: Child) -> None:
+    def _delay_successor(self, child: Child, code: int) -> None:
         if time.monotonic() - child.born_at > _SHORT_LIFE_SECONDS:
             self._short_lives = 0
             return
         # The first successor comes at once; only a series of short lives is slowed.
-        delay = min(2.0**self._short_lives - 1, _LONGEST_DELAY_SECONDS)
+        longest = (
+            _LONGEST_DELAY_AFTER_KILL_SECONDS if code < 0 else _LONGEST_DELAY_SECONDS
+        )
+        delay = min(2.0**self._short_lives - 1, longest)
         self._short_lives += 1
         self._spawn_at = time.monotonic() + delay
 

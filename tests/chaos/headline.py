@@ -1,5 +1,6 @@
 """Everything at once: kills, wipes and crashes while ten thousand tasks are run."""
 
+import math
 import time
 from contextlib import suppress
 
@@ -23,7 +24,7 @@ def everything_at_once(stage: Stage) -> Report:
     report = Report()
     keeper = stage.keep_nodes(3, "--processes=2", "--grace=5")
     kills = stage.pick(50, 10)
-    tasks_a_round = stage.pick(10_000, 1_500) // (kills + 5)
+    tasks_a_round = math.ceil(stage.pick(10_000, 1_500) / (kills + 5))
     wipes = {kills // 4: stage.wipe, kills * 3 // 5: stage.restart_redis}
     crashes = (kills * 2 // 5, kills * 4 // 5)
     if not stage.full:
