@@ -1,11 +1,12 @@
 """Every broker, with what tests have to do to it from outside."""
 
 from datetime import timedelta
+from typing import Any
 
-import redis
 from django.utils import timezone
 
 from taskhub.brokers.base import Broker
+from taskhub.brokers.redis.connection import connect
 from taskhub.messages import Envelope
 from taskhub.models import Lease, Place, TaskResult
 from tests.factories import EnvelopeFactory, TaskResultFactory
@@ -95,25 +96,23 @@ class RedisBench(Bench):
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(broker)
-        self.client = redis.Redis.from_url(
-            broker.config.options.broker_url, decode_responses=True
-        )
+        self.client: Any = connect(broker.config.options)
 
     def key(self, queue: str, name: str) -> str:
         return f"{{{self.broker.config.options.key_prefix}:{queue}}}:{name}"
 
     def places(self, queue: str = "default") -> dict[str, list[str]]:
         found: dict[str, list[str]] = {
-            each: [] for each in self.client.hkeys(self.key(queue, "messages"))
+            each.decode(): [] for each in self.client.hkeys(self.key(queue, "messages"))
         }
-        for name in ("delayed", "ready"):
-            for each in self.client.zrange(self.key(queue, name), 0, -1):
-                found.setdefault(each, ["(no body)"]).append(name)
         prefix = self.key(queue, "held:")
-        for key in self.client.keys(f"{prefix}*"):
+        places = {self.key(queue, name): name for name in ("delayed", "ready")}
+        for raw_key in self.client.scan_iter(f"{prefix}*"):
+            key = raw_key.decode()
+            places[key] = f"held {key.removeprefix(prefix)}"
+        for key, place in places.items():
             for each in self.client.zrange(key, 0, -1):
-                place = f"held {key.removeprefix(prefix)}"
-                found.setdefault(each, ["(no body)"]).append(place)
+                found.setdefault(each.decode(), ["(no body)"]).append(place)
         return found
 
     def make_due(self, message_id: str, queue: str = "default") -> None:

@@ -35,6 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if metafunc.definition.get_closest_marker("any_broker"):
             # It is about something else: one of them will do.
             brokers = brokers[:1]
+        if "redis" in brokers and metafunc.definition.get_closest_marker("every_redis"):
+            brokers += ["redis-tls", "redis-sentinel", "redis-cluster"]
         metafunc.parametrize("broker_name", brokers, indirect=True)
 
 
@@ -64,9 +66,10 @@ def broker_name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def broker_url(broker_name) -> str:
     """The URL of each broker in turn."""
-    if broker_name == "redis":
-        return require(django_settings.REDIS_URL, "Redis")
-    return "database://"
+    if broker_name == "database":
+        return "database://"
+    name = f"{broker_name.replace('-', '_').upper()}_URL"
+    return require(getattr(django_settings, name), broker_name)
 
 
 @pytest.fixture

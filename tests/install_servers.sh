@@ -20,6 +20,7 @@ has_postgres() { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; }
 has_headers() { command -v mariadb_config || command -v mysql_config; }
 
 want redis-server has redis-server
+want openssl has openssl
 want postgresql has_postgres
 want mariadb-server has mariadbd
 want libmariadb-dev has_headers

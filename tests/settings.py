@@ -20,6 +20,9 @@ MIDDLEWARE = [*MIDDLEWARE, "tests.policy.StrictPolicy"]
 
 #: Where a real Redis is; without one, the tests that need it say so.
 REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_TLS_URL = env.str("REDIS_TLS_URL", default="")
+REDIS_SENTINEL_URL = env.str("REDIS_SENTINEL_URL", default="")
+REDIS_CLUSTER_URL = env.str("REDIS_CLUSTER_URL", default="")
 #: In CI a missing server is a failure.
 CI = env.bool("CI", default=False)
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 
+from tests.redis_servers import REDIS_GROUPS
 from tests.servers import SERVERS, ServerMissing
 
 DATABASES = ("postgres", "mariadb", "sqlite")
@@ -50,7 +51,7 @@ def _start_servers(
 ) -> tuple[dict[str, str], list[str]]:
     """Start what there is; return where it is, and what there is not."""
     urls, missing = {}, []
-    for variable, server_class in SERVERS.items():
+    for variable, server_class in {**SERVERS, **REDIS_GROUPS}.items():
         if server_class.name in DATABASES and server_class.name not in wanted:
             continue
         try:

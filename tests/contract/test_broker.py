@@ -11,6 +11,8 @@ from taskhub.exceptions import LeaseLost
 from taskhub.messages import Depth, Returned
 from tests.factories import EnvelopeFactory, new_id
 
+pytestmark = pytest.mark.every_redis
+
 TOKEN, OTHER = "worker-1", "worker-2"
 
 

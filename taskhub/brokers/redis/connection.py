@@ -90,8 +90,6 @@ def _cluster(url: str, settings: Mapping[str, Any]) -> RedisCluster:
             ClusterNode(host, port)
             for host, port in _hosts(parts.netloc, _PORTS["cluster"])
         ],
-        # A slot that has moved, or a primary that was replaced, is asked for anew.
-        "cluster_error_retry_attempts": 3,
     }
     if parts.scheme.startswith("rediss"):
         options["ssl"] = True
