@@ -1,7 +1,24 @@
 """Settings of the benchmarks: the demo site's, in production's temper."""
 
 from project.settings import *  # noqa: F403
-from project.settings import INSTALLED_APPS
+from project.settings import INSTALLED_APPS, TASKS
 
 DEBUG = False
 INSTALLED_APPS = [*INSTALLED_APPS, "benchmarks"]
+
+_QUEUES = [
+    *TASKS["default"]["QUEUES"],
+    *(f"queue-{number}" for number in range(100)),
+]
+_BACKEND = TASKS["default"]["BACKEND"]
+_OPTIONS = TASKS["default"]["OPTIONS"]
+
+#: Both brokers beside each other; "default" is what TASKHUB_BROKER_URL says.
+TASKS = {
+    "default": {"BACKEND": _BACKEND, "QUEUES": _QUEUES, "OPTIONS": _OPTIONS},
+    "database": {
+        "BACKEND": _BACKEND,
+        "QUEUES": _QUEUES,
+        "OPTIONS": {**_OPTIONS, "broker_url": "database://"},
+    },
+}

@@ -71,8 +71,14 @@ def enqueue(
 
 def _is_plain(config: Config, task: Task[..., Any]) -> bool:
     """Whether nothing is asked for that most rows have not: see slices.py."""
-    asked = (task.meta, task.run_after, task.expires_after, current_result.get())
-    return not any(asked) and not get_broker(config).lives_in_rows
+    asked = (
+        task.run_after,
+        task.expires_after,
+        task.meta or None,
+        current_result.get(),
+    )
+    is_plain = all(each is None for each in asked)
+    return is_plain and not get_broker(config).lives_in_rows
 
 
 def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -> None:

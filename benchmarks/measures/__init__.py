@@ -1,0 +1,23 @@
+"""The measures: a module for each question, a function for each answer."""
+
+from benchmarks.measures import (
+    backlog,
+    enqueueing,
+    fairness,
+    finishing,
+    growth,
+    history,
+    idling,
+    latency,
+)
+
+__all__ = [
+    "backlog",
+    "enqueueing",
+    "fairness",
+    "finishing",
+    "growth",
+    "history",
+    "idling",
+    "latency",
+]

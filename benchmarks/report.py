@@ -1,0 +1,71 @@
+"""What is measured: figures, beside what was asked for."""
+
+import statistics
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from benchmarks.stage import Stage
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured quantity; its rounds are taken one after the other."""
+
+    name: str
+    unit: str
+    rounds: list[float]
+    #: What it is to reach: at least, or at most, so much. None is "to be known".
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def value(self) -> float:
+        """The median of the rounds."""
+        return statistics.median(self.rounds)
+
+    @property
+    def asked(self) -> str:
+        """The bound in words."""
+        if self.at_least is not None:
+            return f"≥ {tell(self.at_least)} {self.unit}"
+        if self.at_most is not None:
+            return f"≤ {tell(self.at_most)} {self.unit}"
+        return ""
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the median keeps the bound; always, if there is none."""
+        if self.at_least is not None and self.value < self.at_least:
+            return False
+        return self.at_most is None or self.value <= self.at_most
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """How a quantity grows with another one: a line of a plot."""
+
+    name: str
+    x_name: str
+    y_name: str
+    #: The quantity on the x axis, and the median on the y axis.
+    points: list[tuple[float, float]]
+
+
+Measured = Figure | Series
+Measure = Callable[["Stage"], Iterable[Measured]]
+
+MEASURES: dict[str, Measure] = {}
+
+
+def measure(function: Measure) -> Measure:
+    """Register a function that measures something on a stage."""
+    MEASURES[function.__name__] = function
+    return function
+
+
+def tell(value: float) -> str:
+    """Tell a number with as many digits as matter."""
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
