@@ -31,7 +31,7 @@ MOST_RESERVED = 1_000
 #: What beats wait for; no queue can have this name.
 BEAT = "~beat"
 #: The longest that `wait` blocks, so that a lost hint costs no more than this.
-MAX_WAIT_SECONDS = 1.0
+MAX_WAIT_SECONDS = 2.0
 
 
 class Broker(ABC):

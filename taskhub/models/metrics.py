@@ -72,3 +72,11 @@ class QueueDepth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.queue_name} {self.starts_at:%Y-%m-%d %H:%M}"
+
+    def grow(self, other: "QueueDepth") -> bool:
+        """Take the greater of each number; return whether any was greater."""
+        names = ("delayed", "ready", "held", "oldest_seconds")
+        grown = [n for n in names if getattr(other, n) > getattr(self, n)]
+        for name in grown:
+            setattr(self, name, getattr(other, name))
+        return bool(grown)

@@ -108,17 +108,21 @@ def sample_depths(config: Config) -> None:
         row.queue_name: row
         for row in noted.filter(starts_at=minute, backend=config.alias)
     }
+    new = []
     for status in read_depths(config, nodes=[]):
-        row = before.get(status.name) or QueueDepth(
+        row = QueueDepth(
             starts_at=minute,
             backend=config.alias,
             queue_name=status.name,
-            delayed=0,
-            ready=0,
-            held=0,
+            delayed=status.delayed,
+            ready=status.ready,
+            held=status.held,
+            oldest_seconds=status.oldest_seconds or 0,
         )
-        row.delayed = max(row.delayed, status.delayed)
-        row.ready = max(row.ready, status.ready)
-        row.held = max(row.held, status.held)
-        row.oldest_seconds = max(row.oldest_seconds, status.oldest_seconds or 0)
-        row.save(using=results_database())
+        fullest = before.get(status.name)
+        if fullest is None:
+            new.append(row)
+        elif fullest.grow(row):
+            fullest.save(using=results_database())
+    # Another node may note the same minute.
+    noted.bulk_create(new, ignore_conflicts=True)

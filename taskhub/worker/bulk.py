@@ -6,13 +6,13 @@ from taskhub.operations.bulk import do_some, is_anything_to_do
 from taskhub.worker.node import Node
 
 #: How often it looks; while there is much to do, other chores come in between.
-BULK_SECONDS = 1.0
+BULK_SECONDS = 2.0
 _AT_A_TIME_SECONDS = 1.0
 _TURN_SECONDS = 10.0
 
 
 class Bulk:
-    """Looks every second, and works if it is this node's turn."""
+    """Looks every two seconds, and works if it is this node's turn."""
 
     def __init__(self, node: Node) -> None:
         self._node = node

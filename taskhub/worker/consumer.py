@@ -3,13 +3,14 @@
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from threading import Event, Lock
 
 from taskhub.backoff import Backoff
 from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.messages import Delivery
+from taskhub.worker.holdings import Holdings
 from taskhub.worker.pace import Pace
 from taskhub.worker.quiet import Quiet
 
@@ -27,8 +28,8 @@ class Consumer:
     """
     Reserves as many messages as can be started soon, and hands them out one by one.
 
-    Slots call `take`, from any thread; the group writer `forget`s what it has
-    acknowledged; the watch has what waits given back, and stops everything.
+    Slots call `take`, from any thread; the watch has what waits given back, and stops
+    everything.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Consumer:
         token: str,
         pace: Pace,
         quiet: Quiet,
+        holdings: Holdings,
         *,
         drain: bool,
     ) -> None:
@@ -53,9 +55,7 @@ class Consumer:
         self._backoff = Backoff()
         #: Whether there was nothing left to drain.
         self.is_drained = False
-        # All that this process knows to hold: started, waiting, or still to be
-        # acknowledged. What the broker says beyond that came in a reply that was lost.
-        self._known: set[str] = set()
+        self._holdings = holdings
         self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
         # What is just being given back must not be given back as a stranger, too: by
         # the second time it may have been reserved anew, and be under way.
@@ -86,7 +86,7 @@ class Consumer:
             deliveries = self._broker.reserve(
                 self._queues, limit=self._pace.batch(), token=self._token
             )
-            self._known.update(delivery.id for delivery in deliveries)
+            self._holdings.add(delivery.id for delivery in deliveries)
             self._waiting.extend(deliveries)
             if self._backoff.succeed():
                 logger.info("The broker is back.")
@@ -129,7 +129,7 @@ class Consumer:
         with self._giving_back:
             for queue_name in self._queues:
                 held = self._broker.held(queue_name, self._token)
-                if strangers := held - self._known:
+                if strangers := self._holdings.strangers(held):
                     self._broker.release(queue_name, strangers, token=self._token)
         self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
 
@@ -159,7 +159,7 @@ class Consumer:
 
     def _release(self, queue_name: str, ids: Sequence[str]) -> int:
         # Before, since a slot may reserve them anew as soon as they are released.
-        self._known.difference_update(ids)
+        self._holdings.remove(ids)
         try:
             self._broker.release(queue_name, ids, token=self._token)
         except BrokerError as error:
@@ -177,14 +177,6 @@ class Consumer:
                 # A slot was faster.
                 break
         return taken
-
-    def forget(self, ids: Collection[str]) -> None:
-        """Note that these are held no longer, or will not be in a moment."""
-        self._known.difference_update(ids)
-
-    def remember(self, ids: Collection[str]) -> None:
-        """Note that these are still held, after all."""
-        self._known.update(ids)
 
     @property
     def has_waiting(self) -> bool:

@@ -14,7 +14,7 @@ one is written as failed, with the reason.
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
@@ -34,6 +34,7 @@ from taskhub.exceptions import BrokerError
 from taskhub.execution import Ended, Run
 from taskhub.execution.errors import describe_error
 from taskhub.models import Status, TaskMetrics
+from taskhub.worker.holdings import Holdings
 from taskhub.writer import Attempt, Logged, Outcome, Progress, Tally
 
 logger = logging.getLogger(__name__)
@@ -74,16 +75,14 @@ class GroupWriter:
         token: str,
         tally: Tally,
         *,
-        forget: Callable[[Collection[str]], None],
-        remember: Callable[[Collection[str]], None],
+        holdings: Holdings,
         cancelled: Callable[[Mapping[UUID, bool]], None],
         fail: Callable[[Exception], None],
     ) -> None:
         self._broker = broker
         self._token = token
         self._tally = tally
-        self._forget = forget
-        self._remember = remember
+        self._holdings = holdings
         self._cancelled = cancelled
         self._fail = fail
         self._incoming: SimpleQueue[Item | None] = SimpleQueue()
@@ -364,14 +363,11 @@ class GroupWriter:
             by_queue[ended.delivery.queue_name].append(ended)
         self._unacknowledged = []
         for queue_name, group in by_queue.items():
-            # Before: one that is due again at once may be reserved anew, and be under
-            # way, by the time that the broker's answer is here.
-            self._forget([ended.delivery.id for ended in group])
             try:
-                self._settle(queue_name, group)
+                with self._holdings.settling([ended.delivery.id for ended in group]):
+                    self._settle(queue_name, group)
             except BrokerError as error:
                 self._unacknowledged += group
-                self._remember([ended.delivery.id for ended in group])
                 self._broker_backoff.fail()
                 if self._broker_backoff.is_first:
                     logger.error("Cannot acknowledge messages now: %s", error)

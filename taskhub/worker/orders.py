@@ -6,7 +6,7 @@ from taskhub.worker.node import Node
 from taskhub.worker.words import AWAKE, QUIET, RESIZE, STOP, Upwards
 
 #: How often it looks.
-ORDERS_SECONDS = 1.0
+ORDERS_SECONDS = 1.5
 
 
 class Orders:

@@ -43,9 +43,10 @@ class Presence:
 
     def tell(self) -> None:
         """Write that the node is there, and what of it there is."""
-        NodeRow.objects.using(results_database()).update_or_create(
-            name=self._node.name, defaults=self._describe()
-        )
+        rows = NodeRow.objects.using(results_database())
+        described = self._describe()
+        if not rows.filter(name=self._node.name).update(**described):
+            rows.create(name=self._node.name, **described)
         self._told()
 
     def _describe(self) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from taskhub.messages import Delivery
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.event_loop import EventLoop
 from taskhub.worker.group_writer import GroupWriter
+from taskhub.worker.holdings import Holdings
 from taskhub.worker.limits import ProcessLimits, TimeLimits
 from taskhub.worker.node import Node
 from taskhub.worker.pace import MOMENT_SECONDS, Every, Pace
@@ -85,16 +86,22 @@ class WorkerProcess:
         self._upwards = Upwards(upwards, token)
         self._broker = get_broker(node.config)
         self._pace = Pace(node.threads)
+        holdings = Holdings()
         self._consumer = Consumer(
-            self._broker, node.queues, token, self._pace, quiet, drain=node.drain
+            self._broker,
+            node.queues,
+            token,
+            self._pace,
+            quiet,
+            holdings,
+            drain=node.drain,
         )
         tally = Tally()
         self._writer = GroupWriter(
             self._broker,
             token,
             tally,
-            forget=self._consumer.forget,
-            remember=self._consumer.remember,
+            holdings=holdings,
             cancelled=self._cancel,
             fail=self._fail,
         )

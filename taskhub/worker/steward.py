@@ -33,7 +33,7 @@ from taskhub.worker.words import Upwards
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_ROUND_SECONDS = 1.0
+_LONGEST_ROUND_SECONDS = 1.5
 #: A token of another node has to be silent for this long while this steward is in touch
 #: with the broker: after an outage, all are silent until they are back.
 _LONGEST_CONTACT_SECONDS = 3.0

@@ -6,9 +6,9 @@ before the push, because the broker was away then, or because it has lost its da
 Three passes look for such rows:
 
 - The young one sees every row once, some seconds after it was enqueued.
-- Another sees those of sites whose clocks are ahead, for as long as they are.
 - The slow one goes over all unfinished rows, some hundred a second, again and again. If
   the broker says that it is another one, or has been emptied, it hurries.
+- After that, another one sees those of sites whose clocks are ahead.
 
 Where the rows are the messages, a row can only be in none of the three places if
 whoever moved it, or had it tried again, died in between: the slow pass is enough.
@@ -49,6 +49,8 @@ _YOUNG_FROM = timedelta(minutes=1)
 _MOST = 10_000
 _MOST_SLOW = 1_000
 _TURN_SECONDS = 10.0
+#: How long the slow pass rests when it has seen all rows.
+_REST_SECONDS = 5.0
 #: How often it looks.
 SWEEP_SECONDS = 2.0
 
@@ -65,6 +67,8 @@ class Sweeper:
         self._fingerprint: str | None = None
         self._hurries = False
         self._turn_until = 0.0
+        self._resting_until = 0.0
+        self._ahead_by: timedelta | None = None
 
     def look(self) -> None:
         """
@@ -75,13 +79,18 @@ class Sweeper:
         """
         if not self._has_turn():
             return
-        now = database_now(results_database())
+        now = self._database_now()
         if not self._broker.lives_in_rows:
             self._notice_loss()
             self._sweep_young(now)
-            ahead = self._unfinished().filter(id__gt=first_id_at(now + _YOUNG))
-            self._sweep(ahead, _MOST)
-        self._sweep_slowly(now)
+        if time.monotonic() > self._resting_until:
+            self._sweep_slowly(now)
+
+    def _database_now(self) -> datetime:
+        """Return the time by the database's clock, which is asked once a turn."""
+        if self._ahead_by is None:
+            self._ahead_by = database_now(results_database()) - timezone.now()
+        return timezone.now() + self._ahead_by
 
     def _has_turn(self) -> bool:
         # Gone on with before it ends, and not more often than needed.
@@ -94,6 +103,7 @@ class Sweeper:
                 using=results_database(),
             )
             self._turn_until = now + _TURN_SECONDS if taken else 0.0
+            self._ahead_by = None
         return now < self._turn_until
 
     def _notice_loss(self) -> None:
@@ -101,6 +111,7 @@ class Sweeper:
         if self._fingerprint is not None and fingerprint != self._fingerprint:
             logger.warning("The broker may have lost messages; looking at all rows.")
             self._slow, self._hurries = None, True
+            self._resting_until = 0.0
         self._fingerprint = fingerprint
 
     def _sweep_young(self, now: datetime) -> None:
@@ -117,6 +128,13 @@ class Sweeper:
         if self._slow is None:
             # All are seen; from the beginning, then.
             self._hurries = False
+            self._sweep_ahead(now)
+            self._resting_until = time.monotonic() + _REST_SECONDS
+
+    def _sweep_ahead(self, now: datetime) -> None:
+        if not self._broker.lives_in_rows:
+            rows = self._unfinished().filter(id__gt=first_id_at(now + _YOUNG))
+            self._sweep(rows, _MOST)
 
     def _unfinished(self) -> TaskResultQuerySet:
         rows = TaskResultQuerySet(TaskResult, using=results_database())

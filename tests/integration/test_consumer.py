@@ -9,6 +9,7 @@ from django.db import connections
 from taskhub.exceptions import BrokerUnavailable
 from taskhub.worker import consumer as module
 from taskhub.worker.consumer import Consumer
+from taskhub.worker.holdings import Holdings
 from taskhub.worker.pace import Pace
 from taskhub.worker.quiet import Quiet
 
@@ -30,7 +31,13 @@ def make_consumer(bench, monkeypatch):
     def make_consumer(strangers_seconds):
         monkeypatch.setattr(module, "_STRANGERS_SECONDS", strangers_seconds)
         return Consumer(
-            bench.broker, ["default"], TOKEN, Pace(slots=2), Quiet(), drain=False
+            bench.broker,
+            ["default"],
+            TOKEN,
+            Pace(slots=2),
+            Quiet(),
+            Holdings(),
+            drain=False,
         )
 
     return make_consumer

@@ -13,6 +13,7 @@ from taskhub.messages import Delivery
 from taskhub.models import QuarantinedMessage, Status, TaskResult
 from taskhub.worker import group_writer as module
 from taskhub.worker.group_writer import GroupWriter
+from taskhub.worker.holdings import Holdings
 from taskhub.writer import Attempt, Outcome, Progress, Quarantined, Tally
 from tests.factories import TaskResultFactory, new_id
 from tests.nodes import wait_until
@@ -38,8 +39,7 @@ def group_writer(broker, monkeypatch):
         broker,
         TOKEN,
         Tally(),
-        forget=lambda ids: None,
-        remember=lambda ids: None,
+        holdings=Holdings(),
         cancelled=lambda ids: None,
         fail=faults.append,
     )

@@ -139,7 +139,7 @@ def test_what_is_finished_is_not_pushed(config, sweep):
     assert depth(config) == 0
 
 
-def test_what_a_living_process_runs_is_left_to_it(config, sweep):
+def test_what_a_living_process_runs_is_left_to_it(config, node, sweep):
     old(running=True, worker_ids=["alive"])
     NodeRow.objects.create(
         name="other",
@@ -159,7 +159,7 @@ def test_what_a_living_process_runs_is_left_to_it(config, sweep):
     assert depth(config) == 0
 
     NodeRow.objects.update(last_seen_at=now() - timedelta(minutes=5))
-    sweep()
+    Sweeper(node).look()
     (delivery,) = reserve(config)
     assert delivery.has_killed
     assert delivery.returned.holder == "alive"
