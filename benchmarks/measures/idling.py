@@ -15,7 +15,8 @@ def idle(stage: Stage) -> Iterable[Figure]:
     seconds = stage.pick(30, 5)
     shares, sizes = [], []
     stage.clear()
-    with stage.node("--processes=2") as node:
+    bare = "--settings=benchmarks.bare_settings"
+    with stage.node("--processes=2", bare) as node:
         for number in range(100):
             no_op.enqueue(number).get(timeout=60)
         for _ in range(stage.rounds):

@@ -14,6 +14,7 @@ fail, and every fork is a clean copy. How a node stops, told by TERM, INT or HUP
 A second signal, or QUIT, is at once: processes get QUIT, and two seconds.
 """
 
+import gc
 import logging
 import os
 import select
@@ -103,6 +104,10 @@ class Supervisor:
 
     def run(self) -> int:
         """Keep the node complete until it is told to stop, or is drained."""
+        # What is there by now is shared with all children, and stays so while their
+        # garbage collectors do not look at it. See gc.freeze().
+        gc.collect()
+        gc.freeze()
         os.set_blocking(self._signalled, False)
         signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
         for each in HEARD_SIGNALS:

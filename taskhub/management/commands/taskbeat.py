@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Start a beat."""
 
+    # Of what it uses. Others would load all of the pages of the site, and keep them.
+    requires_system_checks = ("taskhub",)
     help = (
         "Fire periodic tasks. Any number of beats may run; each tick fires once. TERM "
         "or INT stops it."

@@ -37,6 +37,8 @@ _MOST_NAMES = 12
 class Command(BaseCommand):
     """Start a node: a supervisor, its worker processes and a steward."""
 
+    # Of what it uses. Others would load all of the pages of the site, and keep them.
+    requires_system_checks = ("taskhub",)
     help = (
         "Run tasks. TERM or INT stops it gracefully: what runs may finish within the "
         "grace period, the rest is given back. A second signal stops it at once."
