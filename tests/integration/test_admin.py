@@ -334,7 +334,7 @@ def test_the_selected_are_deleted(config, admin_client):
 
 def test_too_many_are_not_deleted_by_accident(admin_client, monkeypatch):
     monkeypatch.setattr("taskhub.admin.paging.MOST_COUNTED", 2)
-    monkeypatch.setattr("taskhub.admin.results.MOST_COUNTED", 2)
+    monkeypatch.setattr("taskhub.admin.results.deleting.MOST_COUNTED", 2)
     rows = TaskResultFactory.create_batch(3)
 
     response = admin_client.post(

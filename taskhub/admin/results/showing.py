@@ -1,0 +1,103 @@
+"""How a result is shown: columns of the list, and the fields of its page."""
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from taskhub.admin import markup
+from taskhub.models import TaskResult
+
+
+class Columns:
+    """The columns of the list."""
+
+    @admin.display(description=gettext_lazy("task"))
+    def task(self, row: TaskResult) -> SafeString:
+        return markup.short_path(row.task_path)
+
+    @admin.display(description=gettext_lazy("status"))
+    def badge(self, row: TaskResult) -> SafeString:
+        return markup.badge(row.status)
+
+    @admin.display(description=gettext_lazy("enqueued"), ordering="id")
+    def enqueued(self, row: TaskResult) -> SafeString:
+        return markup.moment(row.enqueued_at)
+
+    @admin.display(description=gettext_lazy("waited"))
+    def waited(self, row: TaskResult) -> str:
+        return markup.duration(row.waited)
+
+    @admin.display(description=gettext_lazy("ran"))
+    def ran(self, row: TaskResult) -> str:
+        return markup.duration(row.ran)
+
+
+class Fields:
+    """What the page of a result shows."""
+
+    @admin.display(description=gettext_lazy("positional"))
+    def shown_args(self, row: TaskResult) -> SafeString:
+        return markup.pretty_json(row.args)
+
+    @admin.display(description=gettext_lazy("by keyword"))
+    def shown_kwargs(self, row: TaskResult) -> SafeString:
+        return markup.pretty_json(row.kwargs)
+
+    @admin.display(description=gettext_lazy("return value"))
+    def shown_return_value(self, row: TaskResult) -> SafeString:
+        return markup.pretty_json(row.return_value)
+
+    @admin.display(description=gettext_lazy("errors"))
+    def shown_errors(self, row: TaskResult) -> SafeString:
+        return markup.failures(row.errors)
+
+    @admin.display(description=gettext_lazy("progress"))
+    def shown_progress(self, row: TaskResult) -> SafeString:
+        return markup.progress(row.progress or {})
+
+    @admin.display(description=gettext_lazy("stored"))
+    def shown_notes(self, row: TaskResult) -> str:
+        notes: dict[str, str] = row.storage_notes
+        sentences = [
+            _("Escaped: %s.") % notes["escaped"] if "escaped" in notes else "",
+            notes.get("truncated", ""),
+        ]
+        return " ".join(filter(None, sentences))
+
+    @admin.display(description=gettext_lazy("in order"))
+    def timeline(self, row: TaskResult) -> SafeString:
+        return markup.timeline(
+            [
+                (_("Enqueued"), row.enqueued_at),
+                (_("To be run after"), row.run_after),
+                (_("Started"), row.started_at),
+                (
+                    _("Last attempted"),
+                    row.last_attempted_at if row.attempts > 1 else None,
+                ),
+                (_("Finished"), row.finished_at),
+                (_("Expires"), row.expires_at),
+            ]
+        )
+
+    @admin.display(description=gettext_lazy("periodic task"))
+    def schedule(self, row: TaskResult) -> SafeString:
+        url = reverse("admin:taskhub_periodictask_change", args=[row.periodic_task_id])
+        return format_html('<a href="{}">{}</a>', url, row.periodic_task)
+
+    @admin.display(description=gettext_lazy("for its run of"))
+    def tick(self, row: TaskResult) -> SafeString | str:
+        if row.tick_at is None:
+            return _("none: it was asked for by hand")
+        return markup.moment(row.tick_at)
+
+    @admin.display(description=gettext_lazy("workers"))
+    def workers(self, row: TaskResult) -> str:
+        return ", ".join(row.worker_ids) or markup.NOTHING
+
+    @admin.display(description=gettext_lazy("meta"))
+    def shown_meta(self, row: TaskResult) -> SafeString:
+        return markup.pretty_json(row.meta)
