@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from taskhub import operations
 from taskhub.admin import words
 from taskhub.admin.periodic.operating import Operating
-from taskhub.admin.periodic.verbs import Done
+from taskhub.admin.verbs import Done
 from taskhub.exceptions import TaskHubError
 from taskhub.models import PeriodicTask
 from taskhub.operations.schedules import MOST_BACKFILLED
@@ -204,7 +204,7 @@ class Backfilling(Operating):
     def _backfill(
         self, request: HttpRequest, rows: list[PeriodicTask], between: Range
     ) -> HttpResponse:
-        def make_up(row: PeriodicTask) -> Done:
+        def make_up(row: PeriodicTask, by: str) -> Done:
             results = operations.backfill(row, between.start, between.end)
             if not results:
                 text = _("“%s” has nothing to make up for.") % row.name

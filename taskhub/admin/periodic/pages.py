@@ -69,7 +69,9 @@ class PeriodicTaskAdmin(Columns, Fields, Backfilling, admin.ModelAdmin):  # type
     change_form_template = "admin/taskhub/periodictask/change_form.html"
 
     class Media:
-        css: ClassVar = {"all": ("taskhub/admin.css", "taskhub/periodic.css")}
+        css: ClassVar = {
+            "all": ("taskhub/admin.css", "taskhub/parts.css", "taskhub/periodic.css")
+        }
         js: ClassVar = ("taskhub/periodic.js",)
 
     def get_urls(self) -> list[Any]:

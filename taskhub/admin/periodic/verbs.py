@@ -1,43 +1,18 @@
 """What can be done to a periodic task with one click, and what is said of it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from django.contrib import messages
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import operations
 from taskhub.admin import markup, words
+from taskhub.admin.verbs import Done, Verb
 from taskhub.models import PeriodicTask
 
 
-@dataclass(frozen=True)
-class Done:
-    """What became of it: for whoever clicked, and for the row's history if anything."""
-
-    said: str
-    logged: str = ""
-    level: int = messages.SUCCESS
-
-
-@dataclass(frozen=True)
-class Verb:
-    """One thing that can be done. `do` raises TaskHubError if it cannot be done now."""
-
-    name: str
-    label: Promise
-    #: The permission it takes: has_<permission>_permission of the admin is asked.
-    permission: str
-    do: Callable[[PeriodicTask], Done]
-    #: Whether it makes sense for a row.
-    suits: Callable[[PeriodicTask], bool] = lambda row: True
-
-
-def _enable(row: PeriodicTask) -> Done:
+def _enable(row: PeriodicTask, by: str) -> Done:
     if row.enabled:
         return Done(_("“%s” is enabled already.") % row.name, level=messages.INFO)
     operations.enable([row])
@@ -51,14 +26,14 @@ def _enable(row: PeriodicTask) -> Done:
     return Done(_("“%s” is enabled.") % row.name, _("Enabled."))
 
 
-def _disable(row: PeriodicTask) -> Done:
+def _disable(row: PeriodicTask, by: str) -> Done:
     if not row.enabled:
         return Done(_("“%s” is disabled already.") % row.name, level=messages.INFO)
     operations.disable([row])
     return Done(_("“%s” is disabled.") % row.name, _("Disabled."))
 
 
-def _run_now(row: PeriodicTask) -> Done:
+def _run_now(row: PeriodicTask, by: str) -> Done:
     result = operations.run_now(row)
     return Done(
         format_html(
@@ -72,7 +47,7 @@ def _run_now(row: PeriodicTask) -> Done:
     )
 
 
-def _skip_next(row: PeriodicTask) -> Done:
+def _skip_next(row: PeriodicTask, by: str) -> Done:
     tick = operations.skip_next(row)
     if tick is None:
         return Done(
@@ -93,7 +68,7 @@ def _has_next_run(row: PeriodicTask) -> bool:
 
 
 #: In the order in which they are offered.
-VERBS = {
+VERBS: dict[str, Verb[PeriodicTask]] = {
     verb.name: verb
     for verb in (
         Verb("run", gettext_lazy("Run now"), "run", _run_now),
