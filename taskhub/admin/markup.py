@@ -85,7 +85,7 @@ def moment(when: datetime | None) -> SafeString:
 def pretty_json(value: Any) -> SafeString:
     """Return a value as indented JSON."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    return format_html('<pre class="taskhub-code">{}</pre>', text)
+    return format_html('<pre class="taskhub-code" tabindex="0">{}</pre>', text)
 
 
 def progress(said: dict[str, Any]) -> SafeString:
@@ -93,26 +93,6 @@ def progress(said: dict[str, Any]) -> SafeString:
     done, total = said.get("done"), said.get("total")
     share = done if total is None else _("%(done)s of %(total)s") % said
     return format_html("{} {}", share, said.get("message", ""))
-
-
-def failures(errors: Iterable[dict[str, Any]]) -> SafeString:
-    """Return the errors of all attempts, the last one open."""
-    errors = list(errors)
-    return format_html_join(
-        "",
-        '<details class="taskhub-failure"{}><summary>{} <strong>{}</strong>: {}'
-        '</summary><pre class="taskhub-code">{}</pre></details>',
-        (
-            (
-                SafeString(" open") if entry is errors[-1] else "",
-                _("Attempt %s:") % entry.get("attempt", "?"),
-                entry.get("exception_class_path", ""),
-                entry.get("message", ""),
-                entry.get("traceback", ""),
-            )
-            for entry in errors
-        ),
-    )
 
 
 def timeline(times: Iterable[tuple[str, datetime | None]]) -> SafeString:

@@ -1,6 +1,14 @@
-"""Search by id, task and argument, at a cost that is known beforehand."""
+"""
+Search by id, task, argument and error, at a cost that is known beforehand.
+
+What people are not to see cannot be searched for either: whether something is found
+would tell it.
+"""
 
 import json
+import re
+from collections.abc import Iterable
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +19,9 @@ from django.db.models.functions import Cast
 from taskhub.models import TaskResultQuerySet
 from taskhub.tasks import registered_tasks
 
-#: Arguments have no index: they are searched in the newest rows of the selection.
+#: Arguments and errors have no index: they are searched in the newest rows.
 SEARCHED_ROWS = 50_000
+_WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
 
 def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
@@ -20,25 +29,29 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
     Narrow results to those that match every word of `text`.
 
     A word is an id, a part of a registered task's path or the whole path of another
-    one, `name=value` for a keyword argument, or a piece of the arguments' text.
+    one, `name=value` for a keyword argument, or a piece of the text of the arguments
+    or the errors; what is in double quotes is always that.
+
+    Arguments are searched of registered tasks, where it is known what is masked: a
+    masked one by no name, and where there is one, none by their text.
     """
-    unserved = []
-    for word in text.split():
+    unserved: list[tuple[str, str]] = []
+    for phrase, word in _WORDS.findall(text):
         paths = [path for path in registered_tasks() if word.lower() in path.lower()]
-        if pk := _as_uuid(word):
+        if phrase or (not paths and not _as_uuid(word)):
+            unserved.append((phrase, word))
+        elif pk := _as_uuid(word):
             results = results.filter(pk=pk)
-        elif paths:
-            results = results.filter(task_path__in=paths)
         else:
-            unserved.append(word)
+            results = results.filter(task_path__in=paths)
     if unserved:
         results = _newest(results)
-    for word in unserved:
+    for phrase, word in unserved:
         name, found, value = word.partition("=")
         if found and name.isidentifier():
             results = _with_keyword(results, name, value)
         else:
-            results = _with_text(results, word)
+            results = _with_text(results, phrase or word)
     return results
 
 
@@ -54,20 +67,35 @@ def _with_keyword(
 ) -> TaskResultQuerySet:
     # An explicit transform: by its name, "contains" would be a lookup.
     argument = results.alias(argument=KeyTransform(name, "kwargs"))
-    return argument.filter(Q(argument=_as_json(value)) | Q(argument=value))
+    return argument.filter(
+        Q(argument=_as_json(value)) | Q(argument=value),
+        task_path__in=[
+            path for path, task in registered_tasks().items() if name not in task.masked
+        ],
+    )
 
 
 def _with_text(results: TaskResultQuerySet, word: str) -> TaskResultQuerySet:
     # SQLite and MariaDB keep JSON as it was written: with letters like ä escaped.
     escaped = json.dumps(word)[1:-1]
-    matches = Q(task_path=word)
-    for text in ("args_text", "kwargs_text"):
-        matches |= Q(**{f"{text}__icontains": word})
-        if escaped != word:
-            matches |= Q(**{f"{text}__icontains": escaped})
+    words = {word, escaped}
+    arguments = _any_contains(("args_text", "kwargs_text"), words) & Q(
+        task_path__in=[
+            path for path, task in registered_tasks().items() if not task.masked
+        ]
+    )
     return results.alias(
-        args_text=Cast("args", TextField()), kwargs_text=Cast("kwargs", TextField())
-    ).filter(matches)
+        args_text=Cast("args", TextField()),
+        kwargs_text=Cast("kwargs", TextField()),
+        errors_text=Cast("errors", TextField()),
+    ).filter(Q(task_path=word) | arguments | _any_contains(("errors_text",), words))
+
+
+def _any_contains(texts: Iterable[str], words: Iterable[str]) -> Q:
+    matches = Q()
+    for text, word in product(texts, words):
+        matches |= Q(**{f"{text}__icontains": word})
+    return matches
 
 
 def _as_json(text: str) -> Any:

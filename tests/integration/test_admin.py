@@ -111,6 +111,15 @@ def test_a_filter_value_that_does_not_exist_shows_all_or_nothing(results_page, v
         ("Schröder", {"name"}),
         ("snow man", {"name"}),
         ("tests.tasks.add 42", {"number", "text"}),
+        ("password=hunter2", set()),
+        ("hunter2", set()),
+        ("name=ada", {"masked"}),
+        ("secret", set()),
+        ('"no such user"', {"error"}),
+        ('"user" VALUEERROR', {"error"}),
+        ("ValueError", {"error"}),
+        ('"unclosed', set()),
+        ('""', set()),
         ("100%", set()),
         ("'", set()),
         ("01a20884-d2d7-725b-9065-ae2acf415cb1", set()),
@@ -123,6 +132,15 @@ def test_search(results_page, word, found):
         "number": TaskResultFactory(kwargs={"user_id": 42}),
         "text": TaskResultFactory(kwargs={"user_id": "42", "nested": {"a": 1}}),
         "name": TaskResultFactory(args=["Schröder", "a snow\N{SNOWMAN} man"]),
+        "masked": TaskResultFactory(
+            task_path="tests.tasks.sign_in",
+            args=[],
+            kwargs={"name": "ada", "password": "hunter2"},
+        ),
+        "unknown": TaskResultFactory(
+            task_path="shop.old.pay", args=["secret"], kwargs={"name": "ada"}
+        ),
+        "error": TaskResultFactory(failed=True, args=[]),
     }
 
     assert set(results_page(q=word)[0]) == {rows[name] for name in found}

@@ -22,6 +22,7 @@ from taskhub.admin.periodic.upcoming import foretell, relative, zone_of
 from taskhub.exceptions import InvalidSchedule
 from taskhub.models import PeriodicTask, TaskResult
 from taskhub.schedules import Unreadable
+from taskhub.tasks.masking import masked
 
 
 def recent_of(row: PeriodicTask) -> list[TaskResult]:
@@ -139,11 +140,13 @@ class Fields:
 
     @admin.display(description=gettext_lazy("positional arguments"))
     def shown_args(self, row: PeriodicTask) -> SafeString:
-        return markup.pretty_json(row.args)
+        args, _kwargs = masked(row.task_path, row.args, row.kwargs)
+        return markup.pretty_json(args)
 
     @admin.display(description=gettext_lazy("keyword arguments"))
     def shown_kwargs(self, row: PeriodicTask) -> SafeString:
-        return markup.pretty_json(row.kwargs)
+        _args, kwargs = masked(row.task_path, row.args, row.kwargs)
+        return markup.pretty_json(kwargs)
 
     @admin.display(description=gettext_lazy("queue"))
     def shown_queue(self, row: PeriodicTask) -> str:

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.admin.results.family import children_of
+from taskhub.admin.results.logs import log
 from taskhub.models import Status, TaskResult
 
 Fieldsets = list[tuple[Any, Any]]
@@ -16,11 +18,22 @@ def fieldsets(row: TaskResult | None) -> Fieldsets:
     parts: list[tuple[Any, list[Any]]] = [
         (None, [("badge", "task"), ("queue_name", "priority", "attempts")]),
         (_("Outcome"), _outcome(row)),
+        (_("Attempts"), ["life", ("waited", "ran", "memory")]),
+        (_("Log"), ["log"] if log_of(row) else []),
         (_("Arguments"), ["shown_args", "shown_kwargs"]),
-        (_("Times"), ["timeline", ("waited", "ran")]),
+        (_("Times"), ["timeline"]),
         (_("Origin"), _origin(row)),
+        (_("Enqueued by it"), ["children"] if children_of(row) else []),
     ]
     return [(title, {"fields": names}) for title, names in parts if names]
+
+
+def log_of(row: TaskResult) -> Any:
+    """Return the log of a row; it is read once for a page."""
+    found: Any = row
+    if not hasattr(found, "shown_log"):
+        found.shown_log = log(row)
+    return found.shown_log
 
 
 def _outcome(row: TaskResult) -> list[Any]:
@@ -34,7 +47,13 @@ def _outcome(row: TaskResult) -> list[Any]:
 
 
 def _origin(row: TaskResult) -> list[Any]:
-    fields: list[Any] = ["id", ("backend", "workers"), "shown_meta"]
-    if row.periodic_task_id is not None:
-        fields.insert(1, ("schedule", "tick"))
-    return fields
+    there: dict[Any, Any] = {
+        "id": True,
+        ("schedule", "tick"): row.periodic_task_id,
+        "parent": row.parent_id,
+        "asked_by": row.meta.get("enqueued_by"),
+        "instead_of": row.meta.get("instead_of"),
+        ("backend", "workers"): True,
+        "shown_meta": True,
+    }
+    return [name for name, is_there in there.items() if is_there]

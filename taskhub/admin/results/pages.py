@@ -4,9 +4,10 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy
 
+from taskhub.admin.doing import Doing
 from taskhub.admin.filters import (
     EnqueuedFilter,
     PeriodicTaskFilter,
@@ -17,7 +18,10 @@ from taskhub.admin.filters import (
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.results import layout
 from taskhub.admin.results.deleting import Deleting
+from taskhub.admin.results.live import Live, following
+from taskhub.admin.results.permissions import Permissions
 from taskhub.admin.results.showing import Columns, Fields
+from taskhub.admin.results.verbs import VERBS
 from taskhub.models import TaskResult
 from taskhub.operations.searching import SEARCHED_ROWS, search
 
@@ -36,9 +40,18 @@ _LISTED = [
 
 
 @admin.register(TaskResult)
-class TaskResultAdmin(Columns, Fields, Deleting, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only but for delete; as fast with a million rows as with a hundred."""
+class TaskResultAdmin(
+    Columns,
+    Fields,
+    Permissions,
+    Live,
+    Doing,
+    Deleting,
+    admin.ModelAdmin,  # type: ignore[type-arg]
+):
+    """What is done goes through operations; as fast with a million rows as with few."""
 
+    verbs = VERBS
     list_display = (
         "task",
         "badge",
@@ -65,22 +78,16 @@ class TaskResultAdmin(Columns, Fields, Deleting, admin.ModelAdmin):  # type: ign
     search_fields = ("id",)
     search_help_text = gettext_lazy(
         "An id, a part of a task's name, name=value for a keyword argument, or a piece "
-        "of the arguments (in the newest %(rows)s)."
+        'of the arguments or errors, also "in quotes" (in the newest %(rows)s).'
     ) % {"rows": f"{SEARCHED_ROWS:,}"}
     actions = ("delete_selected",)
+    change_form_template = "admin/taskhub/taskresult/change_form.html"
 
     class Media:
-        css: ClassVar = {"all": ("taskhub/admin.css",)}
-
-    # What one may do.
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: TaskResult | None = None
-    ) -> bool:
-        return False
+        css: ClassVar = {
+            "all": ("taskhub/admin.css", "taskhub/parts.css", "taskhub/results.css")
+        }
+        js: ClassVar = ("taskhub/progress.js", "taskhub/result.js")
 
     # What is read.
 
@@ -107,3 +114,14 @@ class TaskResultAdmin(Columns, Fields, Deleting, admin.ModelAdmin):  # type: ign
         self, request: HttpRequest, obj: TaskResult | None = None
     ) -> list[str]:
         return admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        row = options.get("obj")
+        if row is not None:
+            context |= {
+                "buttons": self.buttons(request, row),
+                "progress": following(row),
+            }
+        return super().render_change_form(request, context, *args, **options)

@@ -1,5 +1,7 @@
 """How a result is shown: columns of the list, and the fields of its page."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
@@ -8,7 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
+from taskhub.admin.results import family
+from taskhub.admin.results.attempts import attempts
+from taskhub.admin.results.layout import log_of
+from taskhub.admin.results.tracebacks import failures
 from taskhub.models import TaskResult
+from taskhub.tasks.masking import masked
 
 
 class Columns:
@@ -40,11 +47,13 @@ class Fields:
 
     @admin.display(description=gettext_lazy("positional"))
     def shown_args(self, row: TaskResult) -> SafeString:
-        return markup.pretty_json(row.args)
+        args, _kwargs = masked(row.task_path, row.args, row.kwargs)
+        return markup.pretty_json(args)
 
     @admin.display(description=gettext_lazy("by keyword"))
     def shown_kwargs(self, row: TaskResult) -> SafeString:
-        return markup.pretty_json(row.kwargs)
+        _args, kwargs = masked(row.task_path, row.args, row.kwargs)
+        return markup.pretty_json(kwargs)
 
     @admin.display(description=gettext_lazy("return value"))
     def shown_return_value(self, row: TaskResult) -> SafeString:
@@ -52,7 +61,7 @@ class Fields:
 
     @admin.display(description=gettext_lazy("errors"))
     def shown_errors(self, row: TaskResult) -> SafeString:
-        return markup.failures(row.errors)
+        return failures(row.errors)
 
     @admin.display(description=gettext_lazy("progress"))
     def shown_progress(self, row: TaskResult) -> SafeString:
@@ -66,6 +75,18 @@ class Fields:
             notes.get("truncated", ""),
         ]
         return " ".join(filter(None, sentences))
+
+    @admin.display(description=gettext_lazy("one by one"))
+    def life(self, row: TaskResult) -> SafeString:
+        return attempts(row)
+
+    @admin.display(description=gettext_lazy("memory"))
+    def memory(self, row: TaskResult) -> str:
+        return markup.NOTHING if row.memory_mib is None else f"{row.memory_mib:,} MiB"
+
+    @admin.display(description=gettext_lazy("lines"))
+    def log(self, row: TaskResult) -> Any:
+        return log_of(row)
 
     @admin.display(description=gettext_lazy("in order"))
     def timeline(self, row: TaskResult) -> SafeString:
@@ -93,6 +114,22 @@ class Fields:
         if row.tick_at is None:
             return _("none: it was asked for by hand")
         return markup.moment(row.tick_at)
+
+    @admin.display(description=gettext_lazy("enqueued by the run of"))
+    def parent(self, row: TaskResult) -> SafeString | str:
+        return family.link_to(row.parent_id)
+
+    @admin.display(description=gettext_lazy("last results"))
+    def children(self, row: TaskResult) -> SafeString:
+        return family.children(row)
+
+    @admin.display(description=gettext_lazy("enqueued by hand by"))
+    def asked_by(self, row: TaskResult) -> str:
+        return str(row.meta.get("enqueued_by", markup.NOTHING))
+
+    @admin.display(description=gettext_lazy("instead of"))
+    def instead_of(self, row: TaskResult) -> SafeString | str:
+        return family.link_to(row.meta.get("instead_of"))
 
     @admin.display(description=gettext_lazy("workers"))
     def workers(self, row: TaskResult) -> str:

@@ -1,0 +1,81 @@
+"""Tracebacks in which the frames of the site's own code stand out."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+import taskhub
+from taskhub.execution.errors import is_foreign
+
+_FRAME = re.compile(r'\s+File "(?P<path>[^"]*)", line \d+')
+#: The worker may have its Python elsewhere than the site.
+_PYTHON = re.compile(r"[/\\]lib[/\\]python3|dist-packages", re.IGNORECASE)
+_TASKHUB = str(Path(taskhub.__file__).parent)
+
+
+def failures(errors: Iterable[dict[str, Any]]) -> SafeString:
+    """Return the errors of all attempts, the last one open."""
+    errors = list(errors)
+    return format_html_join(
+        "",
+        '<details class="taskhub-failure" id="taskhub-failure-{}"{}><summary>{} '
+        "<strong>{}</strong>: {}</summary>{}</details>",
+        (
+            (
+                number,
+                SafeString(" open") if entry is errors[-1] else "",
+                _("Attempt %s:") % entry.get("attempt", "?"),
+                entry.get("exception_class_path", ""),
+                entry.get("message", ""),
+                traceback(str(entry.get("traceback", ""))),
+            )
+            for number, entry in enumerate(errors)
+        ),
+    )
+
+
+def traceback(text: str) -> SafeString:
+    """Return a traceback; the frames that are the site's own are marked."""
+    if not text:
+        return SafeString("")
+    pieces = (
+        format_html('<mark class="taskhub-own">{}</mark>', "".join(lines))
+        if is_own
+        else format_html("{}", "".join(lines))
+        for is_own, lines in _pieces(text)
+    )
+    return format_html(
+        '<pre class="taskhub-code" tabindex="0">{}</pre>', SafeString("".join(pieces))
+    )
+
+
+def _pieces(text: str) -> Iterator[tuple[bool, list[str]]]:
+    told = zip(_is_own(text), text.splitlines(keepends=True), strict=True)
+    for is_own, group in groupby(told, key=lambda each: each[0]):
+        yield is_own, [line for _is, line in group]
+
+
+def _is_own(text: str) -> Iterator[bool]:
+    """Tell for each line whether it is of a frame in the site's own code."""
+    is_own = False
+    for line in text.splitlines():
+        if frame := _FRAME.match(line):
+            is_own = not _is_from_outside(frame["path"])
+        elif not line.startswith("    "):
+            # The first line, the last one, and what stands between two tracebacks.
+            is_own = False
+        yield is_own
+
+
+def _is_from_outside(path: str) -> bool:
+    return (
+        is_foreign(path)
+        or path.startswith(_TASKHUB)
+        or _PYTHON.search(path) is not None
+    )

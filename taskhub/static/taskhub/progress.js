@@ -1,0 +1,93 @@
+/*
+ * Follows what runs in the background: each element of the class taskhub-progress asks
+ * its data-url how far it is, until that says that it is over, and not while the page is
+ * hidden. It sends `taskhub:progress` for each answer, and `taskhub:over` at the end;
+ * with data-reload, it loads the page anew then.
+ */
+"use strict";
+
+(() => {
+  const PAUSE_MS = 1000;
+  const LONGEST_PAUSE_MS = 30000;
+
+  class Follower {
+    constructor(place) {
+      this.place = place;
+      this.pause = PAUSE_MS;
+      this.later();
+    }
+
+    later() {
+      setTimeout(() => this.look(), this.pause);
+    }
+
+    async look() {
+      if (!this.place.isConnected) return;
+      if (document.hidden) {
+        document.addEventListener("visibilitychange", () => this.look(), { once: true });
+        return;
+      }
+      const answer = await this.ask();
+      // Whoever may not ask, or asks for what is gone, need not ask again.
+      if (answer === null) return;
+      if (answer) this.show(answer);
+      if (answer?.is_over) this.end(answer);
+      else this.later();
+    }
+
+    /* Return the answer, null if there never will be one, undefined if not now. */
+    async ask() {
+      try {
+        const response = await fetch(this.place.dataset.url, {
+          headers: { Accept: "application/json" },
+        });
+        if (response.status >= 400 && response.status < 500) return null;
+        if (!response.ok) throw new Error(response.statusText);
+        // A session that has ended leads to a page that is no answer.
+        if (response.redirected) return null;
+        this.pause = PAUSE_MS;
+        return await response.json();
+      } catch {
+        // The site is away: ask less and less often.
+        this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
+        return undefined;
+      }
+    }
+
+    show(answer) {
+      const bar = this.place.querySelector(".taskhub-progress-bar");
+      if (answer.percent === null) bar.removeAttribute("value");
+      else bar.value = answer.percent;
+      this.write(".taskhub-progress-status", answer.label);
+      this.write(".taskhub-progress-text", answer.text);
+      this.tell("taskhub:progress", answer);
+    }
+
+    write(selector, text) {
+      const place = this.place.querySelector(selector);
+      if (place && place.textContent !== text) place.textContent = text;
+    }
+
+    end(answer) {
+      this.place.dataset.over = "yes";
+      this.tell("taskhub:over", answer);
+      if (this.place.dataset.reload) location.reload();
+    }
+
+    tell(name, detail) {
+      this.place.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+    }
+  }
+
+  function start(root) {
+    for (const place of root.querySelectorAll(".taskhub-progress[data-over=no]")) {
+      if (!place.taskhub) place.taskhub = new Follower(place);
+    }
+  }
+
+  // For pages that put new elements in the place of others.
+  document.addEventListener("taskhub:new", (event) => start(event.target));
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", () => start(document));
+  } else start(document);
+})();
