@@ -1,0 +1,72 @@
+"""The pages of results as operators use them, with a worker that does the work."""
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import expect
+
+from taskhub.models import Status, TaskResult
+from tests import tasks
+from tests.browser.axe import assert_accessible
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def admin(live_server, config, page, admin_user):
+    """A function that opens an admin page, signed in."""
+
+    def admin(name, *args):
+        page.goto(live_server.url + reverse(f"admin:{name}", args=args))
+        return page
+
+    admin("index")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Log in").click()
+    return admin
+
+
+@pytest.fixture
+def worker(start_node):
+    """A worker at work."""
+    return start_node("--processes=1")
+
+
+def fits(page):
+    """Whether nothing is wider than the screen."""
+    return page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )
+
+
+def test_what_runs_is_followed_and_cancelled(admin, worker, page, gate):
+    result = tasks.tell_progress.enqueue(gate.path)
+    admin("taskhub_taskresult_change", result.id)
+
+    # The page follows by itself.
+    bar = page.get_by_role("progressbar")
+    expect(bar).to_have_attribute("value", "30", timeout=30_000)
+    expect(page.get_by_text("Attempt 1 runs")).to_be_visible(timeout=30_000)
+    assert fits(page)
+    assert_accessible(page)
+    page.get_by_role("button", name="Cancel", exact=True).click()
+
+    expect(page.get_by_text("is asked to end within two seconds")).to_be_visible()
+    expect(page.get_by_text("It was cancelled by admin.")).to_be_visible()
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    assert fits(page)
+    assert_accessible(page)
+    gate.open()
+    assert TaskResult.objects.get().status == Status.CANCELLED
+
+
+def test_a_page_shows_how_it_ended_by_itself(admin, worker, page, gate):
+    result = tasks.log_behind_a_gate.enqueue(gate.path)
+    admin("taskhub_taskresult_change", result.id)
+    expect(page.get_by_text("It waits")).to_be_visible(timeout=30_000)
+
+    gate.open()
+
+    expect(page.get_by_text("It goes on")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Attempt 1 was successful")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("progressbar")).to_have_count(0)
