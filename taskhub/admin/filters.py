@@ -4,13 +4,15 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from taskhub import compat
+from taskhub.admin.queue_select import queue_names
 from taskhub.models import PeriodicTask, Status, TaskResultQuerySet
+from taskhub.operations import Selection
 from taskhub.tasks import registered_tasks
 
 Choices = Iterable[tuple[str, Any]]
@@ -78,9 +80,7 @@ class QueueFilter(ResultFilter):
     parameter_name = "queue"
 
     def choose(self) -> Choices:
-        backends = compat.task_backends.all()
-        names = {name for backend in backends for name in backend.queues}
-        return [(name, name) for name in sorted(names)]
+        return [(name, name) for name in queue_names()]
 
     def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
         return results.in_queue(value)
@@ -106,13 +106,50 @@ class PeriodicTaskFilter(ResultFilter):
         )
 
 
+class CauseFilter(ResultFilter):
+    """By the cause of a failure: only shown to who comes from the failures' page."""
+
+    title = _("cause")
+    parameter_name = "cause"
+
+    def choose(self) -> Choices:
+        chosen = self.value() or ""
+        if not chosen:
+            return []
+        failure = Selection(cause=chosen).results().only("errors").first()
+        error = failure.errors[-1] if failure and failure.errors else {}
+        name = str(error.get("exception_class_path", "")).rpartition(".")[2]
+        return [(chosen, name or chosen)]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        return results.failed().filter(cause=value)
+
+
+class ParentFilter(ResultFilter):
+    """By the result whose run has enqueued them: only shown to who comes from there."""
+
+    title = _("what has enqueued it")
+    parameter_name = "parent"
+
+    def choose(self) -> Choices:
+        chosen = self.value() or ""
+        return [(chosen, chosen)] if chosen else []
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        try:
+            return results.filter(parent_id=UUID(value))
+        except ValueError:
+            return results.none()
+
+
 class EnqueuedFilter(ResultFilter):
     """By the time of enqueueing; served by the primary key."""
 
     title = _("enqueued")
     parameter_name = "since"
 
-    _spans: ClassVar = {
+    #: How far back each value goes.
+    spans: ClassVar = {
         "15m": (_("Last 15 minutes"), timedelta(minutes=15)),
         "1h": (_("Last hour"), timedelta(hours=1)),
         "24h": (_("Last 24 hours"), timedelta(hours=24)),
@@ -121,10 +158,10 @@ class EnqueuedFilter(ResultFilter):
     }
 
     def choose(self) -> Choices:
-        return [(value, title) for value, (title, _span) in self._spans.items()]
+        return [(value, title) for value, (title, _span) in self.spans.items()]
 
     def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
-        if value not in self._spans:
+        if value not in self.spans:
             return results
-        _title, span = self._spans[value]
+        _title, span = self.spans[value]
         return results.since(seconds=span.total_seconds())

@@ -26,6 +26,8 @@ class BulkAction(models.Model):
     selection = models.JSONField(_("of which results"), default=dict)
     #: Of retries: how many fall due in a second; None is all at once.
     per_second = models.FloatField(_("per second"), null=True)
+    #: Of cancelling: whether the processes that run them are replaced.
+    by_force = models.BooleanField(_("by force"), default=False)
     asked_by = models.CharField(_("asked for by"), max_length=150, default="")
     asked_at = models.DateTimeField(_("asked for"), auto_now_add=True)
     #: The last result that was looked at; None before the first.

@@ -42,24 +42,30 @@ def start_bulk(
     *,
     by: str = "",
     per_second: float | None = None,
+    by_force: bool = False,
     expected: int | None = None,
 ) -> BulkAction:
     """
     Have something done to all results that match and are there by now.
 
-    `per_second` is for retries: how many fall due in a second. `expected` is how many
-    were announced, for a progress bar. Returns at once.
+    `per_second` is for retries: how many fall due in a second. `by_force` is for
+    cancelling: the processes that run them are replaced. `expected` is how many were
+    announced, for a progress bar. Returns at once.
 
-    Raise InvalidOption for a kind that there is not, or a rate that is none.
+    Raise InvalidOption for a kind that there is not, or an option that does not go
+    with it.
     """
     if kind not in Kind.values:
         raise InvalidOption(f"{kind!r} cannot be done; expected {', '.join(Kind)}.")
     if per_second is not None and (kind != Kind.RETRY or per_second <= 0):
         raise InvalidOption("per_second is a number above 0, for retries only.")
+    if by_force and kind != Kind.CANCEL:
+        raise InvalidOption("by_force is for cancelling only.")
     return BulkAction.objects.using(results_database()).create(
         kind=kind,
         selection=selection.until_now().to_json(),
         per_second=per_second,
+        by_force=by_force,
         asked_by=by,
         expected=expected,
     )
@@ -123,7 +129,8 @@ def _do(action: BulkAction, pks: list[UUID]) -> int:
         case Kind.RETRY:
             return retry_at(_due_times(action, pks))
         case Kind.CANCEL:
-            cancelled = cancel(rows, reason=f"It was cancelled{whom}, with others.")
+            reason = f"It was cancelled{whom}, with others."
+            cancelled = cancel(rows, reason=reason, by_force=action.by_force)
             return cancelled.waiting + cancelled.running
         case Kind.DELETE:
             return forget(rows).deleted

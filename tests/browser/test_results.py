@@ -4,9 +4,11 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from taskhub.models import Status, TaskResult
+from taskhub.models import BulkAction, Status, TaskResult
 from tests import tasks
 from tests.browser.axe import assert_accessible
+from tests.factories import TaskResultFactory
+from tests.servers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,3 +72,47 @@ def test_a_page_shows_how_it_ended_by_itself(admin, worker, page, gate):
     expect(page.get_by_text("It goes on")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Attempt 1 was successful")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_a_cause_is_mended_and_its_failures_tried_again(admin, worker, page):
+    tasks.fail_at_first_try.enqueue_many([("one",), ("two",), ("three",)])
+    wait_until(lambda: TaskResult.objects.failed().count() == 3, "three failures")
+    admin("taskhub_taskresult_changelist")
+
+    page.get_by_role("link", name="Failures by cause").click()
+    expect(page.get_by_role("heading", name="ConnectionError")).to_be_visible()
+    assert fits(page)
+    assert_accessible(page)
+    page.get_by_role("link", name="Try all again").click()
+
+    expect(page.get_by_text("3 results", exact=True)).to_be_visible()
+    expect(page.get_by_label("At most so many per second")).to_have_value("10")
+    assert fits(page)
+    assert_accessible(page)
+    page.get_by_role("button", name="Do it to 3 results").click()
+
+    # The page follows by itself.
+    expect(page.get_by_text("3 of 3")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("status")).to_have_text("Done")
+    assert fits(page)
+    assert_accessible(page)
+    wait_until(lambda: TaskResult.objects.successful().count() == 3, "the retries")
+    assert BulkAction.objects.get().asked_by == "admin"
+
+
+def test_rows_are_chosen_and_deleted(admin, worker, page):
+    for _number in range(3):
+        TaskResultFactory(successful=True)
+    admin("taskhub_taskresult_changelist")
+    page.locator("#result_list input[name=_selected_action]").first.check()
+    page.get_by_label("Action:").select_option("delete_selected")
+    page.locator(".actions button[type=submit]").click()
+
+    page.get_by_role("button", name="Do it to 1 result").click()
+
+    expect(page.get_by_role("status")).to_have_text("Done", timeout=30_000)
+    assert TaskResult.objects.count() == 2
+    admin("taskhub_bulkaction_changelist")
+    expect(page.get_by_role("link", name="Delete")).to_be_visible()
+    assert fits(page)
+    assert_accessible(page)

@@ -8,10 +8,11 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from taskhub import compat, operations
+from taskhub import operations
+from taskhub.admin import task_select
 from taskhub.admin.durations import DurationField
-from taskhub.admin.periodic import task_select
 from taskhub.admin.periodic.schedule_form import FIELDS, ScheduleForm, initial_of
+from taskhub.admin.queue_select import queue_choices
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic import as_schedule
 
@@ -107,7 +108,7 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         super().__init__(*args, **options)
         self.fields["task_path"].help_text = task_select.hint(self._given("task_path"))
         queue: Any = self.fields["queue_name"].widget
-        queue.choices = _queues(self._given("queue_name"))
+        queue.choices = queue_choices(self._given("queue_name"))
 
     def _given(self, name: str) -> str:
         """Return what a field will show, before anything is bound to it."""
@@ -197,13 +198,3 @@ class SwitchForm(forms.ModelForm):  # type: ignore[type-arg]
             for sentence in operations.validate(self.instance).values():
                 self.add_error("enabled", sentence)
         return cleaned
-
-
-def _queues(chosen: str) -> list[tuple[str, str]]:
-    """Return the queues of the settings, and the one that was chosen."""
-    backends = compat.task_backends.all()
-    names = {name for backend in backends for name in backend.queues}
-    return [
-        ("", "---------"),
-        *((name, name) for name in sorted(names | {chosen} - {""})),
-    ]

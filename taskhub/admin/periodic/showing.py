@@ -12,9 +12,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from taskhub.admin import markup, words
+from taskhub.admin import markup, task_select, words
 from taskhub.admin.durations import write_duration
-from taskhub.admin.periodic import task_select
 from taskhub.admin.periodic.preview import as_json
 from taskhub.admin.periodic.recent import last_id, recent_results
 from taskhub.admin.periodic.sparkline import sparkline

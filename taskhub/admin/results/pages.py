@@ -9,20 +9,24 @@ from django.utils.translation import gettext_lazy
 
 from taskhub.admin.doing import Doing
 from taskhub.admin.filters import (
+    CauseFilter,
     EnqueuedFilter,
+    ParentFilter,
     PeriodicTaskFilter,
     QueueFilter,
     StatusFilter,
     TaskFilter,
 )
+from taskhub.admin.live import Live
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.results import layout
 from taskhub.admin.results.deleting import Deleting
-from taskhub.admin.results.live import Live, following
-from taskhub.admin.results.permissions import Permissions
+from taskhub.admin.results.failures import Failures
+from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
 from taskhub.admin.results.verbs import VERBS
-from taskhub.models import TaskResult
+from taskhub.models import TaskLog, TaskResult
+from taskhub.operations.following import tell_progress
 from taskhub.operations.searching import SEARCHED_ROWS, search
 
 #: What the list shows; arguments and outcomes may be large, and stay in the table.
@@ -43,7 +47,7 @@ _LISTED = [
 class TaskResultAdmin(
     Columns,
     Fields,
-    Permissions,
+    Failures,
     Live,
     Doing,
     Deleting,
@@ -67,6 +71,8 @@ class TaskResultAdmin(
         QueueFilter,
         EnqueuedFilter,
         PeriodicTaskFilter,
+        CauseFilter,
+        ParentFilter,
     )
     list_per_page = 50
     # Only what an index serves.
@@ -80,7 +86,7 @@ class TaskResultAdmin(
         "An id, a part of a task's name, name=value for a keyword argument, or a piece "
         'of the arguments or errors, also "in quotes" (in the newest %(rows)s).'
     ) % {"rows": f"{SEARCHED_ROWS:,}"}
-    actions = ("delete_selected",)
+    change_list_template = "admin/taskhub/taskresult/change_list.html"
     change_form_template = "admin/taskhub/taskresult/change_form.html"
 
     class Media:
@@ -89,7 +95,16 @@ class TaskResultAdmin(
         }
         js: ClassVar = ("taskhub/progress.js", "taskhub/result.js")
 
-    # What is read.
+    # The list.
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        context = {
+            "filters": filters_of(request.GET),
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskResult]:
         queryset = super().get_queryset(request)
@@ -104,6 +119,11 @@ class TaskResultAdmin(
         return search(queryset, search_term), False
 
     # How it is shown.
+
+    def tell(self, row: TaskResult) -> dict[str, Any]:
+        logged = TaskLog.objects.filter(result_id=row.pk).count()
+        state = f"{row.status}-{row.attempts}-{len(row.errors)}-{logged}"
+        return {**tell_progress(row), "state": state}
 
     def get_fieldsets(
         self, request: HttpRequest, obj: TaskResult | None = None
@@ -122,6 +142,6 @@ class TaskResultAdmin(
         if row is not None:
             context |= {
                 "buttons": self.buttons(request, row),
-                "progress": following(row),
+                "progress": self.following(row),
             }
         return super().render_change_form(request, context, *args, **options)

@@ -1,0 +1,15 @@
+"""The choice of a queue: those of the settings."""
+
+from taskhub import compat
+
+
+def queue_names() -> list[str]:
+    """Return the queues of the settings."""
+    backends = compat.task_backends.all()
+    return sorted({name for backend in backends for name in backend.queues})
+
+
+def queue_choices(chosen: str) -> list[tuple[str, str]]:
+    """Return nothing, the queues of the settings, and the one that was chosen."""
+    names = {*queue_names(), chosen} - {""}
+    return [("", "---------"), *((name, name) for name in sorted(names))]

@@ -1,0 +1,204 @@
+"""What is done to many results: a page that tells how many, and starts it."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.formats import number_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from taskhub import operations
+from taskhub.admin.results.permissions import Permissions
+from taskhub.admin.results.selecting import chosen_selection, selection_of, words_of
+from taskhub.exceptions import InvalidOption
+from taskhub.models import BulkAction, Node, TaskResult
+from taskhub.operations import Selection
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[TaskResult]
+else:
+    _Admin = object
+
+Kind = BulkAction.Kind
+#: As far as is counted for somebody who waits for a page, and for the progress bar.
+MOST_FORETOLD = 100_000
+MOST_EXPECTED = 1_000_000
+
+TITLES: dict[str, Promise] = {
+    Kind.RETRY: gettext_lazy("Try results again"),
+    Kind.CANCEL: gettext_lazy("Cancel results"),
+    Kind.DELETE: gettext_lazy("Delete results"),
+}
+_MEANINGS: dict[str, Promise] = {
+    Kind.RETRY: gettext_lazy(
+        "Each goes on with its id and its errors, and has all of its task's attempts "
+        "anew. Those that are unfinished by then are left alone."
+    ),
+    Kind.CANCEL: gettext_lazy(
+        "What waits is never run. What runs is cancelled, whatever comes of it, and "
+        "its task is asked to end."
+    ),
+    Kind.DELETE: gettext_lazy(
+        "They are gone for good, with their logs. What waits is never run; what comes "
+        "of those that run is not recorded."
+    ),
+}
+
+
+class BulkForm(forms.Form):
+    """How it is to be done; each kind has its own options."""
+
+    per_second = forms.FloatField(
+        label=gettext_lazy("At most so many per second"),
+        required=False,
+        min_value=0.001,
+        help_text=gettext_lazy(
+            "Spreads them over time, so that what has just recovered is not overrun. "
+            "Empty: all at once."
+        ),
+    )
+    by_force = forms.BooleanField(
+        label=gettext_lazy("By force"),
+        required=False,
+        help_text=gettext_lazy("Replace the processes that run them."),
+    )
+
+    def __init__(self, kind: str, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if kind != Kind.RETRY:
+            del self.fields["per_second"]
+        if kind != Kind.CANCEL:
+            del self.fields["by_force"]
+
+
+class Bulk(Permissions, _Admin):
+    """The list's actions, and the page that they lead to."""
+
+    actions: Any = ("retry_selected", "cancel_selected", "delete_selected")
+
+    @admin.action(
+        permissions=["retry"], description=gettext_lazy("Try the selected again…")
+    )
+    def retry_selected(self, request: HttpRequest, rows: Any) -> HttpResponse:
+        return self._foretell_chosen(request, Kind.RETRY)
+
+    @admin.action(
+        permissions=["cancel"], description=gettext_lazy("Cancel the selected…")
+    )
+    def cancel_selected(self, request: HttpRequest, rows: Any) -> HttpResponse:
+        return self._foretell_chosen(request, Kind.CANCEL)
+
+    @admin.action(
+        permissions=["delete"], description=gettext_lazy("Delete the selected…")
+    )
+    def delete_selected(self, request: HttpRequest, rows: Any) -> HttpResponse:
+        return self._foretell_chosen(request, Kind.DELETE)
+
+    def may(self, request: HttpRequest, kind: str) -> bool:
+        """Whether somebody may do that to results."""
+        ask: Any = getattr(self, f"has_{kind}_permission")
+        return bool(ask(request)) and self.has_view_permission(request)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.bulk_view)
+        url = path("bulk/<slug:kind>/", view, name="taskhub_taskresult_bulk")
+        return [url, *super().get_urls()]
+
+    def bulk_view(self, request: HttpRequest, kind: str) -> HttpResponse:
+        """Tell how many it would be (GET), and start it (POST)."""
+        if kind not in Kind.values:
+            raise Http404
+        if not self.may(request, kind):
+            raise PermissionDenied
+        try:
+            if request.method == "POST":
+                return self._start(request, kind)
+            selection = selection_of(request.GET.dict())
+        except InvalidOption as error:
+            return self._refuse(request, error)
+        initial = {"per_second": request.GET.get("per_second")}
+        return self._foretell(request, kind, selection, BulkForm(kind, initial=initial))
+
+    def _foretell_chosen(self, request: HttpRequest, kind: str) -> HttpResponse:
+        try:
+            selection = chosen_selection(request)
+        except InvalidOption as error:
+            return self._refuse(request, error)
+        return self._foretell(request, kind, selection, BulkForm(kind))
+
+    def _refuse(self, request: HttpRequest, error: InvalidOption) -> HttpResponse:
+        self.message_user(request, str(error), messages.ERROR)
+        return redirect("admin:taskhub_taskresult_changelist")
+
+    def _foretell(
+        self, request: HttpRequest, kind: str, selection: Selection, form: BulkForm
+    ) -> HttpResponse:
+        selection = selection.until_now()
+        count = count_affected(kind, selection, MOST_FORETOLD)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": TITLES[kind],
+            "opts": self.opts,
+            # The last of the breadcrumbs.
+            "original": TITLES[kind],
+            "media": self.media + form.media,
+            "kind": kind,
+            "url": reverse("admin:taskhub_taskresult_bulk", args=[kind]),
+            "form": form,
+            "selection": json.dumps(selection.to_json()),
+            "words": list(words_of(selection)),
+            "count": count,
+            "count_in_words": _in_words(count),
+            "meaning": _MEANINGS[kind],
+            "is_anybody_there": Node.objects.present().exists(),
+            "has_view_permission": True,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/taskhub/taskresult/bulk.html", context)
+
+    def _start(self, request: HttpRequest, kind: str) -> HttpResponse:
+        selection = _read_selection(request.POST.get("selection", ""))
+        form = BulkForm(kind, request.POST)
+        if not form.is_valid():
+            return self._foretell(request, kind, selection, form)
+        expected = count_affected(kind, selection, MOST_EXPECTED)
+        action: Any = operations.start_bulk(
+            kind,
+            selection,
+            by=request.user.get_username(),
+            expected=expected if expected <= MOST_EXPECTED else None,
+            **form.cleaned_data,
+        )
+        words = ", ".join(f"{name}: {value}" for name, value in words_of(selection))
+        self.log_addition(request, action, _("Asked for (%s).") % words)
+        self.message_user(request, _("It was asked for, and is being done."))
+        return redirect("admin:taskhub_bulkaction_change", action.pk)
+
+
+def count_affected(kind: str, selection: Selection, most: int) -> int:
+    """Count what it would be done to; one more than `most` if there are more."""
+    rows: Any = operations.affected(kind, selection)
+    return int(rows.order_by().values("pk")[: most + 1].count())
+
+
+def _in_words(count: int) -> str:
+    if count > MOST_FORETOLD:
+        return _("more than %s") % number_format(MOST_FORETOLD, force_grouping=True)
+    return number_format(count, force_grouping=True)
+
+
+def _read_selection(text: str) -> Selection:
+    """Return what the page was about. Raise InvalidOption if it says nothing."""
+    try:
+        plain = json.loads(text)
+    except ValueError as error:
+        raise InvalidOption(f"This selects no results: {error}") from error
+    return Selection.from_json(plain)

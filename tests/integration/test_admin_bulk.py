@@ -1,0 +1,426 @@
+"""What is done to many results from the list, and the pages that tell how far it is."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from taskhub import operations
+from taskhub.admin.results import bulk
+from taskhub.models import BulkAction, Status, TaskResult
+from taskhub.models.ids import first_id_at
+from taskhub.operations import Selection
+from taskhub.operations.bulk import do_some
+from tests import tasks
+from tests.factories import PeriodicTaskFactory, TaskResultFactory
+from tests.integration.result_pages import LIST, SCRIPT, history, text_of
+
+pytestmark = pytest.mark.django_db
+
+FAILED = Selection(status="FAILED")
+KINDS = ["retry", "cancel", "delete"]
+
+
+def bulk_url(kind):
+    return reverse("admin:taskhub_taskresult_bulk", args=[kind])
+
+
+def page_of(action, name="change"):
+    return reverse(f"admin:taskhub_bulkaction_{name}", args=[action.pk])
+
+
+def choose(client, action, rows=(), *, query="", across=False):
+    """Do what somebody does who ticks rows and chooses an action."""
+    return client.post(
+        f"{LIST}?{query}",
+        {
+            "action": f"{action}_selected",
+            "_selected_action": [row.pk for row in rows],
+            "select_across": "1" if across else "0",
+            "index": "0",
+        },
+        follow=True,
+    )
+
+
+def confirm(client, kind, response, **options):
+    """Say yes to the page that tells how many."""
+    options["selection"] = response.context["selection"]
+    return client.post(bulk_url(kind), options, follow=True)
+
+
+# Before anything is done.
+
+
+def test_of_the_chosen_it_is_told_how_many(admin_client):
+    failed = TaskResultFactory.create_batch(3, failed=True)
+    running = TaskResultFactory(running=True)
+
+    response = choose(admin_client, "retry", [*failed[:2], running])
+
+    assert response.context["count"] == 2
+    assert "Do it to 2 results" in text_of(response)
+    assert not BulkAction.objects.exists()
+
+
+def test_all_that_match_the_filter_are_meant(config, admin_client):
+    wanted = TaskResultFactory.create_batch(
+        3, failed=True, task_path="tests.tasks.send", queue_name="mail"
+    )
+    TaskResultFactory(failed=True, queue_name="mail")
+    TaskResultFactory(task_path="tests.tasks.send", queue_name="mail")
+    query = "status=FAILED&task=tests.tasks.send&queue=mail&since=1h&p=0&o=-1"
+
+    response = choose(admin_client, "retry", wanted[:1], query=query, across=True)
+    assert response.context["count"] == 3
+    confirm(admin_client, "retry", response)
+    do_some(1)
+
+    assert set(TaskResult.objects.ready().filter(attempts=1)) == set(wanted)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=unfinished",
+        "status=SUCCESSFUL",
+        "task=tests.tasks.send",
+        "queue=mail",
+        "since=24h",
+        "periodic_task__id__exact={schedule}",
+        "cause=abc",
+        "parent={parent}",
+        "q=user_id%3D42",
+        "q=send&status=FAILED",
+        "",
+    ],
+)
+def test_what_is_seen_is_what_is_meant(admin_client, query):
+    schedule = PeriodicTaskFactory()
+    parent = TaskResultFactory(successful=True, id=first_id_at(_days_ago(2)))
+    TaskResultFactory(failed=True, cause="abc", task_path="tests.tasks.send")
+    TaskResultFactory(parent_id=parent.pk, queue_name="mail", kwargs={"user_id": 42})
+    TaskResultFactory(periodic_task=schedule, running=True)
+    query = query.format(schedule=schedule.pk, parent=parent.pk)
+
+    seen = admin_client.get(f"{LIST}?{query}").context["cl"].result_list
+    response = admin_client.get(f"{bulk_url('delete')}?{query}")
+
+    selection = Selection.from_json(json.loads(response.context["selection"]))
+    assert set(selection.results()) == set(seen)
+    assert len(seen) > 0
+
+
+def _days_ago(days):
+    return timezone.now() - timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status__exact=FAILED",
+        "attempts__gt=3",
+        "since=ages",
+        "status=FIALED",
+        "parent=nobody",
+        "periodic_task__id__exact=x",
+    ],
+)
+def test_what_no_selection_can_mean_is_refused(admin_client, query):
+    row = TaskResultFactory(failed=True)
+
+    asked = admin_client.get(f"{bulk_url('delete')}?{query}")
+
+    assert asked.status_code == 302
+    # The list itself may turn such an address down before.
+    choose(admin_client, "delete", [row], query=query, across=True)
+    assert not BulkAction.objects.exists()
+
+
+@pytest.mark.parametrize("selection", ["", "[]", '{"status": "FIALED"}', '{"x": 1'])
+def test_a_wrong_selection_starts_nothing(admin_client, selection):
+    admin_client.post(bulk_url("delete"), {"selection": selection})
+
+    assert not BulkAction.objects.exists()
+
+
+def test_what_cannot_be_counted_in_time_is_more_than_that(admin_client, monkeypatch):
+    monkeypatch.setattr(bulk, "MOST_FORETOLD", 2)
+    monkeypatch.setattr(bulk, "MOST_EXPECTED", 2)
+    TaskResultFactory.create_batch(4, failed=True)
+
+    response = admin_client.get(bulk_url("retry"))
+    assert "more than 2" in text_of(response)
+    confirm(admin_client, "retry", response)
+
+    assert BulkAction.objects.get().expected is None
+
+
+def test_it_is_told_if_nobody_is_there_to_do_it(admin_client):
+    assert "none is there at the moment" in text_of(admin_client.get(bulk_url("retry")))
+
+
+def test_whatever_is_searched_for_stays_text(admin_client):
+    TaskResultFactory(task_path=SCRIPT)
+
+    page = text_of(admin_client.get(bulk_url("delete"), {"q": SCRIPT}))
+
+    assert SCRIPT not in page
+
+
+# Doing it.
+
+
+@pytest.mark.django_db(transaction=True)
+def test_retries_are_spread_if_that_is_asked_for(config, admin_client):
+    TaskResultFactory.create_batch(2, failed=True)
+
+    response = admin_client.get(bulk_url("retry"), {"per_second": "0.01"})
+    assert 'value="0.01"' in text_of(response)
+    page = confirm(admin_client, "retry", response, per_second="0.01")
+    do_some(1)
+
+    action = BulkAction.objects.get()
+    assert (action.per_second, action.expected) == (0.01, 2)
+    assert (action.asked_by, action.done) == ("admin", 2)
+    assert page.redirect_chain[-1][0] == page_of(action)
+    assert [row.run_after is None for row in TaskResult.objects.order_by("pk")] == [
+        True,
+        False,
+    ]
+    assert history()[0][0] == "admin"
+    assert "Asked for" in history()[0][1]
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "fast", "nan"])
+def test_a_wrong_rate_is_told_at_its_field(admin_client, rate):
+    TaskResultFactory(failed=True)
+    response = admin_client.get(bulk_url("retry"))
+
+    again = confirm(admin_client, "retry", response, per_second=rate)
+
+    assert again.context["form"].errors.keys() == {"per_second"}
+    assert not BulkAction.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("by_force", [True, False])
+def test_all_are_cancelled(config, admin_client, by_force):
+    tasks.add.enqueue(1)
+    TaskResultFactory(running=True)
+
+    response = admin_client.get(bulk_url("cancel"))
+    confirm(
+        admin_client, "cancel", response, **({"by_force": "on"} if by_force else {})
+    )
+    do_some(1)
+
+    rows = TaskResult.objects.all()
+    assert {row.status for row in rows} == {Status.CANCELLED}
+    assert {row.errors[-1]["by_force"] for row in rows} == {by_force}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_selected_are_deleted(config, admin_client):
+    waiting = [result.row for result in tasks.add.enqueue_many([(1,), (2,)])]
+    running, kept = TaskResultFactory(running=True), TaskResultFactory(failed=True)
+
+    response = choose(admin_client, "delete", [*waiting, running])
+    confirm(admin_client, "delete", response)
+    do_some(1)
+
+    assert TaskResult.objects.all().ids() == [kept.pk]
+
+
+# How far it is.
+
+
+def test_a_page_tells_how_far_it_is(admin_client):
+    TaskResultFactory.create_batch(4, failed=True)
+    action = operations.start_bulk("retry", FAILED, by=SCRIPT, expected=4)
+    BulkAction.objects.update(done=1)
+
+    page = text_of(admin_client.get(page_of(action)))
+    answer = admin_client.get(page_of(action, "live")).json()
+    listed = text_of(admin_client.get(reverse("admin:taskhub_bulkaction_changelist")))
+
+    assert (answer["percent"], answer["text"]) == (25, "1 of 4")
+    assert not answer["is_over"]
+    assert 'value="25"' in page
+    assert 'value="25"' in listed
+    assert SCRIPT not in page + listed
+
+
+def test_it_can_be_stopped(admin_client):
+    action = operations.start_bulk("retry", FAILED, by="grace")
+    stop = reverse("admin:taskhub_bulkaction_do", args=[action.pk, "stop"])
+
+    assert stop in text_of(admin_client.get(page_of(action)))
+    page = text_of(admin_client.post(stop, follow=True))
+
+    assert "It was stopped" in page
+    assert stop not in page
+    assert "Stopped" in page
+    action.refresh_from_db()
+    assert action.stopped_by == "admin"
+    assert history() == [("admin", "Stopped.")]
+
+
+def test_an_odd_selection_does_no_harm(admin_client):
+    action = operations.start_bulk("retry", FAILED)
+    BulkAction.objects.update(selection={"status": "FIALED"})
+
+    assert "FIALED" in text_of(admin_client.get(page_of(action)))
+
+
+def test_nobody_edits_what_was_asked_for(admin_client):
+    action = operations.start_bulk("retry", FAILED)
+
+    assert admin_client.post(page_of(action), {"kind": "delete"}).status_code == 403
+    assert admin_client.post(page_of(action, "delete")).status_code == 403
+    assert admin_client.get(reverse("admin:taskhub_bulkaction_add")).status_code == 403
+
+
+# Who may.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_has_its_permission(staff, kind):
+    others = [f"{other}_taskresult" for other in KINDS if other != kind]
+    client = staff("view_taskresult", *others)
+    row = TaskResultFactory(failed=True)
+    action = operations.start_bulk(kind, FAILED)
+    stop = reverse("admin:taskhub_bulkaction_do", args=[action.pk, "stop"])
+
+    assert f'value="{kind}_selected"' not in text_of(client.get(LIST))
+    assert choose(client, kind, [row]).context.get("selection") is None
+    assert client.get(bulk_url(kind)).status_code == 403
+    assert client.post(bulk_url(kind), {"selection": "{}"}).status_code == 403
+    assert stop not in text_of(client.get(page_of(action)))
+    assert client.post(stop).status_code == 403
+    assert BulkAction.objects.filter(finished_at=None).count() == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_has_it_may(staff, kind):
+    client = staff("view_taskresult", f"{kind}_taskresult")
+    row = TaskResultFactory(running=kind == "cancel", failed=kind != "cancel")
+
+    response = choose(client, kind, [row])
+    page = confirm(client, kind, response)
+
+    assert page.status_code == 200
+    assert BulkAction.objects.get().kind == kind
+
+
+def test_who_may_not_view_results_may_not_act(staff):
+    client = staff(*(f"{kind}_taskresult" for kind in KINDS))
+
+    for kind in KINDS:
+        assert client.get(bulk_url(kind)).status_code == 403
+    action = operations.start_bulk("retry", FAILED)
+    assert client.get(page_of(action)).status_code == 403
+
+
+# What it costs.
+
+
+def test_the_pages_cost_the_same_for_many(admin_client, django_assert_max_num_queries):
+    rows = TaskResultFactory.create_batch(30, failed=True)
+    for _row in rows:
+        action = operations.start_bulk("retry", FAILED)
+
+    # Two of each are for who asks.
+    with django_assert_max_num_queries(4):
+        admin_client.get(bulk_url("retry"))
+    with django_assert_max_num_queries(5):
+        admin_client.get(page_of(action))
+    with django_assert_max_num_queries(5):
+        admin_client.get(reverse("admin:taskhub_bulkaction_changelist"))
+
+
+# Failures by cause.
+
+FAILURES = reverse("admin:taskhub_taskresult_failures")
+
+
+def fail(count, cause, **fields):
+    """Make failures of one cause."""
+    return TaskResultFactory.create_batch(
+        count,
+        failed=True,
+        cause=cause,
+        errors=[
+            {
+                "attempt": 1,
+                "exception_class_path": f"shop.{SCRIPT}",
+                "message": f"{cause} {SCRIPT}",
+                "place": f"/srv/{SCRIPT}.py:3 in charge",
+            }
+        ],
+        **fields,
+    )
+
+
+def test_failures_are_shown_by_cause(admin_client, django_assert_max_num_queries):
+    fail(3, "often")
+    fail(1, "seldom")
+
+    with django_assert_max_num_queries(4):
+        page = text_of(admin_client.get(FAILURES))
+
+    assert page.index("often") < page.index("seldom")
+    assert SCRIPT not in page
+    assert "in charge" in page
+    assert re.search(r"<strong>3</strong>\s+failures", page)
+
+
+def test_a_group_leads_to_its_results_and_to_what_can_be_done(admin_client):
+    wanted = fail(2, "often", queue_name="mail")
+    fail(1, "often")
+    page = admin_client.get(FAILURES, {"queue": "mail", "since": "1h"})
+    (shown,) = page.context["groups"]
+
+    seen = admin_client.get(shown.list_url)
+    asked = admin_client.get(shown.retry_url)
+
+    assert set(seen.context["cl"].result_list) == set(wanted)
+    assert "By cause" in text_of(seen)
+    assert SCRIPT not in text_of(seen)
+    assert asked.context["count"] == 2
+    assert 'value="10"' in text_of(asked)
+    assert admin_client.get(shown.delete_url).context["count"] == 2
+
+
+def test_the_filter_of_the_list_goes_along(admin_client):
+    fail(1, "often", queue_name="mail")
+
+    page = text_of(admin_client.get(LIST, {"queue": "mail", "p": 0}))
+
+    assert f'href="{FAILURES}?queue=mail"' in page
+
+
+def test_what_has_not_failed_is_no_failure(admin_client):
+    TaskResultFactory(successful=True)
+
+    page = text_of(admin_client.get(FAILURES, {"status": "SUCCESSFUL"}))
+
+    assert "Nothing has failed." in page
+    assert admin_client.get(FAILURES, {"since": "ages"}).status_code == 302
+
+
+def test_who_may_only_view_sees_no_buttons(staff):
+    client = staff("view_taskresult")
+    fail(1, "often")
+
+    page = text_of(client.get(FAILURES))
+
+    assert "often" in page
+    assert all(bulk_url(kind) not in page for kind in KINDS)
+
+
+def test_who_may_not_view_sees_no_failures(staff):
+    assert staff("retry_taskresult").get(FAILURES).status_code == 403
