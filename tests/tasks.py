@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, OperationalError, connection, transaction
@@ -544,3 +545,43 @@ def fail_at_first_try(label):
 @task(masked=["password"])
 def sign_in(name, password="", *others):
     return name
+
+
+@task(masked=["card", "secrets", "is_vip", "tier"])
+def order(
+    number: int,
+    card: str,
+    /,
+    address: str = "Main Street",
+    *,
+    paid: bool = False,
+    weight: float | None = None,
+    speed: Literal["slow", "fast"] = "slow",
+    boxes: list[int] | None = None,
+    labels: dict[str, str] | None = None,
+    is_vip: bool = False,
+    tier: Literal[1, 2] = 1,
+    secrets: list[str] | None = None,
+    extra=None,
+) -> str:
+    """
+    Send an order.
+
+    Args:
+        number: The number that stands on the bill,
+            and on the box.
+        speed (str): How fast it goes.
+    """
+    return f"{number} to {address}"
+
+
+@task
+def gather(first: int, second: int = 2, *rest: int, **options: str):
+    """
+    Gather what it is given.
+
+    :param first: The first of them.
+    :param str second: The second
+        of them.
+    """
+    return [first, second, *rest]

@@ -116,3 +116,51 @@ def test_rows_are_chosen_and_deleted(admin, worker, page):
     expect(page.get_by_role("link", name="Delete")).to_be_visible()
     assert fits(page)
     assert_accessible(page)
+
+
+def test_a_task_is_enqueued_by_hand(admin, worker, page):
+    admin("taskhub_taskresult_changelist")
+    page.get_by_role("link", name="Enqueue a task").click()
+    page.get_by_label("Task").select_option("tests.tasks.gather")
+    page.get_by_role("button", name="Show its form").click()
+    expect(page.get_by_text("Gather what it is given.")).to_be_visible()
+    assert fits(page)
+    assert_accessible(page)
+
+    page.get_by_label("first").fill("1")
+    page.get_by_label("rest").fill("3")
+    page.get_by_role("button", name="Enqueue it").click()
+
+    # What is refused keeps what was written.
+    expect(page.locator(".field-arg_rest .errorlist")).to_contain_text(
+        "Expected a list"
+    )
+    expect(page.get_by_label("first")).to_have_value("1")
+    assert_accessible(page)
+    page.get_by_label("rest").fill("[3, 4]")
+    page.get_by_role("button", name="Enqueue it").click()
+
+    expect(page.get_by_text("It is enqueued.")).to_be_visible()
+    expect(page.get_by_text("Attempt 1 was successful")).to_be_visible(timeout=30_000)
+    assert TaskResult.objects.get().return_value == [1, 2, 3, 4]
+
+
+def test_a_failure_is_tried_again_with_other_arguments(admin, worker, page):
+    tasks.order.enqueue("seven", "4711", boxes="none")
+    TaskResult.objects.update(status=Status.FAILED, place="")
+    admin("taskhub_taskresult_change", TaskResult.objects.get().pk)
+
+    page.get_by_role("link", name="with other arguments").click()
+    expect(page.get_by_label("card")).to_have_value("")
+    expect(page.get_by_text("4711")).to_have_count(0)
+    assert fits(page)
+    assert_accessible(page)
+    page.get_by_label("number").fill("8")
+    page.get_by_label("boxes").fill("[1]")
+    page.get_by_role("button", name="Enqueue it").click()
+
+    expect(page.get_by_text("Attempt 1 was successful")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Instead of")).to_be_visible()
+    new = TaskResult.objects.successful().get()
+    assert (new.args, new.kwargs) == ([8, "4711"], {"boxes": [1]})
+    assert new.return_value == "8 to Main Street"

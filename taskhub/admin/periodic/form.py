@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from taskhub import operations
 from taskhub.admin import task_select
 from taskhub.admin.durations import DurationField
+from taskhub.admin.json_fields import LIST_EXPECTED, OBJECT_EXPECTED, json_area
 from taskhub.admin.periodic.schedule_form import FIELDS, ScheduleForm, initial_of
 from taskhub.admin.queue_select import queue_choices
 from taskhub.models import PeriodicTask
@@ -18,18 +19,6 @@ from taskhub.models.periodic import as_schedule
 
 #: How far back missed runs are made up for, if nobody says.
 _WINDOW = PeriodicTask._meta.get_field("missed_window").get_default()
-_LIST_EXPECTED = _('Expected a list as JSON, such as [1, "two"].')
-_OBJECT_EXPECTED = _('Expected an object as JSON, such as {"name": "value"}.')
-
-
-def _json_area() -> AdminTextareaWidget:
-    return AdminTextareaWidget(
-        attrs={
-            "rows": 2,
-            "class": "vLargeTextField taskhub-json",
-            "spellcheck": "false",
-        }
-    )
 
 
 def _duration(name: str, **options: Any) -> DurationField:
@@ -54,15 +43,15 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         label=_("Positional arguments"),
         required=False,
         initial=list,
-        widget=_json_area(),
-        error_messages={"invalid": _LIST_EXPECTED},
+        widget=json_area(),
+        error_messages={"invalid": LIST_EXPECTED},
     )
     kwargs = forms.JSONField(
         label=_("Keyword arguments"),
         required=False,
         initial=dict,
-        widget=_json_area(),
-        error_messages={"invalid": _OBJECT_EXPECTED},
+        widget=json_area(),
+        error_messages={"invalid": OBJECT_EXPECTED},
     )
     queue_name = forms.CharField(
         label=_("Queue"),

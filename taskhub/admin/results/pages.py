@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin.doing import Doing
@@ -21,6 +23,7 @@ from taskhub.admin.live import Live
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.results import layout
 from taskhub.admin.results.deleting import Deleting
+from taskhub.admin.results.enqueueing import Enqueueing
 from taskhub.admin.results.failures import Failures
 from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
@@ -48,6 +51,7 @@ class TaskResultAdmin(
     Columns,
     Fields,
     Failures,
+    Enqueueing,
     Live,
     Doing,
     Deleting,
@@ -102,6 +106,7 @@ class TaskResultAdmin(
     ) -> Any:
         context = {
             "filters": filters_of(request.GET),
+            "may_enqueue": self.has_enqueue_permission(request),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
@@ -118,7 +123,16 @@ class TaskResultAdmin(
     ) -> tuple[Any, bool]:
         return search(queryset, search_term), False
 
-    # How it is shown.
+    # One result.
+
+    def buttons(self, request: HttpRequest, row: TaskResult) -> list[dict[str, Any]]:
+        """Return the buttons, and the link to the form for other arguments."""
+        shown = super().buttons(request, row)
+        if self.may_edit(request, row):
+            label = _("Try again with other arguments…")
+            link = reverse("admin:taskhub_taskresult_again", args=[row.pk])
+            shown.append({"name": "again", "label": label, "link": link})
+        return shown
 
     def tell(self, row: TaskResult) -> dict[str, Any]:
         logged = TaskLog.objects.filter(result_id=row.pk).count()

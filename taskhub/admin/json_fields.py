@@ -1,0 +1,52 @@
+"""Form fields for JSON, which say what they expect."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+LIST_EXPECTED = _('Expected a list as JSON, such as [1, "two"].')
+OBJECT_EXPECTED = _('Expected an object as JSON, such as {"name": "value"}.')
+VALUE_EXPECTED = _('Expected JSON, such as 42, "text" or [1, 2].')
+
+
+def json_area(rows: int = 2) -> AdminTextareaWidget:
+    """Return a place to write JSON in."""
+    return AdminTextareaWidget(
+        attrs={
+            "rows": rows,
+            "class": "vLargeTextField taskhub-json",
+            "spellcheck": "false",
+        }
+    )
+
+
+class TypedJSONField(forms.JSONField):
+    """Takes JSON of one kind: a list, an object, or anything if that is None."""
+
+    def __init__(self, kind: type | None = None, **options: Any) -> None:
+        self.kind = kind
+        options.setdefault("widget", json_area(rows=1 if kind is None else 2))
+        options.setdefault("error_messages", {"invalid": self.expected})
+        super().__init__(**options)
+
+    @property
+    def expected(self) -> Any:
+        """Return what to write, in words."""
+        by_kind: dict[type | None, Any] = {list: LIST_EXPECTED, dict: OBJECT_EXPECTED}
+        return by_kind.get(self.kind, VALUE_EXPECTED)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return what stands in the field: nothing for None."""
+        return "" if value is None else super().prepare_value(value)
+
+    def clean(self, value: Any) -> Any:
+        """Return the value. Raise ValidationError if it is of another kind."""
+        found = super().clean(value)
+        given = found not in self.empty_values or isinstance(found, list | dict)
+        if self.kind and given and not isinstance(found, self.kind):
+            raise ValidationError(self.expected, code="invalid")
+        # A text comes in a class of Django's own.
+        return str(found) if isinstance(found, str) else found

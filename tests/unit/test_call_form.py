@@ -1,0 +1,210 @@
+"""A form made from a signature: its fields, what is written there, what is called."""
+
+import pytest
+from django import forms
+
+from taskhub import task
+from taskhub.admin.call_fields import help_in
+from taskhub.admin.call_form import CallForm
+from tests import tasks
+
+UNSENDABLE = object()
+
+
+def fields(form):
+    """The kinds of a form's fields, by the parameters' names."""
+    return {
+        name.removeprefix("arg_"): type(field).__name__
+        for name, field in form.fields.items()
+    }
+
+
+def written(form, **changes):
+    """What a browser sends of a form that shows what it shows, and changes to it."""
+    data = {}
+    for bound in form:
+        value = bound.value()
+        is_box = isinstance(bound.field.widget, forms.CheckboxInput)
+        if value not in (None, False, "") and not (is_box and not value):
+            data[bound.name] = "on" if is_box else str(value)
+    data |= {f"arg_{name}": value for name, value in changes.items()}
+    return {name: value for name, value in data.items() if value is not None}
+
+
+def call(a_task, *, old=None, **changes):
+    """Return what is called if a form is filled in so; its errors if it is wrong."""
+    data = written(CallForm(a_task, old=old), **changes)
+    form = CallForm(a_task, data, old=old)
+    if form.is_valid():
+        return form.call()
+    return {name.removeprefix("arg_"): errors for name, errors in form.errors.items()}
+
+
+def test_each_parameter_has_a_field_of_its_kind():
+    form = CallForm(tasks.order)
+
+    assert fields(form) == {
+        "number": "IntegerField",
+        "card": "CharField",
+        "address": "CharField",
+        "paid": "BooleanField",
+        "weight": "FloatField",
+        "speed": "TypedChoiceField",
+        "boxes": "TypedJSONField",
+        "labels": "TypedJSONField",
+        "is_vip": "BooleanField",
+        "tier": "TypedChoiceField",
+        "secrets": "TypedJSONField",
+        "extra": "TypedJSONField",
+    }
+    required = {name for name, field in form.fields.items() if field.required}
+    assert required == {"arg_number", "arg_card"}
+    assert form.fields["arg_number"].help_text == (
+        "The number that stands on the bill, and on the box."
+    )
+    assert form.fields["arg_speed"].help_text == "How fast it goes."
+    assert form.fields["arg_weight"].help_text == "float | None"
+    assert form["arg_address"].value() == "Main Street"
+
+
+def test_what_is_as_its_default_says_is_left_to_that():
+    assert call(tasks.order, number="7", card="x") == ([7, "x"], {})
+
+
+def test_what_is_written_is_called():
+    assert call(
+        tasks.order,
+        number="7",
+        card=" x ",
+        address="",
+        paid="on",
+        weight="1.5",
+        speed="fast",
+        boxes="[1, 2]",
+        labels='{"a": "b"}',
+        extra='"text"',
+    ) == (
+        [7, " x "],
+        {
+            "address": "",
+            "paid": True,
+            "weight": 1.5,
+            "speed": "fast",
+            "boxes": [1, 2],
+            "labels": {"a": "b"},
+            "extra": "text",
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("number", "seven"),
+        ("number", ""),
+        ("card", ""),
+        ("card", "\0"),
+        ("weight", "heavy"),
+        ("weight", "nan"),
+        ("speed", "medium"),
+        ("boxes", "{}"),
+        ("labels", "[]"),
+        ("labels", "text"),
+        ("extra", "text"),
+        ("extra", "NaN"),
+        ("extra", '"\\ud800"'),
+    ],
+)
+def test_a_mistake_is_told_at_its_field(name, value):
+    assert call(tasks.order, **{"number": "7", "card": "x", name: value}).keys() == {
+        name
+    }
+
+
+def test_what_stands_before_other_arguments_is_given_by_position():
+    assert call(tasks.gather, first="1") == ([], {"first": 1})
+    assert call(tasks.gather, first="1", rest="[3]") == ([1, 2, 3], {})
+    assert call(tasks.gather, first="1", options='{"a": "b"}') == (
+        [],
+        {"first": 1, "a": "b"},
+    )
+
+
+def test_an_argument_is_given_once():
+    faults = call(tasks.gather, first="1", options='{"second": "b"}')
+
+    assert faults == {"options": ["“second” has a field of its own."]}
+
+
+def test_old_arguments_stay_as_they_are():
+    old = ([7, "4711"], {"paid": True, "weight": None, "extra": None, "is_vip": True})
+
+    assert call(tasks.order, old=old) == old
+    assert call(tasks.order, old=old, number="8") == ([8, "4711"], old[1])
+
+
+def test_old_arguments_by_position_are_given_by_name():
+    assert call(tasks.gather, old=([1, 5], {})) == ([], {"first": 1, "second": 5})
+    assert call(tasks.gather, old=([1, 5, 6], {"a": "b"})) == ([1, 5, 6], {"a": "b"})
+
+
+def test_what_is_masked_is_not_shown_and_can_be_replaced():
+    old = ([7, "4711"], {"is_vip": True, "tier": 2, "secrets": ["hunter2"]})
+    form = CallForm(tasks.order, old=old)
+
+    page = form.as_p()
+    assert "4711" not in page
+    assert "hunter2" not in page
+    assert "stays as it is" in page
+    assert call(tasks.order, old=old, card="0815")[0] == [7, "0815"]
+    assert call(tasks.order, old=old, is_vip="false") == (
+        [7, "4711"],
+        {"tier": 2, "secrets": ["hunter2"]},
+    )
+    assert call(tasks.order, old=old, tier="1", secrets='["x"]') == (
+        [7, "4711"],
+        {"is_vip": True, "secrets": ["x"]},
+    )
+
+
+def test_what_is_masked_is_not_sent_back_with_a_mistake():
+    form = CallForm(tasks.order, {"arg_number": "x", "arg_card": "4711"})
+
+    assert not form.is_valid()
+    assert "4711" not in form.as_p()
+
+
+def test_arguments_that_do_not_fit_any_more_are_told():
+    form = CallForm(tasks.add, old=([1, 2, 3], {}))
+
+    assert not form.fits
+    assert form["arg_a"].value() in (None, "")
+
+
+def test_a_long_text_has_room():
+    form = CallForm(tasks.order, old=([7, "x", "Main\nStreet"], {}))
+
+    assert isinstance(form.fields["arg_address"].widget, forms.Textarea)
+
+
+def odd_annotation(a: "NoSuchType", b: "int" = UNSENDABLE):  # noqa: F821
+    """What cannot be looked up."""
+
+
+def test_what_annotations_do_not_tell_is_json():
+    form = CallForm(task(odd_annotation))
+
+    assert fields(form) == {"a": "TypedJSONField", "b": "TypedJSONField"}
+
+
+@pytest.mark.parametrize(
+    ("docstring", "text"),
+    [
+        (tasks.gather.func.__doc__, "The second of them."),
+        ("Args:\n    other: No.\n    second: Yes.\n\nReturns:\n    x", "Yes."),
+        ("Args:\n    seconds: No.\n", ""),
+        ("No word.", ""),
+    ],
+)
+def test_the_docstring_says_what_a_parameter_is(docstring, text):
+    assert help_in(docstring, "second") == text
