@@ -1,5 +1,6 @@
 """The pages of task results."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -24,7 +25,9 @@ from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.results import layout
 from taskhub.admin.results.deleting import Deleting
 from taskhub.admin.results.enqueueing import Enqueueing
+from taskhub.admin.results.exporting import Exporting
 from taskhub.admin.results.failures import Failures
+from taskhub.admin.results.saving import Saving
 from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
 from taskhub.admin.results.verbs import VERBS
@@ -52,6 +55,8 @@ class TaskResultAdmin(
     Fields,
     Failures,
     Enqueueing,
+    Exporting,
+    Saving,
     Live,
     Doing,
     Deleting,
@@ -107,6 +112,9 @@ class TaskResultAdmin(
         context = {
             "filters": filters_of(request.GET),
             "may_enqueue": self.has_enqueue_permission(request),
+            "may_export": self.has_export_permission(request),
+            "may_share_filters": self.may_share_filters(request),
+            "saved_filters": partial(self.saved_filters, request),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)

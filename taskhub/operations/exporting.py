@@ -1,0 +1,79 @@
+"""Results as they are taken away: plain values, with masked arguments as dots."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from taskhub.models import TaskResult, TaskResultQuerySet
+from taskhub.operations.selection import Selection
+from taskhub.tasks.masking import masked
+
+#: So many results are in memory at a time.
+_AT_A_TIME = 200
+#: The columns, in their order.
+COLUMNS = (
+    "id",
+    "task",
+    "queue",
+    "status",
+    "priority",
+    "attempts",
+    "enqueued_at",
+    "run_after",
+    "started_at",
+    "finished_at",
+    "waited_seconds",
+    "ran_seconds",
+    "memory_mib",
+    "args",
+    "kwargs",
+    "exception",
+    "message",
+    "meta",
+)
+
+
+def export(selection: Selection) -> Iterator[dict[str, Any]]:
+    """
+    Yield the results of a selection that are there by now, oldest first.
+
+    They are read a few at a time, by their ids, so that any number takes as little
+    memory as some. Return values and tracebacks stay where they are.
+    """
+    results = selection.until_now().results().order_by("pk")
+    results = results.defer("return_value", "progress", "storage_notes", "worker_ids")
+    last: UUID | None = None
+    while rows := _some(results, last):
+        yield from map(_plain, rows)
+        last = rows[-1].pk
+
+
+def _some(results: TaskResultQuerySet, last: UUID | None) -> list[TaskResult]:
+    rest = results.filter(pk__gt=last) if last else results
+    return list(rest[:_AT_A_TIME])
+
+
+def _plain(row: TaskResult) -> dict[str, Any]:
+    args, kwargs = masked(row.task_path, row.args, row.kwargs)
+    error = row.errors[-1] if row.errors else {}
+    moments = {
+        name: moment.isoformat() if (moment := getattr(row, name)) else None
+        for name in ("enqueued_at", "run_after", "started_at", "finished_at")
+    }
+    return {
+        "id": str(row.pk),
+        "task": row.task_path,
+        "queue": row.queue_name,
+        "status": row.status,
+        "priority": row.priority,
+        "attempts": row.attempts,
+        **moments,
+        "waited_seconds": row.waited.total_seconds() if row.waited else None,
+        "ran_seconds": row.ran.total_seconds() if row.ran else None,
+        "memory_mib": row.memory_mib,
+        "args": args,
+        "kwargs": kwargs,
+        "exception": error.get("exception_class_path", ""),
+        "message": error.get("message", ""),
+        "meta": row.meta,
+    }

@@ -1,0 +1,233 @@
+"""Filters that are kept under a name, and all that match one as a file."""
+
+import csv
+import io
+import json
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from taskhub import operations
+from taskhub.models import SavedFilter
+from taskhub.operations import Selection, exporting
+from taskhub.operations.exporting import COLUMNS, export
+from taskhub.operations.saved_filters import MOST_OF_ONE
+from taskhub.tasks.masking import MASK
+from tests.factories import TaskResultFactory
+from tests.integration.result_pages import LIST, SCRIPT, history, text_of
+
+pytestmark = pytest.mark.django_db
+
+SAVE = reverse("admin:taskhub_taskresult_save_filter")
+
+
+def delete(row):
+    return reverse("admin:taskhub_taskresult_delete_filter", args=[row.pk])
+
+
+def export_url(kind):
+    return reverse("admin:taskhub_taskresult_export", args=[kind])
+
+
+def sent(response):
+    """What a file has in it."""
+    assert response.status_code == 200
+    return b"".join(response.streaming_content).decode()
+
+
+# Saved filters.
+
+
+def test_a_filter_is_saved_picked_and_deleted(admin_client):
+    page = text_of(admin_client.get(f"{LIST}?status=FAILED&queue=mail&p=0"))
+    assert 'name="query" value="status=FAILED&amp;queue=mail"' in page
+    admin_client.post(
+        SAVE, {"name": "Mail <b>", "query": "status=FAILED&queue=mail&p=3"}
+    )
+
+    row = SavedFilter.objects.get()
+    assert (row.owner, row.query) == ("admin", "status=FAILED&queue=mail")
+    page = text_of(admin_client.get(LIST))
+    assert f'href="{LIST}?status=FAILED&amp;queue=mail"' in page
+    assert "Mail &lt;b&gt;" in page
+    assert "taskhub-chosen" in text_of(admin_client.get(f"{LIST}?{row.query}"))
+
+    admin_client.post(delete(row))
+    assert not SavedFilter.objects.exists()
+    assert history() == [("admin", "Saved."), ("admin", "Deleted.")]
+
+
+def test_a_name_is_given_once(admin_client):
+    for query in ("status=FAILED", "status=READY"):
+        admin_client.post(SAVE, {"name": "mine", "query": query})
+
+    assert SavedFilter.objects.get().query == "status=READY"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101])
+def test_a_name_that_is_none_is_refused(admin_client, name):
+    page = admin_client.post(SAVE, {"name": name, "query": ""}, follow=True)
+
+    assert "1 to 100 characters" in text_of(page)
+    assert not SavedFilter.objects.exists()
+
+
+def test_nobody_keeps_more_than_can_be_found(admin_client):
+    SavedFilter.objects.bulk_create(
+        SavedFilter(owner="admin", name=str(number)) for number in range(MOST_OF_ONE)
+    )
+
+    admin_client.post(SAVE, {"name": "one more", "query": ""})
+
+    assert not SavedFilter.objects.filter(name="one more").exists()
+
+
+def test_what_is_saved_is_only_a_filter(admin_client):
+    admin_client.post(SAVE, {"name": "odd", "query": f"//evil.example/{SCRIPT}"})
+
+    page = text_of(admin_client.get(LIST))
+
+    assert SCRIPT not in page
+    assert 'href="//evil' not in page
+
+
+def test_own_filters_and_shared_ones_are_shown(staff):
+    client = staff("view_taskresult")
+    for owner, name, is_shared in [
+        ("staff", "own-filter", False),
+        ("grace", "shared-filter", True),
+        ("grace", "private-filter", False),
+    ]:
+        SavedFilter.objects.create(owner=owner, name=name, is_shared=is_shared)
+
+    page = text_of(client.get(LIST))
+
+    assert "own-filter" in page
+    assert "shared-filter" in page
+    assert "private-filter" not in page
+
+
+def test_sharing_and_deleting_others_take_permissions(staff):
+    client = staff("view_taskresult")
+    shared = SavedFilter.objects.create(owner="grace", name="a", is_shared=True)
+    private = SavedFilter.objects.create(owner="grace", name="b")
+    mine = {"name": "mine", "query": "", "is_shared": "on"}
+
+    assert delete(shared) not in text_of(client.get(f"{LIST}?queue=mail"))
+    assert 'name="is_shared"' not in text_of(client.get(f"{LIST}?queue=mail"))
+    assert client.post(delete(shared)).status_code == 403
+    assert client.post(delete(private)).status_code == 404
+    assert client.post(SAVE, mine).status_code == 403
+
+    allowed = Permission.objects.filter(
+        codename__in=["add_savedfilter", "delete_savedfilter"]
+    )
+    User.objects.get().user_permissions.add(*allowed)
+    client.post(SAVE, mine)
+    client.post(delete(shared))
+    assert set(SavedFilter.objects.values_list("name", "is_shared")) == {
+        ("b", False),
+        ("mine", True),
+    }
+
+
+def test_who_may_not_view_keeps_no_filter(staff):
+    client = staff("add_savedfilter", "delete_savedfilter")
+    row = SavedFilter.objects.create(owner="staff", name="a")
+
+    assert client.post(SAVE, {"name": "b"}).status_code == 403
+    assert client.post(delete(row)).status_code == 403
+
+
+# Files.
+
+
+def test_all_that_match_are_sent_as_csv(admin_client):
+    row = TaskResultFactory(
+        failed=True,
+        task_path="tests.tasks.sign_in",
+        args=["ada"],
+        kwargs={"password": "hunter2"},
+        errors=[{"exception_class_path": "ValueError", "message": "=1+1 ä"}],
+    )
+    TaskResultFactory()
+
+    response = admin_client.post(f"{export_url('csv')}?status=FAILED")
+    text = sent(response)
+
+    assert 'filename="results-' in response["Content-Disposition"]
+    (line,) = csv.DictReader(io.StringIO(text))
+    assert line["id"] == str(row.pk)
+    assert json.loads(line["args"]) == ["ada"]
+    assert json.loads(line["kwargs"]) == {"password": MASK}
+    # No spreadsheet is to take it for a formula.
+    assert line["message"] == "'=1+1 ä"
+    assert line["ran_seconds"] == "2.0"
+    assert "hunter2" not in text
+    assert history() == [("admin", "Exported as CSV (Status: FAILED).")]
+
+
+def test_all_that_match_are_sent_as_json(admin_client):
+    rows = [TaskResultFactory(args=[number, SCRIPT]) for number in range(3)]
+
+    found = json.loads(sent(admin_client.post(export_url("json"))))
+
+    assert [each["args"][0] for each in found] == [0, 1, 2]
+    assert [each["id"] for each in found] == [str(row.pk) for row in rows]
+    assert tuple(found[0]) == COLUMNS
+
+
+def test_nothing_is_an_empty_file(admin_client):
+    assert json.loads(sent(admin_client.post(export_url("json")))) == []
+    assert sent(admin_client.post(export_url("csv"))).count("\n") == 1
+
+
+def test_few_are_in_memory_at_a_time(monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(exporting, "_AT_A_TIME", 4)
+    TaskResultFactory.create_batch(10)
+
+    with django_assert_num_queries(4):
+        rows = list(export(Selection()))
+
+    assert len({row["id"] for row in rows}) == 10
+
+
+def test_what_no_selection_can_mean_is_not_sent(admin_client):
+    assert admin_client.post(f"{export_url('csv')}?since=ages").status_code == 302
+    assert admin_client.post(export_url("xls")).status_code == 404
+
+
+def test_exporting_takes_a_permission_and_a_token(staff, admin_user):
+    client = staff("view_taskresult", "retry_taskresult", "delete_taskresult")
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(admin_user)
+
+    for kind in ("csv", "json"):
+        assert export_url(kind) not in text_of(client.get(LIST))
+        assert client.post(export_url(kind)).status_code == 403
+        assert client.get(export_url(kind)).status_code == 405
+        assert strict.post(export_url(kind)).status_code == 403
+
+
+def test_who_may_export_may(staff):
+    client = staff("view_taskresult", "export_taskresult")
+
+    assert f'action="{export_url("csv")}?queue=mail"' in text_of(
+        client.get(f"{LIST}?queue=mail&p=0")
+    )
+    assert client.post(export_url("csv")).status_code == 200
+
+
+def test_the_list_costs_the_same_with_filters_and_actions(
+    admin_client, django_assert_max_num_queries
+):
+    TaskResultFactory.create_batch(60, failed=True)
+    SavedFilter.objects.bulk_create(
+        SavedFilter(owner="admin", name=str(number)) for number in range(20)
+    )
+    operations.start_bulk("retry", Selection())
+
+    with django_assert_max_num_queries(7):
+        admin_client.get(f"{LIST}?status=FAILED")
