@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.conf.urls.static import static
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from project import views
 
@@ -15,6 +15,8 @@ urlpatterns = [
     path("greetings/", views.greet, name="greet"),
     path("failures/", views.fail, name="fail"),
     path("results/<uuid:pk>/", views.show_result, name="result"),
+    # What shows how far a result is, on the pages above.
+    path("tasks/", include("taskhub.urls")),
     path("admin/", admin.site.urls),
     # Only while DEBUG is on; a real site lets its web server do this.
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),

@@ -164,3 +164,40 @@ def test_a_failure_is_tried_again_with_other_arguments(admin, worker, page):
     new = TaskResult.objects.successful().get()
     assert (new.args, new.kwargs) == ([8, "4711"], {"boxes": [1]})
     assert new.return_value == "8 to Main Street"
+
+
+def test_a_page_of_the_site_follows_a_result(live_server, config, worker, page, gate):
+    result = tasks.tell_progress.enqueue(gate.path)
+    page.goto(f"{live_server.url}{reverse('result', args=[result.id])}")
+
+    expect(page.get_by_text("3 of 10 three")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("progressbar")).to_have_attribute("value", "30")
+    assert fits(page)
+    assert_accessible(page, within="main")
+    gate.open()
+
+    expect(page.get_by_text("Successful")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_what_is_not_looked_at_is_not_asked_for(admin, page):
+    row = TaskResultFactory(running=True)
+    page.clock.install()
+    admin("taskhub_taskresult_change", row.pk)
+    page.evaluate(
+        "addEventListener('taskhub:progress', () => document.body.dataset.told = 'yes')"
+    )
+    page.clock.run_for(1_000)
+    expect(page.locator("body[data-told]")).to_be_attached()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.evaluate(
+        "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
+    )
+    page.clock.run_for(60_000)
+    assert asked == []
+
+    page.evaluate("delete document.hidden")
+    with page.expect_request("**/live/"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

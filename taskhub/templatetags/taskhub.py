@@ -1,0 +1,32 @@
+"""`{% load taskhub %}`: what the site's own pages show of results."""
+
+from typing import Any
+from uuid import UUID
+
+from django import template
+
+from taskhub.models import TaskResult
+from taskhub.operations.following import read_progress, tell_progress
+from taskhub.progress import progress_url
+
+register = template.Library()
+
+#: Of a result that there is not, or not any more.
+_GONE = {"is_over": True, "percent": None}
+
+
+@register.inclusion_tag("taskhub/progress.html")
+def task_progress(result: Any, *, reload: bool = False) -> dict[str, Any]:
+    """
+    Show how far a result is, and keep it up to date until it is finished.
+
+    Takes a `TaskResult` row, what `enqueue` has given back, or an id. With `reload`,
+    the page is loaded anew at the end. The page needs `taskhub/progress.js`. Whoever
+    sees the page may follow the result for a day: who that is, its view decides.
+    """
+    if isinstance(result, TaskResult):
+        pk, told = result.pk, tell_progress(result)
+    else:
+        pk = UUID(str(getattr(result, "id", result)))
+        told = read_progress(pk) or _GONE
+    return {"progress": {"url": progress_url(pk), **told}, "reload": reload}
