@@ -9,7 +9,11 @@ from django.db.models.functions import Cast
 
 from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.searching import newest
 from taskhub.operations.selection import Selection
+
+#: See read_failures().
+MOST_NARROWED = 10_000
 
 
 class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +39,13 @@ def read_failures(
     Return the failures of a selection by cause, the most frequent first.
 
     With two queries, whatever there is; the first one reads an index of failures only.
+    What is narrowed by more than times and causes, which that index has, is of the
+    newest MOST_NARROWED failures, and takes a query more.
     """
-    failed = (selection or Selection()).results().failed().exclude(cause="")
+    selection = selection or Selection()
+    failed = selection.results().failed().exclude(cause="")
+    if is_narrowed(selection):
+        failed &= newest(Selection().results().failed(), MOST_NARROWED)
     # As text, whose order is the same: not every database compares UUIDs.
     as_text = Cast("pk", CharField(max_length=36))
     groups = list(
@@ -54,6 +63,12 @@ def read_failures(
         if (first := rows.get(UUID(group["first"])))
         and (last := rows.get(UUID(group["last"])))
     ]
+
+
+def is_narrowed(selection: Selection) -> bool:
+    """Whether a selection asks for what the index of failures does not have."""
+    served = {"status", "cause", "enqueued_from", "enqueued_before"}
+    return bool(selection.to_json().keys() - served)
 
 
 def _describe(

@@ -19,8 +19,11 @@ from django.db.models.functions import Cast
 from taskhub.models import TaskResultQuerySet
 from taskhub.tasks import registered_tasks
 
-#: Arguments and errors have no index: they are searched in the newest rows.
+#: Arguments and errors have no index: they are searched in the newest rows, by name in
+#: so many, and by a piece of their text in so many.
 SEARCHED_ROWS = 50_000
+SEARCHED_TEXTS = 10_000
+_KEYWORD = re.compile(r"[^\W\d]\w*=")
 _WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
 
@@ -44,21 +47,28 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
             results = results.filter(pk=pk)
         else:
             results = results.filter(task_path__in=paths)
-    if unserved:
-        results = _newest(results)
-    for phrase, word in unserved:
-        name, found, value = word.partition("=")
-        if found and name.isidentifier():
+    return _search_unserved(results, unserved) if unserved else results
+
+
+def _search_unserved(
+    results: TaskResultQuerySet, words: list[tuple[str, str]]
+) -> TaskResultQuerySet:
+    """Narrow results by phrases and words that no index serves."""
+    is_text = any(phrase or not _KEYWORD.match(word) for phrase, word in words)
+    results = newest(results, SEARCHED_TEXTS if is_text else SEARCHED_ROWS)
+    for phrase, word in words:
+        if _KEYWORD.match(word):
+            name, _equals, value = word.partition("=")
             results = _with_keyword(results, name, value)
         else:
             results = _with_text(results, phrase or word)
     return results
 
 
-def _newest(results: TaskResultQuerySet) -> TaskResultQuerySet:
-    """Bound a search that no index serves."""
+def newest(results: TaskResultQuerySet, most: int) -> TaskResultQuerySet:
+    """Bound what no index serves to the newest results; with one query."""
     ids = results.order_by("-id").values_list("id", flat=True)
-    oldest = ids[SEARCHED_ROWS : SEARCHED_ROWS + 1].first()
+    oldest = ids[most : most + 1].first()
     return results.filter(id__gt=oldest) if oldest else results
 
 

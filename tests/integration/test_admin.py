@@ -154,10 +154,13 @@ def test_search_by_id(results_page):
 
 
 def test_arguments_are_searched_in_the_newest_rows(results_page, monkeypatch):
-    monkeypatch.setattr(searching, "SEARCHED_ROWS", 2)
-    rows = [TaskResultFactory(args=["needle"]) for _ in range(3)]
+    monkeypatch.setattr(searching, "SEARCHED_TEXTS", 2)
+    monkeypatch.setattr(searching, "SEARCHED_ROWS", 3)
+    rows = [TaskResultFactory(args=["needle"], kwargs={"a": 1}) for _ in range(4)]
 
-    assert results_page(q="needle")[0] == rows[:0:-1]
+    assert results_page(q="needle")[0] == rows[:1:-1]
+    assert results_page(q="a=1")[0] == rows[:0:-1]
+    assert results_page(q="a=1 needle")[0] == rows[:1:-1]
 
 
 def test_the_list_costs_the_same_for_many_rows(

@@ -12,7 +12,7 @@ from taskhub import operations
 from taskhub.admin.results import bulk
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.models.ids import first_id_at
-from taskhub.operations import Selection
+from taskhub.operations import Selection, failures
 from taskhub.operations.bulk import do_some
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
@@ -376,6 +376,19 @@ def test_failures_are_shown_by_cause(admin_client, django_assert_max_num_queries
     assert SCRIPT not in page
     assert "in charge" in page
     assert re.search(r"<strong>3</strong>\s+failures", page)
+
+
+def test_what_no_index_serves_is_of_the_newest_failures(admin_client, monkeypatch):
+    monkeypatch.setattr(failures, "MOST_NARROWED", 2)
+    fail(4, "often")
+
+    narrowed = admin_client.get(FAILURES, {"queue": "default"})
+    whole = admin_client.get(FAILURES)
+
+    assert [shown.group.count for shown in narrowed.context["groups"]] == [2]
+    assert "Of the newest" in text_of(narrowed)
+    assert [shown.group.count for shown in whole.context["groups"]] == [4]
+    assert "Of the newest" not in text_of(whole)
 
 
 def test_a_group_leads_to_its_results_and_to_what_can_be_done(admin_client):

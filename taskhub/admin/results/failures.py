@@ -24,7 +24,12 @@ from taskhub.admin.results.selecting import selection_of
 from taskhub.admin.task_select import TaskSelect
 from taskhub.exceptions import InvalidOption
 from taskhub.models import Status, TaskResult
-from taskhub.operations.failures import FailureGroup, read_failures
+from taskhub.operations.failures import (
+    MOST_NARROWED,
+    FailureGroup,
+    is_narrowed,
+    read_failures,
+)
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[TaskResult]
@@ -113,7 +118,7 @@ class Failures(Bulk, _Admin):
             raise PermissionDenied
         query = {**request.GET.dict(), "status": Status.FAILED.value}
         try:
-            groups = read_failures(selection_of(query))
+            selection = selection_of(query)
         except InvalidOption as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:taskhub_taskresult_failures")
@@ -124,7 +129,8 @@ class Failures(Bulk, _Admin):
             "original": _("Failures"),
             "media": self.media,
             "form": FailureFilterForm(request.GET),
-            "groups": [_shown(group, query) for group in groups],
+            "groups": [_shown(group, query) for group in read_failures(selection)],
+            "most": MOST_NARROWED if is_narrowed(selection) else 0,
             "may_retry": self.may(request, Kind.RETRY),
             "may_delete": self.may(request, Kind.DELETE),
             "has_view_permission": True,

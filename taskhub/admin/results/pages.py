@@ -33,7 +33,7 @@ from taskhub.admin.results.showing import Columns, Fields
 from taskhub.admin.results.verbs import VERBS
 from taskhub.models import TaskLog, TaskResult
 from taskhub.operations.following import tell_progress
-from taskhub.operations.searching import SEARCHED_ROWS, search
+from taskhub.operations.searching import SEARCHED_TEXTS, search
 
 #: What the list shows; arguments and outcomes may be large, and stay in the table.
 _LISTED = [
@@ -94,7 +94,7 @@ class TaskResultAdmin(
     search_help_text = gettext_lazy(
         "An id, a part of a task's name, name=value for a keyword argument, or a piece "
         'of the arguments or errors, also "in quotes" (in the newest %(rows)s).'
-    ) % {"rows": f"{SEARCHED_ROWS:,}"}
+    ) % {"rows": f"{SEARCHED_TEXTS:,}"}
     change_list_template = "admin/taskhub/taskresult/change_list.html"
     change_form_template = "admin/taskhub/taskresult/change_form.html"
 
