@@ -15,48 +15,53 @@ from taskhub.tasks import Task
 BERLIN = "Europe/Berlin"
 
 
-def _of_shop(function: Callable[..., Any]) -> Task[..., Any]:
-    # As if they were the shop's own: its name is what the pictures show.
-    function.__module__ = "shop.tasks"
-    return task(function)
+def of_shop(**options: Any) -> Callable[[Callable[..., Any]], Task[..., Any]]:
+    """Make a task of the shop's."""
+
+    def declare(function: Callable[..., Any]) -> Task[..., Any]:
+        # As if they were the shop's own: its name is what the pictures show.
+        function.__module__ = "shop.tasks"
+        return task(**options)(function)
+
+    return declare
 
 
-@_of_shop
+@of_shop()
 def send_invoices(*, weekday_only: bool = True, batch: int = 200) -> int:
     """Write and send the invoices of the day that has passed."""
 
 
-@_of_shop
+@of_shop()
 def refresh_search_index(language: str = "all") -> None:
     """Bring the search index up to date with the catalogue."""
 
 
-@_of_shop
+@of_shop()
 def import_exchange_rates(source: str, *, currencies: list[str]) -> int:
     """Fetch the reference rates of the day."""
 
 
-@_of_shop
+@of_shop()
 def sync_stock(warehouse: str) -> int:
     """Compare the stock with what a warehouse says."""
 
 
-@_of_shop
+@of_shop()
 def send_newsletter(edition: str) -> int:
     """Send the newsletter to all who have asked for it."""
 
 
-@_of_shop
+@of_shop()
 def switch_lights(on: bool) -> None:
     """Switch the lights of the shop window."""
 
 
-@_of_shop
+@of_shop()
 def clear_carts(older_than_days: int = 30) -> int:
     """Delete carts that nobody has come back for."""
 
 
-@_of_shop
+@of_shop()
 def start_sale(name: str) -> None:
     """Put the prices of a sale into the catalogue."""
 

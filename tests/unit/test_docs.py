@@ -105,6 +105,12 @@ def test_every_command_and_its_options_are_documented(name):
     assert {each.lstrip("-") for each in own} <= documented(section)
 
 
+def test_every_permission_of_results_is_documented():
+    own = {codename for codename, _name in TaskResult._meta.permissions}
+    names = {f"taskhub.{name}" for name in own | {"delete_taskresult"}}
+    assert names <= documented(page("reference/permissions.md"))
+
+
 def test_every_check_is_documented():
     sources = [checks, inspect.getmodule(Options)]
     backend = (ROOT / "taskhub" / "backend.py").read_text()

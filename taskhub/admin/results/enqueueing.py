@@ -58,7 +58,7 @@ class OptionsForm(forms.Form):
     def __init__(self, task: Task[..., Any], data: Any = None) -> None:
         super().__init__(data)
         queue: Any = self.fields["queue_name"].widget
-        queue.choices = queue_choices(self["queue_name"].data or "")
+        queue.choices = queue_choices(self.data.get("queue_name", ""))
         own = {"queue": task.queue_name, "priority": task.priority}
         self.fields["queue_name"].help_text = (
             _("%(queue)s if none is chosen: the task's own.") % own

@@ -1,0 +1,99 @@
+"""
+Pictures of the pages of results, from a site of their own.
+
+    python -m tests.browser.result_pictures docs/images
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.screenshots import save, site
+
+_WIDE, _PHONE = (1280, 800), (390, 844)
+_RESULTS = "/admin/taskhub/taskresult/"
+#: Each page: its address, in which {failed} and the like are ids.
+_PAGES = {
+    "results-list": f"{_RESULTS}?status=FAILED",
+    "failures": f"{_RESULTS}failures/",
+    "result": f"{_RESULTS}{{failed}}/change/",
+    "result-running": f"{_RESULTS}{{running}}/change/",
+    "bulk-retry": f"{_RESULTS}bulk/retry/?status=FAILED&cause={{cause}}&per_second=10",
+    "bulk-action": "/admin/taskhub/bulkaction/{bulk}/change/",
+    "bulk-list": "/admin/taskhub/bulkaction/",
+    "enqueue": f"{_RESULTS}enqueue/?task=shop.tasks.charge",
+    "result-again": f"{_RESULTS}{{failed}}/again/",
+}
+#: What the documentation has; `--all` takes each page in both colours and sizes.
+_KEPT = [
+    ("results-list", "light", _WIDE),
+    ("failures", "light", _WIDE),
+    ("failures", "dark", _PHONE),
+    ("result", "light", _WIDE),
+    ("result-running", "light", _WIDE),
+    ("bulk-retry", "light", _WIDE),
+    ("bulk-action", "light", _WIDE),
+    ("enqueue", "light", _WIDE),
+]
+
+
+def wanted(everything: bool) -> list[tuple[str, str, tuple[int, int]]]:
+    """Return which pictures to take: page, colours, size."""
+    if not everything:
+        return _KEPT
+    return [
+        (name, scheme, size)
+        for name in _PAGES
+        for scheme in ("light", "dark")
+        for size in (_WIDE, _PHONE)
+    ]
+
+
+def sign_in(browser: Browser, base: str, scheme: str, size: tuple[int, int]) -> Page:
+    """Return a page of somebody who may do everything."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme
+    )
+    page = context.new_page()
+    page.goto(f"{base}/admin/")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill("ada")
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def take(browser: Browser, base: str, folder: Path, ids: dict[str, str]) -> None:
+    """Take the pictures."""
+    for name, scheme, size in wanted("--all" in sys.argv):
+        page = sign_in(browser, base, scheme, size)
+        page.goto(base + _PAGES[name].format(**ids))
+        page.wait_for_load_state("load")
+        endings = ["dark"] * (scheme == "dark") + ["phone"] * (size == _PHONE)
+        path = folder / f"{'-'.join([name, *endings])}.png"
+        save(page.screenshot(full_page=True), path)
+        page.context.close()
+
+
+def main() -> int:
+    """Take the pictures, into the folder that is named."""
+    if len(sys.argv) < 2:
+        print(__doc__)
+        return 2
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    with site() as base, sync_playwright() as playwright:
+        from tests.browser import incident
+
+        ids = incident.fill()
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        take(browser, base, folder, ids)
+        browser.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
