@@ -4,7 +4,9 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from taskhub.models import BulkAction, Status, TaskResult
+from taskhub import operations
+from taskhub.models import BulkAction, SavedFilter, Status, TaskLog, TaskResult
+from taskhub.operations import Selection
 from tests import tasks
 from tests.browser.axe import assert_accessible
 from tests.factories import TaskResultFactory
@@ -201,3 +203,36 @@ def test_what_is_not_looked_at_is_not_asked_for(admin, page):
     page.evaluate("delete document.hidden")
     with page.expect_request("**/live/"):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_everybody_can_use_each_page_by_day_and_by_night(admin, page):
+    row = TaskResultFactory(
+        failed=True, cause="c", task_path="tests.tasks.order", args=[7, "x"]
+    )
+    TaskResultFactory(parent_id=row.pk)
+    TaskLog.objects.create(
+        result_id=row.pk,
+        attempt=1,
+        lines=[["", level, "shop", "said"] for level in ("INFO", "WARNING", "ERROR")],
+    )
+    SavedFilter.objects.create(owner="admin", name="mine", query="status=FAILED")
+    action = operations.start_bulk("retry", Selection(), by="admin", expected=4)
+    pages = [
+        ("taskhub_taskresult_changelist",),
+        ("taskhub_taskresult_failures",),
+        ("taskhub_taskresult_change", row.pk),
+        ("taskhub_taskresult_again", row.pk),
+        ("taskhub_taskresult_enqueue",),
+        ("taskhub_taskresult_bulk", "cancel"),
+        ("taskhub_taskresult_bulk", "delete"),
+        ("taskhub_bulkaction_changelist",),
+        ("taskhub_bulkaction_change", action.pk),
+    ]
+
+    for scheme in ("light", "dark"):
+        # Before the page is loaded: colours change bit by bit.
+        page.emulate_media(color_scheme=scheme)
+        for address in pages:
+            admin(*address)
+            assert fits(page), address
+            assert_accessible(page)
