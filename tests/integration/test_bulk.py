@@ -151,6 +151,7 @@ def test_what_waits_is_cancelled_and_all_are_deleted(config):
         {"kind": "explode"},
         {"kind": "cancel", "per_second": 1},
         {"kind": "retry", "per_second": 0},
+        {"kind": "retry", "by_force": True},
     ],
 )
 def test_what_cannot_be_done_is_refused(wrong):

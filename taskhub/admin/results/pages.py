@@ -35,18 +35,23 @@ from taskhub.models import TaskLog, TaskResult
 from taskhub.operations.following import tell_progress
 from taskhub.operations.searching import SEARCHED_TEXTS, search
 
-#: What the list shows; arguments and outcomes may be large, and stay in the table.
-_LISTED = [
-    "id",
-    "task_path",
-    "queue_name",
-    "status",
-    "attempts",
-    "enqueued_at",
-    "run_after",
-    "started_at",
-    "finished_at",
-]
+#: What is read for a page, by the name of its address; arguments and outcomes may be
+#: large, and stay in the table.
+_READ = {
+    "taskhub_taskresult_changelist": (
+        "id",
+        "task_path",
+        "queue_name",
+        "status",
+        "attempts",
+        "enqueued_at",
+        "run_after",
+        "started_at",
+        "finished_at",
+    ),
+    # Asked for every second.
+    "taskhub_taskresult_live": ("id", "status", "attempts", "errors", "progress"),
+}
 
 
 @admin.register(TaskResult)
@@ -122,9 +127,8 @@ class TaskResultAdmin(
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskResult]:
         queryset = super().get_queryset(request)
         match = request.resolver_match
-        if match and match.url_name == "taskhub_taskresult_changelist":
-            return queryset.only(*_LISTED)
-        return queryset
+        names = _READ.get(match.url_name or "") if match else None
+        return queryset.only(*names) if names else queryset
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str
