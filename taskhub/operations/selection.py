@@ -1,7 +1,7 @@
 """Selections: which results are meant, as a value that can be stored and sent."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -57,7 +57,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def until_now(self) -> Self:
         """The same, without what is enqueued from now on."""
-        now = timezone.now()
+        # Ids are told apart by the millisecond: those of this one are meant.
+        now = timezone.now() + timedelta(milliseconds=1)
         before = min(self.enqueued_before or now, now)
         return msgspec.structs.replace(self, enqueued_before=before)
 

@@ -1,6 +1,7 @@
 """What is done to all results that match, and failures by cause."""
 
 import pytest
+from django.utils import timezone
 
 from taskhub import operations
 from taskhub.brokers import get_broker
@@ -47,6 +48,7 @@ def test_what_is_selected():
 
 def test_what_comes_later_is_not_meant():
     selection = FAILED.until_now()
+    wait_until(lambda: timezone.now() > selection.enqueued_before, "later")
     TaskResultFactory(failed=True)
 
     assert not selection.results().exists()
