@@ -9,6 +9,7 @@ from benchmarks.measures import (
     history,
     idling,
     latency,
+    pages,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "history",
     "idling",
     "latency",
+    "pages",
 ]
