@@ -7,6 +7,7 @@ pages have no inline script or style, so that they work under a strict CSP.
 
 from taskhub.admin.bulk import BulkActionAdmin
 from taskhub.admin.nodes import NodeAdmin
+from taskhub.admin.overview import TaskMetricsAdmin
 from taskhub.admin.periodic import PeriodicTaskAdmin
 from taskhub.admin.quarantine import QuarantinedMessageAdmin
 from taskhub.admin.results import TaskResultAdmin
@@ -16,5 +17,6 @@ __all__ = [
     "NodeAdmin",
     "PeriodicTaskAdmin",
     "QuarantinedMessageAdmin",
+    "TaskMetricsAdmin",
     "TaskResultAdmin",
 ]

@@ -67,6 +67,11 @@ def duration(span: timedelta | None) -> str:
     return f"{minutes} min {seconds} s"
 
 
+def seconds(count: float | None) -> str:
+    """Return seconds in the unit that fits them; see duration()."""
+    return duration(None if count is None else timedelta(seconds=count))
+
+
 def moment(when: datetime | None) -> SafeString:
     """Return a time in the current zone; the date only if it is not today's."""
     if when is None:

@@ -1,6 +1,5 @@
 """The pages of nodes: who works, on what, and since when."""
 
-from collections import defaultdict
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -13,12 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
-from taskhub.models import Node, TaskResult
+from taskhub.admin.running import running_by_token
+from taskhub.models import Node
 from taskhub.models.nodes import NodeQuerySet
-from taskhub.models.querysets import TaskResultQuerySet
-
-#: So many running results are looked at for a whole page.
-_MOST_RUNNING = 1_000
 
 
 @admin.register(Node)
@@ -66,7 +62,7 @@ class NodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_queryset(self, request: HttpRequest) -> Any:
         # Once for all rows of a page: who is silent, and what runs.
         self._silent = set(NodeQuerySet(Node).silent().values_list("pk", flat=True))
-        self._running = _running_by_token()
+        self._running = running_by_token()
         return super().get_queryset(request)
 
     @admin.display(description=gettext_lazy("state"))
@@ -130,13 +126,3 @@ class NodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=gettext_lazy("last seen"))
     def seen(self, node: Node) -> SafeString:
         return markup.moment(node.last_seen_at)
-
-
-def _running_by_token() -> dict[str, list[TaskResult]]:
-    running: dict[str, list[TaskResult]] = defaultdict(list)
-    rows = TaskResultQuerySet(TaskResult).running()
-    shown = rows.only("id", "task_path", "last_attempted_at", "worker_ids")
-    for row in shown[:_MOST_RUNNING]:
-        for token in row.worker_ids[-1:]:
-            running[token].append(row)
-    return running

@@ -3,9 +3,11 @@
 import os
 import shutil
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
+from django.urls import reverse
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 _FLAGS = [
@@ -60,3 +62,26 @@ def _errors(message: ConsoleMessage) -> list[str]:
 def config(configure):
     """The embedded broker, as the demo has it."""
     return configure(broker_url="database://")
+
+
+@pytest.fixture
+def admin(live_server, config, page, admin_user):
+    """A function that opens an admin page, signed in."""
+
+    def admin(name, *args, **query):
+        path = reverse(f"admin:{name}", args=args)
+        page.goto(f"{live_server.url}{path}?{urlencode(query)}")
+        return page
+
+    admin("index")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Log in").click()
+    return admin
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing is wider than the screen."""
+    return page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    )

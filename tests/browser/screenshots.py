@@ -1,7 +1,7 @@
 """
 Pictures of the admin for the documentation, from a site of their own.
 
-    python -m tests.browser.screenshots docs/images
+    python -m tests.browser.screenshots docs/images [NAME …]
 """
 
 import os
@@ -31,6 +31,9 @@ _PICTURES = [
     ("schedule-new", "new", "light", _WIDE),
     ("schedule-paused", "paused", "light", _WIDE),
     ("schedule-backfill", "backfill", "light", _WIDE),
+    ("overview", "overview", "light", _WIDE),
+    ("overview-dark", "overview", "dark", _WIDE),
+    ("overview-phone", "overview", "dark", _PHONE),
 ]
 
 
@@ -52,12 +55,13 @@ def site() -> Iterator[str]:
         from django.test import override_settings
         from django.test.testcases import LiveServerThread
 
-        from tests.browser import shop
+        from tests.browser import shop, shop_floor
 
         with override_settings(TIME_ZONE=shop.BERLIN, ALLOWED_HOSTS=["*"]):
             call_command("migrate", verbosity=0)
             User.objects.create_superuser("ada", password="ada")
             shop.fill()
+            shop_floor.fill()
             server = LiveServerThread("127.0.0.1", StaticFilesHandler)
             server.daemon = True
             server.start()
@@ -76,6 +80,8 @@ def address(what: str) -> str:
         return reverse("admin:taskhub_periodictask_changelist")
     if what == "new":
         return reverse("admin:taskhub_periodictask_add")
+    if what == "overview":
+        return reverse("admin:taskhub_taskmetrics_changelist")
     names = {"form": "Nightly invoices", "paused": "Exchange rates"}
     name = names.get(what, "Stock of the Leipzig warehouse")
     pk = PeriodicTask.objects.get(name=name).pk
@@ -97,12 +103,17 @@ def prepare(page: Page, what: str) -> None:
         page.get_by_role("heading", name="What that would be").wait_for()
     elif what in ("form", "paused"):
         page.locator(".taskhub-runs li").first.wait_for()
+    if what == "overview":
+        # As long as it is live, it asks for what is new.
+        page.get_by_role("button", name="Pause").click()
     page.wait_for_load_state("networkidle")
 
 
-def take(browser: Browser, base: str, folder: Path) -> None:
-    """Take all pictures."""
+def take(browser: Browser, base: str, folder: Path, names: list[str]) -> None:
+    """Take the pictures of these names, or all."""
     for name, what, scheme, (width, height) in _PICTURES:
+        if names and name not in names:
+            continue
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
@@ -129,8 +140,8 @@ def save(picture: bytes, path: Path) -> None:
 
 
 def main() -> int:
-    """Take the pictures, into the folder that is named."""
-    if len(sys.argv) != 2:
+    """Take pictures, into the folder that is named."""
+    if len(sys.argv) < 2:
         print(__doc__)
         return 2
     folder = Path(sys.argv[1])
@@ -139,7 +150,7 @@ def main() -> int:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        take(browser, base, folder)
+        take(browser, base, folder, sys.argv[2:])
         browser.close()
     return 0
 

@@ -1,42 +1,20 @@
 """The form of a periodic task as people use it, under a strict policy for scripts."""
 
 import pytest
-from django.urls import reverse
 from playwright.sync_api import expect
 
 from taskhub.models import PeriodicTask, TaskResult
 from taskhub.schedules import cron
+from tests.browser.conftest import fits
 from tests.factories import PeriodicTaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def admin(live_server, config, page, admin_user):
-    """A function that opens an admin page, signed in."""
-
-    def admin(name, *args):
-        page.goto(live_server.url + reverse(f"admin:{name}", args=args))
-        return page
-
-    admin("index")
-    page.get_by_label("Username").fill("admin")
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Log in").click()
-    return admin
-
-
-@pytest.fixture
 def form(admin):
     """The form of a new periodic task."""
     return admin("taskhub_periodictask_add")
-
-
-def fits(page):
-    """Whether nothing is wider than the screen."""
-    return page.evaluate(
-        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-    )
 
 
 def runs(page):

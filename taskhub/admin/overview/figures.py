@@ -1,0 +1,101 @@
+"""How runs went, by task or by queue: a table in which what stands out is marked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from taskhub.admin import markup
+from taskhub.operations.metrics import Figures, Spread
+
+#: Rows of a table; the busiest are shown.
+MOST_ROWS = 50
+#: The span of the results' list that has a range in it; see admin/filters.py.
+_SINCE = {"15m": "15m", "1h": "1h", "6h": "24h", "24h": "24h", "72h": "7d"}
+
+
+@dataclass(frozen=True)
+class FiguresRow:
+    """One task or queue; durations are in words."""
+
+    name: str
+    #: For a task: what people read, and what is in front of it.
+    short_name: str
+    module: str
+    #: Of its results in the range, and of those that failed.
+    url: str
+    failed_url: str
+    finished: int
+    failed: int
+    failed_percent: str
+    retried: int
+    wait: tuple[str, ...]
+    run: tuple[str, ...]
+    longest: str
+    is_slowest: bool
+    is_most_failing: bool
+
+
+def rows(
+    figures: Sequence[Figures], parameter: str, range_name: str
+) -> list[FiguresRow]:
+    """
+    Return the rows of a table, the busiest first.
+
+    `parameter` is what the results' list is narrowed by: "task" or "queue".
+    """
+    slowest = _first_by((each.run.p95 or 0, each.name) for each in figures)
+    most_failing = _first_by((each.failed_share, each.name) for each in figures)
+    return [
+        _row(each, parameter, range_name, slowest, most_failing)
+        for each in figures[:MOST_ROWS]
+    ]
+
+
+def results_url(range_name: str, **parameters: str) -> str:
+    """Return the address of the results' list, narrowed to about a range."""
+    query = urlencode({**parameters, "since": _SINCE[range_name]})
+    return f"{reverse('admin:taskhub_taskresult_changelist')}?{query}"
+
+
+def _first_by(candidates: Iterable[tuple[float, str]]) -> str:
+    """Return the name with the highest figure; none if no figure is above 0."""
+    ranked = sorted(candidates, reverse=True)
+    # Of one row nothing stands out.
+    return ranked[0][1] if len(ranked) > 1 and ranked[0][0] > 0 else ""
+
+
+def _row(
+    figures: Figures, parameter: str, range_name: str, slowest: str, most_failing: str
+) -> FiguresRow:
+    module, _dot, short_name = figures.name.rpartition(".")
+    is_task = parameter == "task"
+    narrowed = {parameter: figures.name}
+    return FiguresRow(
+        name=figures.name,
+        short_name=short_name if is_task else figures.name,
+        module=module if is_task else "",
+        url=results_url(range_name, **narrowed),
+        failed_url=results_url(range_name, status="FAILED", **narrowed),
+        finished=figures.finished,
+        failed=figures.failed,
+        failed_percent=percent(figures.failed_share),
+        retried=figures.retried,
+        wait=_in_words(figures.wait),
+        run=_in_words(figures.run),
+        longest=markup.seconds(figures.longest_run or None),
+        is_slowest=figures.name == slowest,
+        is_most_failing=figures.name == most_failing,
+    )
+
+
+def percent(share: float) -> str:
+    """Return a share in percent; never 0 % of what there is."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    return f"{share * 100:.1f} %"
+
+
+def _in_words(spread: Spread) -> tuple[str, ...]:
+    return tuple(map(markup.seconds, (spread.p50, spread.p95, spread.p99)))

@@ -1,0 +1,113 @@
+"""The nodes on the overview: each of their processes, and what it does now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+from taskhub.admin import markup
+from taskhub.admin.running import running_by_token
+from taskhub.models import Node, TaskResult
+from taskhub.models.nodes import NodeQuerySet
+from taskhub.models.results import results_database
+
+#: So many nodes are shown, and so many runs of one process.
+MOST_NODES = 50
+_MOST_RUNS = 5
+
+#: How a node is: the word, and the status whose colour says as much.
+STATES: dict[str, tuple[Promise, str]] = {
+    "silent": (gettext_lazy("Silent"), "failed"),
+    "stopping": (gettext_lazy("Stopping"), "cancelled"),
+    "quiet": (gettext_lazy("Quiet"), "cancelled"),
+    "present": (gettext_lazy("Present"), "successful"),
+}
+
+
+@dataclass(frozen=True)
+class RunOnPage:
+    """What runs now."""
+
+    url: str
+    task: str
+    since: str
+
+
+@dataclass(frozen=True)
+class ProcessOnPage:
+    """A worker process, and the first of what it runs."""
+
+    pid: int
+    memory_mib: int
+    runs: list[RunOnPage]
+    more: int
+
+
+@dataclass(frozen=True)
+class NodeOnPage:
+    """A node, and its processes."""
+
+    name: str
+    state: Promise
+    colour: str
+    queues: str
+    memory_mib: int
+    processes: list[ProcessOnPage]
+
+
+def state_of(node: Node, *, is_silent: bool) -> str:
+    """Return how a node is, a key of STATES."""
+    if is_silent:
+        return "silent"
+    if node.is_to_stop:
+        return "stopping"
+    return "quiet" if node.is_quiet else "present"
+
+
+def read_nodes(silent: set[str]) -> list[NodeOnPage]:
+    """Return the nodes with two queries; `silent` are the names of those that are."""
+    running = running_by_token()
+    rows = NodeQuerySet(Node, using=results_database())
+    now = timezone.now()
+    return [
+        _on_page(node, node.name in silent, running, now)
+        for node in rows.order_by("name")[:MOST_NODES]
+    ]
+
+
+def _on_page(
+    node: Node, is_silent: bool, running: dict[str, list[TaskResult]], now: datetime
+) -> NodeOnPage:
+    word, colour = STATES[state_of(node, is_silent=is_silent)]
+    return NodeOnPage(
+        name=node.name,
+        state=word,
+        colour=colour,
+        queues=", ".join(node.queues),
+        memory_mib=node.memory_mib,
+        processes=[
+            _process(worker, running.get(worker["token"], []), now)
+            for worker in node.workers
+        ],
+    )
+
+
+def _process(
+    worker: dict[str, object], runs: list[TaskResult], now: datetime
+) -> ProcessOnPage:
+    shown = [
+        RunOnPage(
+            url=markup.result_url(run),
+            task=run.task_path.rpartition(".")[2],
+            since=markup.duration(now - (run.last_attempted_at or now)),
+        )
+        for run in runs[:_MOST_RUNS]
+    ]
+    return ProcessOnPage(
+        pid=int(str(worker["pid"])),
+        memory_mib=int(str(worker["memory_mib"])),
+        runs=shown,
+        more=len(runs) - len(shown),
+    )

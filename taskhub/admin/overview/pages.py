@@ -1,0 +1,135 @@
+"""The overview's page, and what it asks for while it is open."""
+
+from typing import Any, ClassVar
+
+import msgspec
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.formats import time_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from taskhub.admin.overview.reading import read_overview
+from taskhub.models import TaskMetrics
+from taskhub.operations.metrics import RANGES
+
+#: The parts of the page that are replaced while it is open, each with a template.
+_PANELS = ("attention", "tiles", "tables", "nodes", "ticks")
+_UPLOT = "taskhub/vendor/uplot-1.6.32"
+
+
+@admin.register(TaskMetrics)
+class TaskMetricsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Has one page, where others have a list: its rows are for nobody."""
+
+    class Media:
+        css: ClassVar = {
+            "all": (
+                f"{_UPLOT}/uPlot.min.css",
+                "taskhub/admin.css",
+                "taskhub/overview.css",
+            )
+        }
+        js: ClassVar = (
+            f"{_UPLOT}/uPlot.iife.min.js",
+            "taskhub/charts.js",
+            "taskhub/live.js",
+            "taskhub/overview.js",
+        )
+
+    # What one may do.
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: TaskMetrics | None = None
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: TaskMetrics | None = None
+    ) -> bool:
+        return False
+
+    def _check(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+    # The pages.
+
+    def get_urls(self) -> list[Any]:
+        return [
+            path(
+                "",
+                self.admin_site.admin_view(self.changelist_view),
+                name="taskhub_taskmetrics_changelist",
+            ),
+            path(
+                "live/",
+                self.admin_site.admin_view(self.live_view),
+                name="taskhub_taskmetrics_live",
+            ),
+        ]
+
+    @method_decorator(never_cache)
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the overview of a range."""
+        self._check(request)
+        shown = self._shown(request)
+        live = reverse("admin:taskhub_taskmetrics_live")
+        context = {
+            **self.admin_site.each_context(request),
+            **shown,
+            **(extra_context or {}),
+            "title": _("Overview"),
+            "opts": self.opts,
+            # For the breadcrumbs of Django's own list.
+            "cl": {"opts": self.opts},
+            "actions_on_top": True,
+            "media": self.media,
+            "ranges": list(RANGES),
+            "zone": timezone.get_current_timezone_name(),
+            "live_url": f"{live}?{urlencode({'range': shown['range']})}",
+            "drawn": _drawn(shown),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/taskhub/overview/page.html", context)
+
+    @method_decorator(never_cache)
+    def live_view(self, request: HttpRequest) -> JsonResponse:
+        """Answer what the page shows by now, for overview.js."""
+        self._check(request)
+        shown = self._shown(request)
+        panels = {
+            name: render_to_string(f"admin/taskhub/overview/panels/{name}.html", shown)
+            for name in _PANELS
+        }
+        return JsonResponse(
+            {"panels": panels, "charts": _drawn(shown), "at": shown["at"]}
+        )
+
+    def _shown(self, request: HttpRequest) -> dict[str, Any]:
+        may = {
+            name: request.user.has_perm(f"taskhub.view_{name}")
+            for name in ("taskresult", "node", "periodictask", "queuestate")
+        }
+        shown = read_overview(request.GET.get("range", ""))
+        return {
+            **shown,
+            "may": may,
+            "at": time_format(timezone.localtime(), "H:i:s"),
+        }
+
+
+def _drawn(shown: dict[str, Any]) -> Any:
+    return {chart.name: msgspec.to_builtins(chart) for chart in shown["charts"]}

@@ -1,0 +1,90 @@
+/*
+ * Asks again and again what a page shows by now: while somebody looks, unless paused.
+ */
+"use strict";
+
+(() => {
+  const EVERY_MS = 3000;
+  const MOST_MS = 60000;
+
+  class Live {
+    /* `bar` has the state, the button and the address; `show` takes each answer. */
+    constructor(bar, show) {
+      this.bar = bar;
+      this.show = show;
+      this.button = bar.querySelector("button");
+      this.isPaused = false;
+      this.isOver = false;
+      this.failures = 0;
+      this.timer = null;
+      this.request = null;
+    }
+
+    start() {
+      this.button.hidden = false;
+      this.button.addEventListener("click", () => this.toggle());
+      document.addEventListener("visibilitychange", () => this.look());
+      this.say("live");
+      this.look();
+    }
+
+    get isLooking() {
+      return !this.isPaused && !this.isOver && !document.hidden;
+    }
+
+    toggle() {
+      this.isPaused = !this.isPaused;
+      const { pause, resume } = this.bar.dataset;
+      this.button.textContent = this.isPaused ? resume : pause;
+      this.say(this.isPaused ? "paused" : "live");
+      this.look();
+    }
+
+    /* Ask at once, or stop asking. */
+    look() {
+      clearTimeout(this.timer);
+      this.request?.abort();
+      this.request = null;
+      if (this.isLooking) this.ask();
+    }
+
+    async ask() {
+      const request = (this.request = new AbortController());
+      try {
+        const response = await fetch(this.bar.dataset.url, {
+          signal: request.signal,
+          headers: { Accept: "application/json" },
+        });
+        // The page to sign in on comes instead.
+        if (response.redirected || response.status === 403) return this.end();
+        if (!response.ok) throw new Error(response.statusText);
+        const answer = await response.json();
+        this.failures = 0;
+        this.say("live");
+        this.show(answer);
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        this.failures += 1;
+        this.say("away");
+      }
+      const pause = Math.min(EVERY_MS * 2 ** this.failures, MOST_MS);
+      if (this.isLooking) this.timer = setTimeout(() => this.ask(), pause);
+    }
+
+    end() {
+      this.isOver = true;
+      this.button.hidden = true;
+      this.say("signedOut");
+    }
+
+    say(state) {
+      this.bar.dataset.state = state;
+      const place = this.bar.querySelector(".taskhub-live-state");
+      const word = this.bar.dataset[state];
+      // Not if it says so already: it would be read out again.
+      if (place.textContent !== word) place.textContent = word;
+    }
+  }
+
+  window.taskhub = { ...window.taskhub, Live };
+})();
