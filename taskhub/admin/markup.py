@@ -68,7 +68,9 @@ def duration(span: timedelta | None) -> str:
 
 
 def seconds(count: float | None) -> str:
-    """Return seconds in the unit that fits them; see duration()."""
+    """Return seconds in the unit that fits them, no more precisely than one reads."""
+    if count is not None and 0 < count < 1:
+        return f"{count * 1000:.3g} ms"
     return duration(None if count is None else timedelta(seconds=count))
 
 

@@ -227,6 +227,7 @@ def _result(
         worker_ids=["web-1:4711"],
         enqueued_at=at,
         started_at=started,
+        last_attempted_at=started,
         finished_at=None if letter == "r" else started + timedelta(seconds=seconds),
         periodic_task=row,
         tick_at=at,

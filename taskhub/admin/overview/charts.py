@@ -69,11 +69,11 @@ def _throughput(metrics: Metrics) -> Chart:
         name="throughput",
         title=_("Finished"),
         summary=ngettext(
-            "%(finished)d run finished, %(failed)d of them failed.",
-            "%(finished)d runs finished, %(failed)d of them failed.",
+            "%(finished)s run finished, %(failed)s of them failed.",
+            "%(finished)s runs finished, %(failed)s of them failed.",
             finished,
         )
-        % {"finished": finished, "failed": sum(series.failed)},
+        % {"finished": _counted(finished), "failed": _counted(sum(series.failed))},
         unit="count",
         is_stacked=True,
         starts=series.starts,
@@ -92,7 +92,7 @@ def _depth(metrics: Metrics, depths: Sequence[DepthSeries]) -> Chart:
     return Chart(
         name="depth",
         title=_("Waiting in queues"),
-        summary=_("At most %d messages waited in a queue.") % most,
+        summary=_("At most %s messages waited in a queue.") % _counted(most),
         unit="count",
         is_stacked=False,
         starts=metrics.series.starts,
@@ -127,7 +127,9 @@ def _most(values: Sequence[Value]) -> float:
 
 
 def _counted(value: Value) -> str:
-    return markup.NOTHING if value is None else number_format(value)
+    return (
+        markup.NOTHING if value is None else number_format(value, force_grouping=True)
+    )
 
 
 def _in_seconds(value: Value) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.http import urlencode
 
 from taskhub.admin import markup
@@ -26,10 +27,11 @@ class FiguresRow:
     #: Of its results in the range, and of those that failed.
     url: str
     failed_url: str
-    finished: int
-    failed: int
+    finished: str
+    #: Empty if none has.
+    failed: str
     failed_percent: str
-    retried: int
+    retried: str
     wait: tuple[str, ...]
     run: tuple[str, ...]
     longest: str
@@ -78,16 +80,21 @@ def _row(
         module=module if is_task else "",
         url=results_url(range_name, **narrowed),
         failed_url=results_url(range_name, status="FAILED", **narrowed),
-        finished=figures.finished,
-        failed=figures.failed,
+        finished=counted(figures.finished),
+        failed=counted(figures.failed) if figures.failed else "",
         failed_percent=percent(figures.failed_share),
-        retried=figures.retried,
+        retried=counted(figures.retried),
         wait=_in_words(figures.wait),
         run=_in_words(figures.run),
         longest=markup.seconds(figures.longest_run or None),
         is_slowest=figures.name == slowest,
         is_most_failing=figures.name == most_failing,
     )
+
+
+def counted(count: int) -> str:
+    """Return a number as people write it."""
+    return number_format(count, force_grouping=True)
 
 
 def percent(share: float) -> str:

@@ -52,6 +52,7 @@ class NodeOnPage:
     name: str
     state: Promise
     colour: str
+    is_silent: bool
     queues: str
     memory_mib: int
     processes: list[ProcessOnPage]
@@ -85,6 +86,7 @@ def _on_page(
         name=node.name,
         state=word,
         colour=colour,
+        is_silent=is_silent,
         queues=", ".join(node.queues),
         memory_mib=node.memory_mib,
         processes=[

@@ -76,31 +76,27 @@ def _tiles(metrics: Metrics, status: Status) -> list[Tile]:
     return [
         Tile(
             _("Waiting"),
-            _number(sum(each.ready for each in status.queues)),
+            figures.counted(sum(each.ready for each in status.queues)),
             _("the oldest for %s") % markup.seconds(max(ages)) if ages else "",
         ),
         Tile(
             _("For later"),
-            _number(sum(each.delayed for each in status.queues)),
+            figures.counted(sum(each.delayed for each in status.queues)),
         ),
         Tile(
             _("In worker processes"),
-            _number(sum(each.held for each in status.queues)),
+            figures.counted(sum(each.held for each in status.queues)),
             _("%d nodes present") % present,
         ),
         Tile(
             _("Finished"),
-            _number(finished),
+            figures.counted(finished),
             _("%s a minute") % number_format(per_minute, 1, force_grouping=True),
         ),
         Tile(
             _("Failed"),
-            _number(failed),
+            figures.counted(failed),
             figures.percent(failed / finished) if finished else "",
             "failed" if failed else "",
         ),
     ]
-
-
-def _number(count: int) -> str:
-    return number_format(count, force_grouping=True)

@@ -7,6 +7,15 @@
 (() => {
   const HEIGHT = 180;
   const DAY = 86400;
+  const POWERS = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+  // Steps of an axis: there is no half of a run, and a minute has 60 seconds.
+  const STEPS = {
+    count: POWERS.flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)),
+    seconds: [
+      0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60,
+      120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000, DAY, 2 * DAY, 5 * DAY,
+    ],
+  };
 
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -128,30 +137,20 @@
           {
             ...axis,
             size: 60,
-            // There is no half of a run.
-            incrs: chart.unit === "count" ? this.wholeSteps() : undefined,
+            incrs: STEPS[chart.unit],
             values: (_plot, values) => values.map(this.write),
           },
         ],
         series: [
-          { value: (_plot, start) => (start == null ? "–" : clock.whole(start)) },
+          { label: "", value: (_plot, start) => (start == null ? "–" : clock.whole(start)) },
           ...chart.lines.map((line, index) => this.series(line, index)),
         ],
-        bands: [],
-        // The higher bars first: the lower ones are drawn over them.
-        drawOrder: ["axes", "series"],
       };
     }
 
     rangeOfTime(from, to) {
       const half = this.chart.is_stacked ? this.chart.seconds / 2 : 0;
       return [from - half, to + half];
-    }
-
-    wholeSteps() {
-      return [0, 1, 2, 3, 4, 5, 6, 7, 8].flatMap((power) =>
-        [1, 2, 5].map((digit) => digit * 10 ** power),
-      );
     }
 
     series(line, index) {
