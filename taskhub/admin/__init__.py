@@ -10,6 +10,7 @@ from taskhub.admin.nodes import NodeAdmin
 from taskhub.admin.overview import TaskMetricsAdmin
 from taskhub.admin.periodic import PeriodicTaskAdmin
 from taskhub.admin.quarantine import QuarantinedMessageAdmin
+from taskhub.admin.queues import QueueStateAdmin
 from taskhub.admin.results import TaskResultAdmin
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "NodeAdmin",
     "PeriodicTaskAdmin",
     "QuarantinedMessageAdmin",
+    "QueueStateAdmin",
     "TaskMetricsAdmin",
     "TaskResultAdmin",
 ]

@@ -34,6 +34,11 @@ _PICTURES = [
     ("overview", "overview", "light", _WIDE),
     ("overview-dark", "overview", "dark", _WIDE),
     ("overview-phone", "overview", "dark", _PHONE),
+    ("queues", "queues", "light", _WIDE),
+    ("queues-dark", "queues", "dark", _WIDE),
+    ("queues-phone", "queues", "light", _PHONE),
+    ("queue-move", "move", "light", _WIDE),
+    ("queue-purge", "purge", "dark", _PHONE),
 ]
 
 
@@ -82,6 +87,10 @@ def address(what: str) -> str:
         return reverse("admin:taskhub_periodictask_add")
     if what == "overview":
         return reverse("admin:taskhub_taskmetrics_changelist")
+    if what == "queues":
+        return reverse("admin:taskhub_queuestate_changelist")
+    if what in ("move", "purge"):
+        return reverse("admin:taskhub_queuestate_do", args=[what, "default", "mail"])
     names = {"form": "Nightly invoices", "paused": "Exchange rates"}
     name = names.get(what, "Stock of the Leipzig warehouse")
     pk = PeriodicTask.objects.get(name=name).pk

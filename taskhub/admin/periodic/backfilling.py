@@ -21,8 +21,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from taskhub import operations
 from taskhub.admin import words
+from taskhub.admin.done import Done
 from taskhub.admin.periodic.operating import Operating
-from taskhub.admin.verbs import Done
 from taskhub.exceptions import TaskHubError
 from taskhub.models import PeriodicTask
 from taskhub.operations.schedules import MOST_BACKFILLED

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy
 
 from taskhub import operations
 from taskhub.admin import markup, words
-from taskhub.admin.verbs import Done, Verb
+from taskhub.admin.done import Done
+from taskhub.admin.verbs import Verb
 from taskhub.models import PeriodicTask
 
 

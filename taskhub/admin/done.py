@@ -1,0 +1,14 @@
+"""What became of something that somebody asked for with a click."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of it: for whoever clicked, and for the history if anything did."""
+
+    said: str
+    logged: str = ""
+    level: int = messages.SUCCESS

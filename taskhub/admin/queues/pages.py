@@ -1,0 +1,160 @@
+"""The pages of queues: a list of all of them, and one for each thing to be done."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from taskhub.admin.asking import ask
+from taskhub.admin.done import Done
+from taskhub.admin.queues.forms import find_queue, in_words, label_of, waiting_by_task
+from taskhub.admin.queues.listing import QueueOnPage, read_queues
+from taskhub.admin.queues.verbs import VERBS, Verb
+from taskhub.exceptions import TaskHubError
+from taskhub.models import QueueState
+from taskhub.models.results import results_database
+from taskhub.operations import Queue
+from taskhub.operations.status import configs
+
+LIST = "admin:taskhub_queuestate_changelist"
+
+
+@admin.register(QueueState)
+class QueueStateAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Shows every queue, also those that nobody has ever paused and so have no row."""
+
+    fields = ("queue_name", "backend", "paused_at", "drains", "changed_by", "reason")
+
+    class Media:
+        css: ClassVar = {"all": ("taskhub/admin.css", "taskhub/overview.css")}
+
+    # What one may do.
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: QueueState | None = None
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: QueueState | None = None
+    ) -> bool:
+        return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Whether somebody may pause, resume, drain and move queues."""
+        return request.user.has_perm("taskhub.operate_queuestate")
+
+    def has_purge_permission(self, request: HttpRequest) -> bool:
+        """Whether somebody may purge queues."""
+        return request.user.has_perm("taskhub.purge_queuestate")
+
+    def _may(self, request: HttpRequest, verb: Verb) -> bool:
+        may: Any = getattr(self, f"has_{verb.permission}_permission")
+        return bool(may(request)) and self.has_view_permission(request)
+
+    # The list.
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.do_view)
+        url = "do/<slug:verb_name>/<str:backend>/<str:name>/"
+        return [
+            path(url, view, name="taskhub_queuestate_do"),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(never_cache)
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show all queues, and what may be done to each."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        queues, faults = read_queues()
+        for each in queues:
+            each.buttons = self._buttons(request, each)
+        context = {
+            **self.admin_site.each_context(request),
+            **(extra_context or {}),
+            "title": _("Queues"),
+            "opts": self.opts,
+            # For the breadcrumbs of Django's own list.
+            "cl": {"opts": self.opts},
+            "actions_on_top": True,
+            "media": self.media,
+            "queues": queues,
+            "faults": faults,
+            "has_backends": len(configs()) > 1,
+            "may_see_results": request.user.has_perm("taskhub.view_taskresult"),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/taskhub/queuestate/list.html", context)
+
+    def _buttons(self, request: HttpRequest, each: QueueOnPage) -> list[dict[str, Any]]:
+        return [
+            {"verb": verb, "url": _url(verb, each.queue)}
+            for verb in VERBS.values()
+            if verb.suits(each.state) and self._may(request, verb)
+        ]
+
+    # What is done.
+
+    def do_view(
+        self, request: HttpRequest, verb_name: str, backend: str, name: str
+    ) -> HttpResponse:
+        """Ask what has to be known (GET), and do it (POST)."""
+        queue, verb = find_queue(name, backend), VERBS.get(verb_name)
+        if queue is None or verb is None:
+            raise Http404
+        if not self._may(request, verb):
+            raise PermissionDenied
+        form = verb.form(queue, request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._ask(request, queue, verb, form)
+        try:
+            done = verb.do(queue, form.cleaned_data, request.user.get_username())
+        except TaskHubError as error:
+            done = Done(str(error), level=messages.ERROR)
+        if done.logged:
+            self.log_change(request, _row_of(queue), done.logged)
+        self.message_user(request, done.said, done.level)
+        return redirect(LIST)
+
+    def _ask(
+        self, request: HttpRequest, queue: Queue, verb: Verb, form: Any
+    ) -> HttpResponse:
+        waiting = sum(waiting_by_task(queue).values())
+        return ask(
+            self,
+            request,
+            title=f"{verb.label}: {label_of(queue)}",
+            original=f"{verb.label} {queue.name}",
+            text=verb.text,
+            note=_("Waiting in it now: %s.") % in_words(waiting),
+            form=form,
+            button=verb.label,
+            back=reverse(LIST),
+            is_dangerous=verb.is_dangerous,
+        )
+
+
+def _url(verb: Verb, queue: Queue) -> str:
+    arguments = [verb.name, queue.backend, queue.name]
+    return reverse("admin:taskhub_queuestate_do", args=arguments)
+
+
+def _row_of(queue: Queue) -> QueueState:
+    """Return its row, to write a history of; a new one if it has none yet."""
+    row, _is_new = QueueState.objects.using(results_database()).get_or_create(
+        backend=queue.backend, queue_name=queue.name
+    )
+    return row
