@@ -44,7 +44,7 @@ def ask(
         {
             **model_admin.admin_site.each_context(request),
             "opts": model_admin.opts,
-            "media": model_admin.media + context["form"].media,
+            "media": model_admin.media,
             "has_view_permission": True,
             **context,
         },

@@ -39,6 +39,10 @@ _PICTURES = [
     ("queues-phone", "queues", "light", _PHONE),
     ("queue-move", "move", "light", _WIDE),
     ("queue-purge", "purge", "dark", _PHONE),
+    ("node", "node", "light", _WIDE),
+    ("node-phone", "node", "dark", _PHONE),
+    ("node-resize", "resize", "dark", _WIDE),
+    ("nodes", "nodes", "light", _WIDE),
 ]
 
 
@@ -89,6 +93,12 @@ def address(what: str) -> str:
         return reverse("admin:taskhub_taskmetrics_changelist")
     if what == "queues":
         return reverse("admin:taskhub_queuestate_changelist")
+    if what == "nodes":
+        return reverse("admin:taskhub_node_changelist")
+    if what == "node":
+        return reverse("admin:taskhub_node_change", args=["web-1"])
+    if what == "resize":
+        return f"{reverse('admin:taskhub_node_do', args=[what])}?name=web-1"
     if what in ("move", "purge"):
         return reverse("admin:taskhub_queuestate_do", args=[what, "default", "mail"])
     names = {"form": "Nightly invoices", "paused": "Exchange rates"}

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
+from taskhub.admin.nodes.states import STATES, state_of
 from taskhub.admin.running import running_by_token
 from taskhub.models import Node, TaskResult
 from taskhub.models.nodes import NodeQuerySet
@@ -16,14 +16,6 @@ from taskhub.models.results import results_database
 #: So many nodes are shown, and so many runs of one process.
 MOST_NODES = 50
 _MOST_RUNS = 5
-
-#: How a node is: the word, and the status whose colour says as much.
-STATES: dict[str, tuple[Promise, str]] = {
-    "silent": (gettext_lazy("Silent"), "failed"),
-    "stopping": (gettext_lazy("Stopping"), "cancelled"),
-    "quiet": (gettext_lazy("Quiet"), "cancelled"),
-    "present": (gettext_lazy("Present"), "successful"),
-}
 
 
 @dataclass(frozen=True)
@@ -56,15 +48,6 @@ class NodeOnPage:
     queues: str
     memory_mib: int
     processes: list[ProcessOnPage]
-
-
-def state_of(node: Node, *, is_silent: bool) -> str:
-    """Return how a node is, a key of STATES."""
-    if is_silent:
-        return "silent"
-    if node.is_to_stop:
-        return "stopping"
-    return "quiet" if node.is_quiet else "present"
 
 
 def read_nodes(silent: set[str]) -> list[NodeOnPage]:

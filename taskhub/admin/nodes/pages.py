@@ -3,23 +3,26 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
+from taskhub.admin.nodes.operating import Operating
+from taskhub.admin.nodes.states import state_badge
 from taskhub.admin.running import running_by_token
-from taskhub.models import Node
+from taskhub.models import Node, TaskResult
 from taskhub.models.nodes import NodeQuerySet
 
 
 @admin.register(Node)
-class NodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only: nodes tell of themselves."""
+class NodeAdmin(Operating, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Read-only: nodes tell of themselves, and are asked for what operators want."""
+
+    change_form_template = "admin/taskhub/with_buttons.html"
 
     list_display = (
         "name",
@@ -38,13 +41,12 @@ class NodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "shown_queues",
         ("shown_processes", "threads", "async_tasks"),
         "shown_workers",
-        "doing",
         ("memory", "version"),
         ("started", "seen"),
     )
 
     class Media:
-        css: ClassVar = {"all": ("taskhub/admin.css",)}
+        css: ClassVar = {"all": ("taskhub/admin.css", "taskhub/overview.css")}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -59,22 +61,26 @@ class NodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> bool:
         return False
 
+    # What is read.
+
     def get_queryset(self, request: HttpRequest) -> Any:
         # Once for all rows of a page: who is silent, and what runs.
         self._silent = set(NodeQuerySet(Node).silent().values_list("pk", flat=True))
         self._running = running_by_token()
         return super().get_queryset(request)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        if (node := options.get("obj")) is not None:
+            context["buttons"] = self.buttons(request, node)
+        return super().render_change_form(request, context, *args, **options)
+
+    # How it is shown.
+
     @admin.display(description=gettext_lazy("state"))
     def presence(self, node: Node) -> SafeString:
-        state, word = (
-            ("failed", _("Silent"))
-            if node.pk in self._silent
-            else ("successful", _("Present"))
-        )
-        return format_html(
-            '<span class="taskhub-status taskhub-{}">{}</span>', state, word
-        )
+        return state_badge(node, is_silent=node.pk in self._silent)
 
     @admin.display(description=gettext_lazy("queues"))
     def shown_queues(self, node: Node) -> str:
@@ -91,29 +97,23 @@ class NodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def shown_workers(self, node: Node) -> SafeString:
         return format_html_join(
             "",
-            "<div>{} &middot; {} {} &middot; {} MiB</div>",
+            '<div class="taskhub-process">{} &middot; {} {} &middot; {} MiB{}</div>',
             (
-                (each["token"], _("process"), each["pid"], each["memory_mib"])
+                (
+                    each["token"],
+                    _("process"),
+                    each["pid"],
+                    each["memory_mib"],
+                    _runs(self._running.get(each["token"], [])),
+                )
                 for each in node.workers
             ),
         )
 
     @admin.display(description=gettext_lazy("runs now"))
     def doing(self, node: Node) -> SafeString | str:
-        now = timezone.now()
         runs = [run for token in node.tokens for run in self._running.get(token, ())]
-        return format_html_join(
-            "",
-            '<div class="taskhub-time"><a href="{}">{}</a> {}</div>',
-            (
-                (
-                    reverse("admin:taskhub_taskresult_change", args=[run.pk]),
-                    run.task_path.rpartition(".")[2],
-                    markup.duration(now - (run.last_attempted_at or now)),
-                )
-                for run in runs
-            ),
-        ) or str(markup.NOTHING)
+        return _runs(runs) or str(markup.NOTHING)
 
     @admin.display(description=gettext_lazy("memory"))
     def memory(self, node: Node) -> str:
@@ -126,3 +126,20 @@ class NodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=gettext_lazy("last seen"))
     def seen(self, node: Node) -> SafeString:
         return markup.moment(node.last_seen_at)
+
+
+def _runs(runs: list[TaskResult]) -> SafeString:
+    """Return what runs, each as a link, and for how long it has."""
+    now = timezone.now()
+    return format_html_join(
+        "",
+        '<div class="taskhub-time"><a href="{}">{}</a> {}</div>',
+        (
+            (
+                markup.result_url(run),
+                run.task_path.rpartition(".")[2],
+                markup.duration(now - (run.last_attempted_at or now)),
+            )
+            for run in runs
+        ),
+    )
