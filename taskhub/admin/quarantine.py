@@ -1,23 +1,37 @@
-"""The pages of quarantined messages."""
+"""The pages of quarantined messages: what came, why it was not run, and what now."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
+from taskhub import operations
 from taskhub.admin import markup
 from taskhub.admin.paging import BoundedPaginator
+from taskhub.exceptions import TaskHubError
 from taskhub.models import QuarantinedMessage
+from taskhub.operations.quarantine import Inspected
+from taskhub.tasks.masking import masked
 
 _SHOWN_BYTES = 4_096
+#: So many are pushed with one click, and told of one by one.
+_MOST_PUSHED = 100
 
 
 @admin.register(QuarantinedMessage)
 class QuarantinedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only but for delete: what came, and why it was not run."""
+    """Read-only: a message is pushed once more as it is, or dropped."""
 
     list_display = ("message_id", "queue_name", "reason", "quarantined")
     list_per_page = 50
@@ -25,17 +39,27 @@ class QuarantinedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     sortable_by = ("quarantined",)
     search_fields = ("message_id", "reason")
-    fields = (
-        "message_id",
-        "queue_name",
-        "reason",
-        "shown_body",
-        "worker_id",
-        "quarantined",
+    actions = ("push_selected",)
+    change_form_template = "admin/taskhub/with_buttons.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "reason",
+                    "verdict",
+                    ("message_id", "queue_name"),
+                    ("worker_id", "quarantined"),
+                )
+            },
+        ),
+        (gettext_lazy("What it says"), {"fields": ("decoded", "shown_body")}),
     )
 
     class Media:
         css: ClassVar = {"all": ("taskhub/admin.css",)}
+
+    # What one may do.
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -45,17 +69,119 @@ class QuarantinedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> bool:
         return False
 
+    def has_push_permission(self, request: HttpRequest) -> bool:
+        """Whether somebody may push messages once more."""
+        return request.user.has_perm("taskhub.retry_quarantinedmessage")
+
+    # How it is shown.
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        message = options.get("obj")
+        if message is not None and self.has_push_permission(request):
+            url = reverse("admin:taskhub_quarantinedmessage_push", args=[message.pk])
+            context["buttons"] = [{"name": "push", "label": _("Try again"), "url": url}]
+        return super().render_change_form(request, context, *args, **options)
+
     @admin.display(description=gettext_lazy("quarantined"), ordering="id")
     def quarantined(self, message: QuarantinedMessage) -> SafeString:
         return markup.moment(message.quarantined_at)
 
-    @admin.display(description=gettext_lazy("body"))
-    def shown_body(self, message: QuarantinedMessage) -> SafeString:
+    @admin.display(description=gettext_lazy("by now"))
+    def verdict(self, message: QuarantinedMessage) -> str:
+        if fault := _inspect(message).fault:
+            return _("It would be refused again: %s") % fault
+        return _("A worker would take it.")
+
+    @admin.display(description=gettext_lazy("read"))
+    def decoded(self, message: QuarantinedMessage) -> SafeString | str:
+        said = _inspect(message).message
+        if said is None:
+            return _("It cannot be read.")
+        args, kwargs = masked(said.task_path, said.args, said.kwargs)
+        return markup.pretty_json(
+            {
+                "task_path": said.task_path,
+                "args": args,
+                "kwargs": kwargs,
+                "queue_name": said.queue_name,
+                "priority": said.priority,
+                "backend": said.backend,
+                "enqueued_at": said.enqueued_at.isoformat(),
+                "durable": said.durable,
+                "meta": said.meta,
+            }
+        )
+
+    @admin.display(description=gettext_lazy("bytes"))
+    def shown_body(self, message: QuarantinedMessage) -> SafeString | str:
+        said = _inspect(message).message
+        if said and masked(said.task_path, said.args, said.kwargs) != (
+            said.args,
+            said.kwargs,
+        ):
+            return _("Not shown: some of its arguments are masked.")
         body = bytes(message.body)
         text = body[:_SHOWN_BYTES].decode(errors="backslashreplace")
         more = len(body) - _SHOWN_BYTES
         return format_html(
             '<pre class="taskhub-code">{}</pre>{}',
             text,
-            f"… {more:,} bytes more" if more > 0 else "",
+            _("… %s bytes more") % f"{more:,}" if more > 0 else "",
         )
+
+    # What is done.
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.push_view)
+        name = "taskhub_quarantinedmessage_push"
+        url = path("<path:object_id>/push/", view, name=name)
+        return [url, *super().get_urls()]
+
+    @admin.action(
+        permissions=["push"], description=gettext_lazy("Try the selected again")
+    )
+    def push_selected(
+        self, request: HttpRequest, rows: QuerySet[QuarantinedMessage]
+    ) -> None:
+        """Push what is selected, each on its own: what one refuses, others may do."""
+        for message in rows[:_MOST_PUSHED]:
+            self._push(request, message)
+
+    @method_decorator(require_POST)
+    def push_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Push one message once more."""
+        message = self.get_object(request, unquote(object_id))
+        if message is None:
+            raise Http404
+        if not (
+            self.has_push_permission(request)
+            and self.has_view_permission(request, message)
+        ):
+            raise PermissionDenied
+        if self._push(request, message):
+            return redirect("admin:taskhub_quarantinedmessage_changelist")
+        return redirect("admin:taskhub_quarantinedmessage_change", message.pk)
+
+    def _push(self, request: HttpRequest, message: QuarantinedMessage) -> bool:
+        try:
+            operations.push_quarantined(message)
+        except TaskHubError as error:
+            text = f"“{message.message_id}”: {error}"
+            self.message_user(request, text, messages.ERROR)
+            return False
+        self.log_change(request, message, _("Pushed once more."))
+        text = _("“%(id)s” is in “%(queue)s” once more.")
+        details = {"id": message.message_id, "queue": message.queue_name}
+        self.message_user(request, text % details, messages.SUCCESS)
+        return True
+
+
+def _inspect(message: QuarantinedMessage) -> Inspected:
+    """Look at a message once, for all that is shown of it."""
+    row: Any = message
+    if not hasattr(row, "inspected"):
+        row.inspected = operations.inspect_quarantined(message)
+    inspected: Inspected = row.inspected
+    return inspected

@@ -7,6 +7,9 @@ from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.ids import new_id
 
+#: What is kept of a quarantined message: less than any database refuses.
+MOST_OF_A_BODY = 2 * 1024 * 1024
+
 
 class Lease(models.Model):
     """

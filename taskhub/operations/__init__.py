@@ -8,6 +8,7 @@ from taskhub.operations.bulk import affected, start_bulk, stop_bulk
 from taskhub.operations.declared import Synchronised, synchronise_schedules
 from taskhub.operations.nodes import awake, quiet, resize, stop
 from taskhub.operations.pruning import Retention, prune
+from taskhub.operations.quarantine import inspect_quarantined, push_quarantined
 from taskhub.operations.queues import Queue, drain, move, pause, purge, resume
 from taskhub.operations.results import Cancelled, Forgotten, cancel, forget, retry
 from taskhub.operations.schedules import (
@@ -40,11 +41,13 @@ __all__ = [
     "drain",
     "enable",
     "forget",
+    "inspect_quarantined",
     "make_run",
     "move",
     "pause",
     "prune",
     "purge",
+    "push_quarantined",
     "quiet",
     "read_status",
     "resize",

@@ -21,15 +21,13 @@ from taskhub.models import (
     TaskMetrics,
     TaskResult,
 )
+from taskhub.models.queues import MOST_OF_A_BODY
 from taskhub.models.results import CANCELLED, results_database
 from taskhub.models.slices import EndedSlice, ReturnedSlice
 from taskhub.values import escape_text
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.rows import new_row, rows_in
 from taskhub.writer.tally import Tally, write_metrics
-
-#: What is kept of a message that could not be run: less than any database refuses.
-_MOST_OF_A_BODY = 2 * 1024 * 1024
 
 
 def write_group(
@@ -234,7 +232,7 @@ def quarantine(messages: Collection[Quarantined]) -> None:
             message_id=escape_text(each.delivery.id)[:200],
             queue_name=each.delivery.queue_name,
             reason=escape_text(each.reason),
-            body=each.delivery.body[:_MOST_OF_A_BODY],
+            body=each.delivery.body[:MOST_OF_A_BODY],
             worker_id=each.worker_id,
             quarantined_at=now,
         )

@@ -20,6 +20,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 _WIDE, _PHONE = (1280, 800), (390, 844)
 #: What is below is not pictured.
 _TALLEST = 1500
+#: The pages that need nothing but their name.
+_LISTS = {
+    "list": "periodictask_changelist",
+    "new": "periodictask_add",
+    "overview": "taskmetrics_changelist",
+    "queues": "queuestate_changelist",
+    "nodes": "node_changelist",
+}
 #: What is pictured: name, the page's address, colours, size.
 _PICTURES = [
     ("schedules-list", "list", "light", _WIDE),
@@ -43,6 +51,8 @@ _PICTURES = [
     ("node-phone", "node", "dark", _PHONE),
     ("node-resize", "resize", "dark", _WIDE),
     ("nodes", "nodes", "light", _WIDE),
+    ("quarantined", "message", "light", _WIDE),
+    ("quarantined-phone", "message", "dark", _PHONE),
 ]
 
 
@@ -83,18 +93,13 @@ def address(what: str) -> str:
     """Return where a page is."""
     from django.urls import reverse
 
-    from taskhub.models import PeriodicTask
+    from taskhub.models import PeriodicTask, QuarantinedMessage
 
-    if what == "list":
-        return reverse("admin:taskhub_periodictask_changelist")
-    if what == "new":
-        return reverse("admin:taskhub_periodictask_add")
-    if what == "overview":
-        return reverse("admin:taskhub_taskmetrics_changelist")
-    if what == "queues":
-        return reverse("admin:taskhub_queuestate_changelist")
-    if what == "nodes":
-        return reverse("admin:taskhub_node_changelist")
+    if what in _LISTS:
+        return reverse(f"admin:taskhub_{_LISTS[what]}")
+    if what == "message":
+        pk = QuarantinedMessage.objects.get().pk
+        return reverse("admin:taskhub_quarantinedmessage_change", args=[pk])
     if what == "node":
         return reverse("admin:taskhub_node_change", args=["web-1"])
     if what == "resize":

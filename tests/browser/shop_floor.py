@@ -44,11 +44,11 @@ def fill() -> None:
     )
     QuarantinedMessage.objects.create(
         message_id="01a20884-d2d7-725b-9065-ae2acf415cb1",
-        queue_name="pictures",
+        queue_name="default",
         reason="Its signature does not verify: it was altered, or signed with a key "
         "that is neither SECRET_KEY nor in SECRET_KEY_FALLBACKS.",
         body=b"\x01" + bytes(range(32)) + b'["01a20884-d2d7-725b-9065-ae2acf415cb1",'
-        b'"shop.tasks.resize_picture",[],{"picture":4711},"pictures",0,"default",'
+        b'"shop.tasks.sync_stock",["leipzig"],{},"default",0,"default",'
         b'"2026-01-07T09:30:00Z"]',
         worker_id="web-1:4711",
         quarantined_at=now - timedelta(minutes=50),

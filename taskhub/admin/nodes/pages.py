@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from taskhub.admin import markup
 from taskhub.admin.nodes.operating import Operating
 from taskhub.admin.nodes.states import state_badge
+from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.running import running_by_token
 from taskhub.models import Node, TaskResult
 from taskhub.models.nodes import NodeQuerySet
@@ -35,6 +36,8 @@ class NodeAdmin(Operating, admin.ModelAdmin):  # type: ignore[type-arg]
         "seen",
     )
     sortable_by = ()
+    paginator = BoundedPaginator
+    show_full_result_count = False
     fields = (
         "presence",
         ("host", "pid"),
