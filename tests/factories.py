@@ -7,7 +7,14 @@ import factory
 from uuid_utils.compat import uuid7
 
 from taskhub.messages import Envelope, Message
-from taskhub.models import PeriodicTask, QuarantinedMessage, Status, TaskResult
+from taskhub.models import (
+    Node,
+    PeriodicTask,
+    QuarantinedMessage,
+    Status,
+    TaskMetrics,
+    TaskResult,
+)
 from taskhub.schedules import cron, every, once, solar
 
 
@@ -165,3 +172,48 @@ class QuarantinedMessageFactory(factory.django.DjangoModelFactory):
     body = b"\x01forged"
     worker_id = "worker-1"
     quarantined_at = factory.LazyFunction(now)
+
+
+class NodeFactory(factory.django.DjangoModelFactory):
+    """A node that has told of itself a moment ago, with one process."""
+
+    class Meta:
+        model = Node
+
+    name = factory.Sequence("node-{}".format)
+    backend = "default"
+    host = "here"
+    pid = 1
+    queues = factory.LazyFunction(lambda: ["default"])
+    processes = 1
+    threads = 1
+    async_tasks = 100
+    version = "1.0"
+    workers = factory.LazyAttribute(
+        lambda node: [{"token": f"{node.name}:2", "pid": 2, "memory_mib": 30}]
+    )
+    memory_mib = 60
+    started_at = factory.LazyFunction(now)
+    last_seen_at = factory.LazyFunction(now)
+
+    class Params:
+        silent = factory.Trait(
+            last_seen_at=factory.LazyFunction(lambda: now() - timedelta(minutes=1))
+        )
+
+
+class TaskMetricsFactory(factory.django.DjangoModelFactory):
+    """A minute of one task, a moment ago: one run that waited and ran for a while."""
+
+    class Meta:
+        model = TaskMetrics
+
+    starts_at = factory.LazyFunction(lambda: now().replace(second=0, microsecond=0))
+    seconds = 60
+    task_path = "tests.tasks.add"
+    queue_name = "default"
+    successful = 1
+    waits = factory.LazyFunction(lambda: {"3": 1})
+    runs = factory.LazyFunction(lambda: {"5": 1})
+    run_seconds = 0.5
+    longest_run = 0.5

@@ -148,6 +148,10 @@ class Broker(ABC):
     def depth(self, queue_name: str) -> Depth:
         """Count the messages of one queue by place; and is it paused?"""
 
+    def depths(self, queues: Sequence[str]) -> dict[str, Depth]:
+        """Return the depth of each of these queues."""
+        return {name: self.depth(name) for name in queues}
+
     @abstractmethod
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         """Return which of these ids the broker does not have, in any place."""

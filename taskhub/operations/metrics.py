@@ -3,12 +3,14 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+from django.db.models import F, Max, TextField
+from django.db.models.functions import Cast, TruncHour
 from django.utils import timezone
 
-from taskhub.histogram import Histogram, merge, percentile
+from taskhub.histogram import Histogram, add_up, merge, percentile
 from taskhub.models import QueueDepth, TaskMetrics
 from taskhub.models.metrics import HOUR, MINUTE, TEN_MINUTES
 from taskhub.models.results import results_database
@@ -72,6 +74,40 @@ class DepthSeries(msgspec.Struct, frozen=True, kw_only=True):
     oldest_seconds: list[float | None]
 
 
+class _Row(NamedTuple):
+    """What is read of a row; there may be ten thousand."""
+
+    starts_at: datetime
+    task_path: str
+    queue_name: str
+    successful: int
+    failed: int
+    cancelled: int
+    retried: int
+    run_seconds: float
+    longest_run: float
+    waits: str
+    runs: str
+
+
+class _Sum(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows of one task in one queue, added up."""
+
+    task_path: str
+    queue_name: str
+    successful: int
+    failed: int
+    cancelled: int
+    retried: int
+    waits: Histogram
+    runs: Histogram
+    run_seconds: float
+    longest_run: float
+
+
+_decode = msgspec.json.Decoder(list[dict[str, int]]).decode
+
+
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """All numbers of one range of time."""
 
@@ -95,18 +131,25 @@ def read_metrics(range_name: str = "1h") -> Metrics:
     first = int(now - length.total_seconds()) // seconds * seconds
     starts = list(range(first, int(now) + 1, seconds))
     since = datetime.fromtimestamp(first, UTC)
-    metrics = TaskMetrics.objects.using(results_database())
-    rows = list(metrics.filter(starts_at__gte=since))
+    rows = _read_rows(since)
+    sums = _add_up_groups(rows)
     return Metrics(
         range=range_name,
         series=_series(rows, starts, seconds),
         depths=_depths(since, starts, seconds),
-        by_task=_figures(rows, lambda row: row.task_path),
-        by_queue=_figures(rows, lambda row: row.queue_name),
+        by_task=_figures(sums, lambda each: each.task_path),
+        by_queue=_figures(sums, lambda each: each.queue_name),
     )
 
 
-def _series(rows: Iterable[TaskMetrics], starts: list[int], seconds: int) -> Series:
+def _read_rows(since: datetime) -> list[_Row]:
+    rows = TaskMetrics.objects.using(results_database()).filter(starts_at__gte=since)
+    # As text: what Django does with JSON, value by value, takes longer than all else.
+    texts = [Cast("waits", TextField()), Cast("runs", TextField())]
+    return [_Row(*row) for row in rows.values_list(*_Row._fields[:-2], *texts)]
+
+
+def _series(rows: Iterable[_Row], starts: list[int], seconds: int) -> Series:
     names = ("successful", "failed", "cancelled", "retried")
     counts = {name: [0] * len(starts) for name in names}
     for row in rows:
@@ -122,33 +165,53 @@ def _index_of(moment: datetime, starts: list[int], seconds: int) -> int:
     return min(index, len(starts) - 1)
 
 
-def _figures(
-    rows: Iterable[TaskMetrics], name_of: Callable[[TaskMetrics], str]
-) -> list[Figures]:
-    groups: dict[str, list[TaskMetrics]] = defaultdict(list)
+def _add_up_groups(rows: Iterable[_Row]) -> list[_Sum]:
+    """Add up the rows of each task in each queue: once, for both tables."""
+    groups: dict[tuple[str, str], list[_Row]] = defaultdict(list)
     for row in rows:
-        groups[name_of(row)].append(row)
+        groups[row.task_path, row.queue_name].append(row)
+    return [
+        _Sum(
+            task_path=task_path,
+            queue_name=queue_name,
+            successful=sum(row.successful for row in group),
+            failed=sum(row.failed for row in group),
+            cancelled=sum(row.cancelled for row in group),
+            retried=sum(row.retried for row in group),
+            waits=merge(_decode(f"[{','.join(row.waits for row in group)}]")),
+            runs=merge(_decode(f"[{','.join(row.runs for row in group)}]")),
+            run_seconds=sum(row.run_seconds for row in group),
+            longest_run=max(row.longest_run for row in group),
+        )
+        for (task_path, queue_name), group in groups.items()
+    ]
+
+
+def _figures(sums: Iterable[_Sum], name_of: Callable[[_Sum], str]) -> list[Figures]:
+    groups: dict[str, list[_Sum]] = defaultdict(list)
+    for each in sums:
+        groups[name_of(each)].append(each)
     figures = [_add_up(name, group) for name, group in groups.items()]
     return sorted(figures, key=lambda each: (-each.finished, each.name))
 
 
-def _add_up(name: str, rows: list[TaskMetrics]) -> Figures:
-    failed = sum(row.failed for row in rows)
-    cancelled = sum(row.cancelled for row in rows)
-    runs = merge(row.runs for row in rows)
+def _add_up(name: str, sums: list[_Sum]) -> Figures:
+    failed = sum(each.failed for each in sums)
+    cancelled = sum(each.cancelled for each in sums)
+    runs = add_up(each.runs for each in sums)
     run_count = sum(runs.values())
     return Figures(
         name=name,
-        finished=sum(row.successful for row in rows) + failed + cancelled,
+        finished=sum(each.successful for each in sums) + failed + cancelled,
         failed=failed,
         cancelled=cancelled,
-        retried=sum(row.retried for row in rows),
-        wait=_spread(merge(row.waits for row in rows)),
+        retried=sum(each.retried for each in sums),
+        wait=_spread(add_up(each.waits for each in sums)),
         run=_spread(runs),
         mean_run=(
-            sum(row.run_seconds for row in rows) / run_count if run_count else None
+            sum(each.run_seconds for each in sums) / run_count if run_count else None
         ),
-        longest_run=max(row.longest_run for row in rows),
+        longest_run=max(each.longest_run for each in sums),
     )
 
 
@@ -157,14 +220,25 @@ def _spread(histogram: Histogram) -> Spread:
 
 
 def _depths(since: datetime, starts: list[int], seconds: int) -> list[DepthSeries]:
-    depths = QueueDepth.objects.using(results_database())
-    found: dict[str, dict[str, list[Any]]] = {}
-    for row in depths.filter(starts_at__gte=since).order_by("queue_name"):
+    depths = QueueDepth.objects.using(results_database()).filter(starts_at__gte=since)
+    found: dict[str, tuple[list[Any], list[Any]]] = {}
+    # There is a row for each minute; of whole hours, the database finds the fullest.
+    spans: Any = (
+        TruncHour("starts_at", tzinfo=UTC) if seconds == HOUR else F("starts_at")
+    )
+    rows = (
+        depths.order_by("queue_name")
+        .values_list("queue_name", spans)
+        .annotate(ready=Max("ready"), oldest=Max("oldest_seconds"))
+    )
+    for queue_name, moment, *values in rows:
         series = found.setdefault(
-            row.queue_name,
-            {name: [None] * len(starts) for name in ("ready", "oldest_seconds")},
+            queue_name, ([None] * len(starts), [None] * len(starts))
         )
-        index = _index_of(row.starts_at, starts, seconds)
-        for name, values in series.items():
-            values[index] = max(values[index] or 0, getattr(row, name))
-    return [DepthSeries(name=name, **series) for name, series in found.items()]
+        index = _index_of(moment, starts, seconds)
+        for column, value in zip(series, values, strict=True):
+            column[index] = max(column[index] or 0, value)
+    return [
+        DepthSeries(name=name, ready=ready, oldest_seconds=oldest)
+        for name, (ready, oldest) in found.items()
+    ]

@@ -51,8 +51,18 @@ def stop(name: str) -> None:
     _ask(name, is_to_stop=True)
 
 
+def find_node(name: str) -> Node:
+    """Return what a node has told of itself. Raise UnknownNode if there is none."""
+    nodes = Node.objects.using(results_database())
+    node = nodes.filter(name=name).first()
+    if node is None:
+        known = list(nodes.values_list("name", flat=True))
+        raise UnknownNode(f"There is no node {name!r}{did_you_mean(name, known)}")
+    return node
+
+
 def _ask(name: str, **changes: Any) -> None:
     nodes = Node.objects.using(results_database())
     if not nodes.filter(name=name).update(**changes):
-        known = list(nodes.values_list("name", flat=True))
-        raise UnknownNode(f"There is no node {name!r}{did_you_mean(name, known)}")
+        # Raises; if it has come between the two, it is asked.
+        nodes.filter(pk=find_node(name).pk).update(**changes)

@@ -36,6 +36,7 @@ class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
     oldest_seconds: float | None
     #: How many nodes that are present work for it.
     nodes: int
+    paused: bool = False
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +116,12 @@ def _worries_of_queue(queue: QueueStatus) -> Iterator[str]:
     waits = queue.oldest_seconds or 0
     if waits <= _LONG_WAIT.total_seconds():
         return
-    if queue.nodes:
+    if queue.paused:
+        yield (
+            f"Queue {queue.name!r} is paused, and results in it have waited for "
+            f"{waits:.0f} s."
+        )
+    elif queue.nodes:
         yield f"Results in queue {queue.name!r} have waited for {waits:.0f} s."
     else:
         yield (
@@ -172,21 +178,20 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
     """
     broker = get_broker(config)
     now = timezone.now()
-    queues = []
-    for name in config.queues or (compat.DEFAULT_TASK_QUEUE_NAME,):
-        depth = broker.depth(name)
-        queues.append(
-            QueueStatus(
-                backend=config.alias,
-                name=name,
-                delayed=depth.delayed,
-                ready=depth.ready,
-                held=depth.held,
-                oldest_seconds=_oldest(config, name, now) if depth.ready else None,
-                nodes=sum(name in node.queues and not node.is_silent for node in nodes),
-            )
+    depths = broker.depths(config.queues or (compat.DEFAULT_TASK_QUEUE_NAME,))
+    return [
+        QueueStatus(
+            backend=config.alias,
+            name=name,
+            delayed=depth.delayed,
+            ready=depth.ready,
+            held=depth.held,
+            oldest_seconds=_oldest(config, name, now) if depth.ready else None,
+            nodes=sum(name in node.queues and not node.is_silent for node in nodes),
+            paused=depth.paused,
         )
-    return queues
+        for name, depth in depths.items()
+    ]
 
 
 def _oldest(config: Config, queue_name: str, now: datetime) -> float | None:

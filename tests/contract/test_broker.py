@@ -447,6 +447,10 @@ def test_depth_counts_each_place(bench):
 
     assert bench.broker.depth("default") == Depth(delayed=1, ready=1, held=2)
     assert bench.broker.depth("mail") == Depth()
+    assert set(bench.broker.depths(["default", "mail"])) == {"default", "mail"}
+    assert bench.broker.depths(["default"]) == {
+        "default": bench.broker.depth("default")
+    }
 
 
 def test_waiting_ends_for_what_is_due_soon(bench):

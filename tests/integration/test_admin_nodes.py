@@ -1,0 +1,182 @@
+"""The pages of nodes: what they do now, and what somebody may ask of them."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from taskhub.models import Node
+from tests.factories import NodeFactory, TaskResultFactory
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/taskhub/node/"
+
+
+def url_of(verb, *nodes):
+    query = "&".join(f"name={node.name}" for node in nodes)
+    return f"{reverse('admin:taskhub_node_do', args=[verb])}?{query}"
+
+
+def do(client, verb, *nodes, **values):
+    """Do what a page asks; return the page that follows."""
+    response = client.post(url_of(verb, *nodes), values, follow=True)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def detail(client, node):
+    url = reverse("admin:taskhub_node_change", args=[node.name])
+    return client.get(url).content.decode()
+
+
+def history():
+    entries = LogEntry.objects.order_by("pk")
+    return [(entry.object_repr, entry.get_change_message()) for entry in entries]
+
+
+def test_each_process_is_shown_with_what_it_runs(admin_client):
+    node = NodeFactory(name="web-1")
+    run = TaskResultFactory(running=True, worker_ids=["web-1:2"])
+
+    page = detail(admin_client, node)
+
+    assert "web-1:2 &middot; process 2 &middot; 30 MiB" in page
+    assert reverse("admin:taskhub_taskresult_change", args=[run.pk]) in page
+
+
+def test_how_it_is(admin_client):
+    for fields in ({"silent": True}, {"is_quiet": True}, {"is_to_stop": True}, {}):
+        NodeFactory(**fields)
+
+    page = admin_client.get(LIST).content.decode()
+
+    for word in ("Silent", "Quiet", "Stopping", "Present"):
+        assert f">{word}<" in page
+    assert "4 nodes" in page.replace("\n", " ").replace("    ", "")
+
+
+def test_the_list_costs_the_same_for_many_nodes(
+    admin_client, django_assert_num_queries
+):
+    NodeFactory()
+    # Who asks, who is silent, what runs, how many, the rows.
+    with django_assert_num_queries(2 + 2 + 2):
+        admin_client.get(LIST)
+    NodeFactory.create_batch(20)
+    with django_assert_num_queries(2 + 2 + 2):
+        admin_client.get(LIST)
+
+
+def test_quiet_and_awake(admin_client):
+    node = NodeFactory(name="web-1")
+
+    page = do(admin_client, "quiet", node, reason="A deploy.")
+    assert "“web-1” takes nothing new." in page
+    assert Node.objects.get().is_quiet
+    assert "“web-1” works again." in do(admin_client, "awake", node)
+    assert not Node.objects.get().is_quiet
+    assert history() == [("web-1", "Made quiet. A deploy."), ("web-1", "Woken up.")]
+
+
+def test_resize(admin_client):
+    node = NodeFactory(name="web-1")
+
+    for number in ("0", "257", "many", ""):
+        assert "errorlist" in do(admin_client, "resize", node, processes=number)
+    assert Node.objects.get().wanted_processes is None
+    page = do(admin_client, "resize", node, processes="4", reason="Monday.")
+
+    assert "“web-1” will have 4 worker processes." in page
+    assert Node.objects.get().wanted_processes == 4
+    assert history() == [("web-1", "Resized to 4 processes. Monday.")]
+
+
+def test_stop(admin_client):
+    node = NodeFactory(name="web-1")
+
+    assert (
+        "It takes nothing more"
+        in admin_client.get(url_of("stop", node)).content.decode()
+    )
+    assert not Node.objects.get().is_to_stop
+    assert "“web-1” will end" in do(admin_client, "stop", node, reason="")
+
+    assert Node.objects.get().is_to_stop
+    assert history() == [("web-1", "Asked to stop.")]
+
+
+def test_several_at_once_from_the_list(admin_client):
+    nodes = NodeFactory.create_batch(3)
+    chosen = {"_selected_action": [node.name for node in nodes[:2]]}
+
+    response = admin_client.post(LIST, chosen | {"action": "resize_selected"})
+    assert response.url == url_of("resize", *nodes[:2])
+    do(admin_client, "resize", *nodes[:2], processes="2", reason="")
+    response = admin_client.post(LIST, chosen | {"action": "stop_selected"})
+    assert response.url == url_of("stop", *nodes[:2])
+    response = admin_client.post(LIST, chosen | {"action": "quiet_selected"})
+    do(admin_client, "quiet", *nodes, reason="")
+    admin_client.post(LIST, chosen | {"action": "awake_selected"})
+
+    assert list(Node.objects.values_list("wanted_processes", "is_quiet")) == [
+        (2, False),
+        (2, False),
+        (None, True),
+    ]
+    assert len(history()) == 2 + 3 + 2
+
+
+def test_a_node_that_has_ended_is_not_found(admin_client):
+    gone = NodeFactory.build(name="gone")
+
+    assert admin_client.post(url_of("awake", gone)).status_code == 404
+    assert admin_client.post(url_of("explode", gone)).status_code == 404
+
+
+def test_a_strange_name_stays_text(admin_client):
+    node = NodeFactory(name="<script>alert(1)</script>")
+
+    pages = [
+        admin_client.get(LIST).content.decode(),
+        admin_client.get(
+            reverse("admin:taskhub_node_do", args=["stop"]), {"name": node.name}
+        ).content.decode(),
+    ]
+
+    assert all("<script>alert" not in page for page in pages)
+
+
+def test_who_may_only_look_sees_no_button_and_is_refused(staff):
+    client = staff("view_node")
+    node = NodeFactory()
+
+    assert "stop_selected" not in client.get(LIST).content.decode()
+    assert "taskhub-stop" not in detail(client, node)
+    for verb in ("quiet", "awake", "resize", "stop"):
+        assert client.get(url_of(verb, node)).status_code == 403
+        assert client.post(url_of(verb, node), {"processes": 2}).status_code == 403
+    node.refresh_from_db()
+    assert (node.is_quiet, node.is_to_stop, node.wanted_processes) == (
+        False,
+        False,
+        None,
+    )
+
+
+def test_who_may_operate_sees_the_buttons(staff):
+    client = staff("view_node", "operate_node")
+    node = NodeFactory()
+
+    assert "stop_selected" in client.get(LIST).content.decode()
+    page = detail(client, node)
+    assert "taskhub-stop" in page
+    assert "taskhub-quiet" in page
+    assert "taskhub-awake" not in page
+    assert staffless(client, node) == 403
+
+
+def staffless(client, node):
+    """What somebody gets who may operate nodes, and not look at them."""
+    user = client.get(LIST).context["user"]
+    user.user_permissions.set(user.user_permissions.filter(codename="operate_node"))
+    return client.post(url_of("quiet", node), {"reason": ""}).status_code

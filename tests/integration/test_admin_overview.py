@@ -1,0 +1,296 @@
+"""The overview: what it shows, what it costs, and who may see it."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from taskhub import operations
+from taskhub.models import PeriodicTask, QueueDepth
+from taskhub.operations import Queue
+from tests import tasks
+from tests.factories import (
+    NodeFactory,
+    PeriodicTaskFactory,
+    QuarantinedMessageFactory,
+    TaskMetricsFactory,
+    TaskResultFactory,
+    now,
+)
+
+pytestmark = pytest.mark.django_db
+
+OVERVIEW = "admin:taskhub_taskmetrics_changelist"
+LIVE = "admin:taskhub_taskmetrics_live"
+
+
+@pytest.fixture(autouse=True)
+def config(configure):
+    """Messages wait in the database."""
+    return configure(broker_url="database://")
+
+
+@pytest.fixture
+def overview(admin_client):
+    """A function that asks for the page."""
+
+    def overview(**query):
+        response = admin_client.get(reverse(OVERVIEW), query)
+        assert response.status_code == 200
+        return response.content.decode()
+
+    return overview
+
+
+@pytest.fixture
+def live(admin_client):
+    """A function that asks for what the page shows by now."""
+
+    def live(**query):
+        response = admin_client.get(reverse(LIVE), query)
+        assert response.status_code == 200
+        return response.json()
+
+    return live
+
+
+# What it shows.
+
+
+def test_all_is_well(overview):
+    assert "All is well." in overview()
+
+
+def test_what_needs_a_person_is_at_the_top(overview):
+    NodeFactory(name="lost", silent=True)
+    QuarantinedMessageFactory()
+    PeriodicTaskFactory(name="Bills", paused=True)
+
+    page = overview()
+
+    assert "Node lost has been silent" in page
+    assert "1 message(s) were quarantined" in page
+    assert "The schedule &#x27;Bills&#x27; has disabled itself." in page
+    assert page.index("Needs a person") < page.index("data-chart=")
+
+
+def test_figures_by_task_and_queue_lead_to_the_results(overview):
+    TaskMetricsFactory(task_path="shop.tasks.ship", successful=8, failed=2)
+    TaskMetricsFactory(task_path="shop.tasks.bill", successful=1, runs={"60": 1})
+
+    page = overview(range="6h")
+
+    results = reverse("admin:taskhub_taskresult_changelist")
+    link = f"{results}?task=shop.tasks.ship&amp;since=24h"
+    assert f'<a href="{link}">ship</a>' in page
+    failed = f"{results}?status=FAILED&amp;task=shop.tasks.ship&amp;since=24h"
+    assert f'<a href="{failed}">2</a>' in page
+    assert "20.0 %" in page
+    ship, bill = page.index(">ship</a>"), page.index(">bill</a>")
+    assert ship < page.index(">fails most<") < bill < page.index(">slowest<")
+
+
+def test_of_one_task_nothing_stands_out(overview):
+    TaskMetricsFactory(failed=1)
+
+    page = overview()
+
+    assert ">fails most<" not in page
+    assert ">slowest<" not in page
+
+
+def test_the_charts_are_drawn_and_told(live, overview):
+    TaskMetricsFactory(successful=3, failed=1)
+    QueueDepth.objects.create(
+        starts_at=now().replace(second=0, microsecond=0),
+        backend="default",
+        queue_name="mail",
+        delayed=0,
+        ready=7,
+        held=0,
+        oldest_seconds=90,
+    )
+
+    charts = live(range="15m")["charts"]
+
+    throughput = charts["throughput"]
+    assert len(throughput["starts"]) == 16
+    assert {line["kind"]: sum(line["values"]) for line in throughput["lines"]} == {
+        "failed": 1,
+        "cancelled": 0,
+        "successful": 3,
+    }
+    assert [line["label"] for line in charts["depth"]["lines"]] == ["mail"]
+    assert max(filter(None, charts["age"]["lines"][0]["values"])) == 90
+    page = overview(range="15m")
+    assert "4 runs finished, 1 of them failed." in page
+    assert "At most 7 messages waited in a queue." in page
+    assert "The oldest message had waited for 1 min 30 s." in page
+    assert page.count('<th scope="row">') >= 3 * 16
+
+
+def test_of_many_queues_the_fullest_are_drawn(live):
+    for number in range(12):
+        QueueDepth.objects.create(
+            starts_at=now().replace(second=0, microsecond=0),
+            backend="default",
+            queue_name=f"queue-{number:02}",
+            delayed=0,
+            ready=number,
+            held=0,
+        )
+
+    lines = live()["charts"]["depth"]["lines"]
+
+    assert [line["label"] for line in lines] == [f"queue-{n:02}" for n in range(4, 12)]
+    assert len({line["kind"] for line in lines}) == 8
+
+
+def test_each_process_and_what_it_runs(overview):
+    NodeFactory(name="web-1")
+    NodeFactory(name="web-2", is_quiet=True)
+    run = TaskResultFactory(running=True, worker_ids=["web-1:2"])
+
+    page = overview()
+
+    assert reverse("admin:taskhub_node_change", args=["web-1"]) in page
+    assert reverse("admin:taskhub_taskresult_change", args=[run.pk]) in page
+    assert "Present" in page
+    assert "Quiet" in page
+    assert "idle, or at short tasks" in page
+
+
+def test_the_next_ticks_and_those_that_are_late(overview):
+    PeriodicTaskFactory(name="Soon", planned=now() + timedelta(minutes=5))
+    PeriodicTaskFactory(name="Overdue", planned=now() - timedelta(minutes=2))
+    PeriodicTaskFactory(name="Off", disabled=True)
+
+    page = overview()
+
+    ticks = page[page.index("Next ticks") :]
+    assert ticks.index("Overdue") < ticks.index("Soon")
+    assert ticks.count(">late<") == 1
+    assert ticks.index("Overdue") < ticks.index(">late<") < ticks.index("Soon")
+    assert "Off" not in ticks
+
+
+def test_what_is_told_to_wait_is_not_late(overview):
+    row = PeriodicTaskFactory(name="Waits", planned=now() - timedelta(minutes=2))
+    PeriodicTask.objects.filter(pk=row.pk).update(
+        postponed_until=now() + timedelta(seconds=20)
+    )
+
+    assert ">late<" not in overview()
+
+
+def test_a_range_that_there_is_not_is_an_hour(live):
+    assert len(live(range="nonsense")["charts"]["throughput"]["starts"]) == 61
+
+
+@pytest.mark.parametrize("name", ["15m", "1h", "6h", "24h", "72h"])
+def test_each_range_can_be_looked_at(overview, live, name):
+    TaskMetricsFactory()
+
+    assert f'<a href="?range={name}" aria-current="page">' in overview(range=name)
+    assert "add" in live(range=name)["panels"]["tables"]
+
+
+def test_whatever_has_a_name_stays_text(overview, live):
+    script = "<script>alert(1)</script>"
+    TaskMetricsFactory(task_path=f"x.{script}", queue_name=script)
+    QueueDepth.objects.create(
+        starts_at=now().replace(second=0, microsecond=0),
+        backend="default",
+        queue_name=script,
+        delayed=0,
+        ready=1,
+        held=0,
+    )
+    NodeFactory(name="node", queues=[script])
+    TaskResultFactory(running=True, worker_ids=["node:2"], task_path=f"x.{script}")
+    PeriodicTaskFactory(name=script, paused=True)
+
+    assert script not in overview()
+    assert all(script not in panel for panel in live()["panels"].values())
+
+
+def test_a_paused_queue_is_told_of_when_something_waits_in_it(overview):
+    operations.pause(Queue("default"), by="ada")
+    TaskResultFactory(enqueued_at=now() - timedelta(minutes=10), place="ready")
+
+    assert "Queue &#x27;default&#x27; is paused, and results in it" in overview()
+
+
+def test_a_broker_that_is_away_is_told_of(overview, configure):
+    configure(broker_url="redis://127.0.0.1:1/0")
+
+    assert "Needs a person" in overview()
+
+
+# What it costs.
+
+
+#: Who asks (2), figures (2), nodes (3), schedules (3), quarantined (1), what runs (2);
+#: of the database broker, 4 for each of its 2 backends, and 1 for the one queue where
+#: something waits.
+COST = 2 + 2 + 3 + 3 + 1 + 2 + 4 * 2 + 1
+
+
+def make_much():
+    """Rows of everything that it shows."""
+    for number in range(30):
+        TaskMetricsFactory(task_path=f"shop.tasks.task_{number}", failed=1)
+        NodeFactory(name=f"web-{number}")
+        TaskResultFactory(running=True, worker_ids=[f"web-{number}:2"])
+        PeriodicTaskFactory()
+        QuarantinedMessageFactory()
+    TaskResultFactory.create_batch(30, successful=True)
+
+
+def test_it_costs_the_same_for_many_rows(admin_client, django_assert_num_queries):
+    url = reverse(LIVE)
+    tasks.add.enqueue(1)
+    with django_assert_num_queries(COST):
+        admin_client.get(url)
+
+    make_much()
+
+    with django_assert_num_queries(COST):
+        admin_client.get(url)
+
+
+# Who may see it.
+
+
+@pytest.mark.parametrize("name", [OVERVIEW, LIVE])
+def test_who_may_not_see_it(staff, client, name):
+    assert client.get(reverse(name)).status_code == 302
+    assert staff("view_taskresult").get(reverse(name)).status_code == 403
+
+
+def test_who_may_see_it_is_led_to_nothing_else(staff):
+    client = staff("view_taskmetrics")
+    TaskMetricsFactory()
+    NodeFactory(name="web-1")
+    PeriodicTaskFactory(name="Bills")
+
+    page = client.get(reverse(OVERVIEW)).content.decode()
+
+    assert "web-1" in page
+    assert "Bills" in page
+    for name in ("taskresult", "node", "periodictask"):
+        assert f"/taskhub/{name}/" not in page
+
+
+def test_the_index_leads_to_it(staff):
+    index = reverse("admin:app_list", args=["taskhub"])
+    link = f'<a class="button" href="{reverse(OVERVIEW)}">'
+
+    client = staff("view_taskmetrics")
+    assert link in client.get(index).content.decode()
+
+
+def test_the_index_does_not_lead_those_to_it_who_may_not(staff):
+    client = staff("view_taskresult")
+    index = reverse("admin:app_list", args=["taskhub"])
+    assert reverse(OVERVIEW) not in client.get(index).content.decode()

@@ -1,0 +1,334 @@
+"""The pages of queues: what they show, and what somebody may do from them."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from taskhub import operations
+from taskhub.admin.queues import forms, verbs
+from taskhub.models import QueueState, TaskResult
+from taskhub.operations import Queue
+from tests import tasks
+from tests.factories import NodeFactory, TaskMetricsFactory, TaskResultFactory, now
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/taskhub/queuestate/"
+DEFAULT, MAIL = Queue("default"), Queue("mail")
+
+
+@pytest.fixture(autouse=True)
+def config(configure):
+    """Messages wait in the database."""
+    return configure(broker_url="database://")
+
+
+@pytest.fixture
+def queues(admin_client):
+    """A function that asks for the list, and returns its rows by name, and the page."""
+
+    def queues():
+        response = admin_client.get(LIST)
+        assert response.status_code == 200
+        rows = {
+            (each.queue.backend, each.queue.name): each
+            for each in response.context["queues"]
+        }
+        return rows, response.content.decode()
+
+    return queues
+
+
+def url_of(verb, queue=MAIL):
+    return reverse(
+        "admin:taskhub_queuestate_do", args=[verb, queue.backend, queue.name]
+    )
+
+
+def do(client, verb, queue=MAIL, **values):
+    """Do what a page asks; return the page that follows."""
+    response = client.post(url_of(verb, queue), values, follow=True)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def history():
+    entries = LogEntry.objects.order_by("pk")
+    return [(entry.object_repr, entry.get_change_message()) for entry in entries]
+
+
+# The list.
+
+
+def test_every_queue_is_shown_with_a_row_or_without(queues):
+    operations.pause(Queue("pictures"), by="ada", reason="The disk is full.")
+    operations.pause(Queue("sounds", "free"))
+    QueueState.objects.create(backend="default", queue_name="gone")
+    QueueState.objects.create(backend="gone", queue_name="default")
+
+    rows, page = queues()
+
+    assert list(rows) == [
+        ("default", "default"),
+        ("default", "mail"),
+        ("default", "other"),
+        ("default", "pictures"),
+        ("free", "default"),
+        ("free", "sounds"),
+    ]
+    assert page.count(">Paused<") == 2
+    assert "By ada." in page
+    assert "The disk is full." in page
+
+
+def test_how_full_it_is_and_how_it_went(queues):
+    TaskResultFactory(queue_name="mail", place="ready", enqueued_at=now())
+    TaskResultFactory(
+        queue_name="mail", place="ready", enqueued_at=now() - timedelta(minutes=2)
+    )
+    NodeFactory(queues=["mail", "default"])
+    NodeFactory(queues=["mail"], silent=True)
+    TaskMetricsFactory(queue_name="mail", successful=3, failed=1)
+
+    rows, _page = queues()
+
+    row = rows["default", "mail"]
+    assert row.counts == {"ready": "2", "delayed": "0", "held": "0", "nodes": "1"}
+    assert (row.finished, row.failed) == ("4", "1")
+    assert rows["default", "other"].counts["ready"] == "0"
+
+
+def test_a_broker_that_is_away_leaves_dashes(queues, configure):
+    configure(broker_url="redis://127.0.0.1:1/0")
+
+    rows, page = queues()
+
+    assert rows["default", "mail"].counts["ready"] == "\N{EN DASH}"
+    assert "The broker of the backend “default” cannot be asked now." in page
+
+
+def test_it_costs_the_same_for_many_rows(admin_client, django_assert_num_queries):
+    # Who asks (2), nodes (2), what runs (1), schedules (2), quarantined (1), figures
+    # (2), states (1), and 4 for each of the 2 backends.
+    cost = 2 + 2 + 1 + 2 + 1 + 2 + 1 + 4 * 2
+    with django_assert_num_queries(cost):
+        admin_client.get(LIST)
+
+    for number in range(20):
+        operations.pause(Queue(f"queue-{number}", "free"))
+        NodeFactory()
+        TaskMetricsFactory(queue_name=f"queue-{number}")
+        TaskResultFactory(successful=True)
+
+    with django_assert_num_queries(cost):
+        admin_client.get(LIST)
+
+
+def test_whatever_has_a_reason_stays_text(queues, admin_client):
+    script = "<script>alert(1)</script>"
+    do(admin_client, "pause", reason=script)
+
+    assert script not in queues()[1]
+    pk = QueueState.objects.get().pk
+    for name in ("change", "history"):
+        url = reverse(f"admin:taskhub_queuestate_{name}", args=[pk])
+        assert script not in admin_client.get(url).content.decode()
+
+
+# What is done.
+
+
+def test_pause_and_resume(admin_client):
+    page = do(admin_client, "pause", reason="The provider is down.")
+
+    assert "“mail” is paused." in page
+    assert MAIL.state.is_paused
+    assert MAIL.state.changed_by == "admin"
+    assert MAIL.state.reason == "The provider is down."
+    assert "“mail” goes on." in do(admin_client, "resume")
+    assert not MAIL.state.is_paused
+    assert history() == [
+        ("mail", "Paused. The provider is down."),
+        ("mail", "Resumed."),
+    ]
+
+
+def test_buttons_are_what_makes_sense(queues):
+    operations.pause(MAIL)
+    rows, _page = queues()
+
+    def offered(name):
+        return [each["verb"].name for each in rows["default", name].buttons]
+
+    assert offered("mail") == ["resume", "move", "purge"]
+    assert offered("default") == ["pause", "drain", "move", "purge"]
+
+
+def test_drain(admin_client):
+    TaskResultFactory(queue_name="default", place="ready")
+
+    assert "“mail” was empty, and is paused." in do(admin_client, "drain")
+    page = do(admin_client, "drain", DEFAULT, reason="A migration.")
+
+    assert "“default” will be paused as soon as it is empty." in page
+    assert ">Draining<" in page
+    assert history()[-1] == ("default", "Drained. A migration.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_move_says_how_many_first(admin_client):
+    tasks.send.enqueue("a")
+    tasks.send.enqueue("b")
+    TaskResultFactory(queue_name="mail", task_path="tests.tasks.add", place="ready")
+
+    asked = admin_client.get(url_of("move")).content.decode()
+    assert "Waiting in it now: 3." in asked
+    assert "All that waits: 3" in asked
+    assert "tests.tasks.send: 2" in asked
+    assert "other of the backend default" in asked
+
+    values = {"target": "default/other", "task": "tests.tasks.send", "reason": "Slow."}
+    page = do(admin_client, "move", **values)
+
+    said = "Moved 2 results of tests.tasks.send from “mail” to “other of the backend "
+    assert said in page
+    assert Queue("other").waiting.count() == 2
+    assert MAIL.waiting.count() == 1
+    # A queue that nobody has ever paused has a history from then on.
+    assert history() == [("mail", f"{said}default”. Slow.")]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"target": "default/mail", "task": ""},
+        {"target": "default/nowhere", "task": ""},
+        {"target": "", "task": ""},
+        {"target": "default/other", "task": "gone.task"},
+    ],
+)
+def test_what_cannot_be_moved_is_refused_where_it_is_written(admin_client, values):
+    TaskResultFactory(queue_name="mail", place="ready")
+
+    page = do(admin_client, "move", **values)
+
+    assert "errorlist" in page
+    assert MAIL.waiting.count() == 1
+    assert history() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_purge_says_how_many_and_has_the_name_typed(admin_client):
+    tasks.send.enqueue("a")
+    tasks.send.enqueue("b")
+
+    assert "Waiting in it now: 2." in admin_client.get(url_of("purge")).content.decode()
+    refused = do(admin_client, "purge", name="male", reason="")
+    assert "It is called “mail”; nothing was done." in refused
+    assert MAIL.waiting.count() == 2
+
+    page = do(admin_client, "purge", name="mail", reason="Sent twice.")
+
+    assert "Cancelled 2 results that waited in “mail”." in page
+    assert TaskResult.objects.cancelled().count() == 2
+    said = "Cancelled 2 results that waited in “mail”. Sent twice."
+    assert history() == [("mail", said)]
+
+
+def test_nothing_that_waits_is_nothing_done(admin_client):
+    page = do(admin_client, "purge", name="mail", reason="")
+
+    assert "Nothing waits there any more." in page
+    assert history() == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "values"),
+    [("purge", {"name": "mail"}), ("move", {"target": "default/other"})],
+)
+def test_more_than_a_page_may_take_is_for_the_command(
+    admin_client, monkeypatch, verb, values
+):
+    monkeypatch.setattr(forms, "MOST_ON_A_PAGE", 2)
+    monkeypatch.setattr(verbs, "MOST_ON_A_PAGE", 2)
+    TaskResultFactory.create_batch(3, queue_name="mail", place="ready")
+
+    assert "more than 2" in admin_client.get(url_of(verb)).content.decode()
+    page = do(admin_client, verb, **values)
+
+    assert f"use: manage.py taskcontrol {verb} mail" in page
+    assert MAIL.waiting.count() == 3
+    assert history() == []
+
+
+def test_a_broker_that_is_away_is_told_of(admin_client, configure):
+    TaskResultFactory(queue_name="mail")
+    configure(broker_url="redis://127.0.0.1:1/0")
+
+    page = do(admin_client, "purge", name="mail", reason="")
+
+    assert "127.0.0.1:1" in page
+    assert history() == []
+
+
+def test_asking_does_nothing(admin_client):
+    for verb in verbs.VERBS:
+        assert admin_client.get(url_of(verb)).status_code == 200
+
+    assert not QueueState.objects.exists()
+    assert history() == []
+
+
+@pytest.mark.parametrize(
+    "path", ["do/explode/default/mail/", "do/pause/default/mial/", "do/pause/no/mail/"]
+)
+def test_what_is_not_there_is_not_found(admin_client, path):
+    assert admin_client.post(LIST + path).status_code == 404
+
+
+# Who may do what.
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume", "drain", "move", "purge"])
+def test_who_may_only_look_sees_no_button_and_is_refused(staff, verb):
+    client = staff("view_queuestate")
+    page = client.get(LIST).content.decode()
+
+    assert "taskhub-button" not in page
+    assert client.get(url_of(verb)).status_code == 403
+    assert client.post(url_of(verb)).status_code == 403
+    assert not QueueState.objects.exists()
+
+
+def test_who_may_operate_may_not_purge(staff):
+    client = staff("view_queuestate", "operate_queuestate")
+    page = client.get(LIST).content.decode()
+
+    assert url_of("pause") in page
+    assert url_of("purge") not in page
+    assert client.post(url_of("purge"), {"name": "mail"}).status_code == 403
+    assert "“mail” is paused." in do(client, "pause")
+
+
+def test_who_may_purge_may_not_operate(staff):
+    client = staff("view_queuestate", "purge_queuestate")
+
+    assert client.post(url_of("pause")).status_code == 403
+    assert "Nothing waits" in do(client, "purge", name="mail")
+
+
+def test_who_may_not_look_may_do_nothing(staff):
+    client = staff("operate_queuestate", "purge_queuestate")
+
+    assert client.get(LIST).status_code == 403
+    assert client.post(url_of("pause")).status_code == 403
+
+
+def test_without_a_token_nothing_is_done(admin_user, client):
+    client = type(client)(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+
+    assert client.post(url_of("pause")).status_code == 403
+    assert not QueueState.objects.exists()

@@ -1,0 +1,290 @@
+"""Quarantined messages: looked at, pushed once more, or dropped; on every broker."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+
+from taskhub import operations
+from taskhub.brokers import get_broker
+from taskhub.exceptions import BadMessage, BrokerError
+from taskhub.messages import Depth, Envelope, derive_key, seal
+from taskhub.models import QuarantinedMessage, Status, TaskResult
+from tests.factories import (
+    MessageFactory,
+    QuarantinedMessageFactory,
+    TaskResultFactory,
+    now,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LIST = "/admin/taskhub/quarantinedmessage/"
+
+
+def change(message):
+    return reverse("admin:taskhub_quarantinedmessage_change", args=[message.pk])
+
+
+def push_url(message):
+    return reverse("admin:taskhub_quarantinedmessage_push", args=[message.pk])
+
+
+def history():
+    entries = LogEntry.objects.order_by("pk")
+    return [(entry.object_repr, entry.get_change_message()) for entry in entries]
+
+
+@pytest.fixture
+def on_redis(config):
+    """Where a message is bytes."""
+    if get_broker(config).lives_in_rows:
+        pytest.skip("a message is a row there")
+    return config
+
+
+@pytest.fixture
+def embedded(configure):
+    return configure(broker_url="database://")
+
+
+def quarantine(message, key, **fields):
+    """A message as it is in quarantine, signed with a key."""
+    return QuarantinedMessageFactory(
+        message_id=str(message.id),
+        queue_name=message.queue_name,
+        body=seal(message, key),
+        **fields,
+    )
+
+
+def test_a_message_whose_key_is_back_is_run(on_redis, drain):
+    row = TaskResultFactory(args=[1, 2])
+    old = derive_key("the key before")
+    body = seal(row.to_message(), old)
+    get_broker(on_redis).push([Envelope(row.pk, "default", 0, None, body)])
+    drain()
+    message = QuarantinedMessage.objects.get()
+    row.refresh_from_db()
+    assert row.status == Status.READY
+
+    operations.push_quarantined(message)
+    assert get_broker(on_redis).depth("default") == Depth(ready=1)
+    assert not QuarantinedMessage.objects.exists()
+    drain(SECRET_KEY_FALLBACKS="the key before")
+
+    row.refresh_from_db()
+    assert (row.status, row.return_value) == (Status.SUCCESSFUL, 3)
+
+
+def test_what_is_refused_again_is_quarantined_again(on_redis, drain):
+    message = quarantine(MessageFactory(), derive_key("another key"))
+
+    operations.push_quarantined(message)
+    drain()
+
+    again = QuarantinedMessage.objects.get()
+    assert again.message_id == message.message_id
+    assert bytes(again.body) == bytes(message.body)
+
+
+def test_a_result_that_was_run_meanwhile_is_not_run_twice(on_redis, drain):
+    row = TaskResultFactory(args=[1, 2])
+    message = quarantine(row.to_message(), derive_key("the key before"))
+    TaskResult.objects.filter(pk=row.pk).update(
+        status=Status.SUCCESSFUL, finished_at=now(), attempts=1
+    )
+
+    operations.push_quarantined(message)
+    drain(SECRET_KEY_FALLBACKS="the key before")
+
+    row.refresh_from_db()
+    assert row.attempts == 1
+    assert not QuarantinedMessage.objects.exists()
+
+
+def test_a_message_of_a_result_that_has_failed_for_it_is_tried_again(config, drain):
+    """New code has come: the task is known now."""
+    row = TaskResultFactory(failed=True, args=[1, 2])
+    key = config.signing_keys[0]
+    body = b"" if get_broker(config).lives_in_rows else seal(row.to_message(), key)
+    message = QuarantinedMessageFactory(message_id=str(row.pk), body=body)
+
+    operations.push_quarantined(message)
+    drain()
+
+    row.refresh_from_db()
+    assert (row.status, row.return_value) == (Status.SUCCESSFUL, 3)
+    assert not QuarantinedMessage.objects.exists()
+
+
+def test_a_forged_message_does_not_have_a_result_tried_again(on_redis):
+    row = TaskResultFactory(failed=True)
+    message = quarantine(row.to_message(), derive_key("another key"))
+
+    operations.push_quarantined(message)
+
+    row.refresh_from_db()
+    assert row.status == Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"message_id": "no id"}, "Its id is none of taskhub's"),
+        ({"body": b""}, "Not all of its bytes are kept"),
+        ({"body": bytes(2 * 1024 * 1024)}, "Not all of its bytes are kept"),
+    ],
+)
+def test_what_cannot_be_pushed_stays(on_redis, fields, reason):
+    message = QuarantinedMessageFactory(**fields)
+
+    with pytest.raises(BadMessage, match=reason):
+        operations.push_quarantined(message)
+
+    assert QuarantinedMessage.objects.exists()
+
+
+def test_what_came_from_a_queue_that_is_gone_stays(settings, on_redis):
+    settings.TASKS = {"default": settings.TASKS["default"]}
+    message = QuarantinedMessageFactory(queue_name="gone")
+
+    with pytest.raises(BadMessage, match="No backend has a queue 'gone' any more"):
+        operations.push_quarantined(message)
+
+
+def test_on_the_database_broker_there_is_nothing_without_a_result(embedded):
+    message = QuarantinedMessageFactory(body=b"")
+
+    with pytest.raises(BadMessage, match=r"There is no result .* any more"):
+        operations.push_quarantined(message)
+
+
+@pytest.mark.parametrize("trait", ["running", "successful"])
+def test_on_the_database_broker_only_what_has_failed_is_tried_again(embedded, trait):
+    row = TaskResultFactory(**{trait: True})
+    message = QuarantinedMessageFactory(message_id=str(row.pk), body=b"")
+
+    with pytest.raises(BadMessage, match=f"Its result is {trait.upper()}"):
+        operations.push_quarantined(message)
+
+
+def test_while_the_broker_is_away_it_stays(configure):
+    configure(broker_url="redis://127.0.0.1:1/0")
+    message = QuarantinedMessageFactory()
+
+    with pytest.raises(BrokerError):
+        operations.push_quarantined(message)
+
+    assert QuarantinedMessage.objects.exists()
+
+
+# The pages.
+
+
+def test_the_page_says_what_it_says_and_that_it_would_be_taken(on_redis, admin_client):
+    message = quarantine(
+        MessageFactory(args=["<b>"], kwargs={"user": 7}), on_redis.signing_keys[0]
+    )
+
+    page = admin_client.get(change(message)).content.decode()
+
+    assert "A worker would take it." in page
+    assert "&quot;user&quot;: 7" in page
+    assert "&lt;b&gt;" in page
+    assert "<b>" not in page
+
+
+@pytest.mark.parametrize(
+    ("change_of", "verdict"),
+    [
+        ({"task_path": "tests.tasks.ad"}, "did you mean &#x27;tests.tasks.add&#x27;"),
+        ({"queue_name": "mail"}, "in queue &#x27;mail&#x27;, but came as"),
+    ],
+)
+def test_the_page_says_why_it_would_be_refused(
+    on_redis, admin_client, change_of, verdict
+):
+    said = MessageFactory(**change_of)
+    message = QuarantinedMessageFactory(
+        message_id=str(said.id), body=seal(said, on_redis.signing_keys[0])
+    )
+
+    page = admin_client.get(change(message)).content.decode()
+
+    assert "It would be refused again:" in page
+    assert verdict in page
+
+
+def test_what_is_masked_is_not_in_its_bytes_either(on_redis, admin_client):
+    said = MessageFactory(
+        task_path="tests.tasks.sign_in", args=["ada", "hunter2"], kwargs={}
+    )
+    message = quarantine(said, on_redis.signing_keys[0])
+
+    page = admin_client.get(change(message)).content.decode()
+
+    assert "&quot;ada&quot;" in page
+    assert "hunter2" not in page
+    assert "Not shown: some of its arguments are masked." in page
+
+
+def test_what_is_no_message_is_shown_as_bytes(on_redis, admin_client):
+    message = QuarantinedMessageFactory(body=b"\x01" + bytes(32) + b"<b>\xff")
+
+    page = admin_client.get(change(message)).content.decode()
+
+    assert "It cannot be read." in page
+    assert "&lt;b&gt;\\xff" in page
+
+
+def test_pushing_from_its_page_is_written_down(on_redis, admin_client):
+    message = quarantine(MessageFactory(), on_redis.signing_keys[0])
+
+    assert push_url(message) in admin_client.get(change(message)).content.decode()
+    assert admin_client.get(push_url(message)).status_code == 405
+    response = admin_client.post(push_url(message), follow=True)
+
+    assert "is in “default” once more." in response.content.decode()
+    assert get_broker(on_redis).depth("default") == Depth(ready=1)
+    assert history() == [(message.message_id, "Pushed once more.")]
+
+
+def test_of_the_selected_each_is_pushed_on_its_own(on_redis, admin_client):
+    good = quarantine(MessageFactory(), on_redis.signing_keys[0])
+    bad = QuarantinedMessageFactory(message_id="no id")
+    chosen = {"action": "push_selected", "_selected_action": [bad.pk, good.pk]}
+
+    page = admin_client.post(LIST, chosen, follow=True).content.decode()
+
+    assert "“no id”: Its id is none of taskhub&#x27;s" in page
+    assert "is in “default” once more." in page
+    assert list(QuarantinedMessage.objects.all()) == [bad]
+    assert history() == [(good.message_id, "Pushed once more.")]
+
+
+def test_who_may_only_look_sees_no_button_and_is_refused(on_redis, staff):
+    client = staff("view_quarantinedmessage", "delete_quarantinedmessage")
+    message = quarantine(MessageFactory(), on_redis.signing_keys[0])
+
+    assert "push_selected" not in client.get(LIST).content.decode()
+    page = client.get(change(message)).content.decode()
+    assert push_url(message) not in page
+    assert "deletelink" in page
+    assert client.post(push_url(message)).status_code == 403
+    assert QuarantinedMessage.objects.exists()
+
+
+def test_who_may_push_may_not_drop(on_redis, staff):
+    client = staff("view_quarantinedmessage", "retry_quarantinedmessage")
+    message = quarantine(MessageFactory(), on_redis.signing_keys[0])
+
+    assert "deletelink" not in client.get(change(message)).content.decode()
+    assert client.post(push_url(message), follow=True).status_code == 200
+    assert not QuarantinedMessage.objects.exists()
+
+
+def test_who_may_not_look_may_not_push(on_redis, staff):
+    message = quarantine(MessageFactory(), on_redis.signing_keys[0])
+
+    client = staff("retry_quarantinedmessage")
+    assert client.post(push_url(message)).status_code == 403
