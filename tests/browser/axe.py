@@ -21,6 +21,8 @@ def assert_accessible(page: Page, *, within: str = "#container") -> None:
 
     That is of colours as the page has them now: look at dark pages and light ones.
     """
+    # What was clicked a moment ago may still be on its way.
+    page.locator(within).wait_for()
     # By the debugging protocol: the page's own policy allows no such script.
     if not page.evaluate("'axe' in window"):
         page.evaluate(_AXE.read_text())

@@ -26,7 +26,6 @@ _LISTS = {
     "new": "periodictask_add",
     "overview": "taskmetrics_changelist",
     "queues": "queuestate_changelist",
-    "nodes": "node_changelist",
 }
 #: What is pictured: name, the page's address, colours, size.
 _PICTURES = [
@@ -43,16 +42,9 @@ _PICTURES = [
     ("overview-dark", "overview", "dark", _WIDE),
     ("overview-phone", "overview", "dark", _PHONE),
     ("queues", "queues", "light", _WIDE),
-    ("queues-dark", "queues", "dark", _WIDE),
     ("queues-phone", "queues", "light", _PHONE),
-    ("queue-move", "move", "light", _WIDE),
-    ("queue-purge", "purge", "dark", _PHONE),
     ("node", "node", "light", _WIDE),
-    ("node-phone", "node", "dark", _PHONE),
-    ("node-resize", "resize", "dark", _WIDE),
-    ("nodes", "nodes", "light", _WIDE),
     ("quarantined", "message", "light", _WIDE),
-    ("quarantined-phone", "message", "dark", _PHONE),
 ]
 
 
@@ -102,10 +94,6 @@ def address(what: str) -> str:
         return reverse("admin:taskhub_quarantinedmessage_change", args=[pk])
     if what == "node":
         return reverse("admin:taskhub_node_change", args=["web-1"])
-    if what == "resize":
-        return f"{reverse('admin:taskhub_node_do', args=[what])}?name=web-1"
-    if what in ("move", "purge"):
-        return reverse("admin:taskhub_queuestate_do", args=[what, "default", "mail"])
     names = {"form": "Nightly invoices", "paused": "Exchange rates"}
     name = names.get(what, "Stock of the Leipzig warehouse")
     pk = PeriodicTask.objects.get(name=name).pk
