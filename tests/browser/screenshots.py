@@ -123,6 +123,8 @@ def prepare(page: Page, what: str) -> None:
 
 def take(browser: Browser, base: str, folder: Path, names: list[str]) -> None:
     """Take the pictures of these names, or all."""
+    from tests.browser import shop_floor
+
     for name, what, scheme, (width, height) in _PICTURES:
         if names and name not in names:
             continue
@@ -132,6 +134,7 @@ def take(browser: Browser, base: str, folder: Path, names: list[str]) -> None:
             timezone_id="America/New_York",
         )
         page = context.new_page()
+        shop_floor.keep_present()
         page.goto(base + address(what))
         page.get_by_label("Username").fill("ada")
         page.get_by_label("Password").fill("ada")

@@ -141,6 +141,11 @@ def _start_nodes(now: datetime) -> None:
             _run(("sync_stock", "refresh_search_index")[number], token, now)
 
 
+def keep_present() -> None:
+    """Have all nodes tell of themselves now, but for the one that is silent."""
+    Node.objects.exclude(name="batch-1").update(last_seen_at=datetime.now(UTC))
+
+
 def _run(name: str, token: str, now: datetime) -> None:
     started = now - timedelta(seconds=7.4 if name == "sync_stock" else 41)
     TaskResult.objects.create(

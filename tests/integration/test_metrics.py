@@ -166,6 +166,26 @@ def test_how_full_queues_are_is_noted_at_its_fullest(config, drain):
     assert max(filter(None, series["default"].ready)) == 3
 
 
+def test_of_a_long_range_the_fullest_moment_of_each_hour_is_told():
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for minute, ready in ((-61, 5), (-60, 1), (-7, 9), (-1, 3), (0, 2)):
+        QueueDepth.objects.create(
+            starts_at=hour + timedelta(minutes=minute),
+            backend="default",
+            queue_name="mail",
+            delayed=0,
+            ready=ready,
+            held=0,
+            oldest_seconds=ready * 10,
+        )
+
+    (mail,) = read_metrics("72h").depths
+
+    assert mail.ready[-3:] == [5, 9, 2]
+    assert mail.oldest_seconds[-3:] == [50, 90, 20]
+    assert mail.ready[-4] is None
+
+
 def test_reading_takes_two_queries(django_assert_num_queries):
     for minutes in range(10):
         count(minutes)
