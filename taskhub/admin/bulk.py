@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy
 from taskhub import operations
 from taskhub.admin import markup
 from taskhub.admin.doing import Doing
+from taskhub.admin.done import Done
 from taskhub.admin.live import Live
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.results.selecting import words_of
-from taskhub.admin.verbs import Done, Verb
+from taskhub.admin.verbs import Verb
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction, Node
 from taskhub.operations import Selection

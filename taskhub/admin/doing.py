@@ -13,7 +13,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from taskhub.admin.verbs import Done, Verb
+from taskhub.admin.done import Done
+from taskhub.admin.verbs import Verb
 from taskhub.exceptions import TaskHubError
 
 if TYPE_CHECKING:

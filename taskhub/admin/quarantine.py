@@ -57,7 +57,12 @@ class QuarantinedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
 
     class Media:
-        css: ClassVar = {"all": ("taskhub/admin.css",)}
+        css: ClassVar = {
+            "all": (
+                "taskhub/admin.css",
+                "taskhub/parts.css",
+            )
+        }
 
     # What one may do.
 

@@ -1,23 +1,15 @@
-"""What can be done to a row with one click, and what is said of it."""
+"""What can be done to a row with one click."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from django.contrib import messages
 from django.db.models import Model
 from django.utils.functional import Promise
 
+from taskhub.admin.done import Done
+
 Row = TypeVar("Row", bound=Model)
-
-
-@dataclass(frozen=True)
-class Done:
-    """What became of it: for whoever clicked, and for the row's history if anything."""
-
-    said: str
-    logged: str = ""
-    level: int = messages.SUCCESS
 
 
 @dataclass(frozen=True)

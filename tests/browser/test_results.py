@@ -16,21 +16,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def admin(live_server, config, page, admin_user):
-    """A function that opens an admin page, signed in."""
-
-    def admin(name, *args):
-        page.goto(live_server.url + reverse(f"admin:{name}", args=args))
-        return page
-
-    admin("index")
-    page.get_by_label("Username").fill("admin")
-    page.get_by_label("Password").fill("password")
-    page.get_by_role("button", name="Log in").click()
-    return admin
-
-
-@pytest.fixture
 def worker(start_node):
     """A worker at work."""
     return start_node("--processes=1")

@@ -49,7 +49,9 @@ class NodeAdmin(Operating, admin.ModelAdmin):  # type: ignore[type-arg]
     )
 
     class Media:
-        css: ClassVar = {"all": ("taskhub/admin.css", "taskhub/overview.css")}
+        css: ClassVar = {
+            "all": ("taskhub/admin.css", "taskhub/parts.css", "taskhub/overview.css")
+        }
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

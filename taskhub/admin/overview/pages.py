@@ -34,6 +34,7 @@ class TaskMetricsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "all": (
                 f"{_UPLOT}/uPlot.min.css",
                 "taskhub/admin.css",
+                "taskhub/parts.css",
                 "taskhub/overview.css",
             )
         }

@@ -33,7 +33,9 @@ class QueueStateAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fields = ("queue_name", "backend", "paused_at", "drains", "changed_by", "reason")
 
     class Media:
-        css: ClassVar = {"all": ("taskhub/admin.css", "taskhub/overview.css")}
+        css: ClassVar = {
+            "all": ("taskhub/admin.css", "taskhub/parts.css", "taskhub/overview.css")
+        }
 
     # What one may do.
 

@@ -5,7 +5,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import operations
-from taskhub.admin.verbs import Done, Verb
+from taskhub.admin.done import Done
+from taskhub.admin.verbs import Verb
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
 
