@@ -9,7 +9,7 @@ BROKER ?= database://
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(or $(DJANGO),newest)
 
-.PHONY: demo test lint format servers bench chaos clean help
+.PHONY: demo test lint format servers bench peers chaos clean help
 
 help:
 	@echo "make demo          run the demo site, its workers and its main job"
@@ -21,6 +21,8 @@ help:
 	@echo "make format        bring the code into its style"
 	@echo "make servers       start private servers, for running pytest by hand"
 	@echo "make bench         measure throughput"
+	@echo "make peers         measure taskhub beside its peers; takes half an hour"
+	@echo "                   ARGS='--peers taskhub,huey' for some of them"
 	@echo "make chaos         break everything on purpose, and count; takes an hour"
 	@echo "                   ARGS='--scenarios frozen' for some of it"
 	@echo "make clean         remove what the others have made"
@@ -50,6 +52,10 @@ servers: $(INSTALLED)
 bench: $(INSTALLED)
 	sh tests/install_servers.sh $(BIN)/python
 	$(BIN)/python -m benchmarks.throughput $(ARGS)
+
+peers: $(INSTALLED)
+	sh tests/install_servers.sh $(BIN)/python
+	$(BIN)/python -m benchmarks.peers $(ARGS)
 
 chaos: $(INSTALLED)
 	sh tests/install_servers.sh $(BIN)/python

@@ -1,0 +1,12 @@
+"""
+taskhub beside its peers: the same empty task, on the same servers, in the same run.
+
+Each peer is a folder with its own settings, tasks and `peer.py`, and a NAME.txt that
+pins what is installed into its own environment, `var/peers/NAME`. Two interpreters take
+part in a round:
+
+- this project's (`__main__`, `rows`, `environments`, `rounds`, `table`) runs the
+  servers and calls the rows in turn;
+- the peer's (`drive`, `peer`, `tally`, `base_settings`, and the peer's folder)
+  enqueues, starts the workers and counts. taskhub is driven in the same way.
+"""

@@ -1,0 +1,26 @@
+"""huey's application, and the tasks."""
+
+import os
+
+from huey import RedisHuey
+
+from benchmarks.peers import tally
+
+huey = RedisHuey(
+    "peers",
+    url=os.environ["REDIS_URL"],
+    # By default a result of None is not stored: nobody could tell that the task ran.
+    store_none=True,
+)
+
+
+@huey.task()
+def no_op(number: int) -> None:
+    """Do nothing."""
+    tally.note_run()
+
+
+@huey.task()
+def start(sent: float) -> None:
+    """Note the delay."""
+    tally.note_start(sent)

@@ -1,0 +1,156 @@
+"""Rounds of all rows in turn, each in a process group that does not outlive it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+from psycopg import sql
+
+from benchmarks.peers.environments import NotInstalled, interpreter_of
+from benchmarks.peers.peer import ROOT
+from benchmarks.peers.rows import Row
+from benchmarks.servers import DurablePostgres
+from tests.servers import RedisServer
+
+#: The first round of each row is this small, is not counted, and sizes the next one.
+_WARM_UP_TASKS = 500
+_MOST_TASKS = 200_000
+_ROUND_SECONDS = 300
+
+
+class RoundFailed(Exception):
+    """A round has no figures. The text is the last thing that was said in it."""
+
+
+@dataclass
+class Measured:
+    """What the rounds of one row have shown, or why there are no more of them."""
+
+    row: Row
+    rounds: list[dict[str, Any]] = field(default_factory=list)
+    failure: str = ""
+    #: How many tasks the next round gets, from how fast the last one was.
+    tasks: int = _WARM_UP_TASKS
+
+
+class Arena:
+    """Two servers, and the rows that take turns on them."""
+
+    def __init__(self, postgres: DurablePostgres, redis_server: RedisServer) -> None:
+        self.postgres, self.redis = postgres, redis_server
+
+    def measure(
+        self, rows: Sequence[Row], *, rounds: int, seconds: float, starts: int
+    ) -> list[Measured]:
+        """
+        Run the rows in turn, and then again, a warm-up and `rounds` times.
+
+        What fails is reported at once, and leaves its turns to the others.
+        """
+        measured = [Measured(row) for row in rows]
+        for each in measured:
+            self._install(each)
+        for number in range(rounds + 1):
+            for each in measured:
+                if not each.failure:
+                    warming = number == 0
+                    self._take_turn(each, 5 if warming else starts, seconds)
+                    if warming:
+                        each.rounds.clear()
+        return measured
+
+    def _install(self, measured: Measured) -> None:
+        try:
+            interpreter_of(measured.row.peer)
+        except NotInstalled as error:
+            measured.failure = f"cannot be installed: {error}"
+            _say(f"{measured.row.name}: {measured.failure}")
+        else:
+            self._create_database(measured.row)
+
+    def _take_turn(self, measured: Measured, starts: int, seconds: float) -> None:
+        try:
+            shown = self._run(measured.row, measured.tasks, starts)
+        except RoundFailed as error:
+            measured.failure = f"failed: {error}"
+            _say(f"{measured.row.name}: {measured.failure}")
+            return
+        measured.rounds.append(shown)
+        measured.tasks = min(int(shown["finished"] * seconds) + 1, _MOST_TASKS)
+        _say(
+            f"{measured.row.name}: {shown['tasks']:,} tasks in "
+            f"{shown['seconds']:.1f} s, {shown['finished']:,.0f} a second"
+        )
+
+    def _run(self, row: Row, tasks: int, starts: int) -> dict[str, Any]:
+        redis.Redis.from_url(self.redis.url).flushall()
+        with tempfile.TemporaryDirectory(prefix="taskhub-peers-") as directory:
+            report, log = Path(directory) / "report.json", Path(directory) / "log"
+            command = [
+                *(interpreter_of(row.peer), "-m", "benchmarks.peers.drive"),
+                *(row.peer, row.variant, f"--tasks={tasks}", f"--starts={starts}"),
+                f"--report={report}",
+            ]
+            with log.open("w") as output:
+                _run_in_group(command, self._environment(row), output.fileno())
+            if not report.exists():
+                raise RoundFailed(_last_line(log))
+            shown: dict[str, Any] = json.loads(report.read_text())
+            return shown
+
+    def _environment(self, row: Row) -> dict[str, str]:
+        return os.environ | {
+            "REDIS_URL": self.redis.url,
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.postgres.port),
+            "PGUSER": "postgres",
+            "PGDATABASE": row.name,
+        }
+
+    def _create_database(self, row: Row) -> None:
+        # Each has tables of its own, of which no other's migrations know.
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {}").format(sql.Identifier(row.name))
+            )
+
+
+def _run_in_group(command: list[str], environment: dict[str, str], log: int) -> None:
+    """Run a command to its end, and end whatever it has left in its process group."""
+    driver = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        driver.wait(_ROUND_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.write(log, f"\nnot done after {_ROUND_SECONDS} s\n".encode())
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(driver.pid, signal.SIGKILL)
+        driver.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else "without a word"
+
+
+def _say(line: str) -> None:
+    # Beside the table, which may be redirected.
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,16 @@
+"""The tasks."""
+
+from benchmarks.peers import tally
+from taskhub import task
+
+
+@task
+def no_op(number: int) -> None:
+    """Do nothing."""
+    tally.note_run()
+
+
+@task
+def start(sent: float) -> None:
+    """Note the delay."""
+    tally.note_start(sent)
