@@ -22,9 +22,9 @@ from benchmarks.peers.rows import Row
 from benchmarks.servers import DurablePostgres
 from tests.servers import RedisServer
 
-#: The first round of each row is this small, is not counted, and sizes the next one.
+#: The first round of each row, which is not counted, but sizes the next one.
 _WARM_UP_TASKS = 500
-_MOST_TASKS = 200_000
+_WARM_UP_STARTS = 5
 _ROUND_SECONDS = 300
 
 
@@ -53,20 +53,17 @@ class Arena:
         self, rows: Sequence[Row], *, rounds: int, seconds: float, starts: int
     ) -> list[Measured]:
         """
-        Run the rows in turn, and then again, a warm-up and `rounds` times.
+        Run all rows in turn, and again, `rounds` times of about so many seconds each.
 
         What fails is reported at once, and leaves its turns to the others.
         """
         measured = [Measured(row) for row in rows]
         for each in measured:
             self._install(each)
-        for number in range(rounds + 1):
+            self._warm_up(each, seconds)
+        for _ in range(rounds):
             for each in measured:
-                if not each.failure:
-                    warming = number == 0
-                    self._take_turn(each, 5 if warming else starts, seconds)
-                    if warming:
-                        each.rounds.clear()
+                self._take_turn(each, seconds, starts)
         return measured
 
     def _install(self, measured: Measured) -> None:
@@ -78,7 +75,16 @@ class Arena:
         else:
             self._create_database(measured.row)
 
-    def _take_turn(self, measured: Measured, starts: int, seconds: float) -> None:
+    def _warm_up(self, measured: Measured, seconds: float) -> None:
+        """Run ever longer rounds, until one shows how many tasks a round needs."""
+        while not measured.failure:
+            self._take_turn(measured, seconds, _WARM_UP_STARTS)
+            if measured.rounds and measured.rounds.pop()["seconds"] > seconds / 4:
+                return
+
+    def _take_turn(self, measured: Measured, seconds: float, starts: int) -> None:
+        if measured.failure:
+            return
         try:
             shown = self._run(measured.row, measured.tasks, starts)
         except RoundFailed as error:
@@ -86,7 +92,7 @@ class Arena:
             _say(f"{measured.row.name}: {measured.failure}")
             return
         measured.rounds.append(shown)
-        measured.tasks = min(int(shown["finished"] * seconds) + 1, _MOST_TASKS)
+        measured.tasks = int(shown["finished"] * seconds) + 1
         _say(
             f"{measured.row.name}: {shown['tasks']:,} tasks in "
             f"{shown['seconds']:.1f} s, {shown['finished']:,.0f} a second"

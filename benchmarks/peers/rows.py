@@ -27,7 +27,16 @@ ROWS = (
     Row("celery", "plain", "Celery, django-celery-results", "PostgreSQL"),
     Row("celery", "tuned", "the same, tuned", "PostgreSQL"),
     Row("celery", "without results", "the same, tuned, results off", "none"),
+    Row("djangoq2", "redis", "django-q2, Redis broker", "PostgreSQL"),
+    Row("procrastinate", "postgresql", "procrastinate", "PostgreSQL"),
+    Row("djangotasksdb", "database", "django-tasks-db", "PostgreSQL"),
+    Row("dramatiq", "rows", "dramatiq, django_dramatiq, 8 threads", "PostgreSQL"),
+    Row("dramatiq", "without rows", "the same, without rows", "none"),
+    Row("rq", "simple", "RQ, SimpleWorker", "Redis"),
+    Row("rq", "forking", "RQ, forking", "Redis"),
     Row("huey", "redis", "huey", "Redis"),
+    Row("taskiq", "streams", "taskiq, streams", "Redis"),
+    Row("taskiq", "list", "taskiq, list", "Redis"),
 )
 
 

@@ -14,19 +14,24 @@ _HEAD = (
 
 
 def summarise(measured: Sequence[Measured]) -> list[dict[str, Any]]:
-    """Return a record for each row; ratios are to the first one, if it has figures."""
+    """Return a record for each row; ratios are to the first of taskhub's."""
     records = [_summarise(each) for each in measured]
-    base = records[0].get("finished_per_second") if records else None
+    ours = [each["finished_per_second"] for each in records if _is_base(each)]
     for record in records:
-        if base and "finished_per_second" in record:
-            record["ratio"] = record["finished_per_second"] / base
+        if ours and "finished_per_second" in record:
+            record["ratio"] = record["finished_per_second"] / ours[0]
     return records
+
+
+def _is_base(record: dict[str, Any]) -> bool:
+    return record["peer"] == "taskhub" and "finished_per_second" in record
 
 
 def _summarise(measured: Measured) -> dict[str, Any]:
     row, rounds = measured.row, measured.rounds
     record: dict[str, Any] = {
         "name": row.name,
+        "peer": row.peer,
         "title": row.title,
         "results": row.results,
     }

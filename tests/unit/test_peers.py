@@ -49,13 +49,13 @@ def test_every_peer_pins_what_is_installed_for_it():
         assert all(re.fullmatch(r"[a-z0-9-]+(\[[a-z]+\])?==[\d.]+", x) for x in lines)
 
 
-def test_figures_are_medians_and_ratios_are_to_the_first_row():
+def test_figures_are_medians_and_ratios_are_to_taskhubs_row():
     base = Measured(BASE, [shown(3_000), shown(5_000), shown(4_000)])
     other = Measured(OTHER, [shown(900), shown(1_000), shown(1_100)])
-    records = summarise([base, other])
-    assert [record["finished_per_second"] for record in records] == [4_000, 1_000]
-    assert [record["ratio"] for record in records] == [1, 0.25]
-    assert records[1]["enqueued_per_second"] == 2_000
+    records = summarise([other, base])
+    assert [record["finished_per_second"] for record in records] == [1_000, 4_000]
+    assert [record["ratio"] for record in records] == [0.25, 1]
+    assert records[0]["enqueued_per_second"] == 2_000
 
 
 def test_starts_are_pooled_over_the_rounds():
@@ -65,7 +65,7 @@ def test_starts_are_pooled_over_the_rounds():
     assert all("starts" not in each for each in record["rounds"])
 
 
-def test_without_a_base_there_are_no_ratios():
+def test_without_taskhubs_figures_there_are_no_ratios():
     failed = Measured(BASE, failure="cannot be installed: no such release")
     records = summarise([failed, Measured(OTHER, [shown(900)])])
     assert all("ratio" not in record for record in records)

@@ -25,6 +25,8 @@ class HueyPeer(Peer):
                 *("-m", "huey.bin.huey_consumer", "benchmarks.peers.huey.tasks.huey"),
                 # Processes, since the tasks of others have one each, too.
                 *("--worker-type", "process", "--workers", str(PROCESSES)),
+                # Nothing is scheduled here.
+                "--no-periodic",
                 # By default each run is logged.
                 "--quiet",
             )
