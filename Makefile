@@ -5,11 +5,13 @@ VENV ?= .venv
 # For example DJANGO=5.2; the newest that this Python can run by default.
 DJANGO ?=
 BROKER ?= database://
+# With what `make compare` compares the last commit.
+BASE ?= HEAD~1
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(or $(DJANGO),newest)
 
-.PHONY: demo test lint format servers bench peers chaos clean help
+.PHONY: demo test lint format servers bench peers compare chaos clean help
 
 help:
 	@echo "make demo          run the demo site, its workers and its main job"
@@ -23,6 +25,8 @@ help:
 	@echo "make bench         measure throughput"
 	@echo "make peers         measure taskhub beside its peers; takes half an hour"
 	@echo "                   ARGS='--peers taskhub,huey' for some of them"
+	@echo "make compare       measure the last commit against the one before"
+	@echo "                   BASE=v1.0 against another"
 	@echo "make chaos         break everything on purpose, and count; takes an hour"
 	@echo "                   ARGS='--scenarios frozen' for some of it"
 	@echo "make clean         remove what the others have made"
@@ -56,6 +60,10 @@ bench: $(INSTALLED)
 peers: $(INSTALLED)
 	sh tests/install_servers.sh $(BIN)/python
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+compare: $(INSTALLED)
+	sh tests/install_servers.sh $(BIN)/python
+	$(BIN)/python -m benchmarks.compare $(BASE) $(ARGS)
 
 chaos: $(INSTALLED)
 	sh tests/install_servers.sh $(BIN)/python

@@ -1,0 +1,83 @@
+"""The comparison of two commits: what is read, and what is told."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from benchmarks import compare
+from benchmarks.compare import Commit, NotMeasured, checked_out, in_words
+
+
+def commit(revision: str, *figures: tuple[float, float]) -> Commit:
+    made = Commit(revision, Path())
+    for finished, enqueued in figures:
+        shown = {"finished_per_second": finished, "enqueued_per_second": enqueued}
+        made.note(json.dumps(shown))
+    return made
+
+
+def git(directory: Path, *arguments: str) -> str:
+    author = ("-c", "user.name=A", "-c", "user.email=a@example.com")
+    command = ["git", *author, *arguments]
+    return subprocess.check_output(command, cwd=directory, text=True)
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository of one empty commit, which is the one that is compared in."""
+    # A hook that runs the tests would have git look into its own.
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message=Begin")
+    monkeypatch.setattr(compare, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_ratios_are_of_medians_and_under_one_is_slower():
+    base = commit("v1", (8_000, 6_000), (1_000, 6_100), (8_200, 5_900))
+    new = commit("HEAD", (4_000, 6_000), (4_200, 6_600), (9_000, 6_900))
+    assert compare.compare(base, new) == {"finished": 0.525, "enqueued": 1.1}
+
+
+def test_what_is_under_the_threshold_is_slower():
+    ratios = {"finished": 0.9, "enqueued": 0.899}
+    assert compare.slower_than(0.9, ratios) == ["enqueued"]
+
+
+def test_the_single_figures_are_told():
+    base = commit("v1", (8_000, 6_000), (7_900, 5_000), (8_100, 7_000))
+    new = commit("HEAD", (4_000, 6_000))
+    assert in_words(base, new)[:3] == [
+        "finished a second, 0.50 times as many:",
+        "     8,000  v1 (of 8,000, 7,900, 8,100)",
+        "     4,000  HEAD (of 4,000)",
+    ]
+
+
+@pytest.mark.parametrize("output", ["", "no JSON", "[]", '{"finished_per_second": 1}'])
+def test_what_is_not_the_benchmarks_json_is_refused(output):
+    measured = Commit("v1", Path())
+    with pytest.raises(NotMeasured, match="v1: not the JSON"):
+        measured.note(output)
+    assert not measured.finished
+
+
+def test_a_worktree_is_removed_whatever_happens_in_it(repository):
+    with pytest.raises(ZeroDivisionError), checked_out("HEAD") as made:
+        assert (made.directory / ".git").exists()
+        (made.directory / "left").write_text("something that is not committed")
+        raise ZeroDivisionError
+    assert not made.directory.parent.exists()
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
+
+
+def test_an_unknown_revision_is_told_before_anything_is_made(repository):
+    with (
+        pytest.raises(NotMeasured, match="v9: there is no such commit"),
+        checked_out("v9"),
+    ):
+        pass
+    assert len(git(repository, "worktree", "list").splitlines()) == 1
