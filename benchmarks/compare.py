@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("finished", "enqueued")
+_STOP_SECONDS = 60
 
 
 class NotMeasured(Exception):
@@ -59,6 +60,9 @@ def main() -> int:
     options = _parse_options()
     # Worktrees are removed, and servers ended, by `finally`, which SIGTERM would skip.
     signal.signal(signal.SIGTERM, _leave)
+    # Shells have what they run in the background ignore it, and that is inherited; the
+    # benchmark is to be ended by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ExitStack() as stack:
         try:
             commits = [
@@ -155,7 +159,10 @@ def _run(commit: Commit, options: argparse.Namespace) -> str:
         if process.poll() is None:
             # As Ctrl-C would: then it ends its servers and its node itself.
             os.killpg(process.pid, signal.SIGINT)
-            process.wait()
+            process.wait(_STOP_SECONDS)
+            # Its node would go on for a while without its servers.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
         raise NotMeasured(f"{commit.revision}: benchmarks.throughput failed")
     return output

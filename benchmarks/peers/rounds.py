@@ -39,7 +39,7 @@ class Measured:
     row: Row
     rounds: list[dict[str, Any]] = field(default_factory=list)
     failure: str = ""
-    #: How many tasks the next round gets, from how fast the last one was.
+    #: How many tasks the next round gets, from how fast the fastest one was.
     tasks: int = _WARM_UP_TASKS
 
 
@@ -92,7 +92,8 @@ class Arena:
             _say(f"{measured.row.name}: {measured.failure}")
             return
         measured.rounds.append(shown)
-        measured.tasks = int(shown["finished"] * seconds) + 1
+        # A moment in which the machine was slow is no reason for a short round.
+        measured.tasks = max(measured.tasks, int(shown["finished"] * seconds))
         _say(
             f"{measured.row.name}: {shown['tasks']:,} tasks in "
             f"{shown['seconds']:.1f} s, {shown['finished']:,.0f} a second"
