@@ -68,7 +68,7 @@ def in_markdown(records: Sequence[dict[str, Any]]) -> str:
     """Return the table, and under it a line for each row that has no figures."""
     rows = [_row(record) for record in records if "finished_per_second" in record]
     failures = [
-        f"{record['title']}: {record['failure']}"
+        f"{record['name']}: {record['failure']}"
         for record in records
         if "failure" in record
     ]

@@ -80,7 +80,7 @@ def test_the_table_has_a_line_for_each_row_and_a_line_for_each_failure():
     assert lines[2:] == [
         "| taskhub, Redis broker | PostgreSQL | 4,000 | 1.00 | 8,000 | 2.1 / 2.1 |",
         "",
-        "Other: failed: stuck at 3 of 500",
+        "other-plain: failed: stuck at 3 of 500",
     ]
 
 
