@@ -36,7 +36,8 @@ _STOP_SECONDS = 10.0
 def main() -> None:
     """Run the round, and write JSON to the report."""
     options = _parse_options()
-    with tempfile.TemporaryDirectory(prefix="taskhub-tally-") as directory:
+    # Beside the report, to be removed with it even if this process is killed.
+    with tempfile.TemporaryDirectory(dir=options.report.parent) as directory:
         os.environ |= {
             "PEERS_TALLY": directory,
             "PEERS_VARIANT": options.variant,
