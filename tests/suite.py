@@ -21,7 +21,7 @@ DATABASES = ("postgres", "mariadb", "sqlite")
 #: breaks has servers of its own.
 ON_OTHERS = ("--ignore=tests/browser", "--ignore=tests/chaos", "--brokers=database")
 #: Most tests wait for processes: more of them than there are cores keep these busy.
-AT_A_TIME = 2 * (os.cpu_count() or 1)
+AT_A_TIME = 3 * (os.cpu_count() or 1)
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 

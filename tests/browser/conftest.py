@@ -35,6 +35,19 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Look at what is not about sizes on a wide screen only."""
+    small = [
+        item
+        for item in items
+        if item.get_closest_marker("any_size") and "phone" in item.name
+    ]
+    config.hook.pytest_deselected(items=small)
+    items[:] = [item for item in items if item not in small]
+
+
 @pytest.fixture(params=["wide", "phone"])
 def page(browser, request) -> Iterator[Page]:
     """A page on a wide screen and on a phone, which must not complain of anything."""

@@ -21,6 +21,7 @@ def overview(admin):
     return admin(OVERVIEW)
 
 
+@pytest.mark.any_size
 def test_the_charts_move_while_a_worker_runs(overview, start_node):
     finished = overview.locator("[data-chart=throughput] .taskhub-summary")
     expect(finished).to_have_text("0 runs finished, 0 of them failed.")
@@ -40,6 +41,7 @@ def test_the_charts_move_while_a_worker_runs(overview, start_node):
     assert_accessible(overview)
 
 
+@pytest.mark.any_size
 def test_it_leads_to_the_results(overview, start_node):
     tasks.fail.enqueue("a reason")
     start_node("--processes=1")
@@ -53,6 +55,7 @@ def test_it_leads_to_the_results(overview, start_node):
     assert re.search(r"status=FAILED.*task=|task=.*status=FAILED", overview.url)
 
 
+@pytest.mark.any_size
 def test_it_stops_asking_when_paused_or_not_looked_at(admin, page):
     page.clock.install()
     admin(OVERVIEW)
@@ -92,6 +95,7 @@ def hide(page, *, hidden):
     )
 
 
+@pytest.mark.any_size
 def test_a_chart_is_a_table_too(overview, start_node):
     tasks.add.enqueue(1)
     start_node("--processes=1")

@@ -24,6 +24,7 @@ def buttons(page, queue):
     return page.get_by_role("list", name=queue, exact=True).first
 
 
+@pytest.mark.any_size
 def test_a_queue_is_paused_and_resumed(queues, start_node):
     assert fits(queues)
     assert_accessible(queues)
@@ -50,6 +51,7 @@ def test_a_queue_is_paused_and_resumed(queues, start_node):
     expect(queues.get_by_text("Resumed.")).to_be_visible()
 
 
+@pytest.mark.any_size
 def test_what_waits_is_moved_and_purged(queues):
     for address in ("a", "b", "c"):
         tasks.send.enqueue(address)
@@ -75,6 +77,7 @@ def test_what_waits_is_moved_and_purged(queues):
     assert QueueState.objects.count() == 2
 
 
+@pytest.mark.any_size
 def test_a_node_is_resized_and_made_quiet(admin, page, start_node):
     process = start_node("--processes=1")
     wait_until(lambda: Node.objects.exists(), "its row")

@@ -28,6 +28,7 @@ def fits(page):
     )
 
 
+@pytest.mark.any_size
 def test_what_runs_is_followed_and_cancelled(admin, worker, page, gate):
     result = tasks.tell_progress.enqueue(gate.path)
     admin("taskhub_taskresult_change", result.id)
@@ -49,6 +50,7 @@ def test_what_runs_is_followed_and_cancelled(admin, worker, page, gate):
     assert TaskResult.objects.get().status == Status.CANCELLED
 
 
+@pytest.mark.any_size
 def test_a_page_shows_how_it_ended_by_itself(admin, worker, page, gate):
     result = tasks.log_behind_a_gate.enqueue(gate.path)
     admin("taskhub_taskresult_change", result.id)
@@ -61,6 +63,7 @@ def test_a_page_shows_how_it_ended_by_itself(admin, worker, page, gate):
     expect(page.get_by_role("progressbar")).to_have_count(0)
 
 
+@pytest.mark.any_size
 def test_a_cause_is_mended_and_its_failures_tried_again(admin, worker, page):
     tasks.fail_at_first_try.enqueue_many([("one",), ("two",), ("three",)])
     wait_until(lambda: TaskResult.objects.failed().count() == 3, "three failures")
@@ -87,6 +90,7 @@ def test_a_cause_is_mended_and_its_failures_tried_again(admin, worker, page):
     assert BulkAction.objects.get().asked_by == "admin"
 
 
+@pytest.mark.any_size
 def test_rows_are_chosen_and_deleted(admin, worker, page):
     for _number in range(3):
         TaskResultFactory(successful=True)
@@ -132,6 +136,7 @@ def test_a_task_is_enqueued_by_hand(admin, worker, page):
     assert TaskResult.objects.get().return_value == [1, 2, 3, 4]
 
 
+@pytest.mark.any_size
 def test_a_failure_is_tried_again_with_other_arguments(admin, worker, page):
     tasks.order.enqueue("seven", "4711", boxes="none")
     TaskResult.objects.update(status=Status.FAILED, place="")
@@ -167,6 +172,7 @@ def test_a_page_of_the_site_follows_a_result(live_server, config, worker, page, 
     expect(page.get_by_role("progressbar")).to_have_count(0)
 
 
+@pytest.mark.any_size
 def test_what_is_not_looked_at_is_not_asked_for(admin, page):
     row = TaskResultFactory(running=True)
     page.clock.install()
@@ -214,7 +220,9 @@ def test_everybody_can_use_each_page_by_day_and_by_night(admin, page):
         ("taskhub_bulkaction_change", action.pk),
     ]
 
-    for scheme in ("light", "dark"):
+    is_wide = page.viewport_size["width"] > 1_000
+    # Colours do not depend on the size.
+    for scheme in ("light", "dark") if is_wide else ("dark",):
         # Before the page is loaded: colours change bit by bit.
         page.emulate_media(color_scheme=scheme)
         for address in pages:
