@@ -1,34 +1,28 @@
 """
 The one door in: what is enqueued becomes a row, and its message goes to the broker.
 
-This is an outbox. The row is inserted in the transaction that the caller has open on
-the results' database, and the push waits for that commit. Rolled back, the task never
+The row is inserted in the transaction that the caller has open on the results'
+database, and the push waits for that commit; see outbox.py. Rolled back, the task never
 existed; committed, the row is there, even if this process dies before the push or the
-broker is down. The push is only late then: the row says what is still to be done. Not
-every caller waits for a broker that is away: after a failure, the next ones leave their
-pushes for later at once.
+broker is down. The push is only late then: the row says what is still to be done.
 
 With a broker that lives in the rows, the insert is the push, and there is no gap.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import msgspec
 from django.db import connections, transaction
 from django.db.models import QuerySet
 
-from taskhub.breaker import Breaker
+from taskhub import outbox
 from taskhub.brokers import get_broker
-from taskhub.brokers.base import Broker
 from taskhub.conf import Config
-from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidArguments
-from taskhub.messages import Envelope, Returned, seal
-from taskhub.models import Place, Status, TaskResult
+from taskhub.exceptions import InvalidArguments
+from taskhub.models import Place
 from taskhub.models.ids import new_id
 from taskhub.models.results import results_database
 from taskhub.models.slices import NewResult, NewSlice, PlainSlice
@@ -36,15 +30,8 @@ from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
 from taskhub.tasks.current import current_result
 
-logger = logging.getLogger(__name__)
-
 #: Rows in one INSERT.
 _BATCH = 1_000
-#: For so long after a push has failed, others are left for later without a try: each
-#: would hold its caller up until a timeout.
-_REST_SECONDS = 2.0
-
-_breakers: WeakKeyDictionary[Broker, Breaker] = WeakKeyDictionary()
 
 
 def enqueue(
@@ -100,13 +87,13 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
         broker.wake({row.queue_name for row in rows})
     elif durable:
         _insert(rows, alias)
-        transaction.on_commit(partial(_push_or_leave, config, rows), using=alias)
+        outbox.push_on_commit(config, rows, alias)
     elif connections[alias].in_atomic_block:
         # Robust: the site's own hooks are to run, whatever becomes of this one.
-        push = partial(_push, config, rows, durable=False)
+        push = partial(outbox.push, config, rows, durable=False)
         transaction.on_commit(push, using=alias, robust=True)
     else:
-        _push(config, rows, durable=False)
+        outbox.push(config, rows, durable=False)
 
 
 def make_row(
@@ -183,83 +170,3 @@ def _insert(rows: Sequence[NewResult], alias: str) -> None:
         return
     of_its_kind: QuerySet[Any] = type(first)._default_manager.using(alias)
     of_its_kind.bulk_create(rows, batch_size=_BATCH)
-
-
-def _push(config: Config, rows: Sequence[NewResult], *, durable: bool) -> None:
-    key = config.signing_keys[0]
-    breaker = _breaker(config)
-    try:
-        get_broker(config).push(
-            [
-                Envelope(
-                    id=row.id,
-                    queue_name=row.queue_name,
-                    priority=row.priority,
-                    run_after=row.run_after,
-                    body=seal(row.to_message(durable=durable), key),
-                )
-                for row in rows
-            ]
-        )
-    except BrokerUnavailable:
-        breaker.fail()
-        raise
-    breaker.succeed()
-
-
-def _breaker(config: Config) -> Breaker:
-    return _breakers.setdefault(get_broker(config), Breaker(_REST_SECONDS))
-
-
-def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
-    """
-    Push rows that the broker has lost or never had; each may have been started.
-
-    Whoever gets one looks at its row before running it. Raise BrokerError if the broker
-    cannot be reached.
-    """
-    key = config.signing_keys[0]
-    get_broker(config).push(
-        [
-            Envelope(
-                id=row.id,
-                queue_name=row.queue_name,
-                priority=row.priority,
-                run_after=row.run_after,
-                body=seal(row.to_message(), key),
-                returned=Returned(
-                    holder=row.worker_ids[-1] if row.worker_ids else "",
-                    died=row.status == Status.RUNNING,
-                ),
-            )
-            for row in rows
-        ]
-    )
-
-
-def _push_or_leave(config: Config, rows: Sequence[NewResult]) -> None:
-    breaker = _breaker(config)
-    if not breaker.allows():
-        if breaker.skip():
-            _log_left(
-                rows,
-                "The broker was away a moment ago; what follows is not tried for "
-                f"{_REST_SECONDS:g} s.",
-            )
-        return
-    try:
-        _push(config, rows, durable=True)
-    except BrokerError as error:
-        # The caller's work is committed and the rows are there: nothing is lost, and
-        # nothing that a web request could do about it.
-        _log_left(rows, error)
-
-
-def _log_left(rows: Sequence[NewResult], reason: object) -> None:
-    logger.error(
-        "Not pushed yet: %d of %s, from %s. %s Each row stays READY.",
-        len(rows),
-        rows[0].task_path,
-        rows[0].id,
-        reason,
-    )

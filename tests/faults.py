@@ -26,9 +26,9 @@ def beat_before_commit() -> None:
 
 def before_push() -> None:
     """What was enqueued is committed, and not pushed."""
-    from taskhub import producer
+    from taskhub import outbox
 
-    producer._push_or_leave = die
+    outbox._push_or_leave = die
 
 
 def before_settling() -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from taskhub import compat, producer, writer
+from taskhub import compat, outbox, writer
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
@@ -133,7 +133,7 @@ def push_or_leave(rows: Iterable[TaskResult]) -> None:
         if config is None:
             continue
         try:
-            producer.push_again(config, group)
+            outbox.push_again(config, group)
         except BrokerError as error:
             # The rows say so: they are pushed when the broker is back.
             logger.error("Not pushed yet: %d rows. %s", len(group), error)

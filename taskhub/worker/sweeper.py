@@ -28,7 +28,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from taskhub import producer
+from taskhub import outbox
 from taskhub.brokers import get_broker
 from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
@@ -161,7 +161,7 @@ class Sweeper:
         living = self._living_tokens()
         lost = [row for row in rows if not self._is_being_run(row, living)]
         if lost:
-            producer.push_again(self._config, lost)
+            outbox.push_again(self._config, lost)
             logger.warning("Pushed %d rows that the broker did not know.", len(lost))
 
     # Generous, both: what is taken for dead too early runs twice.

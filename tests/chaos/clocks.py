@@ -43,7 +43,7 @@ def another_time(stage: Stage, offset: str) -> dict[str, str]:
 )
 def clocks_of_workers(stage: Stage) -> Report:
     """Workers whose clocks are an hour ahead, and an hour behind."""
-    from taskhub import producer
+    from taskhub import outbox
     from tests.chaos import tasks
 
     report = Report()
@@ -65,9 +65,9 @@ def clocks_of_workers(stage: Stage) -> Report:
         tasks.once.using(run_after=delay).enqueue(f"delayed {number}")
         tasks.once.enqueue(f"now {number}")
         tasks.fail_at_first.enqueue(f"again {number}")
-    push, producer._push_or_leave = producer._push_or_leave, lambda config, rows: None
+    push, outbox._push_or_leave = outbox._push_or_leave, lambda config, rows: None
     tasks.once.enqueue_many([(f"never pushed {number}",) for number in range(count)])
-    producer._push_or_leave = push
+    outbox._push_or_leave = push
     seconds = stage.seconds_until(lambda: _all_finished(), "all results")
     report.took(seconds, most=20.0)
     report.faults += 2

@@ -95,10 +95,10 @@ class Producer:
 
     def enqueue(self, count: int) -> None:
         """Enqueue so many, some of them many at a time."""
-        from taskhub import producer
+        from taskhub import outbox
         from tests.chaos import tasks
 
-        push = producer._push_or_leave
+        push = outbox._push_or_leave
         calls = {tasks.short: [], tasks.slow: [], tasks.waiting: []}
         for _ in range(count):
             task, *arguments = self._random.choices(
@@ -116,10 +116,10 @@ class Producer:
                 while many:
                     some, many = many[:10], many[10:]
                     died = self._random.random() < 0.1
-                    producer._push_or_leave = _die if died else push
+                    outbox._push_or_leave = _die if died else push
                     task.enqueue_many(some)
         finally:
-            producer._push_or_leave = push
+            outbox._push_or_leave = push
 
 
 def _die(*args: object) -> None:

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from taskhub import producer
+from taskhub import outbox, producer
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, unseal
 from taskhub.models import Status, TaskResult
@@ -96,7 +96,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             return
         NewSlice.objects.bulk_create(rows)
         if pushed:
-            producer._push(self.config, rows, durable=True)
+            outbox.push(self.config, rows, durable=True)
 
     # What a worker does, a step at a time.
 
@@ -268,7 +268,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         missing = self.broker.missing(QUEUE, [row.pk for row in unfinished])
         lost = [row for row in unfinished if row.pk in missing]
         if lost:
-            producer.push_again(self.config, lost)
+            outbox.push_again(self.config, lost)
         assert not self.broker.missing(QUEUE, [row.pk for row in unfinished])
 
     @rule()

@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from taskhub import producer
+from taskhub import outbox, producer
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerUnavailable, InvalidArguments
 from taskhub.messages import Depth
@@ -315,9 +315,9 @@ def count_connections(listening):
 def test_only_the_first_of_many_waits_for_a_broker_that_hangs(
     deaf, caplog, monkeypatch
 ):
-    monkeypatch.setattr(producer, "_REST_SECONDS", 3600)
+    monkeypatch.setattr(outbox, "_REST_SECONDS", 3600)
 
-    with caplog.at_level(logging.ERROR, "taskhub"), transaction.atomic():
+    with caplog.at_level(logging.ERROR, "taskhub"):
         results = [tasks.add.enqueue(number) for number in range(5)]
 
     assert count_connections(deaf) == 1
@@ -332,7 +332,7 @@ def test_only_the_first_of_many_waits_for_a_broker_that_hangs(
 def test_a_fleeting_task_is_always_pushed_and_the_others_are_after_it(
     configure, own_redis, monkeypatch
 ):
-    monkeypatch.setattr(producer, "_REST_SECONDS", 3600)
+    monkeypatch.setattr(outbox, "_REST_SECONDS", 3600)
     config = configure(broker_url=own_redis.url)
     own_redis.stop()
     tasks.add.enqueue("while it is away")
@@ -350,7 +350,7 @@ def test_a_fleeting_task_is_always_pushed_and_the_others_are_after_it(
 
 @pytest.mark.django_db(transaction=True)
 def test_pushes_are_tried_again_after_a_while(configure, own_redis, monkeypatch):
-    monkeypatch.setattr(producer, "_REST_SECONDS", 0)
+    monkeypatch.setattr(outbox, "_REST_SECONDS", 0)
     config = configure(broker_url=own_redis.url)
     own_redis.stop()
     tasks.add.enqueue("while it is away")

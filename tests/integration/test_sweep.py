@@ -220,7 +220,7 @@ def test_a_broker_that_was_emptied_is_filled_in_a_hurry(
 
 
 def test_what_died_before_the_push_is_run(start_node, config, monkeypatch):
-    monkeypatch.setattr("taskhub.producer._push_or_leave", lambda config, rows: None)
+    monkeypatch.setattr("taskhub.outbox._push_or_leave", lambda config, rows: None)
     results = tasks.trace.enqueue_many([("a",), ("b",)])
     start_node("--processes=1")
 

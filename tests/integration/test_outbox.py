@@ -1,0 +1,102 @@
+"""What is pushed on commit is what was committed, however transactions are nested."""
+
+import pytest
+from django.db import transaction
+from django.test import TestCase
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taskhub import outbox
+from taskhub.brokers import get_broker
+from taskhub.messages import Depth
+from taskhub.models import TaskResult
+from tests import tasks
+
+#: What a piece of code does: enqueues, or goes into a block that may be rolled back, with
+#: a savepoint of its own or not.
+STEPS = st.recursive(
+    st.just("enqueue"),
+    lambda steps: st.tuples(st.booleans(), st.booleans(), st.lists(steps, max_size=4)),
+    max_leaves=12,
+)
+
+
+class _RolledBackError(Exception):
+    pass
+
+
+def do(step):
+    if step == "enqueue":
+        tasks.add.enqueue(1)
+        return
+    is_rolled_back, has_savepoint, steps = step
+    try:
+        with transaction.atomic(savepoint=has_savepoint or is_rolled_back):
+            for each in steps:
+                do(each)
+            if is_rolled_back:
+                raise _RolledBackError
+    except _RolledBackError:
+        pass
+
+
+@pytest.fixture
+def config(configure, redis_url):
+    return configure(broker_url=redis_url)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_pushed_is_what_is_committed(config):
+    @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+    @given(steps=st.lists(STEPS, max_size=5), is_rolled_back=st.booleans())
+    def check(steps, is_rolled_back):
+        do((is_rolled_back, True, steps))
+
+        rows = {str(pk) for pk in TaskResult.objects.ids()}
+        broker = get_broker(config)
+        broker.join(["default"], "test")
+        held = broker.reserve(["default"], limit=100, token="test")
+        assert {delivery.id for delivery in held} == rows
+        broker.acknowledge("default", rows, token="test")
+        TaskResult.objects.all().delete()
+
+    check()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_transaction_enqueues_in_a_row_is_one_push(config, monkeypatch):
+    pushes = []
+    monkeypatch.setattr(outbox, "push", lambda config, rows, **_: pushes.append(rows))
+
+    with transaction.atomic():
+        tasks.add.enqueue(1)
+        tasks.send.enqueue("a@example.com")
+        with transaction.atomic():
+            tasks.add.enqueue(2)
+
+    assert [len(rows) for rows in pushes] == [2, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_hooks_of_a_site_keep_their_place(config):
+    found = []
+
+    with transaction.atomic():
+        tasks.add.enqueue(1)
+        transaction.on_commit(
+            lambda: found.append(get_broker(config).depth("default").ready)
+        )
+        tasks.add.enqueue(2)
+
+    assert found == [1]
+
+
+@pytest.mark.django_db
+def test_in_a_test_case_what_is_captured_is_pushed(config):
+    tasks.add.enqueue("before")
+
+    with TestCase.captureOnCommitCallbacks(execute=True) as callbacks:
+        tasks.add.enqueue("captured")
+
+    assert len(callbacks) == 1
+    assert get_broker(config).depth("default") == Depth(ready=1)
