@@ -102,16 +102,19 @@ class Supervisor:
         if self._to_steward is not None:
             os.close(self._to_steward)
 
+    def hear_signals(self) -> None:
+        """Hear signals from now on, and heed them in run()."""
+        os.set_blocking(self._signalled, False)
+        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
+        for each in HEARD_SIGNALS:
+            signal.signal(each, lambda *_: None)
+
     def run(self) -> int:
         """Keep the node complete until it is told to stop, or is drained."""
         # What is there by now is shared with all children, and stays so while their
         # garbage collectors do not look at it. See gc.freeze().
         gc.collect()
         gc.freeze()
-        os.set_blocking(self._signalled, False)
-        signal.set_wakeup_fd(self._signalled, warn_on_full_buffer=False)
-        for each in HEARD_SIGNALS:
-            signal.signal(each, lambda *_: None)
         while not self._is_over():
             self._spawn_missing()
             for number in self._wait():

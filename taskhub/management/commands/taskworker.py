@@ -162,10 +162,13 @@ class Command(BaseCommand):
         if options["check"]:
             return
         configure_logging(options["verbosity"])
+        companions = [_beat_of(node)] if options["beat"] else []
+        supervisor = Supervisor(node, companions, reload=options["reload"])
+        # Before it is said to be there: who reads that may already want it to stop.
+        supervisor.hear_signals()
         if options["verbosity"]:
             self._greet(node, beats=options["beat"])
-        companions = [_beat_of(node)] if options["beat"] else []
-        sys.exit(Supervisor(node, companions, reload=options["reload"]).run())
+        sys.exit(supervisor.run())
 
     def _choose_queues(
         self, backend: TaskHubBackend, wanted: tuple[str, ...] | None
