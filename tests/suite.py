@@ -19,7 +19,10 @@ from tests.servers import SERVERS, ServerMissing
 DATABASES = ("postgres", "mariadb", "sqlite")
 #: The browser and Redis do not depend on the database: the first one is enough. What
 #: breaks has servers of its own.
-ON_OTHERS = ("--ignore=tests/browser", "--ignore=tests/chaos", "--brokers=database")
+ON_OTHERS = (
+    *("--ignore=tests/browser", "--ignore=tests/chaos"),
+    *("--brokers=database", "-m", "not any_database"),
+)
 #: Most tests wait for processes: more of them than there are cores keep these busy.
 AT_A_TIME = 3 * (os.cpu_count() or 1)
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")

@@ -12,8 +12,8 @@ from taskhub.messages import Depth
 from taskhub.models import TaskResult
 from tests import tasks
 
-#: What a piece of code does: enqueues, or goes into a block that may be rolled back, with
-#: a savepoint of its own or not.
+#: What a piece of code does: enqueues, or goes into a block that may be rolled back,
+#: with a savepoint of its own or not.
 STEPS = st.recursive(
     st.just("enqueue"),
     lambda steps: st.tuples(st.booleans(), st.booleans(), st.lists(steps, max_size=4)),
@@ -21,23 +21,16 @@ STEPS = st.recursive(
 )
 
 
-class _RolledBackError(Exception):
-    pass
-
-
 def do(step):
     if step == "enqueue":
         tasks.add.enqueue(1)
         return
     is_rolled_back, has_savepoint, steps = step
-    try:
-        with transaction.atomic(savepoint=has_savepoint or is_rolled_back):
-            for each in steps:
-                do(each)
-            if is_rolled_back:
-                raise _RolledBackError
-    except _RolledBackError:
-        pass
+    with transaction.atomic(savepoint=has_savepoint or is_rolled_back):
+        for each in steps:
+            do(each)
+        if is_rolled_back:
+            transaction.set_rollback(True)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests import tasks
 from tests.models import Trace
 from tests.nodes import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 def test_a_stop_lets_finish_what_runs_and_gives_back_the_rest(config, start_node, gate):

@@ -16,6 +16,8 @@ from tests import tasks
 from tests.nodes import environment, wait_until
 from tests.servers import free_port
 
+pytestmark = pytest.mark.any_database
+
 
 def taskworker(*arguments):
     call_command("taskworker", *arguments, "--check", skip_checks=False)

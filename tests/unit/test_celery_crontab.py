@@ -13,6 +13,8 @@ from taskhub.interop.celery_beat.crontab import (
 )
 from taskhub.schedules import cron
 
+pytestmark = pytest.mark.any_database
+
 DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 MONTHS = ["jan", "feb", "mar", "apr", "may", "jun"]
 MONTHS += ["jul", "aug", "sep", "oct", "nov", "dec"]

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from taskhub.exceptions import InvalidSchedule
 from taskhub.schedules import cron
 
+pytestmark = pytest.mark.any_database
+
 FIRST, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2035, 12, 31, tzinfo=UTC)
 ZONES = sorted(available_timezones() - {"localtime", "Factory"})
 

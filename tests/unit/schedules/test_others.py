@@ -13,6 +13,8 @@ from taskhub.schedules import cron, every, once, parse, solar
 from taskhub.schedules.interval import UNITS
 from taskhub.schedules.solar import EVENTS
 
+pytestmark = pytest.mark.any_database
+
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 moments = st.datetimes(
     datetime(2020, 1, 1), datetime(2035, 12, 31), timezones=st.just(UTC)  # noqa: DTZ001
