@@ -11,7 +11,6 @@ With a broker that lives in the rows, the insert is the push, and there is no ga
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -89,8 +88,11 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
         _insert(rows, alias)
         outbox.push_on_commit(config, rows, alias)
     elif connections[alias].in_atomic_block:
-        # Robust: the site's own hooks are to run, whatever becomes of this one.
-        push = partial(outbox.push, config, rows, durable=False)
+        # Robust: the site's own hooks are to run, whatever becomes of this one. It has
+        # a name, which Django logs then.
+        def push() -> None:
+            outbox.push(config, rows, durable=False)
+
         transaction.on_commit(push, using=alias, robust=True)
     else:
         outbox.push(config, rows, durable=False)
