@@ -9,23 +9,16 @@ from django.conf import settings
 
 from tests.chaos.__main__ import MISSING
 
+#: Those of a line are played one after the other on the same servers.
 SELECTION = (
-    "everything_at_once",
-    "process_died",
-    "node_died",
-    "died_before_the_push,died_before_acknowledging",
-    "frozen",
-    "deploys",
+    "everything_at_once,node_died",
+    "process_died,died_before_the_push,died_before_acknowledging,frozen",
     "poison_kills",
-    "misbehaves",
-    "redis_stopped,redis_full",
-    "replies_dropped",
-    "database_crashed,database_out_of_connections",
-    "database_away",
-    "sentinel_failover",
-    "fuzzed_messages",
-    "clocks_of_workers",
-    "beats_killed",
+    "deploys,misbehaves",
+    "redis_stopped,redis_full,fuzzed_messages",
+    "replies_dropped,database_away",
+    "database_crashed,database_out_of_connections,clocks_of_workers",
+    "sentinel_failover,beats_killed",
 )
 
 

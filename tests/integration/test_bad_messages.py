@@ -13,7 +13,7 @@ from taskhub.models import QuarantinedMessage, Status, TaskResult
 from tests import tasks
 from tests.factories import MessageFactory, TaskResultFactory, new_id, now
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 @pytest.fixture

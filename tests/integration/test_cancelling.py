@@ -15,7 +15,7 @@ from tests.factories import TaskResultFactory
 from tests.models import Trace
 from tests.servers import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 def those(*results) -> TaskResultQuerySet:

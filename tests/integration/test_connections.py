@@ -8,7 +8,7 @@ from taskhub.execution.connections import ConnectionKeeper
 from tests.connections import lose_connection
 from tests.models import Trace
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 @pytest.fixture

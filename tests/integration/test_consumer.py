@@ -13,7 +13,7 @@ from taskhub.worker.holdings import Holdings
 from taskhub.worker.pace import Pace
 from taskhub.worker.quiet import Quiet
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 TOKEN, OTHER = "worker-1", "worker-2"
 

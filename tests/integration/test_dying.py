@@ -13,7 +13,7 @@ from tests import tasks
 from tests.models import Trace
 from tests.nodes import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 def test_what_a_dead_process_held_is_run_by_its_successor(config, start_node, gate):

@@ -18,7 +18,7 @@ from taskhub.writer import Attempt, Outcome, Progress, Quarantined, Tally
 from tests.factories import TaskResultFactory, new_id
 from tests.nodes import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 TOKEN = "worker-1"
 POISON = "a value that is refused"

@@ -7,7 +7,11 @@ from tests import tasks
 from tests.models import Trace
 from tests.servers import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_database,
+    pytest.mark.any_broker,
+]
 
 
 def finish(*results):

@@ -6,7 +6,11 @@ from taskhub.models import TaskLog, TaskResult
 from tests import tasks
 from tests.servers import wait_until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_database,
+    pytest.mark.any_broker,
+]
 
 
 def lines_of(result, attempt=1):

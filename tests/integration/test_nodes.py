@@ -10,7 +10,11 @@ from taskhub.models import Node
 from tests import tasks
 from tests.servers import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_broker,
+    pytest.mark.any_database,
+]
 
 
 @pytest.fixture

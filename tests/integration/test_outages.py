@@ -10,7 +10,7 @@ from taskhub.writer import is_outage
 from tests import tasks
 from tests.models import Trace
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from taskhub.worker import steward as module
 from taskhub.worker.node import Node
 from taskhub.worker.steward import Steward
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 OTHER = "another-nodes-worker"
 

@@ -16,7 +16,7 @@ from tests import tasks
 from tests.nodes import environment, wait_until
 from tests.servers import free_port
 
-pytestmark = pytest.mark.any_database
+pytestmark = [pytest.mark.any_database, pytest.mark.any_broker]
 
 
 def taskworker(*arguments):

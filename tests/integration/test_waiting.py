@@ -12,7 +12,7 @@ from taskhub.models import Status, TaskResult
 from tests import tasks
 from tests.factories import TaskResultFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
 def test_waiting_sees_a_result_that_is_finished_meanwhile(start_node):
