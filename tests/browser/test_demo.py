@@ -56,6 +56,7 @@ def test_a_picture_becomes_thumbnails(page, site):
     expect(page.get_by_role("img")).to_have_count(3, timeout=30_000)
     expect(page.get_by_text("480 \N{MULTIPLICATION SIGN} 320")).to_be_visible()
     # It was really made, and is really served.
+    page.wait_for_function("[...document.images].every(each => each.complete)")
     widths = page.eval_on_selector_all("img", "all => all.map(i => i.naturalWidth)")
     assert widths == [96, 240, 480]
     assert fits(page)
