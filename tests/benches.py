@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from taskhub.brokers.base import Broker
 from taskhub.brokers.redis.connection import connect
+from taskhub.conf import Config
 from taskhub.messages import Envelope
 from taskhub.models import Lease, Place, TaskResult
 from tests.factories import EnvelopeFactory, TaskResultFactory
@@ -107,7 +108,7 @@ class RedisBench(Bench):
         }
         prefix = self.key(queue, "held:")
         places = {self.key(queue, name): name for name in ("delayed", "ready")}
-        for raw_key in self.client.scan_iter(f"{prefix}*"):
+        for raw_key in keys_like(self.client, f"{prefix}*"):
             key = raw_key.decode()
             places[key] = f"held {key.removeprefix(prefix)}"
         for key, place in places.items():
@@ -124,6 +125,17 @@ class RedisBench(Bench):
 
     def close(self) -> None:
         self.client.close()
+
+
+def keys_like(client: Any, pattern: str) -> list[bytes]:
+    """Return the keys that match, in one round trip: other tests have left theirs."""
+    return list(client.scan_iter(pattern, count=10_000))
+
+
+def forget_all(client: Any, config: Config) -> None:
+    """What FLUSHALL would do to one test's keys."""
+    for key in keys_like(client, f"*{config.options.key_prefix}*"):
+        client.delete(key)
 
 
 def make_bench(broker: Broker) -> Bench:

@@ -28,7 +28,7 @@ from taskhub.models import Status, TaskResult
 from taskhub.models.slices import NewSlice
 from taskhub.writer import Attempt, NotDue, Outcome, claim, mark_running, write_outcomes
 from tests import tasks
-from tests.benches import Bench
+from tests.benches import Bench, forget_all
 
 QUEUE = "default"
 QUEUES = ["default", "mail"]
@@ -253,8 +253,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.broker.lives_in_rows)
     @rule()
     def wipe(self):
-        for key in self.bench.client.scan_iter(f"*{self.config.options.key_prefix}*"):
-            self.bench.client.delete(key)
+        forget_all(self.bench.client, self.config)
         # Their leases are gone, and what they know to hold is not held any more.
         for worker in (0, 1):
             self.zombies += self.holdings[worker]
@@ -310,10 +309,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         TaskResult.objects.all().delete()
         if not self.broker.lives_in_rows:
-            for key in self.bench.client.scan_iter(
-                f"*{self.config.options.key_prefix}*"
-            ):
-                self.bench.client.delete(key)
+            forget_all(self.bench.client, self.config)
 
 
 def failure(attempt: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from taskhub.worker import sweeper
 from taskhub.worker.node import Node
 from taskhub.worker.sweeper import Sweeper
 from tests import tasks
+from tests.benches import forget_all
 from tests.factories import TaskResultFactory, now
 from tests.models import Trace
 from tests.servers import wait_until
@@ -52,12 +53,6 @@ def sweep(node) -> Callable[[], None]:
 @pytest.fixture
 def client(config) -> redis.Redis:
     return redis.Redis.from_url(config.options.broker_url)
-
-
-def forget_all(client: redis.Redis, prefix: str) -> None:
-    """What FLUSHALL would do to this test's keys."""
-    for key in client.scan_iter(f"*{prefix}*"):
-        client.delete(key)
 
 
 def old(**fields: object) -> TaskResult:
@@ -206,7 +201,7 @@ def test_a_broker_that_was_emptied_is_filled_in_a_hurry(
         sweep()
     assert depth(config) == 6
 
-    forget_all(client, config.options.key_prefix)
+    forget_all(client, config)
     sweep()
 
     assert depth(config) == 6
@@ -237,7 +232,7 @@ def test_a_broker_that_is_emptied_loses_nothing(start_node, config, client, gate
     wait_until(lambda: running.row.status == Status.RUNNING, "the long task")
     waiting = tasks.trace.enqueue_many([(f"task {number}",) for number in range(20)])
 
-    forget_all(client, config.options.key_prefix)
+    forget_all(client, config)
 
     for result in waiting:
         result.get(timeout=60)
@@ -257,7 +252,7 @@ def test_what_ran_on_a_node_that_died_with_the_brokers_data_is_run_again(
     dead = start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
     wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
     dead.kill()
-    forget_all(client, config.options.key_prefix)
+    forget_all(client, config)
     # As if some minutes had passed since.
     past = now() - timedelta(minutes=5)
     NodeRow.objects.update(last_seen_at=past)
