@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 from django.db import connections, transaction
-from django.db.models import QuerySet
 
 from taskhub import outbox
 from taskhub.brokers import get_broker
@@ -23,14 +22,12 @@ from taskhub.conf import Config
 from taskhub.exceptions import InvalidArguments
 from taskhub.models import Place
 from taskhub.models.ids import new_id
+from taskhub.models.inserting import insert
 from taskhub.models.results import results_database
 from taskhub.models.slices import NewResult, NewSlice, PlainSlice
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
 from taskhub.tasks.current import current_result
-
-#: Rows in one INSERT.
-_BATCH = 1_000
 
 
 def enqueue(
@@ -82,10 +79,10 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
             if isinstance(row, NewSlice):
                 # Whether it is due yet is for the database's clock to say.
                 row.place = Place.DELAYED if row.run_after else Place.READY
-        _insert(rows, alias)
+        insert(rows, alias)
         broker.wake({row.queue_name for row in rows})
     elif durable:
-        _insert(rows, alias)
+        insert(rows, alias)
         outbox.push_on_commit(config, rows, alias)
     elif connections[alias].in_atomic_block:
         # Robust: the site's own hooks are to run, whatever becomes of this one. It has
@@ -163,12 +160,3 @@ def _check(
 def _expiry(task: Task[..., Any], enqueued_at: datetime) -> datetime | None:
     after = task.expires_after
     return None if after is None else enqueued_at + after
-
-
-def _insert(rows: Sequence[NewResult], alias: str) -> None:
-    first, *others = rows
-    if not others:
-        first.save(force_insert=True, using=alias)
-        return
-    of_its_kind: QuerySet[Any] = type(first)._default_manager.using(alias)
-    of_its_kind.bulk_create(rows, batch_size=_BATCH)
