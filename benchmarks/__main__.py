@@ -20,11 +20,13 @@ import benchmarks.measures  # noqa: F401  they register themselves
 from benchmarks.page import table, write_page
 from benchmarks.report import MEASURES, Figure, Measured
 from benchmarks.stage import Stage
+from tests.servers import interrupt_on_signals
 
 
 def main() -> int:
     """Measure what was asked for, and return an exit code."""
     options = _parse()
+    interrupt_on_signals()
     measured: list[Measured] = []
     with Stage(rounds=options.rounds, full=not options.quick) as stage:
         for name in options.measures or MEASURES:

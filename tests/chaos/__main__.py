@@ -10,7 +10,6 @@ table, and returns 1 if a promise was not kept, 2 if a server is not to be had.
 import argparse
 import json
 import os
-import signal
 import sys
 import time
 import traceback
@@ -20,7 +19,7 @@ from typing import Any
 from tests.chaos.page import write_page
 from tests.chaos.report import SCENARIOS, Report, Scenario, chosen
 from tests.chaos.stage import Stage
-from tests.servers import ServerMissing
+from tests.servers import ServerMissing, interrupt_on_signals
 
 #: In the order in which they are played.
 FAMILIES = (
@@ -46,8 +45,7 @@ def main() -> int:
     for family in FAMILIES:
         import_module(f"tests.chaos.{family}")
     options = _parse()
-    # So that nothing is left behind: no node, and no server.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    interrupt_on_signals()
     reports: dict[str, Report] = {}
     missing: list[str] = []
     try:
