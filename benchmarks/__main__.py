@@ -20,6 +20,7 @@ import benchmarks.measures  # noqa: F401  they register themselves
 from benchmarks.page import table, write_page
 from benchmarks.report import MEASURES, Figure, Measured
 from benchmarks.stage import Stage
+from tests.options import add_choice
 from tests.servers import interrupt_on_signals
 
 
@@ -49,13 +50,7 @@ def _parse() -> Any:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--measures",
-        type=lambda text: text.split(","),
-        default=[],
-        metavar="A,B",
-        help=f"All by default: {', '.join(MEASURES)}.",
-    )
+    add_choice(parser, "--measures", MEASURES)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--quick", action="store_true", help="Small sizes: only to see that it works."
@@ -66,10 +61,7 @@ def _parse() -> Any:
         action="store_true",
         help="Write docs/explanation/performance.md and its plots, too.",
     )
-    options = parser.parse_args()
-    if unknown := set(options.measures) - MEASURES.keys():
-        parser.error(f"no measure {unknown.pop()!r}; there are {', '.join(MEASURES)}")
-    return options
+    return parser.parse_args()
 
 
 def _machine() -> str:
