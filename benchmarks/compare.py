@@ -18,7 +18,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+
+from tests.servers import interrupt_on_signals
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("finished", "enqueued")
@@ -58,11 +59,7 @@ class Commit:
 def main() -> int:
     """Measure, print a line for each figure, and return the exit code."""
     options = _parse_options()
-    # Worktrees are removed, and servers ended, by `finally`, which SIGTERM would skip.
-    signal.signal(signal.SIGTERM, _leave)
-    # Shells have what they run in the background ignore it, and that is inherited; the
-    # benchmark is to be ended by it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupt_on_signals()
     with ExitStack() as stack:
         try:
             commits = [
@@ -189,10 +186,6 @@ def in_words(base: Commit, new: Commit) -> list[str]:
                 f"  {commit.median(name):>8,.0f}  {commit.revision} (of {single})"
             )
     return lines
-
-
-def _leave(*_: object) -> NoReturn:
-    sys.exit(2)
 
 
 if __name__ == "__main__":

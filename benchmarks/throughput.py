@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.servers import DurablePostgres
-from tests.servers import RedisServer
+from tests.servers import RedisServer, interrupt_on_signals
 
 ROOT = Path(__file__).resolve().parent.parent
 _LOOK_SECONDS = 0.005
@@ -28,6 +28,7 @@ _LOOK_SECONDS = 0.005
 def main() -> None:
     """Measure, and print a table or JSON."""
     options = _parse_options()
+    interrupt_on_signals()
     with ExitStack() as stack:
         postgres = stack.enter_context(DurablePostgres())
         redis = stack.enter_context(RedisServer())

@@ -6,9 +6,10 @@ from uuid import UUID
 import factory
 from uuid_utils.compat import uuid7
 
+from taskhub.conf import Config
 from taskhub.messages import Envelope, Message
+from taskhub.models import Node as NodeRow
 from taskhub.models import (
-    Node,
     PeriodicTask,
     QuarantinedMessage,
     Status,
@@ -16,6 +17,7 @@ from taskhub.models import (
     TaskResult,
 )
 from taskhub.schedules import cron, every, once, solar
+from taskhub.worker.node import Node
 
 
 def now() -> datetime:
@@ -178,7 +180,7 @@ class NodeFactory(factory.django.DjangoModelFactory):
     """A node that has told of itself a moment ago, with one process."""
 
     class Meta:
-        model = Node
+        model = NodeRow
 
     name = factory.Sequence("node-{}".format)
     backend = "default"
@@ -200,6 +202,18 @@ class NodeFactory(factory.django.DjangoModelFactory):
         silent = factory.Trait(
             last_seen_at=factory.LazyFunction(lambda: now() - timedelta(minutes=1))
         )
+
+
+def small_node(config: Config, *queues: str) -> Node:
+    """What an operator asks of a node that runs one thing at a time."""
+    return Node(
+        config=config,
+        queues=queues or ("default",),
+        processes=1,
+        threads=1,
+        async_tasks=1,
+        grace_seconds=1,
+    )
 
 
 class TaskMetricsFactory(factory.django.DjangoModelFactory):

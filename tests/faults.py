@@ -33,9 +33,9 @@ def before_push() -> None:
 
 def before_settling() -> None:
     """A worker has committed outcomes, and not told the broker."""
-    from taskhub.worker.group_writer import GroupWriter
+    from taskhub.worker.acknowledger import Acknowledger
 
-    GroupWriter._settle = die
+    Acknowledger._settle = die
 
 
 def before_writing() -> None:

@@ -1,9 +1,10 @@
 """Redis as it outgrows one server: over TLS, behind Sentinel, and as a Cluster."""
 
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
+from contextlib import ExitStack
 
 import redis
 from redis.cluster import RedisCluster
@@ -101,8 +102,9 @@ class Group(Server):
     """Several servers that are started and stopped together."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.servers: list[Server] = []
-        self.directory = Path()
+        self._started = ExitStack()
 
     def find(self) -> None:
         RedisServer().find()
@@ -118,13 +120,12 @@ class Group(Server):
 
     def add(self, server: Server) -> Server:
         """Start one more, to be stopped with the group."""
-        server.__enter__()
+        self._started.enter_context(server)
         self.servers.append(server)
         return server
 
-    def __exit__(self, *reason: object) -> None:
-        for server in reversed(self.servers):
-            server.__exit__(None, None, None)
+    def stop(self, how: signal.Signals | None = None) -> None:
+        self._started.close()
 
 
 class SentinelGroup(Group):
@@ -137,8 +138,7 @@ class SentinelGroup(Group):
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.servers[2:])
         return f"redis+sentinel://{hosts}/main/0"
 
-    def __enter__(self) -> "SentinelGroup":
-        self.find()
+    def start(self) -> None:
         primary, replica = self.add(RedisServer()), self.add(RedisServer())
         link = redis.Redis(port=replica.port)
         link.config_set("repl-diskless-sync-delay", 0)
@@ -152,7 +152,6 @@ class SentinelGroup(Group):
             self.add(SentinelNode(primary))
         for sentinel in self.servers[2:]:
             wait_until(lambda port=sentinel.port: _knows_all(port), "the Sentinels")
-        return self
 
 
 def _knows_all(port: int) -> bool:
@@ -175,8 +174,7 @@ class ClusterGroup(Group):
         if shutil.which("redis-cli") is None:
             raise ServerMissing("no redis-cli, to make a Cluster")
 
-    def __enter__(self) -> "ClusterGroup":
-        self.find()
+    def start(self) -> None:
         for _ in range(6):
             # The bus has the port above by 10,000.
             self.add(_with_low_port(ClusterNode()))
@@ -190,7 +188,6 @@ class ClusterGroup(Group):
             capture_output=True,
         )
         wait_until(self._is_whole, "the Cluster")
-        return self
 
     def _is_whole(self) -> bool:
         links = [redis.Redis(port=each.port) for each in self.servers]

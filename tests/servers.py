@@ -2,7 +2,7 @@
 Private servers for tests and benchmarks: real ones, on loopback and free ports.
 
 `python -m tests.servers` starts all there are, prints the environment that points to
-them, and stops them at Ctrl-C.
+them, and stops them at INT (Ctrl-C) or TERM.
 """
 
 import os
@@ -74,8 +74,12 @@ class Server(ABC):
         self.directory = Path(tempfile.mkdtemp(prefix=f"taskhub-{self.name}-"))
         if self._user:
             shutil.chown(self.directory, self._user)
-        self.prepare()
-        self.start()
+        with ExitStack() as stack:
+            # Nobody else ends what was interrupted, or failed, before it was entered.
+            stack.push(self)
+            self.prepare()
+            self.start()
+            stack.pop_all()
         return self
 
     def start(self) -> None:
@@ -292,18 +296,29 @@ SERVERS = {
 }
 
 
+def interrupt_on_signals() -> None:
+    """
+    Have INT and TERM raise KeyboardInterrupt, so that `with` and `finally` end servers.
+
+    TERM would skip these, and shells have what they run in the background ignore INT,
+    which is inherited.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+
+
 def main() -> int:
     """Start what there is, and run until interrupted."""
-    with ExitStack() as stack:
+    interrupt_on_signals()
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
         for variable, server_class in SERVERS.items():
             try:
                 server = stack.enter_context(server_class())
             except ServerMissing as reason:
-                print(f"# {variable}: {reason}")
+                print(f"# {variable}: {reason}", flush=True)
             else:
                 print(f"export {variable}={server.url}", flush=True)
-        with suppress(KeyboardInterrupt):
-            signal.pause()
+        signal.pause()
     return 0
 
 

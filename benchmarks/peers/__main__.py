@@ -11,25 +11,21 @@ import argparse
 import json
 import os
 import platform
-import signal
-import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
 
 from benchmarks.peers.rounds import Arena
 from benchmarks.peers.rows import choose
 from benchmarks.peers.table import in_markdown, summarise
 from benchmarks.servers import DurablePostgres
-from tests.servers import RedisServer
+from tests.servers import RedisServer, interrupt_on_signals
 
 
 def main() -> None:
     """Measure, and print a table; write JSON, too, if that is wanted."""
     options, rows = _parse_options()
-    # Servers and workers are ended by `with` and `finally`, which SIGTERM would skip.
-    signal.signal(signal.SIGTERM, _leave)
+    interrupt_on_signals()
     with ExitStack() as stack:
         postgres = stack.enter_context(DurablePostgres())
         redis = stack.enter_context(RedisServer())
@@ -67,10 +63,6 @@ def _parse_options() -> tuple[argparse.Namespace, list]:
         return options, choose([name for name in options.peers.split(",") if name])
     except ValueError as error:
         parser.error(str(error))
-
-
-def _leave(*_: object) -> NoReturn:
-    sys.exit(1)
 
 
 if __name__ == "__main__":

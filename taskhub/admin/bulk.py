@@ -15,6 +15,7 @@ from taskhub.admin.doing import Doing
 from taskhub.admin.done import Done
 from taskhub.admin.live import Live
 from taskhub.admin.paging import BoundedPaginator
+from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.results.selecting import words_of
 from taskhub.admin.verbs import Verb
 from taskhub.exceptions import InvalidOption
@@ -30,7 +31,7 @@ def _stop(action: BulkAction, by: str) -> Done:
 
 
 @admin.register(BulkAction)
-class BulkActionAdmin(Doing, Live, admin.ModelAdmin):  # type: ignore[type-arg]
+class BulkActionAdmin(ReadOnly, Doing, Live, admin.ModelAdmin):  # type: ignore[type-arg]
     """Read-only, but for a button that stops it."""
 
     verbs: ClassVar = {
@@ -65,19 +66,6 @@ class BulkActionAdmin(Doing, Live, admin.ModelAdmin):  # type: ignore[type-arg]
         js: ClassVar = ("taskhub/progress.js", "taskhub/result.js")
 
     # What one may do.
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: BulkAction | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: BulkAction | None = None
-    ) -> bool:
-        return False
 
     def has_view_permission(
         self, request: HttpRequest, obj: BulkAction | None = None

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 from taskhub import operations
 from taskhub.admin import markup
 from taskhub.admin.paging import BoundedPaginator
+from taskhub.admin.read_only import Unedited
 from taskhub.exceptions import TaskHubError
 from taskhub.models import QuarantinedMessage
 from taskhub.operations.quarantine import Inspected
@@ -30,8 +31,8 @@ _MOST_PUSHED = 100
 
 
 @admin.register(QuarantinedMessage)
-class QuarantinedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only: a message is pushed once more as it is, or dropped."""
+class QuarantinedMessageAdmin(Unedited, admin.ModelAdmin):  # type: ignore[type-arg]
+    """A message is not edited: it is pushed once more as it is, or dropped."""
 
     list_display = ("message_id", "queue_name", "reason", "quarantined")
     list_per_page = 50
@@ -65,14 +66,6 @@ class QuarantinedMessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
 
     # What one may do.
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: QuarantinedMessage | None = None
-    ) -> bool:
-        return False
 
     def has_push_permission(self, request: HttpRequest) -> bool:
         """Whether somebody may push messages once more."""

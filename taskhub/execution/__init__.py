@@ -1,11 +1,12 @@
 """
 Execution: one delivery becomes one outcome.
 
-`Executor` is a straight pipeline: open the message, find its task, begin an attempt,
-call the function, tell how it ended. It knows no threads, processes or brokers.
+`Preparer` opens a message, finds its task and begins an attempt; `Executor` calls the
+function, and tells how it ended. They know no threads, processes or brokers.
 """
 
 from taskhub.execution.executor import Executor
+from taskhub.execution.preparer import Preparer
 from taskhub.execution.runs import Ended, Run
 
-__all__ = ["Ended", "Executor", "Run"]
+__all__ = ["Ended", "Executor", "Preparer", "Run"]

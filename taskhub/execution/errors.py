@@ -3,12 +3,13 @@
 import sysconfig
 import traceback
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from types import TracebackType
 from typing import Any
 
 from taskhub.values import escape_text
+from taskhub.writer import Attempt
 
 _MOST_CHARACTERS = 64 * 1024
 _MOST_OF_A_MESSAGE = 2 * 1024
@@ -37,6 +38,18 @@ def describe_error(
         "traceback": _cut(escape_text(text), _MOST_CHARACTERS),
         "place": escape_text(place),
     }
+
+
+def describe_failure(
+    error: BaseException, attempt: Attempt, *, hide: str
+) -> dict[str, Any]:
+    """Return an entry as describe_error() does, with when and where it was run, too."""
+    return {
+        "started_at": attempt.started_at.isoformat(),
+        "worker": attempt.worker_id,
+    } | describe_error(
+        error, attempt=attempt.number, failed_at=datetime.now(UTC), hide=hide
+    )
 
 
 def cause_of(entry: Mapping[str, Any]) -> str:

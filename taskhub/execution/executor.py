@@ -1,4 +1,4 @@
-"""The pipeline from a delivery to how it ended."""
+"""The pipeline from a run to how it ended."""
 
 import logging
 from collections.abc import Callable
@@ -10,37 +10,24 @@ from django.db import transaction
 
 from taskhub import compat
 from taskhub.conf import Config
-from taskhub.exceptions import (
-    BadMessage,
-    Retry,
-    TaskExpired,
-    UnknownTask,
-    WorkerDied,
-)
-from taskhub.execution.errors import cause_of, describe_error
+from taskhub.execution.errors import cause_of, describe_failure
 from taskhub.execution.forks import OnlyHere
-from taskhub.execution.interrupts import Interrupt
-from taskhub.execution.logs import RunLog, current_log
+from taskhub.execution.logs import current_log
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
+from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Ended, Run
-from taskhub.messages import Delivery, Message, unseal
+from taskhub.execution.signals import Signals, show_failure
 from taskhub.models import Status
 from taskhub.models.results import results_database
-from taskhub.retries import pause_of
-from taskhub.tasks import Context, Task, find_task
+from taskhub.tasks import Context
 from taskhub.tasks.current import current_result
-from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
 from taskhub.writer import (
     Attempt,
-    NotDue,
     Outcome,
     Progress,
-    Quarantined,
     Tally,
-    claim,
     concerns_database,
-    deaths_of,
     is_outage,
     write_outcomes,
 )
@@ -53,8 +40,6 @@ _LASTING = timedelta(seconds=1)
 #: wait twice as long as the one before, up to so many seconds.
 _MOST_INTERRUPTIONS = 100
 _LONGEST_INTERRUPTION_SECONDS = 10
-#: So many deaths with one message are hardly by chance.
-_OFTEN = 2
 
 
 class _OvertakenError(Exception):
@@ -63,125 +48,20 @@ class _OvertakenError(Exception):
 
 class Executor:
     """
-    Runs deliveries for one worker process.
+    Calls the functions of runs, for one worker process.
 
-    `prepare` and `run` may be called from several threads, `arun` on an event loop.
-    Whatever a task raises becomes an outcome, SystemExit included; what is raised from
-    here is a fault of the database or of taskhub.
+    `run` may be called from several threads, `arun` on an event loop. Whatever a task
+    raises becomes an outcome, SystemExit included; what is raised from here is a fault
+    of the database or of taskhub.
     """
 
     def __init__(
-        self,
-        config: Config,
-        worker_id: str,
-        report: Callable[[Progress], None],
-        tally: Tally,
+        self, config: Config, report: Callable[[Progress], None], tally: Tally
     ) -> None:
-        self._alias = config.alias
-        self._options = config.options
-        self._keys = config.signing_keys
-        # Arguments, and room for all that is around them.
-        self._max_message_bytes = config.options.max_argument_bytes + 64 * 1024
-        self._worker_id = worker_id
+        self._max_result_bytes = config.options.max_result_bytes
+        self._signals = Signals(config.alias)
         self._report = report
         self._tally = tally
-
-    def has_killed_often(self, delivery: Delivery) -> bool:
-        """
-        Whether more than one process has died with a message: it may well be of it.
-
-        Once is what happens to all that a process, or a node, has under way when it
-        dies. Where a second time is the end, once is taken for often. Touches the
-        database only for a message that came back from the dead.
-        """
-        if not delivery.has_killed:
-            return False
-        if self._options.max_redeliveries < _OFTEN:
-            return True
-        try:
-            message = self._open(delivery)
-        except BadMessage:
-            return False
-        # The last one is not in the row before the claim.
-        return deaths_of(message.id) + 1 >= _OFTEN
-
-    def prepare(self, delivery: Delivery) -> Run | Ended:
-        """
-        Open a delivery and begin an attempt, or say why there is nothing to run.
-
-        Touches the database only for a redelivered message.
-        """
-        try:
-            message = self._open(delivery)
-        except BadMessage as error:
-            quarantined = Quarantined(delivery, str(error), self._worker_id)
-            return Ended(delivery, quarantined=quarantined)
-        if again := self._wait_for_code(message):
-            return Ended(delivery, due_again=again)
-        attempt: Attempt | NotDue | None = Attempt.first(message, self._worker_id)
-        if delivery.returned is not None:
-            attempt = claim(message, self._worker_id, delivery.returned)
-        if attempt is None:
-            return Ended(delivery)
-        if isinstance(attempt, NotDue):
-            return Ended(delivery, due_again=datetime.now(UTC) + attempt.wait)
-        try:
-            task = self._check(attempt)
-        except (UnknownTask, WorkerDied, TaskExpired) as error:
-            return self._give_up(delivery, attempt, error)
-        return Run(delivery, task, attempt, Interrupt(), RunLog())
-
-    def _wait_for_code(self, message: Message) -> datetime | None:
-        """
-        Return when to come back to a task that is not registered here, if ever.
-
-        While new code is being deployed, other workers may know it already.
-        """
-        if is_registered(message.task_path):
-            return None
-        now = datetime.now(UTC)
-        due = max(message.enqueued_at, message.run_after or message.enqueued_at)
-        return now + UNKNOWN_AGAIN if now - due < UNKNOWN_FOR else None
-
-    def _open(self, delivery: Delivery) -> Message:
-        """Return the message of a delivery. Raise BadMessage if it is none of ours."""
-        if delivery.message is not None:
-            return delivery.message
-        message = unseal(delivery.body, self._keys, max_bytes=self._max_message_bytes)
-        if (str(message.id), message.queue_name) != (delivery.id, delivery.queue_name):
-            raise BadMessage(
-                f"It is about {message.id} in queue {message.queue_name!r}, but came "
-                f"as {delivery.id} in {delivery.queue_name!r}."
-            )
-        return message
-
-    def _check(self, attempt: Attempt) -> Task[..., Any]:
-        """Return the task to run. Raise what a row is to say if there is nothing to."""
-        message = attempt.message
-        task = find_task(message.task_path)
-        if attempt.deaths > self._options.max_redeliveries:
-            raise WorkerDied(
-                f"It was given up after {attempt.deaths} worker processes died with it."
-            )
-        if message.expires_at and message.expires_at <= attempt.started_at:
-            raise TaskExpired(f"It expired at {message.expires_at.isoformat()}.")
-        return task
-
-    def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
-        """End an attempt without having called its function."""
-        expired = isinstance(error, TaskExpired)
-        entry = self._describe(attempt, error)
-        attempt.errors = [*attempt.errors, entry]
-        outcome = Outcome(
-            attempt=attempt,
-            status=Status.CANCELLED if expired else Status.FAILED,
-            finished_at=attempt.started_at,
-            was_started=delivery.redelivered,
-            cause="" if expired else cause_of(entry),
-        )
-        unknown = isinstance(error, UnknownTask)
-        quarantined = Quarantined(delivery, str(error), self._worker_id)
-        return Ended(delivery, outcome, quarantined if unknown else None)
 
     def run(self, run: Run) -> Ended:
         """Call a sync task's function, and tell how it ended."""
@@ -197,7 +77,7 @@ class Executor:
     def _call(self, run: Run) -> StorableValue:
         with OnlyHere(), run.interrupt:
             value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
-        return StorableValue(value, max_bytes=self._options.max_result_bytes)
+        return StorableValue(value, max_bytes=self._max_result_bytes)
 
     def _run_atomically(self, run: Run) -> Ended:
         """
@@ -227,7 +107,7 @@ class Executor:
                 value = await run.task.func(
                     *self._arguments(run), **run.attempt.message.kwargs
                 )
-            stored = StorableValue(value, max_bytes=self._options.max_result_bytes)
+            stored = StorableValue(value, max_bytes=self._max_result_bytes)
         except BaseException as error:
             given_back = None
             if concerns_database(error):
@@ -240,15 +120,7 @@ class Executor:
         current_log.set(run.log)
         # Nobody may care for the result as Django shows it, which costs to make.
         if run.task.takes_context or compat.is_heard(compat.task_started):
-            self._show_start(run)
-            self._send(compat.task_started, run)
-
-    def _show_start(self, run: Run) -> None:
-        attempt, result = run.attempt, run.result
-        result.change("status", compat.TaskResultStatus.RUNNING)
-        result.change("started_at", attempt.first_started_at)
-        result.change("last_attempted_at", attempt.started_at)
-        result.change("worker_ids", list(attempt.worker_ids))
+            self._signals.tell_start(run)
 
     def _arguments(self, run: Run) -> list[Any]:
         args = run.attempt.message.args
@@ -293,8 +165,7 @@ class Executor:
 
     def _succeed(self, run: Run, outcome: Outcome) -> Ended:
         if compat.is_heard(compat.task_finished):
-            run.result.change("_return_value", outcome.return_value)
-            self._finish(run, outcome)
+            self._signals.tell_success(run, outcome)
         return self._end(run, outcome)
 
     def _end(
@@ -339,17 +210,11 @@ class Executor:
         """End a run that failed; while the exception is handled, if there is one."""
         attempt = run.attempt
         error = run.interrupt.explain(error)
-        entry = self._describe(attempt, error)
+        entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]
-        self._show_start(run)
-        run.result.errors.append(
-            compat.TaskError(
-                exception_class_path=entry["exception_class_path"],
-                traceback=entry["traceback"],
-            )
-        )
+        show_failure(run, entry)
         now = datetime.now(UTC)
-        pause = self._pause_after(run, error)
+        pause = pause_after(run, error)
         retry_at = None if pause is None else now + pause
         outcome = Outcome(
             attempt=attempt,
@@ -362,7 +227,7 @@ class Executor:
         )
         if retry_at is None:
             # Here, where sys.exc_info() tells the receivers what happened.
-            self._finish(run, outcome)
+            self._signals.tell_end(run, outcome)
         else:
             logger.warning(
                 "Task id=%s path=%s attempt=%d failed, and is tried again in %s: %s",
@@ -373,51 +238,6 @@ class Executor:
                 entry["message"],
             )
         return self._end(run, outcome, due_again=retry_at)
-
-    def _pause_after(self, run: Run, error: BaseException) -> timedelta | None:
-        """Return how long to wait for the next attempt; None if there is to be none."""
-        task = run.task
-        asked = isinstance(error, Retry)
-        is_worth_it = asked or (
-            isinstance(error, task.retry_on) and not isinstance(error, task.give_up_on)
-        )
-        if not is_worth_it or run.attempt.failures >= task.max_attempts:
-            return None
-        try:
-            after = error.after if isinstance(error, Retry) else None
-            pause = after or pause_of(task.backoff, error, run.result)
-        except Exception:
-            logger.exception("The backoff of %s failed.", task.module_path)
-            return None
-        expires_at = run.attempt.message.expires_at
-        if expires_at and datetime.now(UTC) + pause >= expires_at:
-            return None
-        return pause
-
-    def _finish(self, run: Run, outcome: Outcome) -> None:
-        run.result.change("finished_at", outcome.finished_at)
-        run.result.change("status", compat.TaskResultStatus(outcome.status.value))
-        self._send(compat.task_finished, run)
-
-    def _describe(self, attempt: Attempt, error: BaseException) -> dict[str, Any]:
-        return {
-            "started_at": attempt.started_at.isoformat(),
-            "worker": attempt.worker_id,
-        } | describe_error(
-            error,
-            attempt=attempt.number,
-            failed_at=datetime.now(UTC),
-            hide=__file__,
-        )
-
-    def _send(self, signal: Any, run: Run) -> None:
-        # Robust: a receiver that fails is logged by Django, and the task goes on.
-        backend = compat.task_backends[self._alias]
-        try:
-            signal.send_robust(type(backend), task_result=run.result)
-        except BaseException:
-            # SystemExit, for which "robust" is not meant.
-            logger.exception("A receiver of %s raised.", run.task.module_path)
 
 
 def _write_or_undo(outcome: Outcome, tally: Tally) -> None:

@@ -2,15 +2,15 @@
 
 import logging
 import signal
-from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError
+from django.core.management.base import CommandError, OutputWrapper
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
+import taskhub
 from taskhub import compat
 from taskhub.backend import TaskHubBackend
 from taskhub.brokers import get_broker
@@ -77,11 +77,12 @@ def describe_database() -> str:
     return f"{connection.alias!r} ({connection.display_name})"
 
 
-def at_least_one(text: str) -> int:
-    """Read an option's whole number from 1."""
-    if not text.isdigit() or int(text) < 1:
-        raise ArgumentTypeError(f"expected a whole number from 1, not {text!r}")
-    return int(text)
+def greet(stdout: OutputWrapper, who: str, facts: Mapping[str, str]) -> None:
+    """Say who is there, and what there is to know of it, a line each."""
+    stdout.write(f"taskhub {taskhub.__version__}, {who}")
+    for word, text in facts.items():
+        stdout.write(f"  {word:<10} {text}")
+    stdout.flush()
 
 
 def configure_logging(verbosity: int) -> None:

@@ -13,29 +13,26 @@ one is written as failed, with the reason.
 
 import logging
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.db.utils import DataError, IntegrityError
 from django.db.utils import Error as DatabaseFault
-from msgspec import structs
 
 from taskhub import writer
 from taskhub.backoff import Backoff
 from taskhub.brokers.base import Broker
 from taskhub.discarding import discard_all
-from taskhub.exceptions import BrokerError
 from taskhub.execution import Ended, Run
-from taskhub.execution.errors import describe_error
-from taskhub.models import Status, TaskMetrics
+from taskhub.models import TaskMetrics
+from taskhub.worker.acknowledger import Acknowledger
 from taskhub.worker.holdings import Holdings
-from taskhub.writer import Attempt, Logged, Outcome, Progress, Tally
+from taskhub.worker.replacing import replacement_of
+from taskhub.writer import Attempt, Logged, Progress, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -80,20 +77,17 @@ class GroupWriter:
         fail: Callable[[Exception], None],
     ) -> None:
         self._broker = broker
-        self._token = token
         self._tally = tally
-        self._holdings = holdings
+        self._acknowledger = Acknowledger(broker, token, holdings)
         self._cancelled = cancelled
         self._fail = fail
         self._incoming: SimpleQueue[Item | None] = SimpleQueue()
         self._reporting = Lock()
         self._reports: dict[UUID, Progress] = {}
         self._unwritten: deque[Item] = deque()
-        self._unacknowledged: list[Ended] = []
         self._group_size = _LARGEST_GROUP
         self._backoff = Backoff()
         self._is_stuck = False
-        self._broker_backoff = Backoff()
         # Whether the database took another write when it had refused an outcome.
         self._takes_other = False
         self._give_up_at: float | None = None
@@ -168,7 +162,7 @@ class GroupWriter:
         self._give_up_at = time.monotonic() + _STOP_SECONDS
         self._incoming.put(None)
         self._thread.join(_STOP_SECONDS * 2)
-        return not (self._unwritten or self._unacknowledged)
+        return not self._unwritten and self._acknowledger.is_empty
 
     def _run(self) -> None:
         try:
@@ -182,8 +176,7 @@ class GroupWriter:
             stopping = self._collect() or stopping
             if self._unwritten:
                 self._write_one_group()
-            if self._unacknowledged:
-                self._acknowledge()
+            self._acknowledger.acknowledge()
         self._write_last_numbers()
         discard_all()
 
@@ -194,7 +187,7 @@ class GroupWriter:
             logger.warning("The numbers of the last seconds are lost: %s", error)
 
     def _is_done(self) -> bool:
-        if not self._unwritten and not self._unacknowledged:
+        if not self._unwritten and self._acknowledger.is_empty:
             return True
         return self._give_up_at is not None and time.monotonic() > self._give_up_at
 
@@ -206,7 +199,7 @@ class GroupWriter:
         """
         blocking = not self._unwritten
         # Acknowledgements that failed are tried again even if nothing new comes.
-        timeout = self._broker_backoff.pause if self._unacknowledged else None
+        timeout = self._acknowledger.pause
         stopping = False
         while len(self._unwritten) < self._group_size:
             try:
@@ -236,7 +229,7 @@ class GroupWriter:
         if self._backoff.succeed():
             logger.info("Outcomes are being written again.")
         self._group_size = min(self._group_size * 2, _LARGEST_GROUP)
-        self._unacknowledged += [item for item in group if isinstance(item, Ended)]
+        self._acknowledger.add(item for item in group if isinstance(item, Ended))
         for item in group:
             if isinstance(item, Event):
                 item.set()
@@ -324,68 +317,9 @@ class GroupWriter:
         time.sleep(seconds)
 
     def _replace(self, error: Exception) -> None:
-        """Write the outcome that cannot be stored as a failure that can."""
+        """Put in the place of what cannot be stored what can."""
         item = self._unwritten.popleft()
         logger.error("Cannot store %s", item, exc_info=error)
-        if not isinstance(item, Ended):
-            # A mark or a progress: the outcome comes later, and tells more.
-            return
-        if item.outcome is None:
-            self._replace_quarantined(item, error)
-            return
-        attempt = item.outcome.attempt
-        if attempt.errors and attempt.errors[-1].get("storage"):
-            # This was the replacement. Its message has to go to somebody else.
-            self._fail(error)
-        now = datetime.now(UTC)
-        entry: dict[str, Any] = describe_error(
-            error, attempt=attempt.number, failed_at=now
-        )
-        attempt.errors = [entry | {"storage": True}]
-        failure = Outcome(attempt=attempt, status=Status.FAILED, finished_at=now)
-        self._unwritten.appendleft(Ended(item.delivery, failure))
-
-    def _replace_quarantined(self, item: Ended, error: Exception) -> None:
-        """Quarantine a message that cannot be stored without its bytes."""
-        if item.quarantined is None or not item.delivery.body:
-            self._fail(error)
-            return
-        delivery = structs.replace(item.delivery, body=b"")
-        reason = f"{item.quarantined.reason} Its bytes could not be stored."
-        quarantined = structs.replace(
-            item.quarantined, delivery=delivery, reason=reason
-        )
-        self._unwritten.appendleft(Ended(delivery, quarantined=quarantined))
-
-    def _acknowledge(self) -> None:
-        by_queue: dict[str, list[Ended]] = defaultdict(list)
-        for ended in self._unacknowledged:
-            by_queue[ended.delivery.queue_name].append(ended)
-        self._unacknowledged = []
-        for queue_name, group in by_queue.items():
-            try:
-                with self._holdings.settling([ended.delivery.id for ended in group]):
-                    self._settle(queue_name, group)
-            except BrokerError as error:
-                self._unacknowledged += group
-                self._broker_backoff.fail()
-                if self._broker_backoff.is_first:
-                    logger.error("Cannot acknowledge messages now: %s", error)
-            else:
-                self._broker_backoff.succeed()
-
-    def _settle(self, queue_name: str, group: Sequence[Ended]) -> None:
-        """Tell the broker of messages whose outcomes are committed."""
-        over = [each.delivery.id for each in group if each.due_again is None]
-        if over and not self._broker.lives_in_rows:
-            self._broker.acknowledge(queue_name, over, token=self._token)
-        for started in (True, False):
-            again = {
-                each.delivery.id: each.due_again
-                for each in group
-                if each.due_again is not None and each.was_started is started
-            }
-            if again:
-                self._broker.postpone(
-                    queue_name, again, token=self._token, started=started
-                )
+        # Of a mark or a progress, the outcome comes later, and tells more.
+        if isinstance(item, Ended):
+            self._unwritten.appendleft(replacement_of(item, error))

@@ -30,7 +30,7 @@ from django.db.utils import Error as DatabaseFault
 from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerError, LeaseLost, TaskCancelled
-from taskhub.execution import Executor, Run
+from taskhub.execution import Executor, Preparer, Run
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.execution.interrupts import hear_interrupts
 from taskhub.execution.logs import capture_logs
@@ -113,7 +113,8 @@ class WorkerProcess:
         self._write_logs = Every(_LOGS_SECONDS)
         self._write_numbers = Every(_NUMBERS_SECONDS)
         self._solitude = Solitude()
-        self._executor = Executor(node.config, token, self._writer.report, tally)
+        self._preparer = Preparer(node.config, token)
+        self._executor = Executor(node.config, self._writer.report, tally)
         self._loop = EventLoop(
             self._executor,
             self._running,
@@ -204,7 +205,7 @@ class WorkerProcess:
         return self._writer.is_full or self._writer.is_stuck
 
     def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
-        alone = self._look_at_row(self._executor.has_killed_often, delivery, keeper)
+        alone = self._look_at_row(self._preparer.has_killed_often, delivery, keeper)
         if alone is None:
             return
         if alone:
@@ -216,7 +217,7 @@ class WorkerProcess:
             return
         if alone:
             self._writer.flush()
-        run = self._look_at_row(self._executor.prepare, delivery, keeper)
+        run = self._look_at_row(self._preparer.prepare, delivery, keeper)
         if isinstance(run, Run) and run.task.is_async:
             run.is_alone = alone
             self._loop.submit(run)

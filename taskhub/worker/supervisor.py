@@ -38,6 +38,8 @@ from taskhub.worker.process import Exit, WorkerProcess
 from taskhub.worker.quiet import Quiet
 from taskhub.worker.reload import RELOAD_EXIT, check_new_code, watch_code
 from taskhub.worker.steward import DIED, LIVES, Steward
+from taskhub.worker.stuck_runs import StuckRuns
+from taskhub.worker.succession import Succession
 from taskhub.worker.words import (
     AWAKE,
     BEGINS,
@@ -54,14 +56,6 @@ logger = logging.getLogger(__name__)
 _AT_ONCE_SECONDS = 2.0
 #: Beyond the grace period, at whose end processes end by themselves.
 _SLACK_SECONDS = 1.0
-#: A process that lived for less died too soon, and its successor has to wait.
-_SHORT_LIFE_SECONDS = 5.0
-_LONGEST_DELAY_SECONDS = 30.0
-#: The same after a kill: that says nothing of whether the next one can start.
-_LONGEST_DELAY_AFTER_KILL_SECONDS = 0.3
-#: A process ends a task by itself that is past its hard limit; if it is stuck, too, in
-#: code that keeps the interpreter to itself, it is killed so much later.
-_STUCK_SECONDS = 5.0
 
 
 class Supervisor:
@@ -78,8 +72,7 @@ class Supervisor:
         #: How many worker processes there are to be.
         self._wanted = node.processes
         self._quiet = Quiet()
-        self._short_lives = 0
-        self._spawn_at = 0.0
+        self._succession = Succession()
         self._stopping = False
         self._kill_at: float | None = None
         self._restart = False
@@ -87,8 +80,7 @@ class Supervisor:
         self._forced = False
         #: Tokens of processes that only finish what they run; others take their place.
         self._leaving: set[str] = set()
-        #: When a run is so far past its hard limit that its process must be stuck.
-        self._stuck_at: dict[tuple[str, str], float] = {}
+        self._stuck_runs = StuckRuns()
         # Only this process has the writing ends.
         self._lifeline, self._life = os.pipe()
         self._told, self._upwards = os.pipe()
@@ -142,11 +134,11 @@ class Supervisor:
 
     def _wait(self) -> bytes:
         """Block until a signal comes, a child tells something, or it is time."""
-        deadlines = list(self._stuck_at.values())
+        deadlines = [*self._stuck_runs.deadlines]
         if self._kill_at is not None:
             deadlines.append(self._kill_at)
         if self._is_incomplete() or self._lacks_steward():
-            deadlines.append(self._spawn_at)
+            deadlines.append(self._succession.opens_at)
         timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         select.select([self._signals, self._told], [], [], timeout)
         return _read_available(self._signals)
@@ -156,11 +148,10 @@ class Supervisor:
             if word == LEAVES:
                 self._leaving.add(token)
             elif word == BEGINS:
-                run, seconds = rest
-                deadline = time.monotonic() + float(seconds) + _STUCK_SECONDS
-                self._stuck_at[token, run] = deadline
+                run, hard_timeout = rest
+                self._stuck_runs.begin(token, run, float(hard_timeout))
             elif word == ENDS:
-                self._stuck_at.pop((token, rest[0]), None)
+                self._stuck_runs.end(token, rest[0])
             else:
                 self._obey(word, rest)
 
@@ -204,17 +195,13 @@ class Supervisor:
         self._kill_at = time.monotonic() + seconds
 
     def _kill_overdue(self) -> None:
-        now = time.monotonic()
-        if self._kill_at is not None and now >= self._kill_at:
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for child in self._workers():
                 logger.error("Killing %s, which does not end.", child.name)
             self._children.signal(Role.WORKER, signal.SIGKILL)
             self._forced = True
             self._kill_at = None
-        for (token, run), deadline in list(self._stuck_at.items()):
-            if now < deadline:
-                continue
-            del self._stuck_at[token, run]
+        for token, run in self._stuck_runs.take():
             if (stuck := self._children.with_token(token)) is not None:
                 logger.error("Killing %s: it is stuck in %s.", stuck.name, run)
                 os.kill(stuck.pid, signal.SIGKILL)
@@ -233,11 +220,11 @@ class Supervisor:
         return not self._children.with_role(Role.STEWARD)
 
     def _spawn_missing(self) -> None:
-        if self._lacks_steward() and time.monotonic() >= self._spawn_at:
+        if self._lacks_steward() and self._succession.is_open:
             self._spawn_steward()
         if self._reload and not self._children.with_role(Role.CODE_WATCH):
             self._children.fork(Role.CODE_WATCH, watch_code)
-        while self._is_incomplete() and time.monotonic() >= self._spawn_at:
+        while self._is_incomplete() and self._succession.is_open:
             self._spawn_one()
 
     def _spawn_one(self) -> None:
@@ -285,18 +272,13 @@ class Supervisor:
     def _mourn(self, child: Child, code: int) -> None:
         if child.role is Role.WORKER:
             self._tell_steward(DIED, child)
-            self._forget_runs(child.token)
+            self._stuck_runs.forget(child.token)
             self._judge_death(child, code)
         elif child.role is Role.CODE_WATCH and code == RELOAD_EXIT:
             self._take_new_code()
         elif not self._stopping:
             logger.error("The %s ended with %s.", child.name, tell_exit(code))
-            self._delay_successor(child, code)
-
-    def _forget_runs(self, token: str) -> None:
-        self._stuck_at = {
-            key: deadline for key, deadline in self._stuck_at.items() if key[0] != token
-        }
+            self._succession.delay(child, code)
 
     def _judge_death(self, child: Child, code: int) -> None:
         if child.token in self._leaving:
@@ -305,19 +287,7 @@ class Supervisor:
             self._drained += 1
         elif not self._stopping:
             logger.error("The process %s ended with %s.", child.name, tell_exit(code))
-            self._delay_successor(child, code)
-
-    def _delay_successor(self, child: Child, code: int) -> None:
-        if time.monotonic() - child.born_at > _SHORT_LIFE_SECONDS:
-            self._short_lives = 0
-            return
-        # The first successor comes at once; only a series of short lives is slowed.
-        longest = (
-            _LONGEST_DELAY_AFTER_KILL_SECONDS if code < 0 else _LONGEST_DELAY_SECONDS
-        )
-        delay = min(2.0**self._short_lives - 1, longest)
-        self._short_lives += 1
-        self._spawn_at = time.monotonic() + delay
+            self._succession.delay(child, code)
 
     def _tell_steward(self, kind: str, child: Child) -> None:
         if self._to_steward is None:

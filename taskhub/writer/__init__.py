@@ -19,19 +19,25 @@ from taskhub.writer.attempts import (
     Quarantined,
 )
 from taskhub.writer.claims import NotDue, claim, deaths_of
-from taskhub.writer.outages import concerns_database, is_outage, tells_of_server
-from taskhub.writer.tally import Tally, write_metrics
-from taskhub.writer.writing import (
+from taskhub.writer.groups import (
     mark_running,
-    probe,
     quarantine,
+    write_group,
+    write_progress,
+)
+from taskhub.writer.interventions import (
     read_cancelled,
     write_cancelled,
-    write_group,
-    write_outcomes,
-    write_progress,
     write_retried,
 )
+from taskhub.writer.outages import (
+    concerns_database,
+    is_outage,
+    probe,
+    tells_of_server,
+)
+from taskhub.writer.outcomes import write_outcomes
+from taskhub.writer.tally import Tally, write_metrics
 
 __all__ = [
     "Attempt",

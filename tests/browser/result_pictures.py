@@ -4,13 +4,12 @@ Pictures of the pages of results, from a site of their own.
     python -m tests.browser.result_pictures docs/images
 """
 
-import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser.screenshots import save, site
+from tests.browser.screenshots import run, save
 
 _WIDE, _PHONE = (1280, 800), (390, 844)
 _RESULTS = "/admin/taskhub/taskresult/"
@@ -64,8 +63,11 @@ def sign_in(browser: Browser, base: str, scheme: str, size: tuple[int, int]) -> 
     return page
 
 
-def take(browser: Browser, base: str, folder: Path, ids: dict[str, str]) -> None:
+def take(browser: Browser, base: str, folder: Path) -> None:
     """Take the pictures."""
+    from tests.browser import incident
+
+    ids = incident.fill()
     for name, scheme, size in wanted("--all" in sys.argv):
         page = sign_in(browser, base, scheme, size)
         page.goto(base + _PAGES[name].format(**ids))
@@ -76,24 +78,5 @@ def take(browser: Browser, base: str, folder: Path, ids: dict[str, str]) -> None
         page.context.close()
 
 
-def main() -> int:
-    """Take the pictures, into the folder that is named."""
-    if len(sys.argv) < 2:
-        print(__doc__)
-        return 2
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    with site() as base, sync_playwright() as playwright:
-        from tests.browser import incident
-
-        ids = incident.fill()
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        take(browser, base, folder, ids)
-        browser.close()
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(take, __doc__))

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -121,10 +121,11 @@ def prepare(page: Page, what: str) -> None:
     page.wait_for_load_state("networkidle")
 
 
-def take(browser: Browser, base: str, folder: Path, names: list[str]) -> None:
-    """Take the pictures of these names, or all."""
+def take(browser: Browser, base: str, folder: Path) -> None:
+    """Take the pictures of the names that were given, or all."""
     from tests.browser import shop_floor
 
+    names = sys.argv[2:]
     for name, what, scheme, (width, height) in _PICTURES:
         if names and name not in names:
             continue
@@ -154,10 +155,10 @@ def save(picture: bytes, path: Path) -> None:
     print(f"{path.stat().st_size // 1024:>4} KB  {path}")
 
 
-def main() -> int:
-    """Take pictures, into the folder that is named."""
+def run(take: Callable[[Browser, str, Path], None], usage: str) -> int:
+    """Have pictures taken of the site, into the folder that is named."""
     if len(sys.argv) < 2:
-        print(__doc__)
+        print(usage)
         return 2
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,10 +166,10 @@ def main() -> int:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        take(browser, base, folder, sys.argv[2:])
+        take(browser, base, folder)
         browser.close()
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(take, __doc__))

@@ -10,7 +10,6 @@ table, and returns 1 if a promise was not kept, 2 if a server is not to be had.
 import argparse
 import json
 import os
-import signal
 import sys
 import time
 import traceback
@@ -20,7 +19,8 @@ from typing import Any
 from tests.chaos.page import write_page
 from tests.chaos.report import SCENARIOS, Report, Scenario, chosen
 from tests.chaos.stage import Stage
-from tests.servers import ServerMissing
+from tests.options import add_choice
+from tests.servers import ServerMissing, interrupt_on_signals
 
 #: In the order in which they are played.
 FAMILIES = (
@@ -46,8 +46,7 @@ def main() -> int:
     for family in FAMILIES:
         import_module(f"tests.chaos.{family}")
     options = _parse()
-    # So that nothing is left behind: no node, and no server.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    interrupt_on_signals()
     reports: dict[str, Report] = {}
     missing: list[str] = []
     try:
@@ -80,13 +79,7 @@ def _parse() -> Any:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--scenarios",
-        type=lambda text: text.split(","),
-        default=[],
-        metavar="A,B",
-        help=f"All by default: {', '.join(SCENARIOS)}.",
-    )
+    add_choice(parser, "--scenarios", SCENARIOS)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scale", default="small", choices=["small", "full"])
     parser.add_argument(
@@ -96,10 +89,7 @@ def _parse() -> Any:
     parser.add_argument(
         "--write", action="store_true", help="Write docs/explanation/faults.md, too."
     )
-    options = parser.parse_args()
-    if unknown := set(options.scenarios) - SCENARIOS.keys():
-        parser.error(f"no scenario {unknown.pop()!r}; there are {', '.join(SCENARIOS)}")
-    return options
+    return parser.parse_args()
 
 
 def play(stage: Stage, scenario: Scenario, *, quiet: bool) -> Report:

@@ -10,9 +10,8 @@ from django.utils import timezone
 from taskhub.models import QuarantinedMessage, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations import Retention, prune, pruning
-from taskhub.worker.node import Node
 from taskhub.worker.pruner import Pruner
-from tests.factories import QuarantinedMessageFactory, TaskResultFactory
+from tests.factories import QuarantinedMessageFactory, TaskResultFactory, small_node
 
 pytestmark = pytest.mark.django_db
 
@@ -112,23 +111,12 @@ def test_the_command_goes_by_the_settings_or_by_its_options(configure, capsys):
 
 def test_a_steward_prunes_if_it_is_its_turn(configure):
     config = configure(keep_days=30, broker_url="database://")
-
-    def node() -> Node:
-        return Node(
-            config=config,
-            queues=("default",),
-            processes=1,
-            threads=1,
-            async_tasks=1,
-            grace_seconds=1,
-        )
-
     aged(31, successful=True)
-    Pruner(node()).look()
+    Pruner(small_node(config)).look()
     assert left() == set()
 
     aged(31, successful=True)
-    other = Pruner(node())
+    other = Pruner(small_node(config))
     other._node.__dict__["name"] = "another node"
     other.look()
     assert len(left()) == 1

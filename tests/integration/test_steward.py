@@ -7,8 +7,8 @@ import pytest
 
 from taskhub.exceptions import BrokerUnavailable
 from taskhub.worker import steward as module
-from taskhub.worker.node import Node
 from taskhub.worker.steward import Steward
+from tests.factories import small_node
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
@@ -27,14 +27,7 @@ def clock(monkeypatch):
 @pytest.fixture
 def steward(config, clock):
     """The steward of a node without processes, which has just begun."""
-    node = Node(
-        config=config,
-        queues=("default", "mail"),
-        processes=1,
-        threads=1,
-        async_tasks=1,
-        grace_seconds=1,
-    )
+    node = small_node(config, "default", "mail")
     pipe, to_steward = os.pipe()
     told, upwards = os.pipe()
     yield Steward(node, pipe, upwards)

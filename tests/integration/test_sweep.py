@@ -19,7 +19,7 @@ from taskhub.worker.node import Node
 from taskhub.worker.sweeper import Sweeper
 from tests import tasks
 from tests.benches import forget_all
-from tests.factories import TaskResultFactory, now
+from tests.factories import TaskResultFactory, now, small_node
 from tests.models import Trace
 from tests.servers import wait_until
 
@@ -34,14 +34,7 @@ def config(configure, redis_url):
 
 @pytest.fixture
 def node(config) -> Node:
-    return Node(
-        config=config,
-        queues=("default",),
-        processes=1,
-        threads=1,
-        async_tasks=1,
-        grace_seconds=1,
-    )
+    return small_node(config)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from taskhub import compat
-from taskhub.execution import Executor
+from taskhub.execution import Executor, Preparer
 from taskhub.messages import Delivery
 from taskhub.models import Status
 from taskhub.writer import Tally
@@ -18,14 +18,15 @@ from tests.factories import MessageFactory
 def execute():
     """A function that runs a task with 1 and 2, in this process."""
     config = compat.task_backends["default"].config
-    executor = Executor(config, "worker-1", lambda progress: None, Tally())
+    preparer = Preparer(config, "worker-1")
+    executor = Executor(config, lambda progress: None, Tally())
 
     def execute(task):
         message = MessageFactory(task_path=task.module_path)
         delivery = Delivery(
             id=str(message.id), queue_name=message.queue_name, message=message
         )
-        run = executor.prepare(delivery)
+        run = preparer.prepare(delivery)
         if task.is_async:
             return asyncio.run(executor.arun(run))
         return executor.run(run)

@@ -14,13 +14,14 @@ from taskhub.admin import markup
 from taskhub.admin.nodes.operating import Operating
 from taskhub.admin.nodes.states import state_badge
 from taskhub.admin.paging import BoundedPaginator
+from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.running import running_by_token
 from taskhub.models import Node, TaskResult
 from taskhub.models.nodes import NodeQuerySet
 
 
 @admin.register(Node)
-class NodeAdmin(Operating, admin.ModelAdmin):  # type: ignore[type-arg]
+class NodeAdmin(ReadOnly, Operating, admin.ModelAdmin):  # type: ignore[type-arg]
     """Read-only: nodes tell of themselves, and are asked for what operators want."""
 
     change_form_template = "admin/taskhub/with_buttons.html"
@@ -52,19 +53,6 @@ class NodeAdmin(Operating, admin.ModelAdmin):  # type: ignore[type-arg]
         css: ClassVar = {
             "all": ("taskhub/admin.css", "taskhub/parts.css", "taskhub/overview.css")
         }
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Node | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Node | None = None
-    ) -> bool:
-        return False
 
     # What is read.
 

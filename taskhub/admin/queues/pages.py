@@ -17,6 +17,7 @@ from taskhub.admin.done import Done
 from taskhub.admin.queues.forms import find_queue, in_words, label_of, waiting_by_task
 from taskhub.admin.queues.listing import QueueOnPage, read_queues
 from taskhub.admin.queues.verbs import VERBS, Verb
+from taskhub.admin.read_only import ReadOnly
 from taskhub.exceptions import TaskHubError
 from taskhub.models import QueueState
 from taskhub.models.results import results_database
@@ -27,7 +28,7 @@ LIST = "admin:taskhub_queuestate_changelist"
 
 
 @admin.register(QueueState)
-class QueueStateAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class QueueStateAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Shows every queue, also those that nobody has ever paused and so have no row."""
 
     fields = ("queue_name", "backend", "paused_at", "drains", "changed_by", "reason")
@@ -38,19 +39,6 @@ class QueueStateAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
 
     # What one may do.
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: QueueState | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: QueueState | None = None
-    ) -> bool:
-        return False
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Whether somebody may pause, resume, drain and move queues."""

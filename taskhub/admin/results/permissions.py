@@ -1,28 +1,13 @@
 """Who may do what to results, beyond Django's own four."""
 
-from typing import TYPE_CHECKING
-
-from django.contrib import admin
 from django.http import HttpRequest
 
+from taskhub.admin.read_only import Unedited
 from taskhub.models import TaskResult
 
-if TYPE_CHECKING:
-    _Admin = admin.ModelAdmin[TaskResult]
-else:
-    _Admin = object
 
-
-class Permissions(_Admin):
+class Permissions(Unedited):
     """Results are made and changed by tasks; people act on them by operations."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: TaskResult | None = None
-    ) -> bool:
-        return False
 
     def has_retry_permission(
         self, request: HttpRequest, obj: TaskResult | None = None

@@ -1,7 +1,6 @@
 """The verbs of the broker contract, as queries."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,14 +16,12 @@ from django.db.models import (
     QuerySet,
 )
 from django.db.models.functions import Now
-from django.db.utils import Error as DatabaseFault
-from django.db.utils import ProgrammingError
 
 from taskhub.brokers.base import BEAT, Broker
 from taskhub.brokers.database.bell import Bell, ring
+from taskhub.brokers.database.connection import address_of, broker_errors
 from taskhub.conf import Config
-from taskhub.discarding import discard
-from taskhub.exceptions import BrokerError, BrokerUnavailable, LeaseLost
+from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, Depth, Envelope, Returned
 from taskhub.models import Lease, Place, QueueState, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
@@ -57,7 +54,7 @@ class DatabaseBroker(Broker):
     def reserve(
         self, queues: Sequence[str], *, limit: int, token: str
     ) -> list[Delivery]:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             if not self._leases.filter(token=token).exists():
                 raise LeaseLost(f"The lease of {token} has ended.")
             self._promote()
@@ -108,7 +105,7 @@ class DatabaseBroker(Broker):
     def acknowledge(
         self, queue_name: str, ids: Collection[str], *, token: str
     ) -> set[str]:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             return {
                 str(pk)
                 for batch in _batches(list(ids))
@@ -127,7 +124,7 @@ class DatabaseBroker(Broker):
     ) -> int:
         returned = Returned(token, died=False)
         changes = {"returned": returned.text} if started else {}
-        with self._broker_errors():
+        with broker_errors(self._alias):
             released = sum(
                 self._rows.filter(pk__in=batch, place=Place.HELD, held_by=token).update(
                     place=Place.READY, held_by="", **changes
@@ -148,7 +145,7 @@ class DatabaseBroker(Broker):
         returned = Returned(token, died=False)
         changes = {"returned": returned.text} if started else {}
         now = datetime.now(UTC)
-        with self._broker_errors():
+        with broker_errors(self._alias):
             postponed = sum(
                 self._rows.filter(pk=pk, place=Place.HELD, held_by=token).update(
                     place=Place.DELAYED,
@@ -163,7 +160,7 @@ class DatabaseBroker(Broker):
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         waiting = {"place__in": [Place.DELAYED, Place.READY]}
-        with self._broker_errors():
+        with broker_errors(self._alias):
             return {
                 pk
                 for batch in _batches(list(ids))
@@ -195,7 +192,7 @@ class DatabaseBroker(Broker):
         )
 
     def held(self, queue_name: str, token: str) -> set[str]:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             rows = self._rows.filter(
                 place=Place.HELD, held_by=token, queue_name=queue_name
             )
@@ -206,7 +203,7 @@ class DatabaseBroker(Broker):
 
     def depths(self, queues: Sequence[str]) -> dict[str, Depth]:
         # A query for each place: no index serves two of them.
-        with self._broker_errors():
+        with broker_errors(self._alias):
             delayed = self._count(Place.DELAYED, queues)
             ready = self._count(Place.READY, queues)
             held = self._count(Place.HELD, queues)
@@ -226,7 +223,7 @@ class DatabaseBroker(Broker):
         return dict(rows.values_list("queue_name").annotate(count=Count("pk")))
 
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             known = {
                 pk
                 for batch in _batches(list(ids))
@@ -241,14 +238,14 @@ class DatabaseBroker(Broker):
         return ""
 
     def join(self, queues: Sequence[str], token: str) -> None:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             # Not just created: the reply to an earlier try may have been lost.
             self._leases.update_or_create(
                 token=token, defaults={"ends_at": self._lease_end}
             )
 
     def heartbeat(self, queues: Sequence[str], tokens: Collection[str]) -> set[str]:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             leases = self._leases.filter(token__in=tokens)
             leases.update(ends_at=self._lease_end)
             return set(tokens) - set(leases.values_list("token", flat=True))
@@ -258,7 +255,7 @@ class DatabaseBroker(Broker):
         return Now() + timedelta(seconds=self.config.options.lease_seconds)
 
     def silent(self, queues: Sequence[str]) -> set[str]:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             ended = self._leases.filter(ends_at__lt=Now())
             # A token that has reserved just as its lease was taken from it.
             lease = self._leases.filter(token=OuterRef("held_by"))
@@ -278,7 +275,7 @@ class DatabaseBroker(Broker):
     ) -> int:
         # First the lease ends, then what it was for is taken back: a token that is slow
         # to notice finds its lease gone, and not its messages.
-        with self._broker_errors():
+        with broker_errors(self._alias):
             lease = self._leases.filter(token=token)
             if if_silent and lease.filter(ends_at__gte=Now()).exists():
                 return 0
@@ -294,7 +291,7 @@ class DatabaseBroker(Broker):
             return reclaimed
 
     def wait(self, queues: Sequence[str], timeout: float) -> None:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             self._bell.wait(
                 self._alias, _channel(queues), timeout, lambda: self._due_in(queues)
             )
@@ -314,10 +311,10 @@ class DatabaseBroker(Broker):
 
     @property
     def address(self) -> str:
-        return f"database {self._alias!r}"
+        return address_of(self._alias)
 
     def check(self) -> None:
-        with self._broker_errors():
+        with broker_errors(self._alias):
             self._leases.exists()
 
     def close(self) -> None:
@@ -339,29 +336,6 @@ class DatabaseBroker(Broker):
     @property
     def _features(self) -> Any:
         return connections[self._alias].features
-
-    @contextmanager
-    def _broker_errors(self) -> Iterator[None]:
-        """Turn the database's errors into ours, where a worker is the caller."""
-        try:
-            yield
-        except ProgrammingError as error:
-            raise BrokerError(
-                f"Cannot use {self.address}: {str(error).strip()} "
-                "Run: python manage.py migrate"
-            ) from error
-        except DatabaseFault as error:
-            self._renew_connection()
-            raise BrokerUnavailable(
-                f"Cannot use {self.address}: {error}".strip()
-            ) from error
-
-    def _renew_connection(self) -> None:
-        # A connection that was lost stays so: Django opens a new one only if the old
-        # one is closed. In a transaction, whoever has begun it sees to that.
-        connection = connections[self._alias]
-        if not connection.in_atomic_block:
-            discard(connection)
 
 
 def _channel(queues: Collection[str]) -> str:

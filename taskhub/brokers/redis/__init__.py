@@ -10,6 +10,7 @@ Per queue, all keys share one hash tag, so that a queue is a slot of Redis Clust
     {taskhub:<queue>}:nodes         ZSET  token → lease end, ms
     {taskhub:<queue>}:wake          LIST  hints that wake an idle worker each
     {taskhub:<queue>}:returned      HASH  id → how it came back, of those that did
+    {taskhub:<queue>}:paused        STRING  there while nothing is handed out
 
     {taskhub:<queue>}:mark          STRING  gone if everything else is
     {taskhub:<queue>}:run           STRING  which run of a server has the messages

@@ -1,9 +1,8 @@
 """The broker contract on Redis: each verb is a script, and this is what calls them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
-from importlib.resources import files
 from secrets import token_hex
 from time import monotonic
 from typing import Any
@@ -19,6 +18,17 @@ from taskhub.brokers.redis.connection import (
     connect,
     masked,
 )
+from taskhub.brokers.redis.encoding import (
+    BATCH,
+    batches,
+    body_of,
+    outdated,
+    pushed,
+    to_bytes,
+    to_text,
+)
+from taskhub.brokers.redis.keys import Keys
+from taskhub.brokers.redis.scripts import Scripts
 from taskhub.brokers.redis.waiting import Waiting
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, LeaseLost
@@ -27,41 +37,6 @@ from taskhub.messages import Delivery, Depth, Envelope, Returned
 #: How many hints may lie in a queue's wake list: about as many as there are idle
 #: workers to be woken; a burst of pushes needs no more.
 _MOST_HINTS = 64
-#: How much one script is given to do, so that others need not wait long for it.
-_BATCH = 500
-_BATCH_BYTES = 4 * 1024 * 1024
-
-
-class Keys:
-    """The names of one queue's keys."""
-
-    __slots__ = (
-        "_base",
-        "delayed",
-        "mark",
-        "messages",
-        "nodes",
-        "paused",
-        "ready",
-        "returned",
-        "run",
-        "wake",
-    )
-
-    def __init__(self, prefix: str, queue_name: str) -> None:
-        self._base = base = f"{{{prefix}:{queue_name}}}"
-        self.messages = f"{base}:messages"
-        self.delayed = f"{base}:delayed"
-        self.ready = f"{base}:ready"
-        self.nodes = f"{base}:nodes"
-        self.paused = f"{base}:paused"
-        self.wake = f"{base}:wake"
-        self.mark = f"{base}:mark"
-        self.returned = f"{base}:returned"
-        self.run = f"{base}:run"
-
-    def held(self, token: str) -> str:
-        return f"{self._base}:held:{token}"
 
 
 class RedisBroker(Broker):
@@ -70,9 +45,8 @@ class RedisBroker(Broker):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self._waiting = Waiting(lambda: self._client)
+        self._scripts = Scripts(lambda: self._client, self.address)
         self._next_due: dict[str, float] = {}
-        self._scripts: dict[str, Any] = {}
-        self._run = {name: self._script(name) for name in _SCRIPTS}
         self._keys = cache(lambda name: Keys(config.options.key_prefix, name))
 
     @cached_property
@@ -86,21 +60,16 @@ class RedisBroker(Broker):
             by_queue.setdefault(envelope.queue_name, []).append(envelope)
         for queue_name, queued in by_queue.items():
             keys = self._keys(queue_name)
-            names = [
-                keys.messages,
-                keys.delayed,
-                keys.ready,
-                keys.wake,
-                keys.returned,
-            ]
-            for arguments in _push_batches(queued):
-                self._run["push"](names, [_MOST_HINTS, *arguments])
+            names = [keys.messages, keys.delayed, keys.ready, keys.wake, keys.returned]
+            for arguments in pushed(queued):
+                self._scripts.run("push", names, [_MOST_HINTS, *arguments])
 
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
         keys = self._keys(queue_name)
-        answer = self._run["reserve"](
+        answer = self._scripts.run(
+            "reserve",
             [
                 keys.messages,
                 keys.delayed,
@@ -123,10 +92,11 @@ class RedisBroker(Broker):
         )
         return [
             Delivery(
-                id=_text(raw_id),
+                id=to_text(raw_id),
                 queue_name=queue_name,
-                returned=Returned.parse(_text(returned)) or _outdated(raw_id, since_ms),
-                body=_body(stored),
+                returned=Returned.parse(to_text(returned))
+                or outdated(raw_id, since_ms),
+                body=body_of(stored),
             )
             for raw_id, stored, returned in zip(*[iter(fields)] * 3, strict=True)
         ]
@@ -137,9 +107,9 @@ class RedisBroker(Broker):
         keys = self._keys(queue_name)
         names = [keys.messages, keys.held(token), keys.returned]
         return {
-            _text(raw_id)
-            for batch in _batches(ids)
-            for raw_id in self._run["acknowledge"](names, batch)
+            to_text(raw_id)
+            for batch in batches(ids)
+            for raw_id in self._scripts.run("acknowledge", names, batch)
         }
 
     def release(
@@ -154,8 +124,8 @@ class RedisBroker(Broker):
         names = [keys.ready, keys.held(token), keys.wake, keys.returned]
         returned = Returned(token, died=False).text if started else ""
         return sum(
-            self._run["release"](names, [_MOST_HINTS, returned, *batch])
-            for batch in _batches(ids)
+            self._scripts.run("release", names, [_MOST_HINTS, returned, *batch])
+            for batch in batches(ids)
         )
 
     def postpone(
@@ -172,16 +142,19 @@ class RedisBroker(Broker):
         arguments: list[Any] = [_MOST_HINTS, returned]
         now = datetime.now(UTC)
         for message_id, due in due_times.items():
-            arguments += (_raw(message_id), (due - now) // timedelta(milliseconds=1))
-        return int(self._run["postpone"](names, arguments))
+            arguments += (
+                to_bytes(message_id),
+                (due - now) // timedelta(milliseconds=1),
+            )
+        return int(self._scripts.run("postpone", names, arguments))
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         keys = self._keys(queue_name)
         names = [keys.messages, keys.delayed, keys.ready, keys.returned]
         return {
-            UUID(_text(raw_id))
-            for batch in _batches([str(each) for each in ids])
-            for raw_id in self._run["cancel"](names, batch)
+            UUID(to_text(raw_id))
+            for batch in batches([str(each) for each in ids])
+            for raw_id in self._scripts.run("cancel", names, batch)
         }
 
     def pause(self, queue_name: str, *, paused: bool) -> None:
@@ -197,12 +170,12 @@ class RedisBroker(Broker):
     def held(self, queue_name: str, token: str) -> set[str]:
         with broker_errors(self.address):
             held: Any = self._client.zrange(self._keys(queue_name).held(token), 0, -1)
-        return {_text(raw_id) for raw_id in held}
+        return {to_text(raw_id) for raw_id in held}
 
     def depth(self, queue_name: str) -> Depth:
         keys = self._keys(queue_name)
         names = [keys.messages, keys.delayed, keys.ready, keys.paused]
-        delayed, ready, in_all, paused = self._run["depth"](names, [])
+        delayed, ready, in_all, paused = self._scripts.run("depth", names, [])
         return Depth(
             delayed=delayed,
             ready=ready,
@@ -213,17 +186,17 @@ class RedisBroker(Broker):
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         messages = self._keys(queue_name).messages
         return {
-            UUID(_text(raw_id))
-            for batch in _batches([str(each) for each in ids])
-            for raw_id in self._run["missing"]([messages], batch)
+            UUID(to_text(raw_id))
+            for batch in batches([str(each) for each in ids])
+            for raw_id in self._scripts.run("missing", [messages], batch)
         }
 
     def fingerprint(self, queues: Sequence[str]) -> str:
         return " ".join(
-            _text(part)
+            to_text(part)
             for name in queues
-            for part in self._run["fingerprint"](
-                [self._keys(name).mark], [token_hex(8)]
+            for part in self._scripts.run(
+                "fingerprint", [self._keys(name).mark], [token_hex(8)]
             )
         )
 
@@ -238,18 +211,20 @@ class RedisBroker(Broker):
     ) -> set[str]:
         lease_ms = int(self.config.options.lease_seconds * 1000)
         return {
-            _text(token)
+            to_text(token)
             for queue_name in queues
-            for token in self._run["heartbeat"](
-                [self._keys(queue_name).nodes], [lease_ms, int(may_be_new), *tokens]
+            for token in self._scripts.run(
+                "heartbeat",
+                [self._keys(queue_name).nodes],
+                [lease_ms, int(may_be_new), *tokens],
             )
         }
 
     def silent(self, queues: Sequence[str]) -> set[str]:
         return {
-            _text(token)
+            to_text(token)
             for name in queues
-            for token in self._run["silent"]([self._keys(name).nodes], [])
+            for token in self._scripts.run("silent", [self._keys(name).nodes], [])
         }
 
     def reclaim(
@@ -272,10 +247,10 @@ class RedisBroker(Broker):
         token = returned.holder
         keys = self._keys(queue_name)
         names = [keys.ready, keys.held(token), keys.nodes, keys.wake, keys.returned]
-        arguments = [token, _BATCH, _MOST_HINTS, int(not if_silent), returned.text]
-        reclaimed = batch = self._run["reclaim"](names, arguments)
-        while batch == _BATCH:
-            batch = self._run["reclaim"](names, arguments)
+        arguments = [token, BATCH, _MOST_HINTS, int(not if_silent), returned.text]
+        reclaimed = batch = self._scripts.run("reclaim", names, arguments)
+        while batch == BATCH:
+            batch = self._scripts.run("reclaim", names, arguments)
             reclaimed += batch
         return int(reclaimed)
 
@@ -295,7 +270,7 @@ class RedisBroker(Broker):
 
     def wake(self, queues: Collection[str]) -> None:
         for name in queues:
-            self._run["wake"]([self._keys(name).wake], [_MOST_HINTS])
+            self._scripts.run("wake", [self._keys(name).wake], [_MOST_HINTS])
 
     @property
     def address(self) -> str:
@@ -316,107 +291,9 @@ class RedisBroker(Broker):
 
     def close(self) -> None:
         self._waiting.close()
-        self._scripts.clear()
+        self._scripts.close()
         client = self.__dict__.pop("_client", None)
         if client is not None:
             client.close()
         if isinstance(client, redis.Redis):
             client.connection_pool.disconnect()
-
-    def _script(self, name: str) -> Callable[[list[str], list[Any]], Any]:
-        source = files(__package__).joinpath(f"{name}.lua").read_text()
-
-        def run(keys: list[str], arguments: list[Any]) -> Any:
-            with broker_errors(self.address):
-                script = self._scripts.get(name)
-                if script is None:
-                    # Sends its digest, and its text to a server that lacks it.
-                    script = self._client.register_script(source)
-                    self._scripts[name] = script
-                return script(keys=keys, args=arguments)
-
-        return run
-
-
-_SCRIPTS = (
-    "push",
-    "reserve",
-    "acknowledge",
-    "release",
-    "postpone",
-    "cancel",
-    "heartbeat",
-    "reclaim",
-    "silent",
-    "depth",
-    "missing",
-    "wake",
-    "fingerprint",
-)
-
-
-def _rank(envelope: Envelope) -> int:
-    """
-    Return a number: lower for a higher priority and, within one, for an older id.
-
-    The first 48 bits of a UUIDv7 are milliseconds; among members of the same rank,
-    Redis orders by their bytes, which is again their age. Below 2**53, as a sorted
-    set's scores have to be.
-    """
-    return (100 - envelope.priority << 44) + (envelope.id.int >> 80)
-
-
-def _push_batches(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
-    """Yield the arguments of push.lua, cut so that no call is long or large."""
-    arguments: list[Any] = []
-    size = 0
-    for envelope in envelopes:
-        due = envelope.run_after
-        arguments += (
-            str(envelope.id),
-            b"%d:%b" % (_rank(envelope), envelope.body),
-            int(due.timestamp() * 1000) if due else 0,
-            envelope.returned.text if envelope.returned else "",
-        )
-        size += len(envelope.body)
-        if len(arguments) >= 4 * _BATCH or size >= _BATCH_BYTES:
-            yield arguments
-            arguments, size = [], 0
-    if arguments:
-        yield arguments
-
-
-def _batches(ids: Collection[str]) -> Iterator[list[str]]:
-    listed = [_raw(each) for each in ids]
-    for start in range(0, len(listed), _BATCH):
-        yield listed[start : start + _BATCH]
-
-
-def _body(stored: bytes) -> bytes:
-    """Cut the rank off; what has none is handed out as it is, to be quarantined."""
-    rank, _colon, body = stored.partition(b":")
-    return body if rank.isdigit() else stored
-
-
-def _outdated(raw_id: bytes, since_ms: int) -> Returned | None:
-    """
-    Return how a message came back that is older than this run of the server.
-
-    It may have been run, and the server have missed that.
-    """
-    made_ms = raw_id[:13].replace(b"-", b"")
-    try:
-        is_older = since_ms > 0 and int(made_ms, 16) <= since_ms
-    except ValueError:
-        # No id of ours; it is quarantined, whatever it is.
-        return None
-    return Returned(holder="", died=False) if is_older else None
-
-
-def _text(raw: bytes) -> str:
-    # A foreign id may be any bytes, and has to be acknowledged by exactly these.
-    return raw.decode(errors="surrogateescape")
-
-
-def _raw(text: str) -> Any:
-    return text.encode(errors="surrogateescape")

@@ -6,16 +6,16 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-import taskhub
-from taskhub import compat
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
+from taskhub.management.options import add_backend, add_check
 from taskhub.management.starting import (
     check_broker,
     check_database,
     configure_logging,
     describe_database,
     find_backend,
+    greet,
     stop_on_signals,
 )
 from taskhub.models import PeriodicTask
@@ -35,17 +35,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the options."""
-        parser.add_argument(
-            "--backend",
-            default=compat.DEFAULT_TASK_BACKEND_ALIAS,
-            metavar="ALIAS",
-            help="The entry of TASKS whose broker wakes it early.",
-        )
-        parser.add_argument(
-            "--check",
-            action="store_true",
-            help="Only say whether a beat could start, by the exit code.",
-        )
+        add_backend(parser, "The entry of TASKS whose broker wakes it early.")
+        add_check(parser, "a beat")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check what is needed, say what will run, and run it."""
@@ -56,14 +47,14 @@ class Command(BaseCommand):
             return
         configure_logging(options["verbosity"])
         if options["verbosity"]:
-            enabled = PeriodicTask.objects.filter(enabled=True).count()
-            self.stdout.write(
-                f"taskhub {taskhub.__version__}, beat\n"
-                f"  schedules  {enabled} enabled, of {PeriodicTask.objects.count()}\n"
-                f"  broker     {get_broker(config).address}\n"
-                f"  database   {describe_database()}"
-            )
-            self.stdout.flush()
+            schedules = PeriodicTask.objects.all()
+            enabled = schedules.filter(enabled=True)
+            facts = {
+                "schedules": f"{enabled.count()} enabled, of {schedules.count()}",
+                "broker": get_broker(config).address,
+                "database": describe_database(),
+            }
+            greet(self.stdout, "beat", facts)
         beat = Beat(config)
         stop_on_signals(beat.stop)
         beat.run()

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from taskhub import compat
-from taskhub.management.starting import at_least_one, check_database, find_backend
+from taskhub.management.options import add_backend, at_least_one
+from taskhub.management.starting import check_database, find_backend
 from taskhub.operations import Retention, prune
 
 
@@ -20,12 +20,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the options."""
-        parser.add_argument(
-            "--backend",
-            default=compat.DEFAULT_TASK_BACKEND_ALIAS,
-            metavar="ALIAS",
-            help="Whose settings are asked.",
-        )
+        add_backend(parser, "Whose settings are asked.")
         parser.add_argument(
             "--days",
             type=float,

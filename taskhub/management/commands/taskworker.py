@@ -8,23 +8,20 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-import taskhub
-from taskhub import compat
-from taskhub.backend import TaskHubBackend
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
-from taskhub.conf import name_fault
 from taskhub.discarding import discard_all
+from taskhub.management.node_options import add_node_options, node_of
+from taskhub.management.options import add_backend, add_check
 from taskhub.management.starting import (
-    at_least_one,
     check_broker,
     check_database,
     configure_logging,
     describe_database,
     find_backend,
+    greet,
     stop_on_signals,
 )
-from taskhub.nearest import did_you_mean
 from taskhub.tasks import registered_tasks
 from taskhub.worker.children import Companion
 from taskhub.worker.node import Node
@@ -46,80 +43,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the options."""
-        parser.add_argument(
-            "--backend",
-            default=compat.DEFAULT_TASK_BACKEND_ALIAS,
-            metavar="ALIAS",
-            help="Which entry of TASKS to work for.",
-        )
-        parser.add_argument(
-            "--queues",
-            type=lambda text: tuple(filter(None, text.split(","))),
-            metavar="A,B",
-            help="Names of queues, separated by commas; they take turns. All of the "
-            "backend's by default.",
-        )
-        parser.add_argument(
-            "--processes",
-            type=at_least_one,
-            default=os.cpu_count() or 1,
-            metavar="N",
-            help="How many processes run tasks (default: one for each core, here "
-            "%(default)s).",
-        )
-        parser.add_argument(
-            "--threads",
-            type=at_least_one,
-            default=1,
-            metavar="N",
-            help="How many sync tasks each process runs at a time.",
-        )
-        parser.add_argument(
-            "--async-tasks",
-            type=at_least_one,
-            default=100,
-            metavar="N",
-            help="How many async tasks each process runs at a time (default: "
-            "%(default)s).",
-        )
-        parser.add_argument(
-            "--grace",
-            type=float,
-            default=25.0,
-            metavar="SECONDS",
-            help="How long after a signal to stop it has ended (default: %(default)g, "
-            "for Kubernetes' 30). What still runs shortly before is given back.",
-        )
-        parser.add_argument(
-            "--tasks-per-process",
-            type=at_least_one,
-            metavar="N",
-            help="Replace a process after it has run so many tasks.",
-        )
-        parser.add_argument(
-            "--memory-per-process",
-            type=at_least_one,
-            metavar="MIB",
-            help="Replace a process, after a task, that has grown beyond this.",
-        )
-        parser.add_argument(
-            "--health-port",
-            type=at_least_one,
-            metavar="PORT",
-            help="Answer probes over HTTP: /live and /ready.",
-        )
-        parser.add_argument(
-            "--health-host",
-            default="127.0.0.1",
-            metavar="HOST",
-            help="The address to answer on (default: %(default)s; 0.0.0.0 for all).",
-        )
-        parser.add_argument(
-            "--drain",
-            action="store_true",
-            help="Work until the queues are empty, and end. What is not due yet is "
-            "not waited for.",
-        )
+        add_backend(parser, "Which entry of TASKS to work for.")
+        add_node_options(parser)
         parser.add_argument(
             "--beat",
             action="store_true",
@@ -131,30 +56,13 @@ class Command(BaseCommand):
             action="store_true",
             help="For development: start anew when the code changes.",
         )
-        parser.add_argument(
-            "--check",
-            action="store_true",
-            help="Only say whether a worker could start, by the exit code.",
-        )
+        add_check(parser, "a worker")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check what is needed, say what will run, and run it."""
         if not hasattr(os, "fork"):
             raise CommandError("taskworker forks, which this system cannot; use WSL.")
-        backend = find_backend(options["backend"])
-        node = Node(
-            config=backend.config,
-            queues=self._choose_queues(backend, options["queues"]),
-            processes=options["processes"],
-            threads=options["threads"],
-            async_tasks=options["async_tasks"],
-            grace_seconds=options["grace"],
-            tasks_per_process=options["tasks_per_process"],
-            memory_per_process=options["memory_per_process"],
-            health_host=options["health_host"],
-            health_port=options["health_port"],
-            drain=options["drain"],
-        )
+        node = node_of(find_backend(options["backend"]).config, options)
         check_database()
         check_broker(node.config)
         # A fork must not inherit a connection.
@@ -170,29 +78,13 @@ class Command(BaseCommand):
             self._greet(node, beats=options["beat"])
         sys.exit(supervisor.run())
 
-    def _choose_queues(
-        self, backend: TaskHubBackend, wanted: tuple[str, ...] | None
-    ) -> tuple[str, ...]:
-        known = backend.config.queues
-        if not wanted:
-            return known or (compat.DEFAULT_TASK_QUEUE_NAME,)
-        for name in wanted:
-            if fault := name_fault(name):
-                raise CommandError(f"--queues: {fault}.")
-            if known and name not in known:
-                raise CommandError(
-                    f"Queue {name!r} is not in TASKS[{backend.alias!r}]['QUEUES']"
-                    f"{did_you_mean(name, known)}"
-                )
-        return tuple(dict.fromkeys(wanted))
-
     def _greet(self, node: Node, *, beats: bool) -> None:
         tasks = list(registered_tasks())
         names = ", ".join(tasks[:_MOST_NAMES]) or "none: is there a tasks.py in an app?"
         more = (
             f", and {len(tasks) - _MOST_NAMES} more" if len(tasks) > _MOST_NAMES else ""
         )
-        lines = {
+        facts = {
             "queues": ", ".join(node.queues),
             "processes": f"{node.processes}, each with {node.threads} thread(s) and up "
             f"to {node.async_tasks} async tasks",
@@ -201,10 +93,7 @@ class Command(BaseCommand):
             "database": describe_database(),
             "tasks": f"{len(tasks)}: {names}{more}",
         }
-        self.stdout.write(f"taskhub {taskhub.__version__}, node {node.name}")
-        for word, text in lines.items():
-            self.stdout.write(f"  {word:<10} {text}")
-        self.stdout.flush()
+        greet(self.stdout, f"node {node.name}", facts)
 
 
 def _beat_of(node: Node) -> Companion:

@@ -1,0 +1,79 @@
+"""How envelopes and ids are written in Redis, and read back."""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from taskhub.messages import Envelope, Returned
+
+#: How much one script is given to do, so that others need not wait long for it.
+BATCH = 500
+_BATCH_BYTES = 4 * 1024 * 1024
+
+
+def pushed(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
+    """Yield the arguments of push.lua, cut so that no call is long or large."""
+    arguments: list[Any] = []
+    size = 0
+    for envelope in envelopes:
+        due = envelope.run_after
+        arguments += (
+            str(envelope.id),
+            b"%d:%b" % (_rank(envelope), envelope.body),
+            int(due.timestamp() * 1000) if due else 0,
+            envelope.returned.text if envelope.returned else "",
+        )
+        size += len(envelope.body)
+        if len(arguments) >= 4 * BATCH or size >= _BATCH_BYTES:
+            yield arguments
+            arguments, size = [], 0
+    if arguments:
+        yield arguments
+
+
+def _rank(envelope: Envelope) -> int:
+    """
+    Return a number: lower for a higher priority and, within one, for an older id.
+
+    The first 48 bits of a UUIDv7 are milliseconds; among members of the same rank,
+    Redis orders by their bytes, which is again their age. Below 2**53, as a sorted
+    set's scores have to be.
+    """
+    return (100 - envelope.priority << 44) + (envelope.id.int >> 80)
+
+
+def body_of(stored: bytes) -> bytes:
+    """Cut the rank off; what has none is handed out as it is, to be quarantined."""
+    rank, _colon, body = stored.partition(b":")
+    return body if rank.isdigit() else stored
+
+
+def outdated(raw_id: bytes, since_ms: int) -> Returned | None:
+    """
+    Return how a message came back that is older than this run of the server.
+
+    It may have been run, and the server have missed that.
+    """
+    made_ms = raw_id[:13].replace(b"-", b"")
+    try:
+        is_older = since_ms > 0 and int(made_ms, 16) <= since_ms
+    except ValueError:
+        # No id of ours; it is quarantined, whatever it is.
+        return None
+    return Returned(holder="", died=False) if is_older else None
+
+
+def batches(ids: Collection[str]) -> Iterator[list[bytes]]:
+    """Yield ids as Redis has them, no more at once than one script is given."""
+    listed = [to_bytes(each) for each in ids]
+    for start in range(0, len(listed), BATCH):
+        yield listed[start : start + BATCH]
+
+
+def to_text(raw: bytes) -> str:
+    """Return an id as text. A foreign one may be any bytes, and is kept as these."""
+    return raw.decode(errors="surrogateescape")
+
+
+def to_bytes(text: str) -> bytes:
+    """Return an id as Redis has it."""
+    return text.encode(errors="surrogateescape")

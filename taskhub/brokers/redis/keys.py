@@ -1,0 +1,34 @@
+"""The names of a queue's keys; the package says what is in each."""
+
+
+class Keys:
+    """The names of one queue's keys."""
+
+    __slots__ = (
+        "_base",
+        "delayed",
+        "mark",
+        "messages",
+        "nodes",
+        "paused",
+        "ready",
+        "returned",
+        "run",
+        "wake",
+    )
+
+    def __init__(self, prefix: str, queue_name: str) -> None:
+        self._base = base = f"{{{prefix}:{queue_name}}}"
+        self.messages = f"{base}:messages"
+        self.delayed = f"{base}:delayed"
+        self.ready = f"{base}:ready"
+        self.nodes = f"{base}:nodes"
+        self.paused = f"{base}:paused"
+        self.wake = f"{base}:wake"
+        self.mark = f"{base}:mark"
+        self.returned = f"{base}:returned"
+        self.run = f"{base}:run"
+
+    def held(self, token: str) -> str:
+        """Return where it is kept what a token holds."""
+        return f"{self._base}:held:{token}"

@@ -1,0 +1,131 @@
+"""From a delivery to a run, or to the reason why there is nothing to run."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from taskhub.conf import Config
+from taskhub.exceptions import BadMessage, TaskExpired, UnknownTask, WorkerDied
+from taskhub.execution.errors import cause_of, describe_failure
+from taskhub.execution.interrupts import Interrupt
+from taskhub.execution.logs import RunLog
+from taskhub.execution.runs import Ended, Run
+from taskhub.messages import Delivery, Message, unseal
+from taskhub.models import Status
+from taskhub.tasks import Task, find_task
+from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
+from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
+
+#: So many deaths with one message are hardly by chance.
+_OFTEN = 2
+
+
+class Preparer:
+    """
+    Opens deliveries, and begins attempts, for one worker process; from any thread.
+
+    What is raised from here is a fault of the database or of taskhub.
+    """
+
+    def __init__(self, config: Config, worker_id: str) -> None:
+        self._keys = config.signing_keys
+        # Arguments, and room for all that is around them.
+        self._max_message_bytes = config.options.max_argument_bytes + 64 * 1024
+        self._max_redeliveries = config.options.max_redeliveries
+        self._worker_id = worker_id
+
+    def has_killed_often(self, delivery: Delivery) -> bool:
+        """
+        Whether more than one process has died with a message: it may well be of it.
+
+        Once is what happens to all that a process, or a node, has under way when it
+        dies. Where a second time is the end, once is taken for often. Touches the
+        database only for a message that came back from the dead.
+        """
+        if not delivery.has_killed:
+            return False
+        if self._max_redeliveries < _OFTEN:
+            return True
+        try:
+            message = self._open(delivery)
+        except BadMessage:
+            return False
+        # The last one is not in the row before the claim.
+        return deaths_of(message.id) + 1 >= _OFTEN
+
+    def prepare(self, delivery: Delivery) -> Run | Ended:
+        """
+        Open a delivery and begin an attempt, or say why there is nothing to run.
+
+        Touches the database only for a redelivered message.
+        """
+        try:
+            message = self._open(delivery)
+        except BadMessage as error:
+            quarantined = Quarantined(delivery, str(error), self._worker_id)
+            return Ended(delivery, quarantined=quarantined)
+        if again := self._wait_for_code(message):
+            return Ended(delivery, due_again=again)
+        attempt: Attempt | NotDue | None = Attempt.first(message, self._worker_id)
+        if delivery.returned is not None:
+            attempt = claim(message, self._worker_id, delivery.returned)
+        if attempt is None:
+            return Ended(delivery)
+        if isinstance(attempt, NotDue):
+            return Ended(delivery, due_again=datetime.now(UTC) + attempt.wait)
+        try:
+            task = self._check(attempt)
+        except (UnknownTask, WorkerDied, TaskExpired) as error:
+            return self._give_up(delivery, attempt, error)
+        return Run(delivery, task, attempt, Interrupt(), RunLog())
+
+    def _wait_for_code(self, message: Message) -> datetime | None:
+        """
+        Return when to come back to a task that is not registered here, if ever.
+
+        While new code is being deployed, other workers may know it already.
+        """
+        if is_registered(message.task_path):
+            return None
+        now = datetime.now(UTC)
+        due = max(message.enqueued_at, message.run_after or message.enqueued_at)
+        return now + UNKNOWN_AGAIN if now - due < UNKNOWN_FOR else None
+
+    def _open(self, delivery: Delivery) -> Message:
+        """Return the message of a delivery. Raise BadMessage if it is none of ours."""
+        if delivery.message is not None:
+            return delivery.message
+        message = unseal(delivery.body, self._keys, max_bytes=self._max_message_bytes)
+        if (str(message.id), message.queue_name) != (delivery.id, delivery.queue_name):
+            raise BadMessage(
+                f"It is about {message.id} in queue {message.queue_name!r}, but came "
+                f"as {delivery.id} in {delivery.queue_name!r}."
+            )
+        return message
+
+    def _check(self, attempt: Attempt) -> Task[..., Any]:
+        """Return the task to run. Raise what a row is to say if there is nothing to."""
+        message = attempt.message
+        task = find_task(message.task_path)
+        if attempt.deaths > self._max_redeliveries:
+            raise WorkerDied(
+                f"It was given up after {attempt.deaths} worker processes died with it."
+            )
+        if message.expires_at and message.expires_at <= attempt.started_at:
+            raise TaskExpired(f"It expired at {message.expires_at.isoformat()}.")
+        return task
+
+    def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
+        """End an attempt without having called its function."""
+        expired = isinstance(error, TaskExpired)
+        entry = describe_failure(error, attempt, hide=__file__)
+        attempt.errors = [*attempt.errors, entry]
+        outcome = Outcome(
+            attempt=attempt,
+            status=Status.CANCELLED if expired else Status.FAILED,
+            finished_at=attempt.started_at,
+            was_started=delivery.redelivered,
+            cause="" if expired else cause_of(entry),
+        )
+        unknown = isinstance(error, UnknownTask)
+        quarantined = Quarantined(delivery, str(error), self._worker_id)
+        return Ended(delivery, outcome, quarantined if unknown else None)

@@ -1,0 +1,63 @@
+"""Django's signals of a run, and its result as they show it."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from taskhub import compat
+from taskhub.execution.runs import Run
+from taskhub.writer import Outcome
+
+logger = logging.getLogger(__name__)
+
+
+def show_start(run: Run) -> None:
+    """Show in its result that a run has started."""
+    attempt, result = run.attempt, run.result
+    result.change("status", compat.TaskResultStatus.RUNNING)
+    result.change("started_at", attempt.first_started_at)
+    result.change("last_attempted_at", attempt.started_at)
+    result.change("worker_ids", list(attempt.worker_ids))
+
+
+def show_failure(run: Run, entry: Mapping[str, Any]) -> None:
+    """Show in its result how a run has failed; see describe_failure()."""
+    show_start(run)
+    run.result.errors.append(
+        compat.TaskError(
+            exception_class_path=entry["exception_class_path"],
+            traceback=entry["traceback"],
+        )
+    )
+
+
+class Signals:
+    """Tells the receivers of one backend's signals."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def tell_start(self, run: Run) -> None:
+        """Tell that a run has started."""
+        show_start(run)
+        self._send(compat.task_started, run)
+
+    def tell_success(self, run: Run, outcome: Outcome) -> None:
+        """Tell that a run was successful."""
+        run.result.change("_return_value", outcome.return_value)
+        self.tell_end(run, outcome)
+
+    def tell_end(self, run: Run, outcome: Outcome) -> None:
+        """Tell that no attempt follows this run."""
+        run.result.change("finished_at", outcome.finished_at)
+        run.result.change("status", compat.TaskResultStatus(outcome.status.value))
+        self._send(compat.task_finished, run)
+
+    def _send(self, signal: Any, run: Run) -> None:
+        # Robust: a receiver that fails is logged by Django, and the task goes on.
+        backend = compat.task_backends[self._alias]
+        try:
+            signal.send_robust(type(backend), task_result=run.result)
+        except BaseException:
+            # SystemExit, for which "robust" is not meant.
+            logger.exception("A receiver of %s raised.", run.task.module_path)

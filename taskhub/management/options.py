@@ -1,0 +1,31 @@
+"""Options that several commands take."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+
+from taskhub import compat
+
+
+def add_backend(parser: ArgumentParser, help_text: str) -> None:
+    """Add --backend, the default one if it is not given."""
+    parser.add_argument(
+        "--backend",
+        default=compat.DEFAULT_TASK_BACKEND_ALIAS,
+        metavar="ALIAS",
+        help=help_text,
+    )
+
+
+def add_check(parser: ArgumentParser, what: str) -> None:
+    """Add --check, for deploys to see that something would start."""
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help=f"Only say whether {what} could start, by the exit code.",
+    )
+
+
+def at_least_one(text: str) -> int:
+    """Read an option's whole number from 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number from 1, not {text!r}")
+    return int(text)

@@ -1,0 +1,42 @@
+"""Stuck runs: those so far past their hard limit that only a kill ends them."""
+
+import time
+from collections.abc import Collection
+
+#: A process ends a task by itself that is past its hard limit; if it is stuck, too, in
+#: code that keeps the interpreter to itself, it is killed so much later.
+_STUCK_SECONDS = 5.0
+
+
+class StuckRuns:
+    """Knows the runs that have a hard limit, by the token of their process."""
+
+    def __init__(self) -> None:
+        #: By token and run, when its process must be stuck.
+        self._deadlines: dict[tuple[str, str], float] = {}
+
+    def begin(self, token: str, run: str, hard_timeout: float) -> None:
+        """Note that a run has begun."""
+        self._deadlines[token, run] = time.monotonic() + hard_timeout + _STUCK_SECONDS
+
+    def end(self, token: str, run: str) -> None:
+        """Note that a run has ended."""
+        self._deadlines.pop((token, run), None)
+
+    def forget(self, token: str) -> None:
+        """Note that a process has ended, and its runs with it."""
+        for key in [key for key in self._deadlines if key[0] == token]:
+            del self._deadlines[key]
+
+    @property
+    def deadlines(self) -> Collection[float]:
+        """When to look again."""
+        return self._deadlines.values()
+
+    def take(self) -> list[tuple[str, str]]:
+        """Return those that are stuck, token and run; each once."""
+        now = time.monotonic()
+        stuck = [key for key, deadline in self._deadlines.items() if now >= deadline]
+        for key in stuck:
+            del self._deadlines[key]
+        return stuck

@@ -1,0 +1,104 @@
+"""What has come together in a worker, written in one transaction."""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics
+from taskhub.models.queues import MOST_OF_A_BODY
+from taskhub.models.results import results_database
+from taskhub.values import escape_text
+from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
+from taskhub.writer.outcomes import write_outcomes
+from taskhub.writer.rows import rows_in
+from taskhub.writer.tally import Tally, write_metrics
+
+
+def write_group(
+    *,
+    outcomes: Collection[Outcome],
+    quarantined: Collection[Quarantined],
+    running: Iterable[Attempt],
+    progress: Iterable[Progress],
+    logs: Iterable[Logged] = (),
+    metrics: Collection[TaskMetrics] = (),
+    tally: Tally | None = None,
+    in_rows: bool = False,
+) -> int:
+    """
+    Write all that has come together, in one transaction.
+
+    What of it is committed is counted in `tally`. `in_rows` says that the rows are the
+    messages, too: what is to be tried again is back in line with that. Return how many
+    outcomes were refused by the fence.
+    """
+    with transaction.atomic(using=results_database()):
+        mark_running(running)
+        write_progress(progress)
+        quarantine(quarantined)
+        write_logs(logs)
+        write_metrics(metrics)
+        return write_outcomes(outcomes, in_rows=in_rows, tally=tally)
+
+
+def mark_running(attempts: Iterable[Attempt]) -> None:
+    """Write that attempts are under way: those that last long enough to be seen."""
+    alias = results_database()
+    for attempt in attempts:
+        rows_in(alias).filter(
+            pk=attempt.message.id, status=Status.READY, attempts=0
+        ).update(
+            status=Status.RUNNING,
+            attempts=attempt.number,
+            worker_ids=attempt.worker_ids,
+            started_at=attempt.first_started_at,
+            last_attempted_at=attempt.started_at,
+        )
+
+
+def write_progress(reports: Iterable[Progress]) -> None:
+    """Write how far running tasks are."""
+    alias = results_database()
+    for report in reports:
+        attempt = report.attempt
+        own = Q(attempts=0) | Q(attempts=attempt.number, worker_ids=attempt.worker_ids)
+        rows_in(alias).unfinished().filter(own, pk=attempt.message.id).update(
+            progress={
+                "done": report.done,
+                "total": report.total,
+                "message": escape_text(report.message),
+            }
+        )
+
+
+def write_logs(logged: Iterable[Logged]) -> None:
+    """Write what tasks have logged; also of an attempt that is overtaken by now."""
+    TaskLog.objects.using(results_database()).bulk_create(
+        TaskLog(
+            id=each.id,
+            result_id=each.attempt.message.id,
+            attempt=each.attempt.number,
+            lines=each.lines,
+        )
+        for each in logged
+    )
+
+
+def quarantine(messages: Collection[Quarantined]) -> None:
+    """Keep messages that could not be run, to be looked at."""
+    if not messages:
+        return
+    now = datetime.now(UTC)
+    QuarantinedMessage.objects.using(results_database()).bulk_create(
+        QuarantinedMessage(
+            message_id=escape_text(each.delivery.id)[:200],
+            queue_name=each.delivery.queue_name,
+            reason=escape_text(each.reason),
+            body=each.delivery.body[:MOST_OF_A_BODY],
+            worker_id=each.worker_id,
+            quarantined_at=now,
+        )
+        for each in messages
+    )

@@ -1,0 +1,97 @@
+"""What people do to results: they cancel them, and have them tried again."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from taskhub.deadlocks import again_after_deadlock
+from taskhub.models import Place, Status, TaskResult
+from taskhub.models.results import CANCELLED, results_database
+from taskhub.values import escape_text
+from taskhub.writer.rows import locked, rows_in
+from taskhub.writer.tally import Tally, write_metrics
+
+
+@again_after_deadlock(results_database)
+def write_cancelled(
+    pks: Collection[UUID], reason: str, *, by_force: bool = False
+) -> set[UUID]:
+    """
+    Write that results were cancelled, those of them that are unfinished.
+
+    Return their ids. An attempt that is under way writes nothing any more; its worker
+    finds out within two seconds, and `by_force` replaces the process that runs it.
+    """
+    alias = results_database()
+    now = datetime.now(UTC)
+    entry = {
+        "failed_at": now.isoformat(),
+        "exception_class_path": CANCELLED,
+        "message": escape_text(reason),
+        "traceback": "",
+        "by_force": by_force,
+    }
+    with transaction.atomic(using=alias):
+        unfinished = rows_in(alias).unfinished().filter(pk__in=pks)
+        rows = list(
+            locked(unfinished).only(
+                "pk", "attempts", "errors", "task_path", "queue_name"
+            )
+        )
+        tally = Tally()
+        for row in rows:
+            tally.count_cancelled(row.task_path, row.queue_name)
+            row.status, row.finished_at = Status.CANCELLED, now
+            row.errors = [*row.errors, {"attempt": row.attempts, **entry}]
+            row.place, row.held_by = Place.NOWHERE, ""
+        rows_in(alias).bulk_update(
+            rows, ["status", "finished_at", "errors", "place", "held_by"]
+        )
+        write_metrics(tally.take())
+    return {row.pk for row in rows}
+
+
+@again_after_deadlock(results_database)
+def write_retried(due_times: Mapping[UUID, datetime | None]) -> list[TaskResult]:
+    """
+    Write that finished results are to be tried again, each at once or when it says.
+
+    Return their rows, as they are now: those of them that are finished.
+    """
+    alias = results_database()
+    with transaction.atomic(using=alias):
+        rows = list(locked(rows_in(alias).finished().filter(pk__in=due_times)))
+        for row in rows:
+            row.status, row.finished_at, row.cause = Status.READY, None, ""
+            row.run_after, row.expires_at = due_times[row.pk], None
+            row.return_value, row.storage_notes = None, {}
+            # Its task's attempts are its own again; what was before is only told.
+            row.errors = [entry | {"before_retry": True} for entry in row.errors]
+            row.place = Place.NOWHERE
+        rows_in(alias).bulk_update(
+            rows,
+            [
+                "status",
+                "finished_at",
+                "cause",
+                "run_after",
+                "expires_at",
+                "return_value",
+                "storage_notes",
+                "errors",
+                "place",
+            ],
+            batch_size=100,
+        )
+    return rows
+
+
+def read_cancelled(pks: Collection[UUID]) -> dict[UUID, bool]:
+    """Return which of these results were cancelled, and whether by force."""
+    rows = rows_in(results_database()).cancelled().filter(pk__in=pks)
+    return {
+        pk: bool(errors and errors[-1].get("by_force"))
+        for pk, errors in rows.values_list("pk", "errors")
+    }

@@ -1,0 +1,184 @@
+"""Outcomes, written in groups and through the fence."""
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from taskhub.messages import Returned
+from taskhub.models import Place, Status, TaskResult
+from taskhub.models.results import results_database
+from taskhub.models.slices import EndedSlice, ReturnedSlice
+from taskhub.writer.attempts import Attempt, Outcome
+from taskhub.writer.rows import locked, new_row, rows_in
+from taskhub.writer.tally import Tally
+
+
+def write_outcomes(
+    outcomes: Collection[Outcome],
+    *,
+    in_rows: bool = False,
+    tally: Tally | None = None,
+) -> int:
+    """
+    Write how attempts ended, in one transaction, through the fence; see write_group().
+
+    Return how many were refused: their rows were finished, deleted, or belong to
+    another attempt by now.
+    """
+    if not outcomes:
+        return 0
+    alias = results_database()
+    with transaction.atomic(using=alias):
+        admitted = _admit(outcomes, alias)
+        gone = [each.attempt.message.id for each in admitted if not each.is_kept]
+        if gone:
+            rows_in(alias).filter(pk__in=gone).delete()
+        kept = [each for each in admitted if each.is_kept]
+        _write_plain([each for each in kept if _is_plain(each)], alias, in_rows=in_rows)
+        others = [each for each in kept if not _is_plain(each)]
+        if others:
+            rows = [_ended_row(each, in_rows=in_rows) for each in others]
+            _upsert(rows_in(alias), rows, _ENDING_FIELDS)
+        if tally is not None:
+            transaction.on_commit(partial(tally.count, admitted), using=alias)
+    return len(outcomes) - len(admitted)
+
+
+def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
+    """Lock the rows of a group, and return the outcomes that may be written."""
+    by_id = {outcome.attempt.message.id: outcome for outcome in outcomes}
+    unfinished = rows_in(alias).unfinished().filter(pk__in=by_id)
+    attempts_of: dict[UUID, int] = dict(
+        locked(unfinished).values_list("pk", "attempts")
+    )
+    # Most rows belong to nobody yet; of the others, it is asked to whom.
+    claimed = [pk for pk, attempts in attempts_of.items() if attempts]
+    owners = dict(
+        rows_in(alias).filter(pk__in=claimed).values_list("pk", "worker_ids")
+        if claimed
+        else ()
+    )
+    rowless = [
+        pk
+        for pk, outcome in by_id.items()
+        if pk not in attempts_of and not outcome.attempt.message.durable
+    ]
+    if rowless:
+        finished = set(rows_in(alias).filter(pk__in=rowless).ids())
+        attempts_of |= {pk: 0 for pk in rowless if pk not in finished}
+    return [
+        outcome
+        for outcome in outcomes
+        if (pk := outcome.attempt.message.id) in attempts_of
+        and _belongs_to(outcome.attempt, attempts_of[pk], owners.get(pk, []))
+    ]
+
+
+def _belongs_to(attempt: Attempt, attempts: int, worker_ids: list[str]) -> bool:
+    unclaimed = attempts == 0
+    return unclaimed or (
+        attempts == attempt.number and worker_ids[-1:] == [attempt.worker_id]
+    )
+
+
+def _is_plain(outcome: Outcome) -> bool:
+    """Whether nothing happened but what happens to most: a slice of a row says it."""
+    return (
+        outcome.status is Status.SUCCESSFUL
+        and outcome.attempt.number == 1
+        and outcome.attempt.message.durable
+        and not outcome.attempt.errors
+        and not outcome.storage_notes
+        and outcome.memory_mib is None
+    )
+
+
+def _write_plain(outcomes: list[Outcome], alias: str, *, in_rows: bool) -> None:
+    if not outcomes:
+        return
+    if in_rows or any(outcome.return_value is not None for outcome in outcomes):
+        returned = [
+            ReturnedSlice(return_value=each.return_value, **_plain_values(each))
+            for each in outcomes
+        ]
+        _upsert(ReturnedSlice.objects.using(alias), returned, ReturnedSlice.written())
+    else:
+        ended = [EndedSlice(**_plain_values(each)) for each in outcomes]
+        _upsert(EndedSlice.objects.using(alias), ended, EndedSlice.written())
+
+
+def _plain_values(outcome: Outcome) -> dict[str, Any]:
+    attempt = outcome.attempt
+    return {
+        "id": attempt.message.id,
+        "worker_ids": attempt.worker_ids,
+        "started_at": attempt.first_started_at,
+        "last_attempted_at": attempt.started_at,
+        "finished_at": outcome.finished_at,
+    }
+
+
+_ENDING_FIELDS = [
+    "status",
+    "return_value",
+    "errors",
+    "attempts",
+    "worker_ids",
+    "started_at",
+    "last_attempted_at",
+    "finished_at",
+    "storage_notes",
+    "cause",
+    "memory_mib",
+    "run_after",
+    "place",
+    "held_by",
+    "returned",
+]
+
+
+def _upsert(table: QuerySet[Any], rows: Sequence[Any], fields: Sequence[str]) -> None:
+    # One statement for a whole group. The rows exist and are locked, so that only the
+    # fields named here are written; those of tasks that are not durable are inserted.
+    features = connections[table.db].features
+    table.bulk_create(
+        rows,
+        update_conflicts=True,
+        update_fields=fields,
+        unique_fields=(
+            ["id"] if features.supports_update_conflicts_with_target else None
+        ),
+    )
+
+
+def _ended_row(outcome: Outcome, *, in_rows: bool) -> TaskResult:
+    attempt = outcome.attempt
+    row = new_row(attempt.message)
+    row.status = outcome.status
+    row.return_value = outcome.return_value
+    row.storage_notes = outcome.storage_notes
+    row.errors = attempt.errors
+    row.cause = outcome.cause
+    row.memory_mib = outcome.memory_mib
+    row.run_after = attempt.run_after
+    row.place, row.held_by = Place.NOWHERE, ""
+    if outcome.retry_at is None:
+        row.finished_at = outcome.finished_at
+    else:
+        # By the database's clock: others look at it, whose clocks may differ.
+        row.run_after = Now() + (outcome.retry_at - datetime.now(UTC))
+        if in_rows:
+            row.place = Place.DELAYED
+            row.returned = Returned(attempt.worker_id, died=False).text
+    if outcome.was_started:
+        row.attempts = attempt.number
+        row.worker_ids = attempt.worker_ids
+        row.started_at = attempt.first_started_at
+        row.last_attempted_at = attempt.started_at
+    return row
