@@ -9,12 +9,14 @@ import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.failures import name_cause
 from taskhub.operations.results import cancel, forget, retry_at
 from taskhub.operations.selection import Selection
 
@@ -61,6 +63,10 @@ def start_bulk(
         raise InvalidOption("per_second is a number above 0, for retries only.")
     if by_force and kind != Kind.CANCEL:
         raise InvalidOption("by_force is for cancelling only.")
+    if selection.cause:
+        # Of a failure that is tried again, nobody can tell it any more.
+        words = name_cause(selection.cause)
+        selection = msgspec.structs.replace(selection, cause_in_words=words)
     return BulkAction.objects.using(results_database()).create(
         kind=kind,
         selection=selection.until_now().to_json(),

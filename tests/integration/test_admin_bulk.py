@@ -408,6 +408,39 @@ def test_a_group_leads_to_its_results_and_to_what_can_be_done(admin_client):
     assert admin_client.get(shown.delete_url).context["count"] == 2
 
 
+def test_a_cause_is_told_in_words_also_when_it_is_gone(config, admin_client):
+    TaskResultFactory(
+        failed=True,
+        cause="3f2a",
+        errors=[
+            {
+                "attempt": 1,
+                "exception_class_path": "shop.errors.Declined",
+                "place": "/srv/shop/cards.py:3 in charge",
+            }
+        ],
+    )
+    words = "Declined, /srv/shop/cards.py:3 in charge"
+
+    asked = admin_client.get(f"{bulk_url('retry')}?cause=3f2a")
+    assert ("Cause", words) in asked.context["words"]
+    assert words in text_of(admin_client.get(f"{LIST}?cause=3f2a"))
+    confirm(admin_client, "retry", asked)
+    do_some(1)
+
+    assert not TaskResult.objects.failed().exists()
+    page = text_of(admin_client.get(page_of(BulkAction.objects.get())))
+    assert f"Cause: {words}" in page
+    ((_user, said),) = history()
+    assert f"Cause: {words}" in said
+
+
+def test_a_cause_that_was_never_there_is_told_as_it_is(admin_client):
+    asked = admin_client.get(f"{bulk_url('delete')}?cause=3f2a")
+
+    assert ("Cause", "3f2a") in asked.context["words"]
+
+
 def test_the_filter_of_the_list_goes_along(admin_client):
     fail(1, "often", queue_name="mail")
 
