@@ -87,6 +87,12 @@ def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
     return bool(stopped.update(finished_at=timezone.now(), stopped_by=by))
 
 
+def bulk_actions_of(row: TaskResult) -> list[BulkAction]:
+    """Return the bulk actions that have done something to a result, the last first."""
+    actions = BulkAction.objects.using(results_database())
+    return list(actions.filter(pk__in=row.bulk_action_ids or []).order_by("-pk"))
+
+
 def is_anything_to_do() -> bool:
     """Whether there is an action that is not finished."""
     return _unfinished().exists()
@@ -133,10 +139,12 @@ def _do(action: BulkAction, pks: list[UUID]) -> int:
     whom = f" by {action.asked_by}" if action.asked_by else ""
     match Kind(action.kind):
         case Kind.RETRY:
-            return retry_at(_due_times(action, pks))
+            return retry_at(_due_times(action, pks), bulk_action=action.pk)
         case Kind.CANCEL:
             reason = f"It was cancelled{whom}, with others."
-            cancelled = cancel(rows, reason=reason, by_force=action.by_force)
+            cancelled = cancel(
+                rows, reason=reason, by_force=action.by_force, bulk_action=action.pk
+            )
             return cancelled.waiting + cancelled.running
         case Kind.DELETE:
             return forget(rows).deleted

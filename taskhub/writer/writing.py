@@ -29,6 +29,9 @@ from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quaranti
 from taskhub.writer.rows import new_row, rows_in
 from taskhub.writer.tally import Tally, write_metrics
 
+#: Of so many bulk actions a row tells: what is retried each night is not to grow.
+_MOST_NOTED = 50
+
 
 def write_group(
     *,
@@ -133,7 +136,11 @@ def write_outcomes(
 
 @again_after_deadlock(results_database)
 def write_cancelled(
-    pks: Collection[UUID], reason: str, *, by_force: bool = False
+    pks: Collection[UUID],
+    reason: str,
+    *,
+    by_force: bool = False,
+    bulk_action: UUID | None = None,
 ) -> set[UUID]:
     """
     Write that results were cancelled, those of them that are unfinished.
@@ -157,7 +164,14 @@ def write_cancelled(
             .filter(pk__in=pks)
             .order_by("pk")
             .select_for_update()
-            .only("pk", "attempts", "errors", "task_path", "queue_name")
+            .only(
+                "pk",
+                "attempts",
+                "errors",
+                "task_path",
+                "queue_name",
+                "bulk_action_ids",
+            )
         )
         tally = Tally()
         for row in rows:
@@ -166,14 +180,24 @@ def write_cancelled(
             row.errors = [*row.errors, {"attempt": row.attempts, **entry}]
             row.place, row.held_by = Place.NOWHERE, ""
         rows_in(alias).bulk_update(
-            rows, ["status", "finished_at", "errors", "place", "held_by"]
+            rows,
+            [
+                "status",
+                "finished_at",
+                "errors",
+                "place",
+                "held_by",
+                *_note(bulk_action, rows),
+            ],
         )
         write_metrics(tally.take())
     return {row.pk for row in rows}
 
 
 @again_after_deadlock(results_database)
-def write_retried(due_times: Mapping[UUID, datetime | None]) -> list[TaskResult]:
+def write_retried(
+    due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
+) -> list[TaskResult]:
     """
     Write that finished results are to be tried again, each at once or when it says.
 
@@ -207,10 +231,24 @@ def write_retried(due_times: Mapping[UUID, datetime | None]) -> list[TaskResult]
                 "storage_notes",
                 "errors",
                 "place",
+                *_note(bulk_action, rows),
             ],
             batch_size=100,
         )
     return rows
+
+
+def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
+    """Note in rows which bulk action deals with them; return the columns of that."""
+    if bulk_action is None:
+        return []
+    for row in rows:
+        # A batch is done once more if its steward died with it.
+        others = [
+            each for each in row.bulk_action_ids or [] if each != str(bulk_action)
+        ]
+        row.bulk_action_ids = [*others, str(bulk_action)][-_MOST_NOTED:]
+    return ["bulk_action_ids"]
 
 
 def read_cancelled(pks: Collection[UUID]) -> dict[UUID, bool]:

@@ -14,9 +14,10 @@ from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations import Selection, failures
 from taskhub.operations.bulk import do_some
+from taskhub.writer import writing
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
-from tests.integration.result_pages import LIST, SCRIPT, history, text_of
+from tests.integration.result_pages import LIST, SCRIPT, do, history, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -323,6 +324,65 @@ def test_who_may_not_view_results_may_not_act(staff):
         assert client.get(bulk_url(kind)).status_code == 403
     action = operations.start_bulk("retry", FAILED)
     assert client.get(page_of(action)).status_code == 403
+
+
+# Who has done it.
+
+
+def history_of(row):
+    return reverse("admin:taskhub_taskresult_history", args=[row.pk])
+
+
+@pytest.mark.parametrize("kind", ["retry", "cancel"])
+def test_a_result_tells_which_bulk_actions_have_dealt_with_it(
+    config, staff, admin_client, kind
+):
+    row, other = TaskResultFactory.create_batch(2, failed=kind == "retry")
+    response = choose(admin_client, kind, [row])
+    confirm(admin_client, kind, response)
+    do_some(1)
+
+    action = BulkAction.objects.get()
+    page = text_of(staff("view_taskresult").get(history_of(row)))
+    assert f'<a href="{page_of(action)}">{action.get_kind_display()}</a>' in page
+    assert "<td>admin</td>" in page
+    assert "have a change history" not in page
+    assert page_of(action) not in text_of(admin_client.get(history_of(other)))
+
+
+def test_it_tells_of_each_bulk_action_once_beside_its_own_history(config, admin_client):
+    row = TaskResultFactory(failed=True)
+    for name in ("ada", "grace"):
+        action = operations.start_bulk("retry", FAILED, by=name)
+        do_some(1)
+        TaskResult.objects.update(status=Status.FAILED)
+    # As if its steward had died before it was written down how far it is.
+    BulkAction.objects.filter(pk=action.pk).update(done_id=None, finished_at=None)
+    do_some(1)
+    admin_client.post(do(row, "cancel"))
+
+    page = text_of(admin_client.get(history_of(row)))
+    assert page.index("Cancelled.") < page.index("grace") < page.index("ada")
+    assert page.count("grace") == 1
+
+
+def test_a_row_tells_of_the_last_bulk_actions(config, monkeypatch):
+    monkeypatch.setattr(writing, "_MOST_NOTED", 2)
+    row = TaskResultFactory(failed=True)
+    for _n in range(3):
+        action = operations.start_bulk("retry", FAILED)
+        do_some(1)
+        TaskResult.objects.update(status=Status.FAILED)
+
+    row.refresh_from_db()
+    assert len(row.bulk_action_ids) == 2
+    assert row.bulk_action_ids[-1] == str(action.pk)
+
+
+def test_whose_history_one_may_not_see(staff):
+    row = TaskResultFactory(failed=True)
+
+    assert staff("retry_taskresult").get(history_of(row)).status_code == 403
 
 
 # What it costs.
