@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from taskhub.admin.queue_select import queue_names
 from taskhub.models import PeriodicTask, Status, TaskResultQuerySet
-from taskhub.operations import Selection
+from taskhub.operations.failures import name_cause
 from taskhub.tasks import registered_tasks
 
 Choices = Iterable[tuple[str, Any]]
@@ -116,10 +116,7 @@ class CauseFilter(ResultFilter):
         chosen = self.value() or ""
         if not chosen:
             return []
-        failure = Selection(cause=chosen).results().only("errors").first()
-        error = failure.errors[-1] if failure and failure.errors else {}
-        name = str(error.get("exception_class_path", "")).rpartition(".")[2]
-        return [(chosen, name or chosen)]
+        return [(chosen, name_cause(chosen) or chosen)]
 
     def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
         return results.failed().filter(cause=value)

@@ -144,6 +144,9 @@ class TaskResult(Carried, models.Model):
     cause = models.CharField(
         _("cause"), max_length=32, default="", db_default="", blank=True, editable=False
     )
+    #: The ids of the last bulk actions that have tried it again or cancelled it; null
+    #: if none has.
+    bulk_action_ids = models.JSONField(null=True, editable=False)
     #: The schedule that has fired it, if one has.
     periodic_task = models.ForeignKey(
         "taskhub.PeriodicTask",

@@ -9,12 +9,14 @@ import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.failures import name_cause
 from taskhub.operations.results import cancel, forget, retry_at
 from taskhub.operations.selection import Selection
 
@@ -61,6 +63,10 @@ def start_bulk(
         raise InvalidOption("per_second is a number above 0, for retries only.")
     if by_force and kind != Kind.CANCEL:
         raise InvalidOption("by_force is for cancelling only.")
+    if selection.cause:
+        # Of a failure that is tried again, nobody can tell it any more.
+        words = name_cause(selection.cause)
+        selection = msgspec.structs.replace(selection, cause_in_words=words)
     return BulkAction.objects.using(results_database()).create(
         kind=kind,
         selection=selection.until_now().to_json(),
@@ -79,6 +85,12 @@ def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
     """
     stopped = _unfinished().filter(pk=action.pk)
     return bool(stopped.update(finished_at=timezone.now(), stopped_by=by))
+
+
+def bulk_actions_of(row: TaskResult) -> list[BulkAction]:
+    """Return the bulk actions that have done something to a result, the last first."""
+    actions = BulkAction.objects.using(results_database())
+    return list(actions.filter(pk__in=row.bulk_action_ids or []).order_by("-pk"))
 
 
 def is_anything_to_do() -> bool:
@@ -127,10 +139,12 @@ def _do(action: BulkAction, pks: list[UUID]) -> int:
     whom = f" by {action.asked_by}" if action.asked_by else ""
     match Kind(action.kind):
         case Kind.RETRY:
-            return retry_at(_due_times(action, pks))
+            return retry_at(_due_times(action, pks), bulk_action=action.pk)
         case Kind.CANCEL:
             reason = f"It was cancelled{whom}, with others."
-            cancelled = cancel(rows, reason=reason, by_force=action.by_force)
+            cancelled = cancel(
+                rows, reason=reason, by_force=action.by_force, bulk_action=action.pk
+            )
             return cancelled.waiting + cancelled.running
         case Kind.DELETE:
             return forget(rows).deleted

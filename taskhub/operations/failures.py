@@ -65,9 +65,28 @@ def read_failures(
     ]
 
 
+def name_cause(cause: str) -> str:
+    """
+    Return the exception and the place of a cause, as its last failure has them.
+
+    With one query; empty if there is no such failure any more.
+    """
+    failures = Selection(cause=cause).results().only("errors")
+    last = failures.order_by("-id").first()
+    error = last.errors[-1] if last is not None and last.errors else {}
+    name = str(error.get("exception_class_path", "")).rpartition(".")[2]
+    return ", ".join(filter(None, (name, error.get("place", ""))))
+
+
 def is_narrowed(selection: Selection) -> bool:
     """Whether a selection asks for what the index of failures does not have."""
-    served = {"status", "cause", "enqueued_from", "enqueued_before"}
+    served = {
+        "status",
+        "cause",
+        "cause_in_words",
+        "enqueued_from",
+        "enqueued_before",
+    }
     return bool(selection.to_json().keys() - served)
 
 

@@ -76,20 +76,24 @@ def cancel(
     *,
     reason: str = "It was cancelled.",
     by_force: bool = False,
+    bulk_action: UUID | None = None,
 ) -> Cancelled:
     """
     Cancel unfinished results: those that wait are never run.
 
     Those that are being run are CANCELLED, too: whatever comes of them is refused, and
     they are asked to end within two seconds. `by_force` also replaces the process that
-    runs them. Blocks for a few statements for every 500.
+    runs them. `bulk_action` is noted in the rows. Blocks for a few statements for every
+    500.
 
     Raise BrokerError if a broker cannot be reached; what is waiting there is left.
     """
     cancelled = Cancelled()
     for pks in batches(results.unfinished()):
         waiting = _take_out(_with_pks(results, pks))
-        written = writer.write_cancelled(pks, reason, by_force=by_force)
+        written = writer.write_cancelled(
+            pks, reason, by_force=by_force, bulk_action=bulk_action
+        )
         cancelled += Cancelled(len(written & waiting), len(written - waiting))
     return cancelled
 
@@ -116,9 +120,15 @@ def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> in
     return count
 
 
-def retry_at(due_times: Mapping[UUID, datetime | None]) -> int:
-    """Have finished results tried again, each when it says; see retry()."""
-    rows = writer.write_retried(due_times)
+def retry_at(
+    due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
+) -> int:
+    """
+    Have finished results tried again, each when it says; see retry().
+
+    `bulk_action` is noted in the rows.
+    """
+    rows = writer.write_retried(due_times, bulk_action=bulk_action)
     push_or_leave(rows)
     return len(rows)
 

@@ -33,6 +33,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue_name: str = ""
     #: See `TaskResult.cause`.
     cause: str = ""
+    #: What the cause is called, for people: results are not narrowed by it.
+    cause_in_words: str = ""
     periodic_task: int | None = None
     parent: UUID | None = None
     enqueued_from: datetime | None = None

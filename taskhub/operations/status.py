@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from taskhub import compat
 from taskhub.brokers import get_broker
@@ -62,7 +64,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     paused_schedules: list[str]
     late_schedules: list[str]
-    #: A sentence for each thing that needs a person; empty if all is well.
+    #: A sentence in the active language for each thing that needs a person; empty if
+    #: all is well. What a broker says of itself is not translated.
     needs_a_person: list[str]
 
 
@@ -99,17 +102,25 @@ def _worries(status: Status) -> Iterator[str]:
         yield from _worries_of_queue(queue)
     for node in status.nodes:
         if node.is_silent:
-            silent = f"{node.seen_seconds_ago:.0f} s"
-            yield f"Node {node.name} has been silent for {silent}."
+            yield _("Node %(node)s has been silent for %(seconds).0f s.") % {
+                "node": node.name,
+                "seconds": node.seen_seconds_ago,
+            }
     if status.quarantined:
-        yield (
-            f"{status.quarantined} message(s) were quarantined within a day; look at "
-            "them in the admin."
-        )
+        yield ngettext(
+            "%(count)d message was quarantined within a day; look at it in the admin.",
+            "%(count)d messages were quarantined within a day; look at them in the "
+            "admin.",
+            status.quarantined,
+        ) % {"count": status.quarantined}
     for name in status.paused_schedules:
-        yield f"The schedule {name!r} has disabled itself."
+        yield _("The schedule '%(name)s' has disabled itself.") % {"name": name}
     if late := status.late_schedules:
-        yield f"{len(late)} schedule(s) are late, such as {late[0]!r}; does a beat run?"
+        yield ngettext(
+            "%(count)d schedule is late, '%(name)s'; does a beat run?",
+            "%(count)d schedules are late, such as '%(name)s'; does a beat run?",
+            len(late),
+        ) % {"count": len(late), "name": late[0]}
 
 
 def _worries_of_queue(queue: QueueStatus) -> Iterator[str]:
@@ -117,17 +128,18 @@ def _worries_of_queue(queue: QueueStatus) -> Iterator[str]:
     if waits <= _LONG_WAIT.total_seconds():
         return
     if queue.paused:
-        yield (
-            f"Queue {queue.name!r} is paused, and results in it have waited for "
-            f"{waits:.0f} s."
+        sentence = _(
+            "Queue '%(queue)s' is paused, and results in it have waited for "
+            "%(seconds).0f s."
         )
     elif queue.nodes:
-        yield f"Results in queue {queue.name!r} have waited for {waits:.0f} s."
+        sentence = _("Results in queue '%(queue)s' have waited for %(seconds).0f s.")
     else:
-        yield (
-            f"Nobody works for queue {queue.name!r}, where results have waited for "
-            f"{waits:.0f} s; start a taskworker."
+        sentence = _(
+            "Nobody works for queue '%(queue)s', where results have waited for "
+            "%(seconds).0f s; start a taskworker."
         )
+    yield sentence % {"queue": queue.name, "seconds": waits}
 
 
 def _read_nodes() -> list[NodeStatus]:

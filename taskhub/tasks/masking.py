@@ -1,11 +1,11 @@
 """Arguments that people are not to see: kept as they are, and shown as dots."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from inspect import Parameter
 from typing import Any
 
-from taskhub.exceptions import UnknownTask
-from taskhub.tasks.arguments import signature_of
+from taskhub.exceptions import InvalidArguments, UnknownTask
+from taskhub.tasks.arguments import Arguments, signature_of
 from taskhub.tasks.registry import find_task
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -36,6 +36,50 @@ def masked(
         ],
         {name: MASK if name in hidden else value for name, value in kwargs.items()},
     )
+
+
+def unmasked(
+    task_path: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    stored: Arguments,
+) -> tuple[list[Any], dict[str, Any]]:
+    """
+    Return arguments that were edited as they were shown, with what is behind the dots.
+
+    That is looked for in `stored` by the parameter's name, whether it is given by its
+    position or by keyword.
+
+    Raise UnknownTask for a task that is not registered, and InvalidArguments for dots
+    where nothing was hidden.
+    """
+    task = find_task(task_path)
+    hidden = getattr(task, "masked", ())
+    behind = {
+        place: value for place, value in _placed(task, *stored) if place[0] in hidden
+    }
+    values = []
+    for place, value in _placed(task, args, kwargs):
+        if value == MASK and place not in behind:
+            raise InvalidArguments(
+                f"{MASK} stands for a value that is not shown, and there is none here; "
+                "write the value."
+            )
+        values.append(behind[place] if value == MASK else value)
+    count = len(args)
+    return values[:count], dict(zip(kwargs, values[count:], strict=True))
+
+
+def _placed(
+    task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, int], Any]]:
+    """Yield each argument after its parameter's name, and its number among *args."""
+    names = _names_of_positions(task, len(args))
+    for index, value in enumerate(args):
+        yield (names[index], names[:index].count(names[index])), value
+    for name, value in kwargs.items():
+        yield (name, 0), value
 
 
 def _names_of_positions(task: Any, count: int) -> list[str]:

@@ -1,6 +1,6 @@
 """What people do to results: they cancel them, and have them tried again."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,10 +13,17 @@ from taskhub.values import escape_text
 from taskhub.writer.rows import locked, rows_in
 from taskhub.writer.tally import Tally, write_metrics
 
+#: Of so many bulk actions a row tells: what is retried each night is not to grow.
+_MOST_NOTED = 50
+
 
 @again_after_deadlock(results_database)
 def write_cancelled(
-    pks: Collection[UUID], reason: str, *, by_force: bool = False
+    pks: Collection[UUID],
+    reason: str,
+    *,
+    by_force: bool = False,
+    bulk_action: UUID | None = None,
 ) -> set[UUID]:
     """
     Write that results were cancelled, those of them that are unfinished.
@@ -37,7 +44,12 @@ def write_cancelled(
         unfinished = rows_in(alias).unfinished().filter(pk__in=pks)
         rows = list(
             locked(unfinished).only(
-                "pk", "attempts", "errors", "task_path", "queue_name"
+                "pk",
+                "attempts",
+                "errors",
+                "task_path",
+                "queue_name",
+                "bulk_action_ids",
             )
         )
         tally = Tally()
@@ -47,14 +59,24 @@ def write_cancelled(
             row.errors = [*row.errors, {"attempt": row.attempts, **entry}]
             row.place, row.held_by = Place.NOWHERE, ""
         rows_in(alias).bulk_update(
-            rows, ["status", "finished_at", "errors", "place", "held_by"]
+            rows,
+            [
+                "status",
+                "finished_at",
+                "errors",
+                "place",
+                "held_by",
+                *_note(bulk_action, rows),
+            ],
         )
         write_metrics(tally.take())
     return {row.pk for row in rows}
 
 
 @again_after_deadlock(results_database)
-def write_retried(due_times: Mapping[UUID, datetime | None]) -> list[TaskResult]:
+def write_retried(
+    due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
+) -> list[TaskResult]:
     """
     Write that finished results are to be tried again, each at once or when it says.
 
@@ -82,10 +104,24 @@ def write_retried(due_times: Mapping[UUID, datetime | None]) -> list[TaskResult]
                 "storage_notes",
                 "errors",
                 "place",
+                *_note(bulk_action, rows),
             ],
             batch_size=100,
         )
     return rows
+
+
+def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
+    """Note in rows which bulk action deals with them; return the columns of that."""
+    if bulk_action is None:
+        return []
+    for row in rows:
+        # A batch is done once more if its steward died with it.
+        others = [
+            each for each in row.bulk_action_ids or [] if each != str(bulk_action)
+        ]
+        row.bulk_action_ids = [*others, str(bulk_action)][-_MOST_NOTED:]
+    return ["bulk_action_ids"]
 
 
 def read_cancelled(pks: Collection[UUID]) -> dict[UUID, bool]:

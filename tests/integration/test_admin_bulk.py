@@ -14,9 +14,10 @@ from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations import Selection, failures
 from taskhub.operations.bulk import do_some
+from taskhub.writer import writing
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
-from tests.integration.result_pages import LIST, SCRIPT, history, text_of
+from tests.integration.result_pages import LIST, SCRIPT, do, history, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -325,6 +326,65 @@ def test_who_may_not_view_results_may_not_act(staff):
     assert client.get(page_of(action)).status_code == 403
 
 
+# Who has done it.
+
+
+def history_of(row):
+    return reverse("admin:taskhub_taskresult_history", args=[row.pk])
+
+
+@pytest.mark.parametrize("kind", ["retry", "cancel"])
+def test_a_result_tells_which_bulk_actions_have_dealt_with_it(
+    config, staff, admin_client, kind
+):
+    row, other = TaskResultFactory.create_batch(2, failed=kind == "retry")
+    response = choose(admin_client, kind, [row])
+    confirm(admin_client, kind, response)
+    do_some(1)
+
+    action = BulkAction.objects.get()
+    page = text_of(staff("view_taskresult").get(history_of(row)))
+    assert f'<a href="{page_of(action)}">{action.get_kind_display()}</a>' in page
+    assert "<td>admin</td>" in page
+    assert "have a change history" not in page
+    assert page_of(action) not in text_of(admin_client.get(history_of(other)))
+
+
+def test_it_tells_of_each_bulk_action_once_beside_its_own_history(config, admin_client):
+    row = TaskResultFactory(failed=True)
+    for name in ("ada", "grace"):
+        action = operations.start_bulk("retry", FAILED, by=name)
+        do_some(1)
+        TaskResult.objects.update(status=Status.FAILED)
+    # As if its steward had died before it was written down how far it is.
+    BulkAction.objects.filter(pk=action.pk).update(done_id=None, finished_at=None)
+    do_some(1)
+    admin_client.post(do(row, "cancel"))
+
+    page = text_of(admin_client.get(history_of(row)))
+    assert page.index("Cancelled.") < page.index("grace") < page.index("ada")
+    assert page.count("grace") == 1
+
+
+def test_a_row_tells_of_the_last_bulk_actions(config, monkeypatch):
+    monkeypatch.setattr(writing, "_MOST_NOTED", 2)
+    row = TaskResultFactory(failed=True)
+    for _n in range(3):
+        action = operations.start_bulk("retry", FAILED)
+        do_some(1)
+        TaskResult.objects.update(status=Status.FAILED)
+
+    row.refresh_from_db()
+    assert len(row.bulk_action_ids) == 2
+    assert row.bulk_action_ids[-1] == str(action.pk)
+
+
+def test_whose_history_one_may_not_see(staff):
+    row = TaskResultFactory(failed=True)
+
+    assert staff("retry_taskresult").get(history_of(row)).status_code == 403
+
+
 # What it costs.
 
 
@@ -406,6 +466,39 @@ def test_a_group_leads_to_its_results_and_to_what_can_be_done(admin_client):
     assert asked.context["count"] == 2
     assert 'value="10"' in text_of(asked)
     assert admin_client.get(shown.delete_url).context["count"] == 2
+
+
+def test_a_cause_is_told_in_words_also_when_it_is_gone(config, admin_client):
+    TaskResultFactory(
+        failed=True,
+        cause="3f2a",
+        errors=[
+            {
+                "attempt": 1,
+                "exception_class_path": "shop.errors.Declined",
+                "place": "/srv/shop/cards.py:3 in charge",
+            }
+        ],
+    )
+    words = "Declined, /srv/shop/cards.py:3 in charge"
+
+    asked = admin_client.get(f"{bulk_url('retry')}?cause=3f2a")
+    assert ("Cause", words) in asked.context["words"]
+    assert words in text_of(admin_client.get(f"{LIST}?cause=3f2a"))
+    confirm(admin_client, "retry", asked)
+    do_some(1)
+
+    assert not TaskResult.objects.failed().exists()
+    page = text_of(admin_client.get(page_of(BulkAction.objects.get())))
+    assert f"Cause: {words}" in page
+    ((_user, said),) = history()
+    assert f"Cause: {words}" in said
+
+
+def test_a_cause_that_was_never_there_is_told_as_it_is(admin_client):
+    asked = admin_client.get(f"{bulk_url('delete')}?cause=3f2a")
+
+    assert ("Cause", "3f2a") in asked.context["words"]
 
 
 def test_the_filter_of_the_list_goes_along(admin_client):

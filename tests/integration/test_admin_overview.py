@@ -1,8 +1,10 @@
 """The overview: what it shows, what it costs, and who may see it."""
 
+import struct
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.urls import reverse
 
 from taskhub import operations
@@ -69,9 +71,43 @@ def test_what_needs_a_person_is_at_the_top(overview):
     page = overview()
 
     assert "Node lost has been silent" in page
-    assert "1 message(s) were quarantined" in page
+    assert "1 message was quarantined" in page
     assert "The schedule &#x27;Bills&#x27; has disabled itself." in page
     assert page.index("Needs a person") < page.index("data-chart=")
+
+
+def write_catalogue(folder, texts):
+    """Write translations into German, as msgfmt does."""
+    texts = {"": "Content-Type: text/plain; charset=UTF-8\n", **texts}
+    keys = [key.encode() for key in texts]
+    values = [value.encode() for value in texts.values()]
+    offset, table = 28 + 16 * len(texts), []
+    for text in (*keys, *values):
+        table += [len(text), offset]
+        offset += len(text) + 1
+    count = len(texts)
+    head = (0x950412DE, 0, count, 28, 28 + 8 * count, 0, 28 + 16 * count)
+    path = folder / "de" / "LC_MESSAGES" / "django.mo"
+    path.parent.mkdir(parents=True)
+    packed = struct.pack(f"={7 + 4 * count}I", *head, *table)
+    path.write_bytes(packed + b"".join(text + b"\0" for text in (*keys, *values)))
+
+
+def test_what_needs_a_person_is_told_in_the_readers_language(
+    overview, settings, tmp_path, capsys
+):
+    sentence = "Node %(node)s has been silent for %(seconds).0f s."
+    german = "Der Knoten %(node)s schweigt seit %(seconds).0f s."
+    write_catalogue(tmp_path, {sentence: german})
+    settings.LOCALE_PATHS = [tmp_path]
+    settings.LANGUAGE_CODE = "de"
+    NodeFactory(name="lost", silent=True)
+
+    assert "Der Knoten lost schweigt seit" in overview()
+    # Monitors read the command's.
+    with pytest.raises(SystemExit):
+        call_command("taskstatus", "--json")
+    assert "Node lost has been silent" in capsys.readouterr().out
 
 
 def test_figures_by_task_and_queue_lead_to_the_results(overview):

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from taskhub.models import MissedRuns, Overlap, PeriodicTask
 from taskhub.schedules import Unreadable, parse
+from taskhub.tasks.masking import MASK
 from tests.factories import PeriodicTaskFactory
 from tests.integration.schedule_pages import (
     ADD,
@@ -288,3 +289,88 @@ def test_a_time_is_taken_in_the_current_zone(admin_client, settings):
 
     at = PeriodicTask.objects.get().schedule.at
     assert at == datetime.fromisoformat("2999-07-01T12:00+02:00")
+
+
+# Masked arguments.
+
+
+@pytest.fixture
+def with_secret():
+    return PeriodicTaskFactory(
+        task_path="tests.tasks.sign_in", args=["ada"], kwargs={"password": "hunter2"}
+    )
+
+
+def shown(response):
+    """The arguments as they stand in the form, as a browser sends them back."""
+    form = response.context["adminform"].form
+    return {name: form[name].value() for name in ("args", "kwargs")}
+
+
+def test_a_masked_argument_is_not_shown_and_stays(admin_client, with_secret):
+    response = admin_client.get(change(with_secret))
+    assert "hunter2" not in response.content.decode()
+    assert "Left as it is, it stays as it is." in response.content.decode()
+
+    sent = written(task_path="tests.tasks.sign_in", **shown(response))
+    assert admin_client.post(change(with_secret), sent).status_code == 302
+
+    with_secret.refresh_from_db()
+    assert with_secret.args == ["ada"]
+    assert with_secret.kwargs == {"password": "hunter2"}
+    assert "rguments" not in LogEntry.objects.latest("pk").change_message
+
+
+def test_beside_a_masked_argument_others_can_be_changed(admin_client, with_secret):
+    sent = written(task_path="tests.tasks.sign_in", args=f'["eve", "{MASK}"]')
+
+    assert admin_client.post(change(with_secret), sent).status_code == 302
+
+    with_secret.refresh_from_db()
+    assert (with_secret.args, with_secret.kwargs) == (["eve", "hunter2"], {})
+
+
+def test_a_masked_argument_can_be_written_anew(admin_client, with_secret):
+    kwargs = '{"password": "correct horse"}'
+    sent = written(task_path="tests.tasks.sign_in", args='["ada"]', kwargs=kwargs)
+
+    admin_client.post(change(with_secret), sent)
+
+    with_secret.refresh_from_db()
+    assert with_secret.kwargs == {"password": "correct horse"}
+
+
+def test_a_masked_argument_does_not_go_to_another_task(admin_client, with_secret):
+    sent = written(
+        task_path="tests.tasks.fail", args="[]", kwargs=f'{{"password": "{MASK}"}}'
+    )
+
+    response = admin_client.post(change(with_secret), sent)
+
+    assert "write the value" in faults(response)["kwargs"]
+    assert "hunter2" not in response.content.decode()
+    with_secret.refresh_from_db()
+    assert with_secret.kwargs == {"password": "hunter2"}
+
+
+def test_of_a_task_that_is_not_registered_no_argument_is_in_the_form(admin_client):
+    row = PeriodicTaskFactory(task_path="shop.old.bill", args=["hunter2"])
+
+    response = admin_client.get(change(row))
+    assert "hunter2" not in response.content.decode()
+
+    sent = written(task_path="tests.tasks.give_back", **shown(response))
+    assert "write the value" in faults(admin_client.post(change(row), sent))["args"]
+
+
+def test_arguments_that_are_none_can_be_mended(admin_client):
+    row = PeriodicTaskFactory(task_path="tests.tasks.sign_in")
+    PeriodicTask.objects.update(args={"password": "hunter2"}, kwargs=[])
+
+    response = admin_client.get(change(row))
+    assert "hunter2" not in response.content.decode()
+
+    sent = written(task_path="tests.tasks.sign_in", args='["ada"]')
+    assert admin_client.post(change(row), sent).status_code == 302
+    row.refresh_from_db()
+    assert (row.args, row.kwargs) == (["ada"], {})

@@ -96,7 +96,7 @@ def test_quarantined_messages_need_a_person_for_a_day():
 
     (worry,) = read_status().needs_a_person
 
-    assert "1 message(s) were quarantined" in worry
+    assert "1 message was quarantined" in worry
 
 
 @embedded
@@ -110,7 +110,7 @@ def test_schedules_that_are_late_or_have_disabled_themselves_need_a_person():
     worries = read_status().needs_a_person
 
     assert "The schedule 'paused' has disabled itself." in worries
-    assert "1 schedule(s) are late, such as 'late'; does a beat run?" in worries
+    assert "1 schedule is late, 'late'; does a beat run?" in worries
     assert PeriodicTask.objects.count() == 3
 
 

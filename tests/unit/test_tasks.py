@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from taskhub import Context, Task, compat, task
-from taskhub.exceptions import InvalidOption, UnknownTask
+from taskhub.exceptions import InvalidArguments, InvalidOption, UnknownTask
 from taskhub.tasks import find_task, registered_tasks
-from taskhub.tasks.masking import MASK, masked
+from taskhub.tasks.masking import MASK, masked, unmasked
 from tests import tasks
 
 
@@ -225,6 +225,46 @@ def test_of_an_unknown_task_nothing_is_shown():
 
 def test_a_task_without_secrets_shows_all():
     assert masked("tests.tasks.add", [1], {"b": 2}) == ([1], {"b": 2})
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "found"),
+    [
+        (["ada", MASK], {}, (["ada", "secret"], {})),
+        (["eve", MASK, 1], {}, (["eve", "secret", 1], {})),
+        # By keyword, what was given by position.
+        (["ada"], {"password": MASK}, (["ada"], {"password": "secret"})),
+        (["ada", "new"], {}, (["ada", "new"], {})),
+        (["ada"], {}, (["ada"], {})),
+    ],
+)
+def test_what_is_behind_the_dots_is_put_back(args, kwargs, found):
+    path, stored = tasks.sign_in.module_path, (["ada", "secret"], {})
+
+    assert unmasked(path, args, kwargs, stored=stored) == found
+
+
+@pytest.mark.parametrize(
+    ("stored", "args", "kwargs"),
+    [
+        # In the place of what is shown.
+        ((["ada", "secret"], {}), [MASK, "ada"], {}),
+        ((["ada", "secret"], {}), ["ada", "secret"], {"name": MASK}),
+        # More than there were.
+        ((["ada"], {}), ["ada", MASK], {}),
+        (([], {}), [], {"password": MASK}),
+    ],
+)
+def test_dots_where_nothing_was_hidden_are_refused(stored, args, kwargs):
+    with pytest.raises(InvalidArguments, match="write the value"):
+        unmasked(tasks.sign_in.module_path, args, kwargs, stored=stored)
+
+
+def test_each_of_many_is_put_back_where_it_was():
+    path = tasks.check_codes.module_path
+
+    assert masked(path, [1, 2], {}) == ([MASK, MASK], {})
+    assert unmasked(path, ["new", MASK], {}, stored=([1, 2], {})) == (["new", 2], {})
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from taskhub.admin.durations import DurationField
 from taskhub.admin.json_fields import LIST_EXPECTED, OBJECT_EXPECTED, json_area
 from taskhub.admin.periodic.schedule_form import FIELDS, ScheduleForm, initial_of
 from taskhub.admin.queue_select import queue_choices
+from taskhub.exceptions import InvalidArguments, UnknownTask
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic import as_schedule
+from taskhub.tasks.masking import MASK, masked, unmasked
 
 #: How far back missed runs are made up for, if nobody says.
 _WINDOW = PeriodicTask._meta.get_field("missed_window").get_default()
@@ -92,12 +94,24 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **options: Any) -> None:
         row = options.get("instance")
         if row is not None and row.pk:
-            found = initial_of(as_schedule(row))
+            found = initial_of(as_schedule(row)) | _shown_arguments(row)
             options["initial"] = found | (options.get("initial") or {})
         super().__init__(*args, **options)
+        # By now, since what is written is put into the row before all is checked.
+        self._stored_path = self.instance.task_path
+        self._stored = self.instance.args, self.instance.kwargs
+        self._tell_of_dots()
         self.fields["task_path"].help_text = task_select.hint(self._given("task_path"))
         queue: Any = self.fields["queue_name"].widget
         queue.choices = queue_choices(self._given("queue_name"))
+
+    def _tell_of_dots(self) -> None:
+        for name in ("args", "kwargs"):
+            shown = self.get_initial_for_field(self.fields[name], name)
+            if MASK in (shown.values() if isinstance(shown, dict) else shown):
+                self.fields[name].help_text = (
+                    _("%s is not shown. Left as it is, it stays as it is.") % MASK
+                )
 
     def _given(self, name: str) -> str:
         """Return what a field will show, before anything is bound to it."""
@@ -125,12 +139,35 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         return {} if value is None else value
 
     def clean(self) -> dict[str, Any]:
-        """Read the schedule, too."""
+        """Read the schedule, too, and what is behind the dots."""
         super().clean()
+        self._put_back_hidden()
         self.read_schedule()
         if self.schedule is not None:
             self.instance.schedule = self.schedule
         return self.cleaned_data
+
+    def _put_back_hidden(self) -> None:
+        """Take what was shown as dots, and left so, from the row."""
+        path = self.cleaned_data.get("task_path")
+        args: Any = self.cleaned_data.get("args")
+        kwargs: Any = self.cleaned_data.get("kwargs")
+        if not path or not _are_arguments(args, kwargs):
+            return
+        # Another task might show what this one hides.
+        is_same = path == self._stored_path and _are_arguments(*self._stored)
+        stored = self._stored if is_same else ([], {})
+        try:
+            args, kwargs = unmasked(path, args, kwargs, stored=stored)
+        except UnknownTask:
+            # It is said of the task.
+            return
+        except InvalidArguments:
+            text = _("%s stands for a value that is not shown here: write the value.")
+            field = "kwargs" if MASK in kwargs.values() else "args"
+            self.add_error(field, text % MASK)
+            return
+        self.cleaned_data |= {"args": args, "kwargs": kwargs}
 
     def _post_clean(self) -> None:
         # When the row has all that was written, and before it is asked for uniqueness.
@@ -171,6 +208,19 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
 
     def _chosen_fields(self) -> tuple[str, ...]:
         return FIELDS.get(self.cleaned_data.get("kind", ""), ())
+
+
+def _shown_arguments(row: PeriodicTask) -> dict[str, Any]:
+    """Return the arguments as they stand in the form."""
+    if not _are_arguments(row.args, row.kwargs):
+        # SQL has written them: what is hidden there cannot be told.
+        return {"args": [MASK], "kwargs": {}}
+    args, kwargs = masked(row.task_path, row.args, row.kwargs)
+    return {"args": args, "kwargs": kwargs}
+
+
+def _are_arguments(args: Any, kwargs: Any) -> bool:
+    return isinstance(args, list) and isinstance(kwargs, dict)
 
 
 class SwitchForm(forms.ModelForm):  # type: ignore[type-arg]

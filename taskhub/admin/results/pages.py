@@ -27,6 +27,7 @@ from taskhub.admin.results.deleting import Deleting
 from taskhub.admin.results.enqueueing import Enqueueing
 from taskhub.admin.results.exporting import Exporting
 from taskhub.admin.results.failures import Failures
+from taskhub.admin.results.history import History
 from taskhub.admin.results.saving import Saving
 from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
@@ -62,6 +63,7 @@ class TaskResultAdmin(
     Enqueueing,
     Exporting,
     Saving,
+    History,
     Live,
     Doing,
     Deleting,

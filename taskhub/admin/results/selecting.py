@@ -19,6 +19,7 @@ from taskhub.admin.filters import (
 )
 from taskhub.exceptions import InvalidOption
 from taskhub.operations import Selection
+from taskhub.operations.failures import name_cause
 
 #: What an address may have that does not narrow the list.
 _BESIDE = {"o", "p", "e", "all", "per_second"}
@@ -76,11 +77,12 @@ def words_of(selection: Selection) -> Iterator[tuple[str, str]]:
     """Yield what a selection is narrowed by, in words."""
     if selection.ids:
         yield _("Chosen one by one"), f"{len(selection.ids):,}"
+    if cause := selection.cause:
+        yield _("Cause"), selection.cause_in_words or name_cause(cause) or cause
     named = {
         "status": _("Status"),
         "task_path": _("Task"),
         "queue_name": _("Queue"),
-        "cause": _("Cause"),
         "periodic_task": _("Periodic task"),
         "parent": _("Enqueued by the run of"),
         "search": _("Search"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, no_translations
 
 from taskhub.management.starting import check_database
 from taskhub.operations import Status, read_status
@@ -26,6 +26,8 @@ class Command(BaseCommand):
             "--json", action="store_true", help="Print JSON and not tables."
         )
 
+    # Monitors read what it prints.
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         """Read it, print it."""
         check_database()
