@@ -14,7 +14,7 @@ from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations import Selection, failures
 from taskhub.operations.bulk import do_some
-from taskhub.writer import writing
+from taskhub.writer import interventions
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
 from tests.integration.result_pages import LIST, SCRIPT, do, history, text_of
@@ -367,7 +367,7 @@ def test_it_tells_of_each_bulk_action_once_beside_its_own_history(config, admin_
 
 
 def test_a_row_tells_of_the_last_bulk_actions(config, monkeypatch):
-    monkeypatch.setattr(writing, "_MOST_NOTED", 2)
+    monkeypatch.setattr(interventions, "_MOST_NOTED", 2)
     row = TaskResultFactory(failed=True)
     for _n in range(3):
         action = operations.start_bulk("retry", FAILED)
