@@ -1,10 +1,9 @@
 """What has come together in a worker, written in one transaction."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics
 from taskhub.models.queues import MOST_OF_A_BODY
@@ -12,17 +11,17 @@ from taskhub.models.results import results_database
 from taskhub.values import escape_text
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.outcomes import write_outcomes
-from taskhub.writer.rows import rows_in
+from taskhub.writer.rows import own_row, rows_in
 from taskhub.writer.tally import Tally, write_metrics
 
 
 def write_group(
     *,
-    outcomes: Collection[Outcome],
-    quarantined: Collection[Quarantined],
-    running: Iterable[Attempt],
-    progress: Iterable[Progress],
-    logs: Iterable[Logged] = (),
+    outcomes: Sequence[Outcome] = (),
+    quarantined: Collection[Quarantined] = (),
+    running: Collection[Attempt] = (),
+    progress: Collection[Progress] = (),
+    logs: Collection[Logged] = (),
     metrics: Collection[TaskMetrics] = (),
     tally: Tally | None = None,
     in_rows: bool = False,
@@ -34,6 +33,8 @@ def write_group(
     messages, too: what is to be tried again is back in line with that. Return how many
     outcomes were refused by the fence.
     """
+    if not (quarantined or running or progress or logs or metrics):
+        return write_outcomes(outcomes, in_rows=in_rows, tally=tally)
     with transaction.atomic(using=results_database()):
         mark_running(running)
         write_progress(progress)
@@ -62,9 +63,7 @@ def write_progress(reports: Iterable[Progress]) -> None:
     """Write how far running tasks are."""
     alias = results_database()
     for report in reports:
-        attempt = report.attempt
-        own = Q(attempts=0) | Q(attempts=attempt.number, worker_ids=attempt.worker_ids)
-        rows_in(alias).unfinished().filter(own, pk=attempt.message.id).update(
+        own_row(report.attempt, alias).update(
             progress={
                 "done": report.done,
                 "total": report.total,

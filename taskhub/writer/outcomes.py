@@ -14,13 +14,14 @@ from taskhub.messages import Returned
 from taskhub.models import Place, Status, TaskResult
 from taskhub.models.results import results_database
 from taskhub.models.slices import EndedSlice, ReturnedSlice
+from taskhub.writer.alone import write_alone
 from taskhub.writer.attempts import Attempt, Outcome
 from taskhub.writer.rows import locked, new_row, rows_in
 from taskhub.writer.tally import Tally
 
 
 def write_outcomes(
-    outcomes: Collection[Outcome],
+    outcomes: Sequence[Outcome],
     *,
     in_rows: bool = False,
     tally: Tally | None = None,
@@ -31,10 +32,14 @@ def write_outcomes(
     Return how many were refused: their rows were finished, deleted, or belong to
     another attempt by now.
     """
-    if not outcomes:
-        return 0
+    match outcomes:
+        case []:
+            return 0
+        case [outcome] if _is_plain(outcome) and outcome.is_kept:
+            return write_alone(outcome, in_rows=in_rows, tally=tally)
     alias = results_database()
-    with transaction.atomic(using=alias):
+    # Without a savepoint: what refuses a part refuses all of it.
+    with transaction.atomic(using=alias, savepoint=False):
         admitted = _admit(outcomes, alias)
         gone = [each.attempt.message.id for each in admitted if not each.is_kept]
         if gone:

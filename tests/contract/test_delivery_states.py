@@ -29,6 +29,7 @@ from taskhub.models.slices import NewSlice
 from taskhub.writer import Attempt, NotDue, Outcome, claim, mark_running, write_outcomes
 from tests import tasks
 from tests.benches import Bench, forget_all
+from tests.factories import MessageFactory
 
 QUEUE = "default"
 QUEUES = ["default", "mail"]
@@ -181,13 +182,16 @@ class DeliveryMachine(RuleBasedStateMachine):
     )
     def write(self, worker, many, kind):
         running = self.running(self.holdings[worker])
-        self.write_some(running if many else running[:1], kind)
+        self.write_some(running if many else running[:1], kind, alone=not many)
 
-    @rule(kind=st.sampled_from([Status.SUCCESSFUL, Status.FAILED, Status.READY]))
-    def a_zombie_writes(self, kind):
-        self.write_some(self.running(self.zombies)[:1], kind)
+    @rule(
+        kind=st.sampled_from([Status.SUCCESSFUL, Status.FAILED, Status.READY]),
+        alone=st.booleans(),
+    )
+    def a_zombie_writes(self, kind, alone):
+        self.write_some(self.running(self.zombies)[:1], kind, alone=alone)
 
-    def write_some(self, holdings: list[Holding], kind: Status) -> None:
+    def write_some(self, holdings: list[Holding], kind: Status, *, alone: bool) -> None:
         for holding in holdings:
             attempt = holding.attempt
             assert attempt is not None
@@ -198,7 +202,9 @@ class DeliveryMachine(RuleBasedStateMachine):
             outcome = Outcome(
                 attempt=attempt, status=kind, finished_at=now, retry_at=retry
             )
-            refused = write_outcomes([outcome], in_rows=self.broker.lives_in_rows)
+            group = [outcome] if alone else [outcome, outcome_of_nothing()]
+            refused = write_outcomes(group, in_rows=self.broker.lives_in_rows)
+            refused -= len(group) - 1
             holding.is_written, holding.due_again = True, retry
             if id(attempt) in self.overtaken:
                 assert refused, "a zombie has written"
@@ -310,6 +316,14 @@ class DeliveryMachine(RuleBasedStateMachine):
         TaskResult.objects.all().delete()
         if not self.broker.lives_in_rows:
             forget_all(self.bench.client, self.config)
+
+
+def outcome_of_nothing() -> Outcome:
+    """One that is always refused: its row was deleted. What is beside it is a group."""
+    attempt = Attempt.first(MessageFactory(), "a neighbour")
+    return Outcome(
+        attempt=attempt, status=Status.SUCCESSFUL, finished_at=attempt.started_at
+    )
 
 
 def failure(attempt: int) -> dict[str, Any]:

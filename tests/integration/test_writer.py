@@ -53,12 +53,24 @@ def failure(attempt, **fields):
     )
 
 
-def test_an_outcome_is_written_and_the_rest_of_the_row_stays():
+@pytest.fixture(params=["alone", "in company"])
+def write(request):
+    """A function that writes an outcome, and returns how many were refused."""
+
+    def write(outcome):
+        company = TaskResultFactory.create_batch(request.param == "in company")
+        others = [success(first_attempt(row, "a neighbour")) for row in company]
+        return write_outcomes([outcome, *others])
+
+    return write
+
+
+def test_an_outcome_is_written_and_the_rest_of_the_row_stays(write):
     row = TaskResultFactory(
         args=[1], meta={"order": 7}, place=Place.HELD, held_by=ME, progress={"done": 1}
     )
 
-    assert write_outcomes([success(first_attempt(row))]) == 0
+    assert write(success(first_attempt(row))) == 0
 
     row.refresh_from_db()
     assert (row.status, row.return_value) == (Status.SUCCESSFUL, "done")
@@ -79,47 +91,47 @@ def test_a_group_takes_few_queries(django_assert_max_num_queries):
 
 
 @pytest.mark.parametrize("status", [Status.SUCCESSFUL, Status.FAILED, Status.CANCELLED])
-def test_a_finished_row_is_not_written_again(status):
+def test_a_finished_row_is_not_written_again(status, write):
     row = TaskResultFactory(finished=True, status=status, return_value="first")
 
-    assert write_outcomes([success(first_attempt(row), "second")]) == 1
+    assert write(success(first_attempt(row), "second")) == 1
 
     row.refresh_from_db()
     assert (row.status, row.return_value) == (status, "first")
 
 
-def test_a_deleted_row_does_not_come_back():
+def test_a_deleted_row_does_not_come_back(write):
     row = TaskResultFactory()
     attempt = first_attempt(row)
     row.delete()
 
-    assert write_outcomes([success(attempt)]) == 1
+    assert write(success(attempt)) == 1
 
-    assert not TaskResult.objects.exists()
+    assert not TaskResult.objects.filter(pk=attempt.message.id).exists()
 
 
-def test_a_zombie_does_not_overwrite_the_attempt_that_replaced_it():
+def test_a_zombie_does_not_overwrite_the_attempt_that_replaced_it(write):
     row = TaskResultFactory()
     zombie = first_attempt(row)
     successor = claim(row.to_message(), OTHER, LEFT)
 
-    assert write_outcomes([success(zombie, "zombie")]) == 1
-    assert write_outcomes([success(successor, "successor")]) == 0
+    assert write(success(zombie, "zombie")) == 1
+    assert write(success(successor, "successor")) == 0
 
     row.refresh_from_db()
     assert row.return_value == "successor"
     assert (row.attempts, row.worker_ids) == (2, [ME, OTHER])
 
 
-def test_a_zombie_that_was_marked_does_not_overwrite_either():
+def test_a_zombie_that_was_marked_does_not_overwrite_either(write):
     row = TaskResultFactory()
     zombie = first_attempt(row)
     mark_running([zombie])
     successor = claim(row.to_message(), OTHER, LEFT)
     assert successor.number == 2
 
-    assert write_outcomes([failure(zombie)]) == 1
-    assert write_outcomes([success(successor)]) == 0
+    assert write(failure(zombie)) == 1
+    assert write(success(successor)) == 0
 
     row.refresh_from_db()
     assert (row.attempts, row.worker_ids) == (2, [ME, OTHER])
@@ -138,11 +150,11 @@ def test_the_same_worker_does_not_overwrite_its_own_later_attempt():
     assert row.return_value == "later"
 
 
-def test_who_comes_first_with_an_unclaimed_row_has_it():
+def test_who_comes_first_with_an_unclaimed_row_has_it(write):
     row = TaskResultFactory()
 
-    assert write_outcomes([success(first_attempt(row, ME), "mine")]) == 0
-    assert write_outcomes([success(first_attempt(row, OTHER), "other")]) == 1
+    assert write(success(first_attempt(row, ME), "mine")) == 0
+    assert write(success(first_attempt(row, OTHER), "other")) == 1
 
     row.refresh_from_db()
     assert row.return_value == "mine"
