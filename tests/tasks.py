@@ -551,6 +551,10 @@ def sign_in(name, password="", *others):
 def check_codes(*codes): ...
 
 
+@task(masked=["secrets"])
+def connect(host, **secrets): ...
+
+
 @task(masked=["card", "secrets", "is_vip", "tier"])
 def order(
     number: int,

@@ -484,6 +484,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("starts_at", models.DateTimeField()),
+                ("seconds", models.PositiveSmallIntegerField(default=60)),
                 ("backend", models.CharField(max_length=100)),
                 ("queue_name", models.CharField(max_length=100)),
                 ("delayed", models.PositiveIntegerField()),
@@ -492,10 +493,15 @@ class Migration(migrations.Migration):
                 ("oldest_seconds", models.FloatField(default=0)),
             ],
             options={
+                "indexes": [
+                    models.Index(
+                        fields=["seconds", "starts_at"], name="taskhub_depth_rolled"
+                    )
+                ],
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("starts_at", "backend", "queue_name"),
-                        name="taskhub_depth_of_a_minute",
+                        fields=("starts_at", "backend", "queue_name", "seconds"),
+                        name="taskhub_depth_of_a_span",
                     )
                 ],
             },

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from taskhub.models.ids import new_id
 
 #: The spans that are counted, in seconds; 0 is for what was counted a moment ago.
-FRESH, MINUTE, TEN_MINUTES, HOUR = 0, 60, 600, 3_600
+FRESH, MINUTE, TEN_MINUTES, HALF_HOUR, HOUR = 0, 60, 600, 1_800, 3_600
 
 
 class TaskMetrics(models.Model):
@@ -20,7 +20,7 @@ class TaskMetrics(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    #: Of the span: a whole minute, ten, or an hour.
+    #: Of the span: a whole minute, ten, half an hour or an hour.
     starts_at = models.DateTimeField()
     seconds = models.PositiveSmallIntegerField(default=FRESH)
     task_path = models.CharField(max_length=255)
@@ -51,9 +51,14 @@ class TaskMetrics(models.Model):
 
 
 class QueueDepth(models.Model):
-    """How full a queue was in one minute, at its fullest."""
+    """
+    How full a queue was within a span of time, at its fullest.
+
+    Spans are minutes at first, and get longer as those of TaskMetrics do.
+    """
 
     starts_at = models.DateTimeField()
+    seconds = models.PositiveSmallIntegerField(default=MINUTE)
     backend = models.CharField(max_length=100)
     queue_name = models.CharField(max_length=100)
     delayed = models.PositiveIntegerField()
@@ -65,9 +70,13 @@ class QueueDepth(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["starts_at", "backend", "queue_name"],
-                name="taskhub_depth_of_a_minute",
+                fields=["starts_at", "backend", "queue_name", "seconds"],
+                name="taskhub_depth_of_a_span",
             ),
+        ]
+        indexes: ClassVar = [
+            # Those that are to be rolled up.
+            models.Index(fields=["seconds", "starts_at"], name="taskhub_depth_rolled"),
         ]
 
     def __str__(self) -> str:

@@ -3,16 +3,16 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from django.db.models import F, Max, TextField
-from django.db.models.functions import Cast, TruncHour
+from django.db.models import Max, QuerySet, Sum, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
-from taskhub.histogram import Histogram, add_up, merge, percentile
+from taskhub.histogram import Histogram, add_up, percentile
 from taskhub.models import QueueDepth, TaskMetrics
-from taskhub.models.metrics import HOUR, MINUTE, TEN_MINUTES
+from taskhub.models.metrics import HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
 from taskhub.models.results import results_database
 
 #: The ranges that can be looked at, and the span of each point: never finer than what
@@ -21,9 +21,13 @@ RANGES: dict[str, tuple[timedelta, int]] = {
     "15m": (timedelta(minutes=15), MINUTE),
     "1h": (timedelta(hours=1), MINUTE),
     "6h": (timedelta(hours=6), TEN_MINUTES),
-    "24h": (timedelta(hours=24), TEN_MINUTES),
+    "24h": (timedelta(hours=24), HALF_HOUR),
     "72h": (timedelta(hours=72), HOUR),
 }
+
+#: Of more queues than this, the fullest are told of: more lines nobody tells apart.
+MOST_QUEUES = 8
+_SUMMED = ("successful", "failed", "cancelled", "retried", "run_seconds")
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -74,22 +78,6 @@ class DepthSeries(msgspec.Struct, frozen=True, kw_only=True):
     oldest_seconds: list[float | None]
 
 
-class _Row(NamedTuple):
-    """What is read of a row; there may be ten thousand."""
-
-    starts_at: datetime
-    task_path: str
-    queue_name: str
-    successful: int
-    failed: int
-    cancelled: int
-    retried: int
-    run_seconds: float
-    longest_run: float
-    waits: str
-    runs: str
-
-
 class _Sum(msgspec.Struct, frozen=True, kw_only=True):
     """The rows of one task in one queue, added up."""
 
@@ -105,7 +93,7 @@ class _Sum(msgspec.Struct, frozen=True, kw_only=True):
     longest_run: float
 
 
-_decode = msgspec.json.Decoder(list[dict[str, int]]).decode
+_decode = msgspec.json.Decoder(list[Histogram]).decode
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +101,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
     range: str
     series: Series
+    #: Of the fullest queues, by name.
     depths: list[DepthSeries]
     #: The busiest first.
     by_task: list[Figures]
@@ -121,41 +110,50 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_metrics(range_name: str = "1h") -> Metrics:
     """
-    Read the numbers of a range, a key of RANGES, until now, with two queries.
+    Read the numbers of a range, a key of RANGES, until now, with five queries.
 
     The last few seconds may be missing, and the last span is not over yet. Raise
     KeyError for a range that there is not.
     """
-    length, seconds = RANGES[range_name]
-    now = timezone.now().timestamp()
-    first = int(now - length.total_seconds()) // seconds * seconds
-    starts = list(range(first, int(now) + 1, seconds))
-    since = datetime.fromtimestamp(first, UTC)
-    rows = _read_rows(since)
-    sums = _add_up_groups(rows)
+    starts, seconds = _spans(range_name)
+    since = datetime.fromtimestamp(starts[0], UTC)
+    sums = _read_sums(since)
     return Metrics(
         range=range_name,
-        series=_series(rows, starts, seconds),
+        series=_series(since, starts, seconds),
         depths=_depths(since, starts, seconds),
         by_task=_figures(sums, lambda each: each.task_path),
         by_queue=_figures(sums, lambda each: each.queue_name),
     )
 
 
-def _read_rows(since: datetime) -> list[_Row]:
-    rows = TaskMetrics.objects.using(results_database()).filter(starts_at__gte=since)
-    # As text: what Django does with JSON, value by value, takes longer than all else.
-    texts = [Cast("waits", TextField()), Cast("runs", TextField())]
-    return [_Row(*row) for row in rows.values_list(*_Row._fields[:-2], *texts)]
+def read_by_queue(range_name: str = "1h") -> list[Figures]:
+    """Read what read_metrics() says of queues, and no more, with two queries."""
+    starts, _seconds = _spans(range_name)
+    sums = _read_sums(datetime.fromtimestamp(starts[0], UTC))
+    return _figures(sums, lambda each: each.queue_name)
 
 
-def _series(rows: Iterable[_Row], starts: list[int], seconds: int) -> Series:
+def _spans(range_name: str) -> tuple[list[int], int]:
+    """Return where the spans of a range begin, and how long they are."""
+    length, seconds = RANGES[range_name]
+    now = timezone.now().timestamp()
+    first = int(now - length.total_seconds()) // seconds * seconds
+    return list(range(first, int(now) + 1, seconds)), seconds
+
+
+def _rows(since: datetime) -> QuerySet[TaskMetrics]:
+    return TaskMetrics.objects.using(results_database()).filter(starts_at__gte=since)
+
+
+def _series(since: datetime, starts: list[int], seconds: int) -> Series:
     names = ("successful", "failed", "cancelled", "retried")
     counts = {name: [0] * len(starts) for name in names}
-    for row in rows:
-        index = _index_of(row.starts_at, starts, seconds)
-        for name in names:
-            counts[name][index] += getattr(row, name)
+    spans = _rows(since).values_list("starts_at").annotate(*map(Sum, names))
+    for moment, *values in spans.order_by():
+        index = _index_of(moment, starts, seconds)
+        for name, value in zip(names, values, strict=True):
+            counts[name][index] += value
     return Series(starts=starts, seconds=seconds, **counts)
 
 
@@ -165,26 +163,43 @@ def _index_of(moment: datetime, starts: list[int], seconds: int) -> int:
     return min(index, len(starts) - 1)
 
 
-def _add_up_groups(rows: Iterable[_Row]) -> list[_Sum]:
-    """Add up the rows of each task in each queue: once, for both tables."""
-    groups: dict[tuple[str, str], list[_Row]] = defaultdict(list)
-    for row in rows:
-        groups[row.task_path, row.queue_name].append(row)
-    return [
-        _Sum(
-            task_path=task_path,
-            queue_name=queue_name,
-            successful=sum(row.successful for row in group),
-            failed=sum(row.failed for row in group),
-            cancelled=sum(row.cancelled for row in group),
-            retried=sum(row.retried for row in group),
-            waits=merge(_decode(f"[{','.join(row.waits for row in group)}]")),
-            runs=merge(_decode(f"[{','.join(row.runs for row in group)}]")),
-            run_seconds=sum(row.run_seconds for row in group),
-            longest_run=max(row.longest_run for row in group),
+def _read_sums(since: datetime) -> list[_Sum]:
+    """Read the rows of each task in each queue, added up: once, for both tables."""
+    histograms = _read_histograms(since)
+    sums: Any = (
+        _rows(since)
+        .values("task_path", "queue_name")
+        .annotate(
+            **{name: Sum(name) for name in _SUMMED},
+            longest_run=Max("longest_run"),
         )
-        for (task_path, queue_name), group in groups.items()
-    ]
+        .order_by()
+    )
+    read = []
+    for each in sums:
+        waits, runs = histograms.get((each["task_path"], each["queue_name"]), ([], []))
+        read.append(_Sum(**each, waits=_merge(waits), runs=_merge(runs)))
+    return read
+
+
+def _read_histograms(
+    since: datetime,
+) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
+    """Read the histograms of each task in each queue: there may be ten thousand."""
+    # As text: what Django does with JSON, value by value, takes longer than all else.
+    texts = [Cast("waits", TextField()), Cast("runs", TextField())]
+    found: Any = defaultdict(lambda: ([], []))
+    for *key, waits, runs in _rows(since).values_list(
+        "task_path", "queue_name", *texts
+    ):
+        columns = found[tuple(key)]
+        columns[0].append(waits)
+        columns[1].append(runs)
+    return dict(found)
+
+
+def _merge(texts: list[str]) -> Histogram:
+    return add_up(_decode(f"[{','.join(texts)}]"))
 
 
 def _figures(sums: Iterable[_Sum], name_of: Callable[[_Sum], str]) -> list[Figures]:
@@ -221,22 +236,18 @@ def _spread(histogram: Histogram) -> Spread:
 
 def _depths(since: datetime, starts: list[int], seconds: int) -> list[DepthSeries]:
     depths = QueueDepth.objects.using(results_database()).filter(starts_at__gte=since)
-    found: dict[str, tuple[list[Any], list[Any]]] = {}
-    # There is a row for each minute; of whole hours, the database finds the fullest.
-    spans: Any = (
-        TruncHour("starts_at", tzinfo=UTC) if seconds == HOUR else F("starts_at")
-    )
-    rows = (
-        depths.order_by("queue_name")
-        .values_list("queue_name", spans)
-        .annotate(ready=Max("ready"), oldest=Max("oldest_seconds"))
-    )
-    for queue_name, moment, *values in rows:
-        series = found.setdefault(
-            queue_name, ([None] * len(starts), [None] * len(starts))
-        )
+    by_queue = depths.values_list("queue_name").annotate(most=Max("ready"))
+    fullest = by_queue.order_by("-most", "queue_name")[:MOST_QUEUES]
+    names = sorted(name for name, _most in fullest)
+    found: dict[str, tuple[list[Any], list[Any]]] = {
+        name: ([None] * len(starts), [None] * len(starts)) for name in names
+    }
+    rows = depths.filter(queue_name__in=names).order_by()
+    for queue_name, moment, *values in rows.values_list(
+        "queue_name", "starts_at", "ready", "oldest_seconds"
+    ):
         index = _index_of(moment, starts, seconds)
-        for column, value in zip(series, values, strict=True):
+        for column, value in zip(found[queue_name], values, strict=True):
             column[index] = max(column[index] or 0, value)
     return [
         DepthSeries(name=name, ready=ready, oldest_seconds=oldest)

@@ -2,14 +2,17 @@
 Rolling up: the numbers that processes write every few seconds become fewer.
 
 What was counted a moment ago is merged into minutes, minutes into spans of ten after an
-hour, these into hours after a day, and after four days they go. Numbers are added up
-and the rows that they came from deleted in one transaction, so that nothing is counted
-twice or lost, whoever else does the same at the time.
+hour, these into half hours after six and into hours after a day, and after four days
+they go. Numbers are added up and the rows that they came from deleted in one
+transaction, so that nothing is counted twice or lost, whoever else does the same at the
+time. How full queues were is rolled up the same way: of a longer span, the fullest
+moment is kept.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -19,15 +22,19 @@ from taskhub.conf import Config
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.histogram import merge
 from taskhub.models import QueueDepth, TaskMetrics
-from taskhub.models.metrics import FRESH, HOUR, MINUTE, TEN_MINUTES
+from taskhub.models.metrics import FRESH, HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
 from taskhub.models.results import results_database
 from taskhub.operations.status import read_depths
+
+#: Makes rows of longer spans, of so many seconds, out of those of shorter ones.
+_Join = Callable[[Iterable[Any], int], list[Any]]
 
 #: From which span to which, once it is so old.
 _STEPS = (
     (FRESH, MINUTE, timedelta(0)),
     (MINUTE, TEN_MINUTES, timedelta(hours=1)),
-    (TEN_MINUTES, HOUR, timedelta(hours=24)),
+    (TEN_MINUTES, HALF_HOUR, timedelta(hours=6)),
+    (HALF_HOUR, HOUR, timedelta(hours=24)),
 )
 _KEPT = timedelta(days=4)
 #: So many rows are merged in one transaction.
@@ -37,15 +44,17 @@ _BATCH = 2_000
 def roll_up() -> int:
     """Merge what is due; return how many rows were. Blocks for as long as it takes."""
     now = timezone.now()
+    return _roll_up(_metrics(), _add_up, now) + _roll_up(_depths(), _fullest, now)
+
+
+def _roll_up(rows: QuerySet[Any], join: _Join, now: datetime) -> int:
     rolled = 0
     for seconds, longer, age in _STEPS:
-        while count := _merge_some(seconds, longer, now - age):
+        while count := _merge_some(rows, join, seconds, longer, now - age):
             rolled += count
             if count < _BATCH:
                 break
-    _metrics().filter(starts_at__lt=now - _KEPT).delete()
-    depths = QueueDepth.objects.using(results_database())
-    depths.filter(starts_at__lt=now - _KEPT).delete()
+    rows.filter(starts_at__lt=now - _KEPT).delete()
     return rolled
 
 
@@ -53,19 +62,26 @@ def _metrics() -> QuerySet[TaskMetrics]:
     return TaskMetrics.objects.using(results_database())
 
 
+def _depths() -> QuerySet[QueueDepth]:
+    return QueueDepth.objects.using(results_database())
+
+
 @again_after_deadlock(results_database)
-def _merge_some(seconds: int, longer: int, before: datetime) -> int:
+def _merge_some(
+    rows: QuerySet[Any], join: _Join, seconds: int, longer: int, before: datetime
+) -> int:
     with transaction.atomic(using=results_database()):
-        due = _metrics().filter(seconds=seconds, starts_at__lt=before)
-        rows = list(due.order_by("starts_at", "pk").select_for_update()[:_BATCH])
-        if not rows:
+        in_order = rows.filter(seconds=seconds, starts_at__lt=before)
+        in_order = in_order.order_by("starts_at", "pk")
+        due = list(in_order.select_for_update()[:_BATCH])
+        if not due:
             return 0
-        spans = {_start_of(row.starts_at, longer) for row in rows}
-        earlier = _metrics().filter(seconds=longer, starts_at__in=spans)
-        merged = [*rows, *earlier.order_by("pk").select_for_update()]
-        _metrics().filter(pk__in=[row.pk for row in merged]).delete()
-        _metrics().bulk_create(_add_up(merged, longer))
-    return len(rows)
+        spans = {_start_of(row.starts_at, longer) for row in due}
+        earlier = rows.filter(seconds=longer, starts_at__in=spans)
+        merged = [*due, *earlier.order_by("pk").select_for_update()]
+        rows.filter(pk__in=[row.pk for row in merged]).delete()
+        rows.bulk_create(join(merged, longer))
+    return len(due)
 
 
 def _start_of(moment: datetime, seconds: int) -> datetime:
@@ -96,6 +112,18 @@ def _add_up(rows: Iterable[TaskMetrics], seconds: int) -> list[TaskMetrics]:
     ]
 
 
+def _fullest(rows: Iterable[QueueDepth], seconds: int) -> list[QueueDepth]:
+    found: dict[tuple[datetime, str, str], QueueDepth] = {}
+    for row in rows:
+        key = _start_of(row.starts_at, seconds), row.backend, row.queue_name
+        if key in found:
+            found[key].grow(row)
+        else:
+            row.pk, row.starts_at, row.seconds = None, key[0], seconds
+            found[key] = row
+    return list(found.values())
+
+
 def sample_depths(config: Config) -> None:
     """
     Note how full a backend's queues are: at their fullest, for each minute.
@@ -103,11 +131,8 @@ def sample_depths(config: Config) -> None:
     Raise BrokerError if that cannot be asked.
     """
     minute = _start_of(timezone.now(), MINUTE)
-    noted = QueueDepth.objects.using(results_database())
-    before = {
-        row.queue_name: row
-        for row in noted.filter(starts_at=minute, backend=config.alias)
-    }
+    noted = _depths().filter(starts_at=minute, seconds=MINUTE, backend=config.alias)
+    before = {row.queue_name: row for row in noted}
     new = []
     for status in read_depths(config, nodes=[]):
         row = QueueDepth(
@@ -125,4 +150,4 @@ def sample_depths(config: Config) -> None:
         elif fullest.grow(row):
             fullest.save(using=results_database())
     # Another node may note the same minute.
-    noted.bulk_create(new, ignore_conflicts=True)
+    _depths().bulk_create(new, ignore_conflicts=True)

@@ -18,6 +18,7 @@ from django.db.models.functions import Cast
 
 from taskhub.models import TaskResultQuerySet
 from taskhub.tasks import registered_tasks
+from taskhub.tasks.masking import hides
 
 #: Arguments and errors have no index: they are searched in the newest rows, by name in
 #: so many, and by a piece of their text in so many.
@@ -80,7 +81,7 @@ def _with_keyword(
     return argument.filter(
         Q(argument=_as_json(value)) | Q(argument=value),
         task_path__in=[
-            path for path, task in registered_tasks().items() if name not in task.masked
+            path for path, task in registered_tasks().items() if not hides(task, name)
         ],
     )
 

@@ -209,7 +209,8 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
 def _oldest(config: Config, queue_name: str, now: datetime) -> float | None:
     due = _results().ready().in_queue(queue_name).filter(backend=config.alias)
     due = due.filter(Q(run_after=None) | Q(run_after__lte=now))
-    oldest = due.order_by("id").first()
+    # Its arguments may be large.
+    oldest = due.order_by("id").only("enqueued_at", "run_after").first()
     return None if oldest is None else max(0.0, (now - oldest.due_at).total_seconds())
 
 

@@ -25,16 +25,28 @@ def masked(
         task = find_task(task_path)
     except UnknownTask:
         return [MASK for _ in args], dict.fromkeys(kwargs, MASK)
-    hidden = getattr(task, "masked", ())
-    if not hidden:
+    if not getattr(task, "masked", ()):
         return list(args), dict(kwargs)
     names = _names_of_positions(task, len(args))
     return (
         [
-            MASK if name in hidden else value
+            MASK if hides(task, name) else value
             for name, value in zip(names, args, strict=True)
         ],
-        {name: MASK if name in hidden else value for name, value in kwargs.items()},
+        {name: MASK if hides(task, name) else value for name, value in kwargs.items()},
+    )
+
+
+def hides(task: Any, name: str) -> bool:
+    """Whether a task masks what is given by a name, also if that is one of **kwargs."""
+    hidden = getattr(task, "masked", ())
+    if name in hidden:
+        return True
+    parameters = signature_of(task.func, task.takes_context).parameters
+    return name not in parameters and any(
+        each.name in hidden
+        for each in parameters.values()
+        if each.kind is each.VAR_KEYWORD
     )
 
 
@@ -55,9 +67,8 @@ def unmasked(
     where nothing was hidden.
     """
     task = find_task(task_path)
-    hidden = getattr(task, "masked", ())
     behind = {
-        place: value for place, value in _placed(task, *stored) if place[0] in hidden
+        place: value for place, value in _placed(task, *stored) if hides(task, place[0])
     }
     values = []
     for place, value in _placed(task, args, kwargs):

@@ -113,6 +113,7 @@ def test_a_filter_value_that_does_not_exist_shows_all_or_nothing(results_page, v
         ("tests.tasks.add 42", {"number", "text"}),
         ("password=hunter2", set()),
         ("hunter2", set()),
+        ("token=hunter2", set()),
         ("name=ada", {"masked"}),
         ("secret", set()),
         ('"no such user"', {"error"}),
@@ -136,6 +137,9 @@ def test_search(results_page, word, found):
             task_path="tests.tasks.sign_in",
             args=[],
             kwargs={"name": "ada", "password": "hunter2"},
+        ),
+        "keywords": TaskResultFactory(
+            task_path="tests.tasks.connect", args=[], kwargs={"token": "hunter2"}
         ),
         "unknown": TaskResultFactory(
             task_path="shop.old.pay", args=["secret"], kwargs={"name": "ada"}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from taskhub import operations
 from taskhub.admin.queues import forms, verbs
@@ -164,6 +164,21 @@ def test_buttons_are_what_makes_sense(queues):
 
     assert offered("mail") == ["resume", "move", "purge"]
     assert offered("default") == ["pause", "drain", "move", "purge"]
+
+
+def test_buttons_lead_to_what_they_say(queues):
+    rows, page = queues()
+
+    for (backend, name), row in rows.items():
+        for button in row.buttons:
+            found = resolve(button["url"])
+            assert found.url_name == "taskhub_queuestate_do"
+            assert found.kwargs == {
+                "verb_name": button["verb"].name,
+                "backend": backend,
+                "name": name,
+            }
+            assert button["url"] in page
 
 
 def test_drain(admin_client):

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from taskhub import operations
 from taskhub.models import QueueDepth, TaskMetrics, TaskResult
-from taskhub.models.metrics import FRESH, HOUR, MINUTE, TEN_MINUTES
-from taskhub.operations.metrics import read_metrics
+from taskhub.models.metrics import FRESH, HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
+from taskhub.operations.metrics import read_by_queue, read_metrics
 from taskhub.operations.rollup import roll_up, sample_depths
 from tests import tasks
 from tests.factories import TaskResultFactory
@@ -114,17 +114,16 @@ def test_what_comes_late_is_added():
 
 
 def test_spans_grow_as_they_get_older_and_go():
-    for minutes in (5, 90, 91, 60 * 30, 60 * 31, 60 * 24 * 5):
+    for minutes in (5, 90, 91, 60 * 12, 60 * 30, 60 * 31, 60 * 24 * 5):
         count(minutes)
 
     roll_up()
 
     spans = list(TaskMetrics.objects.values_list("seconds", flat=True))
     assert sorted(spans)[0] == MINUTE
-    assert TEN_MINUTES in spans
-    assert HOUR in spans
+    assert {TEN_MINUTES, HALF_HOUR, HOUR} < {*spans}
     # All but those of five days ago.
-    assert counted()["successful"] == 5
+    assert counted()["successful"] == 6
     before = list(TaskMetrics.objects.order_by("pk").values())
     roll_up()
     assert list(TaskMetrics.objects.order_by("pk").values()) == before
@@ -166,18 +165,22 @@ def test_how_full_queues_are_is_noted_at_its_fullest(config, drain):
     assert max(filter(None, series["default"].ready)) == 3
 
 
+def note_depth(starts_at, ready, queue_name="mail"):
+    return QueueDepth.objects.create(
+        starts_at=starts_at,
+        backend="default",
+        queue_name=queue_name,
+        delayed=0,
+        ready=ready,
+        held=0,
+        oldest_seconds=ready * 10,
+    )
+
+
 def test_of_a_long_range_the_fullest_moment_of_each_hour_is_told():
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     for minute, ready in ((-61, 5), (-60, 1), (-7, 9), (-1, 3), (0, 2)):
-        QueueDepth.objects.create(
-            starts_at=hour + timedelta(minutes=minute),
-            backend="default",
-            queue_name="mail",
-            delayed=0,
-            ready=ready,
-            held=0,
-            oldest_seconds=ready * 10,
-        )
+        note_depth(hour + timedelta(minutes=minute), ready)
 
     (mail,) = read_metrics("72h").depths
 
@@ -186,8 +189,65 @@ def test_of_a_long_range_the_fullest_moment_of_each_hour_is_told():
     assert mail.ready[-4] is None
 
 
-def test_reading_takes_two_queries(django_assert_num_queries):
+def test_of_many_queues_the_fullest_are_told_of():
+    minute = timezone.now().replace(second=0, microsecond=0)
+    for number in range(20):
+        note_depth(minute, number, f"queue-{number:02}")
+    note_depth(minute - timedelta(minutes=1), 99, "queue-00")
+
+    names = [each.name for each in read_metrics("15m").depths]
+
+    assert names == ["queue-00", *(f"queue-{number}" for number in range(13, 20))]
+
+
+def test_how_full_queues_were_is_told_by_fewer_rows_as_it_gets_older():
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    # A day and a half ago, half a day ago, and now.
+    for hours in (36, 12, 0):
+        for minute in range(60):
+            at = hour - timedelta(hours=hours) + timedelta(minutes=minute)
+            if at <= timezone.now():
+                note_depth(at, minute)
+    gone = note_depth(hour - timedelta(days=5), 1)
+    fullest = read_metrics("72h").depths
+
+    roll_up()
+
+    assert not QueueDepth.objects.filter(pk=gone.pk).exists()
+    old = QueueDepth.objects.filter(starts_at__lt=hour - timedelta(hours=1))
+    spans = old.order_by("starts_at").values_list("seconds", "ready")
+    assert list(spans) == [(HOUR, 59), (HALF_HOUR, 29), (HALF_HOUR, 59)]
+    assert read_metrics("72h").depths == fullest
+    before = list(QueueDepth.objects.order_by("pk").values())
+    roll_up()
+    assert list(QueueDepth.objects.order_by("pk").values()) == before
+
+
+def test_a_minute_that_is_noted_late_joins_its_span():
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    old = hour - timedelta(hours=12)
+    note_depth(old, 1)
+    roll_up()
+    for minute in (0, 7):
+        note_depth(old + timedelta(minutes=minute), 5 + minute)
+    roll_up()
+
+    row = QueueDepth.objects.get()
+    assert (row.starts_at, row.seconds, row.ready) == (old, HALF_HOUR, 12)
+
+
+def test_reading_takes_few_queries(django_assert_num_queries):
     for minutes in range(10):
         count(minutes)
-    with django_assert_num_queries(2):
+        note_depth(timezone.now() - timedelta(minutes=minutes), 1)
+    with django_assert_num_queries(5):
         read_metrics("72h")
+    with django_assert_num_queries(2):
+        read_by_queue("72h")
+
+
+def test_of_queues_alone_the_same_is_read():
+    count(1, successful=4, failed=1)
+    count(2, queue_name="mail")
+
+    assert read_by_queue("15m") == read_metrics("15m").by_queue

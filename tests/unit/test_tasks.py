@@ -260,6 +260,14 @@ def test_dots_where_nothing_was_hidden_are_refused(stored, args, kwargs):
         unmasked(tasks.sign_in.module_path, args, kwargs, stored=stored)
 
 
+def test_what_is_given_by_other_keywords_can_be_masked():
+    path, secret = tasks.connect.module_path, {"token": "hunter2"}
+
+    assert masked(path, ["here"], secret) == (["here"], {"token": MASK})
+    assert masked(path, [], {"host": "here"}) == ([], {"host": "here"})
+    assert unmasked(path, [], {"token": MASK}, stored=([], secret)) == ([], secret)
+
+
 def test_each_of_many_is_put_back_where_it_was():
     path = tasks.check_codes.module_path
 

@@ -5,16 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from taskhub.admin import markup
+from taskhub.admin.overview.figures import counted
 from taskhub.operations.metrics import DepthSeries, Metrics
-
-#: Of many queues, the fullest are drawn: more lines than this nobody tells apart.
-MOST_LINES = 8
 
 Value = int | float | None
 
@@ -57,9 +55,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 
 def charts(metrics: Metrics) -> list[Chart]:
     """Return the charts of a range: throughput, depth, age."""
-    fullest = sorted(metrics.depths, key=lambda each: -_most(each.ready))[:MOST_LINES]
-    fullest.sort(key=lambda each: each.name)
-    return [_throughput(metrics), _depth(metrics, fullest), _age(metrics, fullest)]
+    depths = metrics.depths
+    return [_throughput(metrics), _depth(metrics, depths), _age(metrics, depths)]
 
 
 def _throughput(metrics: Metrics) -> Chart:
@@ -127,9 +124,7 @@ def _most(values: Sequence[Value]) -> float:
 
 
 def _counted(value: Value) -> str:
-    return (
-        markup.NOTHING if value is None else number_format(value, force_grouping=True)
-    )
+    return markup.NOTHING if value is None else counted(int(value))
 
 
 def _in_seconds(value: Value) -> str:

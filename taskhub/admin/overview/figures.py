@@ -49,16 +49,13 @@ def rows(
     """
     slowest = _first_by((each.run.p95 or 0, each.name) for each in figures)
     most_failing = _first_by((each.failed_share, each.name) for each in figures)
+    # Once: each row has two addresses.
+    results = reverse("admin:taskhub_taskresult_changelist")
+    since = {"since": _SINCE[range_name]}
     return [
-        _row(each, parameter, range_name, slowest, most_failing)
+        _row(each, parameter, results, since, slowest, most_failing)
         for each in figures[:MOST_ROWS]
     ]
-
-
-def results_url(range_name: str, **parameters: str) -> str:
-    """Return the address of the results' list, narrowed to about a range."""
-    query = urlencode({**parameters, "since": _SINCE[range_name]})
-    return f"{reverse('admin:taskhub_taskresult_changelist')}?{query}"
 
 
 def _first_by(candidates: Iterable[tuple[float, str]]) -> str:
@@ -69,17 +66,22 @@ def _first_by(candidates: Iterable[tuple[float, str]]) -> str:
 
 
 def _row(
-    figures: Figures, parameter: str, range_name: str, slowest: str, most_failing: str
+    figures: Figures,
+    parameter: str,
+    results: str,
+    since: dict[str, str],
+    slowest: str,
+    most_failing: str,
 ) -> FiguresRow:
     module, _dot, short_name = figures.name.rpartition(".")
     is_task = parameter == "task"
-    narrowed = {parameter: figures.name}
+    narrowed = {parameter: figures.name, **since}
     return FiguresRow(
         name=figures.name,
         short_name=short_name if is_task else figures.name,
         module=module if is_task else "",
-        url=results_url(range_name, **narrowed),
-        failed_url=results_url(range_name, status="FAILED", **narrowed),
+        url=f"{results}?{urlencode(narrowed)}",
+        failed_url=f"{results}?{urlencode({'status': 'FAILED', **narrowed})}",
         finished=counted(figures.finished),
         failed=counted(figures.failed) if figures.failed else "",
         failed_percent=percent(figures.failed_share),
@@ -94,6 +96,9 @@ def _row(
 
 def counted(count: int) -> str:
     """Return a number as people write it."""
+    if count < 1_000:
+        # Nothing to group, and hundreds of these on a page.
+        return str(count)
     return number_format(count, force_grouping=True)
 
 

@@ -14,7 +14,7 @@ from taskhub.admin.queues.forms import all_queues, find_queue
 from taskhub.models import QueueState
 from taskhub.models.results import results_database
 from taskhub.operations import Queue
-from taskhub.operations.metrics import Figures, read_metrics
+from taskhub.operations.metrics import Figures, read_by_queue
 from taskhub.operations.status import QueueStatus
 
 #: The figures are of so long.
@@ -51,9 +51,10 @@ def read_queues() -> tuple[list[QueueOnPage], list[str]]:
     """Return the queues, and what is wrong with their brokers."""
     status = operations.read_status()
     depths = {(each.backend, each.name): each for each in status.queues}
-    by_queue = {each.name: each for each in read_metrics(_RANGE).by_queue}
+    by_queue = {each.name: each for each in read_by_queue(_RANGE)}
     states = _states()
     queues = _known_queues(depths, states)
+    results = reverse("admin:taskhub_taskresult_changelist")
     unknown = {queue.backend for queue in queues} - {each for each, _name in depths}
     rows = [
         _row(
@@ -61,6 +62,7 @@ def read_queues() -> tuple[list[QueueOnPage], list[str]]:
             states.get((queue.backend, queue.name)),
             depths.get((queue.backend, queue.name)),
             by_queue.get(queue.name),
+            results,
         )
         for queue in queues
     ]
@@ -90,6 +92,7 @@ def _row(
     state: QueueState | None,
     depth: QueueStatus | None,
     run: Figures | None,
+    results: str,
 ) -> QueueOnPage:
     counts = {
         name: markup.NOTHING if depth is None else figures.counted(getattr(depth, name))
@@ -105,5 +108,5 @@ def _row(
         failed=figures.counted(run.failed) if run and run.failed else "",
         wait=markup.seconds(run.wait.p95 if run else None),
         run=markup.seconds(run.run.p95 if run else None),
-        url=f"{reverse('admin:taskhub_taskresult_changelist')}?{query}",
+        url=f"{results}?{query}",
     )

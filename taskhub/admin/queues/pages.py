@@ -1,6 +1,7 @@
 """The pages of queues: a list of all of them, and one for each thing to be done."""
 
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -70,8 +71,7 @@ class QueueStateAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         if not self.has_view_permission(request):
             raise PermissionDenied
         queues, faults = read_queues()
-        for each in queues:
-            each.buttons = self._buttons(request, each)
+        self._add_buttons(request, queues)
         context = {
             **self.admin_site.each_context(request),
             **(extra_context or {}),
@@ -89,12 +89,26 @@ class QueueStateAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/taskhub/queuestate/list.html", context)
 
-    def _buttons(self, request: HttpRequest, each: QueueOnPage) -> list[dict[str, Any]]:
-        return [
-            {"verb": verb, "url": _url(verb, each.queue)}
+    def _add_buttons(self, request: HttpRequest, queues: list[QueueOnPage]) -> None:
+        # What is the same for all is worked out once: there may be hundreds.
+        allowed = [
+            (verb, str(verb.label))
             for verb in VERBS.values()
-            if verb.suits(each.state) and self._may(request, verb)
+            if self._may(request, verb)
         ]
+        base = reverse(LIST)
+        for each in queues:
+            place = f"{quote(each.queue.backend)}/{quote(each.queue.name)}"
+            each.buttons = [
+                # As get_urls() has it.
+                {
+                    "verb": verb,
+                    "label": label,
+                    "url": f"{base}do/{verb.name}/{place}/",
+                }
+                for verb, label in allowed
+                if verb.suits(each.state)
+            ]
 
     # What is done.
 
@@ -135,11 +149,6 @@ class QueueStateAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
             back=reverse(LIST),
             is_dangerous=verb.is_dangerous,
         )
-
-
-def _url(verb: Verb, queue: Queue) -> str:
-    arguments = [verb.name, queue.backend, queue.name]
-    return reverse("admin:taskhub_queuestate_do", args=arguments)
 
 
 def _row_of(queue: Queue) -> QueueState:
