@@ -4,6 +4,9 @@ import random
 
 _FIRST_SECONDS = 0.1
 _LONGEST_SECONDS = 2.0
+#: So many failures double the pause; an outage of half an hour has a thousand, and
+#: their power of two would be no number any more.
+_MOST_DOUBLINGS = 10
 
 
 class Backoff:
@@ -25,7 +28,8 @@ class Backoff:
     @property
     def pause(self) -> float:
         """How many seconds to let pass before the next attempt."""
-        longest = min(_FIRST_SECONDS * 2**self._failures, _LONGEST_SECONDS)
+        doublings = min(self._failures, _MOST_DOUBLINGS)
+        longest = min(_FIRST_SECONDS * 2**doublings, _LONGEST_SECONDS)
         return random.uniform(longest / 2, longest)  # noqa: S311  not a secret
 
     def fail(self) -> None:

@@ -18,40 +18,32 @@ one goes from 1 to 4 for as long as what it runs may take.
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextvars import copy_context
+from collections.abc import Mapping
 from enum import IntEnum
-from threading import Lock, Thread
-from typing import NoReturn, TypeVar
+from threading import Lock
+from typing import NoReturn
 from uuid import UUID
-
-from django.db.utils import Error as DatabaseFault
 
 from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
-from taskhub.exceptions import BrokerError, LeaseLost, TaskCancelled
-from taskhub.execution import Executor, Preparer, Run
-from taskhub.execution.connections import ConnectionKeeper
+from taskhub.exceptions import BrokerError, TaskCancelled
+from taskhub.execution import Executor, Run
 from taskhub.execution.interrupts import hear_interrupts
 from taskhub.execution.logs import capture_logs
-from taskhub.messages import Delivery
 from taskhub.worker.consumer import Consumer
-from taskhub.worker.event_loop import EventLoop
 from taskhub.worker.group_writer import GroupWriter
 from taskhub.worker.holdings import Holdings
-from taskhub.worker.limits import ProcessLimits, TimeLimits
+from taskhub.worker.limits import TimeLimits
 from taskhub.worker.node import Node
 from taskhub.worker.pace import MOMENT_SECONDS, Every, Pace
 from taskhub.worker.quiet import Quiet
 from taskhub.worker.running import Running
-from taskhub.worker.solitude import Solitude
+from taskhub.worker.slots import Slots
 from taskhub.worker.watch import Watch
 from taskhub.worker.words import LEAVES, Upwards
 from taskhub.writer import Tally
 
 logger = logging.getLogger(__name__)
-
-_Found = TypeVar("_Found")
 
 
 class Exit(IntEnum):
@@ -68,10 +60,6 @@ _CANCELLED_SECONDS = 1.0
 #: How often what running tasks have logged is written, and what was counted.
 _LOGS_SECONDS = 1.0
 _NUMBERS_SECONDS = 5.0
-#: How long a slot rests after the database has gone away under a task.
-_OUTAGE_SECONDS = 0.5
-#: How often a slot looks whether outcomes are being written again.
-_ROOM_SECONDS = 0.05
 
 
 class WorkerProcess:
@@ -85,13 +73,13 @@ class WorkerProcess:
         self._token = token
         self._upwards = Upwards(upwards, token)
         self._broker = get_broker(node.config)
-        self._pace = Pace(node.threads)
+        pace = Pace(node.threads)
         holdings = Holdings()
         self._consumer = Consumer(
             self._broker,
             node.queues,
             token,
-            self._pace,
+            pace,
             quiet,
             holdings,
             drain=node.drain,
@@ -107,21 +95,21 @@ class WorkerProcess:
         )
         self._running = Running(self._upwards.tell)
         self._time_limits = TimeLimits(self._running, self._give_up)
-        self._limits = ProcessLimits(node)
         self._has_given_up = False
         self._ask_cancelled = Every(_CANCELLED_SECONDS)
         self._write_logs = Every(_LOGS_SECONDS)
         self._write_numbers = Every(_NUMBERS_SECONDS)
-        self._solitude = Solitude()
-        self._preparer = Preparer(node.config, token)
         self._executor = Executor(node.config, self._writer.report, tally)
-        self._loop = EventLoop(
-            self._executor,
-            self._running,
-            self._solitude,
-            hand_on=self._writer.put,
+        self._slots = Slots(
+            node,
+            token,
+            consumer=self._consumer,
+            executor=self._executor,
+            running=self._running,
+            writer=self._writer,
+            pace=pace,
+            retire=self._retire,
             fail=self._fail,
-            most=node.async_tasks,
         )
         self._watch = Watch(
             lifeline, look=self._look, stop=self._stop, die=self._die, fail=self._fail
@@ -136,7 +124,7 @@ class WorkerProcess:
         self._watch.start()
         if self._join():
             self._writer.start()
-            self._work_in_slots()
+            self._slots.work()
             self._finish()
         return Exit.DRAINED if self._consumer.is_drained else Exit.DONE
 
@@ -155,108 +143,11 @@ class WorkerProcess:
                 return True
         return False
 
-    def _work_in_slots(self) -> None:
-        if self._node.threads == 1:
-            # In the main thread: a task may use signals, and nothing is handed over.
-            self._work()
-        else:
-            slots = [
-                Thread(target=self._work, name=f"slot-{number}", daemon=True)
-                for number in range(self._node.threads)
-            ]
-            for slot in slots:
-                slot.start()
-            for slot in slots:
-                slot.join()
-        while not self._loop.is_idle():
-            time.sleep(0.01)
-
-    def _work(self) -> None:
-        keeper = ConnectionKeeper()
-        try:
-            while (delivery := self._take()) is not None:
-                begun = time.monotonic()
-                self._execute(delivery, keeper)
-                self._pace.observe(time.monotonic() - begun)
-                if reason := self._limits.reached():
-                    logger.info("A new process takes over: %s.", reason)
-                    self._retire()
-        except LeaseLost as error:
-            logger.error("%s A new process takes over.", error)
-            self._retire()
-        except Exception as error:
-            self._fail(error)
-        self._consumer.stop()
-
     def _retire(self) -> None:
         """Take nothing more; another process takes this one's place at once."""
         if not self._consumer.is_stopping:
             self._upwards.tell(LEAVES)
             self._consumer.stop()
-
-    def _take(self) -> Delivery | None:
-        self._solitude.wait()
-        # While the database is away, most tasks would only fail.
-        while self._has_no_room() and not self._consumer.is_stopping:
-            time.sleep(_ROOM_SECONDS)
-        return self._consumer.take()
-
-    def _has_no_room(self) -> bool:
-        return self._writer.is_full or self._writer.is_stuck
-
-    def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
-        alone = self._look_at_row(self._preparer.has_killed_often, delivery, keeper)
-        if alone is None:
-            return
-        if alone:
-            # If it kills this process too, nothing else must go down with it: no
-            # message that waits, no run, and no outcome that is ready.
-            self._consumer.give_back()
-        if not self._solitude.enter(alone=alone):
-            self._consumer.give_back([delivery])
-            return
-        if alone:
-            self._writer.flush()
-        run = self._look_at_row(self._preparer.prepare, delivery, keeper)
-        if isinstance(run, Run) and run.task.is_async:
-            run.is_alone = alone
-            self._loop.submit(run)
-            return
-        if isinstance(run, Run):
-            self._run_here(run, keeper)
-        elif run is not None:
-            self._writer.put(run)
-        self._solitude.leave(alone=alone)
-
-    def _run_here(self, run: Run, keeper: ConnectionKeeper) -> None:
-        self._running.begin(run)
-        keeper.before()
-        # A context of its own: what a task sets, the next one does not see.
-        ended = copy_context().run(self._executor.run, run)
-        # Before anything else that may fail: it is the product of work.
-        self._writer.put(ended)
-        self._running.end(run)
-        self._limits.count()
-        keeper.after()
-        if ended.was_interrupted:
-            # The next one would fare no better.
-            time.sleep(_OUTAGE_SECONDS)
-
-    def _look_at_row(
-        self,
-        look: Callable[[Delivery], _Found],
-        delivery: Delivery,
-        keeper: ConnectionKeeper,
-    ) -> _Found | None:
-        try:
-            return look(delivery)
-        except DatabaseFault as error:
-            # Only a message that came back needs its row before it can be run.
-            logger.error("Cannot look at the row of %s: %s", delivery.id, error)
-            keeper.after()
-            self._consumer.give_back([delivery])
-            time.sleep(Backoff().pause)
-            return None
 
     # From here on, on the watch's thread.
 

@@ -9,6 +9,8 @@ _SHORT_LIFE_SECONDS = 5.0
 _LONGEST_DELAY_SECONDS = 30.0
 #: The same after a kill: that says nothing of whether the next one can start.
 _LONGEST_DELAY_AFTER_KILL_SECONDS = 0.3
+#: So many deaths double the delay: beyond, a power of two is no number in the end.
+_MOST_DOUBLINGS = 10
 
 
 class Succession:
@@ -33,5 +35,5 @@ class Succession:
             _LONGEST_DELAY_AFTER_KILL_SECONDS if code < 0 else _LONGEST_DELAY_SECONDS
         )
         delay = min(2.0**self._short_lives - 1, longest)
-        self._short_lives += 1
+        self._short_lives = min(self._short_lives + 1, _MOST_DOUBLINGS)
         self.opens_at = time.monotonic() + delay

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from django.utils import timezone
 
+from tests.chaos.nodes import run_command
 from tests.chaos.report import Report, scenario
-from tests.chaos.stage import Stage, run_command
+from tests.chaos.stage import Stage
 from tests.servers import ServerMissing, wait_until
 
 #: How much before its time a task may begin: clocks of one machine differ by nothing.
@@ -51,7 +52,10 @@ def clocks_of_workers(stage: Stage) -> Report:
     stage.wait_for_work(count=2)
     gate = stage.gate()
     tasks.behind_gate.enqueue_many([("long 0", str(gate)), ("long 1", str(gate))])
-    wait_until(lambda: stage.runs("long 0") and stage.runs("long 1"), "both to begin")
+    wait_until(
+        lambda: stage.witness.runs("long 0") and stage.witness.runs("long 1"),
+        "both to begin",
+    )
     # Both are busy for longer than a lease, and nobody takes what they hold.
     wait_until(lambda: _age(stage, "long 0") > 8, "some leases to pass")
     gate.touch()
@@ -71,7 +75,7 @@ def clocks_of_workers(stage: Stage) -> Report:
     early = _earliest(stage)
     report.expect(early <= EARLY_SECONDS, f"one was {early:.1f} s early")
     report.expect(ahead.stop() == 0 and behind.stop() == 0, "a node did not end well")
-    stage.count(report)
+    stage.witness.count(report)
     report.bound = report.extra = report.extra - count
     report.expect(report.extra == 0, "some ran more often than they should have")
     report.notes.append(f"{max(early, 0):.1f} s early at the most")
@@ -123,6 +127,6 @@ def clocks_of_sites(stage: Stage) -> Report:
             seconds = stage.seconds_until(_all_finished, f"what {label} has enqueued")
             report.expect(seconds <= most, f"{label} took {seconds:.0f} s")
             report.took(seconds, most=10.0)
-    stage.count(report)
+    stage.witness.count(report)
     report.expect(report.tasks == 4 * count, f"{report.tasks} were enqueued")
     return report

@@ -6,8 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.nodes import pids_of, run_command
 from tests.chaos.report import Report, scenario
-from tests.chaos.stage import Stage, pids_of, run_command
+from tests.chaos.stage import Stage
 from tests.servers import wait_until
 
 
@@ -17,7 +18,7 @@ def begin(stage: Stage, label: str, gate: Path) -> int:
     from tests.models import Trace
 
     tasks.behind_gate.enqueue(label, str(gate))
-    wait_until(lambda: stage.runs(label), f"{label} to begin")
+    wait_until(lambda: stage.witness.runs(label), f"{label} to begin")
     return Trace.objects.get(label=label).pid
 
 
@@ -30,12 +31,15 @@ def process_died(stage: Stage) -> Report:
         label, gate = f"task {number}", stage.gate(f"gate {number}")
         pid = begin(stage, label, gate)
         report.bound += stage.kill([pid])
-        seconds = stage.seconds_until(lambda: stage.runs(label) == 2, "another run")  # noqa: B023
+        seconds = stage.seconds_until(
+            lambda: stage.witness.runs(label) == 2,  # noqa: B023
+            "another run",
+        )
         report.took(seconds, most=1.0)
         report.faults += 1
         gate.touch()
         stage.wait_for_all()
-    stage.count(report)
+    stage.witness.count(report)
     return report
 
 
@@ -54,13 +58,14 @@ def node_died(stage: Stage) -> Report:
     report.bound += stage.kill(pids_of(doomed))
     report.faults += 1
     seconds = stage.seconds_until(
-        lambda: stage.runs("one") == stage.runs("two") == 2, "other runs"
+        lambda: stage.witness.runs("one") == stage.witness.runs("two") == 2,
+        "other runs",
     )
     report.took(seconds, most=lease + 5.0)
     report.notes.append(f"lease {lease} s")
     gate.touch()
     stage.wait_for_all()
-    stage.count(report)
+    stage.witness.count(report)
     return report
 
 
@@ -85,8 +90,8 @@ def died_before_the_push(stage: Stage) -> Report:
         )
         report.took(seconds, most=10.0)
         report.expect(TaskResult.objects.count() == before + 2, "no rows were there")
-    stage.count(report)
-    report.expect(stage.burnt() == 0, "an attempt was burnt")
+    stage.witness.count(report)
+    report.expect(stage.witness.burnt() == 0, "an attempt was burnt")
     return report
 
 
@@ -109,12 +114,14 @@ def died_before_acknowledging(stage: Stage) -> Report:
     report.bound += stage.kill(pids_of(faulty))
     stage.start_node("--processes=2")
     stage.wait_for_all()
-    stage.count(report)
+    stage.witness.count(report)
     # Each was acknowledged in the end.
     wait_until(lambda: stage.broker.depth("default") == Depth(), "an empty broker")
-    report.expect(stage.runs_after_end() == 0, "something was run after its end")
+    report.expect(
+        stage.witness.runs_after_end() == 0, "something was run after its end"
+    )
     # What had been run, and was not written yet.
-    report.bound = stage.burnt()
+    report.bound = stage.witness.burnt()
     return report
 
 
@@ -128,7 +135,9 @@ def frozen(stage: Stage) -> Report:
     zombie = stage.start_node("--processes=2", "--threads=5")
     _enqueue_behind(gate)
     running = [f"sync {number}" for number in range(4)]
-    wait_until(lambda: all(map(stage.runs, [*running, "async 0", "async 1"])), "all")
+    wait_until(
+        lambda: all(map(stage.witness.runs, [*running, "async 0", "async 1"])), "all"
+    )
     wait_until(lambda: _marked() >= 8, "all to be marked")
     pids = pids_of(zombie)
     for pid in pids:
@@ -137,7 +146,8 @@ def frozen(stage: Stage) -> Report:
     report.bound += 6
     heir = stage.start_node("--processes=2", "--threads=5")
     seconds = stage.seconds_until(
-        lambda: all(stage.runs(label) == 2 for label in running), "the heir to run them"
+        lambda: all(stage.witness.runs(label) == 2 for label in running),
+        "the heir to run them",
     )
     report.took(seconds, most=lease + 30.0)
     # The zombie wakes up while its heir still runs what was its.
@@ -148,9 +158,11 @@ def frozen(stage: Stage) -> Report:
     gate.touch()
     report.expect(stage.wait_for_all(), "not everything was finished")
     report.expect(heir.stop() == 0 and zombie.stop() == 0, "a node did not end well")
-    stage.count(report)
+    stage.witness.count(report)
     for number in range(2):
-        report.expect(stage.runs(f"atomic {number}") == 1, "an atomic task ran twice")
+        report.expect(
+            stage.witness.runs(f"atomic {number}") == 1, "an atomic task ran twice"
+        )
     report.notes.append("2 atomic tasks once each")
     return report
 
@@ -186,16 +198,16 @@ def stewardless(stage: Stage) -> Report:
         report.faults += 1
         # For longer than a lease.
         time.sleep(4)
-    report.expect(stage.runs("long") == 1, "it was taken from a living process")
+    report.expect(stage.witness.runs("long") == 1, "it was taken from a living process")
     supervisor = keeper.nodes[0].process.pid
     os.kill(supervisor, signal.SIGKILL)
     report.faults += 1
     time.sleep(4)
-    report.expect(stage.runs("long") == 1, "it was taken from an orphan")
+    report.expect(stage.witness.runs("long") == 1, "it was taken from an orphan")
     gate.touch()
     stage.wait_for_all()
-    report.expect(stage.burnt() == 0, "an attempt was burnt")
-    stage.count(report)
+    report.expect(stage.witness.burnt() == 0, "an attempt was burnt")
+    stage.witness.count(report)
     return report
 
 

@@ -4,8 +4,9 @@ import signal
 import time
 from typing import Any
 
+from tests.chaos.nodes import pids_of
 from tests.chaos.report import Report, scenario
-from tests.chaos.stage import Stage, pids_of
+from tests.chaos.stage import Stage
 from tests.servers import wait_until
 
 
@@ -23,7 +24,10 @@ def deploys(stage: Stage) -> Report:
     tasks.async_behind_gate.enqueue_many([(f"async {n}", str(gate)) for n in range(3)])
     labels = [f"{kind} {n}" for kind in ("sync", "async") for n in range(3)]
     for deploy in (1, 2):
-        wait_until(lambda: all(stage.runs(each) == deploy for each in labels), "all")  # noqa: B023
+        wait_until(
+            lambda: all(stage.witness.runs(each) == deploy for each in labels),  # noqa: B023
+            "all",
+        )
         waiting = [(f"short {deploy} {n}",) for n in range(50)]
         tasks.short.enqueue_many(waiting)
         seconds = _stop(node, kill_after)
@@ -31,11 +35,13 @@ def deploys(stage: Stage) -> Report:
         report.faults += 1
         report.bound += len(labels)
         node = _start(stage, grace)
-    wait_until(lambda: all(stage.runs(each) == 3 for each in labels), "all again")
+    wait_until(
+        lambda: all(stage.witness.runs(each) == 3 for each in labels), "all again"
+    )
     gate.touch()
     report.expect(stage.wait_for_all(), "not everything was finished")
     report.expect(_deaths() == 0, "a death was counted")
-    stage.count(report)
+    stage.witness.count(report)
     report.notes.append("0 deaths counted")
     return report
 

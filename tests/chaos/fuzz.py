@@ -49,7 +49,7 @@ def fuzzed_messages(stage: Stage) -> Report:
     wait_until(lambda: stage.broker.depth("default") == Depth(), "an empty broker")
     report.expect(workers == set(keeper.nodes[0].children()), "a process crashed")
     report.expect(keeper.restarts == 0, "the node crashed")
-    stage.count(report)
+    stage.witness.count(report)
     report.notes += [f"{quarantined:,} of {report.faults:,} quarantined", "0 crashes"]
     return report
 

@@ -6,8 +6,9 @@ from contextlib import suppress
 
 from django.db import DatabaseError
 
+from tests.chaos.nodes import Keeper, pids_of
 from tests.chaos.report import Report, scenario
-from tests.chaos.stage import Keeper, Stage, pids_of
+from tests.chaos.stage import Stage
 from tests.servers import wait_until
 
 
@@ -50,8 +51,10 @@ def everything_at_once(stage: Stage) -> Report:
         report.faults += 1
     everything = stage.wait_for_all()
     report.expect(everything, "not everything was finished")
-    stage.count(report)
-    report.expect(stage.runs_after_end() == 0, "something was run after its end")
+    stage.witness.count(report)
+    report.expect(
+        stage.witness.runs_after_end() == 0, "something was run after its end"
+    )
     report.expect(report.tasks >= tasks_a_round * (kills + 5), "some were not enqueued")
     report.notes += [
         f"{kills} kills",

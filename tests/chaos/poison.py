@@ -15,10 +15,12 @@ MOST_RUNS = 3
 def finish(stage: Stage, report: Report, poison: list[Any]) -> None:
     """Let everything end, and count; the poison's own results are told apart."""
     report.expect(stage.wait_for_all(), "not everything was finished")
-    stage.count(report)
+    stage.witness.count(report)
     # Counted as lost and as extra; it is neither.
     report.lost -= sum(each.row.status == "FAILED" for each in poison)
-    report.extra -= sum(max(0, stage.runs(each.row.args[0]) - 1) for each in poison)
+    report.extra -= sum(
+        max(0, stage.witness.runs(each.row.args[0]) - 1) for each in poison
+    )
     report.faults += len(poison)
 
 
@@ -35,17 +37,17 @@ def poison_kills(stage: Stage) -> Report:
         kill = (tasks.kill_process, tasks.async_kill_process)[number % 2]
         tasks.slow.enqueue_many([(f"sync {number} {n}", 1) for n in range(4)])
         tasks.waiting.enqueue_many([(f"async {number} {n}", 2) for n in range(20)])
-        wait_until(lambda: stage.runs(f"async {number} 0"), "neighbours")  # noqa: B023
+        wait_until(lambda: stage.witness.runs(f"async {number} 0"), "neighbours")  # noqa: B023
         poison.append(kill.enqueue(f"kill {number}"))
     finish(stage, report, poison)
-    most = max(stage.runs(each.row.args[0]) for each in poison)
+    most = max(stage.witness.runs(each.row.args[0]) for each in poison)
     report.expect(most <= MOST_RUNS, f"poison was run {most} times")
     report.expect(all(each.row.status == "FAILED" for each in poison), "no failure")
     # A neighbour may go down with it twice; then it is run without it.
     others = TaskResult.objects.exclude(id__in=[each.id for each in poison])
     harmed = others.filter(attempts__gt=MOST_RUNS).count()
     report.expect(not harmed, f"{harmed} neighbours were made to suffer")
-    report.bound = stage.burnt() - 3 * len(poison)
+    report.bound = stage.witness.burnt() - 3 * len(poison)
     report.notes.append(f"poison run {most} times at the most")
     return report
 
@@ -69,7 +71,7 @@ def eats_memory(stage: Stage) -> Report:
     report.expect(error.endswith("MemoryError"), f"it failed with {error}")
     report.expect(all(each.row.status == "SUCCESSFUL" for each in kept), "one failed")
     report.expect("it has grown to" in node.log, "no process was replaced")
-    report.expect(stage.burnt() == 1, "an attempt was burnt")
+    report.expect(stage.witness.burnt() == 1, "an attempt was burnt")
     return report
 
 
@@ -102,10 +104,10 @@ def holds_the_interpreter(stage: Stage) -> Report:
     stage.configure(lease_seconds=2.0)
     stage.keep_nodes(1, "--processes=2", "--threads=2")
     poison = [tasks.keep_the_interpreter.enqueue("hold", 60)]
-    wait_until(lambda: stage.runs("hold"), "it to begin")
+    wait_until(lambda: stage.witness.runs("hold"), "it to begin")
     tasks.short.enqueue_many([(f"short {n}",) for n in range(50)])
     finish(stage, report, poison)
-    runs = stage.runs("hold")
+    runs = stage.witness.runs("hold")
     report.expect(runs <= MOST_RUNS, f"it was run {runs} times")
     report.notes.append(f"run {runs} times")
     return report
@@ -130,11 +132,13 @@ def misbehaves(stage: Stage) -> Report:
         tasks.close_connection.enqueue(f"close {number}")
         tasks.short.enqueue_many([(f"short {number} {n}",) for n in range(10)])
     finish(stage, report, poison)
-    report.expect(stage.burnt() == len(poison), "an attempt was burnt")
+    report.expect(stage.witness.burnt() == len(poison), "an attempt was burnt")
     exits = [tasks.exit_at_once.enqueue(f"leave {n}") for n in range(2)]
     tasks.short.enqueue_many([(f"last {n}",) for n in range(20)])
     stage.wait_for_all()
-    runs = max(stage.runs(each.row.args[0]) for each in exits)
+    runs = max(stage.witness.runs(each.row.args[0]) for each in exits)
     report.expect(runs <= MOST_RUNS, f"one that ends its process was run {runs} times")
-    report.expect(stage.runs_after_end() == 0, "something was run after its end")
+    report.expect(
+        stage.witness.runs_after_end() == 0, "something was run after its end"
+    )
     return report

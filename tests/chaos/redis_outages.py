@@ -60,14 +60,15 @@ class Work:
         begun = time.monotonic()
         report.expect(self._stage.wait_for_all(), "not everything was finished")
         report.notes.append(f"all done {time.monotonic() - begun:.0f} s later")
-        self._stage.count(report)
-        begun_again, burnt = self._stage.begun_again(), self._stage.burnt()
+        witness = self._stage.witness
+        witness.count(report)
+        begun_again, burnt = witness.begun_again(), witness.burnt()
         report.expect(burnt == 0, f"{burnt} attempts were burnt")
         if may_be_interrupted:
             report.notes.append(f"{begun_again} begun again")
         else:
             report.expect(begun_again == 0, f"{begun_again} were begun again")
-        report.expect(self._stage.runs_after_end() == 0, "one was run after its end")
+        report.expect(witness.runs_after_end() == 0, "one was run after its end")
 
 
 def outage(

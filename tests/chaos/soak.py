@@ -4,9 +4,10 @@ import time
 from collections import defaultdict
 from datetime import timedelta
 
+from tests.chaos.nodes import pids_of
 from tests.chaos.pruning import _resident
 from tests.chaos.report import Report, scenario
-from tests.chaos.stage import Stage, pids_of
+from tests.chaos.stage import Stage
 
 #: How much a process may grow after it has warmed up.
 GROWTH_MEBIBYTES = 8
@@ -37,7 +38,7 @@ def soak(stage: Stage) -> Report:
             for pid in pids_of(node):
                 sizes[pid].append(_resident(pid))
     report.expect(stage.wait_for_all(), "not everything was finished")
-    stage.count(report)
+    stage.witness.count(report)
     planned = Trace.objects.filter(label__startswith="again").count() // 2
     report.extra -= planned
     report.expect(set(sizes) == set(pids_of(node)), "a process was replaced")

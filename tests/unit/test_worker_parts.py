@@ -1,12 +1,19 @@
 """Small parts of the worker that need no process."""
 
 import sys
+from types import SimpleNamespace
+
+import pytest
 
 from taskhub.backoff import Backoff
 from taskhub.brokers.base import MOST_RESERVED
 from taskhub.execution.errors import describe_error
 from taskhub.models.waiting import pauses
+from taskhub.worker import stuck_runs, succession
+from taskhub.worker.children import Child, Role
 from taskhub.worker.pace import Pace
+from taskhub.worker.stuck_runs import StuckRuns
+from taskhub.worker.succession import Succession
 from tests.factories import now
 
 
@@ -50,6 +57,71 @@ def test_pauses_grow_up_to_a_bound_and_begin_anew():
     assert not backoff.succeed()
     backoff.fail()
     assert backoff.is_first
+
+
+def test_pauses_go_on_however_long_an_outage_is():
+    backoff = Backoff()
+
+    for _ in range(10_000):
+        backoff.fail()
+
+    assert 1 <= backoff.pause <= 2
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What succession and stuck runs take for the time."""
+    clock = SimpleNamespace(now=1000.0)
+    time = SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr(succession, "time", time)
+    monkeypatch.setattr(stuck_runs, "time", time)
+    return clock
+
+
+def dead_after(clock, seconds):
+    clock.now += seconds
+    return Child(1, Role.WORKER, born_at=clock.now - seconds)
+
+
+def test_the_first_successor_comes_at_once_and_a_series_of_short_lives_is_slowed(clock):
+    births = Succession()
+
+    delays = []
+    for _ in range(3_000):
+        births.delay(dead_after(clock, 1), code=1)
+        delays.append(births.opens_at - clock.now)
+    assert delays[:4] == [0, 1, 3, 7]
+    assert set(delays[5:]) == {30}
+    assert not births.is_open
+
+    births.delay(dead_after(clock, 10), code=1)
+    births.delay(dead_after(clock, 1), code=1)
+    assert births.is_open
+
+
+def test_the_successors_of_the_killed_come_soon(clock):
+    births = Succession()
+
+    for _ in range(3_000):
+        births.delay(dead_after(clock, 1), code=-9)
+
+    assert births.opens_at == pytest.approx(clock.now + 0.3)
+
+
+def test_a_run_is_stuck_some_time_after_its_hard_limit(clock):
+    runs = StuckRuns()
+    for token, run in (("one", "ended"), ("one", "stuck"), ("dead", "gone")):
+        runs.begin(token, run, 10)
+    runs.end("one", "ended")
+    runs.forget("dead")
+    clock.now += 14
+    assert runs.take() == []
+
+    clock.now += 1
+
+    assert list(runs.deadlines) == [clock.now]
+    assert runs.take() == [("one", "stuck")]
+    assert runs.take() == []
 
 
 def test_the_pauses_of_waiting_end_with_the_timeout():

@@ -1,0 +1,67 @@
+"""Private servers that can be treated badly."""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import redis
+
+from tests.servers import PostgresServer, RedisServer, wait_until
+
+
+class StubbornRedis(RedisServer):
+    """A Redis that can be told to sleep, and whose death nobody waits for."""
+
+    stop_signal = signal.SIGKILL
+
+    def command(self) -> Sequence[str]:
+        return [*super().command(), "--enable-debug-command", "local"]
+
+    def start(self) -> None:
+        super().start()
+        wait_until(lambda: _answers(self.client().ping), "Redis")
+
+    def client(self) -> redis.Redis:
+        """Return a client that waits for as long as it takes."""
+        return redis.Redis(port=self.port, socket_timeout=60)
+
+
+class Postgres(PostgresServer):
+    """A PostgreSQL that is killed and started anew."""
+
+    #: More settings of the server's.
+    options: Sequence[str] = ()
+
+    def command(self) -> Sequence[str]:
+        return [*super().command(), *self.options]
+
+    def is_ready(self) -> bool:
+        return _answers(self.ask)
+
+    def ask(self, statement: str = "SELECT 1") -> list[tuple[Any, ...]]:
+        """Run a statement on a connection of its own, and return its rows."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as link:
+            cursor = link.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def start(self) -> None:
+        """Start; again, while what was killed still has its memory."""
+        for _ in range(50):
+            try:
+                super().start()
+            except RuntimeError:
+                time.sleep(0.2)
+            else:
+                return
+        super().start()
+
+
+def _answers(ask: Callable[[], object]) -> bool:
+    try:
+        ask()
+    except Exception:
+        return False
+    return True

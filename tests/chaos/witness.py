@@ -1,0 +1,110 @@
+"""
+The witness: counts from outside what nodes do.
+
+Executions by the traces that tasks leave in a table of their own, and outcomes by a
+trigger that notes each time a finished row is written.
+"""
+
+from collections.abc import Sequence
+
+from tests.chaos.report import Report
+from tests.chaos.servers import Postgres
+
+
+class Witness:
+    """Looks at the rows of a PostgreSQL, with statements of its own."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._ask = postgres.ask
+
+    def begin(self) -> None:
+        """Begin to take notes."""
+        self._ask(_TRIGGER)
+
+    def forget(self) -> None:
+        """Empty all tables: the nodes' and the notes."""
+        names = [row[0] for row in self._ask(_TABLES)]
+        self._ask(f"TRUNCATE {', '.join(names)}")
+
+    def in_flight(self, pids: Sequence[int]) -> int:
+        """Count what these processes have begun and not finished."""
+        return int(self._ask(_IN_FLIGHT.format(list(pids)))[0][0])
+
+    def count(self, report: Report) -> None:
+        """Count tasks, and what became of them, into a report."""
+        rows = self._ask(_OUTCOMES)
+        report.tasks += len(rows)
+        report.lost += sum(1 for _label, right, _runs, _ends in rows if not right)
+        report.extra += sum(max(0, runs - 1) for _label, _right, runs, _ends in rows)
+        report.double += sum(max(0, ends - 1) for _label, _right, _runs, ends in rows)
+
+    def burnt(self) -> int:
+        """Count the attempts that failed."""
+        return int(self._ask(_BURNT)[0][0])
+
+    def begun_again(self) -> int:
+        """Count the attempts beyond the first of each result."""
+        return int(self._ask(_BEGUN_AGAIN)[0][0])
+
+    def runs_after_end(self) -> int:
+        """Count the executions that began when their result was there already."""
+        return int(self._ask(_AFTER_END)[0][0])
+
+    def runs(self, label: str) -> int:
+        """Count how often a task was begun."""
+        from tests.models import Trace
+
+        return Trace.objects.filter(label=label).count()
+
+
+_TABLES = """
+    SELECT tablename FROM pg_tables WHERE schemaname = 'public'
+    AND (tablename LIKE 'taskhub%' OR tablename IN ('tests_trace', 'chaos_outcome'))
+"""
+
+# What writes a row that is finished, or finishes one, is an outcome.
+_TRIGGER = """
+    CREATE TABLE chaos_outcome (result uuid);
+    CREATE FUNCTION note_outcome() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO chaos_outcome VALUES (NEW.id);
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER note_outcome AFTER UPDATE ON taskhub_taskresult FOR EACH ROW
+    WHEN (NEW.status IN ('SUCCESSFUL', 'FAILED', 'CANCELLED'))
+    EXECUTE FUNCTION note_outcome();
+    CREATE INDEX ON tests_trace (pid);
+    CREATE INDEX ON tests_trace (label);
+"""
+
+_IN_FLIGHT = """
+    SELECT count(DISTINCT trace.label) FROM tests_trace trace
+    JOIN taskhub_taskresult result ON result.args ->> 0 = trace.label
+    WHERE trace.pid = ANY(ARRAY{}::int[]) AND result.status IN ('READY', 'RUNNING')
+"""
+
+# Of each label: whether its result is right, how often it was run and how often ended.
+_OUTCOMES = """
+    SELECT result.args ->> 0,
+        result.status = 'SUCCESSFUL'
+            AND result.return_value = result.args -> 0
+            AND (coalesce(runs, 0) > 0 OR result.task_path LIKE '%.echo'),
+        coalesce(runs, 0),
+        coalesce(ends, 0)
+    FROM taskhub_taskresult result
+    LEFT JOIN (SELECT label, count(*) AS runs FROM tests_trace GROUP BY label) trace
+        ON trace.label = result.args ->> 0
+    LEFT JOIN (SELECT result, count(*) AS ends FROM chaos_outcome GROUP BY result) over
+        ON over.result = result.id
+"""
+
+_BURNT = "SELECT coalesce(sum(jsonb_array_length(errors)), 0) FROM taskhub_taskresult"
+_BEGUN_AGAIN = """
+    SELECT coalesce(sum(greatest(attempts - 1, 0)), 0) FROM taskhub_taskresult
+"""
+
+_AFTER_END = """
+    SELECT count(*) FROM tests_trace trace
+    JOIN taskhub_taskresult result ON result.args ->> 0 = trace.label
+    WHERE trace.at > result.finished_at
+"""
