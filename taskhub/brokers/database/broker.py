@@ -55,16 +55,16 @@ class DatabaseBroker(Broker):
         self, queues: Sequence[str], *, limit: int, token: str
     ) -> list[Delivery]:
         with broker_errors(self._alias):
-            if not self._leases.filter(token=token).exists():
+            due = self._rows.filter(place=Place.DELAYED, run_after__lte=Now())
+            # Both in one question: an idle worker that is woken asks it first.
+            lease = self._leases.filter(token=token).annotate(has_due=Exists(due))
+            has_due = lease.values_list("has_due", flat=True).first()
+            if has_due is None:
                 raise LeaseLost(f"The lease of {token} has ended.")
-            self._promote()
+            # An update that finds nothing would still take SQLite's only write lock.
+            if has_due:
+                due.update(place=Place.READY)
             return super().reserve(queues, limit=limit, token=token)
-
-    def _promote(self) -> None:
-        due = self._rows.filter(place=Place.DELAYED, run_after__lte=Now())
-        # An update that finds nothing would still take SQLite's only write lock.
-        if due.exists():
-            due.update(place=Place.READY)
 
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str
