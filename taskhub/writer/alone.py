@@ -2,26 +2,26 @@
 An outcome that comes alone, written with one statement.
 
 When little is to be done, that is how they come, and somebody waits for each of them:
-what takes a group a transaction with a lock, an INSERT and their round trips is a
-single UPDATE here, with the fence in its condition.
+what takes a group a transaction, a lock and an INSERT is a single UPDATE here, with the
+fence as its condition.
 """
 
 from typing import Any
 
 from django.db import transaction
 
-from taskhub.models import Place
+from taskhub.models import Place, Status
 from taskhub.models.results import results_database
 from taskhub.writer.attempts import Outcome
-from taskhub.writer.rows import own_row
+from taskhub.writer.rows import rows_in
 from taskhub.writer.tally import Tally
 
 
-def write_alone(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> int:
+def write_alone(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> bool:
     """
-    Write one plain outcome, as write_outcomes() does with many.
+    Write a plain outcome if its row is as it was enqueued: unclaimed, and not marked.
 
-    Return how many were refused.
+    Return whether that was so; if not, write_outcomes() finds out what to do.
     """
     alias = results_database()
     attempt = outcome.attempt
@@ -39,7 +39,11 @@ def write_alone(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> int:
             "place": Place.NOWHERE,
             "held_by": "",
         }
-    written = own_row(attempt, alias).update(**changes)
-    if written and tally is not None:
+    as_enqueued = rows_in(alias).filter(
+        pk=attempt.message.id, status=Status.READY, attempts=0
+    )
+    if not as_enqueued.update(**changes):
+        return False
+    if tally is not None:
         transaction.on_commit(lambda: tally.count([outcome]), using=alias)
-    return 1 - written
+    return True

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics
 from taskhub.models.queues import MOST_OF_A_BODY
@@ -11,7 +12,7 @@ from taskhub.models.results import results_database
 from taskhub.values import escape_text
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.outcomes import write_outcomes
-from taskhub.writer.rows import own_row, rows_in
+from taskhub.writer.rows import rows_in
 from taskhub.writer.tally import Tally, write_metrics
 
 
@@ -63,7 +64,9 @@ def write_progress(reports: Iterable[Progress]) -> None:
     """Write how far running tasks are."""
     alias = results_database()
     for report in reports:
-        own_row(report.attempt, alias).update(
+        attempt = report.attempt
+        own = Q(attempts=0) | Q(attempts=attempt.number, worker_ids=attempt.worker_ids)
+        rows_in(alias).unfinished().filter(own, pk=attempt.message.id).update(
             progress={
                 "done": report.done,
                 "total": report.total,

@@ -35,8 +35,9 @@ def write_outcomes(
     match outcomes:
         case []:
             return 0
-        case [outcome] if _is_plain(outcome) and outcome.is_kept:
-            return write_alone(outcome, in_rows=in_rows, tally=tally)
+        case [one] if _is_plain(one) and one.is_kept:
+            if write_alone(one, in_rows=in_rows, tally=tally):
+                return 0
     alias = results_database()
     # Without a savepoint: what refuses a part refuses all of it.
     with transaction.atomic(using=alias, savepoint=False):

@@ -1,10 +1,7 @@
 """Rows of results, as the pen reads and makes them."""
 
-from django.db.models import Q
-
 from taskhub.messages import Message
 from taskhub.models import TaskResult, TaskResultQuerySet
-from taskhub.writer.attempts import Attempt
 
 
 def new_row(message: Message) -> TaskResult:
@@ -28,13 +25,6 @@ def new_row(message: Message) -> TaskResult:
 def locked(rows: TaskResultQuerySet) -> TaskResultQuerySet:
     """Return rows to be locked, in an order in which no two groups wait in a circle."""
     return rows.order_by("pk").select_for_update()
-
-
-def own_row(attempt: Attempt, alias: str) -> TaskResultQuerySet:
-    """Return the row of an attempt if it may write it: the fence, as a condition."""
-    mine = Q(attempts=attempt.number, worker_ids=attempt.worker_ids)
-    unfinished = rows_in(alias).unfinished()
-    return unfinished.filter(Q(attempts=0) | mine, pk=attempt.message.id)
 
 
 def rows_in(alias: str) -> TaskResultQuerySet:
