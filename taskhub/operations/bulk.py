@@ -83,7 +83,7 @@ def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
 
     A batch that is under way is still done.
     """
-    stopped = _unfinished().filter(pk=action.pk)
+    stopped = unfinished().filter(pk=action.pk)
     return bool(stopped.update(finished_at=timezone.now(), stopped_by=by))
 
 
@@ -93,9 +93,9 @@ def bulk_actions_of(row: TaskResult) -> list[BulkAction]:
     return list(actions.filter(pk__in=row.bulk_action_ids or []).order_by("-pk"))
 
 
-def is_anything_to_do() -> bool:
-    """Whether there is an action that is not finished."""
-    return _unfinished().exists()
+def unfinished() -> QuerySet[BulkAction]:
+    """Return the actions that are under way, or not begun yet."""
+    return BulkAction.objects.using(results_database()).filter(finished_at=None)
 
 
 def do_some(seconds: float) -> None:
@@ -105,19 +105,15 @@ def do_some(seconds: float) -> None:
     Raise BrokerError if a broker is away; it goes on from there.
     """
     end = time.monotonic() + seconds
-    while (action := _unfinished().order_by("pk").first()) is not None:
+    while (action := unfinished().order_by("pk").first()) is not None:
         _do_a_batch(action)
         if time.monotonic() > end:
             return
 
 
-def _unfinished() -> QuerySet[BulkAction]:
-    return BulkAction.objects.using(results_database()).filter(finished_at=None)
-
-
 def _do_a_batch(action: BulkAction) -> None:
     pks = list(_rest(action).order_by("pk").values_list("pk", flat=True)[:_BATCH])
-    own = _unfinished().filter(pk=action.pk)
+    own = unfinished().filter(pk=action.pk)
     if not pks:
         own.update(finished_at=timezone.now())
         return

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from taskhub.conf import Config
@@ -49,13 +49,27 @@ def roll_up() -> int:
 
 def _roll_up(rows: QuerySet[Any], join: _Join, now: datetime) -> int:
     rolled = 0
+    spans = _due_spans(rows, now)
     for seconds, longer, age in _STEPS:
+        if seconds not in spans:
+            continue
         while count := _merge_some(rows, join, seconds, longer, now - age):
             rolled += count
             if count < _BATCH:
                 break
-    rows.filter(starts_at__lt=now - _KEPT).delete()
+        # What was merged just now may be old itself.
+        spans.add(longer)
+    if HOUR in spans:
+        rows.filter(starts_at__lt=now - _KEPT).delete()
     return rolled
+
+
+def _due_spans(rows: QuerySet[Any], now: datetime) -> set[int]:
+    """Return of which spans there are rows old enough: mostly of one, or none."""
+    due = Q(seconds=HOUR, starts_at__lt=now - _KEPT)
+    for seconds, _longer, age in _STEPS:
+        due |= Q(seconds=seconds, starts_at__lt=now - age)
+    return set(rows.filter(due).order_by().values_list("seconds", flat=True).distinct())
 
 
 def _metrics() -> QuerySet[TaskMetrics]:

@@ -1,25 +1,28 @@
 """Bulk actions, done by the steward a second at a time."""
 
+from collections.abc import Callable
+
 from taskhub.models.nodes import take_turn
 from taskhub.models.results import results_database
-from taskhub.operations.bulk import do_some, is_anything_to_do
+from taskhub.operations.bulk import do_some
 from taskhub.worker.node import Node
 
-#: How often it looks; while there is much to do, other chores come in between.
+#: How often it works; while there is much to do, other chores come in between.
 BULK_SECONDS = 2.0
 _AT_A_TIME_SECONDS = 1.0
 _TURN_SECONDS = 10.0
 
 
 class Bulk:
-    """Looks every two seconds, and works if it is this node's turn."""
+    """Works every two seconds, if `are_there` says so and it is this node's turn."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, are_there: Callable[[], bool]) -> None:
         self._node = node
+        self._are_there = are_there
 
     def look(self) -> None:
         """Do some of what is asked for. Raise BrokerError if a broker is away."""
-        if is_anything_to_do() and take_turn(
+        if self._are_there() and take_turn(
             "bulk actions",
             self._node.name,
             seconds=_TURN_SECONDS,

@@ -1,7 +1,10 @@
 """Orders: what somebody asks of this node in its row, passed on to the supervisor."""
 
+from django.db.models import Exists
+
 from taskhub.models import Node as NodeRow
 from taskhub.models.results import results_database
+from taskhub.operations.bulk import unfinished
 from taskhub.worker.node import Node
 from taskhub.worker.words import AWAKE, QUIET, RESIZE, STOP, Upwards
 
@@ -18,15 +21,21 @@ class Orders:
         #: How many processes the node is to have.
         self.processes = node.processes
         self._is_quiet = False
+        #: Whether there are bulk actions to be done, by whichever node.
+        self.has_bulk_actions = False
 
     def look(self) -> None:
         """Pass on what is new. Raise a database's error if it is away."""
         rows = NodeRow.objects.using(results_database()).filter(name=self._node.name)
-        row = rows.values_list("wanted_processes", "is_quiet", "is_to_stop").first()
+        # In the same question: it is asked all the time, also of an idle node.
+        told = rows.annotate(has_bulk_actions=Exists(unfinished()))
+        row = told.values_list(
+            "wanted_processes", "is_quiet", "is_to_stop", "has_bulk_actions"
+        ).first()
         if row is None:
             # It has not told of itself yet.
             return
-        wanted, is_quiet, is_to_stop = row
+        wanted, is_quiet, is_to_stop, self.has_bulk_actions = row
         if wanted is not None and wanted != self.processes:
             self.processes = wanted
             self._upwards.tell(RESIZE, wanted)

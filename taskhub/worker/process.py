@@ -55,6 +55,9 @@ class Exit(IntEnum):
     DRAINED = 76
 
 
+#: How often it is looked whether an idle process still is; what it begins then is
+#: marked, and given back what waits behind it, by so much later.
+_IDLE_SECONDS = 0.3
 #: How often it is asked whether what runs was cancelled, once it has run for so long.
 _CANCELLED_SECONDS = 1.0
 #: How often what running tasks have logged is written, and what was counted.
@@ -112,7 +115,12 @@ class WorkerProcess:
             fail=self._fail,
         )
         self._watch = Watch(
-            lifeline, look=self._look, stop=self._stop, die=self._die, fail=self._fail
+            lifeline,
+            pause=self._pause,
+            look=self._look,
+            stop=self._stop,
+            die=self._die,
+            fail=self._fail,
         )
         self._exit_at: float | None = None
         self._ending = Lock()
@@ -150,6 +158,11 @@ class WorkerProcess:
             self._consumer.stop()
 
     # From here on, on the watch's thread.
+
+    def _pause(self) -> float:
+        """Return how long not to look: an idle process costs little."""
+        is_idle = not (self._running.has_any or self._consumer.is_stopping)
+        return _IDLE_SECONDS if is_idle else MOMENT_SECONDS
 
     def _look(self) -> None:
         """Mark what has been running for a moment, and give back what waits behind."""

@@ -45,6 +45,11 @@ class Running:
         with self._lock:
             return self._runs.pop(id(run), None) is not None
 
+    @property
+    def has_any(self) -> bool:
+        """Whether anything is under way; asked without waiting for anybody."""
+        return bool(self._runs)
+
     def newly_long(self, seconds: float) -> list[Run]:
         """Return the runs that have passed `seconds` since this was last asked."""
         start = monotonic() - seconds

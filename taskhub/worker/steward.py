@@ -66,6 +66,7 @@ class Steward:
         self._backoff = Backoff()
         self._ended = False
         orders = Orders(node, Upwards(upwards, "steward"))
+        bulk = Bulk(node, lambda: orders.has_bulk_actions)
         self._health = Health(lambda: orders.processes, lambda: len(self._living))
         self._presence = Presence(
             node,
@@ -79,7 +80,7 @@ class Steward:
                 Chore("forget nodes", 600.0, self._presence.forget_others),
                 Chore("hear of orders", ORDERS_SECONDS, orders.look),
                 Chore("keep queues paused", QUEUES_SECONDS, self._keep_queues),
-                Chore("do bulk actions", BULK_SECONDS, Bulk(node).look),
+                Chore("do bulk actions", BULK_SECONDS, bulk.look),
                 Chore("sweep", SWEEP_SECONDS, Sweeper(node).look),
                 Chore("prune", PRUNE_SECONDS, Pruner(node).look),
                 Chore("count", COUNT_SECONDS, Counter(node).look),

@@ -52,11 +52,11 @@ _TURN_SECONDS = 10.0
 #: How long the slow pass rests when it has seen all rows.
 _REST_SECONDS = 5.0
 #: How often it looks.
-SWEEP_SECONDS = 2.0
+SWEEP_SECONDS = 3.0
 
 
 class Sweeper:
-    """Looks every two seconds, if it is this node's turn."""
+    """Looks every three seconds, if it is this node's turn."""
 
     def __init__(self, node: Node) -> None:
         self._node = node

@@ -6,12 +6,11 @@ import signal
 from collections.abc import Callable
 from threading import Thread
 
-from taskhub.worker.pace import MOMENT_SECONDS
-
 
 class Watch:
     """
-    Calls `look` every moment, `stop` once when told to end, and `die` when at once.
+    Calls `look` every `pause()` seconds, `stop` once when told to end, and `die` when
+    at once.
 
     Told by TERM, or by the end of `lifeline`: a pipe whose other end only the
     supervisor has, so that it reads as ended when the supervisor is gone. QUIT is at
@@ -23,12 +22,14 @@ class Watch:
         self,
         lifeline: int,
         *,
+        pause: Callable[[], float],
         look: Callable[[], None],
         stop: Callable[[], None],
         die: Callable[[], None],
         fail: Callable[[Exception], None],
     ) -> None:
         self._lifeline = lifeline
+        self._pause = pause
         self._look = look
         self._stop = stop
         self._die = die
@@ -51,7 +52,7 @@ class Watch:
     def _watch(self) -> None:
         heard = [self._lifeline, self._signals]
         while True:
-            readable, _, _ = select.select(heard, [], [], MOMENT_SECONDS)
+            readable, _, _ = select.select(heard, [], [], self._pause())
             if self._lifeline in readable:
                 heard.remove(self._lifeline)
                 self._stop()
