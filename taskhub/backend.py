@@ -74,9 +74,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def enqueue(
         self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Result[..., Any]:
-        """
-        Ask for one run; see producer.enqueue for what it does and raises.
-        """
+        """Ask for one run; see producer.enqueue for what it does and raises."""
         return self._enqueue(task, [(args, kwargs)])[0]
 
     def enqueue_many(

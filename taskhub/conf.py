@@ -17,8 +17,6 @@ from taskhub.compat import DEFAULT_TASK_QUEUE_NAME
 from taskhub.messages import derive_key
 from taskhub.nearest import did_you_mean
 
-BACKEND_PATH = "taskhub.backend.TaskHubBackend"
-
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=36_600)]
 Bytes = Annotated[int, msgspec.Meta(ge=1_024, le=512 * 1024 * 1024)]

@@ -8,8 +8,10 @@ millisecond on. A histogram is a dict of counts by bucket; as JSON its keys are 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from math import log2
+from typing import TypeVar
 
 Histogram = dict[int, int]
+Key = TypeVar("Key", int, str)
 
 _PER_DOUBLING = 4
 _FIRST_SECONDS = 0.000_1
@@ -24,20 +26,16 @@ def bucket_of(seconds: float) -> int:
 
 def merge(histograms: Iterable[Mapping[str, int]]) -> Histogram:
     """Add up histograms as they come from JSON."""
-    total: defaultdict[str, int] = defaultdict(int)
-    # Thousands at a time, while somebody waits for a page.
+    # Thousands at a time, while somebody waits for a page: keys are read at the end.
+    return {int(key): count for key, count in add_up(histograms).items()}
+
+
+def add_up(histograms: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
+    """Add up histograms, of which all have the same kind of keys."""
+    total: defaultdict[Key, int] = defaultdict(int)
     for histogram in histograms:
         for key, count in histogram.items():
             total[key] += count
-    return {int(key): count for key, count in total.items()}
-
-
-def add_up(histograms: Iterable[Histogram]) -> Histogram:
-    """Add up histograms that have been merged."""
-    total: defaultdict[int, int] = defaultdict(int)
-    for histogram in histograms:
-        for bucket, count in histogram.items():
-            total[bucket] += count
     return dict(total)
 
 

@@ -6,8 +6,9 @@ from django import forms
 from django.contrib.admin import ModelAdmin
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
+
+from taskhub.admin.rendering import render
 
 
 class ReasonForm(forms.Form):
@@ -37,15 +38,4 @@ def ask(
     be done), `note`, `form`, `button` and `back` (where "no" leads); `is_dangerous` for
     what cannot be undone.
     """
-    request.current_app = model_admin.admin_site.name
-    return TemplateResponse(
-        request,
-        "admin/taskhub/ask.html",
-        {
-            **model_admin.admin_site.each_context(request),
-            "opts": model_admin.opts,
-            "media": model_admin.media,
-            "has_view_permission": True,
-            **context,
-        },
-    )
+    return render(model_admin, request, "admin/taskhub/ask.html", **context)

@@ -4,8 +4,8 @@ from functools import cached_property
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.utils.formats import number_format
-from django.utils.translation import gettext as _
+
+from taskhub.admin.bounded import in_words
 
 #: As far as anybody pages; who looks further back filters.
 MOST_COUNTED = 10_000
@@ -29,7 +29,4 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     @property
     def count_in_words(self) -> str:
         """The count, or that there are more."""
-        if self.count > MOST_COUNTED:
-            most = number_format(MOST_COUNTED, force_grouping=True)
-            return _("more than %s") % most
-        return number_format(self.count, force_grouping=True)
+        return in_words(self.count, MOST_COUNTED)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from threading import Event
 
-from django.db import connections
 from django.db.utils import DatabaseError
 
 from taskhub.backoff import Backoff
@@ -13,6 +12,7 @@ from taskhub.beat.ticker import LONGEST_PAUSE_SECONDS, Ticker
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import BEAT
 from taskhub.conf import Config
+from taskhub.discarding import discard_all
 from taskhub.exceptions import BrokerError
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Beat:
             begun = time.thread_time()
             pause = self._look()
             self._rest(pause, computed=time.thread_time() - begun)
-        connections.close_all()
+        discard_all()
 
     def stop(self) -> None:
         """Have `run` return within a second. From any thread, or a signal's handler."""
@@ -56,7 +56,7 @@ class Beat:
         try:
             pause = self._ticker.look()
         except DatabaseError as error:
-            connections.close_all()
+            discard_all()
             self._backoff.fail()
             if self._backoff.is_first:
                 logger.error("Cannot look at schedules: %s Trying again.", error)

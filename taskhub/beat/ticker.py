@@ -82,7 +82,8 @@ class Ticker:
         except DatabaseError as error:
             if len(pks) == 1:
                 _pause(pks[0], error)
-            for pk in pks if len(pks) > 1 else ():
+                return
+            for pk in pks:
                 self._fire_apart([pk], now)
 
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from taskhub import checks, compat
 from taskhub.conf import Options, name_fault, read_config
+from taskhub.models import PeriodicTask
 from tests import tasks
 
 
@@ -158,6 +159,20 @@ def test_results_in_another_database_are_warned_of(settings):
 class Elsewhere:
     def db_for_write(self, model, **hints):
         return "elsewhere"
+
+
+def test_schedules_in_another_database_than_results_are_refused(settings):
+    assert checks.check_schedules_database() == []
+    settings.DATABASE_ROUTERS = ["tests.unit.test_conf.SchedulesElsewhere"]
+
+    (error,) = checks.check_schedules_database()
+
+    assert error.id == "taskhub.E003"
+
+
+class SchedulesElsewhere:
+    def db_for_write(self, model, **hints):
+        return "elsewhere" if model is PeriodicTask else None
 
 
 @pytest.mark.parametrize(

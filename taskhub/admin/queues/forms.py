@@ -4,11 +4,11 @@ from collections import Counter
 from typing import Any
 
 from django import forms
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin.asking import ReasonForm
+from taskhub.admin.bounded import in_words
 from taskhub.exceptions import UnknownQueue
 from taskhub.operations import Queue
 from taskhub.operations.status import configs
@@ -50,8 +50,8 @@ class MoveForm(QueueForm):
         counts = waiting_by_task(queue)
         total = sum(counts.values())
         fields["task"].choices = [
-            ("", _("All that waits: %s") % in_words(total)),
-            *((path, f"{path}: {in_words(count)}") for path, count in counts.items()),
+            ("", _("All that waits: %s") % counted(total)),
+            *((path, f"{path}: {counted(count)}") for path, count in counts.items()),
         ]
 
     def clean_target(self) -> Queue:
@@ -101,12 +101,9 @@ def waiting_by_task(queue: Queue) -> dict[str, int]:
     return dict(Counter(paths[: MOST_ON_A_PAGE + 1]).most_common())
 
 
-def in_words(count: int) -> str:
+def counted(count: int) -> str:
     """Return a count, or that it is more than a page deals with."""
-    if count > MOST_ON_A_PAGE:
-        most = number_format(MOST_ON_A_PAGE, force_grouping=True)
-        return _("more than %s") % most
-    return number_format(count, force_grouping=True)
+    return in_words(count, MOST_ON_A_PAGE)
 
 
 def find_queue(name: str, backend: str) -> Queue | None:

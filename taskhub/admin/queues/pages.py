@@ -7,7 +7,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -15,10 +14,11 @@ from django.views.decorators.cache import never_cache
 
 from taskhub.admin.asking import ask
 from taskhub.admin.done import Done
-from taskhub.admin.queues.forms import find_queue, in_words, label_of, waiting_by_task
+from taskhub.admin.queues.forms import counted, find_queue, label_of, waiting_by_task
 from taskhub.admin.queues.listing import QueueOnPage, read_queues
 from taskhub.admin.queues.verbs import VERBS, Verb
 from taskhub.admin.read_only import ReadOnly
+from taskhub.admin.rendering import render
 from taskhub.exceptions import TaskHubError
 from taskhub.models import QueueState
 from taskhub.models.results import results_database
@@ -73,21 +73,16 @@ class QueueStateAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
         queues, faults = read_queues()
         self._add_buttons(request, queues)
         context = {
-            **self.admin_site.each_context(request),
             **(extra_context or {}),
             "title": _("Queues"),
-            "opts": self.opts,
-            # For the breadcrumbs of Django's own list.
             "cl": {"opts": self.opts},
             "actions_on_top": True,
-            "media": self.media,
             "queues": queues,
             "faults": faults,
             "has_backends": len(configs()) > 1,
             "may_see_results": request.user.has_perm("taskhub.view_taskresult"),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/taskhub/queuestate/list.html", context)
+        return render(self, request, "admin/taskhub/queuestate/list.html", **context)
 
     def _add_buttons(self, request: HttpRequest, queues: list[QueueOnPage]) -> None:
         # What is the same for all is worked out once: there may be hundreds.
@@ -143,7 +138,7 @@ class QueueStateAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
             title=f"{verb.label}: {label_of(queue)}",
             original=f"{verb.label} {queue.name}",
             text=verb.text,
-            note=_("Waiting in it now: %s.") % in_words(waiting),
+            note=_("Waiting in it now: %s.") % counted(waiting),
             form=form,
             button=verb.label,
             back=reverse(LIST),

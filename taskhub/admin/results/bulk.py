@@ -8,14 +8,14 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import operations
+from taskhub.admin.bounded import in_words
+from taskhub.admin.rendering import render
 from taskhub.admin.results.permissions import Permissions
 from taskhub.admin.results.selecting import chosen_selection, selection_of, words_of
 from taskhub.exceptions import InvalidOption
@@ -143,26 +143,23 @@ class Bulk(Permissions, _Admin):
     ) -> HttpResponse:
         selection = selection.until_now()
         count = count_affected(kind, selection, MOST_FORETOLD)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": TITLES[kind],
-            "opts": self.opts,
-            # The last of the breadcrumbs.
-            "original": TITLES[kind],
-            "media": self.media + form.media,
-            "kind": kind,
-            "url": reverse("admin:taskhub_taskresult_bulk", args=[kind]),
-            "form": form,
-            "selection": json.dumps(selection.to_json()),
-            "words": list(words_of(selection)),
-            "count": count,
-            "count_in_words": _in_words(count),
-            "meaning": _MEANINGS[kind],
-            "is_anybody_there": Node.objects.present().exists(),
-            "has_view_permission": True,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/taskhub/taskresult/bulk.html", context)
+        return render(
+            self,
+            request,
+            "admin/taskhub/taskresult/bulk.html",
+            title=TITLES[kind],
+            original=TITLES[kind],
+            media=self.media + form.media,
+            kind=kind,
+            url=reverse("admin:taskhub_taskresult_bulk", args=[kind]),
+            form=form,
+            selection=json.dumps(selection.to_json()),
+            words=list(words_of(selection)),
+            count=count,
+            count_in_words=in_words(count, MOST_FORETOLD),
+            meaning=_MEANINGS[kind],
+            is_anybody_there=Node.objects.present().exists(),
+        )
 
     def _start(self, request: HttpRequest, kind: str) -> HttpResponse:
         selection = _read_selection(request.POST.get("selection", ""))
@@ -187,12 +184,6 @@ def count_affected(kind: str, selection: Selection, most: int) -> int:
     """Count what it would be done to; one more than `most` if there are more."""
     rows: Any = operations.affected(kind, selection)
     return int(rows.order_by().values("pk")[: most + 1].count())
-
-
-def _in_words(count: int) -> str:
-    if count > MOST_FORETOLD:
-        return _("more than %s") % number_format(MOST_FORETOLD, force_grouping=True)
-    return number_format(count, force_grouping=True)
 
 
 def _read_selection(text: str) -> Selection:

@@ -9,7 +9,6 @@ from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -18,6 +17,7 @@ from taskhub import compat, operations
 from taskhub.admin import task_select
 from taskhub.admin.call_form import CallForm
 from taskhub.admin.queue_select import queue_choices
+from taskhub.admin.rendering import render
 from taskhub.admin.results.permissions import Permissions
 from taskhub.exceptions import TaskHubError
 from taskhub.models import TaskResult
@@ -187,20 +187,15 @@ class Enqueueing(Permissions, _Admin):
         media = self.media
         if shown.get("options"):
             media += shown["options"].media
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            # The last of the breadcrumbs.
-            "original": title,
-            "opts": self.opts,
-            "media": media,
-            "back": back,
+        return render(
+            self,
+            request,
+            "admin/taskhub/taskresult/enqueue.html",
+            title=title,
+            original=title,
+            media=media,
+            back=back,
             # Not the task itself, which a template would call.
-            "hint": task_select.hint(call.task.module_path) if call else "",
-            "has_view_permission": True,
+            hint=task_select.hint(call.task.module_path) if call else "",
             **shown,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(
-            request, "admin/taskhub/taskresult/enqueue.html", context
         )

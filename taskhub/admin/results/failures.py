@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.http import urlencode
@@ -19,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from taskhub.admin import markup
 from taskhub.admin.filters import EnqueuedFilter
 from taskhub.admin.queue_select import queue_choices
+from taskhub.admin.rendering import render
 from taskhub.admin.results.bulk import Bulk, Kind
 from taskhub.admin.results.selecting import selection_of
 from taskhub.admin.task_select import TaskSelect
@@ -122,22 +122,17 @@ class Failures(Bulk, _Admin):
         except InvalidOption as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:taskhub_taskresult_failures")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Failures by cause"),
-            "opts": self.opts,
-            "original": _("Failures"),
-            "media": self.media,
-            "form": FailureFilterForm(request.GET),
-            "groups": [_shown(group, query) for group in read_failures(selection)],
-            "most": MOST_NARROWED if is_narrowed(selection) else 0,
-            "may_retry": self.may(request, Kind.RETRY),
-            "may_delete": self.may(request, Kind.DELETE),
-            "has_view_permission": True,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(
-            request, "admin/taskhub/taskresult/failures.html", context
+        return render(
+            self,
+            request,
+            "admin/taskhub/taskresult/failures.html",
+            title=_("Failures by cause"),
+            original=_("Failures"),
+            form=FailureFilterForm(request.GET),
+            groups=[_shown(group, query) for group in read_failures(selection)],
+            most=MOST_NARROWED if is_narrowed(selection) else 0,
+            may_retry=self.may(request, Kind.RETRY),
+            may_delete=self.may(request, Kind.DELETE),
         )
 
 
