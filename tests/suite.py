@@ -14,7 +14,7 @@ import sys
 from contextlib import ExitStack
 
 from tests.redis_servers import REDIS_GROUPS
-from tests.servers import SERVERS, ServerMissing
+from tests.servers import SERVERS, ServerMissing, interrupt_on_signals
 
 DATABASES = ("postgres", "mariadb", "sqlite")
 #: The browser and Redis do not depend on the database: the first one is enough. What
@@ -30,6 +30,7 @@ CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 def main() -> int:
     """Run the suite, and return an exit code."""
+    interrupt_on_signals()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--databases", default=",".join(DATABASES))
     parser.add_argument("pytest", nargs="*", help="Arguments for pytest.")
