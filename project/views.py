@@ -44,11 +44,12 @@ def start_run(request: HttpRequest) -> HttpResponse:
 @require_safe
 def show_run(request: HttpRequest, run: UUID) -> HttpResponse:
     """Show how far a run is, and what it has found."""
-    results = tasks.results_of(run)
-    stats = results.stats()
+    # First: what is counted after the last task has ended is all there is.
     summary = tasks.summary_of(run)
     if summary is None:
         return render(request, "missing.html", status=404)
+    results = tasks.results_of(run)
+    stats = results.stats()
     return render(
         request,
         "run.html",

@@ -28,6 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--brokers", default="redis,database")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, and is itself a program: see tests/suite.py."""
+    items.sort(key=lambda item: "chaos" not in item.path.parts)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what takes a broker's URL on each of the chosen brokers."""
     if "broker_name" in metafunc.fixturenames:

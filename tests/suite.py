@@ -72,8 +72,8 @@ def _run(database: str, urls: dict[str, str], arguments: list[str]) -> int:
     environment.pop("DATABASE_URL", None)
     if database != "sqlite":
         environment["DATABASE_URL"] = urls[f"{database.upper()}_URL"]
-    # Who has nothing left takes over from who has: some tests are a hundred times as
-    # long as others.
+    # Who has nothing left takes over from who has: the first one is busy for minutes
+    # with the faults, one after the other, and takes little else.
     pool = [f"-n{AT_A_TIME}", "--dist=worksteal"]
     command = [sys.executable, "-m", "pytest", "-q", *pool, *arguments]
     return subprocess.run(command, env=environment, check=False).returncode
