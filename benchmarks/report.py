@@ -19,6 +19,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     #: What it is to reach: at least, or at most, so much. None is "to be known".
     at_least: float | None = None
     at_most: float | None = None
+    #: Of what has no bound: what the machine does that the bounds of others come from.
+    elsewhere: float | None = None
 
     @property
     def value(self) -> float:
@@ -32,6 +34,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
             return f"≥ {tell(self.at_least)} {self.unit}"
         if self.at_most is not None:
             return f"≤ {tell(self.at_most)} {self.unit}"
+        if self.elsewhere is not None:
+            return f"there: {tell(self.elsewhere)} {self.unit}"
         return ""
 
     @property

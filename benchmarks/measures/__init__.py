@@ -9,6 +9,7 @@ from benchmarks.measures import (
     history,
     idling,
     latency,
+    limits,
     pages,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "history",
     "idling",
     "latency",
+    "limits",
     "pages",
 ]
