@@ -2,6 +2,7 @@
 
 from benchmarks.measures import (
     backlog,
+    counting,
     enqueueing,
     fairness,
     finishing,
@@ -15,6 +16,7 @@ from benchmarks.measures import (
 
 __all__ = [
     "backlog",
+    "counting",
     "enqueueing",
     "fairness",
     "finishing",

@@ -5,19 +5,35 @@ from collections.abc import Iterable
 
 from benchmarks.measures.finishing import fill
 from benchmarks.report import Figure, measure
+from benchmarks.rows import settle
 from benchmarks.stage import Stage, until
 
 
 @measure
 def backlog(stage: Stage) -> Iterable[Figure]:
     """The same rate with a million messages as with ten thousand, and their size."""
+    from benchmarks.tasks import no_op
+
     many, few = stage.pick(1_000_000, 20_000), stage.pick(10_000, 2_000)
-    small = [_rate(stage, few)[0] for _ in range(stage.rounds)]
-    rate, bytes_a_message, grown = _rate(stage, many)
+    small = []
+    for _ in range(stage.rounds):
+        stage.clear()
+        fill(no_op, few)
+        small.append(_finish_some(stage, few)[0])
+
+    stage.clear()
+    client = stage.client()
+    empty = client.info("memory")["used_memory"]
+    fill(no_op, many)
+    bytes_a_message = (client.info("memory")["used_memory"] - empty) / many
+    settle()
+    large = [_finish_some(stage, few)[0] for _ in range(stage.rounds)]
+    _rate, grown = _finish_some(stage, many // 3)
+
     yield Figure(
         name=f"finish rate with {many:,} messages waiting, of that with {few:,}",
         unit="of it",
-        rounds=[rate / each for each in small],
+        rounds=[a / b for a, b in zip(large, small, strict=True)],
         at_least=0.9,
     )
     yield Figure(
@@ -34,25 +50,27 @@ def backlog(stage: Stage) -> Iterable[Figure]:
     )
 
 
-def _rate(stage: Stage, waiting: int) -> tuple[float, float, float]:
-    """Return tasks a second, bytes a message, and by how many MiB a worker grew."""
-    from benchmarks.tasks import no_op
-    from taskhub.models import TaskResult
+def _finish_some(stage: Stage, count: int) -> tuple[float, float]:
+    """
+    Have so many of those that wait finished by a node of its own.
 
-    stage.clear()
-    client = stage.client()
-    empty = client.info("memory")["used_memory"]
-    fill(no_op, waiting)
-    bytes_a_message = (client.info("memory")["used_memory"] - empty) / waiting
-    finished = TaskResult.objects.finished().count
+    Return how many a second, without the first and the last of them, and by how many
+    MiB the largest worker grew.
+    """
+    margin = count // 10
+    before = _waiting()
     with stage.node("--processes=2") as node:
-        until(lambda: finished() > waiting // 10, "the beginning")
-        size, before, begun = node.largest_mib(), finished(), time.perf_counter()
-        until(lambda: finished() > waiting // 10 * 9 or _is_long(begun), "most of it")
-        rate = (finished() - before) / (time.perf_counter() - begun)
-        grown = node.largest_mib() - size
-    return rate, bytes_a_message, grown
+        until(lambda: before - _waiting() > margin, "the beginning")
+        size, first, begun = node.largest_mib(), _waiting(), time.perf_counter()
+        until(lambda: before - _waiting() > count - margin, "most of it")
+        rate = (first - _waiting()) / (time.perf_counter() - begun)
+        return rate, node.largest_mib() - size
 
 
-def _is_long(begun: float) -> bool:
-    return time.perf_counter() - begun > 20
+def _waiting() -> int:
+    """Ask Redis, which knows: to count a million rows would take a core from them."""
+    from taskhub import compat
+    from taskhub.brokers import get_broker
+
+    depth = get_broker(compat.task_backends["default"].config).depth("default")
+    return depth.delayed + depth.ready + depth.held

@@ -12,7 +12,7 @@ from benchmarks.stage import Stage, until
 @measure
 def history(stage: Stage) -> Iterable[Figure]:
     """The same rate with a million finished rows in the table as without."""
-    rows, count = stage.pick(1_000_000, 20_000), stage.pick(20_000, 2_000)
+    rows, count = stage.pick(1_000_000, 20_000), stage.pick(40_000, 2_000)
     empty, full = [], []
     for _ in range(stage.rounds):
         stage.clear()

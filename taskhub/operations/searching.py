@@ -23,7 +23,7 @@ from taskhub.tasks.masking import hides
 #: Arguments and errors have no index: they are searched in the newest rows, by name in
 #: so many, and by a piece of their text in so many.
 SEARCHED_ROWS = 50_000
-SEARCHED_TEXTS = 5_000
+SEARCHED_TEXTS = 4_000
 _KEYWORD = re.compile(r"[^\W\d]\w*=")
 _WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
