@@ -35,6 +35,7 @@ def environment(config: Config) -> dict[str, str]:
         "TASKHUB_BROKER_URL": config.options.broker_url,
         "TASKHUB_KEY_PREFIX": config.options.key_prefix,
         "TASKHUB_LEASE_SECONDS": str(config.options.lease_seconds),
+        "TASKHUB_MAX_REDELIVERIES": str(config.options.max_redeliveries),
         "PYTHONUNBUFFERED": "1",
     }
 
