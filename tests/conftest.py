@@ -57,23 +57,27 @@ def require(url: str, what: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker) -> Iterator[None]:
+def django_db_setup(
+    django_db_setup, django_db_blocker, django_db_keepdb
+) -> Iterator[None]:
     """A database without the schedules that the demo site declares."""
     with django_db_blocker.unblock():
         PeriodicTask.objects.all().delete()
     yield
-    with django_db_blocker.unblock():
-        _end_other_sessions()
+    if connection.vendor == "postgresql" and not django_db_keepdb:
+        with django_db_blocker.unblock():
+            _close_database()
 
 
-def _end_other_sessions() -> None:
-    """End what threads of tests have left open: PostgreSQL drops nothing in use."""
-    if connection.vendor != "postgresql":
-        return
-    with connection.cursor() as cursor:
+def _close_database() -> None:
+    """End what tests have left open, and let nobody in: it is about to be dropped."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
+            [name],
         )
 
 
