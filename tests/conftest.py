@@ -72,9 +72,10 @@ def django_db_setup(
 def _close_database() -> None:
     """End what tests have left open, and let nobody in: it is about to be dropped."""
     name = connection.settings_dict["NAME"]
+    quoted = connection.ops.quote_name(name)
     connection.close()
     with connection._nodb_cursor() as cursor:
-        cursor.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        cursor.execute(f"ALTER DATABASE {quoted} ALLOW_CONNECTIONS false")
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s",
             [name],

@@ -7,7 +7,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
@@ -17,6 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from taskhub.admin.overview.reading import read_overview
+from taskhub.admin.read_only import ReadOnly
+from taskhub.admin.rendering import render
 from taskhub.models import TaskMetrics
 from taskhub.operations.metrics import RANGES
 
@@ -26,7 +27,7 @@ _UPLOT = "taskhub/vendor/uplot-1.6.32"
 
 
 @admin.register(TaskMetrics)
-class TaskMetricsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TaskMetricsAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """Has one page, where others have a list: its rows are for nobody."""
 
     class Media:
@@ -46,19 +47,6 @@ class TaskMetricsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
     # What one may do.
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: TaskMetrics | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: TaskMetrics | None = None
-    ) -> bool:
-        return False
 
     def _check(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
@@ -89,22 +77,18 @@ class TaskMetricsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         shown = self._shown(request)
         live = reverse("admin:taskhub_taskmetrics_live")
         context = {
-            **self.admin_site.each_context(request),
             **shown,
             **(extra_context or {}),
             "title": _("Overview"),
-            "opts": self.opts,
             # For the breadcrumbs of Django's own list.
             "cl": {"opts": self.opts},
             "actions_on_top": True,
-            "media": self.media,
             "ranges": list(RANGES),
             "zone": timezone.get_current_timezone_name(),
             "live_url": f"{live}?{urlencode({'range': shown['range']})}",
             "drawn": _drawn(shown),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/taskhub/overview/page.html", context)
+        return render(self, request, "admin/taskhub/overview/page.html", **context)
 
     @method_decorator(never_cache)
     def live_view(self, request: HttpRequest) -> JsonResponse:
