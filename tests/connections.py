@@ -1,5 +1,6 @@
 """The database's connections, seen and cut from outside, as when it is restarted."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connection, connections
@@ -61,4 +62,11 @@ def lose_connection() -> None:
         return
     with ThreadPoolExecutor(1) as other:
         other.submit(cut, connection_id()).result()
+        other.submit(connections.close_all).result()
+
+
+def on_another_connection(function: Callable[..., object], *arguments: object) -> None:
+    """Call it where this thread's transaction is not; it is committed at once."""
+    with ThreadPoolExecutor(1) as other:
+        other.submit(function, *arguments).result()
         other.submit(connections.close_all).result()

@@ -89,7 +89,7 @@ class EventLoop:
         except Exception as error:
             self._fail(error)
         finally:
-            self._end(run)
+            await self._end(run)
 
     async def _renew(self) -> None:
         """After a pause, have connections looked at that may have been lost in it."""
@@ -105,9 +105,12 @@ class EventLoop:
         is_paused = self._begun == 0 and self._renewing is None
         return is_paused and monotonic() - self._last_end > _TIDY_SECONDS
 
-    def _end(self, run: Run) -> None:
+    async def _end(self, run: Run) -> None:
         self._running.end(run)
-        self._solitude.leave(alone=run.is_alone)
+        if run.is_alone:
+            await asyncio.to_thread(self._solitude.leave, alone=True)
+        else:
+            self._solitude.leave(alone=False)
         self._begun -= 1
         self._last_end = monotonic()
         with self._lock:

@@ -64,7 +64,7 @@ class Slots:
         self._retire = retire
         self._fail = fail
         self._limits = ProcessLimits(node)
-        self._solitude = Solitude()
+        self._solitude = Solitude(writer.flush)
         self._loop = EventLoop(
             executor,
             running,
@@ -129,8 +129,6 @@ class Slots:
         if not self._solitude.enter(alone=alone):
             self._consumer.give_back([delivery])
             return
-        if alone:
-            self._writer.flush()
         run = self._look_at_row(self._preparer.prepare, delivery, keeper)
         if isinstance(run, Run) and run.task.is_async:
             run.is_alone = alone

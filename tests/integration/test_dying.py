@@ -2,14 +2,17 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
+from django.db import connection, transaction
 
 from taskhub.exceptions import TaskFailed
 from taskhub.messages import Depth
-from taskhub.models import Status
+from taskhub.models import Status, TaskResult
 from tests import tasks
+from tests.connections import on_another_connection
 from tests.models import Trace
 from tests.nodes import wait_until
 
@@ -67,6 +70,27 @@ def test_what_runs_beside_a_task_that_kills_its_process_is_unharmed(
     for result in neighbours:
         result.get(timeout=30)
         assert result.row.attempts <= 2
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has no locks on rows")
+@pytest.mark.parametrize("task", [tasks.wait_for_gate, tasks.async_wait_for_gate])
+def test_what_ran_alone_is_written_before_another_is_run(start_node, gate, task):
+    """Else that one may kill the process, and what was alone has died once more."""
+    node = start_node("--processes=1", "--threads=2", TASKHUB_MAX_REDELIVERIES="1")
+    alone = task.enqueue("alone", gate.path)
+    wait_until(lambda: running([alone], attempt=1), "the task", 30)
+    os.kill(node.children()[1], signal.SIGKILL)
+    wait_until(lambda: running([alone], attempt=2), "its second run", 30)
+
+    with transaction.atomic():
+        TaskResult.objects.select_for_update().get(pk=alone.id)
+        on_another_connection(tasks.trace.enqueue, "next")
+        gate.open()
+        time.sleep(1.5)
+        assert "next" not in Trace.labels()
+
+    wait_until(lambda: "next" in Trace.labels(), "the next one", 30)
+    assert alone.get(timeout=30) == "alone"
 
 
 def test_a_task_that_ends_its_process_quietly_does_not_end_a_drain(drain):

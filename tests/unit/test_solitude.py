@@ -11,7 +11,7 @@ from tests.servers import wait_until
 
 @pytest.fixture
 def solitude():
-    return Solitude()
+    return Solitude(settle=lambda: None)
 
 
 def in_thread(function, **arguments):
@@ -63,6 +63,18 @@ def test_the_others_go_on_when_it_has_ended(solitude):
 
     assert not waiting.is_alive()
     assert solitude.enter(alone=False)
+
+
+def test_outcomes_are_settled_before_one_is_alone_and_before_others_enter():
+    settled = []
+    solitude = Solitude(settle=lambda: settled.append(is_claimed(solitude)))
+
+    solitude.enter(alone=True)
+    assert settled == [True]
+    solitude.leave(alone=True)
+
+    assert settled == [True, True]
+    assert not is_claimed(solitude)
 
 
 def test_one_that_others_never_leave_is_run_beside_them(solitude, monkeypatch):
