@@ -105,6 +105,8 @@ def play(stage: Stage, scenario: Scenario, *, quiet: bool) -> Report:
             report = Report()
             report.expect(False, f"{type(error).__name__}: {error}")
             traceback.print_exc()
+        if not stage.full:
+            report.be_patient()
         if report.complaints and (where := os.environ.get("CHAOS_LOGS")):
             with open(os.path.join(where, f"{scenario.name}.log"), "w") as log:
                 log.write(stage.logs())
