@@ -44,8 +44,8 @@ class Report:
         """
         Allow several times as long.
 
-        In little, a scenario is played beside other tests, on a machine that others use,
-        too: there only what never comes is late. At full scale the bounds are kept.
+        In little, a scenario is played beside other tests, on a machine that others
+        use, too: there only what never comes is late. At full scale bounds are kept.
         """
         if self.most_seconds is not None:
             self.most_seconds *= _PATIENCE
