@@ -445,6 +445,11 @@ def trace_atomically(label):
     return label
 
 
+@task(atomic=True)
+def trace_atomically_for_nothing(label):
+    leave_trace(label)
+
+
 @task(atomic=True, max_attempts=2, backoff=fixed(seconds=0.01))
 def trace_atomically_and_fail(label, times=1):
     leave_trace(label)

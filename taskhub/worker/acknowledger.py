@@ -60,8 +60,10 @@ class Acknowledger:
                 self._backoff.succeed()
 
     def _settle(self, queue_name: str, group: Sequence[Ended]) -> None:
+        if self._broker.lives_in_rows:
+            group = self._without_outcome(queue_name, group)
         over = [each.delivery.id for each in group if each.due_again is None]
-        if over and not self._broker.lives_in_rows:
+        if over:
             self._broker.acknowledge(queue_name, over, token=self._token)
         for started in (True, False):
             again = {
@@ -73,3 +75,16 @@ class Acknowledger:
                 self._broker.postpone(
                     queue_name, again, token=self._token, started=started
                 )
+
+    def _without_outcome(
+        self, queue_name: str, group: Sequence[Ended]
+    ) -> Sequence[Ended]:
+        """
+        Return those whose rows do not say yet where their messages are.
+
+        An outcome has said so as it was written. Since then, a retry may have been
+        reserved anew, by this process even: it is not this attempt's to postpone.
+        """
+        if any(each.outcome and each.due_again for each in group):
+            self._broker.wake({queue_name})
+        return [each for each in group if each.outcome is None]

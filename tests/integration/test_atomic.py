@@ -5,6 +5,7 @@ import signal
 import pytest
 from django.db import connection
 
+from taskhub.messages import Depth
 from taskhub.models import Status
 from tests import tasks
 from tests.models import Trace
@@ -23,6 +24,20 @@ def test_the_work_is_committed_with_its_outcome(drain):
     assert Trace.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "task", [tasks.trace_atomically, tasks.trace_atomically_for_nothing]
+)
+def test_nothing_is_left_of_its_message(start_node, bench, task):
+    """Else it would be given back as a stranger's, and run again."""
+    result = task.enqueue("a")
+    node = start_node("--processes=1", "--drain")
+
+    assert node.wait(60) == 0
+
+    assert result.row.status == Status.SUCCESSFUL
+    assert bench.broker.depth("default") == Depth()
+
+
 def test_the_work_of_a_failure_is_undone(start_node):
     result = tasks.trace_atomically_and_fail.enqueue("a")
     start_node("--processes=1")
@@ -39,16 +54,19 @@ def test_the_work_of_a_failure_is_undone(start_node):
 )
 def test_killed_at_any_step_its_effects_happen_once(start_node, fault):
     result = tasks.trace_atomically.enqueue("a")
-    dying = start_node("--processes=1", FAULTS=fault)
+    # Its processes die one after the other, until it is killed itself.
+    patient = {"TASKHUB_MAX_REDELIVERIES": "20", "TASKHUB_LEASE_SECONDS": "2"}
+    dying = start_node("--processes=1", FAULTS=fault, **patient)
     wait_until(lambda: "SIGKILL" in dying.log, "its death")
-    dying.send(signal.SIGKILL)
-    dying.wait()
+    dying.kill()
 
-    start_node("--processes=1")
+    start_node("--processes=1", **patient)
     assert result.get(timeout=60) == "a"
 
     assert Trace.objects.count() == 1
-    assert result.row.attempts == (1 if fault == "before_settling" else 2)
+    row = result.row
+    assert len(row.errors) == row.attempts - 1
+    assert (row.attempts == 1) is (fault == "before_settling")
 
 
 def test_a_zombie_undoes_its_work(start_node, gate):

@@ -1,0 +1,45 @@
+"""The acknowledger: which messages it touches, and which are others' by then."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from taskhub import writer
+from taskhub.execution import Ended
+from taskhub.models import Place, Status, TaskResult
+from taskhub.worker.acknowledger import Acknowledger
+from taskhub.worker.holdings import Holdings
+from taskhub.writer import Attempt, Outcome
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+
+
+def test_a_retry_that_was_reserved_anew_is_not_put_off_again(bench, broker):
+    """By another slot of the same process, between the commit and this."""
+    if not broker.lives_in_rows:
+        pytest.skip("elsewhere it can be reserved only after this")
+    message_id = bench.put_one()
+    bench.join("worker-1")
+    (first,) = broker.reserve(["default"], limit=1, token="worker-1")
+    ended = failed_first(first, "worker-1")
+    writer.write_group(outcomes=[ended.outcome], in_rows=True)
+    (again,) = broker.reserve(["default"], limit=1, token="worker-1")
+
+    acknowledger = Acknowledger(broker, "worker-1", Holdings())
+    acknowledger.add([ended])
+    acknowledger.acknowledge()
+
+    row = TaskResult.objects.get(pk=message_id)
+    assert again.id == message_id
+    assert (row.place, row.held_by) == (Place.HELD, "worker-1")
+
+
+def failed_first(delivery, token):
+    """Its first attempt failed, and it is to be tried again at once."""
+    now = datetime.now(UTC)
+    attempt = Attempt.first(delivery.message, token)
+    attempt.errors = [{"attempt": 1, "message": "It failed."}]
+    outcome = Outcome(
+        attempt=attempt, status=Status.READY, finished_at=now, retry_at=now
+    )
+    return Ended(delivery, outcome, due_again=now)
