@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from threading import Event
 
-from django.db.utils import DatabaseError
+from django.db.utils import Error as DatabaseFault
 
 from taskhub.backoff import Backoff
 from taskhub.beat.ticker import LONGEST_PAUSE_SECONDS, Ticker
@@ -55,7 +55,7 @@ class Beat:
     def _look(self) -> float:
         try:
             pause = self._ticker.look()
-        except DatabaseError as error:
+        except DatabaseFault as error:
             discard_all()
             self._backoff.fail()
             if self._backoff.is_first:

@@ -82,12 +82,17 @@ class Interrupt:
                 return False
             self.reason = reason
             if self._loop is not None and self._task is not None:
-                self._loop.call_soon_threadsafe(self._task.cancel)
+                self._loop.call_soon_threadsafe(self._cancel_on_loop)
             elif self._thread == _MAIN_THREAD:
                 signal.pthread_kill(self._thread, SIGNAL)
             else:
                 _raise_in(self._thread, type(reason))
             return True
+
+    def _cancel_on_loop(self) -> None:
+        # There nothing moves on meanwhile, but it may have left since it was sent.
+        if self._is_inside and self._task is not None:
+            self._task.cancel()
 
     def cancel(self) -> None:
         """Let the task know that it was cancelled; an async one by an exception."""

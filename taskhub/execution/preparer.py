@@ -9,10 +9,10 @@ from taskhub.execution.errors import cause_of, describe_failure
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog
 from taskhub.execution.runs import Ended, Run
+from taskhub.execution.waiting_for_code import WaitingForCode
 from taskhub.messages import Delivery, Message, unseal
 from taskhub.models import Status
 from taskhub.tasks import Task, find_task
-from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
 from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
 
 #: So many deaths with one message are hardly by chance.
@@ -32,6 +32,7 @@ class Preparer:
         self._max_message_bytes = config.options.max_argument_bytes + 64 * 1024
         self._max_redeliveries = config.options.max_redeliveries
         self._worker_id = worker_id
+        self._waiting = WaitingForCode()
 
     def has_killed_often(self, delivery: Delivery) -> bool:
         """
@@ -63,7 +64,7 @@ class Preparer:
         except BadMessage as error:
             quarantined = Quarantined(delivery, str(error), self._worker_id)
             return Ended(delivery, quarantined=quarantined)
-        if again := self._wait_for_code(message):
+        if again := self._waiting.due_again(message):
             return Ended(delivery, due_again=again)
         attempt: Attempt | NotDue | None = Attempt.first(message, self._worker_id)
         if delivery.returned is not None:
@@ -77,18 +78,6 @@ class Preparer:
         except (UnknownTask, WorkerDied, TaskExpired) as error:
             return self._give_up(delivery, attempt, error)
         return Run(delivery, task, attempt, Interrupt(), RunLog())
-
-    def _wait_for_code(self, message: Message) -> datetime | None:
-        """
-        Return when to come back to a task that is not registered here, if ever.
-
-        While new code is being deployed, other workers may know it already.
-        """
-        if is_registered(message.task_path):
-            return None
-        now = datetime.now(UTC)
-        due = max(message.enqueued_at, message.run_after or message.enqueued_at)
-        return now + UNKNOWN_AGAIN if now - due < UNKNOWN_FOR else None
 
     def _open(self, delivery: Delivery) -> Message:
         """Return the message of a delivery. Raise BadMessage if it is none of ours."""

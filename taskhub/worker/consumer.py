@@ -23,6 +23,9 @@ _QUIET_SECONDS = 0.2
 #: How often a draining worker looks whether the others have finished.
 _DRAIN_SECONDS = 0.05
 
+# It goes on while a machine is suspended, as the broker's clock does.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class Consumer:
     """
@@ -50,6 +53,9 @@ class Consumer:
         self._pace = pace
         self._drain = drain
         self._waiting: deque[Delivery] = deque()
+        self._reserved_at = 0.0
+        # Leases are renewed more often, so that none ends sooner than that.
+        self._fresh_seconds = broker.config.options.lease_seconds / 3
         self._reserving = Lock()
         self._stopping = Event()
         self._backoff = Backoff()
@@ -71,6 +77,8 @@ class Consumer:
             if self._quiet.is_set:
                 self._stopping.wait(_QUIET_SECONDS)
                 continue
+            if self._waiting and self._is_stale():
+                self.give_back()
             try:
                 return self._waiting.popleft()
             except IndexError:
@@ -80,12 +88,18 @@ class Consumer:
                     self._refill()
         return None
 
+    def _is_stale(self) -> bool:
+        """Whether the process was frozen since, and others may have run what waits."""
+        return time.clock_gettime(_CLOCK) - self._reserved_at > self._fresh_seconds
+
     def _refill(self) -> None:
         try:
             self._give_back_strangers()
+            asked_at = time.clock_gettime(_CLOCK)
             deliveries = self._broker.reserve(
                 self._queues, limit=self._pace.batch(), token=self._token
             )
+            self._reserved_at = asked_at
             self._holdings.add(delivery.id for delivery in deliveries)
             self._waiting.extend(deliveries)
             if self._backoff.succeed():

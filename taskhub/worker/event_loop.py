@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from threading import BoundedSemaphore, Lock, Thread
 from time import monotonic
 
@@ -82,7 +83,7 @@ class EventLoop:
             self._begun += 1
             self._running.begin(run)
             ended = await self._executor.arun(run)
-            self._hand_on(ended)
+            self._running.end(run, partial(self._hand_on, ended))
             if ended.failed:
                 # It may have lost the connection that the others use, too.
                 await sync_to_async(self._keeper.after)()
@@ -106,7 +107,6 @@ class EventLoop:
         return is_paused and monotonic() - self._last_end > _TIDY_SECONDS
 
     async def _end(self, run: Run) -> None:
-        self._running.end(run)
         if run.is_alone:
             await asyncio.to_thread(self._solitude.leave, alone=True)
         else:

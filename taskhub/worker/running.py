@@ -38,12 +38,21 @@ class Running:
         with self._lock:
             self._runs[id(run)] = under_way
 
-    def end(self, run: Run) -> bool:
-        """Note that a run has ended; False if it was given up before."""
+    def end(self, run: Run, hand_on: Callable[[], None] = lambda: None) -> bool:
+        """
+        Note that a run has ended; False if that was noted before.
+
+        Whoever ends it first says how: by `hand_on`, which is called before anybody
+        sees that nothing is under way any more, and must not take long.
+        """
+        with self._lock:
+            if id(run) not in self._runs:
+                return False
+            hand_on()
+            del self._runs[id(run)]
         if run.task.hard_timeout is not None:
             self._tell(ENDS, run.delivery.id)
-        with self._lock:
-            return self._runs.pop(id(run), None) is not None
+        return True
 
     @property
     def has_any(self) -> bool:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from threading import Thread
 from typing import TypeVar
 
@@ -146,8 +147,7 @@ class Slots:
         # A context of its own: what a task sets, the next one does not see.
         ended = copy_context().run(self._executor.run, run)
         # Before anything else that may fail: it is the product of work.
-        self._writer.put(ended)
-        self._running.end(run)
+        self._running.end(run, partial(self._writer.put, ended))
         self._limits.count()
         keeper.after()
         if ended.was_interrupted:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 #: It takes nothing more and only finishes what it runs: another is to take its place.
 LEAVES = "leaves"
@@ -24,9 +25,11 @@ class Upwards:
         self._token = token
 
     def tell(self, word: str, *rest: object) -> None:
-        """Tell a word about this process."""
+        """Tell a word about this process; in vain if the supervisor was killed."""
         line = " ".join([word, self._token, *map(str, rest)])
-        os.write(self._pipe, f"{line}\n".encode())
+        # What is being run is to be finished all the same.
+        with suppress(BrokenPipeError):
+            os.write(self._pipe, f"{line}\n".encode())
 
 
 def read_words(received: bytes) -> Iterator[tuple[str, str, list[str]]]:

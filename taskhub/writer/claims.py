@@ -52,7 +52,7 @@ def claim(
         if row.attempts == 0 and returned.holder:
             # It was not under way for long enough to be marked, if at all.
             row.attempts, row.worker_ids = 1, [returned.holder]
-        if returned.died and not waits:
+        if returned.died and not waits and not _is_known(returned.holder, row.errors):
             row.errors = [*row.errors, _death(row.attempts, returned.holder, now)]
         row.status = Status.RUNNING
         row.attempts += 1
@@ -86,11 +86,26 @@ def deaths_of(pk: UUID) -> int:
     return count_deaths(rows.values_list("errors", flat=True).first() or [])
 
 
+def _is_known(holder: str, errors: list[dict[str, Any]]) -> bool:
+    """
+    Whether the death of a worker process is in the row already: each dies once.
+
+    An earlier claim was committed, and its reply was lost; so the message went back to
+    the broker as one that was not begun, with what the broker knew of it before.
+    """
+    death = {"exception_class_path": WORKER_DIED, "message": _words_for(holder)}
+    return any(death.items() <= error.items() for error in errors)
+
+
+def _words_for(holder: str) -> str:
+    return f"The worker process died: {holder}."
+
+
 def _death(attempt: int, holder: str, noticed_at: datetime) -> dict[str, Any]:
     return {
         "attempt": attempt,
         "failed_at": noticed_at.isoformat(),
         "exception_class_path": WORKER_DIED,
-        "message": f"The worker process died: {holder}.",
+        "message": _words_for(holder),
         "traceback": "",
     }

@@ -60,9 +60,13 @@ def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
     """Lock the rows of a group, and return the outcomes that may be written."""
     by_id = {outcome.attempt.message.id: outcome for outcome in outcomes}
     unfinished = rows_in(alias).unfinished().filter(pk__in=by_id)
-    attempts_of: dict[UUID, int] = dict(
-        locked(unfinished).values_list("pk", "attempts")
-    )
+    found = list(locked(unfinished).values_list("pk", "status", "attempts"))
+    # One that waits for its next attempt has had the outcome of the last.
+    attempts_of: dict[UUID, int] = {
+        pk: attempts
+        for pk, status, attempts in found
+        if status != Status.READY or attempts == 0
+    }
     # Most rows belong to nobody yet; of the others, it is asked to whom.
     claimed = [pk for pk, attempts in attempts_of.items() if attempts]
     owners = dict(

@@ -6,7 +6,7 @@ from threading import Event, Thread
 import pytest
 from django.db import connections
 
-from taskhub.exceptions import BrokerUnavailable
+from taskhub.exceptions import BrokerUnavailable, LeaseLost
 from taskhub.worker import consumer as module
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.holdings import Holdings
@@ -97,6 +97,34 @@ def test_what_is_given_back_goes_to_others(bench, consumer):
 
     assert not consumer.has_waiting
     assert bench.reserve(OTHER) == [second]
+
+
+def test_what_others_may_have_run_meanwhile_is_not_started(
+    bench, consumer, monkeypatch
+):
+    """The process was frozen for longer than a lease, with a message in its hands."""
+    bench.put_one()
+    second = bench.put_one()
+    consumer.take()
+    bench.end_lease(TOKEN)
+    assert bench.reclaim_silent() == 2
+
+    monkeypatch.setattr(consumer, "_reserved_at", 0)
+    with pytest.raises(LeaseLost):
+        consumer.take()
+
+    assert second in bench.reserve(OTHER)
+
+
+def test_what_waits_for_long_is_given_back_and_taken_anew(bench, consumer, monkeypatch):
+    bench.put_one()
+    second = bench.put_one()
+    consumer.take()
+
+    monkeypatch.setattr(consumer, "_reserved_at", 0)
+
+    assert consumer.take().id == second
+    assert bench.reserve(OTHER) == []
 
 
 def test_a_release_whose_reply_is_lost_starts_nothing_twice(bench, consumer, replace):

@@ -1,5 +1,7 @@
 """A Redis that is full, or has forgotten everything."""
 
+import time
+
 import pytest
 import redis
 
@@ -53,6 +55,27 @@ def test_a_full_redis_takes_nothing_in_and_goes_on_with_what_it_has(config, clie
     assert second_again.returned == Returned(TOKEN, died=True)
     assert third_again.returned == Returned(OTHER, died=False)
     assert broker.depth("default") == Depth(held=2)
+    bench.close()
+
+
+def test_of_a_push_that_was_long_on_its_way_the_rows_are_looked_at_first(
+    config, monkeypatch
+):
+    """Its sender had given it up, and a sweep may have pushed the same before it."""
+    broker = get_broker(config)
+    bench = RedisBench(broker)
+    bench.join(TOKEN)
+    on_time = bench.put_one()
+    with monkeypatch.context() as patch:
+        patch.setattr("taskhub.brokers.redis.broker.time", lambda: time.time() - 5)
+        late = bench.put_one()
+
+    reserved = broker.reserve(["default"], limit=2, token=TOKEN)
+
+    assert {each.id: each.returned for each in reserved} == {
+        on_time: None,
+        late: Returned("", died=False),
+    }
     bench.close()
 
 

@@ -150,6 +150,20 @@ def test_the_same_worker_does_not_overwrite_its_own_later_attempt():
     assert row.return_value == "later"
 
 
+def test_an_attempt_that_is_to_be_followed_by_another_has_no_second_outcome(write):
+    row = TaskResultFactory()
+    attempt = claim(row.to_message(), ME, LEFT)
+    now = datetime.now(UTC)
+    retry = Outcome(attempt=attempt, status=Status.READY, finished_at=now, retry_at=now)
+    assert write(retry) == 0
+
+    assert write(retry) == 1
+    assert write(failure(attempt)) == 1
+
+    row.refresh_from_db()
+    assert (row.status, row.attempts) == (Status.READY, 2)
+
+
 def test_who_comes_first_with_an_unclaimed_row_has_it(write):
     row = TaskResultFactory()
 
@@ -186,8 +200,18 @@ def test_a_claim_tells_that_the_worker_before_died():
     assert (row.attempts, row.worker_ids, attempt.deaths) == (2, [ME, OTHER], 1)
     assert row.errors[0]["exception_class_path"] == "taskhub.exceptions.WorkerDied"
     assert ME in row.errors[0]["message"]
-    assert claim(row.to_message(), ME, LEFT).deaths == 1
-    assert claim(row.to_message(), OTHER, DIED).deaths == 2
+    assert claim(row.to_message(), "worker-third", LEFT).deaths == 1
+    third_died = Returned("worker-third", died=True)
+    assert claim(row.to_message(), "worker-fourth", third_died).deaths == 2
+
+
+def test_a_worker_dies_only_once():
+    """A claim's reply was lost, and the message given back as not begun."""
+    row = TaskResultFactory()
+
+    attempts = [claim(row.to_message(), OTHER, DIED) for _ in range(3)]
+
+    assert [attempt.deaths for attempt in attempts] == [1, 1, 1]
 
 
 def test_being_left_is_no_death_however_often():

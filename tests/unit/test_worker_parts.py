@@ -1,5 +1,6 @@
 """Small parts of the worker that need no process."""
 
+import os
 import sys
 from types import SimpleNamespace
 
@@ -12,9 +13,35 @@ from taskhub.models.waiting import pauses
 from taskhub.worker import stuck_runs, succession
 from taskhub.worker.children import Child, Role
 from taskhub.worker.pace import Pace
+from taskhub.worker.running import Running
 from taskhub.worker.stuck_runs import StuckRuns
 from taskhub.worker.succession import Succession
+from taskhub.worker.words import BEGINS, ENDS, LEAVES, Upwards
 from tests.factories import now
+
+
+def test_a_process_whose_supervisor_was_killed_talks_to_nobody():
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    Upwards(writing, "worker-1").tell(LEAVES)
+
+    os.close(writing)
+
+
+def test_a_run_is_ended_once_and_by_whoever_is_first():
+    told, handed_on = [], []
+    running = Running(lambda *words: told.append(words[0]))
+    run = SimpleNamespace(
+        task=SimpleNamespace(hard_timeout=1), delivery=SimpleNamespace(id="1")
+    )
+    running.begin(run)
+
+    assert running.end(run, lambda: handed_on.append("first"))
+    assert not running.end(run, lambda: handed_on.append("second"))
+
+    assert handed_on == ["first"]
+    assert told == [BEGINS, ENDS]
 
 
 def test_a_new_process_reserves_one_message_for_each_slot():

@@ -277,9 +277,13 @@ class DatabaseBroker(Broker):
         # to notice finds its lease gone, and not its messages.
         with broker_errors(self._alias):
             lease = self._leases.filter(token=token)
-            if if_silent and lease.filter(ends_at__gte=Now()).exists():
-                return 0
-            lease.delete()
+            if if_silent:
+                # In the statement that ends it: a heartbeat may come at any moment.
+                lease.filter(ends_at__lt=Now()).delete()
+                if lease.exists():
+                    return 0
+            else:
+                lease.delete()
             held = self._rows.filter(place=Place.HELD, held_by=token)
             # As in promoting: no write lock for nothing.
             if not held.exists():

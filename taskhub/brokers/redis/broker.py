@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from secrets import token_hex
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 from uuid import UUID
 
@@ -62,7 +62,8 @@ class RedisBroker(Broker):
             keys = self._keys(queue_name)
             names = [keys.messages, keys.delayed, keys.ready, keys.wake, keys.returned]
             for arguments in pushed(queued):
-                self._scripts.run("push", names, [_MOST_HINTS, *arguments])
+                sent = int(time() * 1000)
+                self._scripts.run("push", names, [_MOST_HINTS, sent, *arguments])
 
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str

@@ -7,15 +7,20 @@
 -- KEYS[5] returned     HASH  id → how it came back, of those that did
 --
 -- ARGV[1] how many hints may lie in wake
--- ARGV[2…] for each message: id, stored bytes, due in ms (0 is now), how it came back
+-- ARGV[2] when this was sent, in ms, by the sender's clock
+-- ARGV[3…] for each message: id, stored bytes, due in ms (0 is now), how it came back
 --         (empty: it never did)
 --
 -- Returns how many of the messages were new.
 
 local per_message = 4
 local most_hints = tonumber(ARGV[1])
-assert(most_hints and (#ARGV - 1) % per_message == 0, 'push: malformed arguments')
-for i = 2, #ARGV, per_message do
+local sent = tonumber(ARGV[2])
+assert(
+  most_hints and sent and (#ARGV - 2) % per_message == 0,
+  'push: malformed arguments'
+)
+for i = 3, #ARGV, per_message do
   assert(
     string.match(ARGV[i + 1], '^%d+:') and tonumber(ARGV[i + 2]),
     'push: malformed message'
@@ -25,13 +30,19 @@ end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+-- What was long on its way may have been given up by its sender, pushed by a sweep, run,
+-- and forgotten here. So its row is looked at first, as if it had been left unfinished.
+local longest_way = 1000
+local doubt = now - sent > longest_way and 'left ' or ''
+
 local new, awake = 0, 0
-for i = 2, #ARGV, per_message do
+for i = 3, #ARGV, per_message do
   local id, stored, due = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
   if redis.call('HSETNX', KEYS[1], id, stored) == 1 then
     new = new + 1
-    if ARGV[i + 3] ~= '' then
-      redis.call('HSET', KEYS[5], id, ARGV[i + 3])
+    local returned = ARGV[i + 3] ~= '' and ARGV[i + 3] or doubt
+    if returned ~= '' then
+      redis.call('HSET', KEYS[5], id, returned)
     end
     if due > now then
       redis.call('ZADD', KEYS[2], due, id)

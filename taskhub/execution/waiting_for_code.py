@@ -1,0 +1,62 @@
+"""Messages whose task is not registered here, while new code is being deployed."""
+
+import logging
+from collections import OrderedDict
+from datetime import UTC, datetime
+from threading import Lock
+from uuid import UUID
+
+from taskhub.messages import Message
+from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
+
+logger = logging.getLogger(__name__)
+
+#: So many messages are remembered, the latest.
+_MOST = 10_000
+
+
+class WaitingForCode:
+    """
+    Says how long a message waits whose task other workers may know already.
+
+    That is some minutes from when it was due, or from when it was first seen here: a
+    broker that lives in the rows moves the one as it puts the message off. For any
+    thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._seen_at: OrderedDict[UUID, datetime] = OrderedDict()
+        self._told: set[str] = set()
+
+    def due_again(self, message: Message) -> datetime | None:
+        """Return when to come back to a message; None if it need not wait any more."""
+        if is_registered(message.task_path):
+            return None
+        now = datetime.now(UTC)
+        self._tell(message.task_path)
+        due = max(message.enqueued_at, message.run_after or message.enqueued_at)
+        seen_at = self._seen(message.id, now)
+        if now - min(due, seen_at) < UNKNOWN_FOR:
+            return now + UNKNOWN_AGAIN
+        with self._lock:
+            self._seen_at.pop(message.id, None)
+        return None
+
+    def _seen(self, pk: UUID, now: datetime) -> datetime:
+        with self._lock:
+            if len(self._seen_at) >= _MOST and pk not in self._seen_at:
+                self._seen_at.popitem(last=False)
+            return self._seen_at.setdefault(pk, now)
+
+    def _tell(self, path: str) -> None:
+        with self._lock:
+            is_news = path not in self._told
+            self._told.add(path)
+        if is_news:
+            logger.warning(
+                "The task %r is not registered here. Its messages wait for a worker "
+                "that knows it, for %d minutes.",
+                path,
+                UNKNOWN_FOR.total_seconds() / 60,
+            )
