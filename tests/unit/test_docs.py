@@ -7,7 +7,10 @@ from itertools import chain
 
 import msgspec
 import pytest
+from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import get_permission_codename
 from django.core.management import BaseCommand, get_commands, load_command_class
 
 from taskhub import checks, exceptions
@@ -105,9 +108,23 @@ def test_every_command_and_its_options_are_documented(name):
     assert {each.lstrip("-") for each in own} <= documented(section)
 
 
-def test_every_permission_of_results_is_documented():
-    own = {codename for codename, _name in TaskResult._meta.permissions}
-    names = {f"taskhub.{name}" for name in own | {"delete_taskresult"}}
+def test_every_permission_of_our_own_is_documented():
+    models = apps.get_app_config("taskhub").get_models()
+    names = {
+        f"taskhub.{codename}"
+        for model in models
+        for codename, _name in model._meta.permissions
+    }
+    assert names
+    assert names <= documented(page("reference/permissions.md"))
+
+
+def test_every_page_of_the_admin_has_its_permission_documented():
+    models = [
+        model for model in admin.site._registry if model._meta.app_label == "taskhub"
+    ]
+    names = {f"taskhub.{get_permission_codename('view', m._meta)}" for m in models}
+    assert names
     assert names <= documented(page("reference/permissions.md"))
 
 
