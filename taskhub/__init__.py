@@ -14,7 +14,7 @@ outcome goes back into the row. The row is the truth, the broker an index of it.
 
 Imports run downwards only; `pyproject.toml` lists the floors. Start reading at
 `tasks/` (what a user writes), `producer.py` (how it gets in), `worker/` (how it is
-run) and `writer.py` (how it ends).
+run) and `writer/` (how it ends).
 """
 
 from taskhub.tasks import Context, Result, Task, periodic, task
