@@ -106,7 +106,8 @@ def _read_queues(raw: Any, place: str, faults: list[str]) -> tuple[str, ...]:
 
 def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
     if not isinstance(raw, Mapping):
-        faults.append(f"{place} must be a dict, not {raw!r}.")
+        # Not what it is: it may be a URL with a password.
+        faults.append(f"{place} must be a dict, not a {type(raw).__name__}.")
         return Options()
     fields = {field.name: field for field in msgspec.structs.fields(Options)}
     values = {}
@@ -120,5 +121,6 @@ def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
             values[name] = msgspec.convert(value, fields[name].type)
         except msgspec.ValidationError as error:
             reason = str(error).partition(" - at ")[0]
-            faults.append(f"Option {name!r} in {place} is {value!r}: {reason}.")
+            shown = "" if name == "broker_url" else f" is {value!r}"
+            faults.append(f"Option {name!r} in {place}{shown}: {reason}.")
     return Options(**values)

@@ -6,6 +6,7 @@ anew for every thread and context, and their connections should outlive that.
 """
 
 import os
+import re
 from threading import Lock
 from urllib.parse import urlsplit
 
@@ -60,9 +61,10 @@ def find_broker(url: str) -> str:
     Raise InvalidBrokerURL if there is none, or if the URL cannot be read.
     """
     scheme, found, _rest = url.partition("://")
-    if not found:
+    # What cannot be taken apart is not shown: there may be a password in it.
+    if not re.fullmatch(r"[\w+.-]+", scheme) or not found:
         raise InvalidBrokerURL(
-            f"Broker URL {url!r} has no scheme; expected for example "
+            "The broker URL has no scheme; expected for example "
             "'redis://localhost:6379/0' or 'database://'."
         )
     if scheme not in BROKERS:
@@ -70,10 +72,15 @@ def find_broker(url: str) -> str:
         raise InvalidBrokerURL(f"There is no broker for {scheme!r} URLs{hint}")
     try:
         parts = urlsplit(url)
-        for host in parts.netloc.split(","):
+        for host in parts.netloc.rpartition("@")[2].split(","):
             _ = urlsplit(f"//{host}").port
-    except ValueError as error:
-        raise InvalidBrokerURL(f"The broker URL cannot be read: {error}.") from error
+    except ValueError:
+        # Without the cause, which shows what it stumbled over.
+        raise InvalidBrokerURL(
+            "The broker URL cannot be read; expected such as "
+            "'redis://user:password@localhost:6379/0', with what is special in a "
+            "password escaped: / as %2F, @ as %40."
+        ) from None
     if scheme == "database" and (parts.netloc or parts.path):
         raise InvalidBrokerURL(
             "The URL of the database broker is just 'database://': it lives where "

@@ -7,6 +7,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from taskhub import checks, compat
+from taskhub.brokers import get_broker
 from taskhub.conf import Options, name_fault, read_config
 from taskhub.models import PeriodicTask
 from tests import tasks
@@ -38,7 +39,7 @@ def test_values_are_converted_where_nothing_is_lost():
         ({"QUEUE": []}, "Unknown key 'QUEUE' in TASKS['default']; did you mean 'QUEUE"),
         ({"QUEUES": "mail"}, "TASKS['default']['QUEUES'] must be a list of names"),
         ({"QUEUES": ["a b"]}, "In TASKS['default']['QUEUES'], 'a b' cannot name"),
-        ({"OPTIONS": []}, "TASKS['default']['OPTIONS'] must be a dict, not []."),
+        ({"OPTIONS": []}, "TASKS['default']['OPTIONS'] must be a dict, not a list."),
         (
             {"OPTIONS": {"lease_secs": 3}},
             "Unknown option 'lease_secs' in TASKS['default']['OPTIONS']; "
@@ -111,6 +112,54 @@ def test_a_fault_is_a_system_check(settings, params):
     settings.TASKS = hub(**params)
 
     assert "taskhub.E001" in check_ids()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "redis://:secret@localhost",
+        {"broker_url": b"redis://:secret@localhost"},
+        {"broker_url": ":secret@localhost:6379"},
+        {"broker_url": ":secret@localhost://"},
+        {"broker_url": "redis://:secret/1@localhost:6379"},
+        {"broker_url": "redis://:secret@[localhost]"},
+        {"broker_url": "redis://:secret\u2100@localhost"},
+    ],
+)
+def test_a_fault_shows_no_password(settings, options):
+    settings.TASKS = hub(OPTIONS=options)
+
+    (error,) = compat.task_backends["default"].check()
+
+    assert error.id == "taskhub.E001"
+    assert "secret" not in error.msg
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
+        ("redis://:secret@localhost/0", "redis://:***@localhost/0"),
+        ("redis://ada:se,cret@a,b/0", "redis://ada:***@a,b/0"),
+        ("redis://ada:secret@x@localhost", "redis://ada:***@localhost"),
+        ("redis://localhost/0?password=secret", "redis://localhost/0?password=***"),
+        (
+            "unix:///redis.sock?db=1&password=sec@r:et#&ssl_password=secret",
+            "unix:///redis.sock?db=1&password=***&ssl_password=***",
+        ),
+        (
+            "redis+sentinel://ada:secret@a,b/main?Password=secret&db=1",
+            "redis+sentinel://ada:***@a,b/main?Password=***&db=1",
+        ),
+    ],
+)
+def test_an_address_shows_no_password(settings, url, address):
+    settings.TASKS = hub(OPTIONS={"broker_url": url})
+
+    backend = compat.task_backends["default"]
+
+    assert backend.check() == []
+    assert get_broker(backend.config).address == address
 
 
 @pytest.mark.django_db

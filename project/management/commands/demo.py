@@ -107,7 +107,7 @@ class Command(BaseCommand):
             process.wait()
 
     def _run_main_job(self, node: "subprocess.Popen[bytes]") -> bool:
-        broker = settings.TASKS["default"]["OPTIONS"]["broker_url"]
+        broker = settings.TASKS["default"]["OPTIONS"]["broker_url"].partition(":")[0]
         begun = time.monotonic()
         run = tasks.start_analysis()
         total = tasks.results_of(run).count()

@@ -5,10 +5,11 @@ Every timeout and retry is set explicitly. Nothing is retried here: a repeated c
 may be a repeated effect, and whoever knows that it is not, repeats it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -23,6 +24,9 @@ from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidBrokerURL
 OLDEST_VERSION = (6, 2)
 
 Client = redis.Redis | RedisCluster
+
+#: A password in a URL's query, such as `password` or `ssl_password`.
+_PASSWORD = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
 
 _PORTS = {"sentinel": 26379, "cluster": 6379}
 
@@ -127,13 +131,14 @@ def _query(query: str) -> dict[str, Any]:
 
 
 def masked(url: str) -> str:
-    """Return a URL without its password."""
-    parts = urlsplit(url)
-    login, at, hosts = parts.netloc.rpartition("@")
+    """Return a URL without its passwords."""
+    scheme, slashes, rest = _PASSWORD.sub(r"\1***", url).partition("://")
+    # Up to the last @ of all: a password may hold what ought to be escaped.
+    login, at, place = rest.rpartition("@")
     user, colon, _password = login.partition(":")
     if not colon:
-        return url
-    return urlunsplit(parts._replace(netloc=f"{user}:***{at}{hosts}"))
+        return f"{scheme}{slashes}{rest}"
+    return f"{scheme}{slashes}{user}:***{at}{place}"
 
 
 @contextmanager
