@@ -1,13 +1,13 @@
 """Pruning: finished results, and quarantined messages, that are not kept any longer."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from taskhub.conf import Config
@@ -20,6 +20,7 @@ from taskhub.models import (
 )
 from taskhub.models.ids import first_id_at
 from taskhub.models.results import UNFINISHED, results_database
+from taskhub.operations.status import configs
 
 #: So many rows are deleted at a time, and so long others have the table to themselves.
 _BATCH = 1_000
@@ -31,18 +32,37 @@ _OTHERS = (Status.SUCCESSFUL, Status.CANCELLED)
 
 @dataclass(frozen=True)
 class Retention:
-    """For how long finished results are kept; None is for ever."""
+    """For how long what has finished is kept; None is for ever."""
 
     days: float | None = None
     failed_days: float | None = None
     #: How many finished results are kept at the most.
     most: int | None = None
+    #: Whose results; None is those of all backends.
+    backend: str | None = None
+    #: Messages in quarantine, and logs of results without a row, are of no backend.
+    quarantined_days: float | None = None
+    log_days: float | None = None
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """What the settings say."""
-        options = config.options
-        return cls(options.keep_days, options.keep_failed_days, options.keep_most)
+        """What the settings say of a backend, and of what belongs to none."""
+        own = config.options
+        every = [own, *(each.options for each in configs())]
+        quarantined_days = _longest(options.keep_failed_days for options in every)
+        return cls(
+            own.keep_days,
+            own.keep_failed_days,
+            own.keep_most,
+            config.alias,
+            quarantined_days,
+            _longest([quarantined_days, *(options.keep_days for options in every)]),
+        )
+
+
+def _longest(days: Iterable[float | None]) -> float | None:
+    found = list(days)
+    return None if None in found else max(filter(None, found), default=None)
 
 
 def prune(retention: Retention, *, dry_run: bool = False) -> Iterator[int]:
@@ -50,37 +70,41 @@ def prune(retention: Retention, *, dry_run: bool = False) -> Iterator[int]:
     Delete what is not kept any longer, a batch at a time; yield how many each was.
 
     Memory stays flat, whatever there is to delete. Unfinished results are never
-    touched. With `dry_run`, yield how many there would be, and delete nothing.
+    touched, and neither are other backends'. With `dry_run`, yield how many there
+    would be, and delete nothing.
     """
     now = timezone.now()
+    own = _results()
+    if retention.backend is not None:
+        own = own.filter(backend=retention.backend)
+    rest = own.exclude(status__in=UNFINISHED)
     for statuses, days in ((_OTHERS, retention.days), (_FAILED, retention.failed_days)):
         if days is not None:
-            old = _finished_before(now - timedelta(days=days)).filter(
-                status__in=statuses
-            )
-            yield from _delete(old, dry_run=dry_run)
+            old = _finished_before(now - timedelta(days=days)) & Q(status__in=statuses)
+            yield from _delete(own.filter(old), dry_run=dry_run)
+            if dry_run:
+                # They are still there, and are counted once.
+                rest = rest.exclude(old)
     if retention.most is not None:
-        yield from _delete(_beyond(retention.most), dry_run=dry_run)
-    if retention.failed_days is not None and not dry_run:
-        cutoff = now - timedelta(days=retention.failed_days)
+        yield from _delete(_beyond(retention.most, rest), dry_run=dry_run)
+    if retention.quarantined_days is not None:
+        cutoff = first_id_at(now - timedelta(days=retention.quarantined_days))
         quarantined = QuarantinedMessage.objects.using(results_database())
-        deleted, _by_model = quarantined.filter(id__lt=first_id_at(cutoff)).delete()
-        yield deleted
-    if not dry_run and retention.days is not None and retention.failed_days is not None:
+        old_messages = quarantined.filter(id__lt=cutoff)
+        yield old_messages.count() if dry_run else old_messages.delete()[0]
+    if retention.log_days is not None and not dry_run:
         # Of results that were not kept when they had finished.
-        cutoff = now - timedelta(days=max(retention.days, retention.failed_days))
-        deleted, _by_model = _logs().filter(id__lt=first_id_at(cutoff)).delete()
-        yield deleted
+        cutoff = first_id_at(now - timedelta(days=retention.log_days))
+        _logs().filter(id__lt=cutoff).delete()
 
 
-def _finished_before(cutoff: datetime) -> TaskResultQuerySet:
+def _finished_before(cutoff: datetime) -> Q:
     # By id first, which the primary key serves; what was delayed for long has an old id
     # and a late finish.
-    return _results().filter(id__lt=first_id_at(cutoff), finished_at__lt=cutoff)
+    return Q(id__lt=first_id_at(cutoff), finished_at__lt=cutoff)
 
 
-def _beyond(most: int) -> TaskResultQuerySet:
-    finished = _results().exclude(status__in=UNFINISHED)
+def _beyond(most: int, finished: TaskResultQuerySet) -> TaskResultQuerySet:
     newest = finished.order_by("-id").values_list("id", flat=True)
     first_too_many = newest[most : most + 1].first()
     if first_too_many is None:

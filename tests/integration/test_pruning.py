@@ -5,10 +5,14 @@ from uuid import UUID
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from taskhub.models import QuarantinedMessage, TaskResult
-from taskhub.models.ids import first_id_at
+from taskhub import compat
+from taskhub.conf import Config
+from taskhub.models import QuarantinedMessage, TaskLog, TaskResult
+from taskhub.models.ids import first_id_at, new_id
 from taskhub.operations import Retention, prune, pruning
 from taskhub.worker.pruner import Pruner
 from tests.factories import QuarantinedMessageFactory, TaskResultFactory, small_node
@@ -90,9 +94,99 @@ def test_old_quarantined_messages_go():
     QuarantinedMessageFactory(id=old)
     new = QuarantinedMessageFactory()
 
-    sum(prune(Retention(failed_days=90)))
+    retention = Retention(quarantined_days=90)
 
+    assert sum(prune(retention, dry_run=True)) == 1
+    assert QuarantinedMessage.objects.count() == 2
+    assert sum(prune(retention)) == 1
     assert QuarantinedMessage.objects.get() == new
+
+
+@pytest.fixture
+def two_backends(settings):
+    """The configurations of two backends that share the tables."""
+    hub = settings.TASKS["default"]
+
+    def give(default: dict[str, object], other: dict[str, object]) -> list[Config]:
+        settings.TASKS = {
+            "default": {**hub, "OPTIONS": default},
+            "other": {**hub, "OPTIONS": other},
+        }
+        return [compat.task_backends[alias].config for alias in ("default", "other")]
+
+    return give
+
+
+def test_each_backend_prunes_its_own_results(two_backends):
+    default, other = two_backends(
+        {"keep_days": 7, "keep_failed_days": 7, "keep_most": 1}, {}
+    )
+    others = [
+        aged(20, successful=True, backend="other"),
+        aged(20, failed=True, backend="other"),
+    ]
+    aged(20, successful=True)
+    aged(20, failed=True)
+    aged(2, successful=True)
+    newest = aged(1, successful=True)
+
+    assert sum(prune(Retention.of(other))) == 0
+    assert sum(prune(Retention.of(default))) == 3
+
+    assert left() == {newest.pk, *(row.pk for row in others)}
+
+
+def test_what_is_of_no_backend_is_kept_for_as_long_as_one_wants(two_backends):
+    default, _other = two_backends(
+        {"keep_days": 7, "keep_failed_days": 7},
+        {"keep_days": 30, "keep_failed_days": 20},
+    )
+    for days in (31, 25, 10):
+        made = first_id_at(timezone.now() - timedelta(days=days))
+        QuarantinedMessageFactory(id=made)
+        TaskLog.objects.create(id=made, result_id=new_id(), attempt=1)
+
+    assert sum(prune(Retention.of(default))) == 2
+
+    assert QuarantinedMessage.objects.count() == 1
+    assert TaskLog.objects.count() == 2
+
+
+def test_what_one_backend_keeps_for_ever_is_kept(two_backends):
+    default, _other = two_backends({}, {"keep_failed_days": None})
+
+    assert Retention.of(default).quarantined_days is None
+    assert Retention.of(default).log_days is None
+
+
+def test_batches_are_found_by_the_primary_key(two_backends):
+    """On SQLite, whose planner decides alike for a small and for a large table."""
+    if connection.vendor != "sqlite":
+        pytest.skip("the planners of the others go by the size of the table")
+    default, _other = two_backends({"keep_most": 1}, {})
+    rows = [aged(100 + number, successful=True) for number in range(3)]
+
+    with CaptureQueriesContext(connection) as queries:
+        assert sum(prune(Retention.of(default))) == len(rows)
+
+    asked = [each["sql"] for each in queries if each["sql"].startswith("SELECT")]
+    with connection.cursor() as cursor:
+        for sql in asked:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            plan = [line[-1] for line in cursor.fetchall()]
+            assert not any("TEMP B-TREE" in line for line in plan), plan
+            assert all(" USING " in line for line in plan), plan
+
+
+def test_a_dry_run_counts_once_what_goes_for_two_reasons():
+    for day in (40, 5, 4, 3):
+        aged(day, successful=True)
+    # Kept for longer, and too many.
+    aged(50, failed=True)
+    retention = Retention(days=30, failed_days=90, most=2)
+
+    assert sum(prune(retention, dry_run=True)) == 3
+    assert sum(prune(retention)) == 3
 
 
 def test_the_command_goes_by_the_settings_or_by_its_options(configure, capsys):
