@@ -1,6 +1,7 @@
 """Options that several commands take."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 
 from taskhub import compat
 
@@ -26,6 +27,22 @@ def add_check(parser: ArgumentParser, what: str) -> None:
 
 def at_least_one(text: str) -> int:
     """Read an option's whole number from 1."""
-    if not text.isdigit() or int(text) < 1:
+    if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"expected a whole number from 1, not {text!r}")
     return int(text)
+
+
+def number_up_to(most: float) -> Callable[[str], float]:
+    """Return what reads an option's number from 0 to `most`."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = -1
+        # Written so that it is not true of NaN.
+        if not 0 <= number <= most:
+            raise ArgumentTypeError(f"expected a number from 0 to {most}, not {text!r}")
+        return number
+
+    return read

@@ -4,7 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -201,6 +201,38 @@ def test_the_command_goes_by_the_settings_or_by_its_options(configure, capsys):
     call_command("taskprune", "--days=7")
     assert capsys.readouterr().out == "1 deleted.\n"
     assert left() == set()
+
+
+def test_what_the_command_is_not_told_the_settings_say(configure, capsys):
+    configure(keep_days=30, keep_failed_days=90)
+    aged(31, successful=True)
+    aged(91, failed=True)
+    QuarantinedMessageFactory(id=first_id_at(timezone.now() - timedelta(days=91)))
+    kept = aged(6, failed=True)
+
+    call_command("taskprune", "--days=7")
+
+    assert capsys.readouterr().out == "3 deleted.\n"
+    assert left() == {kept.pk}
+
+
+def test_the_command_counts_and_deletes_quarantined_messages(capsys):
+    QuarantinedMessageFactory(id=first_id_at(timezone.now() - timedelta(days=8)))
+
+    call_command("taskprune", "--failed-days=7", "--dry-run")
+    assert capsys.readouterr().out == "1 would be deleted.\n"
+    call_command("taskprune", "--failed-days=7")
+    assert capsys.readouterr().out == "1 deleted.\n"
+    assert not QuarantinedMessage.objects.exists()
+
+
+@pytest.mark.parametrize("option", ["--days", "--failed-days"])
+@pytest.mark.parametrize("number", ["-1", "nan", "36601", "many"])
+def test_the_command_refuses_what_is_no_number_of_days(option, number):
+    expected = f"expected a number from 0 to 36600, not '{number}'"
+
+    with pytest.raises(CommandError, match=expected):
+        call_command("taskprune", f"{option}={number}")
 
 
 def test_a_steward_prunes_if_it_is_its_turn(configure):

@@ -1,13 +1,17 @@
 """`manage.py taskprune`: delete finished results that are not kept any longer."""
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from taskhub.management.options import add_backend, at_least_one
+from taskhub.management.options import add_backend, at_least_one, number_up_to
 from taskhub.management.starting import check_database, find_backend
 from taskhub.operations import Retention, prune
+
+#: As much as the settings allow.
+_days = number_up_to(36_600)
 
 
 class Command(BaseCommand):
@@ -15,23 +19,24 @@ class Command(BaseCommand):
 
     help = (
         "Delete finished results that are not kept any longer. Workers do so by "
-        "themselves, by the settings; options here say otherwise."
+        "themselves, by the settings; what options here say goes before those."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the options."""
-        add_backend(parser, "Whose settings are asked.")
+        add_backend(parser, "Whose results, and whose settings.")
         parser.add_argument(
             "--days",
-            type=float,
+            type=_days,
             metavar="N",
             help="Keep successful and cancelled results for so long (keep_days).",
         )
         parser.add_argument(
             "--failed-days",
-            type=float,
+            type=_days,
             metavar="N",
-            help="Keep failed results for so long (keep_failed_days).",
+            help="Keep failed results, and quarantined messages of all backends, for "
+            "so long (keep_failed_days).",
         )
         parser.add_argument(
             "--most",
@@ -57,8 +62,11 @@ class Command(BaseCommand):
         self.stdout.write(f"{chr(13) if self.stdout.isatty() else ''}{count:,} {verb}.")
 
     def _retention(self, options: dict[str, Any]) -> Retention:
-        settings = Retention.of(find_backend(options["backend"]).config)
-        given = (options["days"], options["failed_days"], options["most"])
-        if any(value is not None for value in given):
-            return Retention(*given)
-        return settings
+        asked = {
+            "days": options["days"],
+            "failed_days": options["failed_days"],
+            "quarantined_days": options["failed_days"],
+            "most": options["most"],
+        }
+        given = {name: value for name, value in asked.items() if value is not None}
+        return replace(Retention.of(find_backend(options["backend"]).config), **given)
