@@ -9,9 +9,12 @@ from django.core.management.base import CommandError
 
 from taskhub import compat
 from taskhub.conf import Config, name_fault
-from taskhub.management.options import at_least_one
+from taskhub.management.options import at_least_one, number_up_to, port
 from taskhub.nearest import did_you_mean
 from taskhub.worker.node import Node
+
+#: A week.
+_LONGEST_GRACE_SECONDS = 604_800
 
 
 def add_node_options(parser: ArgumentParser) -> None:
@@ -104,7 +107,7 @@ def _add_replacement(parser: ArgumentParser) -> None:
 def _add_end(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--grace",
-        type=float,
+        type=number_up_to(_LONGEST_GRACE_SECONDS),
         default=25.0,
         metavar="SECONDS",
         help="How long after a signal to stop it has ended (default: %(default)g, "
@@ -121,7 +124,7 @@ def _add_end(parser: ArgumentParser) -> None:
 def _add_health(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--health-port",
-        type=at_least_one,
+        type=port,
         metavar="PORT",
         help="Answer probes over HTTP: /live and /ready.",
     )

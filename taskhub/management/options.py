@@ -32,6 +32,13 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def port(text: str) -> int:
+    """Read an option's port."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise ArgumentTypeError(f"expected a port from 1 to 65535, not {text!r}")
+    return int(text)
+
+
 def number_up_to(most: float) -> Callable[[str], float]:
     """Return what reads an option's number from 0 to `most`."""
 

@@ -81,6 +81,28 @@ def test_a_broker_that_does_not_answer_is_one_line(configure, scheme):
     assert "correct TASKS['default']['OPTIONS']['broker_url']" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("--health-port=99999999", "a port from 1 to 65535, not '99999999'"),
+        ("--health-port=0", "a port from 1 to 65535, not '0'"),
+        ("--grace=-5", "a number from 0 to 604800, not '-5'"),
+        ("--grace=nan", "a number from 0 to 604800, not 'nan'"),
+        ("--processes=0", "a whole number from 1, not '0'"),
+        ("--threads=-1", "a whole number from 1, not '-1'"),
+        ("--async-tasks=1.5", "a whole number from 1, not '1.5'"),
+        ("--tasks-per-process=²", "a whole number from 1, not '²'"),
+        ("--memory-per-process=many", "a whole number from 1, not 'many'"),
+    ],
+)
+def test_a_number_that_cannot_be_is_one_line(option, expected):
+    with pytest.raises(CommandError) as caught:
+        taskworker(option)
+
+    name = option.partition("=")[0]
+    assert str(caught.value) == f"Error: argument {name}: expected {expected}"
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_database_without_migrations_is_one_line():
     call_command("migrate", "taskhub", "zero", verbosity=0)
