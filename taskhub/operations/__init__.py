@@ -4,6 +4,7 @@ The one door for operators: what pages, commands and the shell do.
 A module for each thing that something is done to.
 """
 
+from taskhub.operations import exporting, failures, following, metrics, saved_filters
 from taskhub.operations.bulk import affected, start_bulk, stop_bulk
 from taskhub.operations.declared import Synchronised, synchronise_schedules
 from taskhub.operations.nodes import awake, quiet, resize, stop
@@ -40,9 +41,13 @@ __all__ = [
     "disable",
     "drain",
     "enable",
+    "exporting",
+    "failures",
+    "following",
     "forget",
     "inspect_quarantined",
     "make_run",
+    "metrics",
     "move",
     "pause",
     "prune",
@@ -54,6 +59,7 @@ __all__ = [
     "resume",
     "retry",
     "run_now",
+    "saved_filters",
     "skip_next",
     "start_bulk",
     "stop",

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 import tomllib
 from itertools import chain
 
@@ -88,6 +90,23 @@ def test_every_question_of_the_queryset_is_documented():
         if inspect.isfunction(value) and not name.startswith("_")
     }
     assert names <= documented(page("reference/results.md"))
+
+
+def test_operations_are_where_their_page_says():
+    text = page("reference/operations.md")
+    paths = set(re.findall(r"`(operations\.\w+\.\w+)", text))
+    assert paths
+    # In a process of its own, and without the admin, which imports them itself.
+    apps = ["django.contrib.auth", "django.contrib.contenttypes", "taskhub"]
+    begin = [
+        "import django",
+        "from django.conf import settings",
+        f"settings.configure(INSTALLED_APPS={apps})",
+        "django.setup()",
+        "from taskhub import operations",
+    ]
+    code = "; ".join([*begin, *sorted(paths)])
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 @pytest.mark.parametrize("name", commands())
