@@ -38,6 +38,14 @@ class InvalidSchedule(TaskHubError, ValueError):
         self.field = field
 
 
+class CannotRun(TaskHubError):
+    """A periodic task that cannot be run as it is, or now; the text says why."""
+
+
+class TablesMissing(TaskHubError):
+    """The database has no tables of django-celery-beat, or those of an old version."""
+
+
 # What became of a result, as told by `get()`.
 
 

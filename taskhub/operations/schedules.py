@@ -16,9 +16,9 @@ from taskhub import compat, producer
 from taskhub.conf import Config
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.exceptions import (
+    CannotRun,
     InvalidArguments,
     InvalidSchedule,
-    TaskHubError,
     UnknownTask,
 )
 from taskhub.models import Overlap, PeriodicTask, TaskResult, TaskResultQuerySet
@@ -32,10 +32,6 @@ from taskhub.tasks.arguments import check_arguments
 
 #: So many runs are made up for at a time.
 MOST_BACKFILLED = 1_000
-
-
-class CannotRun(TaskHubError):
-    """A periodic task that cannot be run as it is; the text says why."""
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,15 @@ def test_every_error_is_documented():
     assert names <= documented(page("reference/errors.md"))
 
 
+def test_every_error_is_where_its_page_says():
+    roots = re.compile(r"^class \w+\(TaskHubError\b", flags=re.MULTILINE)
+    files = (ROOT / "taskhub").rglob("*.py")
+
+    found = {path.name for path in files if roots.search(path.read_text())}
+
+    assert found == {"exceptions.py"}
+
+
 def test_every_dependency_has_its_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     listed = [

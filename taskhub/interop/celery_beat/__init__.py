@@ -14,7 +14,6 @@ from taskhub.interop.celery_beat.carrying import (
 from taskhub.interop.celery_beat.rows import Wishes
 from taskhub.interop.celery_beat.tables import (
     OldTask,
-    TablesMissing,
     check_tables,
     disable,
     read_tasks,
@@ -23,7 +22,6 @@ from taskhub.interop.celery_beat.tables import (
 __all__ = [
     "Finding",
     "OldTask",
-    "TablesMissing",
     "Verdict",
     "Wishes",
     "carry_over",

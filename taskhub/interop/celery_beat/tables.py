@@ -13,11 +13,7 @@ from typing import Any, ClassVar
 from django.apps.registry import Apps
 from django.db import connections, models, transaction
 
-from taskhub.exceptions import TaskHubError
-
-
-class TablesMissing(TaskHubError):
-    """The database has no such tables, or those of a version that is too old."""
+from taskhub.exceptions import TablesMissing
 
 
 class _Theirs:

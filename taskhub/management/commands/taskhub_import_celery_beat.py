@@ -11,10 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.utils import timezone
 
+from taskhub.exceptions import TablesMissing
 from taskhub.interop.celery_beat import (
     Finding,
     OldTask,
-    TablesMissing,
     Verdict,
     Wishes,
     carry_over,
