@@ -216,6 +216,10 @@ def test_without_a_user_there_is_no_history(control):
         (["pause", "mail", "--by-force"], "--by-force does not go with pause."),
         (["retry", "x", "--per-second=0"], "--per-second is a number above 0."),
         (["pause", "mail", "--by=nobody"], "There is no user 'nobody'."),
+        (["resume", "mail", "--reason=Why"], "--reason does not go with resume."),
+        (["purge", "mail", "--reason=Why"], "--reason of purge is written into the"),
+        (["stop", "web-1", "--reason=Why"], "say with --by whose it is."),
+        (["retry", "any", "--per-second=nan"], "--per-second is a number above 0."),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(control, arguments, message):

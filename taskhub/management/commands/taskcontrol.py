@@ -61,7 +61,10 @@ class Command(BaseCommand):
             help="Spread what is tried again over time.",
         )
         parser.add_argument(
-            "--reason", metavar="TEXT", help="Why, for whoever wonders later."
+            "--reason",
+            metavar="TEXT",
+            help="Why, for whoever wonders later. Paused queues and cancelled results "
+            "keep it; for the rest, --by is needed.",
         )
         parser.add_argument(
             "--by",
@@ -109,7 +112,13 @@ class Command(BaseCommand):
             if options[name] != default and name not in control.options:
                 option = f"--{name.replace('_', '-')}"
                 raise CommandError(f"{option} does not go with {verb}.")
-        if options["per_second"] is not None and options["per_second"] <= 0:
+        if options["reason"] and not (options["by"] or control.keeps_reason):
+            raise CommandError(
+                f"--reason of {verb} is written into the history only; say with --by "
+                "whose it is."
+            )
+        # Written so that it is true of NaN.
+        if options["per_second"] is not None and not options["per_second"] > 0:
             raise CommandError("--per-second is a number above 0.")
 
     def _may_go_on(

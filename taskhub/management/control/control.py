@@ -29,6 +29,8 @@ class Control:
     do: Callable[[list[str], Options], Told]
     #: The options that go with it.
     options: tuple[str, ...] = ()
+    #: Whether its rows keep the reason; if not, it is only written into the history.
+    keeps_reason: bool = False
     #: How much it would be done to, if somebody is to be asked before.
     count: Callable[[list[str], Options], int] | None = None
 

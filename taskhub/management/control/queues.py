@@ -65,11 +65,19 @@ def _rows_of(queue: Queue) -> list[QueueState]:
 
 CONTROLS = {
     "pause": Control(
-        "QUEUE", "Hand nothing out of a queue.", _pause, ("backend", "reason")
+        "QUEUE",
+        "Hand nothing out of a queue.",
+        _pause,
+        ("backend", "reason"),
+        keeps_reason=True,
     ),
     "resume": Control("QUEUE", "Do so again.", _resume, ("backend",)),
     "drain": Control(
-        "QUEUE", "Pause it when it is empty.", _drain, ("backend", "reason")
+        "QUEUE",
+        "Pause it when it is empty.",
+        _drain,
+        ("backend", "reason"),
+        keeps_reason=True,
     ),
     "move": Control(
         "QUEUE TARGET",
@@ -82,6 +90,6 @@ CONTROLS = {
         "Cancel what waits.",
         _purge,
         ("backend", "reason", "no_input"),
-        _count_waiting,
+        count=_count_waiting,
     ),
 }

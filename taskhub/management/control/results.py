@@ -56,7 +56,11 @@ def _id(name: str) -> UUID:
 
 CONTROLS = {
     "cancel": Control(
-        "ID…", "Cancel unfinished results.", _cancel, ("reason", "by_force")
+        "ID…",
+        "Cancel unfinished results.",
+        _cancel,
+        ("reason", "by_force"),
+        keeps_reason=True,
     ),
     "retry": Control(
         "ID…",
