@@ -1,6 +1,7 @@
 """Arguments, checked when a task is enqueued and not when it fails at night."""
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -88,11 +89,15 @@ def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
             advice = "pass flatter data, or store it and pass its key"
         case Oddity.TYPE:
             name = type(value).__qualname__
-            article = "an" if name[0] in "AEIOUaeiou" else "a"
+            article = "an" if _VOWEL.match(name) else "a"
             problem = f"is {article} {name}, which JSON cannot carry"
             advice = advise(value)
     raise InvalidArguments(f"{where} {problem}; {advice}.")
 
+
+#: What begins with a vowel as it is spoken: an Order and an Upload, but a User, a UUID
+#: and a Union.
+_VOWEL = re.compile(r"(?!U[A-Z]|[Uu](ni|s[ae]|ti)|[Ee]u)[AEIOUaeiou]")
 
 #: What to pass instead of an object, by the name of one of its classes. By name, so
 #: that nothing has to be imported that the value's own module has not imported.
