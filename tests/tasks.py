@@ -547,6 +547,11 @@ def fail_at_first_try(label):
     return label
 
 
+@task(meta={"team": "billing"})
+def with_notes():
+    return None
+
+
 @task(masked=["password"])
 def sign_in(name, password="", *others):
     return name

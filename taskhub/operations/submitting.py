@@ -22,18 +22,23 @@ def submit(
     """
     Enqueue a registered task by its path; return its row, whose `meta` says by whom.
 
+    `meta` is added to the task's own.
+
     Raise UnknownTask, InvalidArguments, or Django's InvalidTask for an option that the
     task's backend does not take.
     """
-    notes = dict(meta or {}) | ({"enqueued_by": by} if by else {})
-    task: Task[..., Any] = find_task(task_path).using(
+    task: Task[..., Any] = find_task(task_path)
+    notes = {**(task.meta or {}), **(meta or {})}
+    if by:
+        notes["enqueued_by"] = by
+    variant = task.using(
         durable=True,
         queue_name=queue_name,
         priority=priority,
         run_after=run_after,
         meta=notes,
     )
-    return task.enqueue(*args, **(kwargs or {})).row
+    return variant.enqueue(*args, **(kwargs or {})).row
 
 
 def submit_again(

@@ -1,6 +1,6 @@
 """The `@task` decorator."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import (
     Any,
@@ -50,6 +50,7 @@ class TaskOptions(TypedDict, total=False):
     hard_timeout: float
     atomic: bool
     masked: Sequence[str]
+    meta: Mapping[str, Any]
 
 
 @overload
@@ -69,7 +70,7 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     Like Django's own decorator, with taskhub's options beside Django's: `priority`,
     `queue_name`, `backend`, `takes_context`, `durable`, `keep`, `expires_after`,
     `max_attempts`, `backoff`, `retry_on`, `give_up_on`, `timeout`, `hard_timeout`,
-    `atomic`, `masked`. docs/reference/tasks.md describes each.
+    `atomic`, `masked`, `meta`. docs/reference/tasks.md describes each.
 
     Raise InvalidOption if there is no such option, and InvalidTask if a value is wrong
     or the function cannot be a task.

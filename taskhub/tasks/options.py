@@ -1,6 +1,7 @@
 """The options of a task, checked where they are written."""
 
 import inspect
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -38,6 +39,8 @@ def _check_enqueueing(task: "Task[..., Any]") -> None:
     expires_after = task.expires_after
     if expires_after is not None and not isinstance(expires_after, timedelta):
         raise InvalidTask(f"expires_after must be a timedelta, not {expires_after!r}.")
+    if task.meta is not None and not isinstance(task.meta, Mapping):
+        raise InvalidTask(f"meta must be a dict, not {task.meta!r}.")
 
 
 def _check_masked(task: "Task[..., Any]") -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from taskhub import outbox, producer
+from taskhub import operations, outbox, producer
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerUnavailable, InvalidArguments
 from taskhub.messages import Depth
@@ -106,6 +106,17 @@ def test_the_row_has_all_that_was_asked_for(config):
     assert row.expires_at == row.enqueued_at + timedelta(hours=2)
     assert row.meta == {"order": 7}
     assert result == tasks.send.get_result(result.id)
+
+
+@pytest.mark.django_db
+def test_notes_of_a_task_are_in_the_row_of_each_run(config):
+    row = tasks.with_notes.enqueue().row
+    other = tasks.with_notes.using(meta={"order": 7}).enqueue().row
+    by_hand = operations.submit("tests.tasks.with_notes", by="ada")
+
+    assert row.meta == {"team": "billing"}
+    assert other.meta == {"order": 7}
+    assert by_hand.meta == {"team": "billing", "enqueued_by": "ada"}
 
 
 @pytest.mark.django_db

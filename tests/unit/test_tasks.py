@@ -114,6 +114,7 @@ def test_an_unknown_option_of_the_decorator_is_refused():
         ({"priority": "5"}, "priority must be a whole number, not '5'"),
         ({"priority": True}, "priority must be a whole number, not True"),
         ({"expires_after": 60}, "expires_after must be a timedelta, not 60"),
+        ({"meta": "campaign 7"}, "meta must be a dict, not 'campaign 7'"),
         ({"run_after": 60}, "run_after must be an aware datetime or a timedelta"),
         ({"run_after": datetime(2030, 1, 1)}, "aware datetime"),  # noqa: DTZ001
     ],
