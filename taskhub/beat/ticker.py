@@ -137,17 +137,17 @@ class _Look:
         except DatabaseError:
             raise
         except TaskHubError as error:
-            logger.error("Paused %r: %s", row.name, error)
+            logger.error("Disabled %r: %s", row.name, error)
             row.pause(error)
         except Exception as error:
             # Whatever it is, it is this row's fault: its neighbours are not to suffer.
-            logger.exception("Paused %r.", row.name)
+            logger.exception("Disabled %r.", row.name)
             row.pause(f"{type(error).__name__}: {error}")
 
     def _fire(self, row: PeriodicTask) -> None:
         if row.pk in self._failing:
             failures = row.pause_after_failures
-            logger.error("Paused %r: its last %s runs failed.", row.name, failures)
+            logger.error("Disabled %r: its last %s runs failed.", row.name, failures)
             row.pause(f"Its last {failures} runs in a row have failed.")
             return
         due = choose_ticks(row, self._now)
@@ -186,7 +186,7 @@ class _Look:
         """Leave a task that is not registered here to a beat that knows it."""
         assert row.next_run_at is not None  # noqa: S101  it was due
         if self._now - row.next_run_at > UNKNOWN_FOR:
-            logger.error("Paused %r: %s", row.name, error)
+            logger.error("Disabled %r: %s", row.name, error)
             row.pause(error)
             return
         if row.postponed_until is None:
@@ -244,7 +244,7 @@ def _pause(pk: int, error: DatabaseError) -> None:
     with transaction.atomic(using=results_database()):
         row = _rows().select_for_update().filter(pk=pk).first()
         if row is not None:
-            logger.error("Paused %r: %s", row.name, reason)
+            logger.error("Disabled %r: %s", row.name, reason)
             row.pause(reason.strip())
             row.save(update_fields=PLAN_FIELDS)
 

@@ -354,7 +354,7 @@ class Migration(migrations.Migration):
                             django.core.validators.MinValueValidator(1),
                             django.core.validators.MaxValueValidator(20),
                         ],
-                        verbose_name="pause after failures",
+                        verbose_name="disable after failures",
                     ),
                 ),
                 (
@@ -409,7 +409,7 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         editable=False,
-                        verbose_name="paused because",
+                        verbose_name="disabled because",
                     ),
                 ),
                 ("recent_ids", models.JSONField(default=list, editable=False)),

@@ -110,14 +110,14 @@ class PeriodicTask(models.Model):
         _("overlap"), max_length=6, choices=Overlap, default=Overlap.ALLOW
     )
     pause_after_failures = models.PositiveSmallIntegerField(
-        _("pause after failures"),
+        _("disable after failures"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(RECENT_RUNS)],
         help_text=_("So many runs in a row have failed."),
     )
 
-    #: Declared with @periodic: such a row may be paused here, and edited in the code.
+    #: Declared with @periodic: such a row may be disabled here, and edited in the code.
     from_code = models.BooleanField(_("from code"), default=False, editable=False)
     created_at = models.DateTimeField(
         _("created"), default=timezone.now, db_default=Now(), editable=False
@@ -136,7 +136,7 @@ class PeriodicTask(models.Model):
     last_skipped_at = models.DateTimeField(_("last skipped"), null=True, editable=False)
     #: Why it has disabled itself; empty if it has not.
     paused_because = models.TextField(
-        _("paused because"), default="", db_default="", blank=True, editable=False
+        _("disabled because"), default="", db_default="", blank=True, editable=False
     )
     #: The ids of the results of its last runs, the newest last.
     recent_ids = models.JSONField(default=list, editable=False)

@@ -29,7 +29,7 @@ def synchronise_schedules(*, write: bool = True) -> Synchronised:
     """
     Make the table say what the code declares; without `write`, only tell what differs.
 
-    A row that somebody has paused stays paused. A row whose declaration is gone is
+    A row that somebody has disabled stays disabled. A row whose declaration is gone is
     disabled, and not deleted. Nothing is fired by a change.
     """
     done = Synchronised()

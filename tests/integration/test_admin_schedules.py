@@ -45,6 +45,7 @@ def test_the_list_tells_what_there_is_to_know(admin_client):
     result = reverse("admin:taskhub_taskresult_change", args=[row.last_result.pk])
     badge = '<span class="taskhub-status taskhub-failed">Failed</span>'
     assert f'<a class="taskhub-to-result" href="{result}">{badge}</a>' in page
+    assert '<span class="taskhub-fault">disabled</span>' in page
     assert "Its last 3 runs in a row have failed." in page
     assert re.search(r'title="\w{3} \d+ \w{3} \d{4}, 03:00 CES?T">in [^<]+<', page)
 

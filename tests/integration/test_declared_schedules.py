@@ -71,7 +71,7 @@ def test_a_changed_declaration_changes_its_row():
     assert (row.schedule.text, row.args, row.priority) == ("every 2 hours", [2], None)
 
 
-def test_a_row_that_somebody_has_paused_stays_paused():
+def test_a_row_that_somebody_has_disabled_stays_disabled():
     declare(args=[1])
     synchronise_schedules()
     disable([only_row()])

@@ -71,7 +71,7 @@ class Columns:
     @admin.display(description=gettext_lazy("next run"), ordering="next_run_at")
     def next_run(self, row: PeriodicTask) -> SafeString:
         if not row.enabled and row.paused_because:
-            word = format_html('<span class="taskhub-fault">{}</span>', _("paused"))
+            word = format_html('<span class="taskhub-fault">{}</span>', _("disabled"))
             return word + _small(row.paused_because)
         if not row.enabled:
             return format_html("{}", markup.NOTHING)
