@@ -21,7 +21,7 @@ from taskhub.models.results import results_database
 
 #: A message that has waited for longer, and a tick that is later, need a person.
 _LONG_WAIT = timedelta(minutes=5)
-_LATE_TICK = timedelta(minutes=1)
+LATE_TICK = timedelta(minutes=1)
 #: Quarantined messages count as news for so long.
 _NEWS = timedelta(days=1)
 
@@ -80,7 +80,7 @@ def read_status() -> Status:
     queues, broker_faults = _read_queues(nodes)
     schedules = PeriodicTask.objects.using(results_database())
     paused = schedules.filter(enabled=False).exclude(paused_because="")
-    late = schedules.filter(enabled=True, look_at__lt=now - _LATE_TICK)
+    late = schedules.filter(enabled=True, look_at__lt=now - LATE_TICK)
     quarantined = QuarantinedMessage.objects.using(results_database()).filter(
         quarantined_at__gte=now - _NEWS
     )

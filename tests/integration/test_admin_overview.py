@@ -60,6 +60,13 @@ def live(admin_client):
 # What it shows.
 
 
+def test_places_have_the_names_that_queues_give_them(overview):
+    page = overview()
+
+    for place in ("Ready", "Delayed", "Held"):
+        assert f"<dt>{place}</dt>" in page
+
+
 def test_all_is_well(overview):
     assert "All is well." in overview()
 
@@ -200,6 +207,7 @@ def test_each_process_and_what_it_runs(overview):
 def test_the_next_ticks_and_those_that_are_late(overview):
     PeriodicTaskFactory(name="Soon", planned=now() + timedelta(minutes=5))
     PeriodicTaskFactory(name="Overdue", planned=now() - timedelta(minutes=2))
+    PeriodicTaskFactory(name="Just now", planned=now() - timedelta(seconds=30))
     PeriodicTaskFactory(name="Off", disabled=True)
 
     page = overview()
@@ -207,7 +215,8 @@ def test_the_next_ticks_and_those_that_are_late(overview):
     ticks = page[page.index("Next ticks") :]
     assert ticks.index("Overdue") < ticks.index("Soon")
     assert ticks.count(">late<") == 1
-    assert ticks.index("Overdue") < ticks.index(">late<") < ticks.index("Soon")
+    assert ticks.index("Overdue") < ticks.index(">late<") < ticks.index("Just now")
+    assert "1 schedule is late, &#x27;Overdue&#x27;" in page
     assert "Off" not in ticks
 
 

@@ -75,16 +75,16 @@ def _tiles(metrics: Metrics, status: Status) -> list[Tile]:
     present = sum(not node.is_silent for node in status.nodes)
     return [
         Tile(
-            _("Waiting"),
+            _("Ready"),
             figures.counted(sum(each.ready for each in status.queues)),
             _("the oldest for %s") % markup.seconds(max(ages)) if ages else "",
         ),
         Tile(
-            _("For later"),
+            _("Delayed"),
             figures.counted(sum(each.delayed for each in status.queues)),
         ),
         Tile(
-            _("In worker processes"),
+            _("Held"),
             figures.counted(sum(each.held for each in status.queues)),
             _("%d nodes present") % present,
         ),

@@ -1,7 +1,7 @@
 """The beat on the overview: what fires next, and what is late."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -11,11 +11,10 @@ from taskhub.admin.periodic.upcoming import relative
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic import PeriodicTaskQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.status import LATE_TICK
 
 #: So many ticks are shown.
 MOST_TICKS = 10
-#: A beat looks every second; what is due for longer than this is late.
-_LATE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def read_ticks() -> list[TickOnPage]:
 def _on_page(row: PeriodicTask, due: datetime | None, now: datetime) -> TickOnPage:
     due = due or now
     # One that waits for an earlier run to finish is not late: it was told to wait.
-    is_late = now - max(due, row.postponed_until or due) > _LATE
+    is_late = now - max(due, row.postponed_until or due) > LATE_TICK
     return TickOnPage(
         pk=row.pk,
         name=row.name,
