@@ -31,7 +31,6 @@ if TYPE_CHECKING or find_spec("django.tasks"):
         InvalidTask,
         InvalidTaskBackend,
         TaskResultDoesNotExist,
-        TaskResultMismatch,
     )
     from django.tasks.signals import task_enqueued, task_finished, task_started
 
@@ -52,7 +51,7 @@ else:
     )
     from django_tasks.exceptions import InvalidTaskBackendError as InvalidTaskBackend
     from django_tasks.exceptions import InvalidTaskError as InvalidTask
-    from django_tasks.exceptions import TaskResultDoesNotExist, TaskResultMismatch
+    from django_tasks.exceptions import TaskResultDoesNotExist
     from django_tasks.signals import task_enqueued, task_finished, task_started
 
     REQUIRED_APP = "django_tasks"
@@ -74,7 +73,6 @@ __all__ = [
     "TaskError",
     "TaskResult",
     "TaskResultDoesNotExist",
-    "TaskResultMismatch",
     "TaskResultStatus",
     "is_heard",
     "task_backends",

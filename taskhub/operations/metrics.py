@@ -27,7 +27,7 @@ RANGES: dict[str, tuple[timedelta, int]] = {
 
 #: Of more queues than this, the fullest are told of: more lines nobody tells apart.
 MOST_QUEUES = 8
-_SUMMED = ("successful", "failed", "cancelled", "retried", "run_seconds")
+_SUMMED = ("successful", "failed", "cancelled", "retried")
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -48,7 +48,6 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     retried: int
     wait: Spread
     run: Spread
-    mean_run: float | None
     longest_run: float
 
     @property
@@ -89,7 +88,6 @@ class _Sum(msgspec.Struct, frozen=True, kw_only=True):
     retried: int
     waits: Histogram
     runs: Histogram
-    run_seconds: float
     longest_run: float
 
 
@@ -213,8 +211,6 @@ def _figures(sums: Iterable[_Sum], name_of: Callable[[_Sum], str]) -> list[Figur
 def _add_up(name: str, sums: list[_Sum]) -> Figures:
     failed = sum(each.failed for each in sums)
     cancelled = sum(each.cancelled for each in sums)
-    runs = add_up(each.runs for each in sums)
-    run_count = sum(runs.values())
     return Figures(
         name=name,
         finished=sum(each.successful for each in sums) + failed + cancelled,
@@ -222,10 +218,7 @@ def _add_up(name: str, sums: list[_Sum]) -> Figures:
         cancelled=cancelled,
         retried=sum(each.retried for each in sums),
         wait=_spread(add_up(each.waits for each in sums)),
-        run=_spread(runs),
-        mean_run=(
-            sum(each.run_seconds for each in sums) / run_count if run_count else None
-        ),
+        run=_spread(add_up(each.runs for each in sums)),
         longest_run=max(each.longest_run for each in sums),
     )
 

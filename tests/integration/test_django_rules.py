@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from importlib import import_module
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -72,7 +73,8 @@ def test_an_id_that_is_none_is_refused_before_any_sql():
 def test_the_result_of_another_task_is_a_mismatch():
     result = tasks.add.enqueue(1)
 
-    with pytest.raises(compat.TaskResultMismatch):
+    errors = import_module(f"{compat.LOGGER_NAME}.exceptions")
+    with pytest.raises(errors.TaskResultMismatch):
         tasks.send.get_result(result.id)
 
 
