@@ -28,7 +28,7 @@ def _table_of(figures: Sequence[Figure]) -> str:
 
 
 def _row(figure: Figure) -> str:
-    measured = f"{tell(figure.value)} {figure.unit}"
+    measured = figure.told
     if not figure.is_reached:
         measured = f"{measured}: **missed**"
     return f"| {figure.name} | {figure.asked} | {measured} |"

@@ -9,6 +9,9 @@ import msgspec
 if TYPE_CHECKING:
     from benchmarks.stage import Stage
 
+#: Of a number that would else look like another one.
+_MOST_DIGITS = 9
+
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One measured quantity; its rounds are taken one after the other."""
@@ -37,6 +40,18 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         if self.elsewhere is not None:
             return f"there: {tell(self.elsewhere)} {self.unit}"
         return ""
+
+    @property
+    def told(self) -> str:
+        """The median in words; one that misses its bound does not look like it."""
+        bound = self.at_most if self.at_least is None else self.at_least
+        digits = 3
+        if bound is not None and not self.is_reached:
+            while digits < _MOST_DIGITS and tell(self.value, digits) == tell(
+                bound, digits
+            ):
+                digits += 1
+        return f"{tell(self.value, digits)} {self.unit}"
 
     @property
     def is_reached(self) -> bool:
@@ -68,8 +83,8 @@ def measure(function: Measure) -> Measure:
     return function
 
 
-def tell(value: float) -> str:
+def tell(value: float, digits: int = 3) -> str:
     """Tell a number with as many digits as matter."""
     if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+        return f"{value:,.{digits - 3}f}"
+    return f"{value:.{digits}g}"
