@@ -158,6 +158,17 @@ def test_past_runs_are_made_up_for(admin, page):
     expect(page.get_by_text("24 task results", exact=False).first).to_be_visible()
 
 
+def test_a_name_that_is_a_path_leaves_room_for_the_last_runs(admin, page):
+    PeriodicTaskFactory(
+        name="shop.tasks.delete_old_pictures", runs=["failed"], nightly=True
+    )
+
+    admin("taskhub_periodictask_changelist")
+
+    fits_beside_filters = "table => table.scrollWidth <= table.parentNode.clientWidth"
+    assert page.eval_on_selector("#result_list", fits_beside_filters)
+
+
 def test_the_list_fits_and_its_pictures_have_a_name(admin, page):
     PeriodicTaskFactory(
         name="Bills", runs=["successful", "failed"], nightly=True, description="x" * 300
