@@ -61,8 +61,9 @@ class Retention:
 
 
 def _longest(days: Iterable[float | None]) -> float | None:
+    """Return the longest time; None, for ever, if one is that."""
     found = list(days)
-    return None if None in found else max(filter(None, found), default=None)
+    return None if None in found else max(each for each in found if each is not None)
 
 
 def prune(retention: Retention, *, dry_run: bool = False) -> Iterator[int]:
