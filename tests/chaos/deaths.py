@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,48 @@ def frozen(stage: Stage) -> Report:
         )
     report.notes.append("2 atomic tasks once each")
     return report
+
+
+@scenario(asked="nothing is run again that it had not begun")
+def frozen_with_reserves(stage: Stage) -> Report:
+    """A node that is stopped past its lease with many short tasks reserved."""
+    from tests.chaos import tasks
+    from tests.models import Trace
+
+    report = Report()
+    stage.configure(lease_seconds=2.0)
+    count = stage.pick(4_000, 800)
+    tasks.short.enqueue_many([(f"short {number}",) for number in range(count)])
+    zombie = stage.start_node("--processes=2")
+    wait_until(lambda: Trace.objects.count() > count / 4, "some to be begun")
+    pids = pids_of(zombie)
+    _freeze_outside_of_transactions(stage, pids)
+    report.faults += 1
+    # Each of its two processes may just have been about to begin one.
+    report.bound += stage.witness.in_flight(pids) + 2
+    heir = stage.start_node("--processes=2")
+    report.expect(stage.wait_for_all(), "not everything was finished")
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    # It finds out that its leases are gone, and has new processes.
+    wait_until(lambda: "lease of" in zombie.log, "it to notice")
+    stage.wait_for_work()
+    report.expect(heir.stop() == 0 and zombie.stop() == 0, "a node did not end well")
+    stage.witness.count(report)
+    return report
+
+
+def _freeze_outside_of_transactions(stage: Stage, pids: Sequence[int]) -> None:
+    """In one, it would keep the database's locks, and all others would wait for it."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(0.2)
+    while stage.witness.left_open():
+        for number in (signal.SIGCONT, signal.SIGSTOP):
+            for pid in pids:
+                os.kill(pid, number)
+            time.sleep(stage.random.uniform(0.001, 0.01))
+        time.sleep(0.2)
 
 
 def _enqueue_behind(gate: Path) -> None:

@@ -12,7 +12,8 @@ from tests.chaos.__main__ import MISSING
 #: Those of a line are played one after the other on the same servers.
 SELECTION = (
     "everything_at_once,node_died",
-    "process_died,died_before_the_push,died_before_acknowledging,frozen",
+    "process_died,died_before_the_push,died_before_acknowledging",
+    "frozen,frozen_with_reserves",
     "poison_kills",
     "deploys,misbehaves",
     "redis_stopped,redis_full,fuzzed_messages",

@@ -50,6 +50,10 @@ class Witness:
         """Count the executions that began when their result was there already."""
         return int(self._ask(_AFTER_END)[0][0])
 
+    def left_open(self) -> int:
+        """Count the transactions that are open, and in which nothing is done."""
+        return int(self._ask(_LEFT_OPEN)[0][0])
+
     def runs(self, label: str) -> int:
         """Count how often a task was begun."""
         from tests.models import Trace
@@ -60,6 +64,10 @@ class Witness:
 _TABLES = """
     SELECT tablename FROM pg_tables WHERE schemaname = 'public'
     AND (tablename LIKE 'taskhub%' OR tablename IN ('tests_trace', 'chaos_outcome'))
+"""
+
+_LEFT_OPEN = """
+    SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'
 """
 
 # What writes a row that is finished, or finishes one, is an outcome.
