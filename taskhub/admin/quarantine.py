@@ -32,7 +32,7 @@ _MOST_PUSHED = 100
 
 @admin.register(QuarantinedMessage)
 class QuarantinedMessageAdmin(Unedited, admin.ModelAdmin):  # type: ignore[type-arg]
-    """A message is not edited: it is pushed once more as it is, or dropped."""
+    """A message is not edited: it is pushed once more as it is, or deleted."""
 
     list_display = ("message_id", "queue_name", "reason", "quarantined")
     list_per_page = 50

@@ -100,11 +100,11 @@ def _retry(quarantined: QuarantinedMessage, row: TaskResult | None) -> None:
     if row is None:
         raise BadMessage(
             f"There is no result {quarantined.message_id} any more, and on this broker "
-            "no message without one; it can only be dropped."
+            "no message without one; it can only be deleted."
         )
     if row.status != Status.FAILED:
         raise BadMessage(
-            f"Its result is {row.status}: there is nothing to push; it can be dropped."
+            f"Its result is {row.status}: there is nothing to push; it can be deleted."
         )
     results = TaskResultQuerySet(TaskResult, using=results_database())
     retry(results.filter(pk=row.pk))
@@ -113,10 +113,10 @@ def _retry(quarantined: QuarantinedMessage, row: TaskResult | None) -> None:
 def _push(quarantined: QuarantinedMessage, config: Config, priority: int) -> None:
     message_id = _id_of(quarantined)
     if message_id is None:
-        raise BadMessage("Its id is none of taskhub's; it can only be dropped.")
+        raise BadMessage("Its id is none of taskhub's; it can only be deleted.")
     body = bytes(quarantined.body)
     if not body or len(body) >= MOST_OF_A_BODY:
-        raise BadMessage("Not all of its bytes are kept; it can only be dropped.")
+        raise BadMessage("Not all of its bytes are kept; it can only be deleted.")
     envelope = Envelope(
         id=message_id,
         queue_name=quarantined.queue_name,
