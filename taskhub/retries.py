@@ -6,21 +6,45 @@ How long to wait before a task that failed is tried again. Pure values.
     @task(max_attempts=3, backoff=lambda error, result: error.retry_after)
 
 A backoff is any callable that takes the exception and the result, and returns a
-timedelta or a number of seconds.
+timedelta or a number of seconds. `result.failures` counts the failures so far, this
+one included; `result.errors` has one entry for each of them.
 """
 
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from taskhub.exceptions import InvalidOption
+from taskhub.exceptions import InvalidOption, WorkerDied
 
-#: Takes the exception, and the result with its attempts.
+#: Takes the exception, and the result with its failures.
 Backoff = Callable[[BaseException, Any], timedelta | float]
 
-_LONGEST = timedelta(days=366)
+#: The `exception_class_path` of an attempt that ended because its process died.
+WORKER_DIED = f"{WorkerDied.__module__}.{WorkerDied.__qualname__}"
+
+MAX_PAUSE = timedelta(days=366)
+
+
+def is_death(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of `TaskResult.errors` says that the worker process died."""
+    return entry.get("exception_class_path") == WORKER_DIED
+
+
+def counts_as_failure(entry: Mapping[str, Any]) -> bool:
+    """
+    Whether an entry of `TaskResult.errors` counts towards `max_attempts`.
+
+    It does not if the worker process died, or if a person has retried the result since.
+    """
+    return not (entry.get("before_retry") or is_death(entry))
+
+
+def count_failures(errors: Iterable[Mapping[str, Any]]) -> int:
+    """Count the entries of `TaskResult.errors` that count towards `max_attempts`."""
+    return sum(map(counts_as_failure, errors))
 
 
 @dataclass(frozen=True)
@@ -43,10 +67,12 @@ class Exponential:
     jitter: bool
 
     def __call__(self, error: BaseException, result: Any) -> timedelta:
-        failures = max(1, len(result.errors))
-        # Compared before it is multiplied: a power grows beyond what a timedelta holds.
-        growth = min(self.factor ** min(failures - 1, 64), self.cap / self.first)
-        pause = self.first * growth
+        try:
+            growth: float = float(self.factor) ** (max(1, result.failures) - 1)
+        except OverflowError:
+            growth = math.inf
+        # Compare before multiplying: the product may exceed what a timedelta holds.
+        pause = self.first * min(growth, self.cap / self.first)
         # Between half and all of it: what failed together is not tried together.
         return pause * random.uniform(0.5, 1) if self.jitter else pause  # noqa: S311
 
@@ -76,8 +102,8 @@ def exponential(
 
     Raise InvalidOption for values that make no sense.
     """
-    if factor < 1:
-        raise InvalidOption(f"A backoff's factor is 1 or more, not {factor!r}.")
+    if not 1 <= factor < math.inf:
+        raise InvalidOption(f"A backoff's factor is a number from 1, not {factor!r}.")
     first = _span(seconds=seconds)
     if not first:
         raise InvalidOption("A backoff that grows from 0 stays 0; use fixed().")
@@ -98,12 +124,21 @@ def pause_of(backoff: Backoff, error: BaseException, result: Any) -> timedelta:
             f"The backoff returned {answer!r}; expected a timedelta or seconds."
         )
     if not isinstance(answer, timedelta):
-        answer = timedelta(seconds=min(answer, _LONGEST.total_seconds()))
-    return min(max(answer, timedelta(0)), _LONGEST)
+        answer = timedelta(seconds=min(answer, MAX_PAUSE.total_seconds()))
+    return bounded(answer)
+
+
+def bounded(pause: timedelta) -> timedelta:
+    """Return the pause, or the nearest one between nothing and a year."""
+    return min(max(pause, timedelta(0)), MAX_PAUSE)
 
 
 def _span(**parts: float) -> timedelta:
-    span = timedelta(**parts)
-    if not timedelta(0) <= span <= _LONGEST:
+    try:
+        span = timedelta(**parts)
+    except (ValueError, OverflowError) as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in parts.items())
+        raise InvalidOption(f"{given} is no length of time: {error}.") from error
+    if not timedelta(0) <= span <= MAX_PAUSE:
         raise InvalidOption(f"A pause is between nothing and a year, not {span}.")
     return span

@@ -17,7 +17,7 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 
 from taskhub import Context, task
 from taskhub.exceptions import TaskTimeout
-from taskhub.retries import fixed
+from taskhub.retries import exponential, fixed
 from tests.connections import connection_id
 from tests.models import Trace
 
@@ -321,6 +321,89 @@ def fail_with(label, kind):
     )
 
 
+@task(
+    takes_context=True,
+    max_attempts=4,
+    backoff=exponential(seconds=0.1, factor=3, jitter=False),
+)
+def tell_failures_at_last(context: Context):
+    """Fail three times; then return what the context tells of that."""
+    if context.attempt <= 3:
+        raise ConnectionError(f"attempt {context.attempt}")
+    result = context.task_result
+    return {
+        "failures": result.failures,
+        "errors": [error.exception_class_path for error in result.errors],
+        "messages": ["attempt" in error.traceback for error in result.errors],
+    }
+
+
+@task(max_attempts=3)
+def fail_with_the_default_backoff():
+    raise ConnectionError("no")
+
+
+@task(max_attempts=3, backoff=lambda error, result: len(result.errors) / 8)
+def fail_with_a_backoff_that_counts():
+    raise ConnectionError("no")
+
+
+@task(max_attempts=2, backoff=exponential(seconds=0.25, factor=40, jitter=False))
+def fail_twice():
+    raise ConnectionError("no")
+
+
+@task(takes_context=True, max_attempts=3, backoff=fixed(hours=1))
+def ask_for_a_retry_at_once(context: Context):
+    if context.attempt < 3:
+        context.retry(after=0)
+    return context.attempt
+
+
+@task(max_attempts=2, retry_on=ConnectionError, backoff=fixed(seconds=0.01))
+async def fail_in_a_task_group(label):
+    """Raise ConnectionError in the first attempt, as a member of two groups."""
+    await Trace.objects.acreate(label=label, pid=os.getpid())
+    tries = await Trace.objects.filter(label=label).acount()
+
+    async def connect():
+        if tries == 1:
+            raise ConnectionError("refused")
+
+    async with asyncio.TaskGroup() as outer:
+
+        async def nested():
+            async with asyncio.TaskGroup() as inner:
+                inner.create_task(connect())
+
+        outer.create_task(nested())
+    return tries
+
+
+@task(
+    max_attempts=3,
+    retry_on=OSError,
+    give_up_on=FileNotFoundError,
+    backoff=fixed(seconds=0.01),
+)
+def fail_with_a_group(label, kinds):
+    leave_trace(label)
+    known = {"value": ValueError, "missing": FileNotFoundError, "os": OSError}
+    raise ExceptionGroup("several", [known[kind](kind) for kind in kinds])
+
+
+@task(takes_context=True, max_attempts=3, retry_on=(), backoff=fixed(hours=1))
+async def ask_for_a_retry_in_a_task_group(context: Context):
+    async def ask(seconds):
+        if context.attempt < 3:
+            context.retry(after=seconds)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask(0.01))
+        group.create_task(ask(0.02))
+    return context.attempt
+
+
 @task(takes_context=True, max_attempts=3)
 def ask_for_a_retry(context: Context, label):
     leave_trace(label)
@@ -366,6 +449,13 @@ async def async_fail_as_in_an_outage(label, times):
     return tries
 
 
+@task
+async def fail_in_a_task_group_as_in_an_outage(label, times):
+    async with asyncio.TaskGroup() as group:
+        group.create_task(async_fail_as_in_an_outage.func(label, times))
+    return times
+
+
 def outage():
     error = OperationalError("could not extend file")
     error.__cause__ = type("DiskFull", (Exception,), {"sqlstate": "53100"})()
@@ -408,7 +498,7 @@ async def async_sleep_past_timeout():
     await asyncio.sleep(60)
 
 
-@task(hard_timeout=0.5)
+@task(timeout=0.2, hard_timeout=0.5)
 def ignore_everything():
     while True:
         with suppress(BaseException):

@@ -8,11 +8,14 @@ from hashlib import sha256
 from types import TracebackType
 from typing import Any
 
+from taskhub.exception_tree import members
 from taskhub.values import escape_text
 from taskhub.writer import Attempt
 
 _MOST_CHARACTERS = 64 * 1024
 _MOST_OF_A_MESSAGE = 2 * 1024
+#: How many exceptions of a group its message tells of.
+_MOST_OF_A_GROUP = 10
 
 
 def describe_error(
@@ -84,9 +87,19 @@ _FOREIGN = tuple(
 
 def _message_of(error: BaseException) -> str:
     try:
-        return str(error)
+        text = str(error)
     except Exception:
-        return "<its __str__ failed>"
+        text = "<its __str__ failed>"
+    if isinstance(error, BaseExceptionGroup):
+        # A group's own message only counts what is in it.
+        found = [each for each in members(error) if each is not error]
+        named = [
+            f"{type(each).__qualname__}: {_message_of(each)}"
+            for each in found[:_MOST_OF_A_GROUP]
+            if not isinstance(each, BaseExceptionGroup)
+        ]
+        text = "; ".join([text, *named])
+    return text
 
 
 def _cut(text: str, most: int) -> str:

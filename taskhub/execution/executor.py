@@ -17,7 +17,7 @@ from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Ended, Run
-from taskhub.execution.signals import Signals, show_failure
+from taskhub.execution.signals import Signals, show_attempt
 from taskhub.models import Status
 from taskhub.models.results import results_database
 from taskhub.tasks import Context
@@ -71,7 +71,7 @@ class Executor:
         try:
             stored = self._call(run)
         except BaseException as error:
-            return self._interrupted(run, error) or self._fail(run, error)
+            return self._end_badly(run, error)
         return self._succeed(run, self._success(run, stored))
 
     def _call(self, run: Run) -> StorableValue:
@@ -94,7 +94,7 @@ class Executor:
             logger.warning("Undone, since another attempt has it: %s.", run.result.id)
             return self._end(run)
         except BaseException as error:
-            return self._interrupted(run, error) or self._fail(run, error)
+            return self._end_badly(run, error)
         self._succeed(run, outcome)
         # It is written already; its message is what is left.
         return self._end(run)
@@ -112,7 +112,7 @@ class Executor:
             given_back = None
             if concerns_database(error):
                 given_back = await sync_to_async(self._interrupted)(run, error)
-            return given_back or self._fail(run, error)
+            return given_back or self._fail(run, run.interrupt.explain(error))
         return self._succeed(run, self._success(run, stored))
 
     def _begin(self, run: Run) -> None:
@@ -184,6 +184,11 @@ class Executor:
             logged=run.log.take(run.attempt, at_end=True),
         )
 
+    def _end_badly(self, run: Run, error: BaseException) -> Ended:
+        """End a run whose task has raised; while the exception is handled."""
+        given_back = self._interrupted(run, error)
+        return given_back or self._fail(run, run.interrupt.explain(error))
+
     def _interrupted(self, run: Run, error: BaseException) -> Ended | None:
         """
         End a run that failed because the database went away, without an outcome.
@@ -209,10 +214,9 @@ class Executor:
     def _fail(self, run: Run, error: BaseException) -> Ended:
         """End a run that failed; while the exception is handled, if there is one."""
         attempt = run.attempt
-        error = run.interrupt.explain(error)
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]
-        show_failure(run, entry)
+        show_attempt(run)
         now = datetime.now(UTC)
         pause = pause_after(run, error)
         retry_at = None if pause is None else now + pause

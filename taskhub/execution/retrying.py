@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
+from taskhub.exception_tree import members
 from taskhub.exceptions import Retry
 from taskhub.execution.runs import Run
 from taskhub.retries import pause_of
@@ -11,17 +12,26 @@ logger = logging.getLogger(__name__)
 
 
 def pause_after(run: Run, error: BaseException) -> timedelta | None:
-    """Return how long to wait for the next attempt; None if there is to be none."""
+    """
+    Return how long to wait for the next attempt; None if there is to be none.
+
+    An exception group counts as every exception in it: one of `retry_on` is enough for
+    a retry, and one of `give_up_on` against it.
+    """
     task = run.task
-    asked = isinstance(error, Retry)
-    is_worth_it = asked or (
-        isinstance(error, task.retry_on) and not isinstance(error, task.give_up_on)
-    )
-    if not is_worth_it or run.attempt.failures >= task.max_attempts:
+    if run.attempt.failures >= task.max_attempts:
         return None
+    found = list(members(error))
+    reasons = [each for each in found if isinstance(each, (Retry, *task.retry_on))]
+    obstacles = [each for each in found if isinstance(each, task.give_up_on)]
+    if not reasons or not all(isinstance(each, Retry) for each in obstacles):
+        return None
+    asked = [each.after for each in reasons if isinstance(each, Retry)]
+    pauses = [after for after in asked if after is not None]
     try:
-        after = error.after if isinstance(error, Retry) else None
-        pause = after or pause_of(task.backoff, error, run.result)
+        pause = (
+            max(pauses) if pauses else pause_of(task.backoff, reasons[0], run.result)
+        )
     except Exception:
         logger.exception("The backoff of %s failed.", task.module_path)
         return None

@@ -27,7 +27,7 @@ class Run(msgspec.Struct):
 
     @property
     def result(self) -> Result[..., Any]:
-        """The result as `django.tasks` shows it; made when it is asked for."""
+        """The result as `django.tasks` shows it; made when it is first asked for."""
         if self._result is None:
             message = self.attempt.message
             self._result = Result.from_enqueued(

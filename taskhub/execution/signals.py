@@ -1,34 +1,25 @@
 """Django's signals of a run, and its result as they show it."""
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from taskhub import compat
 from taskhub.execution.runs import Run
+from taskhub.tasks import AttemptError
 from taskhub.writer import Outcome
 
 logger = logging.getLogger(__name__)
 
 
-def show_start(run: Run) -> None:
-    """Show in its result that a run has started."""
+def show_attempt(run: Run) -> None:
+    """Show in its result that a run is under way, and how earlier attempts failed."""
     attempt, result = run.attempt, run.result
     result.change("status", compat.TaskResultStatus.RUNNING)
     result.change("started_at", attempt.first_started_at)
     result.change("last_attempted_at", attempt.started_at)
     result.change("worker_ids", list(attempt.worker_ids))
-
-
-def show_failure(run: Run, entry: Mapping[str, Any]) -> None:
-    """Show in its result how a run has failed; see describe_failure()."""
-    show_start(run)
-    run.result.errors.append(
-        compat.TaskError(
-            exception_class_path=entry["exception_class_path"],
-            traceback=entry["traceback"],
-        )
-    )
+    errors = [AttemptError.from_entry(entry) for entry in attempt.errors]
+    result.change("errors", errors)
 
 
 class Signals:
@@ -39,7 +30,7 @@ class Signals:
 
     def tell_start(self, run: Run) -> None:
         """Tell that a run has started."""
-        show_start(run)
+        show_attempt(run)
         self._send(compat.task_started, run)
 
     def tell_success(self, run: Run, outcome: Outcome) -> None:

@@ -13,7 +13,6 @@ from taskhub.exceptions import (
     TaskCancelled,
     TaskExpired,
     TaskFailed,
-    WorkerDied,
 )
 from taskhub.messages import Message
 from taskhub.models.constraints import PartialUniqueConstraint
@@ -21,10 +20,8 @@ from taskhub.models.ids import new_id
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.waiting import await_for, wait_for
 
-#: The classes of errors that no task has raised: it was cancelled, its worker died, it
-#: has expired.
+#: The classes of errors that no task has raised: it was cancelled, or has expired.
 CANCELLED = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
-WORKER_DIED = f"{WorkerDied.__module__}.{WorkerDied.__qualname__}"
 EXPIRED = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
 
 

@@ -11,10 +11,11 @@ from taskhub.tasks.context import Context
 from taskhub.tasks.declared import Declared, declared_schedules, periodic
 from taskhub.tasks.decorator import task
 from taskhub.tasks.registry import find_task, registered_tasks
-from taskhub.tasks.result import Result, as_enqueued
+from taskhub.tasks.result import AttemptError, Result, as_enqueued
 from taskhub.tasks.task import Task
 
 __all__ = [
+    "AttemptError",
     "Context",
     "Declared",
     "Result",

@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from taskhub import compat
 from taskhub.exceptions import Retry
+from taskhub.retries import MAX_PAUSE, bounded
 
 #: Receives the progress of the running task: done, total, message.
 ReportProgress = Callable[[float, float | None, str], None]
@@ -51,9 +52,12 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         """
         End this attempt, and have the task tried again.
 
-        `after` is a timedelta or seconds; the task's own backoff without it. Counts as
-        a failed attempt: with none left of its `max_attempts`, the task has failed.
+        `after` is a timedelta or seconds, between 0 (at once) and a year; without it,
+        the task's own backoff says how long to wait. This counts as a failed attempt:
+        with none left of its `max_attempts`, the task has failed.
         """
-        if after is not None and not isinstance(after, timedelta):
-            after = timedelta(seconds=after)
+        if after is not None:
+            if not isinstance(after, timedelta):
+                after = timedelta(seconds=min(after, MAX_PAUSE.total_seconds()))
+            after = bounded(after)
         raise Retry(after, reason)

@@ -1,11 +1,13 @@
 """What `enqueue` gives back: Django's view of one row, and a way to wait for it."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 from uuid import UUID
 
 from taskhub import compat
+from taskhub.retries import counts_as_failure
 
 if TYPE_CHECKING:
     from taskhub.backend import TaskHubBackend
@@ -39,6 +41,22 @@ class Enqueued(Protocol):
     def expires_at(self) -> datetime | None: ...
     @property
     def meta(self) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptError(compat.TaskError):  # type: ignore[misc]
+    """Why an attempt failed, and whether it counts towards `max_attempts`."""
+
+    counts: bool = True
+
+    @classmethod
+    def from_entry(cls, entry: Mapping[str, Any]) -> Self:
+        """Make the error that an entry of `TaskResult.errors` is about."""
+        return cls(
+            exception_class_path=entry["exception_class_path"],
+            traceback=entry["traceback"],
+            counts=counts_as_failure(entry),
+        )
 
 
 class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
@@ -79,18 +97,21 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
             "started_at": row.started_at,
             "finished_at": row.finished_at,
             "last_attempted_at": row.last_attempted_at,
-            "errors": [
-                compat.TaskError(
-                    exception_class_path=error["exception_class_path"],
-                    traceback=error["traceback"],
-                )
-                for error in row.errors
-            ],
+            "errors": [AttemptError.from_entry(entry) for entry in row.errors],
             "worker_ids": list(row.worker_ids),
             "_return_value": row.return_value,
         }.items():
             result.change(name, value)
         return result
+
+    @property
+    def failures(self) -> int:
+        """
+        How many attempts have failed, which is what `max_attempts` limits.
+
+        Neither a worker's death counts, nor a failure before a person's last retry.
+        """
+        return sum(error.counts for error in cast("list[AttemptError]", self.errors))
 
     def change(self, name: str, value: Any) -> None:
         """Set a field, as Django's own backends do while a task runs."""

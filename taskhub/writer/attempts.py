@@ -9,13 +9,13 @@ import msgspec
 
 from taskhub.messages import Delivery, Message
 from taskhub.models import Status
-from taskhub.models.results import WORKER_DIED
+from taskhub.retries import count_failures, is_death
 from taskhub.tasks.options import Keep
 
 
 def count_deaths(errors: Iterable[Mapping[str, Any]]) -> int:
     """Count the errors that no task has raised: its worker died."""
-    return sum(error.get("exception_class_path") == WORKER_DIED for error in errors)
+    return sum(map(is_death, errors))
 
 
 class Attempt(msgspec.Struct, kw_only=True):
@@ -37,18 +37,15 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     @property
     def deaths(self) -> int:
-        """How many attempts before this one ended with their worker's death."""
-        return count_deaths(self._counted)
-
-    @property
-    def _counted(self) -> list[dict[str, Any]]:
-        """Those since somebody has last had it tried again."""
-        return [error for error in self.errors if not error.get("before_retry")]
+        """How many attempts ended with their worker's death since the last retry."""
+        return count_deaths(
+            error for error in self.errors if not error.get("before_retry")
+        )
 
     @property
     def failures(self) -> int:
-        """How many attempts have failed by themselves."""
-        return len(self._counted) - self.deaths
+        """How many attempts have failed by themselves since the last retry."""
+        return count_failures(self.errors)
 
     @classmethod
     def first(cls, message: Message, worker_id: str) -> "Attempt":

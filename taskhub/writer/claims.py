@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Message, Returned
 from taskhub.models import Status
-from taskhub.models.results import WORKER_DIED, results_database
+from taskhub.models.results import results_database
+from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt, count_deaths
 from taskhub.writer.rows import new_row, rows_in
 

@@ -1,6 +1,5 @@
 """Outages of the results' database, as they show in what tasks raise."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from django.db.utils import (
 )
 from django.db.utils import Error as DatabaseFault
 
+from taskhub.exception_tree import related
 from taskhub.models import Lease
 from taskhub.models.results import results_database
 
@@ -28,7 +28,7 @@ _SQLITE = ("SQLITE_FULL", "SQLITE_READONLY")
 
 def concerns_database(error: BaseException) -> bool:
     """Whether it may be an outage: is_outage() may have to ask the database."""
-    return any(map(_may_pass, _chain(error)))
+    return any(map(_may_pass, related(error)))
 
 
 def is_outage(error: BaseException) -> bool:
@@ -38,7 +38,7 @@ def is_outage(error: BaseException) -> bool:
     Blocks for an attempt to write, on a connection of its own, unless the error has
     nothing to do with a database. What is another database's is the task's own matter.
     """
-    faults = [each for each in _chain(error) if _may_pass(each)]
+    faults = [each for each in related(error) if _may_pass(each)]
     return any(map(tells_of_server, faults)) or (bool(faults) and not _takes_writes())
 
 
@@ -70,15 +70,6 @@ def tells_of_server(error: BaseException) -> bool:
 
 def _may_pass(error: BaseException) -> bool:
     return isinstance(error, DatabaseFault) and not isinstance(error, _ABOUT_CONTENT)
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception, and those that it was raised from or while handling."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _takes_writes() -> bool:

@@ -67,7 +67,7 @@ def _stop(node: Any, kill_after: float) -> float:
 
 def _deaths() -> int:
     from taskhub.models import TaskResult
-    from taskhub.models.results import WORKER_DIED
+    from taskhub.retries import WORKER_DIED
 
     errors = TaskResult.objects.values_list("errors", flat=True)
     return sum(

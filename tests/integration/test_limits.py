@@ -97,6 +97,7 @@ def test_past_its_hard_limit_a_task_fails_and_its_process_is_replaced(start_node
 
     assert (row.status, row.attempts) == (Status.FAILED, 1)
     assert last_error(row) == "TaskTimeout"
+    assert row.errors[0]["message"] == "It ran past its hard_timeout of 0.5 s."
     assert "ignore_everything" in row.errors[0]["traceback"]
     after = tasks.tell_process.enqueue()
     assert after.get(timeout=30) != before.get(timeout=30)

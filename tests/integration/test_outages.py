@@ -26,6 +26,15 @@ def test_what_an_outage_has_interrupted_is_run_again(start_node, task):
     assert (result.row.attempts, result.row.errors) == (3, [])
 
 
+def test_what_an_outage_has_interrupted_in_a_task_group_is_run_again(start_node):
+    start_node("--processes=1")
+
+    result = tasks.fail_in_a_task_group_as_in_an_outage.enqueue("a", 2)
+
+    assert result.get(timeout=60) == 2
+    assert (result.row.attempts, result.row.errors) == (3, [])
+
+
 def test_it_is_not_run_again_for_ever(start_node, config):
     result = tasks.fail_as_in_an_outage.enqueue("a", 1_000)
     # As if it had been interrupted very often.
@@ -57,3 +66,4 @@ def test_a_database_that_takes_no_connections_is_an_outage(monkeypatch):
     wrapped = ValueError("wrapped")
     wrapped.__cause__ = OperationalError("gone")
     assert is_outage(wrapped)
+    assert is_outage(ExceptionGroup("two", [ValueError(), wrapped]))

@@ -1,11 +1,12 @@
 """Tasks that fail and are tried again, by real workers."""
 
 import signal
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
+from taskhub import operations
 from taskhub.brokers import get_broker
 from taskhub.models import Status, TaskResult
 from tests import tasks
@@ -67,6 +68,102 @@ def test_only_what_is_worth_it_is_tried_again(start_node, kind, attempts):
     run(start_node, result)
 
     assert result.row.attempts == attempts == Trace.objects.count()
+
+
+def pauses(node, task) -> list[str]:
+    """How long the node has said that it waits for the next attempts of a task."""
+    told = f"path={task.module_path} attempt="
+    return [
+        line.partition("tried again in ")[2].partition(": ")[0]
+        for line in node.log.splitlines()
+        if told in line and "tried again in" in line
+    ]
+
+
+def test_the_pauses_of_an_exponential_backoff_grow(start_node):
+    result = tasks.tell_failures_at_last.enqueue()
+
+    node = run(start_node, result)
+
+    told = pauses(node, result.task)
+    assert told == ["0:00:00.100000", "0:00:00.300000", "0:00:00.900000"]
+    row = result.row
+    ends = [datetime.fromisoformat(error["failed_at"]) for error in row.errors]
+    begins = [datetime.fromisoformat(error["started_at"]) for error in row.errors]
+    waits = [
+        (begin - end).total_seconds()
+        for end, begin in zip(ends, [*begins[1:], row.last_attempted_at], strict=True)
+    ]
+    for wait, pause in zip(waits, [0.1, 0.3, 0.9], strict=True):
+        assert wait >= pause * 0.9
+
+
+def test_a_context_tells_of_the_failures_before(start_node):
+    result = tasks.tell_failures_at_last.enqueue()
+
+    run(start_node, result)
+
+    assert result.row.return_value == {
+        "failures": 3,
+        "errors": ["builtins.ConnectionError"] * 3,
+        "messages": [True] * 3,
+    }
+
+
+def test_the_default_backoff_grows(start_node):
+    result = tasks.fail_with_the_default_backoff.enqueue()
+    node = start_node("--processes=1")
+
+    wait_until(lambda: len(pauses(node, result.task)) == 2, "the second failure")
+
+    first, second = (float(each[5:]) for each in pauses(node, result.task))
+    assert 1 <= first <= 2 <= second <= 4
+    assert node.stop() == 0
+
+
+def test_a_callable_backoff_sees_one_error_for_each_failure(start_node):
+    result = tasks.fail_with_a_backoff_that_counts.enqueue()
+
+    node = run(start_node, result)
+
+    assert pauses(node, result.task) == ["0:00:00.125000", "0:00:00.250000"]
+
+
+def test_a_retry_by_a_person_begins_with_the_first_pause_again(start_node):
+    result = tasks.fail_twice.enqueue()
+    node = start_node("--processes=1")
+    wait_until(lambda: result.row.is_finished, "the first two attempts")
+
+    operations.retry(TaskResult.objects.filter(pk=result.id))
+    wait_until(lambda: len(result.row.errors) == 4, "two attempts more")
+
+    assert pauses(node, result.task) == ["0:00:00.250000"] * 2
+    assert node.stop() == 0
+
+
+def test_a_retry_may_follow_at_once(start_node):
+    result = tasks.ask_for_a_retry_at_once.enqueue()
+
+    node = run(start_node, result)
+
+    assert result.row.return_value == 3
+    assert pauses(node, result.task) == ["0:00:00"] * 2
+
+
+def test_an_exception_group_counts_as_each_exception_in_it(start_node):
+    in_groups = tasks.fail_in_a_task_group.enqueue("async")
+    worth_it = tasks.fail_with_a_group.enqueue("a", ["value", "os"])
+    hopeless = tasks.fail_with_a_group.enqueue("b", ["os", "missing"])
+    other = tasks.fail_with_a_group.enqueue("c", ["value"])
+    asked = tasks.ask_for_a_retry_in_a_task_group.enqueue()
+
+    run(start_node, in_groups, worth_it, hopeless, other, asked)
+
+    assert in_groups.row.return_value == 2
+    assert classes(in_groups.row) == ["ExceptionGroup"]
+    assert "ConnectionError: refused" in in_groups.row.errors[0]["message"]
+    assert [each.row.attempts for each in (worth_it, hopeless, other)] == [3, 1, 1]
+    assert asked.row.return_value == 3
 
 
 def test_a_task_may_ask_for_a_retry(start_node):

@@ -1,19 +1,23 @@
 """How long to wait before a task is tried again."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from taskhub.exceptions import InvalidOption
-from taskhub.retries import exponential, fixed, pause_of
+from taskhub.retries import WORKER_DIED, exponential, fixed, pause_of
+from taskhub.tasks import Result
+from tests import tasks
+from tests.factories import TaskResultFactory
 
 
-def after(failures: int):
-    """A result with so many failures."""
-    return SimpleNamespace(errors=["an error"] * failures)
+def after(failures: int, **entry) -> Result:
+    """A result with so many failures, as its row has them."""
+    row = TaskResultFactory.build(failed=True)
+    row.errors = [row.errors[0] | entry] * failures
+    return Result.from_row(tasks.add, row)
 
 
 def test_a_fixed_pause_is_always_the_same():
@@ -32,7 +36,27 @@ def test_an_exponential_pause_grows_to_its_cap():
     assert [pause.total_seconds() for pause in pauses] == [2, 4, 8, 15, 15]
 
 
-@given(st.integers(1, 10_000), st.floats(1, 100), st.floats(0.001, 3600))
+def test_neither_deaths_nor_failures_before_a_retry_by_a_person_count():
+    backoff = exponential(seconds=2, jitter=False)
+
+    assert after(3).failures == 3
+    for entry in ({"before_retry": True}, {"exception_class_path": WORKER_DIED}):
+        result = after(3, **entry)
+        assert (len(result.errors), result.failures) == (3, 0)
+        assert backoff(ValueError(), result) == timedelta(seconds=2)
+
+
+def test_a_small_factor_reaches_the_cap_and_a_large_one_does_not_overflow():
+    cap = timedelta(hours=1)
+    slow = exponential(seconds=1, factor=1.01, cap=cap, jitter=False)
+    fast = exponential(seconds=1, factor=1e300, cap=cap, jitter=False)
+
+    assert slow(ValueError(), after(200)) > timedelta(seconds=7)
+    assert slow(ValueError(), after(1_000)) == cap
+    assert fast(ValueError(), after(1_000)) == cap
+
+
+@given(st.integers(1, 1_000), st.floats(1, 1e100), st.floats(0.001, 3600))
 def test_jitter_stays_between_half_and_all(failures, factor, seconds):
     whole = exponential(seconds=seconds, factor=factor, jitter=False)
     jittered = exponential(seconds=seconds, factor=factor)
@@ -47,10 +71,11 @@ def test_a_callable_is_asked_with_the_exception_and_the_result():
     error = ValueError("429")
     seen = []
 
-    pause = pause_of(lambda *given: seen.append(given) or 7, error, after(1))
+    result = after(1)
+    pause = pause_of(lambda *given: seen.append(given) or 7, error, result)
 
     assert pause == timedelta(seconds=7)
-    assert seen == [(error, after(1))]
+    assert seen == [(error, result)]
 
 
 @pytest.mark.parametrize("answer", [None, "5", True, object()])
@@ -73,6 +98,10 @@ def test_a_pause_is_between_nothing_and_a_year(answer):
         lambda: fixed(days=400),
         lambda: exponential(seconds=0),
         lambda: exponential(factor=0.5),
+        lambda: exponential(factor=float("nan")),
+        lambda: exponential(factor=float("inf")),
+        lambda: exponential(seconds=float("nan")),
+        lambda: fixed(hours=float("inf")),
         lambda: exponential(seconds=9, cap=timedelta(seconds=3)),
     ],
 )
