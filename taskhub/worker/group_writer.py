@@ -177,17 +177,22 @@ class GroupWriter:
             if self._unwritten:
                 self._write_one_group()
             self._acknowledger.acknowledge()
-        self._write_last_numbers()
+            if stopping and not self._unwritten and not self._tally.is_empty:
+                # Only now: what was written before is counted in them.
+                self._unwritten.append(Numbers(self._tally.take()))
+        self._give_up_numbers()
         discard_all()
 
-    def _write_last_numbers(self) -> None:
-        try:
-            writer.write_metrics(self._tally.take())
-        except DatabaseFault as error:
-            logger.warning("The numbers of the last seconds are lost: %s", error)
+    def _give_up_numbers(self) -> None:
+        """Drop numbers that could not be written: nobody counts them again."""
+        others = [each for each in self._unwritten if not isinstance(each, Numbers)]
+        if len(others) < len(self._unwritten) or not self._tally.is_empty:
+            logger.warning("The numbers of the last seconds are lost.")
+        self._unwritten = deque(others)
 
     def _is_done(self) -> bool:
-        if not self._unwritten and self._acknowledger.is_empty:
+        is_written = not self._unwritten and self._tally.is_empty
+        if is_written and self._acknowledger.is_empty:
             return True
         return self._give_up_at is not None and time.monotonic() > self._give_up_at
 

@@ -10,7 +10,7 @@ from django.db.backends.signals import connection_created
 
 from taskhub.execution import Ended
 from taskhub.messages import Delivery
-from taskhub.models import QuarantinedMessage, Status, TaskResult
+from taskhub.models import QuarantinedMessage, Status, TaskMetrics, TaskResult
 from taskhub.worker import group_writer as module
 from taskhub.worker.group_writer import GroupWriter
 from taskhub.worker.holdings import Holdings
@@ -135,6 +135,28 @@ def test_a_database_that_is_back_right_after_a_refusal_does_not_lose_the_outcome
 
     row.refresh_from_db()
     assert (row.status, row.errors) == (Status.SUCCESSFUL, [])
+
+
+def test_the_last_numbers_outlast_a_database_that_refuses_them(group_writer):
+    """As SQLite does while another process writes."""
+    row = TaskResultFactory()
+    refusals = iter(range(3))
+
+    def refuse_numbers(connection):
+        def execute(execute, sql, params, many, context):
+            if TaskMetrics._meta.db_table in sql and next(refusals, None) is not None:
+                raise OperationalError("database is locked")
+            return execute(sql, params, many, context)
+
+        connection.execute_wrappers.append(execute)
+
+    with every_connection(refuse_numbers):
+        group_writer.start()
+        group_writer.put(ended(attempt_for(row)))
+        assert group_writer.stop()
+
+    assert next(refusals, None) is None
+    assert TaskMetrics.objects.get().successful == 1
 
 
 def test_an_outcome_that_cannot_be_stored_fails_and_its_neighbours_do_not(
