@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,6 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from taskhub import operations
 from taskhub.admin import words
+from taskhub.admin.date_time_input import DateTimeInput
 from taskhub.admin.done import Done
 from taskhub.admin.periodic.operating import Operating
 from taskhub.exceptions import TaskHubError
@@ -42,11 +42,9 @@ else:
 class BackfillForm(forms.Form):
     """From when to when, in the current time zone."""
 
-    start = forms.SplitDateTimeField(
-        label=gettext_lazy("From"), widget=AdminSplitDateTime
-    )
+    start = forms.SplitDateTimeField(label=gettext_lazy("From"), widget=DateTimeInput)
     end = forms.SplitDateTimeField(
-        label=gettext_lazy("To, included"), widget=AdminSplitDateTime
+        label=gettext_lazy("To, included"), widget=DateTimeInput
     )
 
     def clean(self) -> dict[str, Any]:

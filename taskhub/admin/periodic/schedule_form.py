@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 from django import forms
-from django.contrib.admin.widgets import AdminRadioSelect, AdminSplitDateTime
+from django.contrib.admin.widgets import AdminRadioSelect
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.admin import words
+from taskhub.admin.date_time_input import DateTimeInput
 from taskhub.exceptions import InvalidSchedule
 from taskhub.schedules import (
     Clocked,
@@ -110,7 +111,7 @@ class ScheduleForm(forms.Form):
         help_text=_("Counted from the start, or from when it was made."),
     )
     at = forms.SplitDateTimeField(
-        label=_("Once, at"), required=False, widget=AdminSplitDateTime
+        label=_("Once, at"), required=False, widget=DateTimeInput
     )
     event = forms.ChoiceField(
         label=_("Event"),

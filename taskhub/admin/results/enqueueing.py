@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from taskhub import compat, operations
 from taskhub.admin import task_select
 from taskhub.admin.call_form import CallForm
+from taskhub.admin.date_time_input import DateTimeInput
 from taskhub.admin.queue_select import queue_choices
 from taskhub.admin.rendering import render
 from taskhub.admin.results.permissions import Permissions
@@ -52,7 +52,7 @@ class OptionsForm(forms.Form):
         help_text=gettext_lazy("-100 to 100; higher goes first."),
     )
     run_after = forms.SplitDateTimeField(
-        label=gettext_lazy("Run after"), required=False, widget=AdminSplitDateTime
+        label=gettext_lazy("Run after"), required=False, widget=DateTimeInput
     )
 
     def __init__(self, task: Task[..., Any], data: Any = None) -> None:
