@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from taskhub.admin.words import local_time
 from taskhub.models import Status, TaskResult
 
 #: What stands where there is nothing.
@@ -78,7 +79,7 @@ def moment(when: datetime | None) -> SafeString:
     """Return a time in the current zone; the date only if it is not today's."""
     if when is None:
         return format_html("{}", NOTHING)
-    local = localtime(when)
+    local = local_time(when)
     is_today = local.date() == localtime().date()
     return format_html(
         '<time class="taskhub-time" datetime="{}" title="{}">{} {}</time>',

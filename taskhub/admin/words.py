@@ -3,7 +3,7 @@
 import calendar
 import re
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,14 @@ def describe(schedule: Schedule) -> str:
         case Unreadable():
             return _("Unreadable: %s") % schedule.raw
     return schedule.text
+
+
+def local_time(when: datetime, zone: tzinfo | None = None) -> datetime:
+    """Return a moment in a zone, or in UTC where the calendar of the zone has ended."""
+    try:
+        return when.astimezone(zone or timezone.get_current_timezone())
+    except OverflowError:
+        return when.astimezone(UTC)
 
 
 def full_time(local: datetime) -> str:

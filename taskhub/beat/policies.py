@@ -1,7 +1,7 @@
 """Which of the ticks that are due are run: pure decisions about one row."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from taskhub.models import MissedRuns, Overlap, PeriodicTask
@@ -10,6 +10,7 @@ from taskhub.models import MissedRuns, Overlap, PeriodicTask
 LATE = timedelta(seconds=60)
 #: So many ticks of a row are fired at a time; the others at the next look.
 _MOST_AT_ONCE = 200
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def choose_ticks(row: PeriodicTask, now: datetime) -> Due:
 def _all_within_window(
     row: PeriodicTask, first: datetime, end: datetime, now: datetime
 ) -> list[datetime]:
-    oldest = now - row.missed_window
+    # As far back as there is anything: a window may be longer than the calendar.
+    oldest = now - min(row.missed_window, now - _EPOCH)
     # A run that waits for the one before it is fired alone.
     most = _MOST_AT_ONCE if row.overlap == Overlap.ALLOW else 1
     ticks = [first] if oldest <= first <= end else []

@@ -22,3 +22,18 @@ def first_id_at(moment: datetime) -> UUID:
     milliseconds = max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
     version_and_variant = (0x7 << 76) | (0x2 << 62)
     return UUID(int=(milliseconds << 80) | version_and_variant)
+
+
+def ids_in(value: object) -> list[UUID]:
+    """Return the ids in a list that was read from JSON; what is none is left out."""
+    # Whoever may write SQL may have written anything.
+    if not isinstance(value, list):
+        return []
+    return [pk for each in value if (pk := _as_id(each)) is not None]
+
+
+def _as_id(value: object) -> UUID | None:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None

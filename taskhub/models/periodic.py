@@ -11,9 +11,11 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.ids import ids_in
 from taskhub.models.results import TaskResult
 from taskhub.models.schedule_field import ScheduleField
 from taskhub.schedules import Schedule, parse
+from taskhub.values import escape_text
 
 #: Of how many runs a row remembers the results.
 RECENT_RUNS = 20
@@ -246,24 +248,33 @@ class PeriodicTask(models.Model):
 
     def pause(self, reason: object) -> None:
         """Disable the row, in the attributes, and say why."""
-        self.enabled = False
-        self.paused_because = str(reason)
-        self.planned_schedule, self.next_run_at = "", None
-        self.planned_start_at = self.planned_at = self.postponed_until = None
+        for name, value in PAUSED.items():
+            setattr(self, name, value)
+        self.paused_because = escape_text(str(reason))
 
     def remember(self, pk: UUID, enqueued_at: datetime) -> None:
         """Note a run, by its result's id, in the attributes."""
-        self.recent_ids = [*self.recent_ids, str(pk)][-RECENT_RUNS:]
+        earlier = map(str, ids_in(self.recent_ids))
+        self.recent_ids = [*earlier, str(pk)][-RECENT_RUNS:]
         self.last_run_at = enqueued_at
         self.total_run_count += 1
 
     @property
     def last_result(self) -> TaskResult | None:
         """The result of the last run; None if there was none, or its row is gone."""
-        results = TaskResult.objects.filter(pk__in=self.recent_ids)
+        results = TaskResult.objects.filter(pk__in=ids_in(self.recent_ids))
         return results.order_by("-id").first()
 
 
+#: What a row that has disabled itself says, beside the reason.
+PAUSED: dict[str, Any] = {
+    "enabled": False,
+    "next_run_at": None,
+    "planned_schedule": "",
+    "planned_start_at": None,
+    "planned_at": None,
+    "postponed_until": None,
+}
 #: What the beat writes.
 PLAN_FIELDS = (
     "enabled",

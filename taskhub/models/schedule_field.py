@@ -23,7 +23,7 @@ class ScheduleField(models.CharField):  # type: ignore[type-arg]
 
     def from_db_value(self, value: str | None, *_: Any) -> Schedule | None:
         """Read what the database has."""
-        return None if value is None else read(value)
+        return None if value is None else read(str(value))
 
     def to_python(self, value: Any) -> Any:
         """Read what a form or a fixture has."""

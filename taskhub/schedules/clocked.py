@@ -1,16 +1,24 @@
 """Clocked: once, at a time."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 from taskhub.exceptions import InvalidSchedule
 from taskhub.schedules.schedule import Schedule, in_utc
 
+#: Within these, a moment can be told in every time zone.
+_FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+_LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+
 
 @dataclass(frozen=True)
 class Clocked(Schedule):
-    """Once, at an aware datetime. Raise InvalidSchedule for a naive one."""
+    """
+    Once, at an aware datetime.
+
+    Raise InvalidSchedule for a naive one, or one that no zone's calendar may hold.
+    """
 
     kind: ClassVar[str] = "once"
 
@@ -20,6 +28,11 @@ class Clocked(Schedule):
         if self.at.tzinfo is None:
             raise InvalidSchedule(
                 f"Expected an aware datetime, not {self.at!r}.", field="at"
+            )
+        if not _FIRST < self.at < _LAST:
+            raise InvalidSchedule(
+                f"Expected a time between the years 1 and 9999, not {self.at}.",
+                field="at",
             )
 
     @property

@@ -35,6 +35,7 @@ EVENTS: dict[str, _Calculate] = {
     "dusk_nautical": _dusk(Depression.NAUTICAL),
     "dusk_astronomical": _dusk(Depression.ASTRONOMICAL),
 }
+_SECOND_DAY = datetime(1, 1, 2, tzinfo=UTC)
 #: Beyond the polar circles there are months without some of them.
 _MOST_DAYS = 370
 
@@ -81,7 +82,7 @@ class Solar(Schedule):
     def next_after(self, moment: datetime) -> datetime | None:
         moment = in_utc(moment)
         # An event of a place's day may fall on the day before or after it in UTC.
-        first = moment.date() - timedelta(days=1)
+        first = max(moment, _SECOND_DAY).date() - timedelta(days=1)
         most_days = min(_MOST_DAYS, (date.max - first).days)
         for number in range(most_days):
             tick = self._tick_of(first + timedelta(days=number))

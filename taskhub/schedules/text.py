@@ -33,7 +33,7 @@ def parse(text: str) -> Schedule:
         return _READERS[kind](words)
     except InvalidSchedule:
         raise
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise InvalidSchedule(f"{text!r} cannot be read: {error}.") from error
 
 

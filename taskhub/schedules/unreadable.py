@@ -1,5 +1,6 @@
 """A schedule that got into a row by other ways than through `parse`."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -7,6 +8,8 @@ from typing import ClassVar
 from taskhub.exceptions import InvalidSchedule
 from taskhub.schedules.schedule import Schedule
 from taskhub.schedules.text import parse
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,15 @@ class Unreadable(Schedule):
 
 
 def read(text: str) -> Schedule:
-    """Read a row's schedule; text that is none becomes an Unreadable."""
+    """
+    Read a row's schedule; text that is none becomes an Unreadable.
+
+    Whatever goes wrong with the text: others, which are read with it, are not to miss.
+    """
     try:
         return parse(text)
     except InvalidSchedule as error:
         return Unreadable(text, str(error))
+    except Exception as error:
+        logger.exception("Cannot read the schedule %r.", text)
+        return Unreadable(text, f"It cannot be read: {type(error).__name__}: {error}")

@@ -46,7 +46,8 @@ def preview(
     zone, other = zone_of(row), _find_zone(browser_zone)
     runs = foretell(row, now)
     differs = other is not None and any(
-        run.at.astimezone(other).utcoffset() != run.there.utcoffset() for run in runs
+        words.local_time(run.at, other).utcoffset() != run.there.utcoffset()
+        for run in runs
     )
     return {
         "errors": {},
@@ -62,7 +63,7 @@ def as_json(run: Foretold, other: tzinfo | None, now: datetime) -> dict[str, str
     return {
         "at": run.at.isoformat(),
         "there": words.full_time(run.there),
-        "here": words.full_time(run.at.astimezone(other)) if other else "",
+        "here": words.full_time(words.local_time(run.at, other)) if other else "",
         "until": relative(run.at, now),
         "clocks": run.clocks,
         "pause": run.pause,

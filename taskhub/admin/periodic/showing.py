@@ -184,7 +184,7 @@ def _foretold(row: PeriodicTask) -> dict[str, Any]:
 
 
 def _relative_time(when: datetime, zone: tzinfo) -> SafeString:
-    local = when.astimezone(zone)
+    local = words.local_time(when, zone)
     return format_html(
         '<time class="taskhub-time" datetime="{}" title="{} {}">{}</time>',
         when.isoformat(),

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -54,7 +53,7 @@ def _bar(result: TaskResult, longest: timedelta, x: int) -> tuple[object, ...]:
         _BAR,
         height,
         f"{Status(result.status).label}, "
-        f"{words.full_time(timezone.localtime(result.enqueued_at))}, "
+        f"{words.full_time(words.local_time(result.enqueued_at))}, "
         f"{markup.duration(result.ran)}",
     )
 

@@ -53,7 +53,7 @@ def foretell(row: PeriodicTask, now: datetime) -> list[Foretold]:
         runs.append(
             Foretold(
                 tick,
-                tick.astimezone(zone),
+                words.local_time(tick, zone),
                 _clocks(before, tick, zone),
                 _pause(row, before, tick) if runs else "",
             )
@@ -85,7 +85,7 @@ def _first(row: PeriodicTask, now: datetime) -> datetime | None:
 
 
 def _clocks(before: datetime, tick: datetime, zone: tzinfo) -> str:
-    old, new = (moment.astimezone(zone) for moment in (before, tick))
+    old, new = (words.local_time(moment, zone) for moment in (before, tick))
     if old.utcoffset() == new.utcoffset():
         return ""
     return _("The clocks change before this run: from %(old)s to %(new)s.") % {

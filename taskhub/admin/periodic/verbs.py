@@ -1,7 +1,6 @@
 """What can be done to a periodic task with one click, and what is said of it."""
 
 from django.contrib import messages
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -56,7 +55,7 @@ def _skip_next(row: PeriodicTask, by: str) -> Done:
         )
     details = {
         "name": row.name,
-        "tick": words.full_time(timezone.localtime(tick)),
+        "tick": words.full_time(words.local_time(tick)),
     }
     return Done(
         _("“%(name)s” will leave out its run of %(tick)s.") % details,

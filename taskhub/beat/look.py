@@ -1,0 +1,217 @@
+"""
+A look at some rows: what is to be done about them, in one transaction.
+
+Invariant: whatever beats do, and wherever they die, a tick of a schedule has at most
+one result, and a tick that was moved past has the result that its row's policies ask
+for.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from django.db import connections, transaction
+from django.db.utils import Error as DatabaseFault
+
+from taskhub import producer
+from taskhub.beat.policies import choose_ticks
+from taskhub.exceptions import BrokerError, TaskHubError, UnknownTask
+from taskhub.models import (
+    Overlap,
+    PeriodicTask,
+    Status,
+    TaskResult,
+    TaskResultQuerySet,
+)
+from taskhub.models.ids import first_id_at, ids_in
+from taskhub.models.periodic import PLAN_FIELDS, RUN_FIELDS, PeriodicTaskQuerySet
+from taskhub.models.results import results_database
+from taskhub.operations import make_run
+from taskhub.operations.schedules import Run, cancel_earlier, unfinished_runs
+from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
+
+logger = logging.getLogger(__name__)
+
+#: What a look writes. A schedule that SQL has written gets its usual form.
+_WRITTEN = ("schedule", *PLAN_FIELDS, *RUN_FIELDS)
+#: With what says which row it is.
+_SENT = ("id", "name", *_WRITTEN)
+_WAIT = timedelta(seconds=1)
+
+
+class Look:
+    """What is done about some rows, in one transaction."""
+
+    def __init__(self, now: datetime, *, careful: bool) -> None:
+        self._now = now
+        #: Whether to ask which ticks have a result, before the constraint says so. They
+        #: have if somebody has moved the next run back.
+        self._careful = careful
+        self._runs: list[Run] = []
+        #: What is to be logged when it has come to pass.
+        self._said: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
+
+    def take(self, pks: Sequence[int]) -> None:
+        """
+        Lock the rows that are still due, and plan, fire or disable each of them.
+
+        Blocks for a transaction. Whatever it raises, nothing has happened.
+        """
+        with transaction.atomic(using=results_database()):
+            rows = self._lock(pks)
+            if not rows:
+                return
+            for row in rows:
+                self._decide(row)
+            self._submit()
+            _write(rows)
+        for level, text, parts, error in self._said:
+            logger.log(level, text, *parts, exc_info=error)
+
+    def _say(
+        self, level: int, text: str, *parts: object, error: Exception | None = None
+    ) -> None:
+        self._said.append((level, text, parts, error))
+
+    def _disable(
+        self, row: PeriodicTask, reason: object, error: Exception | None = None
+    ) -> None:
+        self._say(logging.ERROR, "Disabled %r: %s", row.name, reason, error=error)
+        row.pause(reason)
+
+    def _lock(self, pks: Sequence[int]) -> list[PeriodicTask]:
+        features = connections[results_database()].features
+        # By key, so that the locks are on rows and not on a range of the index.
+        locked = list(
+            _rows()
+            .filter(pk__in=pks, look_at__lte=self._now)
+            .order_by("pk")
+            .select_for_update(skip_locked=features.has_select_for_update_skip_locked)
+        )
+        self._unfinished = unfinished_runs(
+            [row.pk for row in locked if row.overlap != Overlap.ALLOW]
+        )
+        self._failing = _failing([row for row in locked if row.pause_after_failures])
+        return locked
+
+    def _decide(self, row: PeriodicTask) -> None:
+        """Do about one row what is to be done, in its attributes."""
+        try:
+            if row.is_plan_stale:
+                row.plan(self._now)
+            else:
+                self._fire(row)
+        except UnknownTask as error:
+            self._wait_for_code(row, error)
+        except BrokerError as error:
+            text = "%r is due, but has to wait: %s"
+            self._say(logging.WARNING, text, row.name, error)
+            row.postponed_until = self._now + _WAIT
+        except DatabaseFault:
+            raise
+        except TaskHubError as error:
+            self._disable(row, error)
+        except Exception as error:
+            # Whatever it is, it is this row's fault: its neighbours are not to suffer.
+            self._disable(row, f"{type(error).__name__}: {error}", error)
+
+    def _fire(self, row: PeriodicTask) -> None:
+        if row.pk in self._failing:
+            failures = row.pause_after_failures
+            self._disable(row, f"Its last {failures} runs in a row have failed.")
+            return
+        due = choose_ticks(row, self._now)
+        if due.ticks and (earlier := self._unfinished.get(row.pk)):
+            if row.overlap == Overlap.WAIT:
+                row.postponed_until = self._now + _WAIT
+                return
+            if row.overlap == Overlap.SKIP:
+                self._skip(row, due.ticks)
+                row.move_to(due.following)
+                return
+            cancel_earlier(earlier)
+        if not due.ticks:
+            text = "%r was due at %s, and missed."
+            self._say(logging.WARNING, text, row.name, row.next_run_at)
+        runs = [make_run(row, tick) for tick in self._without_result(row, due.ticks)]
+        for run in runs:
+            row.remember(run.result.pk, run.result.enqueued_at)
+        self._runs += runs
+        row.move_to(due.following)
+
+    def _skip(self, row: PeriodicTask, ticks: Collection[datetime]) -> None:
+        row.skipped_run_count += len(ticks)
+        row.last_skipped_at = self._now
+        text = "Skipped a run of %r: an earlier one has not finished."
+        self._say(logging.INFO, text, row.name)
+
+    def _without_result(
+        self, row: PeriodicTask, ticks: list[datetime]
+    ) -> list[datetime]:
+        if not self._careful:
+            return ticks
+        rows = _results().filter(periodic_task=row.pk, tick_at__in=ticks)
+        fired = set(rows.values_list("tick_at", flat=True))
+        return [tick for tick in ticks if tick not in fired]
+
+    def _wait_for_code(self, row: PeriodicTask, error: UnknownTask) -> None:
+        """Leave a task that is not registered here to a beat that knows it."""
+        assert row.next_run_at is not None  # noqa: S101  it was due
+        if self._now - row.next_run_at > UNKNOWN_FOR:
+            self._disable(row, error)
+            return
+        if row.postponed_until is None:
+            text = "%r is due, but not yet known: %s"
+            self._say(logging.WARNING, text, row.name, error)
+        row.postponed_until = self._now + UNKNOWN_AGAIN
+
+    def _submit(self) -> None:
+        by_backend: dict[str, list[Run]] = defaultdict(list)
+        for run in self._runs:
+            by_backend[run.config.alias].append(run)
+        for runs in by_backend.values():
+            producer.submit(runs[0].config, [run.result for run in runs])
+
+
+def _failing(rows: Collection[PeriodicTask]) -> set[int]:
+    """Return the keys of rows of which so many runs in a row have failed."""
+    recent = [pk for row in rows for pk in ids_in(row.recent_ids)]
+    if not recent:
+        return set()
+    statuses: dict[int, list[str]] = defaultdict(list)
+    by_key = {row.pk: row for row in rows}
+    finished = _results().filter(pk__in=recent).finished().order_by("id")
+    for key, pk, status in finished.values_list("periodic_task_id", "pk", "status"):
+        row = by_key.get(key)
+        # Only since it was enabled: whoever did that knows of the failures before.
+        if row and row.planned_at and pk >= first_id_at(row.planned_at):
+            statuses[key].append(status)
+    return {
+        key
+        for key, ended in statuses.items()
+        if (most := by_key[key].pause_after_failures)
+        and ended[-most:] == [Status.FAILED] * most
+    }
+
+
+def _write(rows: Sequence[PeriodicTask]) -> None:
+    # They exist and are locked: of the INSERT, only what it does on a conflict counts.
+    # Arguments may be large, and are not sent.
+    features = connections[results_database()].features
+    _rows().bulk_create(
+        [PeriodicTask(**{name: getattr(row, name) for name in _SENT}) for row in rows],
+        update_conflicts=True,
+        update_fields=_WRITTEN,
+        unique_fields=(
+            ["id"] if features.supports_update_conflicts_with_target else None
+        ),
+    )
+
+
+def _rows() -> PeriodicTaskQuerySet:
+    return PeriodicTaskQuerySet(PeriodicTask, using=results_database())
+
+
+def _results() -> TaskResultQuerySet:
+    return TaskResultQuerySet(TaskResult, using=results_database())

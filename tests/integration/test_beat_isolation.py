@@ -1,0 +1,184 @@
+"""Whatever one row holds, its neighbours are planned, fired, written and shown."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.urls import reverse
+from django.utils import timezone
+
+from taskhub.beat.ticker import Ticker
+from taskhub.models import PeriodicTask, TaskResult
+from tests.factories import PeriodicTaskFactory
+from tests.integration.schedule_pages import LIST, change
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _on_the_rows(configure):
+    """The embedded broker; others differ in nothing that a look does."""
+    configure(broker_url="database://")
+
+
+def write(row: PeriodicTask, **values: object) -> None:
+    """Edit a row as an operator does at a database's prompt."""
+    assignments = ", ".join(f"{name} = %s" for name in values)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE taskhub_periodictask SET {assignments} WHERE id = %s",  # noqa: S608
+            [*values.values(), row.pk],
+        )
+
+
+def utc(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)
+
+
+def stored(value: object) -> object:
+    """Return a value as the database at hand keeps it."""
+    if (
+        isinstance(value, timedelta)
+        and not connection.features.has_native_duration_field
+    ):
+        return value // timedelta(microseconds=1)
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    return value
+
+
+LAST = utc(9999, 12, 31, 23, 59, 59)
+#: More than there are years.
+LONG = timedelta(days=10**7)
+#: What every database takes.
+ANYWHERE = [
+    {"schedule": "once 9999-12-31T23:59:59-14:00"},
+    {"schedule": "once 0001-01-01T00:00:00+14:00"},
+    {"schedule": "once 9999-12-31T23:59:59+00:00"},
+    {"schedule": "once 9999-12-31"},
+    {"schedule": "every 36500 days"},
+    {"schedule": "every 1e9 days"},
+    {"schedule": "solar sunset 1e-300 180"},
+    {"schedule": "solar sunset nan inf"},
+    {"schedule": "cron 0 0 1 1 * ../UTC"},
+    {"schedule": "cron \U0001f418 * * * * UTC"},
+    {"schedule": ""},
+    {"start_at": LAST},
+    {"end_at": LAST, "next_run_at": LAST},
+    {"end_at": utc(1000, 1, 1)},
+    {"created_at": utc(1000, 1, 1), "next_run_at": utc(1000, 1, 1)},
+    {"planned_at": LAST, "pause_after_failures": 1},
+    {"postponed_until": utc(1000, 1, 1)},
+    {"last_run_at": LAST},
+    {"jitter": LONG},
+    {"jitter": timedelta(days=-(10**6))},
+    {"expires_after": LONG},
+    {"missed_window": LONG, "missed_runs": "all"},
+    {"recent_ids": "5", "pause_after_failures": 1},
+    {"recent_ids": '["x", 1, null]', "pause_after_failures": 1},
+    {"recent_ids": '{"a": 1}'},
+    {"recent_ids": "null", "pause_after_failures": 1},
+    {"total_run_count": 2147483647},
+    {"overlap": "odd"},
+    {"missed_runs": "odd"},
+    {"args": "null"},
+    {"args": '{"a": 1}'},
+    {"kwargs": "[1]"},
+    {"kwargs": '{"a b": 1}'},
+    {"args": "[" * 30 + "]" * 30},
+    {"task_path": "tests.tasks.add "},
+    {"queue_name": "no\nqueue"},
+]
+#: What only one of them takes, and Python cannot read.
+ONLY = {
+    "postgresql": [
+        {"start_at": "infinity"},
+        {"end_at": "-infinity"},
+        {"next_run_at": "-infinity"},
+        {"planned_at": "0044-03-15 BC"},
+        {"args": "[1e5000]"},
+        {"missed_window": "2000000000 days"},
+    ],
+    "mysql": [
+        {"args": f"[1{'0' * 5000}, 2]"},
+        {"jitter": 2**62},
+    ],
+    "sqlite": [
+        {"next_run_at": "!tuesday"},
+        {"start_at": "2026-13-45 00:00:00"},
+        {"created_at": "yesterday"},
+        {"args": '["\\ud800", 2]'},
+        {"kwargs": '{"\\ud800": 1, "\\u0000": 2}'},
+        {"missed_window": 2**62},
+        {"max_runs": 2**62},
+    ],
+}
+
+
+def odd_values() -> list[dict[str, object]]:
+    return [*ANYWHERE, *ONLY[connection.vendor]]
+
+
+def make_odd(values: dict[str, object], **traits: object) -> PeriodicTask:
+    row = PeriodicTaskFactory(description=json.dumps(values, default=str), **traits)
+    write(row, **{name: stored(value) for name, value in values.items()})
+    row.start_at, row.end_at = values.get("start_at"), values.get("end_at")
+    return row
+
+
+def beat() -> None:
+    """Look until nothing is due."""
+    ticker = Ticker()
+    for _ in range(200):
+        if ticker.look() > 0:
+            return
+    raise AssertionError("Something is due for ever.")
+
+
+def test_odd_rows_do_not_reach_their_neighbours(caplog):
+    due = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
+    odd = [make_odd(values, planned=due) for values in odd_values()]
+    neighbours = [PeriodicTaskFactory(planned=due) for _ in range(3)]
+
+    beat()
+
+    fired = TaskResult.objects.filter(periodic_task__in=neighbours)
+    keys = [result.periodic_task_id for result in fired]
+    assert sorted(keys) == sorted(row.pk for row in neighbours)
+    # Each is told of once, by its name.
+    for row in odd:
+        lines = [line for line in caplog.messages if f"Disabled {row.name!r}" in line]
+        assert len(lines) <= 1
+
+
+def test_odd_rows_do_not_keep_new_ones_from_being_planned():
+    odd = [make_odd(values) for values in odd_values()]
+    neighbour = PeriodicTaskFactory()
+    PeriodicTask.objects.update(planned_schedule="")
+
+    beat()
+
+    neighbour.refresh_from_db()
+    assert neighbour.enabled
+    assert neighbour.next_run_at > timezone.now()
+    states = PeriodicTask.objects.filter(pk__in=[row.pk for row in odd])
+    for enabled, reason in states.values_list("enabled", "paused_because"):
+        assert enabled or reason
+
+
+@pytest.mark.parametrize("beats", [False, True])
+def test_odd_rows_are_shown_and_so_are_their_neighbours(admin_client, settings, beats):
+    settings.TIME_ZONE = "Pacific/Auckland"
+    rows = [make_odd(values) for values in ANYWHERE]
+    PeriodicTaskFactory(name="The neighbour")
+    if beats:
+        beat()
+
+    overview = reverse("admin:taskhub_taskmetrics_changelist")
+    # Django's own field for a time cannot show the end of the calendar.
+    shown = [row for row in rows if LAST not in (row.start_at, row.end_at)]
+    for page in (LIST, overview, *map(change, shown)):
+        assert admin_client.get(page).status_code == 200, page
+
+    assert "The neighbour" in admin_client.get(LIST).content.decode()
