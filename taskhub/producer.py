@@ -104,9 +104,9 @@ def make_row(
     Raise InvalidArguments if the arguments do not fit or cannot travel.
     """
     meta = check_value(task.meta or {}, "meta")
-    args, kwargs = _check(config, task, args, kwargs, meta)
+    (args, kwargs), size = _check(config, task, args, kwargs, meta)
     enqueued_at = datetime.now(UTC)
-    return NewSlice(
+    row = NewSlice(
         task_path=task.module_path,
         queue_name=task.queue_name,
         backend=task.backend,
@@ -119,13 +119,15 @@ def make_row(
         meta=meta,
         parent_id=current_result.get(),
     )
+    row.size = size
+    return row
 
 
 def _make_plain_row(
     config: Config, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> PlainSlice:
-    args, kwargs = _check(config, task, args, kwargs)
-    return PlainSlice(
+    (args, kwargs), size = _check(config, task, args, kwargs)
+    row = PlainSlice(
         # By position, in the order of its fields: half of what it costs is the names.
         new_id(),
         task.module_path,
@@ -136,6 +138,8 @@ def _make_plain_row(
         kwargs,
         datetime.now(UTC),
     )
+    row.size = size
+    return row
 
 
 def _check(
@@ -144,8 +148,8 @@ def _check(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     meta: Any = None,
-) -> tuple[list[Any], dict[str, Any]]:
-    """Return the arguments as they travel, if they do."""
+) -> tuple[tuple[list[Any], dict[str, Any]], int]:
+    """Return the arguments as they travel, if they do, and their size in bytes."""
     checked = check_arguments(task.func, task.takes_context, args, kwargs)
     size = len(msgspec.json.encode((*checked, meta or {})))
     if size > config.options.max_argument_bytes:
@@ -154,7 +158,7 @@ def _check(
             "bytes of JSON, and max_argument_bytes is "
             f"{config.options.max_argument_bytes:,}; store them and pass their key."
         )
-    return checked
+    return checked, size
 
 
 def _expiry(task: Task[..., Any], enqueued_at: datetime) -> datetime | None:

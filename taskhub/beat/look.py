@@ -49,6 +49,8 @@ class Look:
         #: have if somebody has moved the next run back.
         self._careful = careful
         self._runs: list[Run] = []
+        #: Why rows are disabled, by key: also if that could not be written.
+        self.disabled: dict[int, str] = {}
         #: What is to be logged when it has come to pass.
         self._said: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
 
@@ -79,6 +81,7 @@ class Look:
     ) -> None:
         self._say(logging.ERROR, "Disabled %r: %s", row.name, reason, error=error)
         row.pause(reason)
+        self.disabled[row.pk] = row.paused_because
 
     def _lock(self, pks: Sequence[int]) -> list[PeriodicTask]:
         features = connections[results_database()].features

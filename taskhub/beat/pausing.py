@@ -2,6 +2,7 @@
 
 import logging
 
+from django.db import transaction
 from django.db.utils import DatabaseError, IntegrityError
 
 from taskhub.exceptions import TaskHubError
@@ -13,19 +14,31 @@ from taskhub.values import escape_text
 logger = logging.getLogger(__name__)
 
 
-def pause_unread(pk: int, error: Exception) -> None:
+def pause_unread(pk: int, reason: str | None, error: Exception) -> None:
     """
-    Disable a row because of what it has raised, and log that once.
+    Disable a row, for a reason or for what it has raised, and log that once.
 
     Nothing of the row is read: that may be what is wrong with it. Raise whatever the
     database says of it.
     """
-    reason = escape_text(_reason_of(error))
-    row = PeriodicTaskQuerySet(PeriodicTask, using=results_database()).filter(pk=pk)
-    if row.filter(enabled=True).update(**PAUSED, paused_because=reason):
+    reason = escape_text(reason or _reason_of(error))
+    try:
+        was_enabled = _disable(pk, reason)
+    except DatabaseError:
+        # Its columns may not know all letters.
+        reason = reason.encode("ascii", "backslashreplace").decode()
+        was_enabled = _disable(pk, reason)
+    if was_enabled:
         logger.error(
             "Disabled %s: %s", name_of(pk), reason, exc_info=_unforeseen(error)
         )
+
+
+def _disable(pk: int, reason: str) -> bool:
+    rows = PeriodicTaskQuerySet(PeriodicTask, using=results_database())
+    with transaction.atomic(using=results_database()):
+        enabled = rows.filter(pk=pk, enabled=True)
+        return bool(enabled.update(**PAUSED, paused_because=reason))
 
 
 def name_of(pk: int) -> str:

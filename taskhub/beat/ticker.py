@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Case, When
 from django.db.models.functions import Now
-from django.db.utils import InterfaceError, OperationalError
 
 from taskhub.beat.look import Look
 from taskhub.beat.pausing import name_of, pause_unread
+from taskhub.beat.refusals import Refusals, is_outage
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic import PeriodicTaskQuerySet
 from taskhub.models.results import results_database
@@ -30,6 +30,7 @@ class Ticker:
     def __init__(self) -> None:
         #: Rows that are left alone, by key, and until when; nothing else is kept.
         self._aside: dict[int, float] = {}
+        self._refusals = Refusals()
 
     def look(self) -> float:
         """
@@ -37,7 +38,7 @@ class Ticker:
 
         Blocks for one query, and a transaction for up to 500 rows.
 
-        Raise OperationalError or InterfaceError if the database is away.
+        Raise a database's error if that is away, or not migrated.
         """
         self._take_up_again()
         upcoming = self._upcoming()
@@ -65,28 +66,34 @@ class Ticker:
 
     def _take(self, pks: Sequence[int], now: datetime) -> None:
         """Deal with rows together or, if that fails, with smaller and smaller parts."""
+        look = Look(now, careful=len(pks) == 1)
         try:
-            Look(now, careful=len(pks) == 1).take(pks)
-        except (OperationalError, InterfaceError, MemoryError):
-            raise
+            look.take(pks)
         except Exception as error:
+            if is_outage(error):
+                raise
             if len(pks) == 1:
-                self._give_up(pks[0], error)
+                self._deal_with(pks[0], look.disabled.get(pks[0]), error)
                 return
             half = len(pks) // 2
             self._take(pks[:half], now)
             self._take(pks[half:], now)
+        else:
+            self._refusals.forget(pks)
 
-    def _give_up(self, pk: int, error: Exception) -> None:
-        """Disable a row that cannot be dealt with or, failing that, leave it alone."""
+    def _deal_with(self, pk: int, reason: str | None, error: Exception) -> None:
+        """Disable a row that fails alone, or leave it alone for a while."""
+        seconds = self._refusals.pause_after(pk, error) if reason is None else 0
         try:
-            pause_unread(pk, error)
-        except (OperationalError, InterfaceError, MemoryError):
-            raise
+            if not seconds:
+                pause_unread(pk, reason, error)
+                return
         except Exception as second:
-            name = name_of(pk)
-            logger.exception("Cannot fire %s: %s", name, error, exc_info=second)
-            self._aside[pk] = time.monotonic() + ASIDE_SECONDS
+            if is_outage(second):
+                raise
+            logger.exception("Cannot fire %s.", name_of(pk), exc_info=second)
+            seconds = ASIDE_SECONDS
+        self._aside[pk] = time.monotonic() + seconds
 
     def _take_up_again(self) -> None:
         if self._aside:

@@ -21,6 +21,9 @@ _TABLE = TaskResult._meta.db_table
 class _New(Carried, models.Model):
     """What is known of every result when it is enqueued."""
 
+    #: How many bytes of JSON its arguments and meta are.
+    size = 0
+
     id = models.UUIDField(primary_key=True, default=new_id)
     task_path = models.CharField(max_length=255)
     queue_name = models.CharField(max_length=100)

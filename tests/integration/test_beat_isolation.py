@@ -4,10 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.urls import reverse
 from django.utils import timezone
 
+from taskhub.beat.refusals import MAX_REFUSALS
 from taskhub.beat.ticker import Ticker
 from taskhub.models import PeriodicTask, TaskResult
 from tests.factories import PeriodicTaskFactory
@@ -182,3 +183,25 @@ def test_odd_rows_are_shown_and_so_are_their_neighbours(admin_client, settings, 
         assert admin_client.get(page).status_code == 200, page
 
     assert "The neighbour" in admin_client.get(LIST).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_that_is_not_migrated_disables_nothing():
+    row = PeriodicTaskFactory(planned=timezone.now() - timedelta(seconds=1))
+    ticker = Ticker()
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE taskhub_taskresult RENAME COLUMN tick_at TO old")
+    try:
+        for _ in range(MAX_REFUSALS + 1):
+            with pytest.raises(DatabaseError):
+                ticker.look()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ALTER TABLE taskhub_taskresult RENAME COLUMN old TO tick_at"
+            )
+
+    ticker.look()
+
+    row.refresh_from_db()
+    assert (row.enabled, row.total_run_count) == (True, 1)
