@@ -43,8 +43,12 @@ _WAIT = timedelta(seconds=1)
 class Look:
     """What is done about some rows, in one transaction."""
 
-    def __init__(self, now: datetime, *, careful: bool) -> None:
+    def __init__(
+        self, now: datetime, *, careful: bool = False, only_due: bool = True
+    ) -> None:
         self._now = now
+        #: Whether what is not due any more is left alone.
+        self._only_due = only_due
         #: Whether to ask which ticks have a result, before the constraint says so. They
         #: have if somebody has moved the next run back.
         self._careful = careful
@@ -86,11 +90,13 @@ class Look:
     def _lock(self, pks: Sequence[int]) -> list[PeriodicTask]:
         features = connections[results_database()].features
         # By key, so that the locks are on rows and not on a range of the index.
+        rows = _rows().filter(pk__in=pks).order_by("pk")
+        if self._only_due:
+            rows = rows.filter(look_at__lte=self._now)
         locked = list(
-            _rows()
-            .filter(pk__in=pks, look_at__lte=self._now)
-            .order_by("pk")
-            .select_for_update(skip_locked=features.has_select_for_update_skip_locked)
+            rows.select_for_update(
+                skip_locked=features.has_select_for_update_skip_locked
+            )
         )
         self._unfinished = unfinished_runs(
             [row.pk for row in locked if row.overlap != Overlap.ALLOW]
@@ -101,10 +107,7 @@ class Look:
     def _decide(self, row: PeriodicTask) -> None:
         """Do about one row what is to be done, in its attributes."""
         try:
-            if row.is_plan_stale:
-                row.plan(self._now)
-            else:
-                self._fire(row)
+            self._plan_or_fire(row)
         except UnknownTask as error:
             self._wait_for_code(row, error)
         except BrokerError as error:
@@ -119,6 +122,21 @@ class Look:
             # Whatever it is, it is this row's fault: its neighbours are not to suffer.
             self._disable(row, f"{type(error).__name__}: {error}", error)
 
+    def _plan_or_fire(self, row: PeriodicTask) -> None:
+        if row.is_plan_stale:
+            row.plan(self._now)
+            return
+        if row.is_plan_outdated:
+            self._plan_by_new_rules(row)
+        if row.enabled and row.next_run_at and row.next_run_at <= self._now:
+            self._fire(row)
+
+    def _plan_by_new_rules(self, row: PeriodicTask) -> None:
+        old = row.next_run_at
+        row.plan_by_new_rules()
+        text = "The rules of its time zone have changed: %r was planned for %s, now %s."
+        self._say(logging.WARNING, text, row.name, old, row.next_run_at)
+
     def _fire(self, row: PeriodicTask) -> None:
         if row.pk in self._failing:
             failures = row.pause_after_failures
@@ -131,7 +149,7 @@ class Look:
                 return
             if row.overlap == Overlap.SKIP:
                 self._skip(row, due.ticks)
-                row.move_to(due.following)
+                row.move_to(due.following, after=due.after)
                 return
             cancel_earlier(earlier)
         if not due.ticks:
@@ -141,7 +159,7 @@ class Look:
         for run in runs:
             row.remember(run.result.pk, run.result.enqueued_at)
         self._runs += runs
-        row.move_to(due.following)
+        row.move_to(due.following, after=due.after)
 
     def _skip(self, row: PeriodicTask, ticks: Collection[datetime]) -> None:
         row.skipped_run_count += len(ticks)

@@ -19,6 +19,8 @@ class Due:
 
     ticks: list[datetime]
     following: datetime | None
+    #: The moment that `following` is the first tick after.
+    after: datetime
 
 
 def choose_ticks(row: PeriodicTask, now: datetime) -> Due:
@@ -40,9 +42,8 @@ def choose_ticks(row: PeriodicTask, now: datetime) -> Due:
         ticks = [] if too_late or latest > end else [latest]
     if row.max_runs is not None:
         ticks = ticks[: max(0, row.max_runs - row.total_run_count)]
-    if ticks and row.missed_runs == MissedRuns.ALL:
-        return Due(ticks, row.rule.next_after(ticks[-1]))
-    return Due(ticks, row.rule.next_after(now))
+    after = ticks[-1] if ticks and row.missed_runs == MissedRuns.ALL else now
+    return Due(ticks, row.rule.next_after(after), after)
 
 
 def _all_within_window(

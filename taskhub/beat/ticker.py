@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from taskhub.beat.look import Look
 from taskhub.beat.pausing import name_of, pause_unread
 from taskhub.beat.refusals import Refusals, is_outage
+from taskhub.beat.rules import RulesReview
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic import PeriodicTaskQuerySet
 from taskhub.models.results import results_database
@@ -31,16 +32,20 @@ class Ticker:
         #: Rows that are left alone, by key, and until when; nothing else is kept.
         self._aside: dict[int, float] = {}
         self._refusals = Refusals()
+        self._review = RulesReview()
 
     def look(self) -> float:
         """
         Fire what is due; return how many seconds until the next look.
 
-        Blocks for one query, and a transaction for up to 500 rows.
+        Blocks for one query, and a transaction for up to 500 rows; the first looks also
+        review plans by the rules of their time zones.
 
         Raise a database's error if that is away, or not migrated.
         """
         self._take_up_again()
+        if not self._review.is_done:
+            self._review_rules()
         upcoming = self._upcoming()
         if not upcoming:
             return LONGEST_PAUSE_SECONDS
@@ -64,9 +69,16 @@ class Ticker:
             .values_list("pk", "coming", "now")[:MAX_ROWS_PER_TRANSACTION]
         )
 
-    def _take(self, pks: Sequence[int], now: datetime) -> None:
+    def _review_rules(self) -> None:
+        outdated, now = self._review.next_outdated()
+        if now is not None and outdated:
+            self._take(outdated, now, only_due=False)
+
+    def _take(
+        self, pks: Sequence[int], now: datetime, *, only_due: bool = True
+    ) -> None:
         """Deal with rows together or, if that fails, with smaller and smaller parts."""
-        look = Look(now, careful=len(pks) == 1)
+        look = Look(now, careful=len(pks) == 1, only_due=only_due)
         try:
             look.take(pks)
         except Exception as error:
@@ -76,8 +88,8 @@ class Ticker:
                 self._deal_with(pks[0], look.disabled.get(pks[0]), error)
                 return
             half = len(pks) // 2
-            self._take(pks[:half], now)
-            self._take(pks[half:], now)
+            self._take(pks[:half], now, only_due=only_due)
+            self._take(pks[half:], now, only_due=only_due)
         else:
             self._refusals.forget(pks)
 

@@ -425,6 +425,16 @@ class Migration(migrations.Migration):
                 ),
                 ("planned_start_at", models.DateTimeField(editable=False, null=True)),
                 ("planned_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "planned_between",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        editable=False,
+                        max_length=80,
+                    ),
+                ),
                 ("postponed_until", models.DateTimeField(editable=False, null=True)),
                 (
                     "look_at",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from taskhub.models.ids import ids_in
 from taskhub.models.results import TaskResult
 from taskhub.models.schedule_field import ScheduleField
-from taskhub.schedules import Schedule, parse
+from taskhub.schedules import Schedule, Span, parse
 from taskhub.values import escape_text
 
 #: Of how many runs a row remembers the results.
@@ -148,6 +148,11 @@ class PeriodicTask(models.Model):
     )
     planned_start_at = models.DateTimeField(null=True, editable=False)
     planned_at = models.DateTimeField(null=True, editable=False)
+    #: In a time zone: what `next_run_at` is the first tick after, and itself, as local
+    #: times; see schedules/span.py.
+    planned_between = models.CharField(
+        max_length=80, default="", db_default="", blank=True, editable=False
+    )
     #: A tick that is due and has to wait is looked at again then.
     postponed_until = models.DateTimeField(null=True, editable=False)
     #: When the beat has to look at the row: at its next run; at once (any time in the
@@ -220,8 +225,7 @@ class PeriodicTask(models.Model):
         """
         self.postponed_until = None
         if not self.enabled:
-            self.planned_schedule, self.next_run_at = "", None
-            self.planned_start_at = self.planned_at = None
+            self._forget_plan()
             return
         self.paused_because = ""
         self.planned_schedule = as_schedule(self).text
@@ -231,11 +235,39 @@ class PeriodicTask(models.Model):
         if self.start_at and self.start_at > now:
             # The start itself may be the first tick.
             after = self.start_at - timedelta(microseconds=1)
-        self.move_to(self.rule.next_after(after))
+        self.move_to(self.rule.next_after(after), after=after)
 
-    def move_to(self, tick: datetime | None) -> None:
-        """Make `tick` the next run, or disable the row if it will not run again."""
+    @property
+    def is_plan_outdated(self) -> bool:
+        """Whether the rules of its time zone have changed since it was planned."""
+        span = Span.read(self.planned_between)
+        # A next run that somebody has set is not a matter of rules.
+        if span is None or span.tick != self.next_run_at:
+            return False
+        return not span.holds(as_schedule(self).zone)
+
+    def plan_by_new_rules(self) -> None:
+        """
+        Work out, in the attributes, when the tick that is planned comes by now.
+
+        It may be past then, and due.
+        """
+        span = Span.read(self.planned_between)
+        assert span is not None  # noqa: S101  the plan is outdated
+        after = span.start_under(self.rule)
+        if self.start_at:
+            after = max(after, self.start_at - timedelta(microseconds=1))
+        self.move_to(self.rule.next_after(after), after=after)
+
+    def move_to(self, tick: datetime | None, *, after: datetime) -> None:
+        """
+        Make `tick`, the first after a moment, the next run.
+
+        A row that will not run again is disabled.
+        """
         self.next_run_at, self.postponed_until = tick, None
+        span = None if tick is None else Span.of(as_schedule(self), after, tick)
+        self.planned_between = "" if span is None else span.text
         if self.max_runs is not None and self.total_run_count >= self.max_runs:
             self.pause(
                 _("It has run %(count)d times, as many as it may.")
@@ -248,9 +280,12 @@ class PeriodicTask(models.Model):
 
     def pause(self, reason: object) -> None:
         """Disable the row, in the attributes, and say why."""
+        self._forget_plan()
+        self.paused_because = escape_text(str(reason))
+
+    def _forget_plan(self) -> None:
         for name, value in PAUSED.items():
             setattr(self, name, value)
-        self.paused_because = escape_text(str(reason))
 
     def remember(self, pk: UUID, enqueued_at: datetime) -> None:
         """Note a run, by its result's id, in the attributes."""
@@ -273,6 +308,7 @@ PAUSED: dict[str, Any] = {
     "planned_schedule": "",
     "planned_start_at": None,
     "planned_at": None,
+    "planned_between": "",
     "postponed_until": None,
 }
 #: What the beat writes.
@@ -283,6 +319,7 @@ PLAN_FIELDS = (
     "planned_schedule",
     "planned_start_at",
     "planned_at",
+    "planned_between",
     "postponed_until",
 )
 RUN_FIELDS = (

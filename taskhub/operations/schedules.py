@@ -220,7 +220,7 @@ def skip_next(row: PeriodicTask) -> datetime | None:
             return None
         locked.skipped_run_count += 1
         locked.last_skipped_at = timezone.now()
-        locked.move_to(locked.rule.next_after(skipped))
+        locked.move_to(locked.rule.next_after(skipped), after=skipped)
         locked.save()
     return skipped
 

@@ -18,6 +18,7 @@ from taskhub.schedules.cron import Cron, cron
 from taskhub.schedules.interval import Interval, every
 from taskhub.schedules.schedule import Schedule
 from taskhub.schedules.solar import Solar, solar
+from taskhub.schedules.span import Span
 from taskhub.schedules.text import parse
 from taskhub.schedules.unreadable import Unreadable, read
 
@@ -27,6 +28,7 @@ __all__ = [
     "Interval",
     "Schedule",
     "Solar",
+    "Span",
     "Unreadable",
     "cron",
     "every",

@@ -91,6 +91,11 @@ class Cron(Schedule):
             return None
         return None
 
+    @property
+    def follows_wall_time(self) -> bool:  # type: ignore[override]
+        """Whether neither its minutes nor its hours begin with a star."""
+        return not any(field.startswith("*") for field in self._fields[:2])
+
     @cached_property
     def fields(self) -> str:
         """The five fields, with aliases and long names written out."""

@@ -24,6 +24,8 @@ class Schedule(ABC):
 
     #: The first word of its text.
     kind: ClassVar[str]
+    #: Whether its ticks are wall times of its zone, and not so long after another.
+    follows_wall_time = False
 
     @property
     @abstractmethod
