@@ -13,6 +13,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from taskhub import compat
+from taskhub.schedules import zone_fault
+from taskhub.tasks import declared_schedules
 
 
 @register("taskhub")
@@ -82,6 +84,22 @@ def check_schedules_database(
             hint="Let the router send all of taskhub's models to the same database.",
             id="taskhub.E003",
         )
+    ]
+
+
+@register("taskhub")
+def check_declared_schedules(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """The time zone of a schedule in code may be one that this host does not know."""
+    return [
+        Warning(
+            f"The schedule {declared.name!r} that the code declares: {error}",
+            hint="Correct it, or update the time zones (tzdata) of this host.",
+            id="taskhub.W003",
+        )
+        for declared in declared_schedules().values()
+        if (error := zone_fault(declared.schedule))
     ]
 
 

@@ -38,6 +38,10 @@ class InvalidSchedule(TaskHubError, ValueError):
         self.field = field
 
 
+class UnknownZone(InvalidSchedule):
+    """A time zone that this host does not know; others may."""
+
+
 class CannotRun(TaskHubError):
     """A periodic task that cannot be run as it is, or now; the text says why."""
 

@@ -16,7 +16,7 @@ from django.db.utils import Error as DatabaseFault
 
 from taskhub import producer
 from taskhub.beat.policies import choose_ticks
-from taskhub.exceptions import BrokerError, TaskHubError, UnknownTask
+from taskhub.exceptions import BrokerError, TaskHubError, UnknownTask, UnknownZone
 from taskhub.models import (
     Overlap,
     PeriodicTask,
@@ -55,6 +55,8 @@ class Look:
         self._runs: list[Run] = []
         #: Why rows are disabled, by key: also if that could not be written.
         self.disabled: dict[int, str] = {}
+        #: Names of rows that need a zone that this host has not, and what that says.
+        self.left_aside: dict[int, tuple[str, str]] = {}
         #: What is to be logged when it has come to pass.
         self._said: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
 
@@ -110,10 +112,14 @@ class Look:
             self._plan_or_fire(row)
         except UnknownTask as error:
             self._wait_for_code(row, error)
+        except UnknownZone as error:
+            # A beat on another host may know it: the row is left to that.
+            row.postpone(error, row.postponed_until)
+            self.left_aside[row.pk] = (row.name, str(error))
         except BrokerError as error:
             text = "%r is due, but has to wait: %s"
             self._say(logging.WARNING, text, row.name, error)
-            row.postponed_until = self._now + _WAIT
+            row.postpone(error, self._now + _WAIT)
         except DatabaseFault:
             raise
         except TaskHubError as error:
@@ -145,7 +151,7 @@ class Look:
         due = choose_ticks(row, self._now)
         if due.ticks and (earlier := self._unfinished.get(row.pk)):
             if row.overlap == Overlap.WAIT:
-                row.postponed_until = self._now + _WAIT
+                row.postpone("An earlier run has not finished.", self._now + _WAIT)
                 return
             if row.overlap == Overlap.SKIP:
                 self._skip(row, due.ticks)
@@ -185,7 +191,7 @@ class Look:
         if row.postponed_until is None:
             text = "%r is due, but not yet known: %s"
             self._say(logging.WARNING, text, row.name, error)
-        row.postponed_until = self._now + UNKNOWN_AGAIN
+        row.postpone(error, self._now + UNKNOWN_AGAIN)
 
     def _submit(self) -> None:
         by_backend: dict[str, list[Run]] = defaultdict(list)

@@ -32,6 +32,8 @@ class Ticker:
         #: Rows that are left alone, by key, and until when; nothing else is kept.
         self._aside: dict[int, float] = {}
         self._refusals = Refusals()
+        #: What has been said of zones that this host does not know.
+        self._told: set[str] = set()
         self._review = RulesReview()
 
     def look(self) -> float:
@@ -92,6 +94,7 @@ class Ticker:
             self._take(pks[half:], now, only_due=only_due)
         else:
             self._refusals.forget(pks)
+            self._leave_aside(look.left_aside)
 
     def _deal_with(self, pk: int, reason: str | None, error: Exception) -> None:
         """Disable a row that fails alone, or leave it alone for a while."""
@@ -106,6 +109,19 @@ class Ticker:
             logger.exception("Cannot fire %s.", name_of(pk), exc_info=second)
             seconds = ASIDE_SECONDS
         self._aside[pk] = time.monotonic() + seconds
+
+    def _leave_aside(self, rows: dict[int, tuple[str, str]]) -> None:
+        """Leave rows in zones that this host does not know to beats on other hosts."""
+        for pk, (name, reason) in rows.items():
+            self._aside[pk] = time.monotonic() + ASIDE_SECONDS
+            if reason not in self._told:
+                self._told.add(reason)
+                logger.error(
+                    "%s It is left to beats that know it, such as for %r; update this "
+                    "host's time zones.",
+                    reason,
+                    name,
+                )
 
     def _take_up_again(self) -> None:
         if self._aside:

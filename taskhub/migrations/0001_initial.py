@@ -437,6 +437,12 @@ class Migration(migrations.Migration):
                 ),
                 ("postponed_until", models.DateTimeField(editable=False, null=True)),
                 (
+                    "postponed_because",
+                    models.TextField(
+                        blank=True, db_default="", default="", editable=False
+                    ),
+                ),
+                (
                     "look_at",
                     models.GeneratedField(
                         db_persist=True,

@@ -155,6 +155,10 @@ class PeriodicTask(models.Model):
     )
     #: A tick that is due and has to wait is looked at again then.
     postponed_until = models.DateTimeField(null=True, editable=False)
+    #: Why it does not fire now, though it is enabled; empty if nothing keeps it.
+    postponed_because = models.TextField(
+        default="", db_default="", blank=True, editable=False
+    )
     #: When the beat has to look at the row: at its next run; at once (any time in the
     #: past) if there is no plan for what it says now; never if it is disabled.
     look_at = models.GeneratedField(
@@ -223,7 +227,7 @@ class PeriodicTask(models.Model):
 
         A row that will not run again is disabled, and says why.
         """
-        self.postponed_until = None
+        self.postponed_until, self.postponed_because = None, ""
         if not self.enabled:
             self._forget_plan()
             return
@@ -265,7 +269,8 @@ class PeriodicTask(models.Model):
 
         A row that will not run again is disabled.
         """
-        self.next_run_at, self.postponed_until = tick, None
+        self.next_run_at = tick
+        self.postponed_until, self.postponed_because = None, ""
         span = None if tick is None else Span.of(as_schedule(self), after, tick)
         self.planned_between = "" if span is None else span.text
         if self.max_runs is not None and self.total_run_count >= self.max_runs:
@@ -277,6 +282,11 @@ class PeriodicTask(models.Model):
             self.pause(_("It has no run any more."))
         elif self.end_at is not None and tick > self.end_at:
             self.pause(_("It has ended at %(end)s.") % {"end": self.end_at.isoformat()})
+
+    def postpone(self, reason: object, until: datetime | None = None) -> None:
+        """Say, in the attributes, why it does not fire now, and until when."""
+        self.postponed_because = escape_text(str(reason))
+        self.postponed_until = until
 
     def pause(self, reason: object) -> None:
         """Disable the row, in the attributes, and say why."""
@@ -310,6 +320,7 @@ PAUSED: dict[str, Any] = {
     "planned_at": None,
     "planned_between": "",
     "postponed_until": None,
+    "postponed_because": "",
 }
 #: What the beat writes.
 PLAN_FIELDS = (
@@ -321,6 +332,7 @@ PLAN_FIELDS = (
     "planned_at",
     "planned_between",
     "postponed_until",
+    "postponed_because",
 )
 RUN_FIELDS = (
     "last_run_at",

@@ -16,7 +16,7 @@ minutes", is what a row keeps; `parse` reads it again.
 from taskhub.schedules.clocked import Clocked, once
 from taskhub.schedules.cron import Cron, cron
 from taskhub.schedules.interval import Interval, every
-from taskhub.schedules.schedule import Schedule
+from taskhub.schedules.schedule import Schedule, zone_fault
 from taskhub.schedules.solar import Solar, solar
 from taskhub.schedules.span import Span
 from taskhub.schedules.text import parse
@@ -36,4 +36,5 @@ __all__ = [
     "parse",
     "read",
     "solar",
+    "zone_fault",
 ]

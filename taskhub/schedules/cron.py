@@ -15,12 +15,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from taskhub.exceptions import InvalidSchedule
+from taskhub.exceptions import InvalidSchedule, UnknownZone
 from taskhub.nearest import did_you_mean
 from taskhub.schedules.schedule import Schedule, in_utc
 
@@ -47,7 +47,8 @@ class Cron(Schedule):
     A cron expression in a time zone.
 
     Raise InvalidSchedule, with the field that is wrong, if it cannot be read or never
-    fires.
+    fires. The zone is looked for when a tick is asked for: a host that does not know
+    it must still be able to import what declares the schedule.
     """
 
     kind: ClassVar[str] = "cron"
@@ -56,9 +57,8 @@ class Cron(Schedule):
     tz: str = "UTC"
 
     def __post_init__(self) -> None:
-        _ = self.zone
         _check_fields(self._fields)
-        if self.next_after(datetime(2026, 1, 1, tzinfo=UTC)) is None:
+        if self._next_in(UTC, datetime(2026, 1, 1, tzinfo=UTC)) is None:
             raise InvalidSchedule(
                 f"{self.expression!r} never fires: no month that it names has such a "
                 "day.",
@@ -71,18 +71,26 @@ class Cron(Schedule):
 
     @cached_property
     def zone(self) -> tzinfo:
+        """Its time zone. Raise UnknownZone if this host does not know it."""
         try:
             return ZoneInfo(self.tz)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             hint = did_you_mean(self.tz, available_timezones())
-            raise InvalidSchedule(
+            raise UnknownZone(
                 f"There is no time zone {self.tz!r}{hint}", field="tz"
             ) from None
 
+    def in_known_zone(self) -> Self:
+        """Return it. Raise UnknownZone if this host does not know its time zone."""
+        _ = self.zone
+        return self
+
     def next_after(self, moment: datetime) -> datetime | None:
-        moment = in_utc(moment)
+        return self._next_in(self.zone, in_utc(moment))
+
+    def _next_in(self, zone: tzinfo, moment: datetime) -> datetime | None:
         try:
-            for tick in CronSim(self.fields, moment.astimezone(self.zone)):
+            for tick in CronSim(self.fields, moment.astimezone(zone)):
                 # In the autumn's overlap a wall time that has been comes once more.
                 if (due := tick.astimezone(UTC)) > moment:
                     return due
@@ -118,7 +126,8 @@ def cron(expression: str, *, tz: str = "UTC") -> Cron:
     """
     Return a cron schedule: `cron("0 3 * * MON-FRI", tz="Europe/Berlin")`.
 
-    Raise InvalidSchedule if it cannot be read or never fires.
+    Raise InvalidSchedule if it cannot be read or never fires. A time zone that is not
+    known on this host raises UnknownZone when a tick is asked for.
     """
     return Cron(" ".join(expression.split()), tz)
 

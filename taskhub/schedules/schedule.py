@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import ClassVar, Self
 
+from taskhub.exceptions import UnknownZone
+
 #: How far back `latest_between` looks at first; then further and further.
 _SPANS = (
     timedelta(hours=1),
@@ -65,6 +67,15 @@ class Schedule(ABC):
 
     def __str__(self) -> str:
         return self.text
+
+
+def zone_fault(schedule: Schedule) -> str:
+    """Return what is wrong with a schedule's time zone on this host; mostly nothing."""
+    try:
+        _ = schedule.zone
+    except UnknownZone as error:
+        return str(error)
+    return ""
 
 
 def in_utc(moment: datetime) -> datetime:

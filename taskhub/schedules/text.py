@@ -21,7 +21,8 @@ def parse(text: str) -> Schedule:
         once 2027-01-01T00:00:00+00:00
         solar sunset 52.52 13.4
 
-    Raise InvalidSchedule, and say what was expected.
+    Raise InvalidSchedule, and say what was expected; UnknownZone if this host does not
+    know its time zone.
     """
     kind, *words = text.split() or [""]
     if kind not in _READERS:
@@ -44,7 +45,7 @@ def _read_cron(words: list[str]) -> Cron:
         raise InvalidSchedule(
             f"Expected five fields and a time zone, not {' '.join(words)!r}."
         )
-    return Cron(" ".join(expression), *zone)
+    return Cron(" ".join(expression), *zone).in_known_zone()
 
 
 def _read_interval(words: list[str]) -> Interval:

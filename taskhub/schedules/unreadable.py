@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from taskhub.exceptions import InvalidSchedule
+from taskhub.exceptions import InvalidSchedule, UnknownZone
 from taskhub.schedules.schedule import Schedule
 from taskhub.schedules.text import parse
 
@@ -20,12 +20,16 @@ class Unreadable(Schedule):
 
     raw: str
     reason: str
+    #: Whether all that is wrong is that this host does not know its time zone.
+    is_zone_unknown: bool = False
 
     @property
     def text(self) -> str:
         return self.raw
 
     def next_after(self, moment: datetime) -> datetime | None:
+        if self.is_zone_unknown:
+            raise UnknownZone(self.reason, field="tz")
         raise InvalidSchedule(self.reason)
 
 
@@ -38,7 +42,8 @@ def read(text: str) -> Schedule:
     try:
         return parse(text)
     except InvalidSchedule as error:
-        return Unreadable(text, str(error))
+        is_zone_unknown = isinstance(error, UnknownZone)
+        return Unreadable(text, str(error), is_zone_unknown=is_zone_unknown)
     except Exception as error:
         logger.exception("Cannot read the schedule %r.", text)
         return Unreadable(text, f"It cannot be read: {type(error).__name__}: {error}")

@@ -170,3 +170,17 @@ def test_migrate_brings_them_in():
     call_command("migrate", "taskhub", verbosity=0)
 
     assert only_row().from_code
+
+
+def test_a_zone_that_is_not_known_here_keeps_no_other_from_being_declared(capsys):
+    declare(every(hours=1), args=[1])
+    periodic(cron("0 3 * * *", tz="Test/Gone"), name="gone")(tasks.add)
+
+    done = synchronise_schedules()
+
+    assert only_row().name == "tests.tasks.add"
+    assert "There is no time zone 'Test/Gone'" in done.faults["gone"]
+    with pytest.raises(CommandError, match=r"gone: .*no time zone 'Test/Gone'"):
+        call_command("taskschedules")
+    call_command("check", "--tag=taskhub")
+    assert "(taskhub.W003) The schedule 'gone'" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Rules of time zones that change while a plan is stored."""
+"""Time zones whose rules change while a plan is stored, or that a host has not."""
 
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -204,3 +204,41 @@ def test_a_beat_with_new_rules_plans_anew(tzdata, config, tmp_path):
 
     assert reread(row).next_run_at == due + timedelta(hours=1)
     assert "rules of its time zone have changed" in beat.log
+
+
+# Zones that this host does not know.
+
+
+def test_a_zone_that_this_host_does_not_know_disables_nothing(tzdata, caplog):
+    tzdata(EARLIER)
+    due = soon(minutes=-1)
+    here = cron(wall(due, EARLIER), tz="Test/City")
+    planned = PeriodicTaskFactory(schedule=here, planned=due)
+    new, neighbour = PeriodicTaskFactory(schedule=here), PeriodicTaskFactory()
+    PeriodicTask.objects.exclude(pk=planned.pk).update(planned_schedule="")
+    forget_city()
+    ticker = Ticker()
+
+    while ticker.look() == 0:
+        pass
+
+    assert reread(neighbour).next_run_at > timezone.now()
+    for row in (planned, new):
+        row = reread(row)
+        assert (row.enabled, row.paused_because) == (True, "")
+        assert "There is no time zone 'Test/City'" in row.postponed_because
+    assert reread(planned).next_run_at == due
+    assert len([line for line in caplog.messages if "Test/City" in line]) == 1
+
+    # A beat on another host knows it, and a while does not have to pass.
+    tzdata(EARLIER)
+    look()
+
+    assert TaskResult.objects.get().tick_at == due
+    assert reread(new).next_run_at > timezone.now()
+    assert reread(planned).postponed_because == ""
+
+
+def forget_city() -> None:
+    zoneinfo.reset_tzpath([path for path in zoneinfo.TZPATH if "GMT" not in path])
+    ZoneInfo.clear_cache()

@@ -33,7 +33,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 _LAST_YEAR = 2999
 _READERS: dict[str, Callable[..., Schedule]] = {
-    Cron.kind: lambda expression, tz: cron(expression, tz=tz),
+    Cron.kind: lambda expression, tz: cron(expression, tz=tz).in_known_zone(),
     Interval.kind: Interval,
     Clocked.kind: Clocked,
     Solar.kind: Solar,

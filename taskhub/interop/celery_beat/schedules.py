@@ -70,7 +70,8 @@ def _crontab(old: OldCrontab) -> tuple[Schedule, str]:
             f"{error}. Make a periodic task for one of the two by hand, and have the "
             "task itself look at the other."
         ) from None
-    return Cron(translation.expression, old.timezone), translation.remark
+    schedule = Cron(translation.expression, old.timezone).in_known_zone()
+    return schedule, translation.remark
 
 
 def _solar(old: OldSolar) -> tuple[Schedule, str]:
