@@ -162,5 +162,14 @@ def _check(
 
 
 def _expiry(task: Task[..., Any], enqueued_at: datetime) -> datetime | None:
-    after = task.expires_after
-    return None if after is None else enqueued_at + after
+    """Return when a run expires: so long after it is due, and not after the call."""
+    if task.expires_after is None:
+        return None
+    due = max(task.run_after or enqueued_at, enqueued_at)
+    try:
+        return due + task.expires_after
+    except OverflowError:
+        raise InvalidArguments(
+            f"{task.name}() cannot be enqueued: it would expire {task.expires_after} "
+            f"after {due:%Y-%m-%d}, which no calendar holds; leave expires_after out."
+        ) from None

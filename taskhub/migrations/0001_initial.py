@@ -267,7 +267,7 @@ class Migration(migrations.Migration):
                     "expires_after",
                     models.DurationField(
                         blank=True,
-                        help_text="A run that has not started by then is never started.",
+                        help_text="A run that has not started so long after it is due never starts.",
                         null=True,
                         verbose_name="expires after",
                     ),

@@ -78,7 +78,7 @@ class PeriodicTask(models.Model):
         _("expires after"),
         null=True,
         blank=True,
-        help_text=_("A run that has not started by then is never started."),
+        help_text=_("A run that has not started so long after it is due never starts."),
     )
 
     start_at = models.DateTimeField(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
@@ -53,21 +54,36 @@ def make_run(row: PeriodicTask, tick: datetime | None) -> Run:
     for fault in _faults_of_json(row).values():
         raise CannotRun(fault)
     try:
-        variant = _variant_of(row, task)
+        variant = _variant_of(row, task, _due(row, tick))
         config = _config_of(variant)
         result = producer.make_row(config, variant, row.args, row.kwargs)
     except (InvalidArguments, compat.InvalidTask, compat.InvalidTaskBackend) as error:
         raise CannotRun(str(error)) from error
     result.periodic_task_id = row.pk
     result.tick_at = tick
-    if tick is not None and row.jitter:
-        # Not a secret: it only spreads load.
-        result.run_after = tick + row.jitter * random.random()  # noqa: S311
     return Run(config, result)
 
 
-def _variant_of(row: PeriodicTask, task: Task[..., Any]) -> Task[..., Any]:
+def _due(row: PeriodicTask, tick: datetime | None) -> datetime | None:
+    """Return when a run is due if not at once: at random within its jitter."""
+    if tick is None or not row.jitter:
+        return None
+    try:
+        latest = tick + row.jitter
+    except OverflowError:
+        raise CannotRun(
+            f"With a jitter of {row.jitter} it may be due after the end of the "
+            "calendar; expected less, such as 5 minutes."
+        ) from None
+    # Not a secret: it only spreads load.
+    return tick + (latest - tick) * random.random()  # noqa: S311
+
+
+def _variant_of(
+    row: PeriodicTask, task: Task[..., Any], due: datetime | None = None
+) -> Task[..., Any]:
     options = {
+        "run_after": due,
         "queue_name": row.queue_name or None,
         "priority": row.priority,
         "expires_after": row.expires_after,
@@ -111,7 +127,24 @@ def validate(row: PeriodicTask) -> dict[str, str]:
         span: timedelta | None = getattr(row, field)
         if span is not None and span < timedelta(0):
             faults[field] = "A duration cannot be negative."
-    return faults | faults_of_task(row)
+    if row.expires_after == timedelta(0):
+        faults["expires_after"] = "No run can start at once; expected some time."
+    return _faults_of_columns(row) | faults | faults_of_task(row)
+
+
+def _faults_of_columns(row: PeriodicTask) -> dict[str, str]:
+    """Return which values do not fit into their columns, or are none of the choices."""
+    checked_apart = {"args", "kwargs", "schedule"}
+    others = {
+        field.name
+        for field in row._meta.fields
+        if not field.editable or field.name in checked_apart
+    }
+    try:
+        row.clean_fields(exclude=others)
+    except ValidationError as error:
+        return {name: " ".join(said) for name, said in error.message_dict.items()}
+    return {}
 
 
 def faults_of_task(row: PeriodicTask) -> dict[str, str]:
@@ -133,6 +166,22 @@ def faults_of_task(row: PeriodicTask) -> dict[str, str]:
         return {"priority" if is_about_priority else "queue_name": str(error)}
     except CannotRun as error:
         return {"task_path": str(error)}
+    return _faults_of_run(row)
+
+
+def _faults_of_run(row: PeriodicTask) -> dict[str, str]:
+    """Return why no run of it can be made, though nothing else is wrong with it."""
+    now = timezone.now()
+    try:
+        _due(row, now)
+    except CannotRun as error:
+        return {"jitter": str(error)}
+    try:
+        make_run(row, now)
+    except CannotRun as error:
+        if "would expire" in str(error):
+            return {"expires_after": str(error)}
+        return {"kwargs" if row.kwargs else "args": str(error)}
     return {}
 
 

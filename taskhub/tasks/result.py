@@ -156,7 +156,8 @@ def as_enqueued(task: "Task[..., Any]", enqueued: Enqueued) -> "Task[..., Any]":
     The task itself, if the run's options are not allowed any more: a queue may have
     been renamed since.
     """
-    expires_after = enqueued.expires_at and enqueued.expires_at - enqueued.enqueued_at
+    due = max(enqueued.run_after or enqueued.enqueued_at, enqueued.enqueued_at)
+    expires_after = enqueued.expires_at and enqueued.expires_at - due
     changes: dict[str, Any] = {
         name: value
         for name, value in (

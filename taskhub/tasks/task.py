@@ -57,7 +57,7 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
     durable: bool = True
     #: Whose row stays when the task has finished: everybody's, failures', nobody's.
     keep: Keep = "all"
-    #: A run that has not started this long after it was asked for is never started.
+    #: A run that has not started this long after it is due is never started.
     expires_after: timedelta | None = None
     #: How many failures a result may have; then it is FAILED.
     max_attempts: int = 1
@@ -135,8 +135,9 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         """
         Enqueue with Celery's options: countdown, eta, expires, queue, priority.
 
-        `countdown` is in seconds; `eta` an aware datetime; `expires` either. A higher
-        priority goes first, as everywhere in taskhub.
+        `countdown` is in seconds; `eta` an aware datetime; `expires` either: seconds
+        after the run is due, or a time. A higher priority goes first, as everywhere in
+        taskhub.
 
         Raise InvalidOption for any other.
         """
@@ -188,15 +189,24 @@ def _from_celery(
 ) -> UsingOptions:
     if countdown is not None and eta is not None:
         raise InvalidOption("Give countdown or eta, not both.")
+    run_after = eta if countdown is None else timedelta(seconds=countdown)
     if isinstance(expires, datetime):
-        expires = (expires - datetime.now(UTC)).total_seconds()
+        expires = (expires - _due(run_after)).total_seconds()
     options = {
-        "run_after": eta if countdown is None else timedelta(seconds=countdown),
+        "run_after": run_after,
         "expires_after": None if expires is None else timedelta(seconds=expires),
         "queue_name": queue,
         "priority": priority,
     }
     return cast("UsingOptions", options)
+
+
+def _due(run_after: datetime | timedelta | None) -> datetime:
+    """Return when a run is due that is asked for now."""
+    now = datetime.now(UTC)
+    if isinstance(run_after, timedelta):
+        return now + max(run_after, timedelta(0))
+    return max(run_after or now, now)
 
 
 def _as_classes(given: Any) -> Any:

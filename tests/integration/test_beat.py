@@ -109,6 +109,20 @@ def test_jitter_delays_a_run_and_not_its_tick():
     assert due <= result.run_after <= due + timedelta(hours=1)
 
 
+def test_a_run_expires_so_long_after_its_jitter():
+    PeriodicTaskFactory(
+        jitter=timedelta(hours=1),
+        expires_after=timedelta(seconds=5),
+        planned=ago(seconds=1),
+    )
+
+    look()
+
+    result = TaskResult.objects.get()
+    due = max(result.run_after, result.enqueued_at)
+    assert result.expires_at - due == timedelta(seconds=5)
+
+
 def test_many_are_fired_with_few_queries(django_assert_max_num_queries):
     for _ in range(30):
         PeriodicTaskFactory(planned=ago(seconds=1))

@@ -1,5 +1,7 @@
 """Schedules that the code declares, brought into the table."""
 
+import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -13,6 +15,7 @@ from taskhub.schedules import cron, every
 from taskhub.tasks import declared as declarations
 from tests import tasks
 from tests.factories import PeriodicTaskFactory
+from tests.integration.schedule_pages import ADD, faults, written
 
 pytestmark = pytest.mark.django_db
 
@@ -184,3 +187,37 @@ def test_a_zone_that_is_not_known_here_keeps_no_other_from_being_declared(capsys
         call_command("taskschedules")
     call_command("check", "--tag=taskhub")
     assert "(taskhub.W003) The schedule 'gone'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"args": ["x" * 1_500_000]}, "args: .* bytes of JSON, and max_argument_bytes"),
+        ({"expires_after": timedelta(days=10**7)}, "expires_after: .* would expire"),
+        ({"expires_after": timedelta(0)}, "expires_after: No run can start at once"),
+        ({"jitter": timedelta(days=10**7)}, "jitter: With a jitter of"),
+        ({"overlap": "beside"}, "overlap: Value 'beside' is not a valid choice"),
+        ({"missed_runs": "whatever"}, "missed_runs: Value 'whatever' is not a valid"),
+        (
+            {"pause_after_failures": 99},
+            "pause_after_failures: .* less than or equal to 20",
+        ),
+        ({"max_runs": 0}, "max_runs: .* greater than or equal to 1"),
+        ({"name": "n" * 201}, "name: .* at most 200 characters"),
+    ],
+)
+def test_what_could_never_be_run_is_told_when_it_is_declared(options, fault):
+    declare(**{"args": [1], **options})
+    periodic(every(hours=1), name="neighbour", args=[1])(tasks.add)
+
+    done = synchronise_schedules()
+
+    assert done.created == ["neighbour"]
+    ((_name, told),) = done.faults.items()
+    assert re.search(fault, told)
+
+
+def test_arguments_that_are_too_large_are_told_in_the_form(admin_client):
+    response = admin_client.post(ADD, written(args=json.dumps(["x" * 1_500_000])))
+
+    assert "max_argument_bytes" in faults(response)["args"]

@@ -103,7 +103,7 @@ def test_the_row_has_all_that_was_asked_for(config):
     assert (row.args, row.kwargs) == (["a@example.com"], {"subject": "hi"})
     assert (row.status, row.attempts, row.worker_ids) == (Status.READY, 0, [])
     assert row.run_after == in_an_hour
-    assert row.expires_at == row.enqueued_at + timedelta(hours=2)
+    assert row.expires_at == in_an_hour + timedelta(hours=2)
     assert row.meta == {"order": 7}
     assert result == tasks.send.get_result(result.id)
 

@@ -171,6 +171,15 @@ def test_apply_async_takes_celerys_options(enqueued):
     assert third == tasks.add
 
 
+def test_apply_async_takes_the_time_at_which_a_run_expires(enqueued):
+    eta = datetime(2130, 1, 1, tzinfo=UTC)
+
+    tasks.add.apply_async([1], eta=eta, expires=eta + timedelta(minutes=5))
+
+    ((variant, _args, _kwargs),) = enqueued
+    assert variant.expires_after == timedelta(minutes=5)
+
+
 def test_apply_async_refuses_what_it_does_not_know(enqueued):
     with pytest.raises(InvalidOption, match=r"'count_down'.*did you mean 'countdown'"):
         tasks.add.apply_async([1], count_down=3)
