@@ -13,7 +13,8 @@ from taskhub.models.filters import SavedFilter
 from taskhub.models.logs import TaskLog
 from taskhub.models.metrics import QueueDepth, TaskMetrics
 from taskhub.models.nodes import Node, Turn
-from taskhub.models.periodic import MissedRuns, Overlap, PeriodicTask
+from taskhub.models.periodic import PeriodicTask
+from taskhub.models.periodic_columns import MissedRuns, Overlap
 from taskhub.models.querysets import Stats, TaskResultQuerySet
 from taskhub.models.queues import Lease, QuarantinedMessage, QueueState
 from taskhub.models.results import Place, Status, TaskResult
