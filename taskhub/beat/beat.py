@@ -8,7 +8,8 @@ from threading import Event
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.backoff import Backoff
-from taskhub.beat.ticker import LONGEST_PAUSE_SECONDS, Ticker
+from taskhub.beat.finding import LONGEST_PAUSE_SECONDS
+from taskhub.beat.ticker import Ticker
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import BEAT
 from taskhub.conf import Config

@@ -55,8 +55,8 @@ class Look:
         self._runs: list[Run] = []
         #: Why rows are disabled, by key: also if that could not be written.
         self.disabled: dict[int, str] = {}
-        #: Names of rows that need a zone that this host has not, and what that says.
-        self.left_aside: dict[int, tuple[str, str]] = {}
+        #: Zones that this host does not know: a row in each, and what that says.
+        self.unknown_zones: dict[str, tuple[str, str]] = {}
         #: What is to be logged when it has come to pass.
         self._said: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
 
@@ -115,7 +115,8 @@ class Look:
         except UnknownZone as error:
             # A beat on another host may know it: the row is left to that.
             row.postpone(error, row.postponed_until)
-            self.left_aside[row.pk] = (row.name, str(error))
+            zone = row.schedule.text.rpartition(" ")[2]
+            self.unknown_zones[zone] = (row.name, str(error))
         except BrokerError as error:
             text = "%r is due, but has to wait: %s"
             self._say(logging.WARNING, text, row.name, error)

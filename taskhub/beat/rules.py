@@ -1,10 +1,11 @@
 """A review of all plans, once, when a beat starts: by the time zones' rules of now."""
 
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models.functions import Now
 
+from taskhub.beat.finding import NOTHING, Found
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic import PeriodicTaskQuerySet
 from taskhub.models.results import results_database
@@ -30,28 +31,22 @@ class RulesReview:
         """Whether all plans have been reviewed."""
         return self._last_pk is None
 
-    def next_outdated(self) -> tuple[list[int], datetime | None]:
-        """
-        Review some plans, with one query.
-
-        Return the keys of those that are out of date, and the database's time if there
-        were plans to review.
-        """
+    def next_outdated(self) -> Found:
+        """Review some plans, with one query; return those that are out of date."""
         rows = PeriodicTaskQuerySet(PeriodicTask, using=results_database())
         planned = rows.filter(pk__gt=self._last_pk or 0, enabled=True)
-        found = list(
+        plans = list(
             planned.exclude(planned_between="")
             .order_by("pk")
             .values_list("pk", "planned_schedule", "planned_between", Now())[
                 :MAX_ROWS_AT_ONCE
             ]
         )
-        if not found:
+        if not plans:
             self._last_pk = None
-            return [], None
-        self._last_pk, *_others, now = found[-1]
-        outdated = [pk for pk, *plan, _now in found if _is_outdated(*plan)]
-        return outdated, now
+            return NOTHING
+        self._last_pk, *_plan, now = plans[-1]
+        return Found([pk for pk, *plan, _now in plans if _is_outdated(*plan)], now)
 
 
 def _is_outdated(schedule: str, text: str) -> bool:

@@ -468,7 +468,12 @@ class Migration(migrations.Migration):
                                     "postponed_until", "next_run_at"
                                 ),
                             ),
-                            default=models.F("created_at"),
+                            default=models.Value(
+                                datetime.datetime(
+                                    1970, 1, 1, 0, 0, tzinfo=datetime.UTC
+                                ),
+                                output_field=models.DateTimeField(),
+                            ),
                         ),
                         output_field=models.DateTimeField(null=True),
                     ),

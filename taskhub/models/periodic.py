@@ -9,10 +9,41 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.ids import ids_in
-from taskhub.models.periodic_columns import RECENT_RUNS, PeriodicColumns
+from taskhub.models.periodic_columns import RECENT_RUNS, UNPLANNED, PeriodicColumns
 from taskhub.models.results import TaskResult
 from taskhub.schedules import Schedule, Span, parse
 from taskhub.values import escape_text
+
+#: What a row that has disabled itself says, beside the reason.
+PAUSED: dict[str, Any] = {
+    "enabled": False,
+    "next_run_at": None,
+    "planned_schedule": "",
+    "planned_start_at": None,
+    "planned_at": None,
+    "planned_between": "",
+    "postponed_until": None,
+    "postponed_because": "",
+}
+#: What the beat writes.
+PLAN_FIELDS = (
+    "enabled",
+    "paused_because",
+    "next_run_at",
+    "planned_schedule",
+    "planned_start_at",
+    "planned_at",
+    "planned_between",
+    "postponed_until",
+    "postponed_because",
+)
+RUN_FIELDS = (
+    "last_run_at",
+    "total_run_count",
+    "skipped_run_count",
+    "last_skipped_at",
+    "recent_ids",
+)
 
 
 class PeriodicTaskQuerySet(models.QuerySet["PeriodicTask", "PeriodicTask"]):
@@ -21,6 +52,14 @@ class PeriodicTaskQuerySet(models.QuerySet["PeriodicTask", "PeriodicTask"]):
     def in_order(self) -> Self:
         """Those that something is to be done about, the most urgent first."""
         return self.filter(look_at__isnull=False).order_by("look_at")
+
+    def with_plan(self) -> Self:
+        """Those of which the next run is known, the most urgent first."""
+        return self.in_order().filter(look_at__gt=UNPLANNED)
+
+    def without_plan(self) -> Self:
+        """Those that have been edited since they were planned, if they ever were."""
+        return self.filter(look_at__lte=UNPLANNED)
 
 
 class PeriodicTask(PeriodicColumns):
@@ -52,7 +91,10 @@ class PeriodicTask(PeriodicColumns):
         return self.name
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Save it, with a plan for what it says now."""
+        """
+        Save it, with a plan for what it says now.
+
+        """
         if self.is_plan_stale:
             self.plan(timezone.now())
             if (fields := options.get("update_fields")) is not None:
@@ -163,38 +205,6 @@ class PeriodicTask(PeriodicColumns):
         """The result of the last run; None if there was none, or its row is gone."""
         results = TaskResult.objects.filter(pk__in=ids_in(self.recent_ids))
         return results.order_by("-id").first()
-
-
-#: What a row that has disabled itself says, beside the reason.
-PAUSED: dict[str, Any] = {
-    "enabled": False,
-    "next_run_at": None,
-    "planned_schedule": "",
-    "planned_start_at": None,
-    "planned_at": None,
-    "planned_between": "",
-    "postponed_until": None,
-    "postponed_because": "",
-}
-#: What the beat writes.
-PLAN_FIELDS = (
-    "enabled",
-    "paused_because",
-    "next_run_at",
-    "planned_schedule",
-    "planned_start_at",
-    "planned_at",
-    "planned_between",
-    "postponed_until",
-    "postponed_because",
-)
-RUN_FIELDS = (
-    "last_run_at",
-    "total_run_count",
-    "skipped_run_count",
-    "last_skipped_at",
-    "recent_ids",
-)
 
 
 def as_schedule(row: PeriodicTask) -> Schedule:

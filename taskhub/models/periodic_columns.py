@@ -1,16 +1,18 @@
 """The columns of a periodic task: those that people edit, and those of the beat."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.schedule_field import ScheduleField
 
+#: When the beat has to look at a row without a plan: before anything that has one.
+UNPLANNED = datetime(1970, 1, 1, tzinfo=UTC)
 #: Of how many runs a row remembers the results.
 RECENT_RUNS = 20
 
@@ -142,8 +144,8 @@ class PeriodicColumns(models.Model):
     postponed_because = models.TextField(
         default="", db_default="", blank=True, editable=False
     )
-    #: When the beat has to look at the row: at its next run; at once (any time in the
-    #: past) if there is no plan for what it says now; never if it is disabled.
+    #: When the beat has to look at the row: at its next run; UNPLANNED if there is no
+    #: plan for what it says now; never if it is disabled.
     look_at = models.GeneratedField(
         expression=Case(
             When(Q(enabled=False, planned_schedule=""), then=None),
@@ -155,7 +157,7 @@ class PeriodicColumns(models.Model):
                 ),
                 then=Coalesce("postponed_until", "next_run_at"),
             ),
-            default=F("created_at"),
+            default=Value(UNPLANNED, output_field=models.DateTimeField()),
         ),
         output_field=models.DateTimeField(null=True),
         db_persist=True,

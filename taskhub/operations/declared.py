@@ -1,8 +1,10 @@
 """Schedules that the code declares, brought into the table."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.db.models import Q
 
 from taskhub.models import PeriodicTask
 from taskhub.models.results import results_database
@@ -35,12 +37,7 @@ def synchronise_schedules(*, write: bool = True) -> Synchronised:
     done = Synchronised()
     declared = declared_schedules()
     with transaction.atomic(using=results_database()):
-        rows = {
-            row.name: row
-            for row in PeriodicTask.objects.using(results_database())
-            .select_for_update()
-            .order_by("pk")
-        }
+        rows = {row.name: row for row in _concerned(declared)}
         for name, declaration in declared.items():
             _bring_in(declaration, rows.get(name), done, write=write)
         for name, row in rows.items():
@@ -50,6 +47,15 @@ def synchronise_schedules(*, write: bool = True) -> Synchronised:
                 if write:
                     row.save()
     return done
+
+
+def _concerned(names: Collection[str]) -> list[PeriodicTask]:
+    """Lock and return rows from code, and those with the name of a declaration."""
+    rows = PeriodicTask.objects.using(results_database())
+    # By key: a search would lock what it passes, and a beat waits for no locked row.
+    found = rows.filter(Q(from_code=True) | Q(name__in=names))
+    pks = list(found.values_list("pk", flat=True))
+    return list(rows.filter(pk__in=pks).select_for_update().order_by("pk"))
 
 
 def _bring_in(

@@ -16,6 +16,7 @@ from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Node, PeriodicTask, QuarantinedMessage, TaskResult
 from taskhub.models.nodes import NodeQuerySet
+from taskhub.models.periodic_columns import UNPLANNED
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.results import results_database
 
@@ -80,7 +81,10 @@ def read_status() -> Status:
     queues, broker_faults = _read_queues(nodes)
     schedules = PeriodicTask.objects.using(results_database())
     paused = schedules.filter(enabled=False).exclude(paused_because="")
-    late = schedules.filter(enabled=True, look_at__lt=now - LATE_TICK)
+    late = schedules.filter(enabled=True).filter(
+        Q(look_at__gt=UNPLANNED, look_at__lt=now - LATE_TICK)
+        | Q(look_at__lte=UNPLANNED, created_at__lt=now - LATE_TICK)
+    )
     quarantined = QuarantinedMessage.objects.using(results_database()).filter(
         quarantined_at__gte=now - _NEWS
     )

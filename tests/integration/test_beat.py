@@ -1,6 +1,6 @@
 """The beat, look by look: what it fires, what it leaves, what it disables."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -131,6 +131,34 @@ def test_many_are_fired_with_few_queries(django_assert_max_num_queries):
         look()
 
     assert TaskResult.objects.count() == 30
+
+
+def test_what_is_due_fires_before_many_rows_are_planned(django_assert_max_num_queries):
+    PeriodicTask.objects.bulk_create(
+        PeriodicTaskFactory.build(name=f"new {number}") for number in range(5_000)
+    )
+    due = PeriodicTaskFactory(planned=ago(seconds=1))
+    ticker = Ticker()
+
+    with django_assert_max_num_queries(20):
+        assert ticker.look() == 0
+
+    assert TaskResult.objects.get().periodic_task == due
+    # Each look plans some of them, and a tick that comes meanwhile goes first again.
+    planned = PeriodicTask.objects.with_plan().count()
+    assert 1 < planned < 1_000
+    with_update(due, next_run_at=ago(minutes=5))
+    ticker.look()
+    assert TaskResult.objects.count() == 2
+    assert PeriodicTask.objects.with_plan().count() > planned
+
+
+def test_a_plan_of_long_ago_is_due():
+    row = PeriodicTaskFactory(planned=datetime(1960, 1, 1, tzinfo=UTC))
+
+    look()
+
+    assert TaskResult.objects.get().periodic_task == row
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from taskhub import periodic
 from taskhub.exceptions import InvalidOption
@@ -16,6 +17,7 @@ from taskhub.tasks import declared as declarations
 from tests import tasks
 from tests.factories import PeriodicTaskFactory
 from tests.integration.schedule_pages import ADD, faults, written
+from tests.integration.test_beat_isolation import ONLY, make_odd
 
 pytestmark = pytest.mark.django_db
 
@@ -157,6 +159,14 @@ def test_the_command_says_what_it_did(capsys):
 
     assert "created: tests.tasks.add" in capsys.readouterr().out
     call_command("taskschedules", "--check")
+
+
+def test_rows_that_are_made_by_hand_are_not_even_read():
+    declare(args=[1])
+    for values in ONLY[connection.vendor]:
+        make_odd(values)
+
+    assert synchronise_schedules().created == ["tests.tasks.add"]
 
 
 def test_the_command_ends_with_what_is_wrong():

@@ -1,0 +1,61 @@
+"""What a beat has to look at: what is due, what comes next, and what has no plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Case, When
+from django.db.models.functions import Now
+
+from taskhub.beat.aside import Aside
+from taskhub.models import PeriodicTask
+from taskhub.models.periodic import PeriodicTaskQuerySet
+from taskhub.models.results import results_database
+
+#: A change by SQL is seen within this.
+LONGEST_PAUSE_SECONDS = 1.0
+MAX_DUE_ROWS = 500
+#: However many rows are edited at once, planning them is to make no tick late.
+MAX_ROWS_TO_PLAN = 200
+
+
+@dataclass(frozen=True)
+class Found:
+    """The keys of rows, in the order of their urgency, and the database's time."""
+
+    pks: Sequence[int]
+    now: datetime
+    #: Seconds until there may be something to do, if there is nothing now.
+    wait: float = LONGEST_PAUSE_SECONDS
+
+
+NOTHING = Found((), datetime.min.replace(tzinfo=UTC))
+
+
+def find_due(aside: Aside) -> Found:
+    """Return the rows that are due, with one query on the index."""
+    soon = Now() + timedelta(seconds=LONGEST_PAUSE_SECONDS)
+    upcoming = list(
+        aside.without(_rows().with_plan())
+        .filter(look_at__lte=soon)
+        # When what is due has been due is not read: Python may not know such times.
+        .annotate(now=Now(), coming=Case(When(look_at__gt=Now(), then="look_at")))
+        .values_list("pk", "coming", "now")[:MAX_DUE_ROWS]
+    )
+    if not upcoming:
+        return NOTHING
+    _pk, first, now = upcoming[0]
+    due = [pk for pk, coming, _now in upcoming if coming is None]
+    wait = LONGEST_PAUSE_SECONDS if first is None else (first - now).total_seconds()
+    return Found(due, now, min(wait, LONGEST_PAUSE_SECONDS))
+
+
+def find_unplanned(aside: Aside) -> Found:
+    """Return rows without a plan, with one query on the index."""
+    rows = aside.without(_rows().without_plan())
+    found = list(rows.values_list("pk", Now())[:MAX_ROWS_TO_PLAN])
+    return Found([pk for pk, _now in found], found[0][1]) if found else NOTHING
+
+
+def _rows() -> PeriodicTaskQuerySet:
+    return PeriodicTaskQuerySet(PeriodicTask, using=results_database())
