@@ -34,6 +34,8 @@ class Oddity(Enum):
     BYTES = auto()
     #: A key that is no string.
     KEY = auto()
+    #: A mapping of which two keys are the same in JSON, such as 1 and "1".
+    KEYS = auto()
     #: A container below MAX_DEPTH others.
     DEPTH = auto()
     #: Anything that is neither a scalar, nor a mapping, nor a sequence.
@@ -41,7 +43,8 @@ class Oddity(Enum):
 
 
 #: Given the oddity, the value and where it is ("args[0]['when']"), returns what to take
-#: instead, or raises. For DEPTH, what it returns is walked on into.
+#: instead, or raises. For DEPTH, what it returns is walked on into; for KEYS, the last
+#: of the values is taken.
 OnOddity = Callable[[Oddity, Any, str], Any]
 
 
@@ -117,4 +120,6 @@ def _walk_container(
         else:
             name = on_oddity(Oddity.KEY, key, where)
         walked[name] = walk(item, f"{where}[{key!r}]", on_oddity, depth)
+    if len(walked) < len(value):
+        on_oddity(Oddity.KEYS, value, where)
     return walked

@@ -16,23 +16,25 @@ class StorableValue:
     A return value as it can be stored, and what had to be changed for that.
 
     `value` is what goes into the column; `notes` has a sentence under "escaped" if
-    characters or numbers had to be spelt out, and under "truncated" if the value is
-    kept as text, perhaps not all of it.
+    characters or numbers had to be spelt out, under "merged" if keys are the same in
+    JSON, so that only one of their values is kept, and under "truncated" if the value
+    is kept as text, perhaps not all of it.
 
     Raise TypeError if JSON cannot hold a value of its type at all.
     """
 
-    __slots__ = ("_escaped", "_is_deep", "notes", "value")
+    __slots__ = ("_escaped", "_is_deep", "_merged", "notes", "value")
 
     def __init__(self, raw: Any, *, max_bytes: int) -> None:
         self.notes: dict[str, str] = {}
         self._escaped: list[str] = []
+        self._merged: list[str] = []
         self._is_deep = False
         self.value: Any = walk(raw, "return value", self._keep)
         if self._escaped:
-            places = ", ".join(self._escaped[:_MOST_PLACES])
-            more = len(self._escaped) - _MOST_PLACES
-            self.notes["escaped"] = places + (f" and {more} more" if more > 0 else "")
+            self.notes["escaped"] = _name_places(self._escaped)
+        if self._merged:
+            self.notes["merged"] = _name_places(self._merged)
         if not isinstance(self.value, bool | float | None):
             self._fit(max_bytes)
 
@@ -47,6 +49,9 @@ class StorableValue:
             case Oddity.KEY if value is None or isinstance(value, bool | int | float):
                 # As json.dumps writes such keys.
                 return json.dumps(value)
+            case Oddity.KEYS:
+                self._merged.append(where)
+                return value
             case Oddity.DEPTH:
                 self._is_deep = True
                 if where.count("[") > _DEEPEST:
@@ -76,3 +81,8 @@ class StorableValue:
             self.notes["truncated"] = (
                 f"It nests deeper than {MAX_DEPTH} levels; its JSON is kept, as text."
             )
+
+
+def _name_places(places: list[str]) -> str:
+    more = len(places) - _MOST_PLACES
+    return ", ".join(places[:_MOST_PLACES]) + (f" and {more} more" if more > 0 else "")

@@ -84,6 +84,9 @@ def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
         case Oddity.KEY:
             problem = f"has the key {value!r}, but keys in JSON are strings"
             advice = f"pass {str(value)!r} and convert it back in the task"
+        case Oddity.KEYS:
+            problem = "has two keys that are the same in JSON"
+            advice = "pass a dict whose keys are plain strings"
         case Oddity.DEPTH:
             problem = f"nests deeper than {MAX_DEPTH} levels"
             advice = "pass flatter data, or store it and pass its key"

@@ -46,6 +46,21 @@ def test_what_was_not_changed_has_no_notes(value):
 
 
 @pytest.mark.parametrize(
+    ("value", "kept", "place"),
+    [
+        ({1: "int", "1": "str"}, {"1": "str"}, "return value"),
+        ([{None: 1, "null": 2}], [{"null": 2}], "return value[0]"),
+        ({"a": {True: 1, "true": 2}}, {"a": {"true": 2}}, "return value['a']"),
+    ],
+)
+def test_keys_that_are_the_same_in_json_are_noted(value, kept, place):
+    stored = StorableValue(value, max_bytes=1024)
+
+    assert stored.value == kept
+    assert stored.notes == {"merged": place}
+
+
+@pytest.mark.parametrize(
     ("value", "kept", "places"),
     [
         ("a\0b", "a\\u0000b", "return value"),

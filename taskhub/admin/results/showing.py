@@ -72,6 +72,7 @@ class Fields:
         notes: dict[str, str] = row.storage_notes
         sentences = [
             _("Escaped: %s.") % notes["escaped"] if "escaped" in notes else "",
+            _("Keys merged: %s.") % notes["merged"] if "merged" in notes else "",
             notes.get("truncated", ""),
         ]
         return " ".join(filter(None, sentences))
