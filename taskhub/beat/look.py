@@ -135,8 +135,13 @@ class Look:
             return
         if row.is_plan_outdated:
             self._plan_by_new_rules(row)
-        if row.enabled and row.next_run_at and row.next_run_at <= self._now:
+        if not row.enabled or row.next_run_at is None:
+            return
+        if row.next_run_at <= self._now:
             self._fire(row)
+        else:
+            # Somebody has moved it, or postponed what is not due.
+            row.postpone("")
 
     def _plan_by_new_rules(self, row: PeriodicTask) -> None:
         old = row.next_run_at

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from taskhub.models.ids import ids_in
 from taskhub.models.periodic_columns import RECENT_RUNS, UNPLANNED, PeriodicColumns
 from taskhub.models.results import TaskResult
+from taskhub.models.shared_row import SharedRow
 from taskhub.schedules import Schedule, Span, parse
 from taskhub.values import escape_text
 
@@ -62,7 +63,7 @@ class PeriodicTaskQuerySet(models.QuerySet["PeriodicTask", "PeriodicTask"]):
         return self.filter(look_at__lte=UNPLANNED)
 
 
-class PeriodicTask(PeriodicColumns):
+class PeriodicTask(PeriodicColumns, SharedRow):
     """
     A task that is fired by a schedule.
 
@@ -70,6 +71,8 @@ class PeriodicTask(PeriodicColumns):
     what people have edited shows in the generated column `look_at`, which the beat goes
     by.
     """
+
+    written_by_processes = frozenset((*PLAN_FIELDS, *RUN_FIELDS))
 
     objects: ClassVar[models.Manager["PeriodicTask"]] = (
         PeriodicTaskQuerySet.as_manager()
@@ -94,6 +97,7 @@ class PeriodicTask(PeriodicColumns):
         """
         Save it, with a plan for what it says now.
 
+        Of what the beat writes, only what was changed here is saved.
         """
         if self.is_plan_stale:
             self.plan(timezone.now())

@@ -18,6 +18,7 @@ from taskhub.messages import Message
 from taskhub.models.constraints import PartialUniqueConstraint
 from taskhub.models.ids import new_id
 from taskhub.models.querysets import TaskResultQuerySet
+from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 from taskhub.models.waiting import await_for, wait_for
 
 #: The classes of errors that no task has raised: it was cancelled, or has expired.
@@ -76,13 +77,15 @@ _EMPTY_LIST = Value([], models.JSONField())
 _EMPTY_DICT = Value({}, models.JSONField())
 
 
-class TaskResult(Carried, models.Model):
+class TaskResult(Carried, SharedRow):
     """
     One run asked for: a row from the moment it was enqueued.
 
     Short tasks go from READY to finished in one write; a longer one is marked RUNNING.
     Times are aware and, but for `enqueued_at` and `run_after`, told by the worker.
     """
+
+    written_by_processes = WRITTEN_BY_WORKERS
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     #: Dotted path of the task's function.

@@ -1,0 +1,145 @@
+"""Instances that were read before a process wrote to their rows, and are saved now."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from taskhub.beat.ticker import Ticker
+from taskhub.models import PeriodicTask, Status, TaskResult
+from taskhub.schedules import every
+from tests.factories import PeriodicTaskFactory, TaskResultFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _on_the_rows(configure):
+    configure(broker_url="database://")
+
+
+def due_row(**fields: object) -> PeriodicTask:
+    due = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
+    return PeriodicTask.objects.get(pk=PeriodicTaskFactory(planned=due, **fields).pk)
+
+
+def reread(row):
+    return type(row).objects.get(pk=row.pk)
+
+
+def test_a_save_does_not_undo_what_the_beat_has_written():
+    stale = due_row(max_runs=1)
+    Ticker().look()
+
+    stale.description = "New"
+    stale.save()
+    Ticker().look()
+
+    row = reread(stale)
+    assert (row.description, row.enabled, row.total_run_count) == ("New", False, 1)
+    assert "as many as it may" in row.paused_because
+    assert row.last_result
+    assert TaskResult.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asave_leaves_what_the_beat_has_written():
+    stale = due_row()
+    Ticker().look()
+    fired = reread(stale)
+
+    stale.description = "New"
+    asyncio.run(stale.asave())
+
+    row = reread(stale)
+    assert (row.description, row.next_run_at) == ("New", fired.next_run_at)
+
+
+def test_what_was_changed_here_is_saved():
+    row = due_row(schedule=every(hours=1))
+    Ticker().look()
+
+    row.enabled = False
+    row.save()
+    assert not reread(row).enabled
+    row.enabled = True
+    row.total_run_count = 7
+    row.save()
+
+    saved = reread(row)
+    assert (saved.enabled, saved.total_run_count) == (True, 7)
+    assert saved.next_run_at > timezone.now()
+
+
+def test_a_changed_schedule_is_planned_though_the_instance_is_stale():
+    stale = due_row(schedule=every(hours=1))
+    Ticker().look()
+
+    stale.schedule = every(weeks=5)
+    stale.save()
+
+    row = reread(stale)
+    assert (row.schedule, row.total_run_count) == (every(weeks=5), 1)
+    assert row.next_run_at > timezone.now() + timedelta(hours=2)
+    assert not row.is_plan_stale
+
+
+def test_a_schedule_that_was_disabled_meanwhile_stays_so():
+    stale = due_row(max_runs=1, schedule=every(hours=1))
+    Ticker().look()
+
+    stale.schedule = every(weeks=5)
+    stale.save()
+    Ticker().look()
+
+    row = reread(stale)
+    assert (row.schedule, row.enabled, row.next_run_at) == (every(weeks=5), False, None)
+
+
+def test_a_refreshed_instance_has_nothing_to_save_of_it():
+    row = due_row()
+    Ticker().look()
+    row.refresh_from_db()
+    PeriodicTask.objects.filter(pk=row.pk).update(total_run_count=9)
+
+    row.save()
+
+    assert reread(row).total_run_count == 9
+
+
+def test_a_copy_is_saved_whole():
+    row = due_row(total_run_count=3)
+    original = row.pk
+
+    row.pk, row.name = None, "copy"
+    row.save()
+
+    assert row.pk != original
+    assert reread(row).total_run_count == 3
+
+
+def test_a_partly_read_row_is_saved_as_far_as_it_was_read():
+    row = due_row(description="Old")
+    partly = PeriodicTask.objects.only("name").get(pk=row.pk)
+    Ticker().look()
+
+    partly.name = "renamed"
+    partly.save()
+
+    saved = reread(row)
+    assert (saved.name, saved.total_run_count) == ("renamed", 1)
+
+
+def test_a_saved_result_does_not_undo_what_a_worker_has_written():
+    stale = TaskResult.objects.get(pk=TaskResultFactory(place="ready").pk)
+    TaskResult.objects.filter(pk=stale.pk).update(
+        status=Status.SUCCESSFUL, attempts=1, return_value=3, place=""
+    )
+
+    stale.meta["seen"] = True
+    stale.save()
+
+    row = reread(stale)
+    assert (row.status, row.attempts, row.return_value) == (Status.SUCCESSFUL, 1, 3)
+    assert row.meta == {"seen": True}
