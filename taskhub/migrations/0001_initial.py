@@ -375,7 +375,10 @@ class Migration(migrations.Migration):
                 (
                     "next_run_at",
                     models.DateTimeField(
-                        editable=False, null=True, verbose_name="next run"
+                        editable=False,
+                        serialize=False,
+                        null=True,
+                        verbose_name="next run",
                     ),
                 ),
                 (
@@ -420,11 +423,18 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         editable=False,
+                        serialize=False,
                         max_length=255,
                     ),
                 ),
-                ("planned_start_at", models.DateTimeField(editable=False, null=True)),
-                ("planned_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "planned_start_at",
+                    models.DateTimeField(editable=False, serialize=False, null=True),
+                ),
+                (
+                    "planned_at",
+                    models.DateTimeField(editable=False, serialize=False, null=True),
+                ),
                 (
                     "planned_between",
                     models.CharField(
@@ -432,14 +442,22 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         editable=False,
+                        serialize=False,
                         max_length=80,
                     ),
                 ),
-                ("postponed_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "postponed_until",
+                    models.DateTimeField(editable=False, serialize=False, null=True),
+                ),
                 (
                     "postponed_because",
                     models.TextField(
-                        blank=True, db_default="", default="", editable=False
+                        blank=True,
+                        db_default="",
+                        default="",
+                        editable=False,
+                        serialize=False,
                     ),
                 ),
                 (
@@ -476,6 +494,7 @@ class Migration(migrations.Migration):
                             ),
                         ),
                         output_field=models.DateTimeField(null=True),
+                        serialize=False,
                     ),
                 ),
             ],

@@ -54,6 +54,10 @@ class PeriodicTaskQuerySet(models.QuerySet["PeriodicTask", "PeriodicTask"]):
         """Those that something is to be done about, the most urgent first."""
         return self.filter(look_at__isnull=False).order_by("look_at")
 
+    def get_by_natural_key(self, name: str) -> "PeriodicTask":
+        """Return the one of that name, as fixtures refer to it."""
+        return self.get(name=name)
+
     def with_plan(self) -> Self:
         """Those of which the next run is known, the most urgent first."""
         return self.in_order().filter(look_at__gt=UNPLANNED)
@@ -92,6 +96,10 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     def __str__(self) -> str:
         return self.name
+
+    def natural_key(self) -> tuple[str]:
+        """Return its name, by which fixtures refer to it."""
+        return (self.name,)
 
     def save(self, *args: Any, **options: Any) -> None:
         """

@@ -110,9 +110,12 @@ class PeriodicColumns(models.Model):
         _("created"), default=timezone.now, db_default=Now(), editable=False
     )
 
-    # The beat's.
+    # The beat's. A plan is of here and now: dumps leave it out, and what is loaded is
+    # planned anew.
 
-    next_run_at = models.DateTimeField(_("next run"), null=True, editable=False)
+    next_run_at = models.DateTimeField(
+        _("next run"), null=True, editable=False, serialize=False
+    )
     last_run_at = models.DateTimeField(_("last run"), null=True, editable=False)
     total_run_count = models.PositiveIntegerField(
         _("runs"), default=0, db_default=0, editable=False
@@ -129,20 +132,30 @@ class PeriodicColumns(models.Model):
     recent_ids = models.JSONField(default=list, editable=False)
     #: What `next_run_at` was worked out from, and when.
     planned_schedule = models.CharField(
-        max_length=255, default="", db_default="", blank=True, editable=False
+        max_length=255,
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
+        serialize=False,
     )
-    planned_start_at = models.DateTimeField(null=True, editable=False)
-    planned_at = models.DateTimeField(null=True, editable=False)
+    planned_start_at = models.DateTimeField(null=True, editable=False, serialize=False)
+    planned_at = models.DateTimeField(null=True, editable=False, serialize=False)
     #: In a time zone: what `next_run_at` is the first tick after, and itself, as local
     #: times; see schedules/span.py.
     planned_between = models.CharField(
-        max_length=80, default="", db_default="", blank=True, editable=False
+        max_length=80,
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
+        serialize=False,
     )
     #: A tick that is due and has to wait is looked at again then.
-    postponed_until = models.DateTimeField(null=True, editable=False)
+    postponed_until = models.DateTimeField(null=True, editable=False, serialize=False)
     #: Why it does not fire now, though it is enabled; empty if nothing keeps it.
     postponed_because = models.TextField(
-        default="", db_default="", blank=True, editable=False
+        default="", db_default="", blank=True, editable=False, serialize=False
     )
     #: When the beat has to look at the row: at its next run; UNPLANNED if there is no
     #: plan for what it says now; never if it is disabled.
@@ -161,6 +174,7 @@ class PeriodicColumns(models.Model):
         ),
         output_field=models.DateTimeField(null=True),
         db_persist=True,
+        serialize=False,
     )
 
     class Meta:

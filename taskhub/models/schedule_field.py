@@ -5,8 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from taskhub.exceptions import InvalidSchedule
-from taskhub.schedules import Schedule, parse, read
+from taskhub.schedules import Schedule, Unreadable, parse, read
 
 
 class ScheduleField(models.CharField):  # type: ignore[type-arg]
@@ -14,8 +13,8 @@ class ScheduleField(models.CharField):  # type: ignore[type-arg]
     A `Schedule` in Python, its text in the database.
 
     Text is taken, too, and refused with InvalidSchedule if it is none. Text that plain
-    SQL has written is read as an `Unreadable` if it is none, so that one bad row does
-    not make all others unreadable with it.
+    SQL or a fixture has is read as an `Unreadable` if it is none, so that one bad row
+    does not make all others unreadable with it.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -27,12 +26,15 @@ class ScheduleField(models.CharField):  # type: ignore[type-arg]
 
     def to_python(self, value: Any) -> Any:
         """Read what a form or a fixture has."""
-        if value is None or isinstance(value, Schedule):
-            return value
-        try:
-            return parse(str(value))
-        except InvalidSchedule as error:
-            raise ValidationError(str(error), code="invalid") from error
+        return (
+            value if value is None or isinstance(value, Schedule) else read(str(value))
+        )
+
+    def validate(self, value: Any, model_instance: models.Model | None) -> None:
+        """Refuse text that is no schedule, where somebody has written it."""
+        super().validate(value, model_instance)
+        if isinstance(value, Unreadable):
+            raise ValidationError(value.reason, code="invalid")
 
     def get_prep_value(self, value: Any) -> Any:
         """Return the text that the database gets."""
