@@ -11,6 +11,7 @@ from django.db import migrations, models
 
 import taskhub.models.constraints
 import taskhub.models.ids
+import taskhub.models.names
 import taskhub.models.results
 import taskhub.models.schedule_field
 
@@ -26,7 +27,9 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "token",
-                    models.CharField(max_length=100, primary_key=True, serialize=False),
+                    taskhub.models.names.NameField(
+                        max_length=100, primary_key=True, serialize=False
+                    ),
                 ),
                 ("ends_at", models.DateTimeField()),
             ],
@@ -36,14 +39,19 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "name",
-                    models.CharField(
+                    taskhub.models.names.NameField(
                         max_length=100,
                         primary_key=True,
                         serialize=False,
                         verbose_name="name",
                     ),
                 ),
-                ("backend", models.CharField(max_length=100, verbose_name="backend")),
+                (
+                    "backend",
+                    taskhub.models.names.NameField(
+                        max_length=100, verbose_name="backend"
+                    ),
+                ),
                 ("host", models.CharField(max_length=100, verbose_name="host")),
                 ("pid", models.PositiveIntegerField(verbose_name="process id")),
                 ("queues", models.JSONField(default=list, verbose_name="queues")),
@@ -97,12 +105,24 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "message_id",
-                    models.CharField(max_length=200, verbose_name="message id"),
+                    taskhub.models.names.NameField(
+                        max_length=200, verbose_name="message id"
+                    ),
                 ),
-                ("queue_name", models.CharField(max_length=100, verbose_name="queue")),
+                (
+                    "queue_name",
+                    taskhub.models.names.NameField(
+                        max_length=100, verbose_name="queue"
+                    ),
+                ),
                 ("reason", models.TextField(verbose_name="reason")),
                 ("body", models.BinaryField(verbose_name="body")),
-                ("worker_id", models.CharField(max_length=100, verbose_name="worker")),
+                (
+                    "worker_id",
+                    taskhub.models.names.NameField(
+                        max_length=100, verbose_name="worker"
+                    ),
+                ),
                 ("quarantined_at", models.DateTimeField(verbose_name="quarantined")),
             ],
             options={
@@ -119,9 +139,11 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "name",
-                    models.CharField(max_length=100, primary_key=True, serialize=False),
+                    taskhub.models.names.NameField(
+                        max_length=100, primary_key=True, serialize=False
+                    ),
                 ),
-                ("holder", models.CharField(max_length=100)),
+                ("holder", taskhub.models.names.NameField(max_length=100)),
                 ("ends_at", models.DateTimeField()),
             ],
         ),
@@ -212,7 +234,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "name",
-                    models.CharField(max_length=200, unique=True, verbose_name="name"),
+                    taskhub.models.names.NameField(
+                        max_length=200, unique=True, verbose_name="name"
+                    ),
                 ),
                 (
                     "description",
@@ -220,7 +244,10 @@ class Migration(migrations.Migration):
                         blank=True, default="", verbose_name="description"
                     ),
                 ),
-                ("task_path", models.CharField(max_length=255, verbose_name="task")),
+                (
+                    "task_path",
+                    taskhub.models.names.NameField(max_length=255, verbose_name="task"),
+                ),
                 (
                     "args",
                     models.JSONField(
@@ -242,7 +269,7 @@ class Migration(migrations.Migration):
                 ("enabled", models.BooleanField(default=True, verbose_name="enabled")),
                 (
                     "queue_name",
-                    models.CharField(
+                    taskhub.models.names.NameField(
                         blank=True,
                         default="",
                         help_text="The task's.",
@@ -418,7 +445,7 @@ class Migration(migrations.Migration):
                 ("recent_ids", models.JSONField(default=list, editable=False)),
                 (
                     "planned_schedule",
-                    models.CharField(
+                    taskhub.models.names.NameField(
                         blank=True,
                         db_default="",
                         default="",
@@ -525,8 +552,8 @@ class Migration(migrations.Migration):
                 ),
                 ("starts_at", models.DateTimeField()),
                 ("seconds", models.PositiveSmallIntegerField(default=60)),
-                ("backend", models.CharField(max_length=100)),
-                ("queue_name", models.CharField(max_length=100)),
+                ("backend", taskhub.models.names.NameField(max_length=100)),
+                ("queue_name", taskhub.models.names.NameField(max_length=100)),
                 ("delayed", models.PositiveIntegerField()),
                 ("ready", models.PositiveIntegerField()),
                 ("held", models.PositiveIntegerField()),
@@ -558,8 +585,18 @@ class Migration(migrations.Migration):
                         verbose_name="ID",
                     ),
                 ),
-                ("backend", models.CharField(max_length=100, verbose_name="backend")),
-                ("queue_name", models.CharField(max_length=100, verbose_name="queue")),
+                (
+                    "backend",
+                    taskhub.models.names.NameField(
+                        max_length=100, verbose_name="backend"
+                    ),
+                ),
+                (
+                    "queue_name",
+                    taskhub.models.names.NameField(
+                        max_length=100, verbose_name="queue"
+                    ),
+                ),
                 ("paused_at", models.DateTimeField(null=True, verbose_name="paused")),
                 ("drains", models.BooleanField(default=False, verbose_name="drains")),
                 (
@@ -652,8 +689,8 @@ class Migration(migrations.Migration):
                 ),
                 ("starts_at", models.DateTimeField()),
                 ("seconds", models.PositiveSmallIntegerField(default=0)),
-                ("task_path", models.CharField(max_length=255)),
-                ("queue_name", models.CharField(max_length=100)),
+                ("task_path", taskhub.models.names.NameField(max_length=255)),
+                ("queue_name", taskhub.models.names.NameField(max_length=100)),
                 ("successful", models.PositiveIntegerField(default=0)),
                 ("failed", models.PositiveIntegerField(default=0)),
                 ("cancelled", models.PositiveIntegerField(default=0)),
@@ -687,19 +724,19 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "task_path",
-                    models.CharField(
+                    taskhub.models.names.NameField(
                         db_default="", max_length=255, verbose_name="task"
                     ),
                 ),
                 (
                     "queue_name",
-                    models.CharField(
+                    taskhub.models.names.NameField(
                         db_default="", max_length=100, verbose_name="queue"
                     ),
                 ),
                 (
                     "backend",
-                    models.CharField(
+                    taskhub.models.names.NameField(
                         db_default="", max_length=100, verbose_name="backend"
                     ),
                 ),
@@ -844,7 +881,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "held_by",
-                    models.CharField(
+                    taskhub.models.names.NameField(
                         blank=True,
                         db_default="",
                         default="",
@@ -854,7 +891,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "returned",
-                    models.CharField(
+                    taskhub.models.names.NameField(
                         blank=True,
                         db_default="",
                         default="",

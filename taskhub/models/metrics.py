@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.ids import new_id
+from taskhub.models.names import NameField
 
 #: The spans that are counted, in seconds; 0 is for what was counted a moment ago.
 FRESH, MINUTE, TEN_MINUTES, HALF_HOUR, HOUR = 0, 60, 600, 1_800, 3_600
@@ -23,8 +24,8 @@ class TaskMetrics(models.Model):
     #: Of the span: a whole minute, ten, half an hour or an hour.
     starts_at = models.DateTimeField()
     seconds = models.PositiveSmallIntegerField(default=FRESH)
-    task_path = models.CharField(max_length=255)
-    queue_name = models.CharField(max_length=100)
+    task_path = NameField(max_length=255)
+    queue_name = NameField(max_length=100)
     successful = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     cancelled = models.PositiveIntegerField(default=0)
@@ -59,8 +60,8 @@ class QueueDepth(models.Model):
 
     starts_at = models.DateTimeField()
     seconds = models.PositiveSmallIntegerField(default=MINUTE)
-    backend = models.CharField(max_length=100)
-    queue_name = models.CharField(max_length=100)
+    backend = NameField(max_length=100)
+    queue_name = NameField(max_length=100)
     delayed = models.PositiveIntegerField()
     ready = models.PositiveIntegerField()
     held = models.PositiveIntegerField()

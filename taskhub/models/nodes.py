@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.names import NameField
+
 #: A node tells of itself so often; after three times as long it is silent.
 PRESENCE_SECONDS = 5.0
 _SILENT_AFTER = timedelta(seconds=3 * PRESENCE_SECONDS)
@@ -34,8 +36,8 @@ class Node(models.Model):
     delivered by it: leases are the broker's.
     """
 
-    name = models.CharField(_("name"), primary_key=True, max_length=100)
-    backend = models.CharField(_("backend"), max_length=100)
+    name = NameField(_("name"), primary_key=True, max_length=100)
+    backend = NameField(_("backend"), max_length=100)
     host = models.CharField(_("host"), max_length=100)
     pid = models.PositiveIntegerField(_("process id"))
     queues = models.JSONField(_("queues"), default=list)
@@ -79,8 +81,8 @@ class Node(models.Model):
 class Turn(models.Model):
     """Whose turn it is to do something that one node at a time is to do."""
 
-    name = models.CharField(primary_key=True, max_length=100)
-    holder = models.CharField(max_length=100)
+    name = NameField(primary_key=True, max_length=100)
+    holder = NameField(max_length=100)
     #: By the database's clock.
     ends_at = models.DateTimeField()
 

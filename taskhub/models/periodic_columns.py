@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.names import NameField
 from taskhub.models.schedule_field import ScheduleField
 
 #: When the beat has to look at a row without a plan: before anything that has one.
@@ -40,16 +41,16 @@ class PeriodicColumns(models.Model):
     its plan, and what the plan was made for.
     """
 
-    name = models.CharField(_("name"), max_length=200, unique=True)
+    name = NameField(_("name"), max_length=200, unique=True)
     description = models.TextField(_("description"), blank=True, default="")
     #: Dotted path of a registered task.
-    task_path = models.CharField(_("task"), max_length=255)
+    task_path = NameField(_("task"), max_length=255)
     args = models.JSONField(_("positional arguments"), default=list, blank=True)
     kwargs = models.JSONField(_("keyword arguments"), default=dict, blank=True)
     schedule = ScheduleField(_("schedule"))
     enabled = models.BooleanField(_("enabled"), default=True)
 
-    queue_name = models.CharField(
+    queue_name = NameField(
         _("queue"), max_length=100, blank=True, default="", help_text=_("The task's.")
     )
     priority = models.SmallIntegerField(
@@ -131,7 +132,7 @@ class PeriodicColumns(models.Model):
     #: The ids of the results of its last runs, the newest last.
     recent_ids = models.JSONField(default=list, editable=False)
     #: What `next_run_at` was worked out from, and when.
-    planned_schedule = models.CharField(
+    planned_schedule = NameField(
         max_length=255,
         default="",
         db_default="",

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.ids import new_id
+from taskhub.models.names import NameField
 
 #: What is kept of a quarantined message: less than any database refuses.
 MOST_OF_A_BODY = 2 * 1024 * 1024
@@ -18,7 +19,7 @@ class Lease(models.Model):
     Its node's steward moves `ends_at` on; it is compared with the database's clock.
     """
 
-    token = models.CharField(primary_key=True, max_length=100)
+    token = NameField(primary_key=True, max_length=100)
     ends_at = models.DateTimeField()
 
     def __str__(self) -> str:
@@ -28,8 +29,8 @@ class Lease(models.Model):
 class QueueState(models.Model):
     """Whether a queue is paused, by whom and why. One without a row runs."""
 
-    backend = models.CharField(_("backend"), max_length=100)
-    queue_name = models.CharField(_("queue"), max_length=100)
+    backend = NameField(_("backend"), max_length=100)
+    queue_name = NameField(_("queue"), max_length=100)
     #: None while it runs.
     paused_at = models.DateTimeField(_("paused"), null=True)
     #: To be paused as soon as nothing waits or runs in it.
@@ -64,12 +65,12 @@ class QuarantinedMessage(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     #: As the broker knew it; a forged one need not be a UUID.
-    message_id = models.CharField(_("message id"), max_length=200)
-    queue_name = models.CharField(_("queue"), max_length=100)
+    message_id = NameField(_("message id"), max_length=200)
+    queue_name = NameField(_("queue"), max_length=100)
     reason = models.TextField(_("reason"))
     #: The bytes as they came, up to 2 MiB of them.
     body = models.BinaryField(_("body"))
-    worker_id = models.CharField(_("worker"), max_length=100)
+    worker_id = NameField(_("worker"), max_length=100)
     quarantined_at = models.DateTimeField(_("quarantined"))
 
     class Meta:

@@ -17,6 +17,7 @@ from taskhub.exceptions import (
 from taskhub.messages import Message
 from taskhub.models.constraints import PartialUniqueConstraint
 from taskhub.models.ids import new_id
+from taskhub.models.names import NameField
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 from taskhub.models.waiting import await_for, wait_for
@@ -89,10 +90,10 @@ class TaskResult(Carried, SharedRow):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     #: Dotted path of the task's function.
-    task_path = models.CharField(_("task"), max_length=255, db_default="")
-    queue_name = models.CharField(_("queue"), max_length=100, db_default="")
+    task_path = NameField(_("task"), max_length=255, db_default="")
+    queue_name = NameField(_("queue"), max_length=100, db_default="")
     #: Alias of the tasks backend, a key of `TASKS`.
-    backend = models.CharField(_("backend"), max_length=100, db_default="")
+    backend = NameField(_("backend"), max_length=100, db_default="")
     #: -100 to 100, higher goes first.
     priority = models.SmallIntegerField(_("priority"), default=0, db_default=0)
     status = models.CharField(
@@ -171,11 +172,11 @@ class TaskResult(Carried, SharedRow):
         editable=False,
     )
     #: The token of the process that holds the message.
-    held_by = models.CharField(
+    held_by = NameField(
         max_length=100, default="", db_default="", blank=True, editable=False
     )
     #: How the message came back, if it may have been started: see messages.Returned.
-    returned = models.CharField(
+    returned = NameField(
         max_length=110, default="", db_default="", blank=True, editable=False
     )
 

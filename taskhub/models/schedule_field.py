@@ -5,10 +5,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from taskhub.models.names import ComparedExactly
 from taskhub.schedules import Schedule, Unreadable, parse, read
 
 
-class ScheduleField(models.CharField):  # type: ignore[type-arg]
+class ScheduleField(ComparedExactly, models.CharField):  # type: ignore[type-arg]
     """
     A `Schedule` in Python, its text in the database.
 
