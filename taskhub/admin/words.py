@@ -23,6 +23,7 @@ from django.utils.translation import (
 from django.utils.translation import gettext as _
 
 from taskhub.schedules import Clocked, Cron, Interval, Schedule, Solar, Unreadable
+from taskhub.schedules.steps import RANGES, steps_in
 
 #: The words for the kinds of schedules, by the first word of their text.
 KINDS: dict[str, Promise] = {
@@ -52,6 +53,8 @@ UNITS: dict[str, Promise] = {
     "milliseconds": gettext_lazy("milliseconds"),
 }
 _ENGLISH = "en_US"
+#: The fields of cron that are always equally long.
+_DIVISIBLE = ("minute", "hour", "month")
 
 
 def describe(schedule: Schedule) -> str:
@@ -105,14 +108,17 @@ def _describe_cron(schedule: Cron) -> str:
 
 
 def _cron_in_words(fields: str, language: str) -> str:
-    minute, hour, day, month, weekday = fields.split()
+    spelt_out = _with_steps_spelt_out(fields)
+    minute, hour, day, month, weekday = spelt_out.split()
     # The library puts neither of these into words.
     if any("," in part and ("L" in part or "#" in part) for part in (day, weekday)):
         return fields
     if day == "*" or weekday == "*":
-        return _ask(fields, language)
+        words = _ask(spelt_out, language)
+        return fields if words == spelt_out else words
     # It does not always say which of the two a schedule means.
-    both = day.startswith("*") or weekday.startswith("*")
+    _minute, _hour, *days = fields.split()
+    both = days[0].startswith("*") or days[2].startswith("*")
     sentence = _("%(days)s, if also: %(weekdays)s")
     if not both:
         sentence = _("%(days)s, and %(weekdays)s")
@@ -121,6 +127,25 @@ def _cron_in_words(fields: str, language: str) -> str:
         "days": _ask(f"{minute} {hour} {day} {month} *", language),
         "weekdays": weekdays[:1].lower() + weekdays[1:],
     }
+
+
+def _with_steps_spelt_out(fields: str) -> str:
+    """Write out the values of steps that are not equally far from one another."""
+    return " ".join(
+        ",".join(_spelt_out(name, term) for term in field.split(","))
+        for name, field in zip(RANGES, fields.split(), strict=True)
+    )
+
+
+def _spelt_out(name: str, term: str) -> str:
+    for step in steps_in(name, term):
+        first, last = RANGES[name]
+        # Months are not equally long, and weeks begin anew.
+        divides = name in _DIVISIBLE and (last - first + 1) % step.size == 0
+        is_even = len(step.values) > 1 if "-" in term else divides
+        if not is_even:
+            return ",".join(map(str, step.values))
+    return term
 
 
 @lru_cache(maxsize=1024)

@@ -23,6 +23,8 @@ from cronsim import CronSim, CronSimError
 from taskhub.exceptions import InvalidSchedule, UnknownZone
 from taskhub.nearest import did_you_mean
 from taskhub.schedules.schedule import Schedule, in_utc
+from taskhub.schedules.stepping import next_match
+from taskhub.schedules.steps import check_steps
 
 ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -90,6 +92,8 @@ class Cron(Schedule):
 
     def _next_in(self, zone: tzinfo, moment: datetime) -> datetime | None:
         try:
+            if not self.follows_wall_time:
+                return next_match(self._parsed, zone, moment)
             for tick in CronSim(self.fields, moment.astimezone(zone)):
                 # In the autumn's overlap a wall time that has been comes once more.
                 if (due := tick.astimezone(UTC)) > moment:
@@ -99,7 +103,11 @@ class Cron(Schedule):
             return None
         return None
 
-    @property
+    @cached_property
+    def _parsed(self) -> CronSim:
+        return CronSim(self.fields, datetime(2026, 1, 1, tzinfo=UTC))
+
+    @cached_property
     def follows_wall_time(self) -> bool:  # type: ignore[override]
         """Whether neither its minutes nor its hours begin with a star."""
         return not any(field.startswith("*") for field in self._fields[:2])
@@ -155,6 +163,12 @@ def _check_fields(fields: list[str]) -> None:
                 f"{value!r} is no {name}; expected {_EXPECTED[name]}.",
                 field="expression",
             ) from None
+    _minute, _hour, day, _month, weekday = fields
+    for name, value in zip(_FIELDS, fields, strict=True):
+        # With a star at its beginning, one day makes the other a condition.
+        other = {"day of month": weekday, "day of week": day}.get(name, "*")
+        if other == "*":
+            check_steps(name, value)
     try:
         CronSim(" ".join(fields), datetime(2026, 1, 1, tzinfo=UTC))
     except CronSimError:

@@ -36,7 +36,10 @@ def test_either_day_is_told_from_both():
     assert either == (
         "At 00:00, on day 1 and 15 of the month, and at 00:00, only on Monday"
     )
-    assert both == "At 00:00, every 2 days, if also: at 00:00, only on Monday"
+    assert both == (
+        "At 00:00, on day 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, and "
+        "31 of the month, if also: at 00:00, only on Monday"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,19 @@ def test_there_are_words_for_everything():
     assert EVENTS.keys() == SOLAR_EVENTS.keys()
     assert UNITS.keys() == INTERVAL_UNITS.keys()
     assert set(KINDS) == {"cron", "every", "once", "solar"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ("*/45 * * * *", "At 0 and 45 minutes past the hour"),
+        ("0 */5 * * *", "At 00:00, 05:00, 10:00, 15:00 and 20:00"),
+        ("0 0 1 */5 *", "only in January, June, and November"),
+        ("0 0 */30 * *", "on day 1 and 31 of the month"),
+        ("0 0 * * */3", "only on Sunday, Wednesday, and Saturday"),
+        ("*/15 * * * *", "Every 15 minutes"),
+        ("0 */6 * * *", "Every 6 hours"),
+    ],
+)
+def test_a_step_is_only_said_to_be_even_if_it_is(fields, words):
+    assert words in describe(parse(f"cron {fields} UTC"))

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from taskhub.schedules.steps import endless_step
+
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _MONTHS = (
     *("JAN", "FEB", "MAR", "APR", "MAY", "JUN"),
@@ -20,6 +22,8 @@ _MONTHS = (
 _NAMES = {name: number for number, name in enumerate(_DAYS)} | {
     name: number for number, name in enumerate(_MONTHS, 1)
 }
+#: Fields of which cron refuses a step that names one value, by cron's names.
+_STEPPED = {"minute": "minute", "hour": "hour", "month_of_year": "month"}
 #: What cron reads alike, if its ranges do not wrap around.
 _ITEM = r"(?:\*(?:/[0-9]+)?|[0-9]+(?:-[0-9]+(?:/[0-9]+)?)?)"
 _COMMON = re.compile(rf"{_ITEM}(?:,{_ITEM})*")
@@ -75,6 +79,11 @@ def translate(
     specs = (minute, hour, day_of_month, month_of_year, day_of_week)
     sets = [_numbers(field, spec) for field, spec in zip(_FIELDS, specs, strict=True)]
     minutes, hours, days, months, weekdays = map(_write, _FIELDS, specs, sets)
+    # A star at the beginning of one day makes the other a condition, and stays.
+    if weekdays == "*" and endless_step("day of month", days):
+        days = ",".join(map(str, sorted(sets[2])))
+    if days == "*" and endless_step("day of week", weekdays):
+        weekdays = ",".join(_DAYS[day] for day in sorted(sets[4]))
     remark = ""
     if not days.startswith("*") and not weekdays.startswith("*"):
         days, weekdays, remark = _both(days, weekdays, sets[2], sets[4])
@@ -120,6 +129,8 @@ def _write(field: _Field, spec: str, numbers: set[int]) -> str:
     words = _DAYS if field.name == "day_of_week" else tuple(map(str, range(60)))
     listed = ",".join(_list(numbers, words))
     if not _COMMON.fullmatch(spec):
+        return listed
+    if field.name in _STEPPED and endless_step(_STEPPED[field.name], spec):
         return listed
     # To cronsim 3-3/2 is 3,5,7 and so on, as if no end were given.
     if any(int(a) >= int(b) for a, b in re.findall("([0-9]+)-([0-9]+)", spec)):

@@ -1,12 +1,14 @@
 """Cron expressions, and daylight saving in every zone there is."""
 
+from calendar import monthrange
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from taskhub.exceptions import InvalidSchedule, UnknownZone
@@ -109,6 +111,17 @@ def test_either_of_two_days_is_enough():
         ("0 0 30 2 *", "never fires"),
         ("0 0 31 4,6 *", "never fires"),
         ("0 0 31 FEB-FEB *", "never fires"),
+        (
+            "*/120 * * * *",
+            "'*/120' reaches beyond 0-59: it names minute 0",
+        ),
+        ("*/60 * * * *", "shorter step, or '0'"),
+        ("50/15 * * * *", "names minute 50 alone"),
+        ("0 */25 * * *", "names hour 0 alone"),
+        ("0 0 */31 * *", "names day of month 1 alone"),
+        ("0 0 1 */12 *", "names month 1 alone"),
+        ("0 0 1 NOV/2 *", "names month 11 alone"),
+        ("0 0 * * */7", "names day of week 0 alone"),
     ],
 )
 def test_what_cannot_be_read_is_named(expression, words):
@@ -250,19 +263,82 @@ def test_a_daily_time_fires_once_on_every_day_of_every_zone(name, year, hour, mi
         assert schedule.next_after(due) == following
 
 
-@given(zones, moments, st.sampled_from([1, 5, 15, 30]))
-def test_stepped_minutes_are_evenly_spaced_in_every_zone(name, moment, step):
+@dataclass
+class Walked:
+    """A schedule with a star, as an oracle that walks through all minutes has it."""
+
+    expression: str
+    minutes: Collection[int]
+    hours: Collection[int] = range(24)
+    is_day: Callable[[date], bool] = lambda day: True
+
+    def ticks(self, zone, start, end):
+        found, at = [], start.replace(second=0, microsecond=0) + timedelta(minutes=1)
+        while at <= end:
+            local = at.astimezone(zone)
+            is_time = local.minute in self.minutes and local.hour in self.hours
+            if is_time and self.is_day(local.date()):
+                found.append(at)
+            at += timedelta(minutes=1)
+        return found
+
+
+def is_last(day):
+    return day.day == monthrange(day.year, day.month)[1]
+
+
+STARS = [
+    Walked("* * * * *", range(60)),
+    Walked("*/15 * * * *", range(0, 60, 15)),
+    Walked("*/7 * * * *", range(0, 60, 7)),
+    Walked("*/45 * * * *", [0, 45]),
+    Walked("30 * * * *", [30]),
+    Walked("0 */3 * * *", [0], range(0, 24, 3)),
+    Walked("59 */2 * * *", [59], range(0, 24, 2)),
+    Walked("*/15 0-3 * * *", range(0, 60, 15), range(4)),
+    Walked("*/20 1 * * FRI-SUN", [0, 20, 40], [1], lambda day: day.weekday() > 3),
+    Walked("*/30 23,0 1-15 * *", [0, 30], [23, 0], lambda day: day.day <= 15),
+    Walked("* */5 L * *", range(60), range(0, 24, 5), lambda day: is_last(day)),
+    Walked(
+        "*/10 */4 * 3 *", range(0, 60, 10), range(0, 24, 4), lambda day: day.month == 3
+    ),
+]
+
+
+@given(zones, moments, st.sampled_from(STARS))
+def test_a_star_follows_the_time_that_passes_in_every_zone(name, moment, walked):
     zone = ZoneInfo(name)
-    jumps = transitions(zone, moment.year)
-    start = (jumps[0] if jumps else moment) - timedelta(hours=2)
-    offsets = [offset_at(zone, start + timedelta(hours=hour)) for hour in (0, 4)]
-    # Where a clock jumps by other than whole steps, its minutes jump too.
-    assume(all(not offset % timedelta(minutes=step) for offset in offsets))
+    schedule = cron(walked.expression, tz=name)
 
-    found = ticks(f"*/{step} * * * *", start, start + timedelta(hours=4), name)
+    for jump in transitions(zone, moment.year)[:3] or [moment]:
+        start, end = jump - timedelta(hours=26), jump + timedelta(hours=26)
+        expected = walked.ticks(zone, start, end)
+        assert list(schedule.between(start, end)) == expected
+        following = schedule.next_after(end)
+        assert walked.ticks(zone, following - timedelta(minutes=1), following)
 
-    gaps = {following - tick for tick, following in pairwise(found)}
-    assert gaps == {timedelta(minutes=step)}
+
+@pytest.mark.parametrize(
+    ("expression", "zone", "day", "times"),
+    [
+        (
+            "*/15 1 * * FRI",
+            "Africa/Cairo",
+            date(2027, 4, 30),
+            "01:00 01:15 01:30 01:45",
+        ),
+        ("*/30 1 * * SUN", "America/Santiago", date(2027, 9, 5), "01:00 01:30"),
+        ("*/30 1 14 3 *", "America/Havana", date(2027, 3, 14), "01:00 01:30"),
+        ("*/30 2 * 10 *", "Australia/Lord_Howe", date(2026, 10, 4), "02:30"),
+        ("*/30 1 * 4 *", "Australia/Lord_Howe", date(2027, 4, 4), "01:00 01:30 01:30"),
+    ],
+)
+def test_the_first_hour_after_a_change_is_not_passed_over(expression, zone, day, times):
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)
+    found = ticks(expression, start, start + timedelta(days=3), zone)
+    local = [tick.astimezone(ZoneInfo(zone)) for tick in found]
+
+    assert [f"{each:%H:%M}" for each in local if each.date() == day] == times.split()
 
 
 EXPRESSIONS = [

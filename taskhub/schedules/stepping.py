@@ -1,0 +1,60 @@
+"""
+Steps through the time that passes, from one matching wall time to the next.
+
+For cron schedules with a star in their minutes or hours: each wall time that comes is
+looked at, twice where a clock is set back, and not at all where it is set forward. A
+step never passes a change of the clocks unseen: near one it is a minute long.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
+
+from cronsim import CronSim
+
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+#: A schedule that has not fired for so long never does.
+_LONGEST = timedelta(days=366 * 50)
+
+
+def next_match(parsed: CronSim, zone: tzinfo, moment: datetime) -> datetime | None:
+    """
+    Return the first moment after `moment`, which is in UTC, whose wall time matches.
+
+    Raise OverflowError at the end of the calendar.
+    """
+    at = moment.replace(second=0, microsecond=0) + _MINUTE
+    while at - moment < _LONGEST:
+        local = at.astimezone(zone)
+        steps = list(_steps(parsed, local))
+        if not steps:
+            return at
+        at = _forward(at, local, steps, zone)
+    return None
+
+
+def _steps(parsed: CronSim, local: datetime) -> Iterator[timedelta]:
+    """Yield how long nothing matches if no clock changes, the longest first."""
+    to_hour = timedelta(minutes=60 - local.minute)
+    if local.month not in parsed.months or not parsed.match_day(local.date()):
+        _weekday, days = monthrange(local.year, local.month)
+        if local.month not in parsed.months and local.day < days:
+            yield (days - local.day) * _DAY
+        yield to_hour + timedelta(hours=23 - local.hour)
+        yield to_hour
+    elif local.hour not in parsed.hours:
+        yield to_hour
+    elif local.minute not in parsed.minutes:
+        later = [each for each in parsed.minutes if each > local.minute]
+        yield timedelta(minutes=min(later, default=60) - local.minute)
+
+
+def _forward(
+    at: datetime, local: datetime, steps: list[timedelta], zone: tzinfo
+) -> datetime:
+    for step in steps:
+        later = at + step
+        if later.astimezone(zone).utcoffset() == local.utcoffset():
+            return later
+    return at + _MINUTE
