@@ -157,7 +157,7 @@ class Look:
         due = choose_ticks(row, self._now)
         if due.ticks and (earlier := self._unfinished.get(row.pk)):
             if row.overlap == Overlap.WAIT:
-                row.postpone("An earlier run has not finished.", self._now + _WAIT)
+                row.postpone("", self._now + _WAIT)
                 return
             if row.overlap == Overlap.SKIP:
                 self._skip(row, due.ticks)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -19,10 +19,13 @@ from taskhub.models.nodes import NodeQuerySet
 from taskhub.models.periodic_columns import UNPLANNED
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.beats import running_beat
 
 #: A message that has waited for longer, and a tick that is later, need a person.
 _LONG_WAIT = timedelta(minutes=5)
 LATE_TICK = timedelta(minutes=1)
+#: When a beat has looked again at what it cannot fire yet.
+_AGAIN = timedelta(seconds=10)
 #: Quarantined messages count as news for so long.
 _NEWS = timedelta(days=1)
 
@@ -81,10 +84,7 @@ def read_status() -> Status:
     queues, broker_faults = _read_queues(nodes)
     schedules = PeriodicTask.objects.using(results_database())
     paused = schedules.filter(enabled=False).exclude(paused_because="")
-    late = schedules.filter(enabled=True).filter(
-        Q(look_at__gt=UNPLANNED, look_at__lt=now - LATE_TICK)
-        | Q(look_at__lte=UNPLANNED, created_at__lt=now - LATE_TICK)
-    )
+    late = dict(_late(schedules, now).values_list("name", "postponed_because")[:100])
     quarantined = QuarantinedMessage.objects.using(results_database()).filter(
         quarantined_at__gte=now - _NEWS
     )
@@ -93,11 +93,11 @@ def read_status() -> Status:
         nodes=nodes,
         quarantined=quarantined.count(),
         paused_schedules=list(paused.values_list("name", flat=True)[:100]),
-        late_schedules=list(late.values_list("name", flat=True)[:100]),
+        late_schedules=list(late),
         needs_a_person=broker_faults,
     )
     return msgspec.structs.replace(
-        status, needs_a_person=[*broker_faults, *_worries(status)]
+        status, needs_a_person=[*broker_faults, *_worries(status), *_lateness(late)]
     )
 
 
@@ -119,12 +119,39 @@ def _worries(status: Status) -> Iterator[str]:
         ) % {"count": status.quarantined}
     for name in status.paused_schedules:
         yield _("The schedule '%(name)s' has disabled itself.") % {"name": name}
-    if late := status.late_schedules:
-        yield ngettext(
-            "%(count)d schedule is late, '%(name)s'; does a beat run?",
-            "%(count)d schedules are late, such as '%(name)s'; does a beat run?",
-            len(late),
-        ) % {"count": len(late), "name": late[0]}
+
+
+def _late(schedules: QuerySet[PeriodicTask], now: datetime) -> QuerySet[PeriodicTask]:
+    """Return schedules whose tick, or plan, is overdue, whatever they wait for."""
+    before = now - LATE_TICK
+    # What cannot be fired yet is looked at again within seconds.
+    urgent = schedules.filter(enabled=True, look_at__lt=now + _AGAIN)
+    return urgent.filter(
+        Q(look_at__gt=UNPLANNED, look_at__lt=before)
+        | Q(look_at__lte=UNPLANNED, created_at__lt=before)
+        | (Q(next_run_at__lt=before) & ~Q(postponed_because=""))
+    )
+
+
+def _lateness(late: dict[str, str]) -> Iterator[str]:
+    """Say of schedules that are late why they are, as far as that is known."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in late.items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
+        words = {"count": len(names), "name": names[0], "reason": reason}
+        sentence = ngettext(
+            "%(count)d schedule is late, '%(name)s': %(reason)s",
+            "%(count)d schedules are late, such as '%(name)s': %(reason)s",
+            len(names),
+        )
+        yield sentence % (words | {"reason": reason or _beat_in_words()})
+
+
+def _beat_in_words() -> str:
+    if beat := running_beat():
+        return _("a beat runs, %(beat)s; its log says more.") % {"beat": beat}
+    return _("no beat runs; start taskbeat, or a taskworker with --beat.")
 
 
 def _worries_of_queue(queue: QueueStatus) -> Iterator[str]:

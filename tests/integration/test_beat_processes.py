@@ -18,6 +18,7 @@ from django.utils import timezone
 from taskhub.brokers import get_broker
 from taskhub.messages import Depth
 from taskhub.models import MissedRuns, PeriodicTask, Status, TaskResult
+from taskhub.operations.beats import running_beat
 from taskhub.schedules import every
 from tests.factories import PeriodicTaskFactory
 from tests.nodes import Node, environment
@@ -60,6 +61,7 @@ def test_a_beat_names_itself_fires_and_stops(start_beat):
     results = wait_for_results(2)
 
     assert {result.periodic_task_id for result in results} == {row.pk}
+    assert running_beat().endswith(f":{beat.process.pid}")
     assert beat.stop() == 0
     assert "schedules  1 enabled, of 1" in beat.log
     assert "Stopped." in beat.log

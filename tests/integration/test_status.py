@@ -10,8 +10,10 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
+from taskhub.beat.look import Look
 from taskhub.models import Node, PeriodicTask
 from taskhub.operations import read_status
+from taskhub.operations.beats import tell_of_beat
 from taskhub.worker.health import Health
 from tests import tasks
 from tests.factories import (
@@ -110,7 +112,10 @@ def test_schedules_that_are_late_or_have_disabled_themselves_need_a_person():
     worries = read_status().needs_a_person
 
     assert "The schedule 'paused' has disabled itself." in worries
-    assert "1 schedule is late, 'late'; does a beat run?" in worries
+    assert (
+        "1 schedule is late, 'late': no beat runs; start taskbeat, or a taskworker "
+        "with --beat." in worries
+    )
     assert PeriodicTask.objects.count() == 3
 
 
@@ -232,3 +237,25 @@ def test_the_pages_of_nodes_show_what_runs(admin_client, django_assert_max_num_q
     assert ">add</a>" in text
     detail = admin_client.get(reverse("admin:taskhub_node_change", args=["node-1"]))
     assert "node-1-0" in detail.content.decode()
+
+
+@pytest.mark.django_db
+def test_a_late_schedule_says_what_it_waits_for(configure):
+    configure(broker_url="database://")
+    late = timezone.now() - timedelta(minutes=5)
+    PeriodicTaskFactory(name="gone", task_path="tests.tasks.gone", planned=late)
+    PeriodicTaskFactory(name="refused", planned=late)
+    tell_of_beat("web-1:42")
+    # A beat has come to one of them.
+    Look(timezone.now()).take([PeriodicTask.objects.get(name="gone").pk])
+
+    worries = read_status().needs_a_person
+
+    assert any(
+        "'gone': No task 'tests.tasks.gone' is registered here" in each
+        for each in worries
+    )
+    assert (
+        "1 schedule is late, 'refused': a beat runs, web-1:42; its log says more."
+        in (worries)
+    )
