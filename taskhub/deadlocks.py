@@ -37,7 +37,7 @@ def again_after_deadlock(
                 try:
                     return function(*args, **kwargs)
                 except OperationalError as error:
-                    if last or not is_deadlock(error):
+                    if last or not _is_deadlock(error):
                         raise
                 # Not a secret: so that the two do not meet again.
                 time.sleep(random.uniform(0, 0.05))  # noqa: S311
@@ -48,9 +48,6 @@ def again_after_deadlock(
     return decorate
 
 
-def is_deadlock(error: BaseException) -> bool:
-    """Whether others were at the same rows: the same may succeed a moment later."""
+def _is_deadlock(error: OperationalError) -> bool:
     text = str(error).lower()
-    return any(
-        words in text for words in ("deadlock", "lock wait timeout", "lock timeout")
-    )
+    return "deadlock" in text or "lock wait timeout" in text

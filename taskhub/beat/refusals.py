@@ -20,7 +20,6 @@ from django.db.utils import Error as DatabaseFault
 
 from taskhub import writer
 from taskhub.beat.pausing import name_of
-from taskhub.deadlocks import is_deadlock
 from taskhub.discarding import discard_all
 
 logger = logging.getLogger(__name__)
@@ -31,6 +30,10 @@ MAX_REFUSALS = 5
 REFUSED_SECONDS = 1.0
 # Unknown column, unknown table, no value for a column.
 _MYSQL_SCHEMA = (1054, 1146, 1364)
+# Others were at the same rows, or at the same file.
+_MYSQL_CONTENTION = (1020, 1205, 1213)
+_POSTGRESQL_CONTENTION = ("40", "55P03")
+_SQLITE_CONTENTION = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 def is_outage(error: Exception) -> bool:
@@ -44,7 +47,8 @@ def is_outage(error: Exception) -> bool:
         return True
     if not _may_pass(error):
         return False
-    if _tells_of_schema(error) or is_deadlock(error) or writer.tells_of_server(error):
+    tells = (_tells_of_schema, _tells_of_contention, writer.tells_of_server)
+    if any(each(error) for each in tells):
         return True
     discard_all()
     try:
@@ -58,6 +62,18 @@ def _may_pass(error: Exception) -> bool:
     """Whether the same may succeed later, as far as the error itself says."""
     is_about_content = isinstance(error, DataError | IntegrityError)
     return isinstance(error, DatabaseFault) and not is_about_content
+
+
+def _tells_of_contention(error: Exception) -> bool:
+    """Whether the same may succeed a moment later: it is nobody's fault."""
+    driver: Any = error.__cause__
+    state = getattr(driver, "sqlstate", None) or ""
+    name = getattr(driver, "sqlite_errorname", None) or ""
+    return (
+        state.startswith(_POSTGRESQL_CONTENTION)
+        or name.startswith(_SQLITE_CONTENTION)
+        or (bool(error.args) and error.args[0] in _MYSQL_CONTENTION)
+    )
 
 
 def _tells_of_schema(error: Exception) -> bool:

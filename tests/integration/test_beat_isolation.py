@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -200,6 +200,30 @@ def test_a_table_that_is_not_migrated_disables_nothing():
             cursor.execute(
                 "ALTER TABLE taskhub_taskresult RENAME COLUMN old TO tick_at"
             )
+
+    ticker.look()
+
+    row.refresh_from_db()
+    assert (row.enabled, row.total_run_count) == (True, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_for_a_lock_in_vain_disables_nothing():
+    if connection.vendor != "postgresql":
+        pytest.skip("one database with a time limit on locks is enough")
+    row = PeriodicTaskFactory(planned=timezone.now() - timedelta(seconds=1))
+    ticker, other = Ticker(), connection.copy()
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '20ms'")
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE taskhub_taskresult")
+            for _ in range(MAX_REFUSALS + 1):
+                with pytest.raises(OperationalError):
+                    ticker.look()
+    finally:
+        other.close()
+        connection.close()
 
     ticker.look()
 
