@@ -1,8 +1,6 @@
 """The beat's loop: look, rest, look again."""
 
 import logging
-import os
-import socket
 import time
 from collections.abc import Callable
 from threading import Event
@@ -17,7 +15,6 @@ from taskhub.brokers.base import BEAT
 from taskhub.conf import Config
 from taskhub.discarding import discard_all
 from taskhub.exceptions import BrokerError
-from taskhub.operations.beats import BEAT_SECONDS, tell_of_beat
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +40,6 @@ class Beat:
         self._stopping = Event()
         self._backoff = Backoff()
         self._broker_backoff = Backoff()
-        #: When it next tells that it runs.
-        self._tell_at = 0.0
 
     def run(self) -> None:
         """Fire what is due, until stopped or no longer wanted."""
@@ -61,7 +56,6 @@ class Beat:
     def _look(self) -> float:
         try:
             pause = self._ticker.look()
-            self._tell()
         except DatabaseFault as error:
             discard_all()
             self._backoff.fail()
@@ -71,12 +65,6 @@ class Beat:
         if self._backoff.succeed():
             logger.info("The database is back; schedules are looked at again.")
         return pause
-
-    def _tell(self) -> None:
-        now = time.monotonic()
-        if now >= self._tell_at:
-            tell_of_beat(f"{socket.gethostname()}:{os.getpid()}")
-            self._tell_at = now + BEAT_SECONDS
 
     def _rest(self, pause: float, *, computed: float) -> None:
         # What has to be, has to be; what is left can be cut short by the alarm.

@@ -8,6 +8,7 @@ from taskhub.beat.aside import ASIDE_SECONDS, Aside
 from taskhub.beat.finding import find_due, find_unplanned
 from taskhub.beat.look import Look
 from taskhub.beat.pausing import name_of, pause_unread
+from taskhub.beat.presence import Presence
 from taskhub.beat.refusals import Refusals, is_outage
 from taskhub.beat.rules import RulesReview
 
@@ -21,6 +22,7 @@ class Ticker:
         self._aside = Aside()
         self._refusals = Refusals()
         self._review = RulesReview()
+        self._presence = Presence()
 
     def look(self) -> float:
         """
@@ -38,6 +40,7 @@ class Ticker:
         self._take(due.pks, due.now)
         unplanned = find_unplanned(self._aside)
         self._take(unplanned.pks, unplanned.now)
+        self._presence.tell()
         return 0.0 if due.pks or unplanned.pks else due.wait
 
     def _review_rules(self) -> None:

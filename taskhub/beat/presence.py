@@ -1,0 +1,21 @@
+"""A beat tells every few seconds that it runs, so that people see whether one does."""
+
+import os
+import socket
+import time
+
+from taskhub.operations.beats import BEAT_SECONDS, tell_of_beat
+
+
+class Presence:
+    """Tells of one beat: by its host and process."""
+
+    def __init__(self) -> None:
+        self._next_at = 0.0
+
+    def tell(self) -> None:
+        """Tell of it, unless it has told a moment ago. Blocks for one statement."""
+        now = time.monotonic()
+        if now >= self._next_at:
+            tell_of_beat(f"{socket.gethostname()}:{os.getpid()}")
+            self._next_at = now + BEAT_SECONDS
