@@ -100,7 +100,7 @@ class RedisBench(Bench):
         self.client: Any = connect(broker.config.options)
 
     def key(self, queue: str, name: str) -> str:
-        return f"{{{self.broker.config.options.key_prefix}:{queue}}}:{name}"
+        return f"{self.broker.config.options.key_prefix}:{{{queue}}}:{name}"
 
     def places(self, queue: str = "default") -> dict[str, list[str]]:
         found: dict[str, list[str]] = {

@@ -66,7 +66,7 @@ def cluster_failover(stage: Stage) -> Report:
     by_port = {server.port: server for server in group.servers}
     link = redis.cluster.RedisCluster(host="127.0.0.1", port=group.servers[0].port)
     prefix = stage.config.options.key_prefix
-    primary = link.get_node_from_key(f"{{{prefix}:default}}:messages")
+    primary = link.get_node_from_key(f"{prefix}:{{default}}:messages")
     link.close()
     follower = redis.Redis(port=primary.port).info("replication")["slave0"]["port"]
     return lose_last_writes(

@@ -58,7 +58,7 @@ def _push(stage: Stage, raws: list[tuple[bytes, bytes]]) -> None:
     """Put raw entries into Redis, as somebody with access to it could."""
     client = stage.redis.client()
     prefix = stage.config.options.key_prefix
-    base = f"{{{prefix}:default}}"
+    base = f"{prefix}:{{default}}"
     pipe = client.pipeline(transaction=True)
     for number, (name, stored) in enumerate(raws):
         pipe.hset(f"{base}:messages", name, stored)

@@ -141,7 +141,7 @@ def test_a_path_outside_the_registry_is_never_imported(config, drain):
 def test_foreign_entries_in_redis_are_quarantined(config, drain):
     """Ids that are no UUIDs, bodies without a rank, places without bodies."""
     client = redis.Redis.from_url(config.options.broker_url)
-    base = f"{{{config.options.key_prefix}:default}}"
+    base = f"{config.options.key_prefix}:{{default}}"
     client.hset(f"{base}:messages", "no rank", "no colon")
     client.zadd(f"{base}:ready", {"no rank": 1})
     client.hset(f"{base}:messages", b"\xff\x00id", b"1:body")

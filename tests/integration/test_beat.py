@@ -563,7 +563,7 @@ def test_a_saved_schedule_wakes_beats(configure, redis_url, monkeypatch):
 
     PeriodicTaskFactory()
 
-    names = [f"{{{config.options.key_prefix}:~beat}}:wake"]
+    names = [f"{config.options.key_prefix}:{{~beat}}:wake"]
     assert broker._client.lpop(names[0]) is not None
 
 

@@ -18,7 +18,7 @@ class Keys:
     )
 
     def __init__(self, prefix: str, queue_name: str) -> None:
-        self._base = base = f"{{{prefix}:{queue_name}}}"
+        self._base = base = f"{prefix}:{{{queue_name}}}"
         self.messages = f"{base}:messages"
         self.delayed = f"{base}:delayed"
         self.ready = f"{base}:ready"
