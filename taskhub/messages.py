@@ -22,6 +22,8 @@ from taskhub.exceptions import BadMessage
 VERSION = b"\x01"
 _DIGEST_BYTES = 32
 _HEADER_BYTES = len(VERSION) + _DIGEST_BYTES
+#: The longest token of a worker process.
+_MAX_HOLDER_LENGTH = 100
 
 
 class Message(msgspec.Struct, array_like=True, frozen=True):
@@ -63,9 +65,18 @@ class Returned(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> "Returned | None":
-        """Read what a broker has kept; None if it has kept nothing."""
+        """
+        Read what a broker has kept; None if it has kept nothing.
+
+        It is not signed. What is not understood is taken for a message that somebody
+        left unfinished: its row is looked at before it is run.
+        """
+        if not text:
+            return None
         how, _space, holder = text.partition(" ")
-        return cls(holder, how == "died") if how else None
+        if how not in ("died", "left") or len(holder) > _MAX_HOLDER_LENGTH:
+            return cls("", died=False)
+        return cls(holder, how == "died") if holder.isprintable() else cls("", False)
 
 
 class Envelope(msgspec.Struct, frozen=True):

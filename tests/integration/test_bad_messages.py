@@ -163,6 +163,26 @@ def test_foreign_entries_in_redis_are_quarantined(config, drain):
     client.close()
 
 
+def test_how_a_message_came_back_is_not_believed(config, drain):
+    """It is not signed: anybody who may write to Redis may have written it."""
+    texts = (b"died \0", b"\xff\xfe", b"died " + b"x" * 100_000, b"left \x1b[2J", b"x")
+    forged = [tasks.add.enqueue(number) for number in range(len(texts))]
+    client = redis.Redis.from_url(config.options.broker_url)
+    messages = f"{config.options.key_prefix}:{{default}}:messages"
+    for result, text in zip(forged, texts, strict=True):
+        rank, _colon, rest = client.hget(messages, result.id).partition(b":")
+        client.hset(messages, result.id, rank + b":" + text + rest)
+    after = tasks.add.enqueue(2)
+
+    drain()
+
+    assert [result.get(timeout=1) for result in forged] == list(range(len(texts)))
+    assert after.get(timeout=1) == 2
+    assert all(result.row.worker_ids == after.row.worker_ids for result in forged)
+    assert not QuarantinedMessage.objects.exists()
+    client.close()
+
+
 def test_random_bytes_are_quarantined(config, drain):
     generator = random.Random(7)  # noqa: S311
     key = config.signing_keys[0]

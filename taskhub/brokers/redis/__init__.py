@@ -4,13 +4,12 @@ The Redis broker; nothing else in taskhub imports redis.
 Every key begins with the key prefix, then the queue in braces: the hash tag, so that
 all keys of a queue are in one slot of Redis Cluster. Neither may contain a brace.
 
-    taskhub:{<queue>}:messages      HASH  id → rank, colon, body
+    taskhub:{<queue>}:messages      HASH  id → rank, how it came back, body
     taskhub:{<queue>}:delayed       ZSET  id → due, ms
     taskhub:{<queue>}:ready         ZSET  id → rank
     taskhub:{<queue>}:held:<token>  ZSET  id → rank
     taskhub:{<queue>}:nodes         ZSET  token → lease end, ms
     taskhub:{<queue>}:wake          LIST  hints that wake an idle worker each
-    taskhub:{<queue>}:returned      HASH  id → how it came back, of those that did
     taskhub:{<queue>}:paused        STRING  there while nothing is handed out
 
     taskhub:{<queue>}:mark          STRING  gone if everything else is

@@ -1,8 +1,7 @@
 -- acknowledge: forget messages that are done.
 --
--- KEYS[1] messages     HASH  id → stored bytes
+-- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] held:<token> ZSET  id → the rank it had when it was ready
--- KEYS[3] returned     HASH  id → how it came back, of those that did
 --
 -- ARGV    ids
 --
@@ -13,7 +12,6 @@ local still_held = {}
 for _, id in ipairs(ARGV) do
   if redis.call('ZREM', KEYS[2], id) == 1 then
     redis.call('HDEL', KEYS[1], id)
-    redis.call('HDEL', KEYS[3], id)
     still_held[#still_held + 1] = id
   end
 end

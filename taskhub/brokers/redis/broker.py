@@ -21,11 +21,11 @@ from taskhub.brokers.redis.connection import (
 from taskhub.brokers.redis.encoding import (
     BATCH,
     batches,
-    body_of,
     outdated,
     pushed,
     to_bytes,
     to_text,
+    unpacked,
 )
 from taskhub.brokers.redis.keys import Keys
 from taskhub.brokers.redis.scripts import Scripts
@@ -60,7 +60,7 @@ class RedisBroker(Broker):
             by_queue.setdefault(envelope.queue_name, []).append(envelope)
         for queue_name, queued in by_queue.items():
             keys = self._keys(queue_name)
-            names = [keys.messages, keys.delayed, keys.ready, keys.wake, keys.returned]
+            names = [keys.messages, keys.delayed, keys.ready, keys.wake]
             for arguments in pushed(queued):
                 sent = int(time() * 1000)
                 self._scripts.run("push", names, [_MOST_HINTS, sent, *arguments])
@@ -78,7 +78,6 @@ class RedisBroker(Broker):
                 keys.held(token),
                 keys.nodes,
                 keys.wake,
-                keys.returned,
                 keys.paused,
                 keys.run,
             ],
@@ -91,22 +90,24 @@ class RedisBroker(Broker):
         self._next_due[queue_name] = monotonic() + (
             due_in_ms / 1000 if due_in_ms >= 0 else MAX_WAIT_SECONDS
         )
-        return [
-            Delivery(
-                id=to_text(raw_id),
-                queue_name=queue_name,
-                returned=Returned.parse(to_text(returned))
-                or outdated(raw_id, since_ms),
-                body=body_of(stored),
+        deliveries = []
+        for raw_id, stored in zip(fields[::2], fields[1::2], strict=True):
+            returned, body = unpacked(stored)
+            deliveries.append(
+                Delivery(
+                    id=to_text(raw_id),
+                    queue_name=queue_name,
+                    returned=returned or outdated(raw_id, since_ms),
+                    body=body,
+                )
             )
-            for raw_id, stored, returned in zip(*[iter(fields)] * 3, strict=True)
-        ]
+        return deliveries
 
     def acknowledge(
         self, queue_name: str, ids: Collection[str], *, token: str
     ) -> set[str]:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.held(token), keys.returned]
+        names = [keys.messages, keys.held(token)]
         return {
             to_text(raw_id)
             for batch in batches(ids)
@@ -122,7 +123,7 @@ class RedisBroker(Broker):
         started: bool = False,
     ) -> int:
         keys = self._keys(queue_name)
-        names = [keys.ready, keys.held(token), keys.wake, keys.returned]
+        names = [keys.messages, keys.ready, keys.held(token), keys.wake]
         returned = Returned(token, died=False).text if started else ""
         return sum(
             self._scripts.run("release", names, [_MOST_HINTS, returned, *batch])
@@ -138,7 +139,7 @@ class RedisBroker(Broker):
         started: bool,
     ) -> int:
         keys = self._keys(queue_name)
-        names = [keys.delayed, keys.held(token), keys.wake, keys.returned]
+        names = [keys.messages, keys.delayed, keys.held(token), keys.wake]
         returned = Returned(token, died=False).text if started else ""
         arguments: list[Any] = [_MOST_HINTS, returned]
         now = datetime.now(UTC)
@@ -151,7 +152,7 @@ class RedisBroker(Broker):
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.delayed, keys.ready, keys.returned]
+        names = [keys.messages, keys.delayed, keys.ready]
         return {
             UUID(to_text(raw_id))
             for batch in batches([str(each) for each in ids])
@@ -247,7 +248,13 @@ class RedisBroker(Broker):
     ) -> int:
         token = returned.holder
         keys = self._keys(queue_name)
-        names = [keys.ready, keys.held(token), keys.nodes, keys.wake, keys.returned]
+        names = [
+            keys.messages,
+            keys.ready,
+            keys.held(token),
+            keys.nodes,
+            keys.wake,
+        ]
         arguments = [token, BATCH, _MOST_HINTS, int(not if_silent), returned.text]
         reclaimed = batch = self._scripts.run("reclaim", names, arguments)
         while batch == BATCH:

@@ -1,9 +1,8 @@
 -- cancel: take messages out that nobody holds.
 --
--- KEYS[1] messages     HASH  id → stored bytes
+-- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
--- KEYS[4] returned     HASH  id → how it came back, of those that did
 --
 -- ARGV    ids
 --
@@ -13,7 +12,6 @@ local cancelled = {}
 for _, id in ipairs(ARGV) do
   if redis.call('ZREM', KEYS[2], id) + redis.call('ZREM', KEYS[3], id) > 0 then
     redis.call('HDEL', KEYS[1], id)
-    redis.call('HDEL', KEYS[4], id)
     cancelled[#cancelled + 1] = id
   end
 end

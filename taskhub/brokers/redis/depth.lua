@@ -1,6 +1,6 @@
 -- depth: how many messages there are, by place.
 --
--- KEYS[1] messages     HASH  id → stored bytes
+-- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
 -- KEYS[4] paused       there while nothing is to be handed out

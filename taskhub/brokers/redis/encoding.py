@@ -1,5 +1,6 @@
 """How envelopes and ids are written in Redis, and read back."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ from taskhub.messages import Envelope, Returned
 #: How much one script is given to do, so that others need not wait long for it.
 BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
+
+_HEAD = re.compile(rb"[0-9]+:([^\n]*)\n")
 
 
 def pushed(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
@@ -18,16 +21,33 @@ def pushed(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
         due = envelope.run_after
         arguments += (
             str(envelope.id),
-            b"%d:%b" % (_rank(envelope), envelope.body),
+            _packed(envelope),
             int(due.timestamp() * 1000) if due else 0,
-            envelope.returned.text if envelope.returned else "",
         )
         size += len(envelope.body)
-        if len(arguments) >= 4 * BATCH or size >= _BATCH_BYTES:
+        if len(arguments) >= 3 * BATCH or size >= _BATCH_BYTES:
             yield arguments
             arguments, size = [], 0
     if arguments:
         yield arguments
+
+
+def _packed(envelope: Envelope) -> bytes:
+    """Return what is stored of a message; prelude.lua says what that is."""
+    returned = envelope.returned.text if envelope.returned else ""
+    return b"%d:%b\n%b" % (_rank(envelope), to_bytes(returned), envelope.body)
+
+
+def unpacked(stored: bytes) -> tuple[Returned | None, bytes]:
+    """
+    Return how a stored message came back, and its body.
+
+    What push has not written is all body, to be quarantined.
+    """
+    found = _HEAD.match(stored)
+    if found is None:
+        return None, stored
+    return Returned.parse(to_text(found[1])), stored[found.end() :]
 
 
 def _rank(envelope: Envelope) -> int:
@@ -39,12 +59,6 @@ def _rank(envelope: Envelope) -> int:
     set's scores have to be.
     """
     return (100 - envelope.priority << 44) + (envelope.id.int >> 80)
-
-
-def body_of(stored: bytes) -> bytes:
-    """Cut the rank off; what has none is handed out as it is, to be quarantined."""
-    rank, _colon, body = stored.partition(b":")
-    return body if rank.isdigit() else stored
 
 
 def outdated(raw_id: bytes, since_ms: int) -> Returned | None:

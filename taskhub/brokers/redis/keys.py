@@ -12,7 +12,6 @@ class Keys:
         "nodes",
         "paused",
         "ready",
-        "returned",
         "run",
         "wake",
     )
@@ -26,7 +25,6 @@ class Keys:
         self.paused = f"{base}:paused"
         self.wake = f"{base}:wake"
         self.mark = f"{base}:mark"
-        self.returned = f"{base}:returned"
         self.run = f"{base}:run"
 
     def held(self, token: str) -> str:

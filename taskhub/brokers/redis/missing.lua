@@ -1,6 +1,6 @@
 -- missing: which of these messages are not here, in any place.
 --
--- KEYS[1] messages     HASH  id → stored bytes
+-- KEYS[1] messages     HASH  id → stored message
 --
 -- ARGV    ids
 --

@@ -1,19 +1,17 @@
 -- push: take messages in, each id once.
 --
--- KEYS[1] messages     HASH  id → rank, colon, body
+-- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
 -- KEYS[4] wake         LIST  hints for idle workers
--- KEYS[5] returned     HASH  id → how it came back, of those that did
 --
 -- ARGV[1] how many hints may lie in wake
 -- ARGV[2] when this was sent, in ms, by the sender's clock
--- ARGV[3…] for each message: id, stored bytes, due in ms (0 is now), how it came back
---         (empty: it never did)
+-- ARGV[3…] for each message: id, stored message, due in ms (0 is now)
 --
 -- Returns how many of the messages were new.
 
-local per_message = 4
+local per_message = 3
 local most_hints = tonumber(ARGV[1])
 local sent = tonumber(ARGV[2])
 assert(
@@ -22,7 +20,7 @@ assert(
 )
 for i = 3, #ARGV, per_message do
   assert(
-    string.match(ARGV[i + 1], '^%d+:') and tonumber(ARGV[i + 2]),
+    string.match(ARGV[i + 1], '^%d+:[^\n]*\n') and tonumber(ARGV[i + 2]),
     'push: malformed message'
   )
 end
@@ -33,17 +31,16 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- What was long on its way may have been given up by its sender, pushed by a sweep, run,
 -- and forgotten here. So its row is looked at first, as if it had been left unfinished.
 local longest_way = 1000
-local doubt = now - sent > longest_way and 'left ' or ''
+local is_late = now - sent > longest_way
 
 local new, awake = 0, 0
 for i = 3, #ARGV, per_message do
   local id, stored, due = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
+  if is_late and string.match(stored, '^%d+:\n') then
+    stored = come_back(stored, 'left ')
+  end
   if redis.call('HSETNX', KEYS[1], id, stored) == 1 then
     new = new + 1
-    local returned = ARGV[i + 3] ~= '' and ARGV[i + 3] or doubt
-    if returned ~= '' then
-      redis.call('HSET', KEYS[5], id, returned)
-    end
     if due > now then
       redis.call('ZADD', KEYS[2], due, id)
       -- Idle workers sleep until the earliest due time they know of.

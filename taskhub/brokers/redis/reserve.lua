@@ -1,21 +1,20 @@
 -- reserve: hand out the best ready messages to one token.
 --
--- KEYS[1] messages     HASH  id → rank, colon, body
+-- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
 -- KEYS[4] held:<token> ZSET  id → the rank it had when it was ready
 -- KEYS[5] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 -- KEYS[6] wake         LIST  hints for idle workers
--- KEYS[7] returned     HASH  id → how it came back, of those that did
--- KEYS[8] paused       there while nothing is to be handed out
--- KEYS[9] run          STRING  the server's id of its run, and since when, ms (0: always)
+-- KEYS[7] paused       there while nothing is to be handed out
+-- KEYS[8] run          STRING  the server's id of its run, and since when, ms (0: always)
 --
 -- ARGV[1] token
 -- ARGV[2] how many messages at most, up to 1000
 --
 -- Returns false if the token has no lease; else how many ms until the earliest delayed
 -- message is due (-1: there is none), since when this run of the server has the messages,
--- then id, stored bytes, how it came back (empty: it never did) for each message.
+-- then id and stored message for each.
 
 local limit = tonumber(ARGV[2])
 assert(limit and limit >= 1 and limit <= 1000, 'reserve: malformed limit')
@@ -23,7 +22,7 @@ local lease_end = redis.call('ZSCORE', KEYS[5], ARGV[1])
 if not lease_end or tonumber(lease_end) == 0 then
   return false
 end
-if redis.call('EXISTS', KEYS[8]) == 1 then
+if redis.call('EXISTS', KEYS[7]) == 1 then
   return { -1, '0' }
 end
 
@@ -33,12 +32,12 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 -- A server that was restarted, or a replica that was promoted, may have missed the last
 -- writes: what it holds to be ready may have been run, and what was held, acknowledged.
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
-local known_id, since = string.match(redis.call('GET', KEYS[9]) or '', '^(%x*) (%d+)$')
+local known_id, since = string.match(redis.call('GET', KEYS[8]) or '', '^(%x*) (%d+)$')
 if known_id ~= run_id then
   since = known_id and string.format('%.0f', now) or '0'
   -- A full Redis lets a script write that has written before; this changes nothing.
   redis.call('ZREM', KEYS[5], '')
-  redis.call('SET', KEYS[9], run_id .. ' ' .. since)
+  redis.call('SET', KEYS[8], run_id .. ' ' .. since)
 end
 
 -- What has become due goes into line with the others, by priority and age. Not so many
@@ -61,7 +60,6 @@ end
 
 local popped = redis.call('ZPOPMIN', KEYS[3], limit)
 if #popped > 0 then
-  local some_returned = redis.call('EXISTS', KEYS[7]) == 1
   for i = 1, #popped, 2 do
     local id = popped[i]
     local stored = redis.call('HGET', KEYS[1], id)
@@ -69,7 +67,6 @@ if #popped > 0 then
       redis.call('ZADD', KEYS[4], popped[i + 1], id)
       answer[#answer + 1] = id
       answer[#answer + 1] = stored
-      answer[#answer + 1] = some_returned and redis.call('HGET', KEYS[7], id) or ''
     end
   end
 end

@@ -6,10 +6,12 @@ from typing import Any
 
 from taskhub.brokers.redis.connection import Client, broker_errors
 
+_FILES = files(__package__)
+_PRELUDE = (_FILES / "prelude.lua").read_text()
 # Read with the code that calls them: a deploy may replace both while this runs.
 _SOURCES = {
-    each.name.removesuffix(".lua"): each.read_text()
-    for each in files(__package__).iterdir()
+    each.name.removesuffix(".lua"): _PRELUDE + each.read_text()
+    for each in _FILES.iterdir()
     if each.name.endswith(".lua")
 }
 
