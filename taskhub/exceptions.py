@@ -111,6 +111,10 @@ class BrokerUnavailable(BrokerError):
     """The broker cannot be reached now; the same call may succeed later."""
 
 
+class QueueDamaged(BrokerError):
+    """What the broker has of one queue cannot be used; other queues can."""
+
+
 class InvalidBrokerURL(BrokerError, ValueError):
     """The broker's URL names no broker that taskhub has."""
 

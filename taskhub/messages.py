@@ -123,6 +123,8 @@ class Depth(msgspec.Struct, frozen=True):
     held: int = 0
     #: Whether none of them is handed out.
     paused: bool = False
+    #: How many bodies there are beyond these; fewer than none if there are too few.
+    astray: int = 0
 
 
 _encoder = msgspec.json.Encoder()

@@ -13,6 +13,9 @@ turns. Whatever has been reclaimed, or given back after it was started, comes wi
 it was returned: whoever gets it looks at its row before running it, and sees to it that
 what has killed one process takes no others' work with it when it kills the next.
 
+One queue may be damaged while others are well: what is done to several queues is done
+to those that can be used, and what is done to one of them raises QueueDamaged.
+
 A broker is shared by the threads of a process, and must not be used across a fork.
 `tests/contract/test_broker.py` is this contract as tests; every broker passes it.
 """
@@ -23,6 +26,7 @@ from datetime import datetime
 from itertools import count
 from uuid import UUID
 
+from taskhub.brokers.damage import Damage
 from taskhub.conf import Config
 from taskhub.messages import Delivery, Depth, Envelope
 
@@ -45,6 +49,8 @@ class Broker(ABC):
     def __init__(self, config: Config) -> None:
         self.config = config
         self._turn = count()
+        #: Which queues cannot be used now.
+        self.damage = Damage()
 
     @abstractmethod
     def push(self, envelopes: Sequence[Envelope]) -> None:
@@ -54,7 +60,8 @@ class Broker(ABC):
         Idempotent: an id that the broker already has is left as it is.
 
         Raise BrokerUnavailable if the broker cannot be reached; some of the messages
-        may have been taken in then.
+        may have been taken in then. Raise QueueDamaged if one of the queues cannot be
+        used; what is for the others has been taken in.
         """
 
     def reserve(
@@ -63,9 +70,9 @@ class Broker(ABC):
         """
         Take up to `limit` due messages, 1,000 at the most, queue by queue in turn.
 
-        Return at once, with fewer or none if the queues are dry. What is returned
-        belongs to `token` until it is acknowledged, released, or the token's lease
-        ends.
+        Return at once, with fewer or none if the queues are dry; a queue that is
+        damaged is logged once, and left out. What is returned belongs to `token` until
+        it is acknowledged, released, or the token's lease ends.
 
         Raise LeaseLost if the token has no lease, and BrokerUnavailable if the
         connection is lost; messages whose reply was lost are held by the token, see
@@ -76,14 +83,19 @@ class Broker(ABC):
         deliveries: list[Delivery] = []
         for queue_name in (*queues[first:], *queues[:first]):
             if (room := limit - len(deliveries)) > 0:
-                deliveries += self.reserve_from(queue_name, limit=room, token=token)
+                with self.damage.tolerated(queue_name, "reserve"):
+                    deliveries += self.reserve_from(queue_name, limit=room, token=token)
         return deliveries
 
     @abstractmethod
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
-        """Take up to `limit` due messages of one queue; see reserve()."""
+        """
+        Take up to `limit` due messages of one queue; see reserve().
+
+        Raise QueueDamaged if it cannot be used.
+        """
 
     @abstractmethod
     def acknowledge(
@@ -92,7 +104,8 @@ class Broker(ABC):
         """
         Forget messages of one queue that are done.
 
-        Return the ids that `token` still held; the others are not its to forget.
+        Return the ids that `token` still held; the others are not its to forget, but
+        for those that are astray.
         """
 
     @abstractmethod
@@ -149,19 +162,46 @@ class Broker(ABC):
         """Count the messages of one queue by place; and is it paused?"""
 
     def depths(self, queues: Sequence[str]) -> dict[str, Depth]:
-        """Return the depth of each of these queues."""
-        return {name: self.depth(name) for name in queues}
+        """Return the depth of each of these queues, but of those that are damaged."""
+        found = {}
+        for name in queues:
+            with self.damage.tolerated(name, "depth"):
+                found[name] = self.depth(name)
+        return found
 
     @abstractmethod
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
-        """Return which of these ids the broker does not have, in any place."""
+        """
+        Return which of these ids the broker does not have.
+
+        It has a message that is held, or that has both a body and another place.
+        """
+
+    def astray(self, queue_name: str, ids: Collection[UUID] | None = None) -> set[str]:
+        """
+        Return ids of messages whose body is here, and whose place was lost.
+
+        Of these ids; without any, some thousand bodies are looked at, from where the
+        last such call has ended. What a living process runs may be among them: see
+        `taskhub.worker.astray`.
+        """
+        return set()
+
+    def put_back(self, queue_name: str, ids: Collection[str]) -> int:
+        """
+        Make messages ready that are astray, each as one that was left unfinished.
+
+        Return how many were astray; the others are left alone.
+        """
+        return 0
 
     @abstractmethod
     def fingerprint(self, queues: Sequence[str]) -> str:
         """
         Return a text that changes if the broker may have lost messages of these queues.
 
-        Emptied, restarted, or replaced by another server.
+        Emptied, restarted, or replaced by another server. What was lost of one queue
+        while the rest stayed shows in `Depth.astray`.
         """
 
     # Leases.

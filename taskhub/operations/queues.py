@@ -124,8 +124,10 @@ def keep_states(config: Config) -> None:
     For the steward. Raise BrokerError if the broker is away.
     """
     states = QueueState.objects.using(results_database())
+    damage = get_broker(config).damage
     for state in states.filter(backend=config.alias):
-        keep_state(state)
+        with damage.tolerated(state.queue_name, "keep"):
+            keep_state(state)
 
 
 def keep_state(state: QueueState) -> None:

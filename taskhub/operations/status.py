@@ -210,12 +210,14 @@ def _read_queues(nodes: list[NodeStatus]) -> tuple[list[QueueStatus], list[str]]
             queues += read_depths(config, nodes)
         except BrokerError as error:
             faults.append(str(error))
+        else:
+            faults += get_broker(config).damage.faults
     return queues, faults
 
 
 def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
     """
-    Return how full the queues of one backend are.
+    Return how full the queues of one backend are, but those that are damaged.
 
     Raise BrokerError if that cannot be asked.
     """

@@ -123,9 +123,10 @@ class Consumer:
 
     def _is_dry(self) -> bool:
         """Whether nothing can be taken, and nobody runs what might enqueue more."""
-        depths = [self._broker.depth(queue_name) for queue_name in self._queues]
+        depths = self._broker.depths(self._queues)
         return not any(
-            depth.held or (depth.ready and not depth.paused) for depth in depths
+            depth.held or (depth.ready and not depth.paused)
+            for depth in depths.values()
         )
 
     def _look_for_strangers_soon(self) -> None:
@@ -142,9 +143,10 @@ class Consumer:
             return
         with self._giving_back:
             for queue_name in self._queues:
-                held = self._broker.held(queue_name, self._token)
-                if strangers := self._holdings.strangers(held):
-                    self._broker.release(queue_name, strangers, token=self._token)
+                with self._broker.damage.tolerated(queue_name, "held"):
+                    held = self._broker.held(queue_name, self._token)
+                    if strangers := self._holdings.strangers(held):
+                        self._broker.release(queue_name, strangers, token=self._token)
         self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
 
     def _pause(self, error: BrokerError) -> None:

@@ -10,6 +10,10 @@ Three passes look for such rows:
   the broker says that it is another one, or has been emptied, it hurries.
 - After that, another one sees those of sites whose clocks are ahead.
 
+A pass that has found lost rows is followed by another one, in a hurry: others may be
+lost, too. What the broker has lost in part, the body of a message or its place, shows
+in the depth of its queue: see `taskhub.worker.astray` for what has lost its place.
+
 Where the rows are the messages, a row can only be in none of the three places if
 whoever moved it, or had it tried again, died in between: the slow pass is enough.
 
@@ -21,7 +25,7 @@ is RUNNING is pushed only if the process that runs it is not there any more.
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -35,6 +39,7 @@ from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.ids import first_id_at
 from taskhub.models.nodes import PRESENCE_SECONDS, database_now, take_turn
 from taskhub.models.results import results_database
+from taskhub.worker.astray import Astray
 from taskhub.worker.node import Node
 
 logger = logging.getLogger(__name__)
@@ -64,8 +69,12 @@ class Sweeper:
         self._broker = get_broker(node.config)
         self._young: UUID | None = None
         self._slow: UUID | None = None
-        self._fingerprint: str | None = None
+        #: Of each queue, what the broker says if it has lost nothing.
+        self._said: dict[str, tuple[str, int]] = {}
+        self._queues = {*node.queues, *node.config.queues}
+        self._astray = Astray(self._broker, node.config.alias, self._push)
         self._hurries = False
+        self._found_some = False
         self._turn_until = 0.0
         self._resting_until = 0.0
         self._ahead_by: timedelta | None = None
@@ -81,7 +90,9 @@ class Sweeper:
             return
         now = self._database_now()
         if not self._broker.lives_in_rows:
-            self._notice_loss()
+            for queue_name in sorted(self._queues):
+                with self._broker.damage.tolerated(queue_name, "sweep"):
+                    self._look_at(queue_name)
             self._sweep_young(now)
         if time.monotonic() > self._resting_until:
             self._sweep_slowly(now)
@@ -106,13 +117,19 @@ class Sweeper:
             self._ahead_by = None
         return now < self._turn_until
 
-    def _notice_loss(self) -> None:
-        fingerprint = self._broker.fingerprint(self._node.queues)
-        if self._fingerprint is not None and fingerprint != self._fingerprint:
-            logger.warning("The broker may have lost messages; looking at all rows.")
+    def _look_at(self, queue_name: str) -> None:
+        """Notice if the broker has lost messages of a queue, all of one or a part."""
+        depth = self._broker.depth(queue_name)
+        self._astray.look(queue_name, has_any=depth.astray > 0)
+        says = self._broker.fingerprint([queue_name]), min(0, depth.astray)
+        if self._said.setdefault(queue_name, says) != says:
+            logger.warning(
+                "The broker may have lost messages of queue %s; looking at all rows.",
+                queue_name,
+            )
             self._slow, self._hurries = None, True
             self._resting_until = 0.0
-        self._fingerprint = fingerprint
+        self._said[queue_name] = says
 
     def _sweep_young(self, now: datetime) -> None:
         after = self._young or first_id_at(now - _YOUNG_FROM)
@@ -127,9 +144,10 @@ class Sweeper:
         self._slow = self._sweep(rows, most)
         if self._slow is None:
             # All are seen; from the beginning, then.
-            self._hurries = False
             self._sweep_ahead(now)
-            self._resting_until = time.monotonic() + _REST_SECONDS
+            self._hurries, self._found_some = self._found_some, False
+            if not self._hurries:
+                self._resting_until = time.monotonic() + _REST_SECONDS
 
     def _sweep_ahead(self, now: datetime) -> None:
         if not self._broker.lives_in_rows:
@@ -146,23 +164,39 @@ class Sweeper:
         by_queue: dict[str, list[UUID]] = defaultdict(list)
         for pk, queue_name in seen:
             by_queue[queue_name].append(pk)
-        missing = [
-            pk
-            for queue_name, pks in by_queue.items()
-            for pk in self._broker.missing(queue_name, pks)
-        ]
+        self._queues |= by_queue.keys()
+        missing: set[UUID] = set()
+        for queue_name, pks in by_queue.items():
+            with self._broker.damage.tolerated(queue_name, "sweep"):
+                missing |= self._missing(queue_name, pks)
         if missing:
             self._push(missing)
         return seen[-1][0] if len(seen) == most else None
 
-    def _push(self, pks: Sequence[UUID]) -> None:
+    def _missing(self, queue_name: str, pks: Collection[UUID]) -> set[UUID]:
+        """Return what the broker does not have; what is astray is looked at again."""
+        missing = self._broker.missing(queue_name, pks)
+        if not missing:
+            return missing
+        astray = self._broker.astray(queue_name, missing)
+        self._astray.add(queue_name, astray)
+        return missing - set(map(UUID, astray))
+
+    def _push(self, pks: Collection[UUID]) -> None:
         # Read again: what was finished meanwhile is no longer known to the broker.
         rows = list(self._unfinished().filter(pk__in=pks))
         living = self._living_tokens()
-        lost = [row for row in rows if not self._is_being_run(row, living)]
-        if lost:
-            outbox.push_again(self._config, lost)
-            logger.warning("Pushed %d rows that the broker did not know.", len(lost))
+        lost: dict[str, list[TaskResult]] = defaultdict(list)
+        for row in rows:
+            if not self._is_being_run(row, living):
+                lost[row.queue_name].append(row)
+        for queue_name, group in lost.items():
+            with self._broker.damage.tolerated(queue_name, "push"):
+                outbox.push_again(self._config, group)
+                logger.warning(
+                    "Pushed %d rows that the broker did not know.", len(group)
+                )
+                self._found_some = True
 
     # Generous, both: what is taken for dead too early runs twice.
 

@@ -36,8 +36,8 @@ def claim(
 
     The row says so before anything is run, and what became of the attempt before it.
     Return None if there is nothing to run: the row is finished, or was deleted. Return
-    NotDue if a failed attempt has left it to be tried later: its worker died before it
-    could tell the broker.
+    NotDue if a failed attempt has left it to be tried later, and its worker died before
+    it could tell the broker; or if the broker has lost when it is due.
     """
     alias = results_database()
     now = datetime.now(UTC)
@@ -48,8 +48,12 @@ def claim(
         if row is None or row.is_finished:
             return None
         waits = row.status == Status.READY and row.attempts > 0
-        if waits and row.run_after and (wait := _wait(row.pk)) > _EARLY:
-            return NotDue(wait)
+        if row.status == Status.READY and row.run_after:
+            # A row that is not written yet has only this clock to go by.
+            is_new = row._state.adding
+            wait = row.run_after - now if is_new else _wait(row.pk)
+            if wait > _EARLY:
+                return NotDue(wait)
         if row.attempts == 0 and returned.holder:
             # It was not under way for long enough to be marked, if at all.
             row.attempts, row.worker_ids = 1, [returned.holder]

@@ -266,6 +266,14 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.replace(worker)
 
     @precondition(lambda self: not self.broker.lives_in_rows)
+    @rule(name=st.sampled_from(["messages", "ready", "delayed", "nodes", "held"]))
+    def lose(self, name):
+        """A key is evicted; what has no place any more may run on in its process."""
+        held = [f"held:{self.token(worker)}" for worker in (0, 1)]
+        for each in held if name == "held" else [name]:
+            self.bench.client.delete(self.bench.key(QUEUE, each))
+
+    @precondition(lambda self: not self.broker.lives_in_rows)
     @rule()
     def sweep(self):
         """Push what the broker does not know, as the steward's sweep does."""
@@ -284,6 +292,23 @@ class DeliveryMachine(RuleBasedStateMachine):
             TaskResult.objects.filter(pk=row.pk).update(run_after=past)
             if not self.broker.lives_in_rows:
                 self.bench.make_due(str(row.pk))
+
+    def everything_ends(self) -> None:
+        """Both workers die; a sweep and another worker see to what is left."""
+        for worker in (0, 1):
+            self.die(worker)
+        if not self.broker.lives_in_rows:
+            self.sweep()
+        self.let_time_pass()
+        for _ in range(20):
+            self.reserve(0, 3)
+            while self.unstarted(0):
+                self.begin(0)
+            self.write(0, many=True, kind=Status.SUCCESSFUL)
+            self.settle(0)
+            if not TaskResult.objects.unfinished().exists():
+                return
+        raise AssertionError([*TaskResult.objects.unfinished()])
 
     # What holds.
 
@@ -313,6 +338,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         assert not TaskResult.objects.unfinished().filter(place="").exists()
 
     def teardown(self) -> None:
+        self.everything_ends()
         TaskResult.objects.all().delete()
         if not self.broker.lives_in_rows:
             forget_all(self.bench.client, self.config)

@@ -23,7 +23,6 @@ from taskhub.brokers.redis.encoding import (
     batches,
     outdated,
     pushed,
-    to_bytes,
     to_text,
     unpacked,
 )
@@ -31,12 +30,15 @@ from taskhub.brokers.redis.keys import Keys
 from taskhub.brokers.redis.scripts import Scripts
 from taskhub.brokers.redis.waiting import Waiting
 from taskhub.conf import Config
-from taskhub.exceptions import BrokerError, LeaseLost
+from taskhub.exceptions import BrokerError, LeaseLost, QueueDamaged
 from taskhub.messages import Delivery, Depth, Envelope, Returned
 
 #: How many hints may lie in a queue's wake list: about as many as there are idle
 #: workers to be woken; a burst of pushes needs no more.
 _MOST_HINTS = 64
+#: How many bodies `astray` looks at in one script, and in how many scripts.
+_PAGE = 200
+_MOST_PAGES = 50
 
 
 class RedisBroker(Broker):
@@ -47,6 +49,8 @@ class RedisBroker(Broker):
         self._waiting = Waiting(lambda: self._client)
         self._scripts = Scripts(lambda: self._client, self.address)
         self._next_due: dict[str, float] = {}
+        #: How far `astray` has looked through the bodies of a queue.
+        self._positions: dict[str, bytes] = {}
         self._keys = cache(lambda name: Keys(config.options.key_prefix, name))
 
     @cached_property
@@ -58,12 +62,21 @@ class RedisBroker(Broker):
         by_queue: dict[str, list[Envelope]] = {}
         for envelope in envelopes:
             by_queue.setdefault(envelope.queue_name, []).append(envelope)
+        damaged: QueueDamaged | None = None
         for queue_name, queued in by_queue.items():
-            keys = self._keys(queue_name)
-            names = [keys.messages, keys.delayed, keys.ready, keys.wake]
-            for arguments in pushed(queued):
-                sent = int(time() * 1000)
-                self._scripts.run("push", names, [_MOST_HINTS, sent, *arguments])
+            try:
+                self._push_to(queue_name, queued)
+            except QueueDamaged as error:
+                damaged = error
+        if damaged is not None:
+            raise damaged
+
+    def _push_to(self, queue_name: str, envelopes: Sequence[Envelope]) -> None:
+        keys = self._keys(queue_name)
+        names = [*keys.places, keys.wake]
+        for arguments in pushed(envelopes):
+            sent = int(time() * 1000)
+            self._scripts.run("push", names, [_MOST_HINTS, sent, *arguments])
 
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str
@@ -71,16 +84,7 @@ class RedisBroker(Broker):
         keys = self._keys(queue_name)
         answer = self._scripts.run(
             "reserve",
-            [
-                keys.messages,
-                keys.delayed,
-                keys.ready,
-                keys.held(token),
-                keys.nodes,
-                keys.wake,
-                keys.paused,
-                keys.run,
-            ],
+            [*keys.of_holder(token), keys.wake, keys.paused, keys.run],
             [token, limit],
         )
         if answer is None:
@@ -107,11 +111,12 @@ class RedisBroker(Broker):
         self, queue_name: str, ids: Collection[str], *, token: str
     ) -> set[str]:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.held(token)]
         return {
             to_text(raw_id)
             for batch in batches(ids)
-            for raw_id in self._scripts.run("acknowledge", names, batch)
+            for raw_id in self._scripts.run(
+                "acknowledge", keys.of_holder(token), [token, *batch]
+            )
         }
 
     def release(
@@ -123,10 +128,10 @@ class RedisBroker(Broker):
         started: bool = False,
     ) -> int:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.ready, keys.held(token), keys.wake]
+        names = [*keys.of_holder(token), keys.wake]
         returned = Returned(token, died=False).text if started else ""
         return sum(
-            self._scripts.run("release", names, [_MOST_HINTS, returned, *batch])
+            self._scripts.run("release", names, [token, _MOST_HINTS, returned, *batch])
             for batch in batches(ids)
         )
 
@@ -139,16 +144,17 @@ class RedisBroker(Broker):
         started: bool,
     ) -> int:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.delayed, keys.held(token), keys.wake]
+        names = [*keys.of_holder(token), keys.wake]
         returned = Returned(token, died=False).text if started else ""
-        arguments: list[Any] = [_MOST_HINTS, returned]
         now = datetime.now(UTC)
-        for message_id, due in due_times.items():
-            arguments += (
-                to_bytes(message_id),
-                (due - now) // timedelta(milliseconds=1),
-            )
-        return int(self._scripts.run("postpone", names, arguments))
+        postponed = 0
+        for batch in batches(due_times):
+            arguments: list[Any] = [token, _MOST_HINTS, returned]
+            for raw_id in batch:
+                pause = (due_times[to_text(raw_id)] - now) // timedelta(milliseconds=1)
+                arguments += (raw_id, pause)
+            postponed += self._scripts.run("postpone", names, arguments)
+        return postponed
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         keys = self._keys(queue_name)
@@ -170,37 +176,67 @@ class RedisBroker(Broker):
             self.wake([queue_name])
 
     def held(self, queue_name: str, token: str) -> set[str]:
-        with broker_errors(self.address):
-            held: Any = self._client.zrange(self._keys(queue_name).held(token), 0, -1)
+        held = self._scripts.run("held", [self._keys(queue_name).held(token)], [])
         return {to_text(raw_id) for raw_id in held}
 
     def depth(self, queue_name: str) -> Depth:
         keys = self._keys(queue_name)
-        names = [keys.messages, keys.delayed, keys.ready, keys.paused]
-        delayed, ready, in_all, paused = self._scripts.run("depth", names, [])
+        names = [*keys.places, keys.paused]
+        delayed, ready, held, bodies, paused = self._scripts.run("depth", names, [])
         return Depth(
             delayed=delayed,
             ready=ready,
-            held=in_all - delayed - ready,
+            held=held,
             paused=bool(paused),
+            astray=bodies - delayed - ready - held,
         )
 
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
-        messages = self._keys(queue_name).messages
+        places = self._keys(queue_name).places
         return {
             UUID(to_text(raw_id))
             for batch in batches([str(each) for each in ids])
-            for raw_id in self._scripts.run("missing", [messages], batch)
+            for raw_id in self._scripts.run("missing", places, batch)
         }
 
-    def fingerprint(self, queues: Sequence[str]) -> str:
-        return " ".join(
-            to_text(part)
-            for name in queues
-            for part in self._scripts.run(
-                "fingerprint", [self._keys(name).mark], [token_hex(8)]
-            )
+    def astray(self, queue_name: str, ids: Collection[UUID] | None = None) -> set[str]:
+        if ids is None:
+            return self._look_for_astray(queue_name)
+        places = self._keys(queue_name).places
+        return {
+            to_text(raw_id)
+            for batch in batches([str(each) for each in ids])
+            for raw_id in self._scripts.run("astray", places, [0, 0, *batch])[1]
+        }
+
+    def _look_for_astray(self, queue_name: str) -> set[str]:
+        places = self._keys(queue_name).places
+        found: set[str] = set()
+        position = self._positions.get(queue_name, b"0")
+        for _ in range(_MOST_PAGES):
+            position, ids = self._scripts.run("astray", places, [position, _PAGE])
+            found.update(map(to_text, ids))
+            if position == b"0":
+                break
+        self._positions[queue_name] = position
+        return found
+
+    def put_back(self, queue_name: str, ids: Collection[str]) -> int:
+        keys = self._keys(queue_name)
+        names = [*keys.places, keys.wake]
+        returned = Returned("", died=False).text
+        return sum(
+            self._scripts.run("put_back", names, [_MOST_HINTS, returned, *batch])
+            for batch in batches(ids)
         )
+
+    def fingerprint(self, queues: Sequence[str]) -> str:
+        parts: list[bytes] = []
+        for name in queues:
+            with self.damage.tolerated(name, "fingerprint"):
+                mark = self._keys(name).mark
+                parts += self._scripts.run("fingerprint", [mark], [token_hex(8)])
+        return " ".join(map(to_text, parts))
 
     def join(self, queues: Sequence[str], token: str) -> None:
         self._beat(queues, [token], may_be_new=True)
@@ -212,22 +248,21 @@ class RedisBroker(Broker):
         self, queues: Sequence[str], tokens: Collection[str], *, may_be_new: bool
     ) -> set[str]:
         lease_ms = int(self.config.options.lease_seconds * 1000)
-        return {
-            to_text(token)
-            for queue_name in queues
-            for token in self._scripts.run(
-                "heartbeat",
-                [self._keys(queue_name).nodes],
-                [lease_ms, int(may_be_new), *tokens],
-            )
-        }
+        arguments = [lease_ms, int(may_be_new), *tokens]
+        lost: list[bytes] = []
+        for name in queues:
+            with self.damage.tolerated(name, "heartbeat"):
+                lost += self._scripts.run(
+                    "heartbeat", [self._keys(name).nodes], arguments
+                )
+        return set(map(to_text, lost))
 
     def silent(self, queues: Sequence[str]) -> set[str]:
-        return {
-            to_text(token)
-            for name in queues
-            for token in self._scripts.run("silent", [self._keys(name).nodes], [])
-        }
+        silent: list[bytes] = []
+        for name in queues:
+            with self.damage.tolerated(name, "silent"):
+                silent += self._scripts.run("silent", [self._keys(name).nodes], [])
+        return set(map(to_text, silent))
 
     def reclaim(
         self,
@@ -238,23 +273,18 @@ class RedisBroker(Broker):
         died: bool = True,
     ) -> int:
         returned = Returned(token, died)
-        return sum(
-            self._reclaim_from(queue_name, returned, if_silent=if_silent)
-            for queue_name in queues
-        )
+        reclaimed = 0
+        for name in queues:
+            with self.damage.tolerated(name, "reclaim"):
+                reclaimed += self._reclaim_from(name, returned, if_silent=if_silent)
+        return reclaimed
 
     def _reclaim_from(
         self, queue_name: str, returned: Returned, *, if_silent: bool
     ) -> int:
         token = returned.holder
         keys = self._keys(queue_name)
-        names = [
-            keys.messages,
-            keys.ready,
-            keys.held(token),
-            keys.nodes,
-            keys.wake,
-        ]
+        names = [*keys.of_holder(token), keys.wake]
         arguments = [token, BATCH, _MOST_HINTS, int(not if_silent), returned.text]
         reclaimed = batch = self._scripts.run("reclaim", names, arguments)
         while batch == BATCH:
@@ -270,15 +300,17 @@ class RedisBroker(Broker):
         if seconds <= 0.001:
             # Zero would block for ever.
             return
+        usable = [name for name in queues if not self.damage.stops(name, "reserve")]
         with broker_errors(self.address):
-            self._waiting.wait([self._keys(name).wake for name in queues], seconds)
+            self._waiting.wait([self._keys(name).wake for name in usable], seconds)
 
     def interrupt(self) -> None:
         self._waiting.interrupt()
 
     def wake(self, queues: Collection[str]) -> None:
         for name in queues:
-            self._scripts.run("wake", [self._keys(name).wake], [_MOST_HINTS])
+            with self.damage.tolerated(name, "wake"):
+                self._scripts.run("wake", [self._keys(name).wake], [_MOST_HINTS])
 
     @property
     def address(self) -> str:

@@ -3,15 +3,24 @@
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
--- KEYS[4] paused       there while nothing is to be handed out
+-- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
+-- KEYS[5] paused       there while nothing is to be handed out
 --
--- Returns how many are delayed, how many are ready, how many there are in all, and 1 if
--- the queue is paused. A script and not a transaction, which a full Redis refuses even
--- if it only reads.
+-- Returns how many are delayed, how many are ready, how many are held, how many bodies
+-- there are, and 1 if the queue is paused. A script and not a transaction, which a full
+-- Redis refuses even if it only reads.
 
+local held = 0
+for _, token in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do
+  local key = base .. 'held:' .. token
+  if redis.call('TYPE', key).ok == 'zset' then
+    held = held + redis.call('ZCARD', key)
+  end
+end
 return {
   redis.call('ZCARD', KEYS[2]),
   redis.call('ZCARD', KEYS[3]),
+  held,
   redis.call('HLEN', KEYS[1]),
-  redis.call('EXISTS', KEYS[4]),
+  redis.call('EXISTS', KEYS[5]),
 }

@@ -9,10 +9,9 @@
 -- Returns the tokens that were to be known and are not: their leases have ended.
 
 local lease = tonumber(ARGV[1])
-assert(lease and lease > 0, 'heartbeat: malformed lease')
+assert(lease and lease > 0 and lease <= LONGEST_LEASE_MS, 'heartbeat: malformed lease')
 
-local time = redis.call('TIME')
-local lease_end = time[1] * 1000 + math.floor(time[2] / 1000) + lease
+local lease_end = now_ms() + lease
 
 -- Where Redis is full it refuses commands that need memory, unless the script has written
 -- before: this changes nothing, and lets leases be kept in a full Redis.

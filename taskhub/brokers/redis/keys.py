@@ -27,6 +27,15 @@ class Keys:
         self.mark = f"{base}:mark"
         self.run = f"{base}:run"
 
+    @property
+    def places(self) -> list[str]:
+        """The keys that say what is here, and where."""
+        return [self.messages, self.delayed, self.ready, self.nodes]
+
+    def of_holder(self, token: str) -> list[str]:
+        """The keys that say what is here, and what a token holds of it."""
+        return [self.messages, self.delayed, self.ready, self.held(token), self.nodes]
+
     def held(self, token: str) -> str:
         """Return where it is kept what a token holds."""
         return f"{self._base}:held:{token}"

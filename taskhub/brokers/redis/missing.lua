@@ -1,15 +1,12 @@
--- missing: which of these messages are not here, in any place.
+-- missing: which of these messages are not here.
 --
 -- KEYS[1] messages     HASH  id → stored message
+-- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
+-- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
+-- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 --
 -- ARGV    ids
 --
--- Returns the ids that are not.
+-- Returns the ids that have no body, or no place, and are not held either.
 
-local missing = {}
-for _, id in ipairs(ARGV) do
-  if redis.call('HEXISTS', KEYS[1], id) == 0 then
-    missing[#missing + 1] = id
-  end
-end
-return missing
+return missing_among(ARGV)

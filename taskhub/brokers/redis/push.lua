@@ -3,13 +3,14 @@
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
--- KEYS[4] wake         LIST  hints for idle workers
+-- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
+-- KEYS[5] wake         LIST  hints for idle workers
 --
 -- ARGV[1] how many hints may lie in wake
 -- ARGV[2] when this was sent, in ms, by the sender's clock
 -- ARGV[3…] for each message: id, stored message, due in ms (0 is now)
 --
--- Returns how many of the messages were new.
+-- Returns how many of the messages were missing, and have a place now.
 
 local per_message = 3
 local most_hints = tonumber(ARGV[1])
@@ -25,21 +26,48 @@ for i = 3, #ARGV, per_message do
   )
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
+local now = now_ms()
 -- What was long on its way may have been given up by its sender, pushed by a sweep, run,
 -- and forgotten here. So its row is looked at first, as if it had been left unfinished.
 local longest_way = 1000
 local is_late = now - sent > longest_way
 
+-- What is sent for the first time, and was not long on its way, nobody has.
+local doubtful, missing = {}, {}
+for i = 3, #ARGV, per_message do
+  if is_late or not string.match(ARGV[i + 1], '^%d+:\n') then
+    doubtful[#doubtful + 1] = ARGV[i]
+  end
+end
+for _, id in ipairs(missing_among(doubtful)) do
+  missing[id] = true
+end
+for _, id in ipairs(doubtful) do
+  doubtful[id] = true
+end
+
+-- Store a message that is missing, whatever is left of it. Return whether it was.
+local function store(id, stored)
+  if not doubtful[id] and redis.call('HSETNX', KEYS[1], id, stored) == 1 then
+    return true
+  end
+  if not missing[id] and (doubtful[id] or #missing_among({ id }) == 0) then
+    return false
+  end
+  missing[id] = nil
+  if string.match(stored, '^%d+:\n') then
+    stored = come_back(stored, 'left ')
+  end
+  redis.call('HSET', KEYS[1], id, stored)
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('ZREM', KEYS[3], id)
+  return true
+end
+
 local new, awake = 0, 0
 for i = 3, #ARGV, per_message do
   local id, stored, due = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])
-  if is_late and string.match(stored, '^%d+:\n') then
-    stored = come_back(stored, 'left ')
-  end
-  if redis.call('HSETNX', KEYS[1], id, stored) == 1 then
+  if store(id, stored) then
     new = new + 1
     if due > now then
       redis.call('ZADD', KEYS[2], due, id)
@@ -48,14 +76,10 @@ for i = 3, #ARGV, per_message do
         awake = awake + 1
       end
     else
-      redis.call('ZADD', KEYS[3], string.match(stored, '^%d+'), id)
+      redis.call('ZADD', KEYS[3], rank_of(stored), id)
       awake = awake + 1
     end
   end
 end
-
-local hints = math.min(awake, most_hints - redis.call('LLEN', KEYS[4]))
-for _ = 1, hints do
-  redis.call('LPUSH', KEYS[4], 1)
-end
+leave_hints(awake, most_hints)
 return new

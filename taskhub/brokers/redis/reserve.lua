@@ -26,14 +26,13 @@ if redis.call('EXISTS', KEYS[7]) == 1 then
   return { -1, '0' }
 end
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = now_ms()
 
 -- A server that was restarted, or a replica that was promoted, may have missed the last
 -- writes: what it holds to be ready may have been run, and what was held, acknowledged.
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 local known_id, since = string.match(redis.call('GET', KEYS[8]) or '', '^(%x*) (%d+)$')
-if known_id ~= run_id then
+if known_id ~= run_id or tonumber(since) > now then
   since = known_id and string.format('%.0f', now) or '0'
   -- A full Redis lets a script write that has written before; this changes nothing.
   redis.call('ZREM', KEYS[5], '')
@@ -46,16 +45,18 @@ local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000)
 for _, id in ipairs(due) do
   local stored = redis.call('HGET', KEYS[1], id)
   redis.call('ZREM', KEYS[2], id)
+  -- Without a body it is missing, and will be pushed again.
   if stored then
-    -- Without a rank it is not one of ours: it goes first, to be quarantined soon.
-    redis.call('ZADD', KEYS[3], string.match(stored, '^(%d+):') or 0, id)
+    redis.call('ZADD', KEYS[3], rank_of(stored), id)
   end
 end
 
+-- An entry of somebody else may be due never.
+local longest_pause = 86400 * 1000
 local answer = { -1, since }
 local next_due = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 if next_due[2] then
-  answer[1] = math.max(0, math.ceil(next_due[2] - now))
+  answer[1] = math.ceil(math.min(math.max(0, next_due[2] - now), longest_pause))
 end
 
 local popped = redis.call('ZPOPMIN', KEYS[3], limit)

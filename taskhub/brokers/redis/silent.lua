@@ -4,6 +4,10 @@
 --
 -- Returns the tokens.
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)
+local silent = {}
+for _, token in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
+  if not is_alive(token) then
+    silent[#silent + 1] = token
+  end
+end
+return silent

@@ -90,6 +90,8 @@ class Waiting:
             raise
 
     def _open(self, keys: Sequence[str]) -> list[Line]:
+        if not keys:
+            return []
         client: Any = self._connect()
         if not isinstance(client, RedisCluster):
             return [Line(client.connection_pool, keys)]

@@ -1,0 +1,30 @@
+-- put_back: make messages ready that are astray.
+--
+-- KEYS[1] messages     HASH  id → stored message
+-- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
+-- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
+-- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
+-- KEYS[5] wake         LIST  hints for idle workers
+--
+-- ARGV[1] how many hints may lie in wake
+-- ARGV[2] how they come back, if they never did
+-- ARGV[3…] ids
+--
+-- Returns how many were astray. Each may have been started: its row is looked at first.
+
+local most_hints = tonumber(ARGV[1])
+assert(most_hints and ARGV[2], 'put_back: malformed arguments')
+
+local count = 0
+for _, id in ipairs(placeless({ unpack(ARGV, 3) })) do
+  local stored = redis.call('HGET', KEYS[1], id)
+  if stored then
+    redis.call('ZADD', KEYS[3], rank_of(stored), id)
+    if string.match(stored, '^%d+:\n') then
+      note_return(id, ARGV[2])
+    end
+    count = count + 1
+  end
+end
+leave_hints(count, most_hints)
+return count

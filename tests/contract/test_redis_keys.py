@@ -1,0 +1,128 @@
+"""
+A key of Redis may hold a value of any type, whoever has written it.
+
+Whatever the verb, and whichever the key: the verb does without the key, or says which
+one is wrong and has written nothing.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from taskhub.exceptions import QueueDamaged
+from taskhub.messages import Depth
+from tests.benches import RedisBench, keys_like
+from tests.factories import EnvelopeFactory
+
+TOKEN, OTHER = "worker-1", "worker-2"
+NAMES = (
+    *("messages", "delayed", "ready", "nodes", "wake", "paused", "mark", "run"),
+    *(f"held:{TOKEN}", f"held:{OTHER}"),
+)
+
+
+@pytest.fixture
+def config(configure, redis_url):
+    return configure(broker_url=redis_url)
+
+
+def put_wrong(client: Any, key: str) -> None:
+    """Put a value of a type that the key never has."""
+    kind = client.type(key)
+    client.delete(key)
+    if key.endswith((":paused", ":mark", ":run")) or kind == b"string":
+        client.sadd(key, "wrong")
+    else:
+        client.set(key, "wrong")
+
+
+def snapshot(bench: RedisBench, config: Any) -> dict[bytes, bytes]:
+    keys = keys_like(bench.client, f"{config.options.key_prefix}:*")
+    return {key: bench.client.dump(key) for key in keys}
+
+
+def refusal_of(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except QueueDamaged as error:
+        return str(error)
+    return ""
+
+
+def verbs(broker: Any, held: str, ready: str) -> dict[str, Any]:
+    later = timezone.now() + timedelta(hours=1)
+    return {
+        "push": lambda: broker.push([EnvelopeFactory(), EnvelopeFactory()]),
+        "push again": lambda: broker.push([EnvelopeFactory(id=UUID(ready))]),
+        "reserve": lambda: broker.reserve_from("default", limit=9, token=TOKEN),
+        "acknowledge": lambda: broker.acknowledge("default", [held], token=TOKEN),
+        "release": lambda: broker.release("default", [held], token=TOKEN, started=True),
+        "postpone": lambda: broker.postpone(
+            "default", {held: later}, token=TOKEN, started=True
+        ),
+        "cancel": lambda: broker.cancel("default", [UUID(ready)]),
+        "held": lambda: broker.held("default", TOKEN),
+        "depth": lambda: broker.depth("default"),
+        "missing": lambda: broker.missing("default", [UUID(ready), UUID(held)]),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_of_a_wrong_type_is_named_and_nothing_is_written(bench, config, name):
+    bench.join(TOKEN, OTHER)
+    held, others, ready = (bench.put_one() for _ in range(3))
+    bench.put_one(run_after=timezone.now() + timedelta(hours=1))
+    assert bench.reserve(TOKEN, limit=1) == [held]
+    assert bench.reserve(OTHER, limit=1) == [others]
+    key = bench.key("default", name)
+    put_wrong(bench.client, key)
+
+    refused = 0
+    for verb, call in verbs(bench.broker, held, ready).items():
+        before = snapshot(bench, config)
+        if text := refusal_of(call):
+            refused += 1
+            assert key in text, verb
+            assert snapshot(bench, config) == before, verb
+
+    assert refused or name in ("paused", "mark", f"held:{OTHER}")
+    assert bench.client.type(key) in (b"string", b"set")
+
+
+@pytest.mark.parametrize("name", ["messages", "ready", "nodes", "wake", "run"])
+def test_other_queues_go_on_and_it_is_said_once(bench, config, caplog, name):
+    caplog.set_level(logging.INFO, logger="taskhub")
+    bench.join(TOKEN)
+    waits = EnvelopeFactory()
+    bench.put(waits)
+    key = bench.key("default", name)
+    put_wrong(bench.client, key)
+    queues = ["default", "mail"]
+
+    with suppress(QueueDamaged):
+        bench.put(EnvelopeFactory(), EnvelopeFactory(queue_name="mail"))
+    for _ in range(3):
+        bench.broker.heartbeat(queues, [TOKEN])
+        taken = bench.broker.reserve(queues, limit=9, token=TOKEN)
+        bench.broker.release("mail", [each.id for each in taken], token=TOKEN)
+        bench.broker.wait(queues, 0.01)
+        bench.broker.fingerprint(queues)
+
+    assert [each.queue_name for each in taken] == ["mail"]
+    assert bench.broker.depths(queues)["mail"] == Depth(ready=1)
+    assert caplog.text.count(key) == 1
+    bench.broker.reclaim(queues, TOKEN)
+
+    bench.client.delete(key)
+    bench.join(TOKEN)
+    bench.put(waits)
+    taken = bench.broker.reserve(queues, limit=9, token=TOKEN)
+
+    assert {each.queue_name for each in taken} == {"default", "mail"}
+    assert caplog.text.count("can be used again") == 1
