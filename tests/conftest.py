@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import hypothesis
 import pytest
@@ -157,7 +158,7 @@ def start_node(transactional_db, config, tmp_path) -> Iterator[Callable[..., Nod
     """A function that starts `manage.py taskworker` for `config`, as a real node."""
     nodes: list[Node] = []
 
-    def start_node(*arguments: str, **environment: str) -> Node:
+    def start_node(*arguments: str, **environment: Any) -> Node:
         node = Node(
             config, tmp_path / f"node-{len(nodes)}.log", *arguments, **environment
         )

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -49,6 +50,7 @@ class Node:
         log_path: Path,
         *arguments: str,
         command: str = "taskworker",
+        pass_fds: Sequence[int] = (),
         **variables: str,
     ) -> None:
         self.log_path = log_path
@@ -60,6 +62,7 @@ class Node:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=pass_fds,
             )
 
     @property

@@ -5,7 +5,6 @@ Django closes connections after each request. A worker keeps them: opening one c
 more than a short task. What a task has broken is replaced before the next one.
 """
 
-import select
 from threading import get_ident
 from time import monotonic
 from typing import Any
@@ -15,6 +14,7 @@ from django.db import connections, reset_queries
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.discarding import discard
+from taskhub.readiness import wait_readable
 
 #: A connection that was idle for longer may have been closed by the server, or by
 #: something on the way to it.
@@ -74,10 +74,9 @@ def _has_something_to_say(connection: Any) -> bool:
     try:
         with connection.wrap_database_errors:
             descriptor = connection.connection.fileno()
-        readable, _, _ = select.select([descriptor], [], [], 0)
+        return bool(wait_readable([descriptor], 0))
     except (OSError, ValueError, DatabaseFault):
         return True
-    return bool(readable)
 
 
 def _is_left_open(connection: Any) -> bool:

@@ -10,7 +10,6 @@ leases are kept until the last of the living has left.
 
 import logging
 import os
-import select
 import signal
 import time
 
@@ -20,6 +19,7 @@ from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
 from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.operations.queues import keep_states
+from taskhub.readiness import wait_readable
 from taskhub.worker.bulk import BULK_SECONDS, Bulk
 from taskhub.worker.counter import COUNT_SECONDS, Counter
 from taskhub.worker.health import Health, HealthServer
@@ -97,8 +97,7 @@ class Steward:
         self._serve_health()
         pause = 0.0
         while not self._ended:
-            readable, _, _ = select.select([self._pipe], [], [], pause)
-            if readable:
+            if wait_readable([self._pipe], pause):
                 self._listen()
             pause = self.round()
         self._finish()

@@ -17,13 +17,13 @@ A second signal, or QUIT, is at once: processes get QUIT, and two seconds.
 import gc
 import logging
 import os
-import select
 import signal
 import sys
 import time
 from collections.abc import Sequence
 from functools import partial
 
+from taskhub.readiness import wait_readable
 from taskhub.worker.children import (
     HEARD_SIGNALS,
     STOP_SIGNALS,
@@ -140,7 +140,7 @@ class Supervisor:
         if self._is_incomplete() or self._lacks_steward():
             deadlines.append(self._succession.opens_at)
         timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-        select.select([self._signals, self._told], [], [], timeout)
+        wait_readable([self._signals, self._told], timeout)
         return _read_available(self._signals)
 
     def _listen(self) -> None:

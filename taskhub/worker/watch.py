@@ -1,10 +1,11 @@
 """The watch: a thread that looks at what a process runs, and hears its signals."""
 
 import os
-import select
 import signal
 from collections.abc import Callable
 from threading import Thread
+
+from taskhub.readiness import wait_readable
 
 
 class Watch:
@@ -52,7 +53,7 @@ class Watch:
     def _watch(self) -> None:
         heard = [self._lifeline, self._signals]
         while True:
-            readable, _, _ = select.select(heard, [], [], self._pause())
+            readable = wait_readable(heard, self._pause())
             if self._lifeline in readable:
                 heard.remove(self._lifeline)
                 self._stop()

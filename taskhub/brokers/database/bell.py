@@ -7,7 +7,6 @@ pooler that swallows notifications, a worker just looks again after a while.
 """
 
 import os
-import select
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -17,6 +16,7 @@ from django.db import connections
 
 from taskhub.brokers.base import MAX_WAIT_SECONDS
 from taskhub.discarding import discard
+from taskhub.readiness import wait_readable
 
 
 def can_notify(alias: str) -> bool:
@@ -80,7 +80,7 @@ class Bell:
         self._listening = connection
 
     def _sleep(self, readable: list[int], seconds: float) -> None:
-        ready, _, _ = select.select([*readable, self._interrupted], [], [], seconds)
+        ready = wait_readable([*readable, self._interrupted], seconds)
         if self._interrupted in ready:
             os.read(self._interrupted, 1024)
 

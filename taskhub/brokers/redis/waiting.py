@@ -8,7 +8,6 @@ its own.
 """
 
 import os
-import select
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,6 +16,7 @@ import redis
 from redis.cluster import RedisCluster
 
 from taskhub.brokers.redis.connection import Client
+from taskhub.readiness import wait_readable
 
 #: The server ends a command by itself so much later than it is waited for.
 _BACKSTOP_SECONDS = 1.0
@@ -39,10 +39,11 @@ class Line:
             # Then a wait ends by itself, a second later.
             return None
 
-    def begin(self, seconds: float) -> Any:
+    def begin(self, seconds: float) -> int:
         """Begin to wait; return the socket, which is readable when it is over."""
         self._connection.send_command("BLPOP", *self._keys, seconds + _BACKSTOP_SECONDS)
-        return self._connection._sock
+        descriptor: int = self._connection._sock.fileno()
+        return descriptor
 
     def end(self) -> None:
         """Stop waiting, whether or not there was anything."""
@@ -78,9 +79,7 @@ class Waiting:
             if lines is None:
                 lines = self._lines[tuple(keys)] = self._open(keys)
             sockets = [line.begin(seconds) for line in lines]
-            readable, _, _ = select.select(
-                [*sockets, self._interrupted], [], [], seconds
-            )
+            readable = wait_readable([*sockets, self._interrupted], seconds)
             if self._interrupted in readable:
                 os.read(self._interrupted, 1024)
             for line in lines:
