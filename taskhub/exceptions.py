@@ -111,6 +111,10 @@ class BrokerUnavailable(BrokerError):
     """The broker cannot be reached now; the same call may succeed later."""
 
 
+class NotPermitted(BrokerError):
+    """The broker's user may not do what taskhub does; the text says what that is."""
+
+
 class QueueDamaged(BrokerError):
     """What the broker has of one queue cannot be used; other queues can."""
 

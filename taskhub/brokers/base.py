@@ -268,8 +268,17 @@ class Broker(ABC):
         """Where the broker is, for people: without passwords."""
 
     @abstractmethod
-    def check(self) -> None:
-        """Raise BrokerError, with a remedy, if the broker cannot be used now."""
+    def check(self, queues: Sequence[str] = ()) -> list[str]:
+        """
+        Try all that is done to these queues, or to those of the configuration.
+
+        Return a sentence for each thing that is not permitted and can be spared. Raise
+        BrokerError, with a remedy, if the broker cannot be used now.
+        """
+
+    def dangers(self) -> list[str]:
+        """Return a sentence for each setting of the server that loses messages."""
+        return []
 
     @abstractmethod
     def close(self) -> None:

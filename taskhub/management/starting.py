@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -15,7 +15,7 @@ from taskhub import compat
 from taskhub.backend import TaskHubBackend
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
-from taskhub.exceptions import BrokerError
+from taskhub.exceptions import BrokerError, NotPermitted
 from taskhub.models.results import results_database
 from taskhub.nearest import did_you_mean
 
@@ -58,17 +58,24 @@ def check_database() -> None:
         )
 
 
-def check_broker(config: Config) -> None:
-    """Raise CommandError if the broker cannot be used now."""
+def check_broker(config: Config, queues: Sequence[str] = ()) -> list[str]:
+    """
+    Raise CommandError if the broker cannot be used now, for these queues.
+
+    Return a sentence for each thing that should be changed all the same.
+    """
     try:
         broker = get_broker(config)
-        broker.check()
+        notices = [*broker.check(queues), *broker.dangers()]
+    except NotPermitted as error:
+        raise CommandError(str(error)) from error
     except BrokerError as error:
         raise CommandError(
             f"{error} Start it, or correct "
             f"TASKS[{config.alias!r}]['OPTIONS']['broker_url']."
         ) from error
     broker.close()
+    return notices
 
 
 def describe_database() -> str:

@@ -212,6 +212,7 @@ def _read_queues(nodes: list[NodeStatus]) -> tuple[list[QueueStatus], list[str]]
             faults.append(str(error))
         else:
             faults += get_broker(config).damage.faults
+            faults += get_broker(config).dangers()
     return queues, faults
 
 

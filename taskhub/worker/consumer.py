@@ -102,10 +102,10 @@ class Consumer:
             self._reserved_at = asked_at
             self._holdings.add(delivery.id for delivery in deliveries)
             self._waiting.extend(deliveries)
-            if self._backoff.succeed():
-                logger.info("The broker is back.")
             if not deliveries:
                 self._wait()
+            if self._backoff.succeed():
+                logger.info("The broker is back.")
         except LeaseLost:
             raise
         except BrokerError as error:

@@ -317,9 +317,10 @@ class DatabaseBroker(Broker):
     def address(self) -> str:
         return address_of(self._alias)
 
-    def check(self) -> None:
+    def check(self, queues: Sequence[str] = ()) -> list[str]:
         with broker_errors(self._alias):
             self._leases.exists()
+        return []
 
     def close(self) -> None:
         self._bell.close()

@@ -10,9 +10,8 @@ from uuid import UUID
 
 import redis
 
-from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
+from taskhub.brokers.base import BEAT, MAX_WAIT_SECONDS, Broker
 from taskhub.brokers.redis.connection import (
-    OLDEST_VERSION,
     Client,
     broker_errors,
     connect,
@@ -28,9 +27,10 @@ from taskhub.brokers.redis.encoding import (
 )
 from taskhub.brokers.redis.keys import Keys
 from taskhub.brokers.redis.scripts import Scripts
+from taskhub.brokers.redis.server import check_server, dangers_of
 from taskhub.brokers.redis.waiting import Waiting
 from taskhub.conf import Config
-from taskhub.exceptions import BrokerError, LeaseLost, QueueDamaged
+from taskhub.exceptions import LeaseLost, QueueDamaged
 from taskhub.messages import Delivery, Depth, Envelope, Returned
 
 #: How many hints may lie in a queue's wake list: about as many as there are idle
@@ -316,18 +316,15 @@ class RedisBroker(Broker):
     def address(self) -> str:
         return masked(self.config.options.broker_url)
 
-    def check(self) -> None:
+    def check(self, queues: Sequence[str] = ()) -> list[str]:
+        names = {*(queues or self.config.queues), BEAT}
+        bases = [self._keys(name).base for name in sorted(names)]
         with broker_errors(self.address):
-            answer: Any = self._client.info("server")
-        # A Cluster answers with a dict of each of its servers.
-        servers = [answer] if "redis_version" in answer else list(answer.values())
-        for server in servers:
-            version = str(server["redis_version"])
-            if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
-                raise BrokerError(
-                    f"Redis at {self.address} is version {version}; taskhub needs "
-                    f"{'.'.join(map(str, OLDEST_VERSION))} or later."
-                )
+            return check_server(self._client, self.config.options, bases)
+
+    def dangers(self) -> list[str]:
+        with broker_errors(self.address):
+            return dangers_of(self._client, self.address)
 
     def close(self) -> None:
         self._waiting.close()

@@ -20,9 +20,6 @@ from redis.sentinel import MasterNotFoundError, Sentinel
 from taskhub.conf import Options
 from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidBrokerURL
 
-#: SMISMEMBER, BLPOP with fractions of a second, GETDEL and friends.
-OLDEST_VERSION = (6, 2)
-
 Client = redis.Redis | RedisCluster
 
 #: A password in a URL's query, such as `password` or `ssl_password`.
@@ -74,7 +71,7 @@ def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
         raise ValueError("it lacks the name of the service, as in /mymaster")
     # The query is the server's; Sentinels need no more than the timeouts and TLS.
     own: dict[str, Any] = _tls(parts.scheme) | dict(settings)
-    server: dict[str, Any] = {**own, **_login(url), **_query(parts.query)}
+    server: dict[str, Any] = {**own, **login_of(url), **_query(parts.query)}
     hosts = _hosts(parts.netloc, _PORTS["sentinel"])
     sentinel = Sentinel(hosts, sentinel_kwargs=own, **server)
     client: redis.Redis = sentinel.master_for(service, db=int(db or 0))
@@ -88,7 +85,7 @@ def _cluster(url: str, settings: Mapping[str, Any]) -> RedisCluster:
         raise ValueError("a Cluster has one database, and no number in its URL")
     options: dict[str, Any] = {
         **settings,
-        **_login(url),
+        **login_of(url),
         **_query(parts.query),
         "startup_nodes": [
             ClusterNode(host, port)
@@ -112,7 +109,8 @@ def _hosts(netloc: str, default_port: int) -> list[tuple[str, int]]:
     return hosts
 
 
-def _login(url: str) -> dict[str, str]:
+def login_of(url: str) -> dict[str, str]:
+    """Return the username and the password in a URL, as far as there are any."""
     login = urlsplit(url).netloc.rpartition("@")[0]
     user, _colon, password = login.partition(":")
     found = {"username": unquote(user), "password": unquote(password)}

@@ -7,5 +7,4 @@
 -- Returns the server's id of this run, and the mark.
 
 redis.call('SETNX', KEYS[1], ARGV[1])
-local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-return { run_id or '', redis.call('GET', KEYS[1]) }
+return { run_id(), redis.call('GET', KEYS[1]) }

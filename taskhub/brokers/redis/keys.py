@@ -5,7 +5,7 @@ class Keys:
     """The names of one queue's keys."""
 
     __slots__ = (
-        "_base",
+        "base",
         "delayed",
         "mark",
         "messages",
@@ -17,7 +17,7 @@ class Keys:
     )
 
     def __init__(self, prefix: str, queue_name: str) -> None:
-        self._base = base = f"{prefix}:{{{queue_name}}}"
+        self.base = base = f"{prefix}:{{{queue_name}}}"
         self.messages = f"{base}:messages"
         self.delayed = f"{base}:delayed"
         self.ready = f"{base}:ready"
@@ -38,4 +38,4 @@ class Keys:
 
     def held(self, token: str) -> str:
         """Return where it is kept what a token holds."""
-        return f"{self._base}:held:{token}"
+        return f"{self.base}:held:{token}"

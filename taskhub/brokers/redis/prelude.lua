@@ -173,3 +173,9 @@ local function is_alive(token)
   return lease_end > now and lease_end <= now + LONGEST_LEASE_MS
 end
 
+-- Return the server's id of this run; none if the user may not ask for it.
+local function run_id()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+end
+

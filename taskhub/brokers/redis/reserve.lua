@@ -30,13 +30,13 @@ local now = now_ms()
 
 -- A server that was restarted, or a replica that was promoted, may have missed the last
 -- writes: what it holds to be ready may have been run, and what was held, acknowledged.
-local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
+local id_now = run_id()
 local known_id, since = string.match(redis.call('GET', KEYS[8]) or '', '^(%x*) (%d+)$')
-if known_id ~= run_id or tonumber(since) > now then
+if known_id ~= id_now or tonumber(since) > now then
   since = known_id and string.format('%.0f', now) or '0'
   -- A full Redis lets a script write that has written before; this changes nothing.
   redis.call('ZREM', KEYS[5], '')
-  redis.call('SET', KEYS[8], run_id .. ' ' .. since)
+  redis.call('SET', KEYS[8], id_now .. ' ' .. since)
 end
 
 -- What has become due goes into line with the others, by priority and age. Not so many

@@ -48,13 +48,19 @@ class Line:
     def end(self) -> None:
         """Stop waiting, whether or not there was anything."""
         if self._id is not None and not self._connection.can_read(0):
-            control = self._pool.get_connection()
-            try:
-                control.send_command("CLIENT", "UNBLOCK", self._id)
-                control.read_response()
-            finally:
-                self._pool.release(control)
+            self._unblock()
         self._connection.read_response()
+
+    def _unblock(self) -> None:
+        control = self._pool.get_connection()
+        try:
+            control.send_command("CLIENT", "UNBLOCK", self._id)
+            control.read_response()
+        except redis.exceptions.NoPermissionError:
+            # As if its id could not be asked for.
+            self._id = None
+        finally:
+            self._pool.release(control)
 
     def close(self) -> None:
         """Give the connection up: a reply may still be to come."""

@@ -42,7 +42,8 @@ class Command(BaseCommand):
         """Check what is needed, say what will run, and run it."""
         config = find_backend(options["backend"]).config
         check_database()
-        check_broker(config)
+        for notice in check_broker(config):
+            self.stderr.write(self.style.WARNING(notice))
         if options["check"]:
             return
         configure_logging(options["verbosity"])

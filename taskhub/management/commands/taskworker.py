@@ -64,7 +64,8 @@ class Command(BaseCommand):
             raise CommandError("taskworker forks, which this system cannot; use WSL.")
         node = node_of(find_backend(options["backend"]).config, options)
         check_database()
-        check_broker(node.config)
+        for notice in check_broker(node.config, node.queues):
+            self.stderr.write(self.style.WARNING(notice))
         # A fork must not inherit a connection.
         discard_all(for_fork=True)
         if options["check"]:

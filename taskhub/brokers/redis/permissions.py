@@ -1,0 +1,117 @@
+"""
+What a Redis user has to be permitted: every command and key is tried.
+
+Redis says what a user may not do only when it is done, and a script that may not run
+one of its commands does not say which. So each command is run by itself, on keys of
+each queue that nobody else uses, and that are gone afterwards.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+
+from taskhub.brokers.redis.connection import Client
+
+#: Each command of taskhub that names a key, with the rest of its arguments, by the type
+#: of the key. In this order, since some leave behind what others find.
+ON_KEYS: dict[str, Sequence[tuple[Any, ...]]] = {
+    "hash": (
+        ("HSET", "field", 1),
+        ("HSETNX", "field", 1),
+        ("HGET", "field"),
+        ("HEXISTS", "field"),
+        ("HLEN",),
+        ("HSCAN", 0),
+        ("TYPE",),
+        ("HDEL", "field"),
+    ),
+    "zset": (
+        ("ZADD", 1, "member"),
+        ("ZSCORE", "member"),
+        ("ZMSCORE", "member"),
+        ("ZRANK", "member"),
+        ("ZCARD",),
+        ("ZRANGE", 0, 0),
+        ("ZRANGEBYSCORE", 0, 0),
+        ("ZPOPMIN",),
+        ("ZREM", "member"),
+    ),
+    "list": (
+        ("LPUSH", 1),
+        ("LLEN",),
+        ("BLPOP", 0.01),
+    ),
+    "string": (
+        ("SET", 1),
+        ("SETNX", 1),
+        ("GET",),
+        ("EXISTS",),
+        ("DEL",),
+    ),
+}
+_SCRIPT = "return 1"
+_DIGEST = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
+
+
+def rule_of(command: str) -> str:
+    """Return the rule of an ACL that permits a command."""
+    return f"+{command.lower().replace(' ', '|')}"
+
+
+class Refused:
+    """What a user may not do: commands, and keys."""
+
+    def __init__(self, client: Client) -> None:
+        self._client: Any = client
+        self.commands: list[str] = []
+        self.keys: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.commands or self.keys)
+
+    @property
+    def rules(self) -> str:
+        """What would permit it, as Redis's ACL SETUSER takes it."""
+        patterns = [f"~{pattern}" for pattern in self.keys]
+        return " ".join([*map(rule_of, self.commands), *patterns])
+
+    def try_queue(self, base: str, pattern: str) -> None:
+        """Try all that is done to the keys of one queue; a pattern describes these."""
+        pipe = self._client.pipeline(transaction=False)
+        names = []
+        for kind, commands in ON_KEYS.items():
+            for name, *arguments in commands:
+                pipe.execute_command(name, f"{base}:check-{kind}", *arguments)
+                names.append(name)
+        for name, answer in zip(names, pipe.execute(raise_on_error=False), strict=True):
+            self._note(name, answer, pattern)
+
+    def try_command(self, name: str, *arguments: Any) -> Any:
+        """Try a command that names no key; return its answer, or None."""
+        try:
+            return self._client.execute_command(*name.split(), *arguments)
+        except redis.exceptions.NoPermissionError as error:
+            self._note(name, error, "")
+        return None
+
+    def try_scripts(self) -> None:
+        """Try to have a script loaded, and run."""
+        self.try_command("SCRIPT LOAD", _SCRIPT)
+        try:
+            self.try_command("EVALSHA", _DIGEST, 0)
+        except redis.exceptions.NoScriptError:
+            # It may be run, and could not be loaded.
+            return
+
+    def _note(self, name: str, answer: object, pattern: str) -> None:
+        if not isinstance(answer, Exception):
+            return
+        if not isinstance(answer, redis.exceptions.NoPermissionError):
+            raise answer
+        # "… to run the 'hset' command", or "… to access one of the keys".
+        found, what = (
+            (self.commands, name) if "command" in str(answer) else (self.keys, pattern)
+        )
+        if what not in found:
+            found.append(what)
