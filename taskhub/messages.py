@@ -129,6 +129,9 @@ class Depth(msgspec.Struct, frozen=True):
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)
+#: What decoding raises: ValueError for bytes that are no UTF-8 and for integers of too
+#: many digits, RecursionError for too many levels.
+_UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def derive_key(secret: str | bytes) -> bytes:
@@ -169,7 +172,7 @@ def unseal(body: bytes, keys: Sequence[bytes], *, max_bytes: int) -> Message:
         )
     try:
         return _decoder.decode(payload)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise BadMessage(f"It is signed, but not a message: {error}.") from error
 
 
@@ -181,5 +184,5 @@ def read_unverified(body: bytes) -> Message:
     """
     try:
         return _decoder.decode(body[_HEADER_BYTES:])
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise BadMessage(f"It is not a message: {error}.") from error

@@ -18,6 +18,8 @@ from typing import Any
 #: So deep may a value nest; it is stored inside containers of ours.
 MAX_DEPTH = 28
 
+_MOST_SHOWN = 200
+
 _UNSTORABLE = {0: "\\u0000"} | {
     code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)
 }
@@ -61,6 +63,19 @@ def is_storable_text(text: str) -> bool:
 def escape_text(text: str) -> str:
     r"""Write NUL and lone surrogates as the six characters \uXXXX."""
     return text if is_storable_text(text) else text.translate(_UNSTORABLE)
+
+
+def show_foreign(text: str) -> str:
+    r"""
+    Return a text that anybody may have written for one line of a log.
+
+    Up to 200 characters of it, with what cannot be printed as \uXXXX.
+    """
+    shown = (
+        each if each.isprintable() else f"\\u{ord(each):04x}"
+        for each in text[:_MOST_SHOWN]
+    )
+    return "".join(shown)[:_MOST_SHOWN]
 
 
 def walk(value: Any, where: str, on_oddity: OnOddity, depth: int = 0) -> Any:

@@ -13,6 +13,7 @@ from taskhub.execution.waiting_for_code import WaitingForCode
 from taskhub.messages import Delivery, Message, unseal
 from taskhub.models import Status
 from taskhub.tasks import Task, find_task
+from taskhub.values import show_foreign
 from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
 
 #: So many deaths with one message are hardly by chance.
@@ -87,7 +88,7 @@ class Preparer:
         if (str(message.id), message.queue_name) != (delivery.id, delivery.queue_name):
             raise BadMessage(
                 f"It is about {message.id} in queue {message.queue_name!r}, but came "
-                f"as {delivery.id} in {delivery.queue_name!r}."
+                f"as {show_foreign(delivery.id)} in {delivery.queue_name!r}."
             )
         return message
 

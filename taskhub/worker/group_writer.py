@@ -29,6 +29,7 @@ from taskhub.brokers.base import Broker
 from taskhub.discarding import discard_all
 from taskhub.execution import Ended, Run
 from taskhub.models import TaskMetrics
+from taskhub.values import show_foreign
 from taskhub.worker.acknowledger import Acknowledger
 from taskhub.worker.holdings import Holdings
 from taskhub.worker.replacing import replacement_of
@@ -266,7 +267,9 @@ class GroupWriter:
         for item in ended:
             if item.quarantined:
                 logger.error(
-                    "Quarantined %s: %s", item.delivery.id, item.quarantined.reason
+                    "Quarantined %s: %s",
+                    show_foreign(item.delivery.id),
+                    item.quarantined.reason,
                 )
         watched = {pk for item in group if isinstance(item, Watched) for pk in item.ids}
         if watched and (cancelled := writer.read_cancelled(watched)):

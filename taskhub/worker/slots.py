@@ -20,6 +20,7 @@ from taskhub.exceptions import LeaseLost
 from taskhub.execution import Executor, Preparer, Run
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.messages import Delivery
+from taskhub.values import show_foreign
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.event_loop import EventLoop
 from taskhub.worker.group_writer import GroupWriter
@@ -164,7 +165,9 @@ class Slots:
             return look(delivery)
         except DatabaseFault as error:
             # Only a message that came back needs its row before it can be run.
-            logger.error("Cannot look at the row of %s: %s", delivery.id, error)
+            logger.error(
+                "Cannot look at the row of %s: %s", show_foreign(delivery.id), error
+            )
             keeper.after()
             self._consumer.give_back([delivery])
             time.sleep(Backoff().pause)

@@ -20,6 +20,7 @@ from taskhub.exceptions import BrokerError
 from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.operations.queues import keep_states
 from taskhub.readiness import wait_readable
+from taskhub.values import show_foreign
 from taskhub.worker.bulk import BULK_SECONDS, Bulk
 from taskhub.worker.counter import COUNT_SECONDS, Counter
 from taskhub.worker.health import Health, HealthServer
@@ -176,4 +177,6 @@ class Steward:
             if now - since < self._contact_seconds:
                 continue
             if count := self._broker.reclaim(self._queues, token, if_silent=True):
-                logger.warning("Took back %d messages from silent %s.", count, token)
+                logger.warning(
+                    "Took back %d messages from silent %s.", count, show_foreign(token)
+                )

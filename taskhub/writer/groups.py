@@ -9,7 +9,7 @@ from django.db.models import Q
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics
 from taskhub.models.queues import MOST_OF_A_BODY
 from taskhub.models.results import results_database
-from taskhub.values import escape_text
+from taskhub.values import escape_text, show_foreign
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.outcomes import write_outcomes
 from taskhub.writer.rows import rows_in
@@ -95,7 +95,7 @@ def quarantine(messages: Collection[Quarantined]) -> None:
     now = datetime.now(UTC)
     QuarantinedMessage.objects.using(results_database()).bulk_create(
         QuarantinedMessage(
-            message_id=escape_text(each.delivery.id)[:200],
+            message_id=show_foreign(each.delivery.id),
             queue_name=each.delivery.queue_name,
             reason=escape_text(each.reason),
             body=each.delivery.body[:MOST_OF_A_BODY],

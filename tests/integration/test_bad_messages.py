@@ -73,14 +73,15 @@ def test_of_a_message_too_large_for_the_database_the_beginning_is_kept(config, d
 
 def test_a_signed_message_that_is_none_is_quarantined(config, drain):
     key = config.signing_keys[0]
-    for payload in (b"{}", b"[]", b"[1,2,3]", b"null", b"\xff"):
+    deep = b"[" * 100_000 + b"]" * 100_000
+    for payload in (b"{}", b"[]", b"[1,2,3]", b"null", b"\xff", b'"\xff"', deep):
         digest = hmac.digest(key, b"\x01" + payload, "sha256")
         push(config, b"\x01" + digest + payload)
 
     drain()
 
     reasons = QuarantinedMessage.objects.values_list("reason", flat=True)
-    assert len(reasons) == 5
+    assert len(reasons) == 7
     assert all("signed, but not a message" in reason for reason in reasons)
 
 
@@ -149,17 +150,30 @@ def test_foreign_entries_in_redis_are_quarantined(config, drain):
     client.hset(f"{base}:messages", "delayed without rank", b"\x00")
     client.zadd(f"{base}:delayed", {"delayed without rank": 1})
     client.zadd(f"{base}:ready", {"no body": 1})
+    forged = "1\n2026-01-01 ERROR forged \x1b[31m"
+    client.hset(f"{base}:messages", forged, "x")
+    client.zadd(f"{base}:ready", {forged: "-inf"})
+    client.hset(f"{base}:messages", "never due", "x")
+    client.zadd(f"{base}:delayed", {"never due": "inf"})
+    client.zadd(f"{base}:delayed", {"no body and never due": "inf"})
+    client.hset(f"{base}:messages", "rank", b"9" * 400 + b":left \n\x01")
+    client.zadd(f"{base}:delayed", {"rank": 1})
+    client.set(f"{base}:run", "f" * 40 + " " + "9" * 5_000)
     after = tasks.add.enqueue(1)
 
-    drain()
+    log = drain()
 
     assert after.get(timeout=1) == 1
     assert set(QuarantinedMessage.objects.values_list("message_id", flat=True)) == {
         "no rank",
         "\\udcff\\u0000id",
         "delayed without rank",
+        "1\\u000a2026-01-01 ERROR forged \\u001b[31m",
+        "rank",
     }
-    assert get_broker(config).depth("default") == Depth()
+    assert get_broker(config).depth("default") == Depth(delayed=2, astray=-1)
+    assert "1\\u000a2026-01-01 ERROR forged \\u001b[31m" in log
+    assert "\x1b" not in log
     client.close()
 
 

@@ -1,5 +1,7 @@
 """Quarantined messages: looked at, pushed once more, or dropped; on every broker."""
 
+import hmac
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
@@ -142,6 +144,22 @@ def test_what_cannot_be_pushed_stays(on_redis, fields, reason):
         operations.push_quarantined(message)
 
     assert QuarantinedMessage.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "payload", [b'["\xff"]', b"[" * 100_000, b"[" + b"9" * 5_000 + b"]"]
+)
+def test_bytes_that_are_signed_and_odd_can_be_pushed_and_read(
+    on_redis, admin_client, payload
+):
+    digest = hmac.digest(on_redis.signing_keys[0], b"\x01" + payload, "sha256")
+    message = QuarantinedMessageFactory(body=b"\x01" + digest + payload)
+
+    page = admin_client.get(change(message)).content.decode()
+    operations.push_quarantined(message)
+
+    assert "It cannot be read." in page
+    assert get_broker(on_redis).depth("default") == Depth(ready=1)
 
 
 def test_what_came_from_a_queue_that_is_gone_stays(settings, on_redis):
