@@ -5,7 +5,9 @@ What is wrong with an entry of `TASKS` is told by its backend; see `backend.chec
 """
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.apps import AppConfig, apps
 from django.conf import settings
@@ -13,6 +15,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from taskhub import compat
+from taskhub.conf import Config
 from taskhub.schedules import zone_fault
 from taskhub.tasks import declared_schedules
 
@@ -101,6 +104,51 @@ def check_declared_schedules(
         for declared in declared_schedules().values()
         if (error := zone_fault(declared.schedule))
     ]
+
+
+@register("taskhub")
+def check_backends_apart(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Of two backends that share a queue in Redis, each takes the other's messages."""
+    backends: Any = compat.task_backends.all()
+    in_redis = [
+        config
+        for backend in backends
+        if isinstance(config := getattr(backend, "config", None), Config)
+        and not config.options.broker_url.startswith("database:")
+    ]
+    return [
+        Error(
+            f"The backends {one.alias!r} and {other.alias!r} have the same broker_url "
+            f"and key_prefix, and {shared} in common.",
+            hint=(
+                "Each would take the other's messages, and quarantine them; give one "
+                "of them a key_prefix, or queues, of its own."
+            ),
+            id="taskhub.E005",
+        )
+        for one, other in combinations(in_redis, 2)
+        if _place_of(one) == _place_of(other) and (shared := _shared(one, other))
+    ]
+
+
+def _place_of(config: Config) -> tuple[str, ...]:
+    """Return where a backend's keys are, however its URL is written."""
+    parts = urlsplit(config.options.broker_url)
+    hosts = [
+        host if ":" in host else f"{host}:6379"
+        for host in parts.netloc.rpartition("@")[2].split(",")
+    ]
+    return config.options.key_prefix, parts.path.rstrip("/") or "/0", *sorted(hosts)
+
+
+def _shared(one: Config, other: Config) -> str:
+    """Say which queues two backends have in common; empty if none."""
+    if not (one.queues and other.queues):
+        return "any queue"
+    names = sorted({*one.queues} & {*other.queues})
+    return f"the queue {names[0]!r}" if names else ""
 
 
 @register(Tags.database)

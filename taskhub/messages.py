@@ -176,6 +176,23 @@ def unseal(body: bytes, keys: Sequence[bytes], *, max_bytes: int) -> Message:
         raise BadMessage(f"It is signed, but not a message: {error}.") from error
 
 
+def check_place(message: Message, id: str, queue_name: str, backend: str) -> None:
+    """
+    Raise BadMessage unless a message came as what it says, and to where it belongs.
+
+    It is signed, but may have been moved: whoever may write to the broker can do that.
+    """
+    if (str(message.id), message.queue_name) != (id, queue_name):
+        raise BadMessage(
+            f"It is about {message.id} in queue {message.queue_name!r}, but came as "
+            f"{id[:200]!a} in {queue_name!r}."
+        )
+    if message.backend != backend:
+        raise BadMessage(
+            f"It is for the backend {message.backend!r}, but came to {backend!r}."
+        )
+
+
 def read_unverified(body: bytes) -> Message:
     """
     Decode a message whoever has signed it: to be looked at, and never to be run.

@@ -8,12 +8,12 @@ from taskhub.exceptions import BadMessage, TaskExpired, UnknownTask, WorkerDied
 from taskhub.execution.errors import cause_of, describe_failure
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog
+from taskhub.execution.refusals import Refusals
 from taskhub.execution.runs import Ended, Run
 from taskhub.execution.waiting_for_code import WaitingForCode
-from taskhub.messages import Delivery, Message, unseal
+from taskhub.messages import Delivery, Message, Returned, check_place, unseal
 from taskhub.models import Status
 from taskhub.tasks import Task, find_task
-from taskhub.values import show_foreign
 from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
 
 #: So many deaths with one message are hardly by chance.
@@ -28,12 +28,14 @@ class Preparer:
     """
 
     def __init__(self, config: Config, worker_id: str) -> None:
+        self._alias = config.alias
         self._keys = config.signing_keys
         # Arguments, and room for all that is around them.
         self._max_message_bytes = config.options.max_argument_bytes + 64 * 1024
         self._max_redeliveries = config.options.max_redeliveries
         self._worker_id = worker_id
         self._waiting = WaitingForCode()
+        self._refusals = Refusals(config, worker_id, self._max_message_bytes)
 
     def has_killed_often(self, delivery: Delivery) -> bool:
         """
@@ -58,13 +60,12 @@ class Preparer:
         """
         Open a delivery and begin an attempt, or say why there is nothing to run.
 
-        Touches the database only for a redelivered message.
+        Touches the database only for a message that came back, or is refused.
         """
         try:
             message = self._open(delivery)
         except BadMessage as error:
-            quarantined = Quarantined(delivery, str(error), self._worker_id)
-            return Ended(delivery, quarantined=quarantined)
+            return self._refuse(delivery, error)
         if again := self._waiting.due_again(message):
             return Ended(delivery, due_again=again)
         attempt: Attempt | NotDue | None = Attempt.first(message, self._worker_id)
@@ -80,16 +81,22 @@ class Preparer:
             return self._give_up(delivery, attempt, error)
         return Run(delivery, task, attempt, Interrupt(), RunLog())
 
+    def _refuse(self, delivery: Delivery, error: BadMessage) -> Ended:
+        verdict = self._refusals.judge(delivery, error)
+        if isinstance(verdict, Ended):
+            return verdict
+        came_back = delivery.returned or Returned("", died=False)
+        attempt = claim(verdict, self._worker_id, came_back)
+        if not isinstance(attempt, Attempt):
+            return Ended(delivery)
+        return self._give_up(delivery, attempt, error)
+
     def _open(self, delivery: Delivery) -> Message:
         """Return the message of a delivery. Raise BadMessage if it is none of ours."""
         if delivery.message is not None:
             return delivery.message
         message = unseal(delivery.body, self._keys, max_bytes=self._max_message_bytes)
-        if (str(message.id), message.queue_name) != (delivery.id, delivery.queue_name):
-            raise BadMessage(
-                f"It is about {message.id} in queue {message.queue_name!r}, but came "
-                f"as {show_foreign(delivery.id)} in {delivery.queue_name!r}."
-            )
+        check_place(message, delivery.id, delivery.queue_name, self._alias)
         return message
 
     def _check(self, attempt: Attempt) -> Task[..., Any]:

@@ -18,7 +18,14 @@ import msgspec
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import BadMessage, UnknownTask
-from taskhub.messages import Envelope, Message, Returned, read_unverified, unseal
+from taskhub.messages import (
+    Envelope,
+    Message,
+    Returned,
+    check_place,
+    read_unverified,
+    unseal,
+)
 from taskhub.models import QuarantinedMessage, Status, TaskResult, TaskResultQuerySet
 from taskhub.models.queues import MOST_OF_A_BODY
 from taskhub.models.results import results_database
@@ -133,12 +140,7 @@ def _verify(quarantined: QuarantinedMessage, config: Config) -> Message:
     # As in the executor: arguments, and room for all that is around them.
     most = config.options.max_argument_bytes + 64 * 1024
     message = unseal(bytes(quarantined.body), config.signing_keys, max_bytes=most)
-    came_as = (quarantined.message_id, quarantined.queue_name)
-    if (str(message.id), message.queue_name) != came_as:
-        raise BadMessage(
-            f"It is about {message.id} in queue {message.queue_name!r}, but came as "
-            f"{quarantined.message_id} in {quarantined.queue_name!r}."
-        )
+    check_place(message, quarantined.message_id, quarantined.queue_name, config.alias)
     return message
 
 

@@ -14,9 +14,10 @@ from uuid import UUID
 
 import pytest
 from django.utils import timezone
+from msgspec.structs import replace
 
 from taskhub.exceptions import QueueDamaged
-from taskhub.messages import Depth
+from taskhub.messages import Depth, Returned
 from tests.benches import RedisBench, keys_like
 from tests.factories import EnvelopeFactory
 
@@ -126,3 +127,44 @@ def test_other_queues_go_on_and_it_is_said_once(bench, config, caplog, name):
 
     assert {each.queue_name for each in taken} == {"default", "mail"}
     assert caplog.text.count("can be used again") == 1
+
+
+def test_a_token_without_a_lease_takes_nothing_from_others(bench):
+    """Its lease was lost with a key; meanwhile its message was pushed again."""
+    bench.join(TOKEN)
+    envelope = EnvelopeFactory()
+    bench.put(envelope)
+    assert bench.reserve(TOKEN) == [str(envelope.id)]
+    bench.client.delete(bench.key("default", "nodes"))
+    bench.join(OTHER)
+    bench.put(replace(envelope, returned=Returned(TOKEN, died=False)))
+    assert bench.reserve(OTHER) == [str(envelope.id)]
+
+    held, later = str(envelope.id), timezone.now() + timedelta(hours=1)
+    due = {held: later}
+    broker = bench.broker
+    for took in (
+        lambda: broker.acknowledge("default", [held], token=TOKEN),
+        lambda: broker.release("default", [held], token=TOKEN),
+        lambda: broker.postpone("default", due, token=TOKEN, started=True),
+    ):
+        bench.client.zadd(bench.key("default", f"held:{TOKEN}"), {held: 1})
+        assert not took()
+    bench.client.zadd(bench.key("default", f"held:{TOKEN}"), {held: 1})
+    broker.reclaim(["default"], TOKEN)
+
+    assert broker.depth("default") == Depth(held=1)
+    assert broker.held("default", OTHER) == {held}
+    assert broker.acknowledge("default", [held], token=OTHER) == {held}
+    assert broker.depth("default") == Depth()
+
+
+def test_only_what_is_astray_is_put_back(bench):
+    bench.join(TOKEN)
+    held, ready = bench.put_one(), bench.put_one()
+    delayed = bench.put_one(run_after=timezone.now() + timedelta(hours=1))
+    assert bench.reserve(TOKEN, limit=1) == [held]
+
+    assert bench.broker.put_back("default", [held, ready, delayed, "no id"]) == 0
+
+    assert bench.broker.depth("default") == Depth(held=1, ready=1, delayed=1)

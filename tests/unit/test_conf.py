@@ -197,6 +197,36 @@ def test_naive_times_are_refused(settings):
     assert error in run_checks(tags=["taskhub"])
 
 
+@pytest.mark.parametrize(
+    ("url", "queues", "shared"),
+    [
+        ("redis://one:6379/0", ["mail"], "the queue 'mail'"),
+        ("redis://user:password@one", [], "any queue"),
+        ("redis://two", ["mail"], ""),
+        ("redis://one/1", ["mail"], ""),
+        ("redis://one", ["pictures"], ""),
+    ],
+)
+def test_backends_that_take_each_others_messages_are_refused(
+    settings, url, queues, shared
+):
+    backend = "taskhub.backend.TaskHubBackend"
+    settings.TASKS = {
+        alias: {"BACKEND": backend, "QUEUES": names, "OPTIONS": {"broker_url": place}}
+        for alias, names, place in [
+            ("default", ["default", "mail"], "redis://one"),
+            ("other", queues, url),
+            ("embedded", [], "database://"),
+        ]
+    }
+
+    errors = checks.check_backends_apart()
+
+    assert [(each.id, shared in each.msg) for each in errors] == (
+        [("taskhub.E005", True)] if shared else []
+    )
+
+
 def test_results_in_another_database_are_warned_of(settings):
     settings.DATABASE_ROUTERS = ["tests.unit.test_conf.Elsewhere"]
 
