@@ -20,6 +20,10 @@ MAX_DEPTH = 28
 
 _MOST_SHOWN = 200
 
+#: Python's own limit, unless it was changed, on integers from and to text.
+MAX_DIGITS = 4_300
+_LARGEST = 10**MAX_DIGITS
+
 _UNSTORABLE = {0: "\\u0000"} | {
     code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)
 }
@@ -32,6 +36,8 @@ class Oddity(Enum):
     TEXT = auto()
     #: NaN or an infinity.
     NUMBER = auto()
+    #: An integer of more digits than Python reads as text.
+    DIGITS = auto()
     #: Bytes that are not UTF-8.
     BYTES = auto()
     #: A key that is no string.
@@ -90,7 +96,8 @@ def walk(value: Any, where: str, on_oddity: OnOddity, depth: int = 0) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return int(value)
+        is_odd = not -_LARGEST < value < _LARGEST
+        return on_oddity(Oddity.DIGITS, value, where) if is_odd else int(value)
     if isinstance(value, float):
         is_odd = not math.isfinite(value)
         return on_oddity(Oddity.NUMBER, value, where) if is_odd else float(value)
@@ -132,6 +139,8 @@ def _walk_container(
     for key, item in value.items():
         if isinstance(key, str):
             name = _walk_text(key, f"a key of {where}", on_oddity)
+        elif isinstance(key, int) and not -_LARGEST < key < _LARGEST:
+            name = key = on_oddity(Oddity.DIGITS, key, f"a key of {where}")
         else:
             name = on_oddity(Oddity.KEY, key, where)
         walked[name] = walk(item, f"{where}[{key!r}]", on_oddity, depth)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from django.utils.module_loading import import_string
 
 from taskhub.brokers.base import Broker
+from taskhub.brokers.parameters import check_parameters
 from taskhub.conf import Config
 from taskhub.exceptions import InvalidBrokerURL
 from taskhub.nearest import did_you_mean
@@ -86,4 +87,5 @@ def find_broker(url: str) -> str:
             "The URL of the database broker is just 'database://': it lives where "
             "TaskResult does; to move both, write a database router."
         )
+    check_parameters(scheme, parts.query)
     return BROKERS[scheme]

@@ -46,6 +46,9 @@ class StorableValue:
             case Oddity.NUMBER:
                 self._escaped.append(where)
                 return repr(float(value))
+            case Oddity.DIGITS:
+                self._escaped.append(where)
+                return hex(value)
             case Oddity.KEY if value is None or isinstance(value, bool | int | float):
                 # As json.dumps writes such keys.
                 return json.dumps(value)

@@ -8,7 +8,7 @@ from typing import Any
 
 from taskhub.exceptions import InvalidArguments
 from taskhub.nearest import did_you_mean
-from taskhub.values import MAX_DEPTH, Oddity, walk
+from taskhub.values import MAX_DEPTH, MAX_DIGITS, Oddity, walk
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 
@@ -78,6 +78,9 @@ def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
         case Oddity.NUMBER:
             problem = f"is {value!r}, which JSON does not have"
             advice = "pass None or a string"
+        case Oddity.DIGITS:
+            problem = f"is an integer of more than {MAX_DIGITS:,} digits"
+            advice = "pass hex(value) and read it back with int(text, 16)"
         case Oddity.BYTES:
             problem = "is bytes that are not UTF-8"
             advice = "pass base64.b64encode(value).decode()"

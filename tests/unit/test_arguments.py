@@ -164,3 +164,23 @@ def test_json_travels_unchanged(value):
 
     assert args == [value]
     assert kwargs == {"key": value}
+
+
+@pytest.mark.parametrize(
+    ("wrap", "where"),
+    [
+        (lambda huge: huge, "args[0]"),
+        (lambda huge: {"a": [-huge]}, "args[0]['a'][0]"),
+        (lambda huge: {huge: 1}, "a key of args[0]"),
+    ],
+)
+def test_integers_that_cannot_be_read_as_text_are_refused(wrap, where):
+    assert check_value(10**4_299, "args[0]") == 10**4_299
+
+    with pytest.raises(InvalidArguments) as caught:
+        check_value(wrap(10**4_300), "args[0]")
+
+    assert str(caught.value) == (
+        f"{where} is an integer of more than 4,300 digits; pass hex(value) and read it "
+        "back with int(text, 16)."
+    )

@@ -7,7 +7,7 @@ from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from taskhub import checks, compat
-from taskhub.brokers import get_broker
+from taskhub.brokers import find_broker, get_broker, open_broker
 from taskhub.conf import Options, name_fault, read_config
 from taskhub.models import PeriodicTask
 from tests import tasks
@@ -123,6 +123,7 @@ def test_a_fault_is_a_system_check(settings, params):
         {"broker_url": ":secret@localhost://"},
         {"broker_url": "redis://:secret/1@localhost:6379"},
         {"broker_url": "redis://:secret@[localhost]"},
+        {"broker_url": "redis+sentinel://ada:secret@a,b/main?Password=secret"},
         {"broker_url": "redis://:secret\u2100@localhost"},
     ],
 )
@@ -148,8 +149,8 @@ def test_a_fault_shows_no_password(settings, options):
             "unix:///redis.sock?db=1&password=***&ssl_password=***",
         ),
         (
-            "redis+sentinel://ada:secret@a,b/main?Password=secret&db=1",
-            "redis+sentinel://ada:***@a,b/main?Password=***&db=1",
+            "redis+sentinel://ada:secret@a,b/main?password=secret&db=1",
+            "redis+sentinel://ada:***@a,b/main?password=***&db=1",
         ),
     ],
 )
@@ -195,6 +196,51 @@ def test_naive_times_are_refused(settings):
     assert error.id == "taskhub.E004"
     assert "USE_TZ = True" in error.hint
     assert error in run_checks(tags=["taskhub"])
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("redis://h/0?socket_timeuot=1", "did you mean 'socket_timeout'?"),
+        ("redis://h/0?ssl_ca_certs=/ca", "Unknown parameter 'ssl_ca_certs'"),
+        ("rediss://h/0?ssl_ca_cert=/ca", "did you mean 'ssl_ca_certs'?"),
+        ("unix:///socket?socket_keepalive=1", "Unknown parameter 'socket_keepalive'"),
+        ("redis+cluster://h?db=1", "Unknown parameter 'db'"),
+        ("redis+sentinel://h/main?nonsense=", "Unknown parameter 'nonsense'"),
+        ("redis://h?decode_responses=1", "Unknown parameter 'decode_responses'"),
+        ("redis://h?socket_timeout=soon", "'soon'; expected a number."),
+        ("redis://h?db=x", "'x'; expected a whole number."),
+        ("redis://h?socket_keepalive=maybe", "expected true or false."),
+        ("database://?pool=1", "Unknown parameter 'pool' in a database://"),
+    ],
+)
+def test_the_query_of_a_broker_url_is_checked(settings, url, sentence):
+    backend = "taskhub.backend.TaskHubBackend"
+    settings.TASKS = {"default": {"BACKEND": backend, "OPTIONS": {"broker_url": url}}}
+
+    (error,) = compat.task_backends["default"].check()
+
+    assert error.id == "taskhub.E001"
+    assert sentence in error.msg
+
+
+def test_all_parameters_that_are_documented_can_be_used(redis_url):
+    """redis-py takes each of them, as it is written."""
+    query = "&".join(
+        [
+            *("client_name=site", "db=0", "health_check_interval=5", "protocol=2"),
+            *("max_connections=9", "retry_on_timeout=no", "socket_keepalive=yes"),
+            *("socket_connect_timeout=1", "socket_read_size=4096", "socket_timeout=2"),
+        ]
+    )
+    options = {"broker_url": f"{redis_url}?{query}", "key_prefix": "test-parameters"}
+    config = read_config("default", {"OPTIONS": options})
+
+    broker = open_broker(config)
+
+    assert find_broker(config.options.broker_url).endswith("RedisBroker")
+    assert broker.check() == []
+    broker.close()
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,12 @@ def test_what_contains_itself_is_an_error_of_the_task():
 
     with pytest.raises(TypeError, match="does it contain itself"):
         StorableValue(endless, max_bytes=1024)
+
+
+def test_integers_that_cannot_be_read_as_text_are_kept_as_hexadecimal():
+    huge = 10**4_300
+
+    stored = StorableValue([huge, {huge: 1}], max_bytes=60_000)
+
+    assert stored.value == [hex(huge), {hex(huge): 1}]
+    assert stored.notes["escaped"] == "return value[0], a key of return value[1]"
