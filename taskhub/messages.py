@@ -102,6 +102,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     #: How it came back from the one who held it before, if anybody did.
     returned: Returned | None = None
     body: bytes = b""
+    #: How many bytes the body has, though the broker may not have handed out all.
+    size: int = 0
     message: Message | None = None
 
     @property
@@ -146,17 +148,25 @@ def seal(message: Message, key: bytes) -> bytes:
     return VERSION + hmac.digest(key, VERSION + payload, "sha256") + payload
 
 
-def unseal(body: bytes, keys: Sequence[bytes], *, max_bytes: int) -> Message:
+def most_bytes_of(max_argument_bytes: int) -> int:
+    """Return how large a message may be: its arguments, and what is around them."""
+    return max_argument_bytes + 64 * 1024
+
+
+def unseal(
+    body: bytes, keys: Sequence[bytes], *, max_bytes: int, size: int = 0
+) -> Message:
     """
     Verify and decode a sealed message; any of the keys may have signed it.
+
+    `size` is that of the whole, if this is only its beginning.
 
     Raise BadMessage with the reason if it is too large, of another version, forged,
     or not a message.
     """
-    if len(body) > max_bytes:
-        raise BadMessage(
-            f"It has {len(body):,} bytes; at most {max_bytes:,} are taken."
-        )
+    size = max(size, len(body))
+    if size > max_bytes:
+        raise BadMessage(f"It has {size:,} bytes; at most {max_bytes:,} are taken.")
     if body[:1] != VERSION:
         raise BadMessage(
             f"Its version byte is {body[:1]!r}; this worker reads {VERSION!r}."

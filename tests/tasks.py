@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -272,6 +273,11 @@ def keep_nothing(fails):
 def fleeting(a):
     leave_trace("fleeting")
     return a
+
+
+@task(priority=-100)
+def most_memory_mib():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def wait_for_file(path, seconds=60):

@@ -11,7 +11,14 @@ from taskhub.execution.logs import RunLog
 from taskhub.execution.refusals import Refusals
 from taskhub.execution.runs import Ended, Run
 from taskhub.execution.waiting_for_code import WaitingForCode
-from taskhub.messages import Delivery, Message, Returned, check_place, unseal
+from taskhub.messages import (
+    Delivery,
+    Message,
+    Returned,
+    check_place,
+    most_bytes_of,
+    unseal,
+)
 from taskhub.models import Status
 from taskhub.tasks import Task, find_task
 from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
@@ -30,8 +37,7 @@ class Preparer:
     def __init__(self, config: Config, worker_id: str) -> None:
         self._alias = config.alias
         self._keys = config.signing_keys
-        # Arguments, and room for all that is around them.
-        self._max_message_bytes = config.options.max_argument_bytes + 64 * 1024
+        self._max_message_bytes = most_bytes_of(config.options.max_argument_bytes)
         self._max_redeliveries = config.options.max_redeliveries
         self._worker_id = worker_id
         self._waiting = WaitingForCode()
@@ -95,7 +101,12 @@ class Preparer:
         """Return the message of a delivery. Raise BadMessage if it is none of ours."""
         if delivery.message is not None:
             return delivery.message
-        message = unseal(delivery.body, self._keys, max_bytes=self._max_message_bytes)
+        message = unseal(
+            delivery.body,
+            self._keys,
+            max_bytes=self._max_message_bytes,
+            size=delivery.size,
+        )
         check_place(message, delivery.id, delivery.queue_name, self._alias)
         return message
 

@@ -23,6 +23,7 @@ from taskhub.messages import (
     Message,
     Returned,
     check_place,
+    most_bytes_of,
     read_unverified,
     unseal,
 )
@@ -137,8 +138,7 @@ def _push(quarantined: QuarantinedMessage, config: Config, priority: int) -> Non
 
 def _verify(quarantined: QuarantinedMessage, config: Config) -> Message:
     """Return what a worker would run. Raise BadMessage if it would not."""
-    # As in the executor: arguments, and room for all that is around them.
-    most = config.options.max_argument_bytes + 64 * 1024
+    most = most_bytes_of(config.options.max_argument_bytes)
     message = unseal(bytes(quarantined.body), config.signing_keys, max_bytes=most)
     check_place(message, quarantined.message_id, quarantined.queue_name, config.alias)
     return message

@@ -32,6 +32,7 @@ from taskhub.models import TaskMetrics
 from taskhub.values import show_foreign
 from taskhub.worker.acknowledger import Acknowledger
 from taskhub.worker.holdings import Holdings
+from taskhub.worker.refused import RefusedBytes, refused_bytes
 from taskhub.worker.replacing import replacement_of
 from taskhub.writer import Attempt, Logged, Progress, Tally
 
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 _LARGEST_GROUP = 200
 #: With so many outcomes waiting to be written, no more tasks are run.
 _MOST_WAITING = 5_000
+#: After so many bytes to be quarantined, a group is closed.
+_LARGEST_BYTES = 8 * 1024 * 1024
 #: After so many refusals in a row, an outcome that stands alone may be the reason.
 _OFTEN = 5
 #: How long a stop waits for a database or a broker that is away.
@@ -86,6 +89,7 @@ class GroupWriter:
         self._reporting = Lock()
         self._reports: dict[UUID, Progress] = {}
         self._unwritten: deque[Item] = deque()
+        self._refused = RefusedBytes()
         self._group_size = _LARGEST_GROUP
         self._backoff = Backoff()
         self._is_stuck = False
@@ -101,7 +105,7 @@ class GroupWriter:
     @property
     def is_full(self) -> bool:
         """Whether so much waits to be written that no more should be run."""
-        return self._incoming.qsize() > _MOST_WAITING
+        return self._incoming.qsize() > _MOST_WAITING or self._refused.are_many
 
     @property
     def is_stuck(self) -> bool:
@@ -115,6 +119,7 @@ class GroupWriter:
                 report = self._reports.pop(ended.outcome.attempt.message.id, None)
             if report is not None:
                 self._incoming.put(report)
+        self._refused.add(ended)
         self._incoming.put(ended)
 
     def mark(self, run: Run) -> None:
@@ -220,10 +225,7 @@ class GroupWriter:
         return stopping
 
     def _write_one_group(self) -> None:
-        group = [
-            self._unwritten.popleft()
-            for _ in range(min(self._group_size, len(self._unwritten)))
-        ]
+        group = self._next_group()
         try:
             self._write(group)
         except Exception as error:
@@ -235,10 +237,22 @@ class GroupWriter:
         if self._backoff.succeed():
             logger.info("Outcomes are being written again.")
         self._group_size = min(self._group_size * 2, _LARGEST_GROUP)
+        self._refused.remove(group)
         self._acknowledger.add(item for item in group if isinstance(item, Ended))
         for item in group:
             if isinstance(item, Event):
                 item.set()
+
+    def _next_group(self) -> list[Item]:
+        """Take what is written together: not so much that a database refuses it."""
+        group: list[Item] = []
+        size = 0
+        while (
+            self._unwritten and len(group) < self._group_size and size < _LARGEST_BYTES
+        ):
+            group.append(self._unwritten.popleft())
+            size += refused_bytes(group[-1])
+        return group
 
     def _write(self, group: Sequence[Item]) -> None:
         ended = [item for item in group if isinstance(item, Ended)]
@@ -327,7 +341,10 @@ class GroupWriter:
     def _replace(self, error: Exception) -> None:
         """Put in the place of what cannot be stored what can."""
         item = self._unwritten.popleft()
+        self._refused.remove([item])
         logger.error("Cannot store %s", item, exc_info=error)
         # Of a mark or a progress, the outcome comes later, and tells more.
         if isinstance(item, Ended):
-            self._unwritten.appendleft(replacement_of(item, error))
+            replacement = replacement_of(item, error)
+            self._refused.add(replacement)
+            self._unwritten.appendleft(replacement)

@@ -168,3 +168,24 @@ def test_only_what_is_astray_is_put_back(bench):
     assert bench.broker.put_back("default", [held, ready, delayed, "no id"]) == 0
 
     assert bench.broker.depth("default") == Depth(held=1, ready=1, delayed=1)
+
+
+def test_no_more_bytes_are_handed_out_than_a_process_has_room_for(bench):
+    """Each message is handed out all the same, in its order."""
+    bench.join(TOKEN)
+    large = [EnvelopeFactory(body=bytes(1024 * 1024)) for _ in range(20)]
+    huge = EnvelopeFactory(body=bytes(20_000_000))
+    last = EnvelopeFactory()
+    bench.put(*large, huge, last)
+
+    first = bench.broker.reserve(["default"], limit=100, token=TOKEN)
+    second = bench.broker.reserve(["default"], limit=100, token=TOKEN)
+    third = bench.broker.reserve(["default"], limit=100, token=TOKEN)
+
+    assert len(first) == 16
+    assert [each.id for each in [*first, *second, *third]] == [
+        str(each.id) for each in [*large, huge, last]
+    ]
+    assert second[-1].size == 20_000_000
+    assert 2_000_000 < len(second[-1].body) < 2_200_000
+    assert [each.body for each in third] == [last.body]

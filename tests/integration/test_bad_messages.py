@@ -71,6 +71,23 @@ def test_of_a_message_too_large_for_the_database_the_beginning_is_kept(config, d
     assert get_broker(config).depth("default") == Depth()
 
 
+def test_many_large_messages_do_not_fill_the_memory_of_a_worker(
+    config, start_node, settings
+):
+    # With DEBUG, Django keeps the statements.
+    node = start_node("--processes=1", DEBUG="false", SECRET_KEY=settings.SECRET_KEY)
+    before = tasks.most_memory_mib.enqueue().get(timeout=60)
+    body = bytes(5 * 1024 * 1024)
+    for _ in range(60):
+        push(config, body)
+
+    after = tasks.most_memory_mib.enqueue().get(timeout=120)
+
+    assert after - before < 200
+    assert QuarantinedMessage.objects.count() == 60
+    assert node.stop() == 0
+
+
 def test_a_signed_message_that_is_none_is_quarantined(config, drain):
     key = config.signing_keys[0]
     deep = b"[" * 100_000 + b"]" * 100_000

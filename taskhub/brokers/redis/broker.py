@@ -31,11 +31,17 @@ from taskhub.brokers.redis.server import check_server, dangers_of
 from taskhub.brokers.redis.waiting import Waiting
 from taskhub.conf import Config
 from taskhub.exceptions import LeaseLost, QueueDamaged
-from taskhub.messages import Delivery, Depth, Envelope, Returned
+from taskhub.messages import Delivery, Depth, Envelope, Returned, most_bytes_of
 
 #: How many hints may lie in a queue's wake list: about as many as there are idle
 #: workers to be woken; a burst of pushes needs no more.
 _MOST_HINTS = 64
+#: After how many bytes one reserve hands out no more.
+_MOST_RESERVED_BYTES = 16 * 1024 * 1024
+#: Room for a rank, and how a message came back.
+_HEAD_BYTES = 256
+#: How much quarantine keeps of a message.
+_KEPT_BYTES = 2 * 1024 * 1024
 #: How many bodies `astray` looks at in one script, and in how many scripts.
 _PAGE = 200
 _MOST_PAGES = 50
@@ -48,6 +54,10 @@ class RedisBroker(Broker):
         super().__init__(config)
         self._waiting = Waiting(lambda: self._client)
         self._scripts = Scripts(lambda: self._client, self.address)
+        # More is refused, and no more of it is kept.
+        self._most_of_one = _HEAD_BYTES + max(
+            most_bytes_of(config.options.max_argument_bytes), _KEPT_BYTES
+        )
         self._next_due: dict[str, float] = {}
         #: How far `astray` has looked through the bodies of a queue.
         self._positions: dict[str, bytes] = {}
@@ -85,7 +95,7 @@ class RedisBroker(Broker):
         answer = self._scripts.run(
             "reserve",
             [*keys.of_holder(token), keys.wake, keys.paused, keys.run],
-            [token, limit],
+            [token, limit, self._most_of_one, _MOST_RESERVED_BYTES],
         )
         if answer is None:
             raise LeaseLost(f"The lease of {token} on queue {queue_name!r} has ended.")
@@ -95,7 +105,7 @@ class RedisBroker(Broker):
             due_in_ms / 1000 if due_in_ms >= 0 else MAX_WAIT_SECONDS
         )
         deliveries = []
-        for raw_id, stored in zip(fields[::2], fields[1::2], strict=True):
+        for raw_id, stored, size in zip(*[iter(fields)] * 3, strict=True):
             returned, body = unpacked(stored)
             deliveries.append(
                 Delivery(
@@ -103,6 +113,7 @@ class RedisBroker(Broker):
                     queue_name=queue_name,
                     returned=returned or outdated(raw_id, since_ms),
                     body=body,
+                    size=len(body) + size - len(stored),
                 )
             )
         return deliveries

@@ -11,13 +11,17 @@
 --
 -- ARGV[1] token
 -- ARGV[2] how many messages at most, up to 1000
+-- ARGV[3] how many bytes of one message at most; what is longer is refused anyway
+-- ARGV[4] how many bytes in all, roughly: of these, one message is the least
 --
 -- Returns false if the token has no lease; else how many ms until the earliest delayed
 -- message is due (-1: there is none), since when this run of the server has the messages,
--- then id and stored message for each.
+-- then id, stored message, and how many bytes that has, for each.
 
 local limit = tonumber(ARGV[2])
+local most_of_one, room = tonumber(ARGV[3]), tonumber(ARGV[4])
 assert(limit and limit >= 1 and limit <= 1000, 'reserve: malformed limit')
+assert(most_of_one and room, 'reserve: malformed arguments')
 local lease_end = redis.call('ZSCORE', KEYS[5], ARGV[1])
 if not lease_end or tonumber(lease_end) == 0 then
   return false
@@ -63,11 +67,15 @@ local popped = redis.call('ZPOPMIN', KEYS[3], limit)
 if #popped > 0 then
   for i = 1, #popped, 2 do
     local id = popped[i]
-    local stored = redis.call('HGET', KEYS[1], id)
+    local stored = room > 0 and redis.call('HGET', KEYS[1], id)
     if stored then
       redis.call('ZADD', KEYS[4], popped[i + 1], id)
       answer[#answer + 1] = id
-      answer[#answer + 1] = stored
+      answer[#answer + 1] = string.sub(stored, 1, most_of_one)
+      answer[#answer + 1] = #stored
+      room = room - #stored
+    elseif room <= 0 then
+      redis.call('ZADD', KEYS[3], popped[i + 1], id)
     end
   end
 end
