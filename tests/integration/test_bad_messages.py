@@ -4,6 +4,7 @@ import hmac
 import random
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 import redis
 
@@ -12,6 +13,7 @@ from taskhub.messages import Depth, Envelope, derive_key, seal
 from taskhub.models import QuarantinedMessage, Status, TaskResult
 from tests import tasks
 from tests.factories import MessageFactory, TaskResultFactory, new_id, now
+from tests.models import Trace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
@@ -100,6 +102,29 @@ def test_a_signed_message_that_is_none_is_quarantined(config, drain):
     reasons = QuarantinedMessage.objects.values_list("reason", flat=True)
     assert len(reasons) == 7
     assert all("signed, but not a message" in reason for reason in reasons)
+
+
+def test_a_message_that_is_put_back_changes_neither_its_row_nor_the_database(
+    config, drain
+):
+    """What SECURITY.md promises of `atomic=True`, and of `expires_after`."""
+    key = config.signing_keys[0]
+    done = TaskResultFactory(task_path="tests.tasks.trace_atomically", args=["a"])
+    late = TaskResultFactory(task_path="tests.tasks.trace", args=["b"])
+    bodies = {row.id: seal(row.to_message(), key) for row in (done, late)}
+    for pk, body in bodies.items():
+        push(config, body, pk)
+    drain()
+    states = list(TaskResult.objects.values_list("attempts", "status", "finished_at"))
+    expired = msgspec.structs.replace(late.to_message(), expires_at=now())
+
+    push(config, bodies[done.id], done.id)
+    push(config, seal(expired, key), late.id)
+    drain()
+
+    assert sorted(Trace.objects.values_list("label", flat=True)) == ["a", "b"]
+    after = TaskResult.objects.values_list("attempts", "status", "finished_at")
+    assert list(after) == states
 
 
 def test_a_previous_secret_key_is_honoured(config, drain):

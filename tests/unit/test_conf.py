@@ -1,5 +1,6 @@
 """Settings: read once, and told what is wrong with them."""
 
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from taskhub import checks, compat
 from taskhub.brokers import find_broker, get_broker, open_broker
+from taskhub.brokers.redis.connection import connect
 from taskhub.conf import Options, name_fault, read_config
 from taskhub.models import PeriodicTask
 from tests import tasks
@@ -241,6 +243,20 @@ def test_all_parameters_that_are_documented_can_be_used(redis_url):
     assert find_broker(config.options.broker_url).endswith("RedisBroker")
     assert broker.check() == []
     broker.close()
+
+
+def test_idle_connections_to_redis_are_kept_alive(redis_url):
+    options = {"broker_url": redis_url, "socket_timeout_seconds": 3}
+    client = connect(read_config("default", {"OPTIONS": options}).options)
+    connection = client.connection_pool.get_connection()
+
+    ask = connection._sock.getsockopt
+
+    assert ask(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert ask(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+    assert ask(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 3_000
+    connection.disconnect()
+    client.close()
 
 
 @pytest.mark.parametrize(

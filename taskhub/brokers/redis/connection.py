@@ -6,6 +6,7 @@ may be a repeated effect, and whoever knows that it is not, repeats it.
 """
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,9 @@ Client = redis.Redis | RedisCluster
 
 #: A password in a URL's query, such as `password` or `ssl_password`.
 _PASSWORD = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
+
+#: Firewalls forget idle connections after a minute, at the least.
+_KEEPALIVE_SECONDS = 30
 
 _PORTS = {"sentinel": 26379, "cluster": 6379}
 
@@ -54,12 +58,36 @@ def connect(options: Options) -> Client:
 
 
 def _settings(options: Options) -> dict[str, Any]:
+    by_tcp = not options.broker_url.startswith("unix:")
     return {
+        **(_keepalive(options) if by_tcp else {}),
         "socket_connect_timeout": options.connect_timeout_seconds,
         "socket_timeout": options.socket_timeout_seconds,
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
         "decode_responses": False,
+    }
+
+
+def _keepalive(options: Options) -> dict[str, Any]:
+    """
+    Return what keeps an idle connection known to firewalls on its way, and ends it soon
+    if one of them has forgotten it all the same.
+    """
+    timeout_ms = int(options.socket_timeout_seconds * 1000)
+    wanted = {
+        "TCP_KEEPIDLE": _KEEPALIVE_SECONDS,
+        "TCP_KEEPINTVL": _KEEPALIVE_SECONDS,
+        "TCP_USER_TIMEOUT": max(1_000, timeout_ms),
+    }
+    return {
+        "socket_keepalive": True,
+        # Not every system has all of them.
+        "socket_keepalive_options": {
+            getattr(socket, name): value
+            for name, value in wanted.items()
+            if hasattr(socket, name)
+        },
     }
 
 
