@@ -28,6 +28,7 @@ FAMILIES = (
     "deaths",
     "deploys",
     "redis_outages",
+    "redis_keys",
     "database_outages",
     "failovers",
     "poison",

@@ -1,0 +1,97 @@
+"""Keys of Redis that are evicted, deleted, or overwritten, one by one."""
+
+import time
+
+import redis
+
+from tests.chaos.redis_outages import BACK_SECONDS, Work, again_and_again
+from tests.chaos.report import Report, scenario
+from tests.chaos.stage import Stage
+
+
+@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 5 s later")
+def keys_deleted(stage: Stage) -> Report:
+    """One key of taskhub's, or several at once, is deleted, over and over."""
+    report = Report()
+    generator = stage.random
+    client = stage.redis.client()
+    stage.keep_nodes(2, "--processes=2")
+    work = Work(stage)
+
+    def delete_some() -> None:
+        if keys := sorted(client.scan_iter("*}:*", count=10_000)):
+            client.delete(*generator.sample(keys, generator.randint(1, len(keys))))
+
+    with again_and_again(delete_some, 0.5) as done:
+        for _ in range(stage.pick(100, 30)):
+            work.enqueue(20)
+            time.sleep(0.2)
+    report.faults = len(done)
+    report.took(work.seconds_to_resume(), most=BACK_SECONDS)
+    work.finish(report)
+    return report
+
+
+@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 5 s later")
+def keys_evicted(stage: Stage) -> Report:
+    """A cache in the same Redis fills it, and its policy evicts any key."""
+    report = Report()
+    client = stage.redis.client()
+    before = client.config_get("maxmemory*")
+    stage.finally_do(lambda: _restore(stage.redis.client(), before))
+    stage.keep_nodes(2, "--processes=2")
+    work = Work(stage)
+    work.enqueue(10)
+    used = client.info("memory")["used_memory"]
+    client.config_set("maxmemory", used + 4 * 1024 * 1024)
+    evicted = client.info("stats")["evicted_keys"]
+    for policy in ("allkeys-random", "allkeys-lru"):
+        client.config_set("maxmemory-policy", policy)
+        for number in range(stage.pick(100, 20)):
+            work.enqueue(10)
+            _fill_cache(client, f"{policy} {number}")
+            time.sleep(0.1)
+    report.faults = client.info("stats")["evicted_keys"] - evicted
+    _restore(client, before)
+    report.took(work.seconds_to_resume(), most=BACK_SECONDS)
+    work.finish(report)
+    report.notes.append(f"{report.faults} keys evicted")
+    return report
+
+
+def _fill_cache(client: redis.Redis, prefix: str) -> None:
+    pipe = client.pipeline(transaction=False)
+    for number in range(50):
+        pipe.set(f"cache {prefix} {number}", bytes(20_000))
+    pipe.execute(raise_on_error=False)
+
+
+def _restore(client: redis.Redis, settings: dict[str, str]) -> None:
+    for name in ("maxmemory", "maxmemory-policy"):
+        client.config_set(name, settings[name])
+    for key in client.scan_iter("cache *", count=10_000):
+        client.delete(key)
+
+
+@scenario(asked="other queues go on; work resumes ≤ 15 s later, no attempt burnt")
+def keys_overwritten(stage: Stage) -> Report:
+    """Each kind of key in turn has a value of another type for some seconds."""
+    report = Report()
+    client = stage.redis.client()
+    stage.keep_nodes(2, "--processes=2")
+    work = Work(stage)
+    base = f"{stage.broker.config.options.key_prefix}:{{default}}:"
+    names = ("ready", "messages", "nodes", "wake", "delayed", "run")
+    for name in names[: stage.pick(len(names), 3)]:
+        work.enqueue(stage.pick(200, 50))
+        client.delete(base + name)
+        client.sadd(base + name, "somebody else's")
+        report.faults += 1
+        until = time.monotonic() + stage.pick(10, 4)
+        while time.monotonic() < until:
+            work.enqueue(5)
+            time.sleep(0.2)
+        client.delete(base + name)
+        report.took(work.seconds_to_resume(), most=15.0)
+    work.finish(report)
+    return report
