@@ -55,7 +55,7 @@ def keys_evicted(stage: Stage) -> Report:
     _restore(client, before)
     report.took(work.seconds_to_resume(), most=BACK_SECONDS)
     work.finish(report)
-    report.notes.append(f"{report.faults} keys evicted")
+    report.notes.append(f"{report.faults:,} keys evicted")
     return report
 
 
@@ -73,7 +73,7 @@ def _restore(client: redis.Redis, settings: dict[str, str]) -> None:
         client.delete(key)
 
 
-@scenario(asked="other queues go on; work resumes ≤ 15 s later, no attempt burnt")
+@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 15 s later")
 def keys_overwritten(stage: Stage) -> Report:
     """Each kind of key in turn has a value of another type for some seconds."""
     report = Report()
