@@ -1,7 +1,8 @@
 """A side table: what tasks did, counted independently of their results."""
 
 from django.db import models
-from django.db.models.functions import Now
+
+from taskhub.models.clock import DatabaseNow
 
 
 class Trace(models.Model):
@@ -11,7 +12,7 @@ class Trace(models.Model):
     pid = models.IntegerField()
     thread = models.CharField(max_length=100, default="")
     #: By the database's clock.
-    at = models.DateTimeField(db_default=Now())
+    at = models.DateTimeField(db_default=DatabaseNow())
 
     def __str__(self) -> str:
         return self.label

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from django.db.models import Case, When
-from django.db.models.functions import Now
 
 from taskhub.beat.aside import Aside
 from taskhub.models import PeriodicTask
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.periodic import PeriodicTaskQuerySet
 from taskhub.models.results import results_database
 
@@ -34,12 +34,15 @@ NOTHING = Found((), datetime.min.replace(tzinfo=UTC))
 
 def find_due(aside: Aside) -> Found:
     """Return the rows that are due, with one query on the index."""
-    soon = Now() + timedelta(seconds=LONGEST_PAUSE_SECONDS)
+    soon = DatabaseNow() + timedelta(seconds=LONGEST_PAUSE_SECONDS)
     upcoming = list(
         aside.without(_rows().with_plan())
         .filter(look_at__lte=soon)
         # When what is due has been due is not read: Python may not know such times.
-        .annotate(now=Now(), coming=Case(When(look_at__gt=Now(), then="look_at")))
+        .annotate(
+            now=DatabaseNow(),
+            coming=Case(When(look_at__gt=DatabaseNow(), then="look_at")),
+        )
         .values_list("pk", "coming", "now")[:MAX_DUE_ROWS]
     )
     if not upcoming:
@@ -53,7 +56,7 @@ def find_due(aside: Aside) -> Found:
 def find_unplanned(aside: Aside) -> Found:
     """Return rows without a plan, with one query on the index."""
     rows = aside.without(_rows().without_plan())
-    found = list(rows.values_list("pk", Now())[:MAX_ROWS_TO_PLAN])
+    found = list(rows.values_list("pk", DatabaseNow())[:MAX_ROWS_TO_PLAN])
     return Found([pk for pk, _now in found], found[0][1]) if found else NOTHING
 
 

@@ -3,10 +3,9 @@
 from datetime import tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.db.models.functions import Now
-
 from taskhub.beat.finding import NOTHING, Found
 from taskhub.models import PeriodicTask
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.periodic import PeriodicTaskQuerySet
 from taskhub.models.results import results_database
 from taskhub.schedules import Span
@@ -38,7 +37,7 @@ class RulesReview:
         plans = list(
             planned.exclude(planned_between="")
             .order_by("pk")
-            .values_list("pk", "planned_schedule", "planned_between", Now())[
+            .values_list("pk", "planned_schedule", "planned_between", DatabaseNow())[
                 :MAX_ROWS_AT_ONCE
             ]
         )

@@ -5,10 +5,10 @@ import datetime
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.comparison
-import django.db.models.functions.datetime
 import django.utils.timezone
 from django.db import migrations, models
 
+import taskhub.models.clock
 import taskhub.models.constraints
 import taskhub.models.ids
 import taskhub.models.names
@@ -393,7 +393,7 @@ class Migration(migrations.Migration):
                 (
                     "created_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(),
+                        db_default=taskhub.models.clock.DatabaseNow(),
                         default=django.utils.timezone.now,
                         editable=False,
                         verbose_name="created",
@@ -807,7 +807,8 @@ class Migration(migrations.Migration):
                 (
                     "enqueued_at",
                     models.DateTimeField(
-                        db_default=django.db.models.functions.datetime.Now(),
+                        db_default=taskhub.models.clock.DatabaseNow(),
+                        default=django.utils.timezone.now,
                         verbose_name="enqueued",
                     ),
                 ),

@@ -5,10 +5,10 @@ from typing import ClassVar, Self
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.names import NameField
 
 #: A node tells of itself so often; after three times as long it is silent.
@@ -21,11 +21,11 @@ class NodeQuerySet(models.QuerySet["Node", "Node"]):
 
     def present(self) -> Self:
         """Those that have told of themselves a moment ago, by the database's clock."""
-        return self.filter(last_seen_at__gte=Now() - _SILENT_AFTER)
+        return self.filter(last_seen_at__gte=DatabaseNow() - _SILENT_AFTER)
 
     def silent(self) -> Self:
         """Those that have ended without saying so, or cannot reach the database."""
-        return self.filter(last_seen_at__lt=Now() - _SILENT_AFTER)
+        return self.filter(last_seen_at__lt=DatabaseNow() - _SILENT_AFTER)
 
 
 class Node(models.Model):
@@ -92,7 +92,11 @@ class Turn(models.Model):
 
 def database_now(using: str) -> datetime:
     """Return the time by the database's clock; by ours before the first turn."""
-    turns = Turn.objects.using(using).annotate(now=Now()).values_list("now", flat=True)
+    turns = (
+        Turn.objects.using(using)
+        .annotate(now=DatabaseNow())
+        .values_list("now", flat=True)
+    )
     return turns.first() or timezone.now()
 
 
@@ -102,8 +106,8 @@ def take_turn(name: str, holder: str, *, seconds: float, using: str) -> bool:
 
     A turn only saves work: what is done under it stays right if two have it.
     """
-    ends_at = Now() + timedelta(seconds=seconds)
-    mine_or_over = Q(holder=holder) | Q(ends_at__lt=Now())
+    ends_at = DatabaseNow() + timedelta(seconds=seconds)
+    mine_or_over = Q(holder=holder) | Q(ends_at__lt=DatabaseNow())
     turns = Turn.objects.using(using)
     if turns.filter(mine_or_over, name=name).update(holder=holder, ends_at=ends_at):
         return True

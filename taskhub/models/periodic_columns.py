@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.names import NameField
 from taskhub.models.schedule_field import ScheduleField
 
@@ -108,7 +109,7 @@ class PeriodicColumns(models.Model):
     #: Declared with @periodic: such a row may be disabled here, and edited in the code.
     from_code = models.BooleanField(_("from code"), default=False, editable=False)
     created_at = models.DateTimeField(
-        _("created"), default=timezone.now, db_default=Now(), editable=False
+        _("created"), default=timezone.now, db_default=DatabaseNow(), editable=False
     )
 
     # The beat's. A plan is of here and now: dumps leave it out, and what is loaded is

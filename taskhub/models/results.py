@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from django.db import models, router
 from django.db.models import Q, Value
-from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.exceptions import (
@@ -15,6 +15,7 @@ from taskhub.exceptions import (
     TaskFailed,
 )
 from taskhub.messages import Message
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.constraints import PartialUniqueConstraint
 from taskhub.models.ids import new_id
 from taskhub.models.names import NameField
@@ -118,7 +119,9 @@ class TaskResult(Carried, SharedRow):
     #: Who began them, in order.
     worker_ids = models.JSONField(_("workers"), default=list, db_default=_EMPTY_LIST)
 
-    enqueued_at = models.DateTimeField(_("enqueued"), db_default=Now())
+    enqueued_at = models.DateTimeField(
+        _("enqueued"), default=timezone.now, db_default=DatabaseNow()
+    )
     run_after = models.DateTimeField(_("run after"), null=True)
     #: Not to be started any more from then on.
     expires_at = models.DateTimeField(_("expires"), null=True)

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from taskhub.models import Turn
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 
 #: How often a beat tells of itself; after three times as long none is known to run.
@@ -18,7 +18,7 @@ def tell_of_beat(holder: str) -> None:
     """Note that a beat has looked, by the database's clock. Any of several will do."""
     alias = results_database()
     turns = Turn.objects.using(alias)
-    values = {"holder": holder[:100], "ends_at": Now() + _SILENT_AFTER}
+    values = {"holder": holder[:100], "ends_at": DatabaseNow() + _SILENT_AFTER}
     if turns.filter(name=_NAME).update(**values):
         return
     try:
@@ -32,5 +32,5 @@ def tell_of_beat(holder: str) -> None:
 def running_beat() -> str:
     """Return the host and process of the beat that has looked last; "" if none does."""
     turns = Turn.objects.using(results_database())
-    present = turns.filter(name=_NAME, ends_at__gte=Now())
+    present = turns.filter(name=_NAME, ends_at__gte=DatabaseNow())
     return present.values_list("holder", flat=True).first() or ""

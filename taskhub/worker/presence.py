@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models.functions import Now
-
 import taskhub
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.models import Node as NodeRow
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 from taskhub.worker.node import Node
 
@@ -72,7 +71,7 @@ class Presence:
             "memory_mib": sum(sizes.values()),
             "version": taskhub.__version__,
             "started_at": self._started_at,
-            "last_seen_at": Now(),
+            "last_seen_at": DatabaseNow(),
         }
 
     def leave(self) -> None:
@@ -82,4 +81,4 @@ class Presence:
     def forget_others(self) -> None:
         """Forget nodes that have been silent for a day."""
         rows = NodeRow.objects.using(results_database())
-        rows.filter(last_seen_at__lt=Now() - _FORGOTTEN_AFTER).delete()
+        rows.filter(last_seen_at__lt=DatabaseNow() - _FORGOTTEN_AFTER).delete()

@@ -29,13 +29,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from taskhub import outbox
 from taskhub.brokers import get_broker
 from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.ids import first_id_at
 from taskhub.models.nodes import PRESENCE_SECONDS, database_now, take_turn
 from taskhub.models.results import results_database
@@ -211,5 +211,5 @@ class Sweeper:
     def _living_tokens(self) -> set[str]:
         lease = timedelta(seconds=self._config.options.lease_seconds)
         nodes = NodeRow.objects.using(results_database())
-        recent = nodes.filter(last_seen_at__gte=Now() - lease - _GRACE)
+        recent = nodes.filter(last_seen_at__gte=DatabaseNow() - lease - _GRACE)
         return {token for node in recent for token in node.tokens}

@@ -7,11 +7,11 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
-from django.db.models.functions import Now
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Message, Returned
 from taskhub.models import Status
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt, count_deaths
@@ -80,7 +80,9 @@ def claim(
 def _wait(pk: UUID) -> timedelta:
     """Return how long it is until a row is due."""
     rows = rows_in(results_database()).filter(pk=pk)
-    wait = ExpressionWrapper(F("run_after") - Now(), output_field=DurationField())
+    wait = ExpressionWrapper(
+        F("run_after") - DatabaseNow(), output_field=DurationField()
+    )
     found: timedelta = rows.annotate(wait=wait).values_list("wait", flat=True).get()
     return found
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 
 from taskhub.messages import Returned
 from taskhub.models import Place, Status, TaskResult
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 from taskhub.models.slices import EndedSlice, ReturnedSlice
 from taskhub.writer.alone import write_alone
@@ -182,7 +182,7 @@ def _ended_row(outcome: Outcome, *, in_rows: bool) -> TaskResult:
         row.finished_at = outcome.finished_at
     else:
         # By the database's clock: others look at it, whose clocks may differ.
-        row.run_after = Now() + (outcome.retry_at - datetime.now(UTC))
+        row.run_after = DatabaseNow() + (outcome.retry_at - datetime.now(UTC))
         if in_rows:
             row.place = Place.DELAYED
             row.returned = Returned(attempt.worker_id, died=False).text

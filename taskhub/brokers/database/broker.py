@@ -15,7 +15,6 @@ from django.db.models import (
     OuterRef,
     QuerySet,
 )
-from django.db.models.functions import Now
 
 from taskhub.brokers.base import BEAT, Broker
 from taskhub.brokers.database.bell import Bell, ring
@@ -24,6 +23,7 @@ from taskhub.conf import Config
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, Depth, Envelope, Returned
 from taskhub.models import Lease, Place, QueueState, TaskResult, TaskResultQuerySet
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 
 #: How many ids one statement names; SQLite takes no more than 999 variables by default.
@@ -47,7 +47,7 @@ class DatabaseBroker(Broker):
             for each in batch:
                 if each.returned:
                     rows.filter(pk=each.id).update(returned=each.returned.text)
-            rows.filter(run_after__gt=Now()).update(place=Place.DELAYED)
+            rows.filter(run_after__gt=DatabaseNow()).update(place=Place.DELAYED)
             rows.update(place=Place.READY)
         self.wake({envelope.queue_name for envelope in envelopes})
 
@@ -55,7 +55,7 @@ class DatabaseBroker(Broker):
         self, queues: Sequence[str], *, limit: int, token: str
     ) -> list[Delivery]:
         with broker_errors(self._alias):
-            due = self._rows.filter(place=Place.DELAYED, run_after__lte=Now())
+            due = self._rows.filter(place=Place.DELAYED, run_after__lte=DatabaseNow())
             # Both in one question: an idle worker that is woken asks it first.
             lease = self._leases.filter(token=token).annotate(has_due=Exists(due))
             has_due = lease.values_list("has_due", flat=True).first()
@@ -150,7 +150,7 @@ class DatabaseBroker(Broker):
                 self._rows.filter(pk=pk, place=Place.HELD, held_by=token).update(
                     place=Place.DELAYED,
                     held_by="",
-                    run_after=Now() + (due - now),
+                    run_after=DatabaseNow() + (due - now),
                     **changes,
                 )
                 for pk, due in due_times.items()
@@ -252,11 +252,11 @@ class DatabaseBroker(Broker):
 
     @property
     def _lease_end(self) -> Any:
-        return Now() + timedelta(seconds=self.config.options.lease_seconds)
+        return DatabaseNow() + timedelta(seconds=self.config.options.lease_seconds)
 
     def silent(self, queues: Sequence[str]) -> set[str]:
         with broker_errors(self._alias):
-            ended = self._leases.filter(ends_at__lt=Now())
+            ended = self._leases.filter(ends_at__lt=DatabaseNow())
             # A token that has reserved just as its lease was taken from it.
             lease = self._leases.filter(token=OuterRef("held_by"))
             orphaned = self._rows.filter(~Exists(lease), place=Place.HELD)
@@ -279,7 +279,7 @@ class DatabaseBroker(Broker):
             lease = self._leases.filter(token=token)
             if if_silent:
                 # In the statement that ends it: a heartbeat may come at any moment.
-                lease.filter(ends_at__lt=Now()).delete()
+                lease.filter(ends_at__lt=DatabaseNow()).delete()
                 if lease.exists():
                     return 0
             else:
@@ -303,7 +303,9 @@ class DatabaseBroker(Broker):
     def _due_in(self, queues: Sequence[str]) -> timedelta | None:
         """Return how long it is, by the database's clock, until something is due."""
         delayed = self._rows.filter(place=Place.DELAYED, queue_name__in=queues)
-        wait = ExpressionWrapper(F("run_after") - Now(), output_field=DurationField())
+        wait = ExpressionWrapper(
+            F("run_after") - DatabaseNow(), output_field=DurationField()
+        )
         soonest = delayed.order_by("run_after").annotate(wait=wait)
         return soonest.values_list("wait", flat=True).first()
 

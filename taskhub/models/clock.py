@@ -1,0 +1,39 @@
+"""The database's clock, which all nodes share."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models.functions import Now  # noqa: TID251  what replaces it
+
+
+class DatabaseNow(Now):
+    """
+    The time of the statement, by the database's clock, to compare with times in rows.
+
+    Django's own is in the zone of the server's session on MariaDB and MySQL, and in UTC
+    on SQLite, while rows are in the connection's zone: UTC, unless `TIME_ZONE` is set
+    in `DATABASES`. This is in the connection's zone everywhere.
+
+    A `db_default` keeps the zone's distance from UTC at the time of the migration.
+    """
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Take UTC, which no session's zone changes."""
+        offset = _seconds_from_utc(connection)
+        shift = f" + INTERVAL {offset} SECOND" if offset else ""
+        template = f"(UTC_TIMESTAMP(6){shift})"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Take UTC, which is all that SQLite knows."""
+        offset = _seconds_from_utc(connection)
+        shift = f", '{offset} seconds'" if offset else ""
+        # Doubled for the template, and again for the parameters.
+        template = f"STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW'{shift})"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+def _seconds_from_utc(connection: Any) -> int:
+    """Return how far the zone that rows are kept in is ahead of UTC now."""
+    offset = datetime.now(connection.timezone or UTC).utcoffset()
+    return int(offset.total_seconds()) if offset else 0

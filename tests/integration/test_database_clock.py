@@ -1,0 +1,145 @@
+"""The database's clock, wherever the server stands and whatever zone Django keeps."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.utils import timezone
+
+from taskhub.messages import Returned
+from taskhub.models import Node, TaskResult
+from taskhub.models.nodes import database_now, take_turn
+from taskhub.schedules import every, once
+from taskhub.writer import NotDue, claim
+from tests.factories import NodeFactory, PeriodicTaskFactory, TaskResultFactory
+from tests.nodes import wait_until
+from tests.tasks import add
+
+HOUR = timedelta(hours=1)
+#: Zones of the server's sessions, and zones that Django keeps times in.
+SESSION_ZONES = ["+02:00", "-05:00"]
+DATABASE_ZONES = ["America/New_York", "Asia/Kolkata"]
+
+
+@contextmanager
+def session_zone(zone):
+    """The server's session in another zone, as on a host that is far away."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET time_zone = %s", [zone])
+    try:
+        yield
+    finally:
+        connection.close()
+
+
+def _keep_times_in(zone):
+    # Not the proxy: what it has worked out of the zone is kept in the object itself.
+    default = connections[DEFAULT_DB_ALIAS]
+    default.settings_dict["TIME_ZONE"] = zone
+    for name in ("timezone", "timezone_name"):
+        vars(default).pop(name, None)
+    default.ensure_timezone()
+
+
+@contextmanager
+def database_zone(zone):
+    """Django keeps times of this database in another zone than UTC."""
+    _keep_times_in(zone)
+    try:
+        yield
+    finally:
+        _keep_times_in(None)
+
+
+@pytest.fixture(params=[*SESSION_ZONES, *DATABASE_ZONES])
+def zone(request, transactional_db):
+    """Each zone that may be meant, where the database knows of it."""
+    if request.param in SESSION_ZONES:
+        if connection.vendor != "mysql":
+            pytest.skip("Only MariaDB and MySQL tell the time in the server's zone.")
+        with session_zone(request.param):
+            yield
+    else:
+        with database_zone(request.param):
+            yield
+
+
+def test_the_databases_clock_is_that_of_the_rows(zone):
+    assert take_turn("anything", "me", seconds=60, using="default")
+    assert abs(database_now("default") - timezone.now()) < timedelta(minutes=1)
+    assert not take_turn("anything", "you", seconds=60, using="default")
+
+
+def test_a_result_that_is_not_due_is_not_handed_out(zone, bench):
+    if not bench.broker.lives_in_rows:
+        pytest.skip("Redis has a clock of its own.")
+    broker, queues = bench.broker, ["default"]
+    broker.join(queues, "token")
+    later = add.using(run_after=timezone.now() + HOUR).enqueue(1, 2)
+    past = add.using(run_after=timezone.now() - HOUR).enqueue(1, 2)
+
+    reserved = broker.reserve(queues, limit=10, token="token")
+
+    assert [delivery.id for delivery in reserved] == [str(past.id)]
+    assert timedelta(minutes=55) < broker._due_in(queues) < timedelta(minutes=65)
+    assert broker.silent(queues) == set()
+    assert later.id
+
+
+def test_nodes_are_present_while_they_tell_of_themselves(zone):
+    NodeFactory(last_seen_at=timezone.now())
+    NodeFactory(silent=True)
+    assert Node.objects.present().count() == 1
+    assert Node.objects.silent().count() == 1
+
+
+def test_an_attempt_that_is_to_wait_is_not_begun(zone):
+    row = TaskResultFactory(attempts=1, run_after=timezone.now() + HOUR)
+    claimed = claim(row.to_message(), "worker-2", Returned("worker-1", died=False))
+    assert isinstance(claimed, NotDue)
+    assert timedelta(minutes=55) < claimed.wait < timedelta(minutes=65)
+
+
+def test_rows_that_plain_sql_inserts_are_enqueued_now(zone):
+    row = TaskResult.objects.create(task_path="tests.tasks.add", queue_name="default")
+    row.refresh_from_db()
+    assert abs(row.enqueued_at - timezone.now()) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        *({"TASKHUB_SESSION_ZONE": zone} for zone in SESSION_ZONES),
+        {"TASKHUB_DATABASE_ZONE": "America/New_York"},
+    ],
+    ids=str,
+)
+@pytest.mark.any_broker
+def test_a_node_and_its_beat_run_what_is_due_and_nothing_else(start_node, variables):
+    zone = variables.get("TASKHUB_DATABASE_ZONE")
+    if zone is None and connection.vendor != "mysql":
+        pytest.skip("Only MariaDB and MySQL tell the time in the server's zone.")
+    with database_zone(zone):
+        far = PeriodicTaskFactory(schedule=once(timezone.now() + HOUR))
+        near = PeriodicTaskFactory(schedule=every(seconds=1))
+        late = add.using(run_after=timezone.now() + HOUR).enqueue(1, 2)
+        soon = add.using(run_after=timezone.now() + timedelta(seconds=1)).enqueue(3, 4)
+        start_node(
+            "--beat",
+            "--processes=1",
+            DJANGO_SETTINGS_MODULE="tests.zoned_settings",
+            **variables,
+        )
+
+        rows = TaskResult.objects.all()
+        wait_until(
+            lambda: (
+                rows.successful().filter(pk=soon.id).exists()
+                and rows.successful().filter(periodic_task=near).count() >= 2
+            ),
+            "what is due",
+        )
+        assert rows.ready().filter(pk=late.id).exists()
+        assert not rows.filter(periodic_task=far).exists()
+        assert Node.objects.present().count() == 1
