@@ -20,6 +20,16 @@ _IDLE_SECONDS = {
         "SELECT id, time FROM information_schema.processlist WHERE db = DATABASE()"
     ),
 }
+_STATEMENTS = {
+    "postgresql": (
+        "SELECT pid FROM pg_stat_activity WHERE state = 'active' "
+        "AND query LIKE %s AND pid <> pg_backend_pid()"
+    ),
+    "mysql": (
+        "SELECT id FROM information_schema.processlist "
+        "WHERE info LIKE %s AND id <> CONNECTION_ID()"
+    ),
+}
 _CUT = {
     "postgresql": "SELECT pg_terminate_backend(%s)",
     "mysql": "KILL CONNECTION %s",
@@ -38,6 +48,13 @@ def idle_seconds() -> dict[int, float]:
     with connection.cursor() as cursor:
         cursor.execute(_IDLE_SECONDS[connection.vendor])
         return dict(cursor.fetchall())
+
+
+def statements(words: str) -> list[int]:
+    """The connections on which a statement with these words is running."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STATEMENTS[connection.vendor], [f"%{words}%"])
+        return [number for (number,) in cursor.fetchall()]
 
 
 def cut_others() -> None:

@@ -504,6 +504,49 @@ async def async_sleep_past_timeout():
     await asyncio.sleep(60)
 
 
+def _sleep_in_database(seconds):
+    pause = {"postgresql": "SELECT pg_sleep(%s)", "mysql": "SELECT SLEEP(%s)"}
+    with connection.cursor() as cursor:
+        cursor.execute(pause[connection.vendor], [seconds])
+
+
+@task(timeout=0.3)
+def query_past_timeout(seconds):
+    _sleep_in_database(seconds)
+
+
+@task(timeout=0.3)
+def query_past_timeout_in_transaction(seconds):
+    with transaction.atomic():
+        _sleep_in_database(seconds)
+
+
+@task(timeout=0.3)
+def tidy_up_after_query_past_timeout(seconds, label):
+    try:
+        _sleep_in_database(seconds)
+    except TaskTimeout:
+        leave_trace(label)
+        return "tidied up"
+
+
+@task(timeout=0.3)
+async def async_query_past_timeout(seconds):
+    await sync_to_async(_sleep_in_database)(seconds)
+
+
+@task
+def query_past_alarm(seconds):
+    """Be interrupted amid a query by an exception of the task's own."""
+
+    def ring(number, frame):
+        raise ConnectionError("the alarm")
+
+    signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    _sleep_in_database(seconds)
+
+
 @task(timeout=0.2, hard_timeout=0.5)
 def ignore_everything():
     while True:

@@ -2,7 +2,12 @@
 Database connections between tasks.
 
 Django closes connections after each request. A worker keeps them: opening one costs
-more than a short task. What a task has broken is replaced before the next one.
+more than a short task. What a task has broken is replaced, and what it has left in its
+session is undone, before the next one.
+
+Between tasks the driver's connection is parked: Django's wrapper has none, as before
+its first query. So a task that uses none costs nothing, and whether it has used one is
+seen without looking at its statements.
 """
 
 from threading import get_ident
@@ -14,6 +19,7 @@ from django.db import connections, reset_queries
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.discarding import discard
+from taskhub.execution.sessions import reset
 from taskhub.readiness import wait_readable
 
 #: A connection that was idle for longer may have been closed by the server, or by
@@ -29,47 +35,106 @@ class ConnectionKeeper:
     """
 
     def __init__(self) -> None:
-        self._last_used = monotonic()
-        self._wrappers: list[Any] = []
+        self._places: list[_Place] = []
         self._thread = 0
 
     def before(self) -> None:
-        """Replace what broke while nothing was run."""
+        """Park what was opened between tasks: so it is seen whether a task uses it."""
         if settings.DEBUG:
             reset_queries()
-        was_idle = monotonic() - self._last_used > _IDLE_SECONDS
-        for connection in self._open_connections():
-            if was_idle or _has_something_to_say(connection):
-                _discard_if_broken(connection)
+        for place in self._open_places():
+            if not place.wrapper.in_atomic_block:
+                place.park()
 
     def after(self) -> None:
-        """Replace what the task broke, or left in a transaction."""
-        self._last_used = monotonic()
-        for connection in self._open_connections():
+        """Have the server forget the task's session, or replace the connection."""
+        self.mend()
+        for place in self._open_places():
+            if place.is_too_old or not reset(place.wrapper):
+                discard(place.wrapper)
+            else:
+                place.park()
+
+    def mend(self) -> None:
+        """Replace what a task broke, or left in a transaction; others may go on."""
+        for place in self._open_places():
+            connection = place.wrapper
             if _is_left_open(connection):
                 discard(connection)
-                # The old object would still believe that it is in a transaction.
-                del connections[connection.alias]
-                self._wrappers = []
-            elif _is_too_old(connection):
-                discard(connection)
+                self._replace(place)
             elif connection.errors_occurred:
                 _discard_if_broken(connection)
 
-    def _open_connections(self) -> list[Any]:
-        if get_ident() != self._thread or not self._wrappers:
+    def _replace(self, place: "_Place") -> None:
+        # The old wrapper would still believe that it is in a transaction.
+        alias = place.wrapper.alias
+        del connections[alias]
+        self._places.remove(place)
+        self._places.append(_Place(connections[alias]))
+
+    @property
+    def has_open(self) -> bool:
+        """Whether a connection is open and not parked; from any thread."""
+        return any(place.wrapper.connection is not None for place in self._places)
+
+    def _open_places(self) -> "list[_Place]":
+        if get_ident() != self._thread or not self._places:
             self._thread = get_ident()
-            self._wrappers = list(connections.all())
+            self._places = [_Place(each) for each in connections.all()]
         return [
-            each
-            for each in self._wrappers
-            if each.connection is not None or each.in_atomic_block
+            place
+            for place in self._places
+            if place.wrapper.connection is not None or place.wrapper.in_atomic_block
         ]
 
 
-def _has_something_to_say(connection: Any) -> bool:
+class _Place:
+    """Where the driver's connection of one of Django's wrappers is parked."""
+
+    __slots__ = ("_open", "_opened_at", "_parked", "_parked_at", "wrapper")
+
+    def __init__(self, wrapper: Any) -> None:
+        self.wrapper = wrapper
+        self._open = wrapper.get_new_connection
+        self._opened_at = monotonic()
+        self._parked: Any = None
+        self._parked_at = 0.0
+        wrapper.get_new_connection = self._take_or_open
+
+    @property
+    def is_too_old(self) -> bool:
+        """Whether it was open for CONN_MAX_AGE, which by default is no bound here."""
+        # 0 is the default, and for requests means "close at once".
+        most = self.wrapper.settings_dict["CONN_MAX_AGE"]
+        return bool(most) and monotonic() >= self._opened_at + most
+
+    def park(self) -> None:
+        """Take the connection off the wrapper, which connects again when it is used."""
+        if self.wrapper.settings_dict["OPTIONS"].get("pool"):
+            # Back to Django's pool, where others wait for one.
+            discard(self.wrapper)
+            return
+        self._parked, self.wrapper.connection = self.wrapper.connection, None
+        self._parked_at = monotonic()
+
+    def _take_or_open(self, parameters: dict[str, Any]) -> Any:
+        """Stand in for the wrapper's get_new_connection()."""
+        parked, self._parked = self._parked, None
+        if parked is not None:
+            self.wrapper.connection = parked
+            if monotonic() - self._parked_at > _IDLE_SECONDS or _is_readable(
+                self.wrapper
+            ):
+                _discard_if_broken(self.wrapper)
+            if self.wrapper.connection is not None:
+                return parked
+        self._opened_at = monotonic()
+        return self._open(parameters)
+
+
+def _is_readable(connection: Any) -> bool:
     """Whether there is something to read, though nothing was asked: its end?"""
-    if connection.vendor != "postgresql" or connection.connection is None:
+    if connection.vendor != "postgresql":
         return False
     try:
         with connection.wrap_database_errors:
@@ -89,21 +154,16 @@ def _is_left_open(connection: Any) -> bool:
         return True
 
 
-def _is_too_old(connection: Any) -> bool:
-    # CONN_MAX_AGE is 0 unless it was set, and for requests means "close at once".
-    return bool(
-        connection.settings_dict["CONN_MAX_AGE"]
-        and connection.close_at is not None
-        and monotonic() >= connection.close_at
-    )
-
-
 def _discard_if_broken(connection: Any) -> None:
-    # Not is_usable(): on SQLite that is always true.
+    # Not is_usable(): on SQLite that is always true. By the driver's own cursor, since
+    # Django's may be about to connect.
     try:
         if connection.connection is not None:
-            with connection.cursor() as cursor:
+            with connection.wrap_database_errors:
+                cursor = connection.connection.cursor()
                 cursor.execute("SELECT 1")
-    except DatabaseFault:
+                cursor.fetchall()
+                cursor.close()
+    except (DatabaseFault, OSError):
         discard(connection)
     connection.errors_occurred = False

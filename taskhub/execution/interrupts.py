@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from taskhub.exceptions import TaskCancelled
+from taskhub.execution.sessions import cancel_statements
 
 #: Wakes the main thread, whose handler looks whether there is anything to raise.
 SIGNAL = signal.SIGUSR2
@@ -122,6 +123,7 @@ def hear_interrupts() -> None:
 def _raise_reason(number: int, frame: object) -> None:
     # In the main thread, and so never between the lines that begin and end a block.
     if _in_main_thread is not None and _in_main_thread.reason is not None:
+        cancel_statements()
         raise _in_main_thread.reason
 
 

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from threading import BoundedSemaphore, Lock, Thread
-from time import monotonic
 
 from asgiref.sync import sync_to_async
 
@@ -15,10 +14,6 @@ from taskhub.worker.running import Running
 from taskhub.worker.solitude import Solitude
 
 logger = logging.getLogger(__name__)
-
-#: How long after a task the connections of the thread that serves the loop are looked
-#: after: once for many tasks, since each look costs a change of threads.
-_TIDY_SECONDS = 1.0
 
 
 class EventLoop:
@@ -43,12 +38,11 @@ class EventLoop:
         self._under_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tidying: asyncio.Task[None] | None = None
+        # Of the one thread in which Django's ORM serves all runs on the loop.
         self._keeper = ConnectionKeeper()
-        # On the loop: how many runs have begun and not ended, and since when none has.
+        self._is_kept = False
+        # On the loop: how many runs have begun and not ended.
         self._begun = 0
-        self._last_end = 0.0
-        self._renewing: asyncio.Future[None] | None = None
 
     def submit(self, run: Run) -> None:
         """Start a run. Blocks while as many as are allowed are under way."""
@@ -79,32 +73,27 @@ class EventLoop:
 
     async def _run(self, run: Run) -> None:
         try:
-            await self._renew()
             self._begun += 1
+            if not self._is_kept:
+                self._is_kept = True
+                await sync_to_async(self._keeper.before)()
             self._running.begin(run)
             ended = await self._executor.arun(run)
             self._running.end(run, partial(self._hand_on, ended))
-            if ended.failed:
-                # It may have lost the connection that the others use, too.
-                await sync_to_async(self._keeper.after)()
+            await self._look_after_connections(ended)
         except Exception as error:
             self._fail(error)
         finally:
             await self._end(run)
 
-    async def _renew(self) -> None:
-        """After a pause, have connections looked at that may have been lost in it."""
-        if self._is_stale():
-            look = sync_to_async(self._keeper.before)
-            self._renewing = asyncio.ensure_future(look())
-        # Those that come in the meantime wait for the same look.
-        if self._renewing is not None:
-            await self._renewing
-            self._renewing = None
-
-    def _is_stale(self) -> bool:
-        is_paused = self._begun == 0 and self._renewing is None
-        return is_paused and monotonic() - self._last_end > _TIDY_SECONDS
+    async def _look_after_connections(self, ended: Ended) -> None:
+        # What runs side by side shares a connection: its session is reset when the last
+        # of them ends, and before anything that begins meanwhile gets to use it.
+        if self._begun > 1:
+            if ended.failed or ended.was_interrupted:
+                await sync_to_async(self._keeper.mend)()
+        elif self._keeper.has_open:
+            await sync_to_async(self._keeper.after)()
 
     async def _end(self, run: Run) -> None:
         if run.is_alone:
@@ -112,16 +101,9 @@ class EventLoop:
         else:
             self._solitude.leave(alone=False)
         self._begun -= 1
-        self._last_end = monotonic()
         with self._lock:
             self._under_way -= 1
         self._room.release()
-        if self._tidying is None or self._tidying.done():
-            self._tidying = asyncio.ensure_future(self._tidy())
-
-    async def _tidy(self) -> None:
-        await asyncio.sleep(_TIDY_SECONDS)
-        await sync_to_async(self._keeper.after)()
 
     def is_idle(self) -> bool:
         """Whether every run that was submitted has ended and was handed on."""

@@ -1,14 +1,79 @@
 """A thread's connections, between the tasks that it runs."""
 
+from contextlib import closing
+
 import pytest
 from django.db import connection, transaction
+from django.db.backends.signals import connection_created
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.execution.connections import ConnectionKeeper
-from tests.connections import lose_connection
+from tests.connections import (
+    connection_id,
+    cut,
+    lose_connection,
+    on_another_connection,
+    statements,
+)
 from tests.models import Trace
+from tests.servers import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+without_sqlite = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite has no server"
+)
+
+#: What a session can be told, by database: how to ask for it, and how to change it.
+SESSION_STATES = {
+    "postgresql": {
+        "search_path": ("SHOW search_path", "SET search_path TO pg_catalog, public"),
+        "role": ("SELECT current_user::text", "SET ROLE pg_monitor"),
+        "timeout": ("SHOW statement_timeout", "SET statement_timeout TO '1min'"),
+        "table": ("SELECT to_regclass('own')", "CREATE TEMP TABLE own (id int)"),
+        "cursor": (
+            "SELECT count(*) FROM pg_cursors WHERE name = 'own'",
+            "DECLARE own CURSOR WITH HOLD FOR SELECT 1",
+        ),
+        "zone": ("SHOW timezone", "SET TIME ZONE 'Asia/Kolkata'"),
+    },
+    "mysql": {
+        "variable": ("SELECT @own", "SET @own = 1"),
+        "timeout": ("SELECT @@lock_wait_timeout", "SET lock_wait_timeout = 7"),
+        "mode": ("SELECT @@sql_mode", "SET sql_mode = ''"),
+        "isolation": ("SELECT @@tx_isolation", "SET tx_isolation = 'SERIALIZABLE'"),
+    },
+    "sqlite": {
+        "table": (
+            "SELECT count(*) FROM sqlite_temp_master",
+            "CREATE TEMP TABLE own (id int)",
+        ),
+        "database": (
+            "SELECT count(*) FROM pragma_database_list WHERE name = 'own'",
+            "ATTACH ':memory:' AS own",
+        ),
+    },
+}
+#: A lock of the session, and whether it is free for others.
+LOCKS = {
+    "postgresql": (
+        "SELECT pg_advisory_lock(4711)",
+        "SELECT pg_try_advisory_lock(4711)",
+    ),
+    "mysql": ("SELECT GET_LOCK('own', 0)", "SELECT GET_LOCK('own', 0)"),
+}
+
+
+def _ask(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()
+
+
+def _change(sql, raw):
+    connection.ensure_connection()
+    with closing((connection.connection if raw else connection).cursor()) as cursor:
+        cursor.execute(sql)
 
 
 @pytest.fixture
@@ -32,19 +97,19 @@ def test_what_broke_under_a_task_is_replaced_after_it(keeper):
     connection.vendor != "postgresql", reason="it cannot be seen without a query"
 )
 @pytest.mark.parametrize(
-    "lose", [lose_connection, lambda: connection.connection.close()]
+    "lose", [lambda driver: cut(driver.info.backend_pid), lambda driver: driver.close()]
 )
-def test_what_was_lost_a_moment_ago_is_replaced_before_the_next_task(keeper, lose):
+def test_what_was_lost_a_moment_ago_is_replaced_when_it_is_used(keeper, lose):
     connection.ensure_connection()
+    driver = connection.connection
     keeper.after()
-    lose()
-
-    keeper.before()
+    on_another_connection(lose, driver)
 
     assert Trace.objects.count() == 0
+    assert connection.connection is not driver
 
 
-def test_what_has_been_idle_is_looked_at_before_the_next_task(keeper, monkeypatch):
+def test_what_has_been_idle_is_looked_at_when_it_is_used(keeper, monkeypatch):
     monkeypatch.setattr("taskhub.execution.connections._IDLE_SECONDS", -1)
     lose_connection()
 
@@ -53,17 +118,103 @@ def test_what_has_been_idle_is_looked_at_before_the_next_task(keeper, monkeypatc
     assert Trace.objects.count() == 0
 
 
+@without_sqlite
 def test_a_connection_that_works_is_kept(keeper, monkeypatch):
     monkeypatch.setattr("taskhub.execution.connections._IDLE_SECONDS", -1)
-    connection.ensure_connection()
-    before = connection.connection
+    before = connection_id()
 
     keeper.before()
     with pytest.raises(DatabaseFault), connection.cursor() as cursor:
         cursor.execute("SELECT no_such_function()")
     keeper.after()
 
-    assert connection.connection is before
+    assert connection_id() == before
+
+
+def test_a_connection_is_as_new_for_each_task_and_django_sets_it_up_anew(keeper):
+    """Sites have settings of their own made whenever a connection is there."""
+    made = []
+
+    def note(connection, **kwargs):
+        made.append(connection.alias)
+
+    connection_created.connect(note)
+    try:
+        for _ in range(2):
+            Trace.objects.count()
+            keeper.after()
+        keeper.before()
+        keeper.after()
+    finally:
+        connection_created.disconnect(note)
+
+    assert made == ["default", "default"]
+
+
+@pytest.mark.parametrize("raw", [False, True], ids=["django", "driver"])
+@pytest.mark.parametrize("what", SESSION_STATES[connection.vendor])
+def test_what_a_task_told_its_session_is_forgotten(keeper, what, raw):
+    asked, change = SESSION_STATES[connection.vendor][what]
+    before = _ask(asked)
+    _change(change, raw)
+    assert _ask(asked) != before
+
+    keeper.after()
+
+    assert _ask(asked) == before
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only psycopg prepares")
+def test_statements_that_the_driver_has_prepared_still_work(keeper, monkeypatch):
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", 0)
+    for _ in range(3):
+        assert _ask("SELECT 1") == (1,)
+        keeper.after()
+    connection.close()
+
+
+@without_sqlite
+def test_locks_of_a_session_are_free_for_others_after_the_task(keeper):
+    take, is_free = LOCKS[connection.vendor]
+    connection.ensure_connection()
+    driver = connection.connection
+    with driver.cursor() as cursor:
+        cursor.execute(take)
+
+    keeper.after()
+
+    found = []
+    on_another_connection(lambda: found.append(_ask(is_free)))
+    assert found == [(1,)] or found == [(True,)]
+    assert connection.connection is None
+
+
+def test_a_statement_that_was_cut_short_is_not_seen_by_the_next_task(keeper):
+    """Whatever a task was doing, as its driver knows it."""
+    connection.ensure_connection()
+    if connection.vendor == "postgresql":
+        connection.connection.pgconn.send_query(b"SELECT pg_sleep(60)")
+    elif connection.vendor == "mysql":
+        connection.connection.query("SELECT 1")
+    else:
+        connection.connection.execute("BEGIN")
+
+    keeper.after()
+
+    assert Trace.objects.count() == 0
+    if connection.vendor == "postgresql":
+        wait_until(lambda: not statements("pg_sleep(60)"), "it to be cancelled")
+
+
+def test_a_transaction_that_plain_sql_has_begun_is_undone(keeper):
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+    Trace.objects.create(label="left", pid=1)
+
+    keeper.after()
+
+    assert Trace.objects.count() == 0
 
 
 def test_a_transaction_that_was_left_open_is_undone(keeper):

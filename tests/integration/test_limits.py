@@ -1,17 +1,16 @@
 """How long tasks may run, and processes live."""
 
 import pytest
+from django.db import connection
 
 from taskhub.models import Status, TaskResult
 from tests import tasks
+from tests.connections import statements
 from tests.models import Trace
 from tests.servers import wait_until
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.any_database,
-    pytest.mark.any_broker,
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
+any_database = pytest.mark.any_database
 
 
 def finish(*results):
@@ -27,6 +26,7 @@ def last_error(row: TaskResult) -> str:
 # Soft.
 
 
+@any_database
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_task_past_its_timeout_is_interrupted(start_node, threads):
     """In a system call in the main thread, in a loop anywhere, and in async code."""
@@ -47,6 +47,7 @@ def test_a_task_past_its_timeout_is_interrupted(start_node, threads):
     assert "ended with" not in node.log
 
 
+@any_database
 def test_a_thread_in_a_system_call_is_interrupted_when_it_returns(start_node):
     result = tasks.sleep_past_timeout.enqueue(1)
     start_node("--processes=1", "--threads=2")
@@ -56,6 +57,7 @@ def test_a_thread_in_a_system_call_is_interrupted_when_it_returns(start_node):
     assert last_error(row) == "TaskTimeout"
 
 
+@any_database
 def test_a_task_may_tidy_up_when_its_time_is_over(start_node):
     result = tasks.tidy_up_past_timeout.enqueue("tidied")
     start_node("--processes=1")
@@ -66,6 +68,7 @@ def test_a_task_may_tidy_up_when_its_time_is_over(start_node):
     assert Trace.objects.get().label == "tidied"
 
 
+@any_database
 def test_a_timeout_is_a_failure_that_may_be_tried_again(start_node):
     result = tasks.time_out_and_try_again.enqueue("a")
     start_node("--processes=1")
@@ -75,6 +78,7 @@ def test_a_timeout_is_a_failure_that_may_be_tried_again(start_node):
     assert (row.return_value, row.attempts) == ("in time", 2)
 
 
+@any_database
 def test_short_tasks_after_a_timeout_are_not_interrupted(start_node):
     slow = tasks.sleep_past_timeout.enqueue()
     quick = [tasks.sleep_past_timeout.enqueue(0) for _ in range(50)]
@@ -85,9 +89,42 @@ def test_short_tasks_after_a_timeout_are_not_interrupted(start_node):
     assert [row.status for row in rows] == [Status.FAILED, *[Status.SUCCESSFUL] * 50]
 
 
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite cannot sleep")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_timeout_amid_a_query_costs_no_other_task_its_connection(start_node, threads):
+    # Drivers other than psycopg are interrupted when the statement ends, and so are
+    # threads.
+    seconds = 30 if connection.vendor == "postgresql" and threads == 1 else 1
+    culprits = [
+        tasks.query_past_timeout,
+        tasks.query_past_timeout_in_transaction,
+        tasks.async_query_past_timeout,
+    ]
+    if threads == 1:
+        culprits.append(tasks.query_past_alarm)
+    victims, failing = [], []
+    tidy = tasks.tidy_up_after_query_past_timeout.enqueue(seconds, "tidied")
+    for culprit in culprits:
+        failing.append(culprit.enqueue(1 if culprit.is_async else seconds))
+        victims += tasks.tell_connection.enqueue_many([()] * 3)
+        victims += tasks.async_tell_connection.enqueue_many([()] * 3)
+    start_node("--processes=1", f"--threads={threads}")
+
+    for row in finish(*failing):
+        assert row.status == Status.FAILED
+        assert last_error(row) in ("TaskTimeout", "ConnectionError")
+    for row in finish(*victims):
+        assert (row.status, row.attempts, row.errors) == (Status.SUCCESSFUL, 1, [])
+    (row,) = finish(tidy)
+    if threads == 1 and connection.vendor == "postgresql":
+        assert (row.status, row.return_value) == (Status.SUCCESSFUL, "tidied up")
+    wait_until(lambda: not statements("sleep(30"), "statements to be cancelled", 10)
+
+
 # Hard.
 
 
+@any_database
 def test_past_its_hard_limit_a_task_fails_and_its_process_is_replaced(start_node):
     before = tasks.tell_process.enqueue()
     result = tasks.ignore_everything.enqueue()
@@ -104,6 +141,7 @@ def test_past_its_hard_limit_a_task_fails_and_its_process_is_replaced(start_node
     assert node.stop() == 0
 
 
+@any_database
 def test_the_neighbours_of_a_task_past_its_hard_limit_are_unharmed(start_node, gate):
     neighbours = [
         tasks.async_wait_for_gate.enqueue(number, gate.path) for number in range(3)
@@ -120,6 +158,7 @@ def test_the_neighbours_of_a_task_past_its_hard_limit_are_unharmed(start_node, g
         assert (row.status, row.errors) == (Status.SUCCESSFUL, [])
 
 
+@any_database
 def test_a_task_that_keeps_the_interpreter_is_killed_with_its_process(start_node):
     result = tasks.keep_the_interpreter.enqueue()
     node = start_node("--processes=1")
@@ -134,6 +173,7 @@ def test_a_task_that_keeps_the_interpreter_is_killed_with_its_process(start_node
 # Processes.
 
 
+@any_database
 def test_a_process_is_replaced_after_so_many_tasks(start_node):
     pids = [tasks.tell_process.enqueue() for _ in range(10)]
     node = start_node("--processes=1", "--tasks-per-process=4")
@@ -145,6 +185,7 @@ def test_a_process_is_replaced_after_so_many_tasks(start_node):
     assert "it has run 4 tasks" in node.log
 
 
+@any_database
 def test_a_process_that_has_grown_is_replaced_after_its_task(start_node):
     results = [tasks.grow.enqueue(300), tasks.grow.enqueue(1)]
     node = start_node("--processes=1", "--memory-per-process=256")
