@@ -110,10 +110,6 @@ class _Place:
 
     def park(self) -> None:
         """Take the connection off the wrapper, which connects again when it is used."""
-        if self.wrapper.settings_dict["OPTIONS"].get("pool"):
-            # Back to Django's pool, where others wait for one.
-            discard(self.wrapper)
-            return
         self._parked, self.wrapper.connection = self.wrapper.connection, None
         self._parked_at = monotonic()
 

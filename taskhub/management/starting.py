@@ -15,6 +15,7 @@ from taskhub import compat
 from taskhub.backend import TaskHubBackend
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
+from taskhub.discarding import discard_all
 from taskhub.exceptions import BrokerError, NotPermitted
 from taskhub.models.results import results_database
 from taskhub.nearest import did_you_mean
@@ -38,6 +39,18 @@ def find_backend(alias: str) -> TaskHubBackend:
     if backend.faults:
         raise CommandError(" ".join(backend.faults))
     return backend
+
+
+def leave_pools() -> None:
+    """
+    Do without Django's pools in this process, and in those that it forks.
+
+    Each thread keeps a connection, or parks it: from a pool that is smaller than the
+    threads are many, some would never get one.
+    """
+    discard_all(for_fork=True)
+    for alias in connections:
+        connections.settings[alias]["OPTIONS"].pop("pool", None)
 
 
 def check_database() -> None:

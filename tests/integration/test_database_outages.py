@@ -56,14 +56,19 @@ def test_what_has_ended_is_written_when_the_database_is_back(start_node, gate):
 
 
 @only_postgres
-def test_processes_do_not_share_the_connections_of_a_pool(start_node, gate):
-    start_node("--processes=3", DJANGO_SETTINGS_MODULE="tests.pool_settings")
-    results = [tasks.hold_connection.enqueue(gate.path) for _ in range(3)]
+def test_tasks_do_not_wait_for_the_connections_of_a_pool(start_node, gate):
+    node = start_node(
+        *("--processes=2", "--threads=8", "--beat"),
+        DJANGO_SETTINGS_MODULE="tests.pool_settings",
+    )
+    results = [tasks.hold_connection.enqueue(gate.path) for _ in range(16)]
 
-    wait_until(lambda: Trace.objects.count() == 3, "all of them", 30)
+    wait_until(lambda: Trace.objects.count() == 16, "all of them", 30)
     gate.open()
 
     for result in results:
         result.get(timeout=30)
-    assert len(set(Trace.labels())) == 3
-    assert TaskResult.objects.successful().count() == 3
+    assert len(set(Trace.labels())) == 16
+    assert TaskResult.objects.filter(attempts=1).successful().count() == 16
+    assert node.stop() == 0
+    assert "ERROR" not in node.log

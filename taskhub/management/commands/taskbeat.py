@@ -16,6 +16,7 @@ from taskhub.management.starting import (
     describe_database,
     find_backend,
     greet,
+    leave_pools,
     stop_on_signals,
 )
 from taskhub.models import PeriodicTask
@@ -41,6 +42,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Check what is needed, say what will run, and run it."""
         config = find_backend(options["backend"]).config
+        leave_pools()
         check_database()
         for notice in check_broker(config):
             self.stderr.write(self.style.WARNING(notice))

@@ -20,6 +20,7 @@ from taskhub.management.starting import (
     describe_database,
     find_backend,
     greet,
+    leave_pools,
     stop_on_signals,
 )
 from taskhub.tasks import registered_tasks
@@ -63,6 +64,7 @@ class Command(BaseCommand):
         if not hasattr(os, "fork"):
             raise CommandError("taskworker forks, which this system cannot; use WSL.")
         node = node_of(find_backend(options["backend"]).config, options)
+        leave_pools()
         check_database()
         for notice in check_broker(node.config, node.queues):
             self.stderr.write(self.style.WARNING(notice))
