@@ -2,7 +2,9 @@
 
 import asyncio
 import ctypes
+import gc
 import logging
+import multiprocessing
 import os
 import resource
 import signal
@@ -14,7 +16,13 @@ from pathlib import Path
 from typing import Literal
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 
 from taskhub import Context, task
 from taskhub.exceptions import TaskTimeout
@@ -245,6 +253,37 @@ def fork_and_leave(label):
         sys.exit(7)
     _pid, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+@task
+def fork_and_query(count, ending):
+    """Query in some children and here at once; tell who used which connection."""
+    leave_trace("before")
+    mine = connection_id()
+    fork = multiprocessing.get_context("fork")
+    children = [
+        fork.Process(target=_query_in_child, args=[ending]) for _ in range(count)
+    ]
+    for child in children:
+        child.start()
+    seen = {connection_id() for _ in range(200)}
+    for child in children:
+        child.join()
+    after = connection_id()
+    codes = [child.exitcode for child in children]
+    return {"mine": mine, "seen": [*seen, after], "codes": codes}
+
+
+def _query_in_child(ending):
+    ids = set()
+    if ending != "nothing":
+        ids = {connection_id() for _ in range(200)}
+        leave_trace(f"child on {ids.pop()}")
+        trace.enqueue("enqueued by a child")
+    if ending == "close":
+        connections.close_all()
+        gc.collect()
+    sys.exit(len(ids))
 
 
 @task

@@ -28,6 +28,7 @@ from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerError, TaskCancelled
 from taskhub.execution import Executor, Run
+from taskhub.execution.forks import guard_connections
 from taskhub.execution.interrupts import hear_interrupts
 from taskhub.execution.logs import capture_logs
 from taskhub.worker.consumer import Consumer
@@ -128,6 +129,7 @@ class WorkerProcess:
     def run(self) -> Exit:
         """Work until told to stop, or until there is nothing left to drain."""
         hear_interrupts()
+        guard_connections()
         capture_logs()
         self._watch.start()
         if self._join():

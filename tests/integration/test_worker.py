@@ -4,6 +4,7 @@ import signal
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from taskhub.brokers import get_broker
@@ -15,6 +16,7 @@ from taskhub.exceptions import (
 )
 from taskhub.models import Status, TaskResult
 from tests import tasks
+from tests.connections import idle_seconds
 from tests.models import Trace
 from tests.nodes import wait_until
 
@@ -328,3 +330,28 @@ def test_a_process_that_a_task_forks_ends_where_it_leaves_the_task(drain):
     expected = sorted(["a", *(f"{number}" for number in range(20))])
     assert sorted(Trace.labels()) == expected
     assert all(each.row.attempts == 1 for each in [result, *after])
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no server")
+def test_processes_that_a_task_forks_have_connections_of_their_own(start_node):
+    node = start_node("--processes=1")
+    first = tasks.fork_and_query.enqueue(1, "nothing").get(timeout=60)
+    opened = set(idle_seconds())
+
+    results = [
+        tasks.fork_and_query.enqueue(2, ending) for ending in ("leave", "close") * 2
+    ]
+    for result in results:
+        found = result.get(timeout=60)
+        assert found["codes"] == [0, 0]
+        assert set(found["seen"]) == {found["mine"]}
+        assert found["mine"] == first["mine"]
+
+    # Ending the children has closed nothing of the worker's, and what they have
+    # enqueued is run.
+    wait_until(lambda: Trace.labels().count("enqueued by a child") == 8, "all of them")
+    assert opened <= set(idle_seconds())
+    children = [label for label in Trace.labels() if label.startswith("child on")]
+    assert len(set(children)) == 8
+    assert f"child on {first['mine']}" not in children
+    assert "ERROR" not in node.log
