@@ -574,6 +574,39 @@ async def async_query_past_timeout(seconds):
     await sync_to_async(_sleep_in_database)(seconds)
 
 
+@task(takes_context=True)
+def query_at_first(context: Context, seconds):
+    """Be amid a query, at the first attempts; there is only one of them."""
+    if context.attempt <= 2:
+        _sleep_in_database(seconds)
+    return context.attempt
+
+
+@task(atomic=True, takes_context=True)
+def query_at_first_atomically(context: Context, seconds):
+    return query_at_first.func(context, seconds)
+
+
+@task(takes_context=True)
+async def async_query_at_first(context: Context, seconds):
+    return await sync_to_async(query_at_first.func)(context, seconds)
+
+
+@task
+def end_own_connection(label):
+    """Have the server end the connection at each attempt."""
+    leave_trace(label)
+    with connection.cursor() as cursor:
+        cursor.execute(_END_OWN[connection.vendor])
+        cursor.execute("SELECT 1")
+
+
+_END_OWN = {
+    "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+    "mysql": "KILL CONNECTION_ID()",
+}
+
+
 @task
 def query_past_alarm(seconds):
     """Be interrupted amid a query by an exception of the task's own."""

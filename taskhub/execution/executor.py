@@ -29,6 +29,7 @@ from taskhub.writer import (
     Tally,
     concerns_database,
     is_outage,
+    was_cut_off,
     write_outcomes,
 )
 
@@ -39,6 +40,8 @@ _LASTING = timedelta(seconds=1)
 #: After so many attempts that ended without an outcome, a failure is one. Each has to
 #: wait twice as long as the one before, up to so many seconds.
 _MOST_INTERRUPTIONS = 100
+#: The same where only the task's connection was ended: perhaps by what it has asked.
+_MOST_CUTS = 3
 _LONGEST_INTERRUPTION_SECONDS = 10
 
 
@@ -197,9 +200,9 @@ class Executor:
         though: the database may have gone away because of it.
         """
         before = run.attempt.number - 1 - len(run.attempt.errors)
-        if run.interrupt.reason or before >= _MOST_INTERRUPTIONS:
+        if run.interrupt.reason or not isinstance(error, Exception):
             return None
-        if not isinstance(error, Exception) or not is_outage(error):
+        if before >= _most_interruptions(error):
             return None
         logger.warning(
             "Given back, since the database went away: Task id=%s path=%s: %s",
@@ -242,6 +245,13 @@ class Executor:
                 entry["message"],
             )
         return self._end(run, outcome, due_again=retry_at)
+
+
+def _most_interruptions(error: Exception) -> int:
+    """Return how often a task that failed so may have been interrupted before."""
+    if is_outage(error):
+        return _MOST_INTERRUPTIONS
+    return _MOST_CUTS if was_cut_off(error) else 0
 
 
 def _write_or_undo(outcome: Outcome, tally: Tally) -> None:

@@ -35,6 +35,7 @@ from taskhub.writer.outages import (
     is_outage,
     probe,
     tells_of_server,
+    was_cut_off,
 )
 from taskhub.writer.outcomes import write_outcomes
 from taskhub.writer.tally import Tally, write_metrics
@@ -56,6 +57,7 @@ __all__ = [
     "quarantine",
     "read_cancelled",
     "tells_of_server",
+    "was_cut_off",
     "write_cancelled",
     "write_group",
     "write_metrics",

@@ -25,6 +25,10 @@ _POSTGRESQL = ("53", "25006")
 _MYSQL = (1021, 1037, 1040, 1041, 1290, 1792, 1836)
 _SQLITE = ("SQLITE_FULL", "SQLITE_READONLY")
 
+# Codes that tell of a connection that the server, or the network, has ended.
+_POSTGRESQL_CUT = ("08", "57P0")
+_MYSQL_CUT = (0, 1053, 1927, 2006, 2013, 2055, 4031)
+
 
 def concerns_database(error: BaseException) -> bool:
     """Whether it may be an outage: is_outage() may have to ask the database."""
@@ -40,6 +44,16 @@ def is_outage(error: BaseException) -> bool:
     """
     faults = [each for each in related(error) if _may_pass(each)]
     return any(map(tells_of_server, faults)) or (bool(faults) and not _takes_writes())
+
+
+def was_cut_off(error: BaseException) -> bool:
+    """
+    Whether a task failed because its connection was ended; the server may be well.
+
+    Somebody has ended it, or the server did because of what was asked. It may have been
+    to another database: the errors of drivers do not tell.
+    """
+    return any(_may_pass(each) and _tells_of_cut(each) for each in related(error))
 
 
 def probe() -> None:
@@ -66,6 +80,20 @@ def tells_of_server(error: BaseException) -> bool:
     if name := getattr(driver, "sqlite_errorname", None):
         return str(name).startswith(_SQLITE)
     return bool(error.args) and error.args[0] in _MYSQL
+
+
+def _tells_of_cut(error: BaseException) -> bool:
+    driver: Any = error.__cause__
+    if getattr(driver, "pgconn", None) is not None:
+        # It was never there.
+        return False
+    if hasattr(driver, "sqlstate"):
+        state = driver.sqlstate
+        # What libpq notices by itself has no code.
+        return (
+            state.startswith(_POSTGRESQL_CUT) if state else "connection" in str(error)
+        )
+    return bool(error.args) and error.args[0] in _MYSQL_CUT
 
 
 def _may_pass(error: BaseException) -> bool:

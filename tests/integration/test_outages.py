@@ -8,14 +8,21 @@ from taskhub.exceptions import TaskFailed
 from taskhub.models import TaskResult
 from taskhub.writer import is_outage
 from tests import tasks
+from tests.connections import cut, statements
 from tests.models import Trace
+from tests.servers import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+without_sqlite = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite has no server"
+)
 
 
 @pytest.mark.parametrize(
     "task", [tasks.fail_as_in_an_outage, tasks.async_fail_as_in_an_outage]
 )
+@pytest.mark.any_database
 def test_what_an_outage_has_interrupted_is_run_again(start_node, task):
     """With the only attempt that it has."""
     start_node("--processes=1")
@@ -26,6 +33,7 @@ def test_what_an_outage_has_interrupted_is_run_again(start_node, task):
     assert (result.row.attempts, result.row.errors) == (3, [])
 
 
+@pytest.mark.any_database
 def test_what_an_outage_has_interrupted_in_a_task_group_is_run_again(start_node):
     start_node("--processes=1")
 
@@ -35,6 +43,40 @@ def test_what_an_outage_has_interrupted_in_a_task_group_is_run_again(start_node)
     assert (result.row.attempts, result.row.errors) == (3, [])
 
 
+@without_sqlite
+@pytest.mark.any_broker
+def test_a_task_whose_connection_was_ended_amid_a_query_is_run_again(start_node):
+    """Though the server is well, and with the only attempt that it has."""
+    start_node("--processes=1")
+    for task in (
+        tasks.query_at_first,
+        tasks.query_at_first_atomically,
+        tasks.async_query_at_first,
+    ):
+        result = task.enqueue(300)
+        for _ in range(2):
+            wait_until(lambda: statements("sleep(300)"), "the query")
+            for number in statements("sleep(300)"):
+                cut(number)
+
+        assert result.get(timeout=60) == 3
+        assert (result.row.attempts, result.row.errors) == (3, [])
+
+
+@without_sqlite
+@pytest.mark.any_broker
+def test_a_task_that_ends_its_connection_by_itself_fails_in_the_end(start_node):
+    result = tasks.end_own_connection.enqueue("a")
+    start_node("--processes=1")
+
+    with pytest.raises(TaskFailed):
+        result.get(timeout=60)
+
+    assert Trace.labels() == ["a"] * 4
+    assert (result.row.attempts, len(result.row.errors)) == (4, 1)
+
+
+@pytest.mark.any_database
 def test_it_is_not_run_again_for_ever(start_node, config):
     result = tasks.fail_as_in_an_outage.enqueue("a", 1_000)
     # As if it had been interrupted very often.
@@ -50,6 +92,7 @@ def test_it_is_not_run_again_for_ever(start_node, config):
     assert Trace.objects.count() == 1
 
 
+@pytest.mark.any_database
 def test_what_a_task_has_asked_for_is_no_outage():
     assert not is_outage(ValueError("no"))
     assert not is_outage(DataError("too long"))
@@ -57,6 +100,7 @@ def test_what_a_task_has_asked_for_is_no_outage():
     assert not is_outage(OperationalError("deadlock detected"))
 
 
+@pytest.mark.any_database
 def test_a_database_that_takes_no_connections_is_an_outage(monkeypatch):
     nowhere = "/nowhere/taskhub"
     monkeypatch.setitem(connection.settings_dict, "HOST", nowhere)
