@@ -7,14 +7,14 @@ pooler that swallows notifications, a worker just looks again after a while.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 from django.db import connections
 
-from taskhub.brokers.base import MAX_WAIT_SECONDS
+from taskhub.brokers.base import BEAT, MAX_WAIT_SECONDS
 from taskhub.discarding import discard
 from taskhub.readiness import wait_readable
 
@@ -26,6 +26,12 @@ def can_notify(alias: str) -> bool:
     return bool(
         connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg"
     )
+
+
+def channel_of(queues: Collection[str]) -> str:
+    """Return what those wait for who wait for these queues."""
+    # Of its own, so that a beat is not woken for every task that is enqueued.
+    return "taskhub_beat" if BEAT in queues else "taskhub"
 
 
 def ring(alias: str, channel: str) -> None:

@@ -16,8 +16,8 @@ from django.db.models import (
     QuerySet,
 )
 
-from taskhub.brokers.base import BEAT, Broker
-from taskhub.brokers.database.bell import Bell, ring
+from taskhub.brokers.base import Broker
+from taskhub.brokers.database.bell import Bell, channel_of, ring
 from taskhub.brokers.database.connection import address_of, broker_errors
 from taskhub.conf import Config
 from taskhub.exceptions import LeaseLost
@@ -40,16 +40,20 @@ class DatabaseBroker(Broker):
         self._bell = Bell(config.options.poll_seconds)
 
     def push(self, envelopes: Sequence[Envelope]) -> None:
-        for batch in _batches(envelopes):
-            rows = self._rows.unfinished().filter(
-                pk__in=[each.id for each in batch], place=Place.NOWHERE
-            )
-            for each in batch:
-                if each.returned:
-                    rows.filter(pk=each.id).update(returned=each.returned.text)
-            rows.filter(run_after__gt=DatabaseNow()).update(place=Place.DELAYED)
-            rows.update(place=Place.READY)
+        with broker_errors(self._alias):
+            for batch in _batches(envelopes):
+                self._push(batch)
         self.wake({envelope.queue_name for envelope in envelopes})
+
+    def _push(self, batch: Sequence[Envelope]) -> None:
+        rows = self._rows.unfinished().filter(
+            pk__in=[each.id for each in batch], place=Place.NOWHERE
+        )
+        for each in batch:
+            if each.returned:
+                rows.filter(pk=each.id).update(returned=each.returned.text)
+        rows.filter(run_after__gt=DatabaseNow()).update(place=Place.DELAYED)
+        rows.update(place=Place.READY)
 
     def reserve(
         self, queues: Sequence[str], *, limit: int, token: str
@@ -69,6 +73,19 @@ class DatabaseBroker(Broker):
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
+        with broker_errors(self._alias):
+            rows = self._take(queue_name, limit, token)
+        return [
+            Delivery(
+                id=str(row.pk),
+                queue_name=queue_name,
+                returned=Returned.parse(row.returned),
+                message=row.to_message(),
+            )
+            for row in rows
+        ]
+
+    def _take(self, queue_name: str, limit: int, token: str) -> list[TaskResult]:
         # In the same statement: it is as old as the rest of what is read.
         ready = self._rows.filter(
             ~Exists(self._pauses(queue_name)),
@@ -85,15 +102,7 @@ class DatabaseBroker(Broker):
             self._hold(candidates, token)
             mine = self._rows.filter(pk__in=candidates, place=Place.HELD, held_by=token)
             rows = list(mine.order_by("-priority", "id")) if candidates else []
-        return [
-            Delivery(
-                id=str(row.pk),
-                queue_name=queue_name,
-                returned=Returned.parse(row.returned),
-                message=row.to_message(),
-            )
-            for row in rows
-        ]
+        return rows
 
     def _hold(self, pks: Sequence[UUID], token: str) -> None:
         # The place is compared again: without row locks, others may have been faster.
@@ -297,7 +306,7 @@ class DatabaseBroker(Broker):
     def wait(self, queues: Sequence[str], timeout: float) -> None:
         with broker_errors(self._alias):
             self._bell.wait(
-                self._alias, _channel(queues), timeout, lambda: self._due_in(queues)
+                self._alias, channel_of(queues), timeout, lambda: self._due_in(queues)
             )
 
     def _due_in(self, queues: Sequence[str]) -> timedelta | None:
@@ -313,7 +322,8 @@ class DatabaseBroker(Broker):
         self._bell.interrupt()
 
     def wake(self, queues: Collection[str]) -> None:
-        ring(self._alias, _channel(queues))
+        with broker_errors(self._alias):
+            ring(self._alias, channel_of(queues))
 
     @property
     def address(self) -> str:
@@ -343,11 +353,6 @@ class DatabaseBroker(Broker):
     @property
     def _features(self) -> Any:
         return connections[self._alias].features
-
-
-def _channel(queues: Collection[str]) -> str:
-    # Of its own, so that a beat is not woken for every task that is enqueued.
-    return "taskhub_beat" if BEAT in queues else "taskhub"
 
 
 def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
