@@ -337,9 +337,8 @@ class TaskResult(Carried, SharedRow):
 
     @property
     def _rows(self) -> TaskResultQuerySet:
-        return TaskResultQuerySet(
-            type(self), using=self._state.db or results_database()
-        )
+        # Not from where this row was read: a replica may be behind.
+        return TaskResultQuerySet(type(self), using=results_database())
 
     def _adopt(self, other: "TaskResult") -> None:
         for field in self._meta.concrete_fields:

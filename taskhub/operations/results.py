@@ -14,6 +14,7 @@ from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskLog, TaskResult, TaskResultQuerySet
+from taskhub.models.results import results_database
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +61,14 @@ def forget(results: TaskResultQuerySet) -> Forgotten:
 
     Raise BrokerError if a broker cannot be reached; what is waiting there is left.
     """
+    # Not from where the site reads, which may be a replica.
+    results = results.using(results_database())
     forgotten = Forgotten()
     while pks := list(results.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
-        rows = _with_pks(results, pks)
+        rows = _with_pks(pks)
         taken = _take_out(rows)
         running = rows.filter(status=Status.RUNNING).exclude(pk__in=taken).count()
-        TaskLog.objects.using(results.db).filter(result_id__in=pks).delete()
+        TaskLog.objects.using(results_database()).filter(result_id__in=pks).delete()
         deleted, _by_model = rows.delete()
         forgotten += Forgotten(deleted, len(taken), running)
     return forgotten
@@ -90,7 +93,7 @@ def cancel(
     """
     cancelled = Cancelled()
     for pks in batches(results.unfinished()):
-        waiting = _take_out(_with_pks(results, pks))
+        waiting = _take_out(_with_pks(pks))
         written = writer.write_cancelled(
             pks, reason, by_force=by_force, bulk_action=bulk_action
         )
@@ -152,7 +155,7 @@ def push_or_leave(rows: Iterable[TaskResult]) -> None:
 def batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
     """Yield the ids of results in their order, 500 at a time; what comes late, too."""
     last: UUID | None = None
-    in_order = results.order_by("pk")
+    in_order = results.using(results_database()).order_by("pk")
     while True:
         rest = in_order.filter(pk__gt=last) if last else in_order
         pks = list(rest.values_list("pk", flat=True)[:_BATCH])
@@ -162,8 +165,8 @@ def batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
         last = pks[-1]
 
 
-def _with_pks(results: TaskResultQuerySet, pks: list[UUID]) -> TaskResultQuerySet:
-    return TaskResultQuerySet(results.model, using=results.db).filter(pk__in=pks)
+def _with_pks(pks: list[UUID]) -> TaskResultQuerySet:
+    return TaskResultQuerySet(TaskResult, using=results_database()).filter(pk__in=pks)
 
 
 def _take_out(rows: TaskResultQuerySet) -> set[UUID]:

@@ -4,6 +4,7 @@ from django.db.models import Q, QuerySet
 
 from taskhub.exceptions import InvalidOption
 from taskhub.models import SavedFilter
+from taskhub.models.results import results_database
 
 #: Of one owner: beyond that, nobody finds one.
 MOST_OF_ONE = 50
@@ -12,7 +13,7 @@ _LONGEST_NAME = 100
 
 def filters_for(user: str) -> QuerySet[SavedFilter]:
     """Return the filters that somebody can pick: their own, and those for everybody."""
-    return SavedFilter.objects.filter(Q(owner=user) | Q(is_shared=True))
+    return _filters().filter(Q(owner=user) | Q(is_shared=True))
 
 
 def save_filter(
@@ -27,12 +28,12 @@ def save_filter(
     name = name.strip()
     if not name or len(name) > _LONGEST_NAME:
         raise InvalidOption(f"A name has 1 to {_LONGEST_NAME} characters.")
-    own = SavedFilter.objects.filter(owner=owner)
+    own = _filters().filter(owner=owner)
     if own.exclude(name=name).count() >= MOST_OF_ONE:
         raise InvalidOption(
             f"{MOST_OF_ONE} filters are kept for one user; delete some."
         )
-    row, _is_new = SavedFilter.objects.update_or_create(
+    row, _is_new = _filters().update_or_create(
         owner=owner, name=name, defaults={"query": query, "is_shared": is_shared}
     )
     return row
@@ -41,3 +42,7 @@ def save_filter(
 def delete_filter(row: SavedFilter) -> None:
     """Delete a filter; what it has found stays."""
     row.delete()
+
+
+def _filters() -> QuerySet[SavedFilter]:
+    return SavedFilter.objects.using(results_database())

@@ -20,6 +20,7 @@ from taskhub.management.starting import (
     stop_on_signals,
 )
 from taskhub.models import PeriodicTask
+from taskhub.models.results import results_database
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Command(BaseCommand):
             return
         configure_logging(options["verbosity"])
         if options["verbosity"]:
-            schedules = PeriodicTask.objects.all()
+            schedules = PeriodicTask.objects.using(results_database())
             enabled = schedules.filter(enabled=True)
             facts = {
                 "schedules": f"{enabled.count()} enabled, of {schedules.count()}",

@@ -1,0 +1,37 @@
+"""A site that reads from a replica, as a router has it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+REPLICA = "replica"
+
+
+class ReadsReplica:
+    """The router: reads go to the replica, writes to the default database."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return REPLICA
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return DEFAULT_DB_ALIAS
+
+    def allow_relation(self, first: Any, second: Any, **hints: Any) -> bool:
+        return True
+
+
+@contextmanager
+def replica() -> Iterator[None]:
+    """A second alias of the default database, which takes no writes, on PostgreSQL."""
+    described = deepcopy(connections[DEFAULT_DB_ALIAS].settings_dict)
+    described["OPTIONS"]["options"] = "-c default_transaction_read_only=on"
+    connections.settings[REPLICA] = described
+    try:
+        yield
+    finally:
+        connections[REPLICA].close()
+        del connections[REPLICA]
+        del connections.settings[REPLICA]
