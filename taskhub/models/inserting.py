@@ -5,20 +5,17 @@ Nearly all of a save's work is to compile the same statement again; here it is c
 once for each table's slice and database.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
 from django.db.models.sql import InsertQuery
 
+from taskhub.models.batches import batches_of
 from taskhub.models.slices import NewResult
-
-MAX_ROWS_PER_INSERT = 1_000
-#: Of arguments, which may be twice as long once they are quoted: the smallest packet
-#: that a server is likely to take is 1 MiB.
-MAX_BYTES_PER_INSERT = 512 * 1024
 
 
 def insert(rows: Sequence[NewResult], alias: str) -> None:
@@ -32,20 +29,8 @@ def insert(rows: Sequence[NewResult], alias: str) -> None:
     elif rows:
         of_its_kind: QuerySet[Any] = type(rows[0])._default_manager.using(alias)
         with transaction.atomic(using=alias, savepoint=False):
-            for part in _parts(rows):
-                of_its_kind.bulk_create(part)
-
-
-def _parts(rows: Sequence[NewResult]) -> Iterator[Sequence[NewResult]]:
-    """Yield the rows in parts that fit into one INSERT."""
-    start = size = 0
-    for number, row in enumerate(rows):
-        size += row.size
-        is_full = number - start == MAX_ROWS_PER_INSERT or size > MAX_BYTES_PER_INSERT
-        if is_full and number > start:
-            yield rows[start:number]
-            start, size = number, row.size
-    yield rows[start:]
+            for batch in batches_of(rows, attrgetter("size")):
+                of_its_kind.bulk_create(batch)
 
 
 def _insert_one(row: NewResult, alias: str) -> None:

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics
+from taskhub.models.batches import batches_of
 from taskhub.models.queues import MOST_OF_A_BODY
 from taskhub.models.results import results_database
 from taskhub.values import escape_text, show_foreign
@@ -77,7 +78,7 @@ def write_progress(reports: Iterable[Progress]) -> None:
 
 def write_logs(logged: Iterable[Logged]) -> None:
     """Write what tasks have logged; also of an attempt that is overtaken by now."""
-    TaskLog.objects.using(results_database()).bulk_create(
+    rows = (
         TaskLog(
             id=each.id,
             result_id=each.attempt.message.id,
@@ -86,6 +87,8 @@ def write_logs(logged: Iterable[Logged]) -> None:
         )
         for each in logged
     )
+    for batch in batches_of(rows):
+        TaskLog.objects.using(results_database()).bulk_create(batch)
 
 
 def quarantine(messages: Collection[Quarantined]) -> None:
@@ -93,7 +96,7 @@ def quarantine(messages: Collection[Quarantined]) -> None:
     if not messages:
         return
     now = datetime.now(UTC)
-    QuarantinedMessage.objects.using(results_database()).bulk_create(
+    rows = (
         QuarantinedMessage(
             message_id=show_foreign(each.delivery.id),
             queue_name=each.delivery.queue_name,
@@ -104,3 +107,5 @@ def quarantine(messages: Collection[Quarantined]) -> None:
         )
         for each in messages
     )
+    for batch in batches_of(rows):
+        QuarantinedMessage.objects.using(results_database()).bulk_create(batch)

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.models import Place, Status, TaskResult
+from taskhub.models.batches import batches_of
 from taskhub.models.results import CANCELLED, results_database
 from taskhub.values import escape_text
 from taskhub.writer.rows import locked, rows_in
@@ -15,6 +16,8 @@ from taskhub.writer.tally import Tally, write_metrics
 
 #: Of so many bulk actions a row tells: what is retried each night is not to grow.
 _MOST_NOTED = 50
+#: Rows in one UPDATE: its statement has a case for each of them and each column.
+_BATCH = 100
 
 
 @again_after_deadlock(results_database)
@@ -58,17 +61,8 @@ def write_cancelled(
             row.status, row.finished_at = Status.CANCELLED, now
             row.errors = [*row.errors, {"attempt": row.attempts, **entry}]
             row.place, row.held_by = Place.NOWHERE, ""
-        rows_in(alias).bulk_update(
-            rows,
-            [
-                "status",
-                "finished_at",
-                "errors",
-                "place",
-                "held_by",
-                *_note(bulk_action, rows),
-            ],
-        )
+        changed = ["status", "finished_at", "errors", "place", "held_by"]
+        _update(rows, [*changed, *_note(bulk_action, rows)])
         write_metrics(tally.take())
     return {row.pk for row in rows}
 
@@ -92,23 +86,24 @@ def write_retried(
             # Its task's attempts are its own again; what was before is only told.
             row.errors = [entry | {"before_retry": True} for entry in row.errors]
             row.place = Place.NOWHERE
-        rows_in(alias).bulk_update(
-            rows,
-            [
-                "status",
-                "finished_at",
-                "cause",
-                "run_after",
-                "expires_at",
-                "return_value",
-                "storage_notes",
-                "errors",
-                "place",
-                *_note(bulk_action, rows),
-            ],
-            batch_size=100,
-        )
+        changed = [
+            "status",
+            "finished_at",
+            "cause",
+            "run_after",
+            "expires_at",
+            "return_value",
+            "storage_notes",
+            "errors",
+            "place",
+        ]
+        _update(rows, [*changed, *_note(bulk_action, rows)])
     return rows
+
+
+def _update(rows: list[TaskResult], fields: list[str]) -> None:
+    for batch in batches_of(rows):
+        rows_in(results_database()).bulk_update(batch, fields, batch_size=_BATCH)
 
 
 def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:

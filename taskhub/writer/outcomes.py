@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from taskhub.messages import Returned
 from taskhub.models import Place, Status, TaskResult
+from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 from taskhub.models.slices import EndedSlice, ReturnedSlice
@@ -154,17 +155,19 @@ _ENDING_FIELDS = [
 
 
 def _upsert(table: QuerySet[Any], rows: Sequence[Any], fields: Sequence[str]) -> None:
-    # One statement for a whole group. The rows exist and are locked, so that only the
-    # fields named here are written; those of tasks that are not durable are inserted.
+    # One statement for a whole group, unless it is too large. The rows exist and are
+    # locked, so that only the fields named here are written; those of tasks that are
+    # not durable are inserted.
     features = connections[table.db].features
-    table.bulk_create(
-        rows,
-        update_conflicts=True,
-        update_fields=fields,
-        unique_fields=(
-            ["id"] if features.supports_update_conflicts_with_target else None
-        ),
-    )
+    for batch in batches_of(rows):
+        table.bulk_create(
+            batch,
+            update_conflicts=True,
+            update_fields=fields,
+            unique_fields=(
+                ["id"] if features.supports_update_conflicts_with_target else None
+            ),
+        )
 
 
 def _ended_row(outcome: Outcome, *, in_rows: bool) -> TaskResult:
