@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import Q
 
+from taskhub.deadlocks import again_after_deadlock
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics
 from taskhub.models.batches import batches_of
 from taskhub.models.queues import MOST_OF_A_BODY
@@ -17,6 +18,7 @@ from taskhub.writer.rows import rows_in
 from taskhub.writer.tally import Tally, write_metrics
 
 
+@again_after_deadlock(results_database)
 def write_group(
     *,
     outcomes: Sequence[Outcome] = (),

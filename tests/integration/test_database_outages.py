@@ -18,6 +18,8 @@ without_sqlite = pytest.mark.skipif(
 only_postgres = pytest.mark.skipif(
     connection.vendor != "postgresql", reason="only PostgreSQL has that"
 )
+if connection.vendor == "postgresql":
+    from psycopg import IsolationLevel
 
 
 @without_sqlite
@@ -72,3 +74,19 @@ def test_tasks_do_not_wait_for_the_connections_of_a_pool(start_node, gate):
     assert TaskResult.objects.filter(attempts=1).successful().count() == 16
     assert node.stop() == 0
     assert "ERROR" not in node.log
+
+
+@only_postgres
+@pytest.mark.parametrize("level", ["REPEATABLE_READ", "SERIALIZABLE"])
+def test_stricter_isolation_levels_are_no_outage(drain, level):
+    results = tasks.add.enqueue_many([(number,) for number in range(300)])
+
+    log = drain(
+        processes=3,
+        DJANGO_SETTINGS_MODULE="tests.isolated_settings",
+        TASKHUB_ISOLATION_LEVEL=str(IsolationLevel[level].value),
+    )
+
+    assert [result.get(timeout=1) for result in results] == list(range(300))
+    assert "serialize" not in log
+    assert not TaskResult.objects.exclude(attempts=1).exists()

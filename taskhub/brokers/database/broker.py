@@ -18,8 +18,9 @@ from django.db.models import (
 
 from taskhub.brokers.base import Broker
 from taskhub.brokers.database.bell import Bell, channel_of, ring
-from taskhub.brokers.database.connection import address_of, broker_errors
+from taskhub.brokers.database.connection import address_of, broker_errors, repeatable
 from taskhub.conf import Config
+from taskhub.deadlocks import again_after_deadlock
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, Depth, Envelope, Returned
 from taskhub.models import Lease, Place, QueueState, TaskResult, TaskResultQuerySet
@@ -59,16 +60,20 @@ class DatabaseBroker(Broker):
         self, queues: Sequence[str], *, limit: int, token: str
     ) -> list[Delivery]:
         with broker_errors(self._alias):
-            due = self._rows.filter(place=Place.DELAYED, run_after__lte=DatabaseNow())
-            # Both in one question: an idle worker that is woken asks it first.
-            lease = self._leases.filter(token=token).annotate(has_due=Exists(due))
-            has_due = lease.values_list("has_due", flat=True).first()
-            if has_due is None:
-                raise LeaseLost(f"The lease of {token} has ended.")
-            # An update that finds nothing would still take SQLite's only write lock.
-            if has_due:
-                due.update(place=Place.READY)
-            return super().reserve(queues, limit=limit, token=token)
+            self._promote(token)
+        return super().reserve(queues, limit=limit, token=token)
+
+    @again_after_deadlock(results_database)
+    def _promote(self, token: str) -> None:
+        due = self._rows.filter(place=Place.DELAYED, run_after__lte=DatabaseNow())
+        # Both in one question: an idle worker that is woken asks it first.
+        lease = self._leases.filter(token=token).annotate(has_due=Exists(due))
+        has_due = lease.values_list("has_due", flat=True).first()
+        if has_due is None:
+            raise LeaseLost(f"The lease of {token} has ended.")
+        # An update that finds nothing would still take SQLite's only write lock.
+        if has_due:
+            due.update(place=Place.READY)
 
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str
@@ -85,6 +90,7 @@ class DatabaseBroker(Broker):
             for row in rows
         ]
 
+    @again_after_deadlock(results_database)
     def _take(self, queue_name: str, limit: int, token: str) -> list[TaskResult]:
         # In the same statement: it is as old as the rest of what is read.
         ready = self._rows.filter(
@@ -123,6 +129,7 @@ class DatabaseBroker(Broker):
                 )
             }
 
+    @repeatable
     def release(
         self,
         queue_name: str,
@@ -133,16 +140,16 @@ class DatabaseBroker(Broker):
     ) -> int:
         returned = Returned(token, died=False)
         changes = {"returned": returned.text} if started else {}
-        with broker_errors(self._alias):
-            released = sum(
-                self._rows.filter(pk__in=batch, place=Place.HELD, held_by=token).update(
-                    place=Place.READY, held_by="", **changes
-                )
-                for batch in _batches(list(ids))
+        released = sum(
+            self._rows.filter(pk__in=batch, place=Place.HELD, held_by=token).update(
+                place=Place.READY, held_by="", **changes
             )
-            self.wake({queue_name})
-            return released
+            for batch in _batches(list(ids))
+        )
+        self.wake({queue_name})
+        return released
 
+    @repeatable
     def postpone(
         self,
         queue_name: str,
@@ -154,18 +161,17 @@ class DatabaseBroker(Broker):
         returned = Returned(token, died=False)
         changes = {"returned": returned.text} if started else {}
         now = datetime.now(UTC)
-        with broker_errors(self._alias):
-            postponed = sum(
-                self._rows.filter(pk=pk, place=Place.HELD, held_by=token).update(
-                    place=Place.DELAYED,
-                    held_by="",
-                    run_after=DatabaseNow() + (due - now),
-                    **changes,
-                )
-                for pk, due in due_times.items()
+        postponed = sum(
+            self._rows.filter(pk=pk, place=Place.HELD, held_by=token).update(
+                place=Place.DELAYED,
+                held_by="",
+                run_after=DatabaseNow() + (due - now),
+                **changes,
             )
-            self.wake({queue_name})
-            return postponed
+            for pk, due in due_times.items()
+        )
+        self.wake({queue_name})
+        return postponed
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         waiting = {"place__in": [Place.DELAYED, Place.READY]}
@@ -176,6 +182,7 @@ class DatabaseBroker(Broker):
                 for pk in self._move(batch, waiting, Place.NOWHERE)
             }
 
+    @again_after_deadlock(results_database)
     def _move(
         self, pks: Sequence[UUID | str], origin: dict[str, Any], place: Place
     ) -> list[UUID]:
@@ -200,12 +207,10 @@ class DatabaseBroker(Broker):
             backend=self.config.alias, paused_at__isnull=False
         )
 
+    @repeatable
     def held(self, queue_name: str, token: str) -> set[str]:
-        with broker_errors(self._alias):
-            rows = self._rows.filter(
-                place=Place.HELD, held_by=token, queue_name=queue_name
-            )
-            return {str(pk) for pk in rows.ids()}
+        rows = self._rows.filter(place=Place.HELD, held_by=token, queue_name=queue_name)
+        return {str(pk) for pk in rows.ids()}
 
     def depth(self, queue_name: str) -> Depth:
         return self.depths([queue_name])[queue_name]
@@ -231,49 +236,48 @@ class DatabaseBroker(Broker):
         rows = self._rows.filter(place=place, queue_name__in=queues).order_by()
         return dict(rows.values_list("queue_name").annotate(count=Count("pk")))
 
+    @repeatable
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
-        with broker_errors(self._alias):
-            known = {
-                pk
-                for batch in _batches(list(ids))
-                for pk in self._rows.filter(pk__in=batch)
-                .exclude(place=Place.NOWHERE)
-                .ids()
-            }
+        known = {
+            pk
+            for batch in _batches(list(ids))
+            for pk in self._rows.filter(pk__in=batch).exclude(place=Place.NOWHERE).ids()
+        }
         return set(ids) - known
 
     def fingerprint(self, queues: Sequence[str]) -> str:
         # What it has is what there is.
         return ""
 
+    @repeatable
     def join(self, queues: Sequence[str], token: str) -> None:
-        with broker_errors(self._alias):
-            # Not just created: the reply to an earlier try may have been lost.
-            self._leases.update_or_create(
-                token=token, defaults={"ends_at": self._lease_end}
-            )
+        # Not just created: the reply to an earlier try may have been lost.
+        self._leases.update_or_create(
+            token=token, defaults={"ends_at": self._lease_end}
+        )
 
+    @repeatable
     def heartbeat(self, queues: Sequence[str], tokens: Collection[str]) -> set[str]:
-        with broker_errors(self._alias):
-            leases = self._leases.filter(token__in=tokens)
-            leases.update(ends_at=self._lease_end)
-            return set(tokens) - set(leases.values_list("token", flat=True))
+        leases = self._leases.filter(token__in=tokens)
+        leases.update(ends_at=self._lease_end)
+        return set(tokens) - set(leases.values_list("token", flat=True))
 
     @property
     def _lease_end(self) -> Any:
         return DatabaseNow() + timedelta(seconds=self.config.options.lease_seconds)
 
+    @repeatable
     def silent(self, queues: Sequence[str]) -> set[str]:
-        with broker_errors(self._alias):
-            ended = self._leases.filter(ends_at__lt=DatabaseNow())
-            # A token that has reserved just as its lease was taken from it.
-            lease = self._leases.filter(token=OuterRef("held_by"))
-            orphaned = self._rows.filter(~Exists(lease), place=Place.HELD)
-            return {
-                *ended.values_list("token", flat=True),
-                *orphaned.order_by().values_list("held_by", flat=True).distinct(),
-            }
+        ended = self._leases.filter(ends_at__lt=DatabaseNow())
+        # A token that has reserved just as its lease was taken from it.
+        lease = self._leases.filter(token=OuterRef("held_by"))
+        orphaned = self._rows.filter(~Exists(lease), place=Place.HELD)
+        return {
+            *ended.values_list("token", flat=True),
+            *orphaned.order_by().values_list("held_by", flat=True).distinct(),
+        }
 
+    @repeatable
     def reclaim(
         self,
         queues: Sequence[str],
@@ -284,24 +288,23 @@ class DatabaseBroker(Broker):
     ) -> int:
         # First the lease ends, then what it was for is taken back: a token that is slow
         # to notice finds its lease gone, and not its messages.
-        with broker_errors(self._alias):
-            lease = self._leases.filter(token=token)
-            if if_silent:
-                # In the statement that ends it: a heartbeat may come at any moment.
-                lease.filter(ends_at__lt=DatabaseNow()).delete()
-                if lease.exists():
-                    return 0
-            else:
-                lease.delete()
-            held = self._rows.filter(place=Place.HELD, held_by=token)
-            # As in promoting: no write lock for nothing.
-            if not held.exists():
+        lease = self._leases.filter(token=token)
+        if if_silent:
+            # In the statement that ends it: a heartbeat may come at any moment.
+            lease.filter(ends_at__lt=DatabaseNow()).delete()
+            if lease.exists():
                 return 0
-            reclaimed = held.update(
-                place=Place.READY, held_by="", returned=Returned(token, died).text
-            )
-            self.wake(queues)
-            return reclaimed
+        else:
+            lease.delete()
+        held = self._rows.filter(place=Place.HELD, held_by=token)
+        # As in promoting: no write lock for nothing.
+        if not held.exists():
+            return 0
+        reclaimed = held.update(
+            place=Place.READY, held_by="", returned=Returned(token, died).text
+        )
+        self.wake(queues)
+        return reclaimed
 
     def wait(self, queues: Sequence[str], timeout: float) -> None:
         with broker_errors(self._alias):
@@ -329,9 +332,9 @@ class DatabaseBroker(Broker):
     def address(self) -> str:
         return address_of(self._alias)
 
+    @repeatable
     def check(self, queues: Sequence[str] = ()) -> list[str]:
-        with broker_errors(self._alias):
-            self._leases.exists()
+        self._leases.exists()
         return []
 
     def close(self) -> None:

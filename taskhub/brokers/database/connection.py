@@ -1,14 +1,21 @@
 """The connection to the results' database, and its errors as a broker's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from django.db import connections
 from django.db.utils import Error as DatabaseFault
 from django.db.utils import ProgrammingError
 
+from taskhub.deadlocks import again_after_deadlock
 from taskhub.discarding import discard
 from taskhub.exceptions import BrokerError, BrokerUnavailable
+from taskhub.models.results import results_database
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def address_of(alias: str) -> str:
@@ -31,6 +38,18 @@ def broker_errors(alias: str) -> Iterator[None]:
         raise BrokerUnavailable(
             f"Cannot use {address_of(alias)}: {error}".strip()
         ) from error
+
+
+def repeatable(function: Callable[P, R]) -> Callable[P, R]:
+    """Have a verb done again after a deadlock; other errors come out as ours."""
+    again = again_after_deadlock(results_database)(function)
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with broker_errors(results_database()):
+            return again(*args, **kwargs)
+
+    return run
 
 
 def _renew_connection(alias: str) -> None:
