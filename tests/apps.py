@@ -1,5 +1,7 @@
 """The tests' own app: their side table, their tasks, their faults."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 from tests import faults
@@ -11,5 +13,6 @@ class TestsConfig(AppConfig):
     name = "tests"
 
     def ready(self) -> None:
-        """Install what the environment asks for."""
+        """Install what the environment asks for, and load tasks of other modules."""
         faults.install()
+        import_module("tests.process_tasks")

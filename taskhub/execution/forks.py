@@ -10,7 +10,6 @@ are kept by process, and redis-py closes nothing that another process has opened
 
 import logging
 import os
-import sys
 from threading import Lock
 from types import TracebackType
 from typing import Any
@@ -18,6 +17,8 @@ from weakref import WeakSet
 
 from django.db import connections
 from django.db.backends.signals import connection_created
+
+from taskhub.execution.output import flush_output
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +53,7 @@ def _end(error: BaseException | None) -> None:
     elif error is not None:
         code = 1
         logger.error("A process that a task has forked failed.", exc_info=error)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_output()
     os._exit(code)
 
 

@@ -1,9 +1,13 @@
 """
 What tasks log, captured beside where it goes anyway.
 
-A handler on the root logger keeps what is logged while a task runs, in its own thread,
-its own asyncio task, or whatever it hands its context to. What `LOGGING` does not let
-through to the root logger is not seen here either.
+Lines that are logged while a task runs are kept, from its own thread, its own asyncio
+task, or whatever it hands its context to. Lines that `LOGGING` does not let through to
+the root logger are not kept.
+
+This needs no handler. A handler on the root logger would turn off what Python does
+without one: `logging.lastResort` prints warnings and errors where nothing is
+configured, and `logging.basicConfig()` does nothing once there is a handler.
 """
 
 import logging
@@ -58,26 +62,41 @@ class RunLog:
 current_log: ContextVar[RunLog | None] = ContextVar("taskhub.log", default=None)
 
 
-class _Capture(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        log = current_log.get()
-        if log is None or record.name.startswith(_OWN):
-            return
-        try:
-            text = escape_text(self.format(record))
-        except Exception:
-            self.handleError(record)
-            return
-        if len(text) > _MOST_CHARACTERS:
-            text = f"{text[:_MOST_CHARACTERS]} …"
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat()
-        log.add([moment, record.levelname, record.name, text])
-
-
 #: What taskhub and Django say of a run is not what it says itself.
 _OWN = ("taskhub.", compat.LOGGER_NAME)
+_formatter = logging.Formatter()
 
 
 def capture_logs() -> None:
     """Have what tasks log kept, in this process from now on."""
-    logging.getLogger().addHandler(_Capture())
+    call_handlers = logging.Logger.callHandlers
+
+    def capture(logger: logging.Logger, record: logging.LogRecord) -> None:
+        log = current_log.get()
+        if (
+            log is not None
+            and not record.name.startswith(_OWN)
+            and _reaches_root(logger)
+        ):
+            _keep(record, log)
+        call_handlers(logger, record)
+
+    logging.Logger.callHandlers = capture  # type: ignore[method-assign, assignment]
+
+
+def _reaches_root(logger: logging.Logger) -> bool:
+    while logger.parent is not None and logger.propagate:
+        logger = logger.parent
+    return logger.parent is None
+
+
+def _keep(record: logging.LogRecord, log: RunLog) -> None:
+    try:
+        text = escape_text(_formatter.format(record))
+    except Exception:
+        # The line does not fit its arguments. Whoever prints it says so.
+        text = escape_text(f"{record.msg} (its arguments do not fit)")
+    if len(text) > _MOST_CHARACTERS:
+        text = f"{text[:_MOST_CHARACTERS]} …"
+    moment = datetime.fromtimestamp(record.created, UTC).isoformat()
+    log.add([moment, record.levelname, record.name, text])

@@ -114,13 +114,21 @@ def configure_logging(verbosity: int) -> None:
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
+    handler.addFilter(_is_not_shown_by_root)
     for name in ("taskhub", compat.LOGGER_NAME):
         logger = logging.getLogger(name)
         logger.setLevel(level)
         logger.addHandler(handler)
-        # With DEBUG, Django's console handler would say it again; without, Django
+        # With DEBUG, Django's console handler would show it again; without, Django
         # mails errors to ADMINS, and should hear of them.
-        logger.propagate = not settings.DEBUG
+        logger.propagate = not (settings.DEBUG and name.startswith("django."))
+
+
+def _is_not_shown_by_root(record: logging.LogRecord) -> bool:
+    """Whether the site, or a task, has put no handler on the root logger."""
+    propagates = logging.getLogger(compat.LOGGER_NAME).propagate
+    is_own = record.name.startswith("taskhub")
+    return not (logging.root.handlers and (is_own or propagates))
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:

@@ -3,13 +3,13 @@
 import logging
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from taskhub.discarding import discard_all
+from taskhub.execution.output import flush_output
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ class Children:
         companion: Companion | None = None,
     ) -> Child:
         """Start a child that does `work`, and ends with what that returns."""
-        sys.stdout.flush()
-        sys.stderr.flush()
+        # Else the child would print it once more.
+        flush_output()
         # A signal that the child is sent before it has handlers of its own would be
         # heard here, as if it had been sent twice.
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD_SIGNALS)
@@ -103,8 +103,7 @@ class Children:
         finally:
             # Not sys.exit: what the parent wants done at its exit is not this one's.
             logging.shutdown()
-            sys.stdout.flush()
-            sys.stderr.flush()
+            flush_output()
             os._exit(code)
 
     def with_role(self, role: Role) -> list[Child]:

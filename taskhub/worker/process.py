@@ -31,6 +31,7 @@ from taskhub.execution import Executor, Run
 from taskhub.execution.forks import guard_connections
 from taskhub.execution.interrupts import hear_interrupts
 from taskhub.execution.logs import capture_logs
+from taskhub.execution.output import flush_output, print_promptly
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.group_writer import GroupWriter
 from taskhub.worker.holdings import Holdings
@@ -131,6 +132,7 @@ class WorkerProcess:
         hear_interrupts()
         guard_connections()
         capture_logs()
+        print_promptly()
         self._watch.start()
         if self._join():
             self._writer.start()
@@ -244,14 +246,17 @@ class WorkerProcess:
             self._writer.stop()
             self._leave()
             logging.shutdown()
+            flush_output()
             os._exit(Exit.DONE)
 
     def _die(self) -> NoReturn:
+        flush_output()
         os._exit(Exit.FAULT)
 
     def _fail(self, error: Exception) -> NoReturn:
         """End because a part of this process did; on that part's thread."""
         logger.critical("A fault of taskhub; this process is replaced.", exc_info=error)
+        flush_output()
         os._exit(Exit.FAULT)
 
     def _finish(self) -> None:

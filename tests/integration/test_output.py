@@ -1,0 +1,75 @@
+"""What tasks log and print: where the output of every other process goes."""
+
+import pytest
+
+from tests import process_tasks as tasks
+from tests.nodes import wait_until
+from tests.tasks import fail
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_database,
+    pytest.mark.any_broker,
+]
+
+LOGGING_SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.logging_settings"}
+
+
+def test_without_handlers_python_itself_prints_what_tasks_log(drain):
+    tasks.say.enqueue("first")
+    tasks.configure_and_say.enqueue("second")
+    tasks.configure_and_say.enqueue("third")
+
+    log = drain()
+
+    for name in ("plain", "silent", "shop"):
+        assert log.count(f"{name}: first\n") == 1
+    assert "configured basic: second\n" in log
+    assert "configured basic: third\n" in log
+
+
+def test_a_site_with_loggers_of_its_own_sees_the_lines_of_all_others(drain):
+    tasks.say.enqueue("first")
+    fail.enqueue("no stock")
+
+    log = drain(**LOGGING_SETTINGS)
+
+    assert log.count("<shop> shop: first\n") == 1
+    assert log.count("plain: first\n") == 1
+    assert log.count("silent: first\n") == 1
+    assert "ValueError: no stock\n" in log
+
+
+def test_with_the_documented_logging_every_line_is_printed_once(drain):
+    tasks.say.enqueue("first")
+
+    log = drain("--tasks-per-process=1", LOGS="docs", **LOGGING_SETTINGS)
+
+    assert log.count("ERROR   plain: plain: first\n") == 1
+    assert log.count("ERROR   shop: shop: first\n") == 1
+    assert log.count("silent: first\n") == 1
+    assert log.count("A new process takes over: it has run 1 tasks.\n") == 1
+
+
+def test_what_is_printed_is_there_while_the_task_runs(start_node, gate):
+    tasks.print_and_wait.enqueue("early", gate.path)
+    node = start_node("--processes=1", PYTHONUNBUFFERED="")
+
+    wait_until(lambda: "early printed\n" in node.log, "the line")
+
+
+def test_what_is_printed_is_not_lost_at_the_end_of_the_grace_period(start_node, gate):
+    tasks.print_and_wait.enqueue("late", gate.path)
+    node = start_node("--processes=1", "--grace=0.2", PYTHONUNBUFFERED="")
+    wait_until(lambda: "late printed\n" in node.log, "the task")
+
+    assert node.stop() == 0
+    assert node.log.count("late not ended") == 1
+
+
+def test_what_is_printed_is_not_lost_at_a_hard_limit(start_node):
+    result = tasks.print_and_hang.enqueue("hung")
+    node = start_node("--processes=1", PYTHONUNBUFFERED="")
+    wait_until(lambda: result.row.is_finished, "the limit")
+
+    wait_until(lambda: "hung not ended" in node.log, "what it has printed")

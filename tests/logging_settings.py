@@ -1,0 +1,30 @@
+"""
+The test suite's settings, with a site's own `LOGGING`.
+
+With LOGS=docs, the one that the documentation proposes; otherwise one that has a logger
+of the site's own, and says nothing of the rest.
+"""
+
+import logging
+import re
+
+from tests.settings import *  # noqa: F403
+from tests.settings import BASE_DIR, env
+
+# It has no handlers, and none above it.
+logging.getLogger("silent").propagate = False
+
+if env.str("LOGS", default="") == "docs":
+    page = (BASE_DIR / "docs" / "howto" / "deploy.md").read_text()
+    (stanza,) = re.findall(r"```python\n(LOGGING = .+?)```", page, re.DOTALL)
+    exec(stanza)  # noqa: S102  our own documentation
+else:
+    LOGGING = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"named": {"format": "<%(name)s> %(message)s"}},
+        "handlers": {
+            "console": {"class": "logging.StreamHandler", "formatter": "named"}
+        },
+        "loggers": {"shop": {"handlers": ["console"], "propagate": False}},
+    }
