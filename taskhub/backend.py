@@ -12,6 +12,7 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage, Error
+from django.views.decorators.debug import sensitive_variables
 
 from taskhub import compat
 from taskhub.brokers import find_broker
@@ -71,12 +72,17 @@ class TaskHubBackend(compat.BaseTaskBackend):
                 "characters; give the function or its module a shorter name."
             )
 
+    # Arguments are not shown in Django's pages and mails about an error.
+    @sensitive_variables()
     def enqueue(
         self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Result[..., Any]:
         """Ask for one run; see producer.enqueue for what it does and raises."""
         return self._enqueue(task, [(args, kwargs)])[0]
 
+    aenqueue = sensitive_variables()(compat.BaseTaskBackend.aenqueue)
+
+    @sensitive_variables()
     def enqueue_many(
         self, task: Task[P, R], calls: Iterable[Sequence[Any] | Mapping[str, Any]]
     ) -> list[Result[P, R]]:
@@ -86,6 +92,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
             [((), call) if isinstance(call, Mapping) else (call, {}) for call in calls],
         )
 
+    @sensitive_variables()
     async def aenqueue_many(
         self, task: Task[P, R], calls: Iterable[Sequence[Any] | Mapping[str, Any]]
     ) -> list[Result[P, R]]:

@@ -14,12 +14,21 @@ import msgspec
 from django.conf import settings
 
 from taskhub.compat import DEFAULT_TASK_QUEUE_NAME
-from taskhub.messages import derive_key
+from taskhub.messages import SigningKey, derive_key
 from taskhub.nearest import did_you_mean
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=36_600)]
 Bytes = Annotated[int, msgspec.Meta(ge=1_024, le=512 * 1024 * 1024)]
+
+
+class BrokerURL(str):
+    """A URL that may have a password in it; its repr() shows the scheme alone."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<BrokerURL {self.partition('://')[0]}://…>"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +57,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     #: The modules of every installed app in which tasks are looked for.
     task_modules: tuple[str, ...] = ("tasks",)
 
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "broker_url", BrokerURL(self.broker_url))
+
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """One backend's settings, validated."""
@@ -57,7 +69,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[str, ...]
     options: Options
     #: The first key signs messages, any of them verifies.
-    signing_keys: tuple[bytes, ...]
+    signing_keys: tuple[SigningKey, ...]
     #: One line for each thing that is wrong; a backend with faults runs nothing.
     faults: tuple[str, ...] = ()
 

@@ -5,6 +5,9 @@ A sealed message is one version byte, 32 bytes of HMAC-SHA256 over all the rest,
 the message as a JSON array. A broker sees only the bytes; it learns the id, the queue,
 the priority and the due time from the `Envelope` around them. JSON and not msgpack,
 because arguments may be integers of any size.
+
+Logs and error trackers print objects by their repr(). So what carries arguments, or a
+key, has one that shows neither.
 """
 
 import hmac
@@ -24,6 +27,13 @@ _DIGEST_BYTES = 32
 _HEADER_BYTES = len(VERSION) + _DIGEST_BYTES
 #: The longest token of a worker process.
 _MAX_HOLDER_LENGTH = 100
+
+
+class SigningKey(bytes):
+    """A key that signs messages; its repr() does not show it."""
+
+    def __repr__(self) -> str:
+        return "<SigningKey>"
 
 
 class Message(msgspec.Struct, array_like=True, frozen=True):
@@ -48,6 +58,9 @@ class Message(msgspec.Struct, array_like=True, frozen=True):
     meta: dict[str, Any] = {}
     #: The due time that a schedule fired it for.
     tick_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"<Message {self.id} of {self.task_path}>"
 
 
 class Returned(msgspec.Struct, frozen=True):
@@ -93,6 +106,9 @@ class Envelope(msgspec.Struct, frozen=True):
     #: How it came back, if it may have been started before.
     returned: Returned | None = None
 
+    def __repr__(self) -> str:
+        return f"<Envelope {self.id} in {self.queue_name}>"
+
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A message as a broker hands it out: the bytes, or itself if it has it whole."""
@@ -105,6 +121,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     #: How many bytes the body has, though the broker may not have handed out all.
     size: int = 0
     message: Message | None = None
+
+    def __repr__(self) -> str:
+        return f"<Delivery {self.id!r} in {self.queue_name}>"
 
     @property
     def redelivered(self) -> bool:
@@ -136,10 +155,10 @@ _decoder = msgspec.json.Decoder(Message)
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
-def derive_key(secret: str | bytes) -> bytes:
+def derive_key(secret: str | bytes) -> SigningKey:
     """Derive the key that signs messages from one of Django's secret keys."""
     secret = secret.encode() if isinstance(secret, str) else secret
-    return hmac.digest(secret, b"taskhub.messages", "sha256")
+    return SigningKey(hmac.digest(secret, b"taskhub.messages", "sha256"))
 
 
 def seal(message: Message, key: bytes) -> bytes:

@@ -53,6 +53,9 @@ class Ended(msgspec.Struct, frozen=True):
     #: What it has logged, and is not written yet.
     logged: Logged | None = None
 
+    def __repr__(self) -> str:
+        return f"<Ended {self.outcome or self.delivery!r}>"
+
     @property
     def is_kept(self) -> bool:
         """Whether its row stays, so that there is something for its log to be of."""

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from taskhub.models import BulkAction, Status, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.tasks.context import MAX_PROGRESS
 
 #: Arguments, outcomes and errors are not for who may only know how far it is.
 _READ = ("status", "progress", "attempts")
@@ -73,9 +74,11 @@ def _in_words(done: float | None, total: float | None, message: str) -> str:
 def _percent(done: float | None, total: float | None) -> int | None:
     if done is None or not total or total < 0:
         return None
-    return max(0, min(100, int(100 * done / total)))
+    return int(max(0, min(100, 100 * done / total)))
 
 
 def _number(value: object) -> float | None:
-    # Whoever may write SQL may have written anything.
-    return value if isinstance(value, int | float) and value == value else None
+    # Whoever may write SQL may have written anything. Not true of NaN.
+    if isinstance(value, int | float) and abs(value) <= MAX_PROGRESS:
+        return value
+    return None

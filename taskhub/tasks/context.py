@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from taskhub import compat
-from taskhub.exceptions import Retry
+from taskhub.exceptions import InvalidArguments, Retry
 from taskhub.retries import MAX_PAUSE, bounded
+
+#: The largest number that progress() takes; every database's JSON holds it exactly.
+MAX_PROGRESS = 10**15
 
 #: Receives the progress of the running task: done, total, message.
 ReportProgress = Callable[[float, float | None, str], None]
@@ -42,9 +45,15 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
 
         Never blocks: calls that follow each other fast are stored as one. Does nothing
         where nobody listens, as in a plain call.
+
+        Raise InvalidArguments if `done` or `total` is not an int or float, or is not
+        finite, or larger than MAX_PROGRESS.
         """
+        _check_progress("done", done)
+        if total is not None:
+            _check_progress("total", total)
         if self.report is not None:
-            self.report(done, total, message)
+            self.report(done, total, str(message))
 
     def retry(
         self, after: timedelta | float | None = None, reason: str = ""
@@ -61,3 +70,17 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
                 after = timedelta(seconds=min(after, MAX_PAUSE.total_seconds()))
             after = bounded(after)
         raise Retry(after, reason)
+
+
+def _check_progress(name: str, value: object) -> None:
+    # Written so that NaN is refused, too.
+    if isinstance(value, int | float) and -MAX_PROGRESS <= value <= MAX_PROGRESS:
+        return
+    # Not the value, which may come from a masked argument.
+    given = "not in that range"
+    if not isinstance(value, int | float):
+        given = f"of type {type(value).__qualname__}"
+    raise InvalidArguments(
+        "context.progress() takes numbers, int or float, from -10**15 to 10**15; "
+        f"{name} is {given}."
+    )

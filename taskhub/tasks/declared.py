@@ -39,7 +39,8 @@ class Declared:
     name: str
     task_path: str
     schedule: Schedule
-    options: PeriodicOptions = field(default_factory=PeriodicOptions)
+    #: Not shown by repr(): the arguments are among them.
+    options: PeriodicOptions = field(default_factory=PeriodicOptions, repr=False)
 
 
 _declared: dict[str, Declared] = {}

@@ -69,6 +69,10 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        # Django's own shows the arguments and the return value.
+        return f"<Result {self.id} of {self.task.module_path}: {self.status}>"
+
     @classmethod
     def from_enqueued(cls, task: "Task[..., Any]", enqueued: Enqueued) -> Self:
         """Make the result of a run that has not begun."""

@@ -17,6 +17,8 @@ from typing import (
     cast,
 )
 
+from django.views.decorators.debug import sensitive_variables
+
 from taskhub import compat
 from taskhub.exceptions import InvalidOption
 from taskhub.nearest import did_you_mean
@@ -121,11 +123,18 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         # Django's own implementation; only the types are ours.
         def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]: ...
         async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]: ...
+    else:
+        # Not even Django's pages and mails about an error show arguments: as elsewhere
+        # below, and in the backend.
+        enqueue = sensitive_variables()(compat.Task.enqueue)
+        aenqueue = sensitive_variables()(compat.Task.aenqueue)
 
+    @sensitive_variables()
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]:
         """Celery's word for `enqueue`."""
         return self.enqueue(*args, **kwargs)
 
+    @sensitive_variables()
     def apply_async(
         self,
         args: Sequence[Any] = (),
@@ -151,6 +160,7 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         variant = self.using(**_from_celery(**options))
         return variant.enqueue(*args, **(kwargs or {}))
 
+    @sensitive_variables()
     def enqueue_many(
         self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]
     ) -> list[Result[P, R]]:
@@ -163,6 +173,7 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         """
         return self._hub.enqueue_many(self, calls)
 
+    @sensitive_variables()
     async def aenqueue_many(
         self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]
     ) -> list[Result[P, R]]:

@@ -342,7 +342,7 @@ class GroupWriter:
         """Put in the place of what cannot be stored what can."""
         item = self._unwritten.popleft()
         self._refused.remove([item])
-        logger.error("Cannot store %s", item, exc_info=error)
+        logger.error("Cannot store %r.", item, exc_info=error)
         # Of a mark or a progress, the outcome comes later, and tells more.
         if isinstance(item, Ended):
             replacement = replacement_of(item, error)

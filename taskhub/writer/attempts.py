@@ -35,6 +35,10 @@ class Attempt(msgspec.Struct, kw_only=True):
     #: The row's, which an earlier attempt may have moved on.
     run_after: datetime | None = None
 
+    def __repr__(self) -> str:
+        message = self.message
+        return f"<Attempt {self.number} at {message.id} of {message.task_path}>"
+
     @property
     def deaths(self) -> int:
         """How many attempts ended with their worker's death since the last retry."""
@@ -80,6 +84,9 @@ class Outcome(msgspec.Struct, kw_only=True):
     was_started: bool = True
     keep: Keep = "all"
 
+    def __repr__(self) -> str:
+        return f"<Outcome {self.status.value} of {self.attempt!r}>"
+
     @property
     def is_kept(self) -> bool:
         """Whether the row stays."""
@@ -97,6 +104,9 @@ class Progress(msgspec.Struct, frozen=True):
     total: float | None
     message: str
 
+    def __repr__(self) -> str:
+        return f"<Progress of {self.attempt!r}>"
+
 
 class Logged(msgspec.Struct, frozen=True):
     """Lines that an attempt has logged; see `TaskLog.lines`."""
@@ -104,6 +114,9 @@ class Logged(msgspec.Struct, frozen=True):
     id: UUID
     attempt: Attempt
     lines: list[list[str]]
+
+    def __repr__(self) -> str:
+        return f"<Logged by {self.attempt!r}>"
 
 
 class Quarantined(msgspec.Struct, frozen=True):
