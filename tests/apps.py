@@ -15,4 +15,4 @@ class TestsConfig(AppConfig):
     def ready(self) -> None:
         """Install what the environment asks for, and load tasks of other modules."""
         faults.install()
-        import_module("tests.process_tasks")
+        import_module("tests.worker_tasks")

@@ -91,6 +91,11 @@ class Node:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in path.read_text().split()]
 
+    def session(self) -> list[int]:
+        """The pids of all that it has started, and what these have, wherever it is."""
+        pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+        return [pid for pid in pids if _session_of(pid) == self.process.pid]
+
     def signal_all(self, number: signal.Signals) -> None:
         """Signal the supervisor and all its children at once."""
         for pid in [self.process.pid, *self.children()]:
@@ -110,6 +115,15 @@ class Node:
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    # What has ended, and nobody has waited for, is not there any more.
+    return None if state == "Z" else int(rest[2])
 
 
 __all__ = ["Node", "database_url", "environment", "wait_until"]

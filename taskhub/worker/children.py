@@ -5,8 +5,10 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 
 from taskhub.discarding import discard_all
 from taskhub.execution.output import flush_output
@@ -28,6 +30,7 @@ class Role(Enum):
     STEWARD = auto()
     COMPANION = auto()
     CODE_WATCH = auto()
+    CODE_CHECK = auto()
 
 
 @dataclass(frozen=True)
@@ -59,21 +62,33 @@ class Child:
 
 
 class Children:
-    """Forks, signals and buries. `begin` is what a child does first, in its process."""
+    """
+    Forks, signals and buries. `begin` is what a child does first, in its process.
+
+    Each child has a line: a pipe whose writing end only the supervisor has. It reads
+    what the supervisor says, and its end when the supervisor is gone.
+    """
 
     def __init__(self, begin: Callable[[], None]) -> None:
         self._begin = begin
         self._children: dict[int, Child] = {}
+        #: The writing ends of their lines.
+        self._lines: dict[int, int] = {}
 
     def fork(
         self,
         role: Role,
-        work: Callable[[], int | None],
+        work: Callable[[int], int | None],
         *,
         token: str = "",
         companion: Companion | None = None,
     ) -> Child:
-        """Start a child that does `work`, and ends with what that returns."""
+        """
+        Start a child that does `work`, and ends with what that returns.
+
+        `work` is given the reading end of the child's line.
+        """
+        reading, line = os.pipe()
         # Else the child would print it once more.
         flush_output()
         # A signal that the child is sent before it has handlers of its own would be
@@ -81,9 +96,12 @@ class Children:
         signal.pthread_sigmask(signal.SIG_BLOCK, HEARD_SIGNALS)
         pid = os.fork()
         if pid == 0:
-            self._become(work)
+            os.close(line)
+            self._become(partial(work, reading))
+        os.close(reading)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
         child = self._children[pid] = Child(pid, role, token, companion)
+        self._lines[pid] = line
         return child
 
     def _become(self, work: Callable[[], int | None]) -> None:
@@ -94,6 +112,9 @@ class Children:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
             discard_all(for_fork=True)
+            # While this has the lines of its siblings, they would not see them end.
+            for line in self._lines.values():
+                os.close(line)
             self._begin()
             code = work() or 0
         except SystemExit as error:
@@ -127,6 +148,20 @@ class Children:
         for child in self.with_role(role):
             os.kill(child.pid, number)
 
+    def tell(self, child: Child, word: bytes) -> None:
+        """Say something through a child's line; in vain if it has just died."""
+        with suppress(BrokenPipeError):
+            os.write(self._lines[child.pid], word)
+
+    def hang_up(self, role: Role) -> None:
+        """End the lines of all of a role, which end by themselves then."""
+        for child in self.with_role(role):
+            self._close_line(child)
+
+    def _close_line(self, child: Child) -> None:
+        if (line := self._lines.pop(child.pid, None)) is not None:
+            os.close(line)
+
     def bury(self, *, block: bool = False) -> list[tuple[Child, int]]:
         """Return those that have ended, with their exit codes; or wait for all."""
         buried = []
@@ -135,6 +170,7 @@ class Children:
             if pid == 0:
                 break
             if (child := self._children.pop(pid, None)) is not None:
+                self._close_line(child)
                 buried.append((child, os.waitstatus_to_exitcode(status)))
         return buried
 

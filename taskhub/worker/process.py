@@ -32,6 +32,7 @@ from taskhub.execution.forks import guard_connections
 from taskhub.execution.interrupts import hear_interrupts
 from taskhub.execution.logs import capture_logs
 from taskhub.execution.output import flush_output, print_promptly
+from taskhub.execution.process_state import ProcessState
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.group_writer import GroupWriter
 from taskhub.worker.holdings import Holdings
@@ -71,7 +72,7 @@ class WorkerProcess:
     """Puts the parts of a worker process together. `run` blocks for its whole life."""
 
     def __init__(
-        self, node: Node, token: str, quiet: Quiet, lifeline: int, upwards: int
+        self, node: Node, token: str, quiet: Quiet, line: int, upwards: int
     ) -> None:
         self._node = node
         self._quiet = quiet
@@ -104,6 +105,15 @@ class WorkerProcess:
         self._ask_cancelled = Every(_CANCELLED_SECONDS)
         self._write_logs = Every(_LOGS_SECONDS)
         self._write_numbers = Every(_NUMBERS_SECONDS)
+        hear_interrupts()
+        self._watch = Watch(
+            line,
+            pause=self._pause,
+            look=self._look,
+            stop=self._stop,
+            die=self._die,
+            fail=self._fail,
+        )
         self._executor = Executor(node.config, self._writer.report, tally)
         self._slots = Slots(
             node,
@@ -113,15 +123,8 @@ class WorkerProcess:
             running=self._running,
             writer=self._writer,
             pace=pace,
+            process_state=ProcessState(self._watch.wakeup),
             retire=self._retire,
-            fail=self._fail,
-        )
-        self._watch = Watch(
-            lifeline,
-            pause=self._pause,
-            look=self._look,
-            stop=self._stop,
-            die=self._die,
             fail=self._fail,
         )
         self._exit_at: float | None = None
@@ -129,7 +132,6 @@ class WorkerProcess:
 
     def run(self) -> Exit:
         """Work until told to stop, or until there is nothing left to drain."""
-        hear_interrupts()
         guard_connections()
         capture_logs()
         print_promptly()

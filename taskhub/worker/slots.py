@@ -19,6 +19,7 @@ from taskhub.backoff import Backoff
 from taskhub.exceptions import LeaseLost
 from taskhub.execution import Executor, Preparer, Run
 from taskhub.execution.connections import ConnectionKeeper
+from taskhub.execution.process_state import ProcessState
 from taskhub.messages import Delivery
 from taskhub.values import show_foreign
 from taskhub.worker.consumer import Consumer
@@ -53,6 +54,7 @@ class Slots:
         running: Running,
         writer: GroupWriter,
         pace: Pace,
+        process_state: ProcessState,
         retire: Callable[[], None],
         fail: Callable[[Exception], None],
     ) -> None:
@@ -63,6 +65,7 @@ class Slots:
         self._running = running
         self._writer = writer
         self._pace = pace
+        self._process_state = process_state
         self._retire = retire
         self._fail = fail
         self._limits = ProcessLimits(node)
@@ -145,8 +148,12 @@ class Slots:
     def _run_here(self, run: Run, keeper: ConnectionKeeper) -> None:
         self._running.begin(run)
         keeper.before()
+        began = time.monotonic()
         # A context of its own: what a task sets, the next one does not see.
         ended = copy_context().run(self._executor.run, run)
+        self._process_state.restore_after(
+            time.monotonic() - began, is_last=not self._consumer.has_waiting
+        )
         # Before anything else that may fail: it is the product of work.
         self._running.end(run, partial(self._writer.put, ended))
         self._limits.count()

@@ -4,14 +4,16 @@ The supervisor: forks worker processes, a steward and companions, and waits.
 It opens no connection and starts no thread, so that there is little in it that could
 fail, and every fork is a clean copy. How a node stops, told by TERM, INT or HUP:
 
-1. Worker processes and companions get TERM; none is replaced any more.
+1. Worker processes are told by their lines, and companions by TERM; none is replaced
+   any more.
 2. They are waited for until the end of the grace period; they give up on what runs
    early enough to write and give back in time.
 3. Those that are still there are killed.
 4. Companions that are still there are killed. The steward is told of every process
    that died, and its pipe is closed: it gives back what they held, and ends.
 
-A second signal, or QUIT, is at once: processes get QUIT, and two seconds.
+A second signal, or QUIT, is at once: processes are told so, and get two seconds. Worker
+processes are told by no signal, which a task may have taken over: see watch.py.
 """
 
 import gc
@@ -21,7 +23,6 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from functools import partial
 
 from taskhub.readiness import wait_readable
 from taskhub.worker.children import (
@@ -36,11 +37,12 @@ from taskhub.worker.children import (
 from taskhub.worker.node import Node
 from taskhub.worker.process import Exit, WorkerProcess
 from taskhub.worker.quiet import Quiet
-from taskhub.worker.reload import RELOAD_EXIT, check_new_code, watch_code
+from taskhub.worker.reload import RELOAD_EXIT, check_code, watch_code
 from taskhub.worker.steward import DIED, LIVES, Steward
 from taskhub.worker.stuck_runs import StuckRuns
 from taskhub.worker.succession import Succession
 from taskhub.worker.words import (
+    AT_ONCE_BYTE,
     AWAKE,
     BEGINS,
     ENDS,
@@ -48,6 +50,7 @@ from taskhub.worker.words import (
     QUIET,
     RESIZE,
     STOP,
+    STOP_BYTE,
     read_words,
 )
 
@@ -67,6 +70,8 @@ class Supervisor:
         self._node = node
         self._companions = companions
         self._reload = reload
+        #: Whether the code has changed since a check of it has begun.
+        self._changed_again = False
         self._children = Children(self._close_ours)
         self._serial = 0
         #: How many worker processes there are to be.
@@ -81,15 +86,13 @@ class Supervisor:
         #: Tokens of processes that only finish what they run; others take their place.
         self._leaving: set[str] = set()
         self._stuck_runs = StuckRuns()
-        # Only this process has the writing ends.
-        self._lifeline, self._life = os.pipe()
         self._told, self._upwards = os.pipe()
         self._to_steward: int | None = None
         self._signals, self._signalled = os.pipe()
 
     def _close_ours(self) -> None:
         """In a child: while it has these, its siblings would not see them close."""
-        for descriptor in (self._life, self._signals, self._signalled, self._told):
+        for descriptor in (self._signals, self._signalled, self._told):
             os.close(descriptor)
         if self._to_steward is not None:
             os.close(self._to_steward)
@@ -171,14 +174,14 @@ class Supervisor:
         self._wanted = processes
         for surplus in self._staying()[processes:]:
             self._leaving.add(surplus.token)
-            os.kill(surplus.pid, signal.SIGTERM)
+            self._children.tell(surplus, STOP_BYTE)
 
     def _handle(self, number: int) -> None:
         if number == signal.SIGQUIT or (number in STOP_SIGNALS and self._stopping):
             if not self._forced:
                 logger.warning("Stopping at once; what runs goes to other workers.")
             self._forced = self._stopping = True
-            self._children.signal(Role.WORKER, signal.SIGQUIT)
+            self._tell_workers(AT_ONCE_BYTE)
             self._kill_at = time.monotonic() + _AT_ONCE_SECONDS
         elif number in STOP_SIGNALS:
             logger.info(
@@ -189,10 +192,14 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
-        self._children.signal(Role.WORKER, signal.SIGTERM)
+        self._tell_workers(STOP_BYTE)
         self._children.signal(Role.COMPANION, signal.SIGTERM)
         seconds = self._node.grace_seconds + _SLACK_SECONDS
         self._kill_at = time.monotonic() + seconds
+
+    def _tell_workers(self, word: bytes) -> None:
+        for child in self._workers():
+            self._children.tell(child, word)
 
     def _kill_overdue(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
@@ -235,7 +242,7 @@ class Supervisor:
         companion, supervisor = missing.pop(), os.getpid()
         self._children.fork(
             Role.COMPANION,
-            partial(companion.run, lambda: os.getppid() == supervisor),
+            lambda line: companion.run(lambda: os.getppid() == supervisor),
             companion=companion,
         )
 
@@ -244,8 +251,8 @@ class Supervisor:
         self._serial += 1
         child = self._children.fork(
             Role.WORKER,
-            lambda: WorkerProcess(
-                self._node, token, self._quiet, self._lifeline, self._upwards
+            lambda line: WorkerProcess(
+                self._node, token, self._quiet, line, self._upwards
             ).run(),
             token=token,
         )
@@ -257,7 +264,7 @@ class Supervisor:
             self._to_steward = None
         pipe, to_steward = os.pipe()
 
-        def work() -> None:
+        def work(line: int) -> None:
             os.close(to_steward)
             Steward(self._node, pipe, self._upwards).run()
 
@@ -275,7 +282,9 @@ class Supervisor:
             self._stuck_runs.forget(child.token)
             self._judge_death(child, code)
         elif child.role is Role.CODE_WATCH and code == RELOAD_EXIT:
-            self._take_new_code()
+            self._check_new_code()
+        elif child.role is Role.CODE_CHECK:
+            self._judge_new_code(code)
         elif not self._stopping:
             logger.error("The %s ended with %s.", child.name, tell_exit(code))
             self._succession.delay(child, code)
@@ -302,7 +311,8 @@ class Supervisor:
     def _end(self) -> None:
         # What a companion was at is either committed or never was.
         self._children.signal(Role.COMPANION, signal.SIGKILL)
-        self._children.signal(Role.CODE_WATCH, signal.SIGKILL)
+        self._children.hang_up(Role.CODE_WATCH)
+        self._children.hang_up(Role.CODE_CHECK)
         if self._to_steward is not None:
             os.close(self._to_steward)
             self._to_steward = None
@@ -310,17 +320,28 @@ class Supervisor:
 
     # New code.
 
-    def _take_new_code(self) -> None:
+    def _check_new_code(self) -> None:
         if self._stopping:
             return
         # Before the check, which takes a while: the next change is not to be missed.
         self._children.fork(Role.CODE_WATCH, watch_code)
-        if not check_new_code():
-            logger.error("The changed code does not load; the old one runs on.")
+        # One at a time; what changes meanwhile is checked after it.
+        self._changed_again = bool(self._children.with_role(Role.CODE_CHECK))
+        if not self._changed_again:
+            self._children.fork(Role.CODE_CHECK, check_code)
+
+    def _judge_new_code(self, code: int) -> None:
+        if self._stopping:
             return
-        logger.info("The code has changed; starting anew.")
-        self._restart = True
-        self._stop()
+        if code and self._changed_again:
+            self._changed_again = False
+            self._children.fork(Role.CODE_CHECK, check_code)
+        elif code:
+            logger.error("The changed code does not load; the old one runs on.")
+        else:
+            logger.info("The code has changed; starting anew.")
+            self._restart = True
+            self._stop()
 
     def _execute_again(self) -> None:
         signal.set_wakeup_fd(-1)

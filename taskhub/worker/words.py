@@ -1,4 +1,9 @@
-"""What worker processes tell their supervisor, a line each, through a pipe."""
+"""
+What a supervisor and its children tell each other, through pipes.
+
+Upwards, through one pipe for all, a line each. Downwards, a byte each, through a pipe of
+the child's own.
+"""
 
 import os
 from collections.abc import Iterator
@@ -15,6 +20,10 @@ RESIZE = "resize"
 QUIET = "quiet"
 AWAKE = "awake"
 STOP = "stop"
+
+#: Downwards: end gracefully, or now.
+STOP_BYTE = b"s"
+AT_ONCE_BYTE = b"q"
 
 
 class Upwards:

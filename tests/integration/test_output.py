@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import process_tasks as tasks
+from tests import worker_tasks as tasks
 from tests.nodes import wait_until
 from tests.tasks import fail
 

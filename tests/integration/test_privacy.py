@@ -20,7 +20,7 @@ from taskhub.messages import Delivery, seal, unseal
 from taskhub.models import PeriodicTask, Status, TaskResult
 from taskhub.tasks import Context
 from taskhub.writer import Attempt, Logged, Outcome, Progress, Quarantined, Tally
-from tests import process_tasks, tasks
+from tests import tasks, worker_tasks
 from tests.factories import EnvelopeFactory, MessageFactory
 from tests.nodes import wait_until
 from tests.servers import free_port
@@ -160,7 +160,7 @@ def test_djangos_report_of_it_shows_no_arguments(configure, settings, number):
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_an_error_tracker_sees_no_secret_when_a_task_fails(config, kind):
     """In the frames above the task's own, which belong to the site."""
-    task = process_tasks.refuse if kind == "sync" else process_tasks.async_refuse
+    task = worker_tasks.refuse if kind == "sync" else worker_tasks.async_refuse
     message = MessageFactory(task_path=task.module_path, args=[SECRET], kwargs={})
     delivery = Delivery(
         id=str(message.id), queue_name="default", body=seal(message, key_of(config))
@@ -196,7 +196,7 @@ def test_what_cannot_be_pushed_is_logged_without_its_arguments(configure, caplog
 
 @pytest.mark.django_db(transaction=True)
 def test_a_progress_that_is_no_number_is_refused_where_it_is_told(start_node):
-    result = process_tasks.tell_odd_progress.enqueue(SECRET)
+    result = worker_tasks.tell_odd_progress.enqueue(SECRET)
     start_node("--processes=1")
     wait_until(lambda: result.row.is_finished, "the task")
 
@@ -214,11 +214,11 @@ def test_progress_says_what_it_expects(done):
 
 @pytest.mark.django_db(transaction=True)
 def test_what_the_database_refuses_is_logged_by_its_id_and_path(start_node):
-    result = process_tasks.report_past_the_check.enqueue(SECRET)
+    result = worker_tasks.report_past_the_check.enqueue(SECRET)
     node = start_node("--processes=1")
     wait_until(lambda: "Cannot store" in node.log, "the refusal")
     wait_until(lambda: result.row.is_finished, "the task")
 
     assert SECRET not in node.log
     assert result.id in node.log
-    assert "process_tasks.report_past_the_check" in node.log
+    assert "worker_tasks.report_past_the_check" in node.log

@@ -1,6 +1,7 @@
 """`manage.py taskworker`: what it says, and what it refuses."""
 
 import re
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -150,6 +151,30 @@ def test_changed_code_is_taken_and_broken_code_is_not(
     change(module, "GREETING = 'second'\n", lambda: node.log.count("taskhub 0") > 1)
     assert tasks.add.enqueue(3).get(timeout=30) == 3
     assert node.stop() == 0
+
+
+def test_nothing_of_a_reloading_node_outlives_its_supervisor(
+    start_node, tmp_path, transactional_db
+):
+    module, gate = tmp_path / "reloaded.py", tmp_path / "gate"
+    module.write_text("")
+    node = start_node(
+        "--reload",
+        "--beat",
+        "--processes=1",
+        PYTHONPATH=str(tmp_path),
+        DJANGO_SETTINGS_MODULE="tests.reload_settings",
+        RELOADED_MODULE="reloaded",
+    )
+    wait_until(lambda: tasks.add.enqueue(1).get(timeout=30) == 1, "the node", 30)
+    # The check of the new code takes for ever.
+    hang = f"import time, pathlib; pathlib.Path({str(gate)!r}).touch(); time.sleep(99)"
+    change(module, hang, gate.exists)
+
+    node.send(signal.SIGKILL)
+    node.wait()
+
+    wait_until(lambda: not node.session(), "the end of all of it", 30)
 
 
 def change(module, text, noticed):

@@ -1,0 +1,155 @@
+"""Tasks that touch the process they run in: its output, its signals, its children."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from decimal import Decimal
+from threading import Thread
+
+from taskhub import Context, task
+from tests.tasks import leave_trace, wait_for_file
+
+logger = logging.getLogger(__name__)
+
+
+# Output.
+
+
+@task
+def say(text):
+    """Log a line to each kind of logger there is."""
+    logging.getLogger("plain").error("plain: %s", text)
+    logging.getLogger("silent").error("silent: %s", text)
+    logging.getLogger("shop").error("shop: %s", text)
+
+
+@task
+def configure_and_say(text):
+    """Configure logging as a script would, and log a line."""
+    logging.basicConfig(format="configured %(message)s", level=logging.INFO)
+    logger.info("basic: %s", text)
+
+
+@task
+def print_and_wait(text, gate):
+    """Print a line and a piece of one, and run until a test makes a file."""
+    print(f"{text} printed")
+    print(f"{text} not ended", end="")
+    wait_for_file(gate)
+
+
+@task(hard_timeout=0.5)
+def print_and_hang(text):
+    print(f"{text} not ended", end="")
+    os.read(os.pipe()[0], 1)
+
+
+# Secrets.
+
+
+@task(takes_context=True, masked=["card"])
+def tell_odd_progress(context: Context, card):
+    """Tell what is no progress, and then what is; return what was raised."""
+    raised = []
+    odd = [
+        (float("nan"), 10),
+        (float("inf"), 10),
+        (Decimal("0.5"), 10),
+        (1, "ten"),
+        (10**400, 10),
+        (1, float("-inf")),
+    ]
+    for done, total in odd:
+        try:
+            context.progress(done, total)
+        except TypeError as error:
+            raised.append(type(error).__name__)
+    context.progress(2, 4, "rows")
+    return raised
+
+
+@task(takes_context=True, masked=["card"])
+def report_past_the_check(context: Context, card):
+    """Report what no database stores, as a fault of taskhub's own would."""
+    context.report(object(), None, "")
+    time.sleep(0.5)
+
+
+@task(masked=["card"])
+def refuse(card):
+    raise ValueError("refused")
+
+
+@task(masked=["card"])
+async def async_refuse(card):
+    raise ValueError("refused")
+
+
+# Signals.
+
+
+def _take_with_asyncio(gate):
+    async def main():
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            loop.add_signal_handler(number, lambda: None)
+        leave_trace_of("asyncio")
+        while gate and not os.path.exists(gate):
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+
+
+def _set_all(handler):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, handler)
+
+
+def _set_others():
+    for number in (signal.SIGUSR2, signal.SIGALRM, signal.SIGCHLD):
+        signal.signal(number, lambda *_: None)
+
+
+TAKING_OVER = {
+    "default": lambda: _set_all(signal.SIG_DFL),
+    "ignore": lambda: _set_all(signal.SIG_IGN),
+    "others": _set_others,
+    "wakeup": lambda: signal.set_wakeup_fd(-1),
+    "timer": lambda: signal.setitimer(signal.ITIMER_REAL, 0.3),
+    "mask": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 30)),
+    "asyncio": None,
+}
+
+
+def leave_trace_of(kind):
+    """Note, from whatever context, that signals are taken."""
+    Thread(target=leave_trace, args=[f"{kind} taken"]).start()
+
+
+@task
+def take_over(kind, gate=None):
+    """Take over signals, and leave them so; hold them until a test makes a file."""
+    if kind == "asyncio":
+        _take_with_asyncio(gate)
+    else:
+        TAKING_OVER[kind]()
+        leave_trace_of(kind)
+        if gate:
+            wait_for_file(gate)
+    return os.getpid()
+
+
+@task
+def tell_signals():
+    """Tell how this process handles signals."""
+    wakeup = signal.set_wakeup_fd(-1)
+    if wakeup != -1:
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
+    return {
+        "handlers": [repr(signal.getsignal(n)) for n in signal.valid_signals()],
+        "wakeup": wakeup,
+        "timers": [signal.getitimer(n) for n in range(3)],
+        "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+    }
