@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -59,6 +60,7 @@ class Node:
                 [sys.executable, "manage.py", command, *arguments],
                 cwd=settings.BASE_DIR,
                 env=environment(config) | variables,
+                stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -96,6 +98,12 @@ class Node:
         pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
         return [pid for pid in pids if _session_of(pid) == self.process.pid]
 
+    def signal_session(self, number: signal.Signals) -> None:
+        """Signal all that it has started, as a service manager may."""
+        for pid in self.session():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     def signal_all(self, number: signal.Signals) -> None:
         """Signal the supervisor and all its children at once."""
         for pid in [self.process.pid, *self.children()]:
@@ -113,8 +121,9 @@ class Node:
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.kill()
                 self.process.wait()
+        self.signal_session(signal.SIGKILL)
 
 
 def _session_of(pid: int) -> int | None:

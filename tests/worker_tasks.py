@@ -1,14 +1,21 @@
 """Tasks that touch the process they run in: its output, its signals, its children."""
 
 import asyncio
+import atexit
 import logging
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 from threading import Thread
 
 from taskhub import Context, task
+from tests.models import Trace
 from tests.tasks import leave_trace, wait_for_file
 
 logger = logging.getLogger(__name__)
@@ -153,3 +160,46 @@ def tell_signals():
         "timers": [signal.getitimer(n) for n in range(3)],
         "mask": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
     }
+
+
+# Processes of tasks.
+
+_pools = []
+
+
+@task
+def start_processes(note):
+    """Start some of each kind, and leave them running; return their pids by kind."""
+    atexit.register(lambda: Path(note).write_text(str(os.getpid())))
+    pool = ProcessPoolExecutor(1)
+    _pools.append(pool)
+    child = multiprocessing.Process(target=time.sleep, args=[600])
+    servant = multiprocessing.Process(target=time.sleep, args=[600], daemon=True)
+    child.start()
+    servant.start()
+    sleep = ["sleep", "600"]
+    return {
+        "worker": os.getpid(),
+        "pool": pool.submit(os.getpid).result(),
+        "child": child.pid,
+        "servant": servant.pid,
+        "program": subprocess.Popen(sleep).pid,
+        "daemon": subprocess.Popen(sleep, start_new_session=True).pid,
+    }
+
+
+@task(hard_timeout=0.5)
+def run_program_past_hard_limit():
+    program = subprocess.Popen(["sleep", "600"])
+    Trace.objects.create(label="program", pid=program.pid)
+    program.wait()
+
+
+@task
+def run_program(gate):
+    """Run a program until a test makes a file; return its exit code."""
+    wait = f"while not os.path.exists({gate!r}): time.sleep(0.01)"
+    program = f"import os, time\n{wait}"
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
+        leave_trace("program")
+        return process.wait()

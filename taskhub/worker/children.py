@@ -12,6 +12,7 @@ from functools import partial
 
 from taskhub.discarding import discard_all
 from taskhub.execution.output import flush_output
+from taskhub.worker.remains import kill_group
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +172,8 @@ class Children:
                 break
             if (child := self._children.pop(pid, None)) is not None:
                 self._close_line(child)
+                if child.role is Role.WORKER:
+                    kill_group(pid)
                 buried.append((child, os.waitstatus_to_exitcode(status)))
         return buried
 

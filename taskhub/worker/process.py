@@ -8,11 +8,13 @@ How it stops, when it is told to, or a drain is done:
 3. What runs goes on, for up to the grace period.
 4. The group writer writes and acknowledges what has ended.
 5. What still runs is given back, as left unfinished, and the lease ends.
+6. Hooks of `atexit` are run, and the processes that tasks have started end, too: see
+   remains.py.
 
 Past the grace period it goes from 2 to 4 with tasks still running, and the process
-exits under them after 5. Told to end at once, it just exits, and the supervisor sees to
-what it held. If its lease was lost, the supervisor starts a successor at once, and this
-one goes from 1 to 4 for as long as what it runs may take.
+exits under them after 5, without hooks. Told to end at once, it just exits, and the
+supervisor sees to what it held. If its lease was lost, the supervisor starts a successor
+at once, and this one goes from 1 to 4 for as long as what it runs may take.
 """
 
 import logging
@@ -40,6 +42,7 @@ from taskhub.worker.limits import TimeLimits
 from taskhub.worker.node import Node
 from taskhub.worker.pace import MOMENT_SECONDS, Every, Pace
 from taskhub.worker.quiet import Quiet
+from taskhub.worker.remains import Departure, lead_own_group
 from taskhub.worker.running import Running
 from taskhub.worker.slots import Slots
 from taskhub.worker.watch import Watch
@@ -74,6 +77,8 @@ class WorkerProcess:
     def __init__(
         self, node: Node, token: str, quiet: Quiet, line: int, upwards: int
     ) -> None:
+        lead_own_group()
+        self._departure = Departure()
         self._node = node
         self._quiet = quiet
         self._token = token
@@ -130,8 +135,8 @@ class WorkerProcess:
         self._exit_at: float | None = None
         self._ending = Lock()
 
-    def run(self) -> Exit:
-        """Work until told to stop, or until there is nothing left to drain."""
+    def run(self) -> NoReturn:
+        """Work until told to stop, or until there is nothing left to drain; then exit."""
         guard_connections()
         capture_logs()
         print_promptly()
@@ -140,7 +145,8 @@ class WorkerProcess:
             self._writer.start()
             self._slots.work()
             self._finish()
-        return Exit.DRAINED if self._consumer.is_drained else Exit.DONE
+        is_drained = self._consumer.is_drained
+        self._departure.leave(Exit.DRAINED if is_drained else Exit.DONE)
 
     def _join(self) -> bool:
         """Begin the lease; wait for a broker that is away. False if told to stop."""
@@ -247,9 +253,7 @@ class WorkerProcess:
         with self._ending:
             self._writer.stop()
             self._leave()
-            logging.shutdown()
-            flush_output()
-            os._exit(Exit.DONE)
+            self._departure.leave_at_once(Exit.DONE)
 
     def _die(self) -> NoReturn:
         flush_output()

@@ -1,8 +1,8 @@
 """
 What a supervisor and its children tell each other, through pipes.
 
-Upwards, through one pipe for all, a line each. Downwards, a byte each, through a pipe of
-the child's own.
+Upwards, through one pipe for all, a line each. Downwards, through a pipe of the child's
+own, a byte each.
 """
 
 import os

@@ -127,7 +127,7 @@ def test_a_node_that_died_is_noticed_when_its_lease_ends(
     dead = start_node("--processes=1", **short)
     wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
 
-    os.killpg(dead.process.pid, signal.SIGKILL)
+    dead.signal_session(signal.SIGKILL)
     dead.wait()
     for pid in Trace.objects.values_list("pid", flat=True):
         wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "its end")

@@ -1,6 +1,5 @@
 """Real nodes whose tasks take over signals, timers and masks."""
 
-import os
 import signal
 
 import pytest
@@ -34,7 +33,7 @@ def test_after_each_task_the_process_is_as_it_was(start_node, gate):
 
     running = wait_for_gate.enqueue("running", gate.path)
     wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
-    os.killpg(node.process.pid, signal.SIGTERM)
+    node.signal_session(signal.SIGTERM)
     wait_until(lambda: "Stopping" in node.log, "the signal")
     gate.open()
     assert node.wait() == 0, node.log

@@ -1,6 +1,5 @@
 """Real nodes: how they stop, and what becomes of what they hold."""
 
-import os
 import signal
 import threading
 
@@ -83,7 +82,7 @@ def test_a_terminal_or_systemd_signals_all_processes_of_a_node(
     result = tasks.wait_for_gate.enqueue("running", gate.path)
     wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
 
-    os.killpg(node.process.pid, signal.SIGINT)
+    node.signal_session(signal.SIGINT)
     wait_until(lambda: "Stopping" in node.log, "the signal")
     gate.open()
 

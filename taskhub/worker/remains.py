@@ -1,0 +1,84 @@
+"""
+What remains of a worker process when it has ended: the processes that its tasks started.
+
+Each worker process leads a process group of its own, and what its tasks start belongs to
+it: programs, pools, whatever these start. When the worker process has ended, in whichever
+way, the supervisor kills what is left of the group; if that is gone, too, the worker
+process itself does, as its last act. What a task gives a session or a group of its own,
+as with `subprocess.Popen(start_new_session=True)`, is meant to stay, and is left alone.
+
+A group of its own is also not interrupted by Ctrl-C. But it cannot read from a terminal.
+So a worker process with a terminal as its standard input stays in the supervisor's
+group, for debuggers, and only ends what `multiprocessing` knows of.
+"""
+
+import atexit
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+from contextlib import suppress
+from threading import Timer
+from typing import NoReturn
+
+from taskhub.execution.output import flush_output
+
+logger = logging.getLogger(__name__)
+
+#: How long hooks of `atexit` may take at the end of a process.
+MAX_HOOK_SECONDS = 3.0
+
+
+def lead_own_group() -> None:
+    """In a worker process that has just been forked: begin a group, and no hooks."""
+    # Those of the supervisor may delete what others still use.
+    atexit._clear()
+    if not _has_terminal():
+        os.setpgid(0, 0)
+
+
+def kill_group(worker: int) -> None:
+    """Kill what is left of the group of a worker process that has ended."""
+    # Nothing is left, or it runs as somebody else.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(worker, signal.SIGKILL)
+
+
+class Departure:
+    """The end of this worker process, and of what it leaves behind."""
+
+    def __init__(self) -> None:
+        self._supervisor = os.getppid()
+
+    def leave(self, code: int) -> NoReturn:
+        """Do what tasks have registered with `atexit`, and end."""
+        give_up = Timer(MAX_HOOK_SECONDS, self._give_up, [code])
+        give_up.daemon = True
+        give_up.start()
+        atexit._run_exitfuncs()
+        self.leave_at_once(code)
+
+    def _give_up(self, code: int) -> None:
+        logger.warning("Hooks of atexit took more than %g s.", MAX_HOOK_SECONDS)
+        self.leave_at_once(code)
+
+    def leave_at_once(self, code: int) -> NoReturn:
+        """End; from any thread."""
+        logging.shutdown()
+        flush_output()
+        if os.getpgrp() != os.getpid():
+            for child in multiprocessing.active_children():
+                child.kill()
+        elif os.getppid() != self._supervisor:
+            # Nobody else is left to do it.
+            os.killpg(0, signal.SIGKILL)
+        os._exit(code)
+
+
+def _has_terminal() -> bool:
+    try:
+        return os.isatty(sys.stdin.fileno())
+    except (AttributeError, OSError, ValueError):
+        # There is no standard input, or it is closed.
+        return False

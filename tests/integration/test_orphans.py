@@ -1,0 +1,107 @@
+"""Real nodes: what the processes of tasks become when their worker process ends."""
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests import worker_tasks
+from tests.models import Trace
+from tests.nodes import wait_until
+from tests.tasks import tell_process, wait_for_gate
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_database,
+    pytest.mark.any_broker,
+]
+
+
+@pytest.fixture
+def daemon():
+    """The pid of a process that a task has started in a session of its own."""
+    pids = []
+    yield pids
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def is_alive(pid):
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for_end(pids):
+    wait_until(lambda: not [pid for pid in pids if is_alive(pid)], "their end", 20)
+
+
+def test_the_processes_of_tasks_end_with_a_process_that_is_replaced(
+    start_node, daemon, tmp_path
+):
+    """And with one that stops. Its exit hooks are run; what hangs in them is left."""
+    note = tmp_path / "hook"
+    node = start_node("--processes=1", "--tasks-per-process=1")
+    started = worker_tasks.start_processes.enqueue(str(note)).get(timeout=30)
+    daemon.append(started.pop("daemon"))
+    assert len(started) == 5
+
+    # Another process has taken over.
+    assert tell_process.enqueue().get(timeout=30) != started["worker"]
+    wait_for_end(started.values())
+
+    assert note.read_text() == str(started["worker"])
+    assert is_alive(daemon[0])
+    assert node.stop() == 0
+    assert "Killing" not in node.log
+
+
+@pytest.mark.parametrize("how", ["stop", "grace", "killed", "supervisor"])
+def test_the_processes_of_tasks_end_with_their_worker(
+    start_node, daemon, tmp_path, gate, how
+):
+    node = start_node("--processes=1", "--grace=3")
+    started = worker_tasks.start_processes.enqueue(str(tmp_path / "hook")).get(30)
+    daemon.append(started.pop("daemon"))
+    if how == "grace":
+        wait_for_gate.enqueue("running", gate.path)
+        wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
+
+    if how == "killed":
+        os.kill(started["worker"], signal.SIGKILL)
+    elif how == "supervisor":
+        node.send(signal.SIGKILL)
+    else:
+        assert node.stop() == 0
+
+    wait_for_end(started.values())
+    assert is_alive(daemon[0])
+
+
+def test_a_program_ends_with_the_task_that_has_run_it_past_its_hard_limit(start_node):
+    result = worker_tasks.run_program_past_hard_limit.enqueue()
+    start_node("--processes=1")
+    wait_until(lambda: result.row.is_finished, "the limit")
+
+    wait_for_end(Trace.objects.values_list("pid", flat=True))
+
+
+def test_a_program_is_not_interrupted_by_a_signal_to_the_group_of_its_node(
+    start_node, gate
+):
+    """As Ctrl-C, and some service managers, send it."""
+    node = start_node("--processes=1")
+    result = worker_tasks.run_program.enqueue(gate.path)
+    wait_until(lambda: "program" in Trace.labels(), "the task", 30)
+
+    os.killpg(node.process.pid, signal.SIGINT)
+    wait_until(lambda: "Stopping" in node.log, "the signal")
+    gate.open()
+
+    assert node.wait() == 0
+    assert result.get(timeout=1) == 0
