@@ -1,15 +1,16 @@
 """
-What remains of a worker process when it has ended: the processes that its tasks started.
+What remains of a worker process when it has ended: processes that its tasks started.
 
-Each worker process leads a process group of its own, and what its tasks start belongs to
-it: programs, pools, whatever these start. When the worker process has ended, in whichever
-way, the supervisor kills what is left of the group; if that is gone, too, the worker
-process itself does, as its last act. What a task gives a session or a group of its own,
-as with `subprocess.Popen(start_new_session=True)`, is meant to stay, and is left alone.
+Each worker process leads a process group of its own. What its tasks start belongs to
+it: programs, pools, and what these start. When the worker process has ended, in
+whichever way, the supervisor kills what is left of the group. If the supervisor is
+gone, too, the worker process does so itself, as its last act. What a task gives a
+session or a group of its own, as with `subprocess.Popen(start_new_session=True)`, is
+meant to stay, and is left alone.
 
-A group of its own is also not interrupted by Ctrl-C. But it cannot read from a terminal.
-So a worker process with a terminal as its standard input stays in the supervisor's
-group, for debuggers, and only ends what `multiprocessing` knows of.
+A group of its own is not interrupted by Ctrl-C, but it cannot read from a terminal.
+So a worker process that has a terminal as its standard input stays in the
+supervisor's group, for debuggers, and only ends what `multiprocessing` knows of.
 """
 
 import atexit

@@ -12,8 +12,10 @@ fail, and every fork is a clean copy. How a node stops, told by TERM, INT or HUP
 4. Companions that are still there are killed. The steward is told of every process
    that died, and its pipe is closed: it gives back what they held, and ends.
 
-A second signal, or QUIT, is at once: processes are told so, and get two seconds. Worker
-processes are told by no signal, which a task may have taken over: see watch.py.
+A second signal, or QUIT, is at once: processes are told so, and get two seconds. What
+comes within a second of the first is the first one again, since some programs signal
+both a process and its group. Worker processes are told by no signal, which a task may
+have taken over: see watch.py.
 """
 
 import gc
@@ -37,7 +39,7 @@ from taskhub.worker.children import (
 from taskhub.worker.node import Node
 from taskhub.worker.process import Exit, WorkerProcess
 from taskhub.worker.quiet import Quiet
-from taskhub.worker.reload import RELOAD_EXIT, check_code, watch_code
+from taskhub.worker.reload import Reloading
 from taskhub.worker.steward import DIED, LIVES, Steward
 from taskhub.worker.stuck_runs import StuckRuns
 from taskhub.worker.succession import Succession
@@ -57,6 +59,7 @@ from taskhub.worker.words import (
 logger = logging.getLogger(__name__)
 
 _AT_ONCE_SECONDS = 2.0
+_SAME_SIGNAL_SECONDS = 1.0
 #: Beyond the grace period, at whose end processes end by themselves.
 _SLACK_SECONDS = 1.0
 
@@ -69,10 +72,8 @@ class Supervisor:
     ) -> None:
         self._node = node
         self._companions = companions
-        self._reload = reload
-        #: Whether the code has changed since a check of it has begun.
-        self._changed_again = False
         self._children = Children(self._close_ours)
+        self._reloading = Reloading(self._children, self._take_new_code, reload)
         self._serial = 0
         #: How many worker processes there are to be.
         self._wanted = node.processes
@@ -80,6 +81,8 @@ class Supervisor:
         self._succession = Succession()
         self._stopping = False
         self._kill_at: float | None = None
+        #: When the first signal to stop was heard.
+        self._signalled_at: float | None = None
         self._restart = False
         self._drained = 0
         self._forced = False
@@ -177,6 +180,8 @@ class Supervisor:
             self._children.tell(surplus, STOP_BYTE)
 
     def _handle(self, number: int) -> None:
+        if number in STOP_SIGNALS and self._is_same_stop():
+            return
         if number == signal.SIGQUIT or (number in STOP_SIGNALS and self._stopping):
             if not self._forced:
                 logger.warning("Stopping at once; what runs goes to other workers.")
@@ -184,11 +189,16 @@ class Supervisor:
             self._tell_workers(AT_ONCE_BYTE)
             self._kill_at = time.monotonic() + _AT_ONCE_SECONDS
         elif number in STOP_SIGNALS:
+            self._signalled_at = time.monotonic()
             logger.info(
                 "Stopping; what runs has %g s. Once more stops at once.",
                 self._node.grace_seconds,
             )
             self._stop()
+
+    def _is_same_stop(self) -> bool:
+        at = self._signalled_at
+        return at is not None and time.monotonic() - at < _SAME_SIGNAL_SECONDS
 
     def _stop(self) -> None:
         self._stopping = True
@@ -229,8 +239,8 @@ class Supervisor:
     def _spawn_missing(self) -> None:
         if self._lacks_steward() and self._succession.is_open:
             self._spawn_steward()
-        if self._reload and not self._children.with_role(Role.CODE_WATCH):
-            self._children.fork(Role.CODE_WATCH, watch_code)
+        if not self._stopping:
+            self._reloading.watch()
         while self._is_incomplete() and self._succession.is_open:
             self._spawn_one()
 
@@ -281,10 +291,8 @@ class Supervisor:
             self._tell_steward(DIED, child)
             self._stuck_runs.forget(child.token)
             self._judge_death(child, code)
-        elif child.role is Role.CODE_WATCH and code == RELOAD_EXIT:
-            self._check_new_code()
-        elif child.role is Role.CODE_CHECK:
-            self._judge_new_code(code)
+        elif self._reloading.hear_end(child, code):
+            return
         elif not self._stopping:
             logger.error("The %s ended with %s.", child.name, tell_exit(code))
             self._succession.delay(child, code)
@@ -311,8 +319,7 @@ class Supervisor:
     def _end(self) -> None:
         # What a companion was at is either committed or never was.
         self._children.signal(Role.COMPANION, signal.SIGKILL)
-        self._children.hang_up(Role.CODE_WATCH)
-        self._children.hang_up(Role.CODE_CHECK)
+        self._reloading.stop()
         if self._to_steward is not None:
             os.close(self._to_steward)
             self._to_steward = None
@@ -320,25 +327,8 @@ class Supervisor:
 
     # New code.
 
-    def _check_new_code(self) -> None:
-        if self._stopping:
-            return
-        # Before the check, which takes a while: the next change is not to be missed.
-        self._children.fork(Role.CODE_WATCH, watch_code)
-        # One at a time; what changes meanwhile is checked after it.
-        self._changed_again = bool(self._children.with_role(Role.CODE_CHECK))
-        if not self._changed_again:
-            self._children.fork(Role.CODE_CHECK, check_code)
-
-    def _judge_new_code(self, code: int) -> None:
-        if self._stopping:
-            return
-        if code and self._changed_again:
-            self._changed_again = False
-            self._children.fork(Role.CODE_CHECK, check_code)
-        elif code:
-            logger.error("The changed code does not load; the old one runs on.")
-        else:
+    def _take_new_code(self) -> None:
+        if not self._stopping:
             logger.info("The code has changed; starting anew.")
             self._restart = True
             self._stop()

@@ -67,10 +67,25 @@ def test_a_second_signal_stops_at_once(config, start_node, gate, first):
 
     node.send(first)
     wait_until(lambda: "Stopping;" in node.log, "the signal")
-    node.send(first)
+    wait_until(lambda: node.send(first) or "at once;" in node.log, "the second")
 
     assert node.wait() == 1
     assert get_broker(config).depth("default") == Depth(ready=1)
+
+
+@pytest.mark.any_broker
+def test_the_same_signal_twice_in_a_moment_is_one(start_node, gate):
+    """As coreutils' `timeout` sends it: to its child, and to its group."""
+    node = start_node("--processes=1")
+    result = tasks.wait_for_gate.enqueue("running", gate.path)
+    wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
+
+    for _ in range(2):
+        wait_until(lambda: node.send(signal.SIGTERM) or "Stopping" in node.log, "it")
+    gate.open()
+
+    assert node.wait() == 0, node.log
+    assert (result.row.status, result.row.attempts) == (Status.SUCCESSFUL, 1)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--reload"]], ids=["plain", "reload"])
