@@ -203,3 +203,22 @@ def run_program(gate):
     with subprocess.Popen([sys.executable, "-c", program]) as process:
         leave_trace("program")
         return process.wait()
+
+
+# Limits of processes.
+
+
+@task
+async def async_tell_process():
+    await asyncio.sleep(0)
+    return os.getpid()
+
+
+@task
+async def async_grow(mebibytes):
+    """Leak memory, for as long as the process lives."""
+    _leaked.append(bytearray(mebibytes * 1024 * 1024))
+    return os.getpid()
+
+
+_leaked = []

@@ -25,6 +25,7 @@ class EventLoop:
         running: Running,
         solitude: Solitude,
         hand_on: Callable[[Ended], None],
+        look_at_limits: Callable[[], None],
         fail: Callable[[Exception], None],
         most: int,
     ) -> None:
@@ -32,6 +33,7 @@ class EventLoop:
         self._running = running
         self._solitude = solitude
         self._hand_on = hand_on
+        self._look_at_limits = look_at_limits
         self._fail = fail
         self._room = BoundedSemaphore(most)
         self._lock = Lock()
@@ -80,6 +82,7 @@ class EventLoop:
             self._running.begin(run)
             ended = await self._executor.arun(run)
             self._running.end(run, partial(self._hand_on, ended))
+            self._look_at_limits()
             await self._look_after_connections(ended)
         except Exception as error:
             self._fail(error)

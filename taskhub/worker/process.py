@@ -13,8 +13,8 @@ How it stops, when it is told to, or a drain is done:
 
 Past the grace period it goes from 2 to 4 with tasks still running, and the process
 exits under them after 5, without hooks. Told to end at once, it just exits, and the
-supervisor sees to what it held. If its lease was lost, the supervisor starts a successor
-at once, and this one goes from 1 to 4 for as long as what it runs may take.
+supervisor sees to what it held. If its lease was lost, the supervisor starts a
+successor at once, and this one goes from 1 to 4 for as long as what it runs may take.
 """
 
 import logging
@@ -136,7 +136,7 @@ class WorkerProcess:
         self._ending = Lock()
 
     def run(self) -> NoReturn:
-        """Work until told to stop, or until there is nothing left to drain; then exit."""
+        """Work until told to stop, or until nothing is left to drain, and exit."""
         guard_connections()
         capture_logs()
         print_promptly()

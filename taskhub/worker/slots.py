@@ -75,6 +75,7 @@ class Slots:
             running,
             self._solitude,
             hand_on=writer.put,
+            look_at_limits=self._look_at_limits,
             fail=fail,
             most=node.async_tasks,
         )
@@ -103,15 +104,19 @@ class Slots:
                 begun = time.monotonic()
                 self._execute(delivery, keeper)
                 self._pace.observe(time.monotonic() - begun)
-                if reason := self._limits.reached():
-                    logger.info("A new process takes over: %s.", reason)
-                    self._retire()
+                self._look_at_limits()
         except LeaseLost as error:
             logger.error("%s A new process takes over.", error)
             self._retire()
         except Exception as error:
             self._fail(error)
         self._consumer.stop()
+
+    def _look_at_limits(self) -> None:
+        """Let this process be replaced if it has done enough; from any thread."""
+        if not self._consumer.is_stopping and (reason := self._limits.reached()):
+            logger.info("A new process takes over: %s.", reason)
+            self._retire()
 
     def _take(self) -> Delivery | None:
         self._solitude.wait()
@@ -137,6 +142,8 @@ class Slots:
         run = self._look_at_row(self._preparer.prepare, delivery, keeper)
         if isinstance(run, Run) and run.task.is_async:
             run.is_alone = alone
+            # As it begins: many may be under way before the first one ends.
+            self._limits.count()
             self._loop.submit(run)
             return
         if isinstance(run, Run):

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from taskhub.models import Status, TaskResult
-from tests import tasks
+from tests import tasks, worker_tasks
 from tests.connections import statements
 from tests.models import Trace
 from tests.servers import wait_until
@@ -174,8 +174,9 @@ def test_a_task_that_keeps_the_interpreter_is_killed_with_its_process(start_node
 
 
 @any_database
-def test_a_process_is_replaced_after_so_many_tasks(start_node):
-    pids = [tasks.tell_process.enqueue() for _ in range(10)]
+@pytest.mark.parametrize("task", [tasks.tell_process, worker_tasks.async_tell_process])
+def test_a_process_is_replaced_after_so_many_tasks(start_node, task):
+    pids = [task.enqueue() for _ in range(10)]
     node = start_node("--processes=1", "--tasks-per-process=4")
 
     seen = [row.return_value for row in finish(*pids)]
@@ -186,12 +187,15 @@ def test_a_process_is_replaced_after_so_many_tasks(start_node):
 
 
 @any_database
-def test_a_process_that_has_grown_is_replaced_after_its_task(start_node):
-    results = [tasks.grow.enqueue(300), tasks.grow.enqueue(1)]
+@pytest.mark.parametrize("task", [tasks.grow, worker_tasks.async_grow])
+def test_a_process_that_has_grown_is_replaced_after_its_task(start_node, task):
+    first = task.enqueue(300)
     node = start_node("--processes=1", "--memory-per-process=256")
 
-    first, second = finish(*results)
+    # Though nothing else is there to be run.
+    wait_until(lambda: "it has grown to" in node.log, "the limit")
+    second = task.enqueue(1)
 
+    first, second = finish(first, second)
     assert (first.status, second.status) == (Status.SUCCESSFUL, Status.SUCCESSFUL)
     assert first.return_value != second.return_value
-    assert "it has grown to" in node.log
