@@ -1,6 +1,5 @@
 """The options that describe a node, and the node that they describe."""
 
-import os
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from django.core.management.base import CommandError
 
 from taskhub import compat
 from taskhub.conf import Config, name_fault
+from taskhub.management.cpus import allowed_cpus
 from taskhub.management.options import at_least_one, number_up_to, port
 from taskhub.nearest import did_you_mean
 from taskhub.worker.node import Node
@@ -68,10 +68,10 @@ def _add_work(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--processes",
         type=at_least_one,
-        default=os.cpu_count() or 1,
+        default=allowed_cpus(),
         metavar="N",
-        help="How many processes run tasks (default: one for each core, here "
-        "%(default)s).",
+        help="How many processes run tasks (default: one for each CPU that it may "
+        "use, here %(default)s).",
     )
     parser.add_argument(
         "--threads",

@@ -1,0 +1,78 @@
+"""How many worker processes there are by default."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+from taskhub.management.cpus import allowed_cpus
+
+ALL = len(os.sched_getaffinity(0))
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A function that makes the files in which a kernel tells of control groups."""
+
+    def machine(**files):
+        for path, text in files.items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text)
+        return tmp_path
+
+    return machine
+
+
+V2 = {"proc/self/cgroup": "0::/web.slice/worker.service\n"}
+HOST = "sys/fs/cgroup/web.slice"
+V1 = {"proc/self/cgroup": "9:pids:/x\n4:cpu,cpuacct:/docker/af12\n1:name=systemd:/x\n"}
+
+
+@pytest.mark.skipif(ALL < 2, reason="there is one CPU only")
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, ALL),
+        ({**V2, f"{HOST}/worker.service/cpu.max": "max 100000\n"}, ALL),
+        ({**V2, f"{HOST}/worker.service/cpu.max": "50000 100000\n"}, 1),
+        ({**V2, f"{HOST}/worker.service/cpu.max": "110000 100000\n"}, 2),
+        ({**V2, f"{HOST}/cpu.max": "100000 100000\n"}, 1),
+        ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "1000 100000"}, 1),
+        ({"proc/self/cgroup": "0::/../a\n", "sys/fs/cgroup/cpu.max": "9 100"}, 1),
+        ({**V2, "sys/fs/cgroup/cpu.max": "900000 100000\n"}, ALL),
+        (
+            {
+                **V1,
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "25000\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            1,
+        ),
+        (
+            {
+                **V1,
+                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            },
+            ALL,
+        ),
+    ],
+)
+def test_a_quota_is_kept_and_rounded_up(machine, files, expected):
+    assert allowed_cpus(machine(**files)) == expected
+
+
+def test_a_worker_has_as_many_processes_as_cpus_are_allowed():
+    """Seen from outside, by its affinity."""
+    told = subprocess.run(
+        [sys.executable, "manage.py", "taskworker", "--help"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
+    )
+
+    assert "(default: one for each CPU that it may use, here 1)" in told.stdout
