@@ -8,8 +8,10 @@ imported by a name that came from outside.
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from taskhub.compat import InvalidTask
 from taskhub.exceptions import UnknownTask
 from taskhub.nearest import did_you_mean
+from taskhub.tasks.functions import is_same_function, loading_of, place_of
 
 if TYPE_CHECKING:
     from taskhub.tasks.task import Task
@@ -20,6 +22,8 @@ UNKNOWN_FOR = timedelta(minutes=10)
 UNKNOWN_AGAIN = timedelta(seconds=5)
 
 _tasks: dict[str, "Task[..., Any]"] = {}
+#: In which execution of its module each was declared.
+_loadings: dict[str, object | None] = {}
 
 
 def register(task: "Task[..., Any]") -> None:
@@ -28,10 +32,20 @@ def register(task: "Task[..., Any]") -> None:
 
     The variants that `using()` makes share the function, and do not replace it; a
     module that is loaded again brings new functions, which do.
+
+    Raise InvalidTask if the same module has declared another function with that path.
     """
-    known = _tasks.get(task.module_path)
-    if known is None or known.func is not task.func:
-        _tasks[task.module_path] = task
+    path, known = task.module_path, _tasks.get(task.module_path)
+    if known is not None and known.func is task.func:
+        return
+    loading = loading_of(task.func)
+    is_same_loading = loading is not None and loading is _loadings.get(path)
+    if known and is_same_loading and not is_same_function(known.func, task.func):
+        raise InvalidTask(
+            f"Two functions have the path {path!r}: one of {place_of(known.func)}, and "
+            f"one of {place_of(task.func)}; give each a __qualname__ of its own."
+        )
+    _tasks[path], _loadings[path] = task, loading
 
 
 def find_task(path: str) -> "Task[..., Any]":

@@ -1,0 +1,71 @@
+"""Functions: whether two are the same, and which ones can be no task."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any
+
+
+def is_same_function(one: Any, other: Any) -> bool:
+    """
+    Whether two functions come from the same lines, and close over the same values.
+
+    Those of a module that was loaded again do, as do two results of a factory that was
+    called twice with the same arguments.
+    """
+    return _is_same(one, other, set())
+
+
+def _is_same(one: Any, other: Any, seen: set[tuple[int, int]]) -> bool:
+    if one is other:
+        return True
+    if not (isinstance(one, FunctionType) and isinstance(other, FunctionType)):
+        return bool(one == other)
+    # A function may close over itself.
+    if (id(one), id(other)) in seen:
+        return True
+    seen.add((id(one), id(other)))
+    return (
+        one.__code__ == other.__code__
+        and one.__defaults__ == other.__defaults__
+        and one.__kwdefaults__ == other.__kwdefaults__
+        and all(
+            _is_same(mine, others, seen)
+            for mine, others in zip(_closed_over(one), _closed_over(other), strict=True)
+        )
+    )
+
+
+def _closed_over(function: FunctionType) -> list[Any]:
+    values = []
+    for cell in function.__closure__ or ():
+        try:
+            values.append(cell.cell_contents)
+        except ValueError:
+            # It is not bound yet.
+            values.append(None)
+    return values
+
+
+def loading_of(function: Callable[..., Any]) -> object | None:
+    """
+    Return what stands for one execution of a function's module.
+
+    None if it is not known: in a shell, say, where names are defined again.
+    """
+    module = sys.modules.get(function.__module__)
+    return getattr(module, "__spec__", None)
+
+
+def place_of(function: Any) -> str:
+    """Return where a function is written: file and line."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return repr(function)
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def is_generator(function: Any) -> bool:
+    """Whether calling a function only makes a generator, sync or async."""
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
