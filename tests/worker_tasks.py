@@ -11,6 +11,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
+from functools import wraps
 from pathlib import Path
 from threading import Thread
 
@@ -222,3 +223,31 @@ async def async_grow(mebibytes):
 
 
 _leaked = []
+
+
+# Tasks that are not what they seem.
+
+
+def _plainly(function):
+    @wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+@task
+@_plainly
+async def hidden_async(label, fails=False):
+    """Async, behind a decorator that does not know."""
+    await asyncio.sleep(0)
+    await Trace.objects.acreate(label=label, pid=os.getpid())
+    if fails:
+        raise ValueError(label)
+    return label
+
+
+@task(timeout=0.3)
+@_plainly
+async def hidden_async_past_timeout():
+    await asyncio.sleep(60)

@@ -1,11 +1,12 @@
 """The pipeline from a run to how it ended."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from inspect import iscoroutine
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import transaction
 
 from taskhub import compat
@@ -80,6 +81,9 @@ class Executor:
     def _call(self, run: Run) -> StorableValue:
         with OnlyHere(), run.interrupt:
             value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
+            if iscoroutine(value):
+                # An async function, behind a decorator that does not await it.
+                value = async_to_sync(_wait_for)(value)
         return StorableValue(value, max_bytes=self._max_result_bytes)
 
     def _run_atomically(self, run: Run) -> Ended:
@@ -245,6 +249,10 @@ class Executor:
                 entry["message"],
             )
         return self._end(run, outcome, due_again=retry_at)
+
+
+async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:
+    return await value
 
 
 def _most_interruptions(error: Exception) -> int:

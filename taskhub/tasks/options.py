@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from taskhub.compat import InvalidTask
 from taskhub.nearest import did_you_mean
 from taskhub.retries import exponential
+from taskhub.tasks.functions import is_generator
 
 if TYPE_CHECKING:
     from taskhub.tasks.task import Task
@@ -19,7 +20,11 @@ DEFAULT_BACKOFF = exponential(seconds=2)
 
 
 def check_options(task: "Task[..., Any]") -> None:
-    """Raise InvalidTask for a value that an option cannot have."""
+    """Raise InvalidTask for a value that an option cannot have, or a generator."""
+    if is_generator(task.func):
+        raise InvalidTask(
+            f"{task.name} is a generator, which nobody iterates over; return a list."
+        )
     _check_enqueueing(task)
     _check_retries(task)
     _check_limits(task)

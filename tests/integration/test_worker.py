@@ -15,7 +15,7 @@ from taskhub.exceptions import (
     TaskFailed,
 )
 from taskhub.models import Status, TaskResult
-from tests import tasks
+from tests import tasks, worker_tasks
 from tests.connections import idle_seconds
 from tests.models import Trace
 from tests.nodes import wait_until
@@ -355,3 +355,22 @@ def test_processes_that_a_task_forks_have_connections_of_their_own(start_node):
     assert len(set(children)) == 8
     assert f"child on {first['mine']}" not in children
     assert "ERROR" not in node.log
+
+
+@pytest.mark.any_broker
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_async_function_behind_a_plain_decorator_is_awaited(drain, threads):
+    done = worker_tasks.hidden_async.enqueue("done")
+    failed = worker_tasks.hidden_async.enqueue("failed", fails=True)
+    # In a thread, a wait is not interrupted.
+    slow = worker_tasks.hidden_async_past_timeout.enqueue() if threads == 1 else failed
+
+    log = drain(f"--threads={threads}")
+
+    assert done.get(timeout=1) == "done"
+    assert sorted(Trace.labels()) == ["done", "failed"]
+    assert failed.row.errors[-1]["message"] == "failed"
+    assert slow.row.errors[-1]["exception_class_path"].endswith(
+        "TaskTimeout" if threads == 1 else "ValueError"
+    )
+    assert "never awaited" not in log
