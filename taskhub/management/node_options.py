@@ -132,5 +132,5 @@ def _add_health(parser: ArgumentParser) -> None:
         "--health-host",
         default="127.0.0.1",
         metavar="HOST",
-        help="The address to answer on (default: %(default)s; 0.0.0.0 for all).",
+        help="The address to answer on (default: %(default)s; 0.0.0.0 or :: for all).",
     )

@@ -149,7 +149,12 @@ class Children:
         for child in self.with_role(role):
             os.kill(child.pid, number)
 
-    def tell(self, child: Child, word: bytes) -> None:
+    def tell(self, role: Role, word: bytes) -> None:
+        """Say something to all of a role."""
+        for child in self.with_role(role):
+            self.tell_one(child, word)
+
+    def tell_one(self, child: Child, word: bytes) -> None:
         """Say something through a child's line; in vain if it has just died."""
         with suppress(BrokenPipeError):
             os.write(self._lines[child.pid], word)

@@ -2,20 +2,27 @@
 Health: an HTTP server in the steward, for a service manager's probes.
 
 `/live` says whether the node's own parts go on: 200 unless the steward is stuck, which
-only a restart mends. `/ready` says whether it can work: 200 if the broker and the
-database answer and its processes are there, 503 with the reasons if not. Both read a
-value that is there already; nothing is asked for them.
+only a restart mends. A broker or a database that hangs does not change that. `/ready`
+says whether the node can work: 200 if the broker and the database answer and its
+processes are there, 503 with the reasons if not. Both read a value that is there
+already; nothing is asked for them.
 """
 
 import json
+import socket
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 #: A part that has not been heard of for longer is stuck, or out of touch.
 _SILENT_SECONDS = 15.0
+#: What one who connects to it can cost.
+MAX_CONNECTIONS = 64
+MAX_REQUEST_SECONDS = 5.0
 
 
 class Health:
@@ -29,7 +36,7 @@ class Health:
         self._broker_at = self._database_at = 0.0
 
     def steward_is_alive(self) -> None:
-        """Told by every round of the steward."""
+        """Told by the steward's main thread, which waits for no server."""
         self._steward_at = time.monotonic()
 
     def broker_has_answered(self) -> None:
@@ -59,40 +66,96 @@ def _unless(heard_at: float, reason: str) -> list[str]:
     return [] if time.monotonic() - heard_at < _SILENT_SECONDS else [reason]
 
 
-class HealthServer:
-    """Answers probes on a port, in a thread of its own."""
+def listen_for_probes(host: str, port: int) -> socket.socket:
+    """
+    Return a socket that probes can connect to, on an IPv4 or IPv6 address.
 
-    def __init__(self, health: Health, host: str, port: int) -> None:
-        routes = {
+    Raise OSError if the address is not of this machine, or the port is taken.
+    """
+    family, kind, _protocol, _name, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # "::" is all addresses, of either kind.
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(address)
+        listener.listen(MAX_CONNECTIONS)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+class HealthServer(ThreadingHTTPServer):
+    """
+    Answers probes, in threads of its own.
+
+    Connections are bounded, and so is the time of each: with too many, the oldest is
+    closed.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, health: Health, listener: socket.socket) -> None:
+        super().__init__(listener.getsockname()[:2], _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.routes = {
             "/live": health.reasons_not_to_live,
             "/ready": health.reasons_not_to_be_ready,
         }
-
-        class Handler(_Handler):
-            ask = staticmethod(lambda path: routes[path]() if path in routes else None)
-
-        self._server = ThreadingHTTPServer((host, port), Handler)
-        self._server.daemon_threads = True
-        self._thread = Thread(
-            target=self._server.serve_forever, name="health", daemon=True
-        )
+        #: Since when each connection is open, the oldest first.
+        self._open: OrderedDict[socket.socket, float] = OrderedDict()
+        self._lock = Lock()
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the thread that takes connections."""
+        Thread(target=self.serve_forever, name="health", daemon=True).start()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Take a connection, and make room for it."""
+        with self._lock:
+            self._open[request] = time.monotonic()
+            if len(self._open) > MAX_CONNECTIONS:
+                self._hang_up(next(iter(self._open)))
+        super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """End connections that have had their time; called twice a second."""
+        since = time.monotonic() - MAX_REQUEST_SECONDS
+        with self._lock:
+            for request in [each for each, at in self._open.items() if at < since]:
+                self._hang_up(request)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Forget a connection that is over."""
+        with self._lock:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def _hang_up(self, request: socket.socket) -> None:
+        self._open.pop(request, None)
+        # Its thread, which waits for more, is told of the end, and closes it.
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    ask: Callable[[str], list[str] | None]
-    # A probe that connects and says nothing is not waited for.
-    timeout = 5
+    server: HealthServer
+    timeout = MAX_REQUEST_SECONDS
 
     def do_GET(self) -> None:
-        reasons = self.ask(self.path.partition("?")[0])
-        if reasons is None:
+        ask = self.server.routes.get(self.path.partition("?")[0])
+        if ask is None:
             self._answer(404, {"error": "Expected /live or /ready."})
         else:
+            reasons = ask()
             self._answer(503 if reasons else 200, {"reasons": reasons})
+
+    do_HEAD = do_GET
 
     def _answer(self, code: int, value: dict[str, Any]) -> None:
         body = json.dumps(value).encode()
@@ -100,7 +163,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def handle(self) -> None:
+        """Answer; one who has gone meanwhile needs none."""
+        with suppress(ConnectionError):
+            super().handle()
 
     def log_message(self, *args: object) -> None:
         """Probes are not worth a line each."""

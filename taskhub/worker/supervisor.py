@@ -22,6 +22,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -53,6 +54,7 @@ from taskhub.worker.words import (
     RESIZE,
     STOP,
     STOP_BYTE,
+    read_available,
     read_words,
 )
 
@@ -68,10 +70,17 @@ class Supervisor:
     """One node. `run` blocks for its whole life and returns an exit code."""
 
     def __init__(
-        self, node: Node, companions: Sequence[Companion] = (), *, reload: bool = False
+        self,
+        node: Node,
+        companions: Sequence[Companion] = (),
+        *,
+        probes: socket.socket | None = None,
+        reload: bool = False,
     ) -> None:
         self._node = node
         self._companions = companions
+        #: Where probes are answered; held here, so that no other process takes it.
+        self._probes = probes
         self._children = Children(self._close_ours)
         self._reloading = Reloading(self._children, self._take_new_code, reload)
         self._serial = 0
@@ -147,10 +156,10 @@ class Supervisor:
             deadlines.append(self._succession.opens_at)
         timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         wait_readable([self._signals, self._told], timeout)
-        return _read_available(self._signals)
+        return read_available(self._signals)
 
     def _listen(self) -> None:
-        for word, token, rest in read_words(_read_available(self._told)):
+        for word, token, rest in read_words(read_available(self._told)):
             if word == LEAVES:
                 self._leaving.add(token)
             elif word == BEGINS:
@@ -177,7 +186,7 @@ class Supervisor:
         self._wanted = processes
         for surplus in self._staying()[processes:]:
             self._leaving.add(surplus.token)
-            self._children.tell(surplus, STOP_BYTE)
+            self._children.tell_one(surplus, STOP_BYTE)
 
     def _handle(self, number: int) -> None:
         if number in STOP_SIGNALS and self._is_same_stop():
@@ -186,7 +195,7 @@ class Supervisor:
             if not self._forced:
                 logger.warning("Stopping at once; what runs goes to other workers.")
             self._forced = self._stopping = True
-            self._tell_workers(AT_ONCE_BYTE)
+            self._children.tell(Role.WORKER, AT_ONCE_BYTE)
             self._kill_at = time.monotonic() + _AT_ONCE_SECONDS
         elif number in STOP_SIGNALS:
             self._signalled_at = time.monotonic()
@@ -202,14 +211,10 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
-        self._tell_workers(STOP_BYTE)
+        self._children.tell(Role.WORKER, STOP_BYTE)
         self._children.signal(Role.COMPANION, signal.SIGTERM)
         seconds = self._node.grace_seconds + _SLACK_SECONDS
         self._kill_at = time.monotonic() + seconds
-
-    def _tell_workers(self, word: bytes) -> None:
-        for child in self._workers():
-            self._children.tell(child, word)
 
     def _kill_overdue(self) -> None:
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
@@ -259,13 +264,13 @@ class Supervisor:
     def _spawn_worker(self) -> None:
         token = self._node.make_token(self._serial)
         self._serial += 1
-        child = self._children.fork(
-            Role.WORKER,
-            lambda line: WorkerProcess(
-                self._node, token, self._quiet, line, self._upwards
-            ).run(),
-            token=token,
-        )
+
+        def work(line: int) -> None:
+            if self._probes is not None:
+                self._probes.close()
+            WorkerProcess(self._node, token, self._quiet, line, self._upwards).run()
+
+        child = self._children.fork(Role.WORKER, work, token=token)
         self._tell_steward(LIVES, child)
 
     def _spawn_steward(self) -> None:
@@ -276,7 +281,7 @@ class Supervisor:
 
         def work(line: int) -> None:
             os.close(to_steward)
-            Steward(self._node, pipe, self._upwards).run()
+            Steward(self._node, pipe, self._upwards, self._probes).run()
 
         self._children.fork(Role.STEWARD, work)
         self._to_steward = to_steward
@@ -337,12 +342,3 @@ class Supervisor:
         signal.set_wakeup_fd(-1)
         command = [sys.executable, *sys.orig_argv[1:]]
         os.execv(sys.executable, command)  # noqa: S606  our own command line
-
-
-def _read_available(pipe: int) -> bytes:
-    """Return what a pipe has to be read; nothing is fine."""
-    os.set_blocking(pipe, False)
-    try:
-        return os.read(pipe, 65_536)
-    except BlockingIOError:
-        return b""

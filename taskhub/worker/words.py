@@ -46,3 +46,12 @@ def read_words(received: bytes) -> Iterator[tuple[str, str, list[str]]]:
     for line in received.decode().splitlines():
         word, token, *rest = line.split()
         yield word, token, rest
+
+
+def read_available(pipe: int) -> bytes:
+    """Return what a pipe has to be read; nothing is fine."""
+    os.set_blocking(pipe, False)
+    try:
+        return os.read(pipe, 65_536)
+    except BlockingIOError:
+        return b""

@@ -1,12 +1,17 @@
 """How everything is: the command, the probes, the pages of nodes."""
 
+import http.client
 import json
+import os
+import socket
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -176,6 +181,77 @@ def test_a_node_answers_probes(start_node):
     assert ask(port, "/live") == (200, {"reasons": []})
     assert ask(port, "/metrics")[0] == 404
     assert node.stop() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.any_broker
+def test_probes_are_bounded_and_may_use_ipv6_and_head(start_node):
+    port = free_port()
+    node = start_node("--processes=1", f"--health-port={port}", "--health-host=::")
+    wait_until(node.children, "the steward")
+    wait_until(lambda: ask(port, "/live")[0] == 200, "the probes")
+    steward = node.children()[0]
+    before = len(os.listdir(f"/proc/{steward}/fd"))
+
+    slow = [socket.create_connection(("::1", port)) for _ in range(300)]
+    for each in slow:
+        with suppress(OSError):
+            each.sendall(b"G")
+
+    # 127.0.0.1 is one of all addresses, too.
+    assert ask(port, "/live") == (200, {"reasons": []})
+    assert len(os.listdir(f"/proc/{steward}/fd")) < before + 100
+    head = http.client.HTTPConnection("::1", port)
+    head.request("HEAD", "/live")
+    answer = head.getresponse()
+    assert (answer.status, answer.read()) == (200, b"")
+    # Each has had its time.
+    slow[-1].settimeout(30)
+    with suppress(ConnectionError):
+        assert slow[-1].recv(1) == b""
+    for each in slow:
+        each.close()
+    assert node.children()[0] == steward
+    assert "Traceback" not in node.log
+
+
+def can_connect(address) -> bool:
+    try:
+        socket.create_connection(address).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.django_db
+@pytest.mark.any_broker
+def test_a_port_for_probes_that_is_taken_is_one_line(start_node):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        node = start_node("--processes=1", f"--health-port={port}")
+        assert node.wait() == 1
+
+    assert f"Cannot answer probes on 127.0.0.1 port {port}" in node.log
+    assert node.log.count("\n") == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="it needs LOCK TABLE")
+def test_a_database_that_hangs_is_no_reason_for_a_restart(start_node, configure):
+    configure(broker_url="database://")
+    port = free_port()
+    start_node(
+        "--processes=1", f"--health-port={port}", TASKHUB_BROKER_URL="database://"
+    )
+    wait_until(lambda: can_connect(("127.0.0.1", port)), "the probes")
+    wait_until(lambda: ask(port, "/ready")[0] == 200, "the node to be ready")
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE taskhub_lease IN ACCESS EXCLUSIVE MODE")
+        silent = "The broker does not answer."
+        wait_until(lambda: silent in ask(port, "/ready")[1]["reasons"], "the silence")
+
+        assert ask(port, "/live") == (200, {"reasons": []})
 
 
 def test_what_has_not_been_heard_of_is_told(monkeypatch):

@@ -1,13 +1,12 @@
 """The steward: which tokens it takes messages from, and when."""
 
-import os
 from types import SimpleNamespace
 
 import pytest
 
 from taskhub.exceptions import BrokerUnavailable
-from taskhub.worker import steward as module
-from taskhub.worker.steward import Steward
+from taskhub.worker import leases as module
+from taskhub.worker.leases import Leases
 from tests.factories import small_node
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
@@ -26,13 +25,8 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def steward(config, clock):
-    """The steward of a node without processes, which has just begun."""
-    node = small_node(config, "default", "mail")
-    pipe, to_steward = os.pipe()
-    told, upwards = os.pipe()
-    yield Steward(node, pipe, upwards)
-    for each in (pipe, to_steward, told, upwards):
-        os.close(each)
+    """What keeps the leases of a node without processes, which has just begun."""
+    return Leases(small_node(config, "default", "mail"), lambda: None)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_two_functions_with_one_path_are_refused_and_both_are_named(module):
 def test_a_name_that_is_used_twice_in_a_module_is_refused(module):
     twice = "from taskhub import task\n@task\ndef a(): ...\n@task\ndef a(b): ...\n"
 
-    with pytest.raises(compat.InvalidTask, match="py:2, .*py:4;"):
+    with pytest.raises(compat.InvalidTask, match=r"py:2, .*py:4;"):
         module(twice)
 
 

@@ -1,6 +1,7 @@
 """`manage.py taskworker`: run tasks."""
 
 import os
+import socket
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from taskhub.management.starting import (
 )
 from taskhub.tasks import registered_tasks
 from taskhub.worker.children import Companion
+from taskhub.worker.health import listen_for_probes
 from taskhub.worker.node import Node
 from taskhub.worker.supervisor import Supervisor
 
@@ -74,7 +76,9 @@ class Command(BaseCommand):
             return
         configure_logging(options["verbosity"])
         companions = [_beat_of(node)] if options["beat"] else []
-        supervisor = Supervisor(node, companions, reload=options["reload"])
+        supervisor = Supervisor(
+            node, companions, probes=_listen(node), reload=options["reload"]
+        )
         # Before it is said to be there: who reads that may already want it to stop.
         supervisor.hear_signals()
         if options["verbosity"]:
@@ -97,6 +101,19 @@ class Command(BaseCommand):
             "tasks": f"{len(tasks)}: {names}{more}",
         }
         greet(self.stdout, f"node {node.name}", facts)
+
+
+def _listen(node: Node) -> socket.socket | None:
+    """Open the port for probes. Raise CommandError if it cannot be had."""
+    if node.health_port is None:
+        return None
+    try:
+        return listen_for_probes(node.health_host, node.health_port)
+    except OSError as error:
+        raise CommandError(
+            f"Cannot answer probes on {node.health_host} port {node.health_port}: "
+            f"{error.strerror}; choose another --health-host or --health-port."
+        ) from error
 
 
 def _beat_of(node: Node) -> Companion:
