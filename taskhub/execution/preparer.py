@@ -10,6 +10,7 @@ from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog
 from taskhub.execution.refusals import Refusals
 from taskhub.execution.runs import Ended, Run
+from taskhub.execution.signals import Signals
 from taskhub.execution.waiting_for_code import WaitingForCode
 from taskhub.messages import (
     Delivery,
@@ -21,6 +22,7 @@ from taskhub.messages import (
 )
 from taskhub.models import Status
 from taskhub.tasks import Task, find_task
+from taskhub.tasks.finishing import task_of
 from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
 
 #: So many deaths with one message are hardly by chance.
@@ -42,6 +44,7 @@ class Preparer:
         self._worker_id = worker_id
         self._waiting = WaitingForCode()
         self._refusals = Refusals(config, worker_id, self._max_message_bytes)
+        self._signals = Signals(config.alias)
 
     def has_killed_often(self, delivery: Delivery) -> bool:
         """
@@ -134,6 +137,9 @@ class Preparer:
             was_started=delivery.redelivered,
             cause="" if expired else cause_of(entry),
         )
+        task = task_of(attempt.message.task_path, attempt.message)
+        run = Run(delivery, task, attempt, Interrupt(), RunLog())
+        self._signals.tell_given_up(run, outcome)
         unknown = isinstance(error, UnknownTask)
         quarantined = Quarantined(delivery, str(error), self._worker_id)
         return Ended(delivery, outcome, quarantined if unknown else None)

@@ -5,7 +5,9 @@ from typing import Any
 
 from taskhub import compat
 from taskhub.execution.runs import Run
+from taskhub.models import Status
 from taskhub.tasks import AttemptError
+from taskhub.tasks.finishing import tell_finished
 from taskhub.writer import Outcome
 
 logger = logging.getLogger(__name__)
@@ -39,10 +41,20 @@ class Signals:
         self.tell_end(run, outcome)
 
     def tell_end(self, run: Run, outcome: Outcome) -> None:
-        """Tell that no attempt follows this run."""
+        """Tell that no attempt follows this run, unless whoever cancelled it has."""
+        if run.interrupt.is_cancelled:
+            return
+        is_meant = outcome.status is Status.CANCELLED
+        status = Status.FAILED if is_meant else outcome.status
         run.result.change("finished_at", outcome.finished_at)
-        run.result.change("status", compat.TaskResultStatus(outcome.status.value))
-        self._send(compat.task_finished, run)
+        run.result.change("status", compat.TaskResultStatus(status.value))
+        tell_finished(self._alias, run.result, is_meant=is_meant)
+
+    def tell_given_up(self, run: Run, outcome: Outcome) -> None:
+        """Tell that a result has ended without a run; in an exception's handler."""
+        if compat.is_heard(compat.task_finished):
+            show_attempt(run)
+            self.tell_end(run, outcome)
 
     def _send(self, signal: Any, run: Run) -> None:
         # Robust: a receiver that fails is logged by Django, and the task goes on.

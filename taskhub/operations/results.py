@@ -2,9 +2,10 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -15,6 +16,8 @@ from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskLog, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.tasks import Result
+from taskhub.tasks.finishing import task_of, tell_finished
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +100,21 @@ def cancel(
         written = writer.write_cancelled(
             pks, reason, by_force=by_force, bulk_action=bulk_action
         )
+        _tell_cancelled(results, written)
         cancelled += Cancelled(len(written & waiting), len(written - waiting))
     return cancelled
+
+
+def _tell_cancelled(results: TaskResultQuerySet, pks: Collection[UUID]) -> None:
+    """Send Django's signal for each, if anybody but Django itself listens."""
+    if not pks or len(compat.task_finished.receivers) <= 1:
+        return
+    for row in TaskResultQuerySet(TaskResult, using=results_database()).filter(
+        pk__in=pks
+    ):
+        if row.backend in compat.task_backends.settings:
+            result: Result[..., Any] = Result.from_row(task_of(row.task_path, row), row)
+            tell_finished(row.backend, result, is_meant=True)
 
 
 def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> int:

@@ -1,0 +1,84 @@
+"""
+Django's `task_finished`, for results that end without having been run.
+
+Whoever decides it sends the signal: the worker that gives up on a result, or the
+process in which somebody cancels one. Django knows no CANCELLED: such a result is
+FAILED there, and Django's own receiver would log an error, and mail it to ADMINS. But
+what was cancelled is meant to be, and so is logged as INFO.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from taskhub import compat
+from taskhub.exceptions import UnknownTask
+from taskhub.tasks.registry import find_task
+from taskhub.tasks.result import Enqueued, Result, as_enqueued
+from taskhub.tasks.task import Task
+
+logger = logging.getLogger(__name__)
+
+_is_meant: ContextVar[bool] = ContextVar("taskhub.is_meant", default=False)
+
+
+def tell_finished(alias: str, result: "Result[..., Any]", *, is_meant: bool) -> None:
+    """
+    Send `task_finished` for a result; `is_meant` if it was cancelled or has expired.
+
+    A receiver that fails is logged, and nothing else.
+    """
+    sender = type(compat.task_backends[alias])
+    with _as_info(is_meant):
+        try:
+            compat.task_finished.send_robust(sender, task_result=result)
+        except BaseException:
+            # SystemExit, for which "robust" is not meant.
+            logger.exception("A receiver of %s raised.", result.task.module_path)
+
+
+def task_of(path: str, enqueued: Enqueued) -> Task[..., Any]:
+    """Return the task of a result, or something with its path if none is known."""
+    try:
+        return as_enqueued(find_task(path), enqueued)
+    except UnknownTask:
+        return _Unknown(path, enqueued)  # type: ignore[return-value]
+
+
+class _Unknown:
+    """What receivers see of a task that is not registered here."""
+
+    def __init__(self, path: str, enqueued: Enqueued) -> None:
+        self.module_path = path
+        self.name = path.rpartition(".")[2]
+        self.queue_name = enqueued.queue_name
+        self.priority = enqueued.priority
+        self.backend = enqueued.backend
+        self.run_after = enqueued.run_after
+        expires_at = enqueued.expires_at
+        self.expires_after = expires_at and expires_at - enqueued.enqueued_at
+        self.meta = enqueued.meta or None
+
+    def __repr__(self) -> str:
+        return f"<unknown task {self.module_path}>"
+
+
+@contextmanager
+def _as_info(is_meant: bool) -> Iterator[None]:
+    token = _is_meant.set(is_meant)
+    try:
+        yield
+    finally:
+        _is_meant.reset(token)
+
+
+def _demote(record: logging.LogRecord) -> bool:
+    if _is_meant.get() and record.levelno > logging.INFO:
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        return logging.getLogger(record.name).isEnabledFor(logging.INFO)
+    return True
+
+
+logging.getLogger(compat.LOGGER_NAME).addFilter(_demote)

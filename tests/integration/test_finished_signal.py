@@ -1,0 +1,112 @@
+"""Django's `task_finished`: once for each result, in whichever way it ends."""
+
+import logging
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from taskhub import compat, operations
+from taskhub.models import Status, TaskResult
+from tests import tasks
+from tests.factories import TaskResultFactory
+from tests.models import Trace
+from tests.nodes import wait_until
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_database,
+    pytest.mark.any_broker,
+]
+
+
+def ends_of(pk):
+    return [each for each in Trace.labels() if each.startswith(f"finished {pk}")]
+
+
+def test_a_worker_tells_of_results_that_it_gives_up(config, drain, start_node):
+    died = tasks.kill_process.enqueue()
+    expired = tasks.add.using(expires_after=timedelta(microseconds=1)).enqueue(1)
+    done = tasks.add.enqueue(1)
+    old = timezone.now() - timedelta(days=1)
+    unknown = TaskResultFactory(
+        task_path="gone.tasks.send", enqueued_at=old, place="ready"
+    )
+    operations.results.push_or_leave([unknown])
+
+    node = start_node("--processes=1", NOTE_ENDS="yes", TASKHUB_MAX_REDELIVERIES="0")
+    pks = [died.id, expired.id, done.id, str(unknown.pk)]
+    rows = TaskResult.objects.filter(pk__in=pks)
+    wait_until(lambda: not rows.unfinished().exists(), "their ends")
+    assert node.stop() == 0
+
+    assert ends_of(done.id) == [f"finished {done.id} SUCCESSFUL"]
+    for pk in (died.id, expired.id, unknown.pk):
+        assert ends_of(pk) == [f"finished {pk} FAILED"]
+    assert expired.row.status == Status.CANCELLED
+    # What has expired was meant to: no error, and no mail.
+    lines = {pk: line_about(node.log, pk) for pk in pks}
+    assert " ERROR " in lines[died.id]
+    assert " ERROR " in lines[str(unknown.pk)]
+    assert " INFO " in lines[expired.id]
+
+
+def line_about(log, pk):
+    (line,) = [
+        each
+        for each in log.splitlines()
+        if f"id={pk}" in each and ("state=FAILED" in each or "state=SUCC" in each)
+    ]
+    return line
+
+
+def test_who_cancels_a_result_tells_of_it(config, caplog):
+    caplog.set_level(logging.INFO)
+    heard = []
+
+    def hear(sender, task_result, **kwargs):
+        heard.append((task_result.id, task_result.status, task_result.task.module_path))
+
+    waiting = tasks.add.enqueue(1)
+    unknown = TaskResultFactory(task_path="gone.tasks.send")
+    compat.task_finished.connect(hear)
+    try:
+        operations.cancel(TaskResult.objects.all())
+        operations.cancel(TaskResult.objects.all())
+    finally:
+        compat.task_finished.disconnect(hear)
+
+    failed = compat.TaskResultStatus.FAILED
+    assert sorted(heard) == sorted(
+        [
+            (waiting.id, failed, "tests.tasks.add"),
+            (str(unknown.pk), failed, "gone.tasks.send"),
+        ]
+    )
+    told = [each for each in caplog.records if "state=FAILED" in each.getMessage()]
+    assert {each.levelname for each in told} <= {"INFO"}
+
+
+def test_what_runs_when_it_is_cancelled_is_told_of_once(config, start_node):
+    node = start_node("--processes=1", "--threads=2", NOTE_ENDS="yes")
+    results = [
+        tasks.run_until_cancelled.enqueue("sync"),
+        tasks.async_run_until_cancelled.enqueue("async"),
+    ]
+    wait_until(lambda: Trace.objects.count() == 2, "the tasks")
+    compat.task_finished.connect(_note)
+    try:
+        operations.cancel(TaskResult.objects.all())
+    finally:
+        compat.task_finished.disconnect(_note)
+    wait_until(
+        lambda: Trace.objects.filter(label__endswith="saw it").count() == 2, "it"
+    )
+    assert node.stop() == 0
+
+    for each in results:
+        assert ends_of(each.id) == [f"finished {each.id} FAILED"]
+
+
+def _note(task_result, **kwargs):
+    tasks.leave_trace(f"finished {task_result.id} {task_result.status}")
