@@ -51,7 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: Days | None = 30
     keep_failed_days: Days | None = 90
     #: How many finished results are kept at the most.
-    keep_most: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    keep_most: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None
     #: How many times a message whose worker died is handed to another one.
     max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2
     #: The modules of every installed app in which tasks are looked for.

@@ -25,16 +25,31 @@ def add_check(parser: ArgumentParser, what: str) -> None:
     )
 
 
+#: What every database and every part of Python takes.
+_MAX_DIGITS = 12
+
+
 def at_least_one(text: str) -> int:
     """Read an option's whole number from 1."""
+    if text.isdecimal() and len(text) > _MAX_DIGITS:
+        raise ArgumentTypeError(f"expected a number of at most {_MAX_DIGITS} digits")
     if not text.isdecimal() or int(text) < 1:
         raise ArgumentTypeError(f"expected a whole number from 1, not {text!r}")
     return int(text)
 
 
+def text(given: str) -> str:
+    """Read an option's text, which no database takes unless it is UTF-8."""
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError(f"expected UTF-8, not {given!r}") from None
+    return given
+
+
 def port(text: str) -> int:
     """Read an option's port."""
-    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+    if not text.isdecimal() or len(text) > 8 or not 1 <= int(text) <= 65_535:
         raise ArgumentTypeError(f"expected a port from 1 to 65535, not {text!r}")
     return int(text)
 

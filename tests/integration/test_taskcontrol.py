@@ -213,13 +213,25 @@ def test_without_a_user_there_is_no_history(control):
             ["retry", "01a20884-d2d7-725b-9065-ae2acf415cb1"],
             "There is no result 01a20884-d2d7-725b-9065-ae2acf415cb1",
         ),
+        (["resize", "web-1", "9" * 5_000], "Expected a number of processes, not '9"),
+        (["retry", "any", "--per-second=1e-308"], "a number from 0.001 to 1,000,000."),
+        (["stop", "\udcff"], "expected UTF-8, not '\\udcff'"),
+        (["stop", "web-1", "--by=\udcff"], "expected UTF-8, not '\\udcff'"),
+        (["pause", "mail", "--reason=\udcff"], "expected UTF-8, not '\\udcff'"),
+        (["move", "mail", "other", "--task=\udcff"], "expected UTF-8, not '\\udcff'"),
         (["pause", "mail", "--by-force"], "--by-force does not go with pause."),
-        (["retry", "x", "--per-second=0"], "--per-second is a number above 0."),
+        (
+            ["retry", "x", "--per-second=0"],
+            "--per-second is a number from 0.001 to 1,000,000.",
+        ),
         (["pause", "mail", "--by=nobody"], "There is no user 'nobody'."),
         (["resume", "mail", "--reason=Why"], "--reason does not go with resume."),
         (["purge", "mail", "--reason=Why"], "--reason of purge is written into the"),
         (["stop", "web-1", "--reason=Why"], "say with --by whose it is."),
-        (["retry", "any", "--per-second=nan"], "--per-second is a number above 0."),
+        (
+            ["retry", "any", "--per-second=nan"],
+            "--per-second is a number from 0.001 to 1,000,000.",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(control, arguments, message):

@@ -11,6 +11,7 @@ from taskhub import compat
 from taskhub.exceptions import TaskHubError
 from taskhub.management.control import CONTROLS, Control, Told
 from taskhub.management.control.history import find_user, write_history
+from taskhub.management.options import text
 from taskhub.management.starting import check_database
 from taskhub.nearest import did_you_mean
 
@@ -40,14 +41,21 @@ class Command(BaseCommand):
         parser.set_defaults(**_DEFAULTS)
         parser.add_argument("verb", metavar="VERB", help=", ".join(CONTROLS))
         parser.add_argument(
-            "names", nargs="+", metavar="NAME", help="What it is done to."
+            "names",
+            nargs="+",
+            type=text,
+            metavar="NAME",
+            help="What it is done to.",
         )
         parser.add_argument("--backend", metavar="ALIAS", help="Whose queue it is.")
         parser.add_argument(
             "--to-backend", metavar="ALIAS", help="Whose the queue to move to is."
         )
         parser.add_argument(
-            "--task", metavar="PATH", help="Move only what is of this task."
+            "--task",
+            type=text,
+            metavar="PATH",
+            help="Move only what is of this task.",
         )
         parser.add_argument(
             "--by-force",
@@ -62,12 +70,14 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--reason",
+            type=text,
             metavar="TEXT",
             help="Why, for whoever wonders later. Paused queues and cancelled results "
             "keep it; for the rest, --by is needed.",
         )
         parser.add_argument(
             "--by",
+            type=text,
             default="",
             metavar="USERNAME",
             help="Who asks: it is written into the admin's history.",
@@ -96,8 +106,8 @@ class Command(BaseCommand):
         except TaskHubError as error:
             raise CommandError(str(error)) from error
         if user is not None:
-            text = f"{told.said} {options['reason']}".strip()
-            write_history(user, told.rows, text)
+            note = f"{told.said} {options['reason']}".strip()
+            write_history(user, told.rows, note)
         self._tell(verb, names, told, as_json=options["json"])
 
     def _find(self, verb: str) -> Control:
@@ -117,9 +127,10 @@ class Command(BaseCommand):
                 f"--reason of {verb} is written into the history only; say with --by "
                 "whose it is."
             )
-        # Written so that it is true of NaN.
-        if options["per_second"] is not None and not options["per_second"] > 0:
-            raise CommandError("--per-second is a number above 0.")
+        # Written so that it is true of NaN. With less, the last would never be due.
+        per_second = options["per_second"]
+        if per_second is not None and not 0.001 <= per_second <= 1_000_000:
+            raise CommandError("--per-second is a number from 0.001 to 1,000,000.")
 
     def _may_go_on(
         self, verb: str, control: Control, names: list[str], options: dict[str, Any]

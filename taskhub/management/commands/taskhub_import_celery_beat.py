@@ -22,6 +22,7 @@ from taskhub.interop.celery_beat import (
     disable,
     read_tasks,
 )
+from taskhub.management.options import text
 from taskhub.management.starting import check_database
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic import as_schedule
@@ -74,6 +75,7 @@ class Command(BaseCommand):
             "--only",
             action="append",
             default=[],
+            type=text,
             metavar="NAME",
             help="The name of a row to carry over; may be given several times. All by "
             "default.",

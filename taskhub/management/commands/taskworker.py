@@ -109,10 +109,12 @@ def _listen(node: Node) -> socket.socket | None:
         return None
     try:
         return listen_for_probes(node.health_host, node.health_port)
-    except OSError as error:
+    # UnicodeError: of a host that can have no such name.
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise CommandError(
             f"Cannot answer probes on {node.health_host} port {node.health_port}: "
-            f"{error.strerror}; choose another --health-host or --health-port."
+            f"{reason}; choose another --health-host or --health-port."
         ) from error
 
 

@@ -25,7 +25,7 @@ def _to_each(
 def _resize(names: list[str], options: Options) -> Told:
     name, text = names
     row = find_node(name)
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > 8:
         raise CommandError(f"Expected a number of processes, not {text!r}.")
     operations.resize(name, int(text))
     said = f"{name} will have {int(text)} processes."
