@@ -70,35 +70,45 @@ def _nearest_parameter(signature: inspect.Signature, kwargs: Mapping[str, Any]) 
     return "."
 
 
+#: What is wrong with a value, and what to do about it. `{value}` stands for its repr().
+_PROBLEMS = {
+    Oddity.TEXT: (
+        "contains a NUL or a lone surrogate, which databases refuse; pass the text "
+        "without it, or base64 of its bytes"
+    ),
+    Oddity.NUMBER: "is {value}, which JSON does not have; pass None or a string",
+    Oddity.DIGITS: (
+        f"is an integer of more than {MAX_DIGITS:,} digits; pass hex(value) and read "
+        "it back with int(text, 16)"
+    ),
+    Oddity.BYTES: (
+        "is bytes that are not UTF-8; pass base64.b64encode(value).decode()"
+    ),
+    Oddity.KEY: (
+        "has the key {value}, but keys in JSON are strings; pass {text} and convert it "
+        "back in the task"
+    ),
+    Oddity.KEYS: (
+        "has two keys that are the same in JSON; pass a dict whose keys are plain "
+        "strings"
+    ),
+    Oddity.DEPTH: (
+        f"nests deeper than {MAX_DEPTH} levels; pass flatter data, or store it and "
+        "pass its key"
+    ),
+}
+
+
 def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
-    match oddity:
-        case Oddity.TEXT:
-            problem = "contains a NUL or a lone surrogate, which databases refuse"
-            advice = "pass the text without it, or base64 of its bytes"
-        case Oddity.NUMBER:
-            problem = f"is {value!r}, which JSON does not have"
-            advice = "pass None or a string"
-        case Oddity.DIGITS:
-            problem = f"is an integer of more than {MAX_DIGITS:,} digits"
-            advice = "pass hex(value) and read it back with int(text, 16)"
-        case Oddity.BYTES:
-            problem = "is bytes that are not UTF-8"
-            advice = "pass base64.b64encode(value).decode()"
-        case Oddity.KEY:
-            problem = f"has the key {value!r}, but keys in JSON are strings"
-            advice = f"pass {str(value)!r} and convert it back in the task"
-        case Oddity.KEYS:
-            problem = "has two keys that are the same in JSON"
-            advice = "pass a dict whose keys are plain strings"
-        case Oddity.DEPTH:
-            problem = f"nests deeper than {MAX_DEPTH} levels"
-            advice = "pass flatter data, or store it and pass its key"
-        case Oddity.TYPE:
-            name = type(value).__qualname__
-            article = "an" if _VOWEL.match(name) else "a"
-            problem = f"is {article} {name}, which JSON cannot carry"
-            advice = advise(value)
-    raise InvalidArguments(f"{where} {problem}; {advice}.")
+    if oddity is Oddity.TYPE:
+        name = type(value).__qualname__
+        article = "an" if _VOWEL.match(name) else "a"
+        problem = f"is {article} {name}, which JSON cannot carry; {advise(value)}"
+    else:
+        problem = _PROBLEMS[oddity]
+        if oddity in (Oddity.NUMBER, Oddity.KEY):
+            problem = problem.format(value=repr(value), text=repr(str(value)))
+    raise InvalidArguments(f"{where} {problem}.")
 
 
 #: What begins with a vowel as it is spoken: an Order and an Upload, but a User, a UUID
