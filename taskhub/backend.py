@@ -20,6 +20,7 @@ from taskhub.conf import read_config
 from taskhub.exceptions import InvalidBrokerURL
 from taskhub.nearest import did_you_mean
 from taskhub.tasks import Result, Task, as_enqueued, find_task
+from taskhub.tasks.arguments import Arguments, read_calls
 
 if TYPE_CHECKING:
     from taskhub.models import TaskResult, TaskResultQuerySet
@@ -40,6 +41,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
     supports_async_task = True
     supports_get_result = True
     supports_priority = True
+    #: Whether results are `TaskResult` rows, and `enqueue_many` is one INSERT.
+    keeps_rows = True
 
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
         super().__init__(alias, params)
@@ -78,7 +81,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
         self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Result[..., Any]:
         """Ask for one run; see producer.enqueue for what it does and raises."""
-        return self._enqueue(task, [(args, kwargs)])[0]
+        (result,) = self._enqueue(task, [(args, kwargs)])
+        return result
 
     aenqueue = sensitive_variables()(compat.BaseTaskBackend.aenqueue)
 
@@ -87,10 +91,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
         self, task: Task[P, R], calls: Iterable[Sequence[Any] | Mapping[str, Any]]
     ) -> list[Result[P, R]]:
         """Ask for many runs with one INSERT and one push."""
-        return self._enqueue(
-            task,
-            [((), call) if isinstance(call, Mapping) else (call, {}) for call in calls],
-        )
+        results: list[Any] = [*self._enqueue(task, read_calls(calls))]
+        return results
 
     @sensitive_variables()
     async def aenqueue_many(
@@ -99,17 +101,28 @@ class TaskHubBackend(compat.BaseTaskBackend):
         """See enqueue_many()."""
         return await sync_to_async(self.enqueue_many)(task, calls)
 
-    def _enqueue(self, task: Task[P, R], calls: Any) -> list[Result[P, R]]:
+    def _enqueue(
+        self, task: "compat.Task[..., Any]", calls: Sequence[Arguments]
+    ) -> list[Result[..., Any]]:
         from taskhub import producer
 
         if self.faults:
             raise compat.InvalidTaskBackend(" ".join(self.faults))
-        self.validate_task(task)
-        rows = producer.enqueue(self.config, task, calls)
-        results: list[Result[P, R]] = [Result.from_enqueued(task, row) for row in rows]
+        own = self._own(task)
+        self.validate_task(own)
+        rows = producer.enqueue(self.config, own, calls)
+        results: list[Result[..., Any]] = [
+            Result.from_enqueued(own, row) for row in rows
+        ]
         for result in results:
             compat.task_enqueued.send(type(self), task_result=result)
         return results
+
+    def _own(self, task: "compat.Task[..., Any]") -> Task[..., Any]:
+        """Return a task as this backend runs it, whatever backend it was made for."""
+        if isinstance(task, Task) and task.backend == self.alias:
+            return task
+        return self.task_class.of(task, backend=self.alias)
 
     def get_result(self, result_id: str) -> Result[..., Any]:
         """

@@ -7,7 +7,8 @@ from threading import Lock
 from uuid import UUID
 
 from taskhub.messages import Message
-from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR, is_registered
+from taskhub.tasks import is_known
+from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class WaitingForCode:
 
     def due_again(self, message: Message) -> datetime | None:
         """Return when to come back to a message; None if it need not wait any more."""
-        if is_registered(message.task_path):
+        if is_known(message.task_path):
             return None
         now = datetime.now(UTC)
         self._tell(message.task_path)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from taskhub import compat
 from taskhub.models import TaskResult
 from taskhub.tasks import Task, find_task
 
@@ -18,6 +19,7 @@ def submit(
     priority: int | None = None,
     run_after: datetime | timedelta | None = None,
     meta: Mapping[str, Any] | None = None,
+    backend: str | None = None,
 ) -> TaskResult:
     """
     Enqueue a registered task by its path; return its row, whose `meta` says by whom.
@@ -37,7 +39,13 @@ def submit(
         priority=priority,
         run_after=run_after,
         meta=notes,
+        backend=backend,
     )
+    if not getattr(variant.get_backend(), "keeps_rows", False):
+        raise compat.InvalidTask(
+            f"The backend {variant.backend!r} of {task.name} does not belong to "
+            "taskhub; enqueue it in code."
+        )
     return variant.enqueue(*args, **(kwargs or {})).row
 
 
@@ -60,5 +68,6 @@ def submit_again(
         by=by,
         queue_name=result.queue_name,
         priority=result.priority,
+        backend=result.backend,
         meta={**result.meta, "instead_of": str(result.pk)},
     )

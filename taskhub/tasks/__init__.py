@@ -10,7 +10,8 @@ backend, which Django creates from the settings.
 from taskhub.tasks.context import Context
 from taskhub.tasks.declared import Declared, declared_schedules, periodic
 from taskhub.tasks.decorator import task
-from taskhub.tasks.registry import find_task, registered_tasks
+from taskhub.tasks.finding import find_task, is_known
+from taskhub.tasks.registry import registered_tasks
 from taskhub.tasks.result import AttemptError, Result, as_enqueued
 from taskhub.tasks.task import Task
 
@@ -23,6 +24,7 @@ __all__ = [
     "as_enqueued",
     "declared_schedules",
     "find_task",
+    "is_known",
     "periodic",
     "registered_tasks",
     "task",

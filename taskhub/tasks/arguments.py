@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,11 @@ from taskhub.nearest import did_you_mean
 from taskhub.values import MAX_DEPTH, MAX_DIGITS, Oddity, walk
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
+
+
+def read_calls(calls: Iterable[Any]) -> list[Arguments]:
+    """Return the arguments of each of many calls, as `enqueue_many` takes them."""
+    return [((), call) if isinstance(call, Mapping) else (call, {}) for call in calls]
 
 
 @lru_cache(maxsize=4096)

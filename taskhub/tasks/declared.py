@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
+from taskhub import compat
 from taskhub.exceptions import InvalidOption
 from taskhub.nearest import did_you_mean
 from taskhub.schedules import Schedule
-from taskhub.tasks.task import Task
 
-AnyTask = TypeVar("AnyTask", bound="Task[..., Any]")
+#: Also a plain Django task, made while another backend was configured.
+AnyTask = TypeVar("AnyTask", bound="compat.Task[..., Any]")
 
 
 class PeriodicOptions(TypedDict, total=False):
@@ -73,7 +74,7 @@ def periodic(
         )
 
     def declare(task: AnyTask) -> AnyTask:
-        if not isinstance(task, Task):
+        if not isinstance(task, compat.Task):
             raise InvalidOption(
                 f"@periodic goes above @task, and not on the bare function {task!r}."
             )

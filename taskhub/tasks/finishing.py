@@ -15,7 +15,7 @@ from typing import Any
 
 from taskhub import compat
 from taskhub.exceptions import UnknownTask
-from taskhub.tasks.registry import find_task
+from taskhub.tasks.finding import find_task
 from taskhub.tasks.result import Enqueued, Result, as_enqueued
 from taskhub.tasks.task import Task
 

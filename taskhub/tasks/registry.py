@@ -9,8 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from taskhub.compat import InvalidTask
-from taskhub.exceptions import UnknownTask
-from taskhub.nearest import did_you_mean
 from taskhub.tasks.functions import is_same_function, loading_of, place_of
 
 if TYPE_CHECKING:
@@ -48,19 +46,9 @@ def register(task: "Task[..., Any]") -> None:
     _tasks[path], _loadings[path] = task, loading
 
 
-def find_task(path: str) -> "Task[..., Any]":
-    """Return the task of that path. Raise UnknownTask if none is registered."""
-    try:
-        return _tasks[path]
-    except KeyError:
-        raise UnknownTask(
-            f"No task {path!r} is registered here{did_you_mean(path, _tasks)}"
-        ) from None
-
-
-def is_registered(path: str) -> bool:
-    """Whether there is a task of that path."""
-    return path in _tasks
+def lookup(path: str) -> "Task[..., Any] | None":
+    """Return the task that is registered under a path, if there is one."""
+    return _tasks.get(path)
 
 
 def registered_tasks() -> "dict[str, Task[..., Any]]":

@@ -1,13 +1,14 @@
 """What `enqueue` gives back: Django's view of one row, and a way to wait for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar
 from uuid import UUID
 
 from taskhub import compat
 from taskhub.retries import counts_as_failure
+from taskhub.tasks import elsewhere
 
 if TYPE_CHECKING:
     from taskhub.backend import TaskHubBackend
@@ -115,7 +116,32 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
 
         Neither a worker's death counts, nor a failure before a person's last retry.
         """
-        return sum(error.counts for error in cast("list[AttemptError]", self.errors))
+        # Errors of another backend are Django's own.
+        return sum(getattr(error, "counts", True) for error in self.errors)
+
+    @classmethod
+    def of(cls, result: Any) -> Any:
+        """
+        Return the result that a backend gave back, as one of this class.
+
+        What is not plainly Django's, a third party's class or None, stays as it is.
+        """
+        if type(result) is not compat.TaskResult:
+            return result
+        values = {name: getattr(result, name) for name in _FIELDS}
+        return_value = values.pop("_return_value")
+        copy = cls(**values)
+        copy.change("_return_value", return_value)
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        """Equal what Django's own class knows the same of."""
+        if not isinstance(other, compat.TaskResult):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
+
+    # As Django's: it has lists.
+    __hash__ = None  # type: ignore[assignment]
 
     def change(self, name: str, value: Any) -> None:
         """Set a field, as Django's own backends do while a task runs."""
@@ -131,12 +157,22 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
         has not ended in time, ResultNotKept if its row is gone, and ResultTruncated if
         the return value was too large to store.
         """
-        value: R = self._hub.wait_for(self, timeout).outcome()
+        hub = hub_of(self.task)
+        value: R = (
+            elsewhere.wait_for(self, timeout)
+            if hub is None
+            else hub.wait_for(self, timeout).outcome()
+        )
         return value
 
     async def aget(self, timeout: float | None = None) -> R:
         """See get()."""
-        value: R = (await self._hub.await_for(self, timeout)).outcome()
+        hub = hub_of(self.task)
+        value: R = (
+            await elsewhere.await_for(self, timeout)
+            if hub is None
+            else (await hub.await_for(self, timeout)).outcome()
+        )
         return value
 
     @property
@@ -144,13 +180,24 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
         """
         The `TaskResult` row, read from the database now.
 
-        Raise TaskResultDoesNotExist if there is none (yet, or any more).
+        Raise TaskResultDoesNotExist if there is none (yet, or any more), or if the
+        backend is not one of taskhub's.
         """
-        return self._hub.get_row(self.id)
+        if hub := hub_of(self.task):
+            return hub.get_row(self.id)
+        raise compat.TaskResultDoesNotExist(
+            f"Result {self.id} has no row: its backend, "
+            f"{type(self.task.get_backend()).__name__}, does not keep rows."
+        )
 
-    @property
-    def _hub(self) -> "TaskHubBackend":
-        return cast("TaskHubBackend", self.task.get_backend())
+
+_FIELDS = tuple(each.name for each in fields(compat.TaskResult))
+
+
+def hub_of(task: "compat.Task[..., Any]") -> "TaskHubBackend | None":
+    """Return the backend of a task, or None if it is not one of taskhub's."""
+    backend: Any = task.get_backend()
+    return backend if getattr(backend, "keeps_rows", False) else None
 
 
 def as_enqueued(task: "Task[..., Any]", enqueued: Enqueued) -> "Task[..., Any]":

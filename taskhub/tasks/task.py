@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import (
-    TYPE_CHECKING,
     Any,
     Generic,
     ParamSpec,
@@ -23,12 +22,11 @@ from taskhub import compat
 from taskhub.exceptions import InvalidOption
 from taskhub.nearest import did_you_mean
 from taskhub.retries import Backoff
+from taskhub.tasks.arguments import Arguments, check_arguments, read_calls
+from taskhub.tasks.context import Context
 from taskhub.tasks.options import DEFAULT_BACKOFF, Keep, check_options
 from taskhub.tasks.registry import register
-from taskhub.tasks.result import Result
-
-if TYPE_CHECKING:
-    from taskhub.backend import TaskHubBackend
+from taskhub.tasks.result import Result, hub_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,9 +86,52 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         compat.Task.__post_init__(self)
         register(self)
 
+    @classmethod
+    def of(cls, task: "compat.Task[..., Any]", **changes: Any) -> "Task[..., Any]":
+        """
+        Return a task as one of this class, with some options changed.
+
+        taskhub's own options have their defaults if it is a plain Django task.
+        """
+        if isinstance(task, Task):
+            return replace(task, **changes) if changes else task
+        return cls(**{name: getattr(task, name) for name in _DJANGOS} | changes)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal a task with the same options, and a plain Django task as well."""
+        if type(other) not in (type(self), compat.Task):
+            return NotImplemented
+        return all(
+            getattr(self, each.name) == getattr(other, each.name, each.default)
+            for each in fields(self)
+        )
+
+    def __hash__(self) -> int:
+        # That of the plain Django task which it may equal.
+        return hash(tuple(getattr(self, name) for name in _DJANGOS))
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function here and now, as if it were no task."""
-        return cast("R", self.func(*args, **kwargs))
+        return cast("R", self.func(*self._with_context(args), **kwargs))
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function, as Django's own backends do; an async one, too."""
+        return cast("R", super().call(*self._with_context(args), **kwargs))
+
+    async def acall(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """See call()."""
+        return cast("R", await super().acall(*self._with_context(args), **kwargs))
+
+    def _with_context(self, args: Sequence[Any]) -> Sequence[Any]:
+        """Put a Context in the place of Django's own, which other backends give."""
+        if (
+            not self.takes_context
+            or not args
+            or type(args[0]) is not compat.TaskContext
+        ):
+            return args
+        context = Context(task_result=Result.of(args[0].task_result))
+        return [context, *args[1:]]
 
     @property
     def __wrapped__(self) -> Any:
@@ -119,15 +160,30 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
             changes["run_after"] = datetime.now(UTC) + after
         return replace(self, **changes)
 
-    if TYPE_CHECKING:
-        # Django's own implementation; only the types are ours.
-        def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]: ...
-        async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]: ...
-    else:
-        # Not even Django's pages and mails about an error show arguments: as elsewhere
-        # below, and in the backend.
-        enqueue = sensitive_variables()(compat.Task.enqueue)
-        aenqueue = sensitive_variables()(compat.Task.aenqueue)
+    # Not even Django's pages and mails about an error show arguments: as elsewhere
+    # below, and in the backend.
+    @sensitive_variables()
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]:
+        """Ask for one run; return its result."""
+        return cast("Result[P, R]", Result.of(super().enqueue(*args, **kwargs)))
+
+    @sensitive_variables()
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]:
+        """See enqueue()."""
+        return cast("Result[P, R]", Result.of(await super().aenqueue(*args, **kwargs)))
+
+    def get_result(self, result_id: str) -> Result[P, R]:
+        """
+        Return a result of this task by its id.
+
+        Raise TaskResultDoesNotExist if there is none, and TaskResultMismatch if it is
+        another task's.
+        """
+        return cast("Result[P, R]", Result.of(super().get_result(result_id)))
+
+    async def aget_result(self, result_id: str) -> Result[P, R]:
+        """See get_result()."""
+        return cast("Result[P, R]", Result.of(await super().aget_result(result_id)))
 
     @sensitive_variables()
     def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]:
@@ -171,23 +227,31 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         arguments. Give back the results in the same order. All are checked before
         the first is written.
         """
-        return self._hub.enqueue_many(self, calls)
+        if hub := hub_of(self):
+            return hub.enqueue_many(self, calls)
+        return [self.enqueue(*args, **kwargs) for args, kwargs in self._check(calls)]
 
     @sensitive_variables()
     async def aenqueue_many(
         self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]
     ) -> list[Result[P, R]]:
         """See enqueue_many()."""
-        return await self._hub.aenqueue_many(self, calls)
+        if hub := hub_of(self):
+            return await hub.aenqueue_many(self, calls)
+        checked = self._check(calls)
+        return [await self.aenqueue(*args, **kwargs) for args, kwargs in checked]
+
+    def _check(self, calls: Iterable[Any]) -> list[Arguments]:
+        """Return calls for another backend, all of them checked."""
+        return [
+            check_arguments(self.func, self.takes_context, *call)
+            for call in read_calls(calls)
+        ]
 
     @cached_property
     def is_async(self) -> bool:
         """Whether the function is an `async def`."""
         return inspect.iscoroutinefunction(self.func)
-
-    @property
-    def _hub(self) -> "TaskHubBackend":
-        return cast("TaskHubBackend", self.get_backend())
 
 
 def _from_celery(
@@ -226,5 +290,8 @@ def _as_classes(given: Any) -> Any:
         return (given,)
     return tuple(given) if isinstance(given, list | set | frozenset) else given
 
+
+#: The options that every Django task has.
+_DJANGOS = tuple(each.name for each in fields(compat.Task))
 
 OPTION_NAMES = frozenset(each.name for each in fields(Task)) - {"func", "run_after"}

@@ -9,7 +9,7 @@ import pytest
 from taskhub.backoff import Backoff
 from taskhub.brokers.base import MOST_RESERVED
 from taskhub.execution.errors import describe_error
-from taskhub.models.waiting import pauses
+from taskhub.polling import pauses
 from taskhub.worker import stuck_runs, succession
 from taskhub.worker.children import Child, Role
 from taskhub.worker.pace import Pace

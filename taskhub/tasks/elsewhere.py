@@ -1,0 +1,84 @@
+"""
+Waiting for results of other backends: Django's own, or a third party's.
+
+They have no rows. What is known of them is what `django.tasks` tells.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from taskhub import compat
+from taskhub.exceptions import ResultTimeout, TaskFailed
+from taskhub.polling import pauses
+
+if TYPE_CHECKING:
+    from taskhub.tasks.result import Result
+
+
+def wait_for(result: "Result[..., Any]", timeout: float | None) -> Any:
+    """
+    Block until a result is finished, and return what its task returned.
+
+    Raise TaskFailed if it failed, and ResultTimeout after `timeout` seconds, or at once
+    if its backend has no way to tell that it has finished.
+    """
+    for pause in pauses(timeout):
+        if not result.is_finished:
+            result = _read(result)
+        if result.is_finished:
+            return _outcome(result)
+        _check_that_it_can_finish(result)
+        time.sleep(pause)
+    raise _timed_out(result, timeout)
+
+
+async def await_for(result: "Result[..., Any]", timeout: float | None) -> Any:
+    """See wait_for()."""
+    for pause in pauses(timeout):
+        if not result.is_finished:
+            result = await _aread(result)
+        if result.is_finished:
+            return _outcome(result)
+        _check_that_it_can_finish(result)
+        await asyncio.sleep(pause)
+    raise _timed_out(result, timeout)
+
+
+def _read(result: "Result[..., Any]") -> Any:
+    try:
+        return result.task.get_result(result.id)
+    except NotImplementedError:
+        return result
+
+
+async def _aread(result: "Result[..., Any]") -> Any:
+    try:
+        return await result.task.aget_result(result.id)
+    except NotImplementedError:
+        return result
+
+
+def _check_that_it_can_finish(result: "Result[..., Any]") -> None:
+    backend = result.task.get_backend()
+    if not backend.supports_get_result:
+        raise ResultTimeout(
+            f"Result {result.id} is {result.status}, and waiting does not change that: "
+            f"its backend, {type(backend).__name__}, does not share results between "
+            "threads and processes."
+        )
+
+
+def _outcome(result: "Result[..., Any]") -> Any:
+    if result.status == compat.TaskResultStatus.SUCCESSFUL:
+        return result.return_value
+    traceback = result.errors[-1].traceback if result.errors else ""
+    lines = traceback.strip().splitlines() or ["no error"]
+    raise TaskFailed(
+        f"{result.task.module_path} {result.id} failed: {lines[-1]}",
+        traceback=traceback,
+    )
+
+
+def _timed_out(result: "Result[..., Any]", timeout: float | None) -> ResultTimeout:
+    return ResultTimeout(f"Result {result.id} was not finished after {timeout} s.")
