@@ -65,6 +65,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
         """Raise InvalidTask if this backend cannot run the task."""
         if self.queues and task.queue_name not in self.queues:
             raise compat.InvalidTask(
+                # Django's words first.
+                f"Queue {task.queue_name!r} is not valid for backend. "
                 f"Queue {task.queue_name!r} is not in TASKS[{self.alias!r}]['QUEUES']"
                 f"{did_you_mean(task.queue_name, self.queues)}"
             )

@@ -64,8 +64,9 @@ class StorableValue:
                     )
                 return value
         raise TypeError(
-            f"The {where} is of type {type(value).__qualname__}, which JSON cannot "
-            "hold; return strings, numbers, booleans, None, lists and dicts."
+            f"Unsupported type. The {where} is of type {type(value).__qualname__}, "
+            "which JSON cannot hold; return strings, numbers, booleans, None, lists "
+            "and dicts."
         )
 
     def _fit(self, max_bytes: int) -> None:

@@ -113,7 +113,14 @@ def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
         problem = _PROBLEMS[oddity]
         if oddity in (Oddity.NUMBER, Oddity.KEY):
             problem = problem.format(value=repr(value), text=repr(str(value)))
-    raise InvalidArguments(f"{where} {problem}.")
+    raise InvalidArguments(f"{_BEGINNINGS.get(oddity, '')}{where} {problem}.")
+
+
+#: What django.tasks promises to say of these.
+_BEGINNINGS = {
+    Oddity.TYPE: "Unsupported type: ",
+    Oddity.BYTES: "Unsupported value: ",
+}
 
 
 #: What begins with a vowel as it is spoken: an Order and an Upload, but a User, a UUID

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from taskhub.compat import InvalidTask
+from taskhub.compat import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY, InvalidTask
 from taskhub.nearest import did_you_mean
 from taskhub.retries import exponential
 from taskhub.tasks.functions import is_generator
@@ -34,8 +34,7 @@ def check_options(task: "Task[..., Any]") -> None:
 def _check_enqueueing(task: "Task[..., Any]") -> None:
     if task.keep not in get_args(Keep):
         raise InvalidTask(f"keep must be 'all', 'errors' or 'none', not {task.keep!r}.")
-    if type(task.priority) is not int:
-        raise InvalidTask(f"priority must be a whole number, not {task.priority!r}.")
+    _check_priority(task.priority)
     if task.run_after is not None and not isinstance(task.run_after, datetime):
         raise InvalidTask(
             "run_after must be an aware datetime or a timedelta, not "
@@ -46,6 +45,20 @@ def _check_enqueueing(task: "Task[..., Any]") -> None:
         raise InvalidTask(f"expires_after must be a timedelta, not {expires_after!r}.")
     if task.meta is not None and not isinstance(task.meta, Mapping):
         raise InvalidTask(f"meta must be a dict, not {task.meta!r}.")
+
+
+def _check_priority(priority: object) -> None:
+    # Django's words first.
+    promised = (
+        f"priority must be a whole number between {TASK_MIN_PRIORITY} and "
+        f"{TASK_MAX_PRIORITY}."
+    )
+    if type(priority) is not int:
+        raise InvalidTask(
+            f"{promised} The priority must be a whole number, not {priority!r}."
+        )
+    if not TASK_MIN_PRIORITY <= priority <= TASK_MAX_PRIORITY:
+        raise InvalidTask(f"{promised} It is {priority}.")
 
 
 def _check_masked(task: "Task[..., Any]") -> None:

@@ -17,8 +17,6 @@ from taskhub.tasks import periodic
 from tests import tasks
 from tests.two_backends_settings import DUMMY, IMMEDIATE, two_backends
 
-pytestmark = pytest.mark.any_database
-
 
 def triple(a):
     return a * 3

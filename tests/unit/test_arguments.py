@@ -72,7 +72,7 @@ def test_values_become_jsons_own_types(value, expected):
 @pytest.mark.parametrize(
     ("value", "advice"),
     [
-        ({1, 2}, "args[0] is a set, which JSON cannot carry; pass a sorted list."),
+        ({1, 2}, "Unsupported type: args[0] is a set, which JSON cannot carry; pass"),
         (frozenset(), "pass a sorted list"),
         (datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), "value.isoformat()"),
         (datetime.date(2026, 1, 1), "pass value.isoformat()"),

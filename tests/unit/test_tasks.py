@@ -109,10 +109,14 @@ def test_an_unknown_option_of_the_decorator_is_refused():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        (
+            {"queue_name": "mial"},
+            "Queue 'mial' is not valid for backend. Queue 'mial' is",
+        ),
         ({"queue_name": "mial"}, "['default']['QUEUES']; did you mean 'mail'?"),
-        ({"priority": 101}, "between -100 and 100"),
-        ({"priority": "5"}, "priority must be a whole number, not '5'"),
-        ({"priority": True}, "priority must be a whole number, not True"),
+        ({"priority": 101}, "between -100 and 100. It is 101."),
+        ({"priority": "5"}, "and 100. The priority must be a whole number, not '5'."),
+        ({"priority": True}, "and 100. The priority must be a whole number, not True."),
         ({"expires_after": 60}, "expires_after must be a timedelta, not 60"),
         ({"meta": "campaign 7"}, "meta must be a dict, not 'campaign 7'"),
         ({"run_after": 60}, "run_after must be an aware datetime or a timedelta"),

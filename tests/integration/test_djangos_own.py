@@ -1,0 +1,38 @@
+"""Django's own tests of its tasks."""
+
+import subprocess
+import sys
+
+import django
+import pytest
+from django.conf import settings
+
+from tests import djangos_own
+from tests.conftest import require
+
+pytestmark = pytest.mark.any_database
+
+
+@pytest.mark.skipif(django.VERSION < (6, 0), reason="the backport's sdist has no tests")
+@pytest.mark.parametrize(
+    ("where", "made_under"),
+    [
+        ("as-written", "taskhub"),
+        ("on-taskhub", "taskhub"),
+        ("on-taskhub", "immediate"),
+    ],
+)
+def test_djangos_own_tests_pass(where, made_under):
+    path = djangos_own.HOME / "tasks"
+    require(str(path) if path.exists() else "", f"{path}")
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.djangos_own", "run", where, made_under],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert "OK" in ran.stderr
