@@ -17,8 +17,8 @@ Imports run downwards only; `pyproject.toml` lists the floors. Start reading at
 run) and `writer/` (how it ends).
 """
 
-from taskhub.tasks import Context, Result, Task, periodic, task
+from taskhub.tasks import Call, Context, Result, Task, periodic, task
 
 __version__ = "0.1.0"
 
-__all__ = ["Context", "Result", "Task", "__version__", "periodic", "task"]
+__all__ = ["Call", "Context", "Result", "Task", "__version__", "periodic", "task"]

@@ -20,7 +20,8 @@ from taskhub.conf import read_config
 from taskhub.exceptions import InvalidBrokerURL
 from taskhub.nearest import did_you_mean
 from taskhub.tasks import Result, Task, as_enqueued, find_task
-from taskhub.tasks.arguments import Arguments, read_calls
+from taskhub.tasks.arguments import Arguments
+from taskhub.tasks.calls import Call, LooseCall, read_calls
 
 if TYPE_CHECKING:
     from taskhub.models import TaskResult, TaskResultQuerySet
@@ -81,7 +82,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
     @sensitive_variables()
     def enqueue(
         self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> Result[..., Any]:
+    ) -> Result[Any]:
         """Ask for one run; see producer.enqueue for what it does and raises."""
         (result,) = self._enqueue(task, [(args, kwargs)])
         return result
@@ -90,22 +91,21 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
     @sensitive_variables()
     def enqueue_many(
-        self, task: Task[P, R], calls: Iterable[Sequence[Any] | Mapping[str, Any]]
-    ) -> list[Result[P, R]]:
+        self, task: Task[P, R, Any], calls: Iterable[Call[P] | LooseCall]
+    ) -> list[Result[R]]:
         """Ask for many runs with one INSERT and one push."""
-        results: list[Any] = [*self._enqueue(task, read_calls(calls))]
-        return results
+        return self._enqueue(task, read_calls(calls))
 
     @sensitive_variables()
     async def aenqueue_many(
-        self, task: Task[P, R], calls: Iterable[Sequence[Any] | Mapping[str, Any]]
-    ) -> list[Result[P, R]]:
+        self, task: Task[P, R, Any], calls: Iterable[Call[P] | LooseCall]
+    ) -> list[Result[R]]:
         """See enqueue_many()."""
         return await sync_to_async(self.enqueue_many)(task, calls)
 
     def _enqueue(
         self, task: "compat.Task[..., Any]", calls: Sequence[Arguments]
-    ) -> list[Result[..., Any]]:
+    ) -> list[Result[Any]]:
         from taskhub import producer
 
         if self.faults:
@@ -113,20 +113,18 @@ class TaskHubBackend(compat.BaseTaskBackend):
         own = self._own(task)
         self.validate_task(own)
         rows = producer.enqueue(self.config, own, calls)
-        results: list[Result[..., Any]] = [
-            Result.from_enqueued(own, row) for row in rows
-        ]
+        results: list[Result[Any]] = [Result.from_enqueued(own, row) for row in rows]
         for result in results:
             compat.task_enqueued.send(type(self), task_result=result)
         return results
 
-    def _own(self, task: "compat.Task[..., Any]") -> Task[..., Any]:
+    def _own(self, task: "compat.Task[..., Any]") -> Task[..., Any, Any]:
         """Return a task as this backend runs it, whatever backend it was made for."""
         if isinstance(task, Task) and task.backend == self.alias:
             return task
         return self.task_class.of(task, backend=self.alias)
 
-    def get_result(self, result_id: str) -> Result[..., Any]:
+    def get_result(self, result_id: str) -> Result[Any]:
         """
         Return a result as `django.tasks` shows it.
 
@@ -136,7 +134,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
         row = self.get_row(result_id)
         return Result.from_row(as_enqueued(find_task(row.task_path), row), row)
 
-    async def aget_result(self, result_id: str) -> Result[..., Any]:
+    async def aget_result(self, result_id: str) -> Result[Any]:
         """See get_result()."""
         return await sync_to_async(self.get_result)(result_id)
 
@@ -147,7 +145,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
             raise compat.TaskResultDoesNotExist(result_id)
         return row
 
-    def wait_for(self, result: Result[..., Any], timeout: float | None) -> "TaskResult":
+    def wait_for(self, result: Result[Any], timeout: float | None) -> "TaskResult":
         """Block until a result is finished, and return its row; see Result.get."""
         from taskhub.models.waiting import wait_for
 
@@ -156,7 +154,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
     async def await_for(
         self,
-        result: Result[..., Any],
+        result: Result[Any],
         timeout: float | None,
     ) -> "TaskResult":
         """See wait_for()."""
@@ -181,7 +179,7 @@ def _parse_id(result_id: str) -> UUID:
         raise compat.TaskResultDoesNotExist(result_id) from None
 
 
-def _has_row(result: Result[..., Any]) -> bool:
+def _has_row(result: Result[Any]) -> bool:
     """Whether a result has a row before it is finished."""
     task: Any = result.task
     return bool(task.durable)

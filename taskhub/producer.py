@@ -31,7 +31,7 @@ from taskhub.tasks.current import current_result
 
 
 def enqueue(
-    config: Config, task: Task[..., Any], calls: Iterable[Arguments]
+    config: Config, task: Task[..., Any, Any], calls: Iterable[Arguments]
 ) -> Sequence[NewResult]:
     """
     Ask for runs of a task, one for each pair of positional and keyword arguments.
@@ -52,7 +52,7 @@ def enqueue(
     return rows
 
 
-def _is_plain(config: Config, task: Task[..., Any]) -> bool:
+def _is_plain(config: Config, task: Task[..., Any, Any]) -> bool:
     """Whether nothing is asked for that most rows have not: see slices.py."""
     asked = (
         task.run_after,
@@ -96,7 +96,10 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
 
 
 def make_row(
-    config: Config, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    config: Config,
+    task: Task[..., Any, Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
 ) -> NewSlice:
     """
     Make the row of one run, which is not in the database yet.
@@ -124,7 +127,10 @@ def make_row(
 
 
 def _make_plain_row(
-    config: Config, task: Task[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    config: Config,
+    task: Task[..., Any, Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
 ) -> PlainSlice:
     (args, kwargs), size = _check(config, task, args, kwargs)
     row = PlainSlice(
@@ -144,7 +150,7 @@ def _make_plain_row(
 
 def _check(
     config: Config,
-    task: Task[..., Any],
+    task: Task[..., Any, Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     meta: Any = None,
@@ -161,7 +167,7 @@ def _check(
     return checked, size
 
 
-def _expiry(task: Task[..., Any], enqueued_at: datetime) -> datetime | None:
+def _expiry(task: Task[..., Any, Any], enqueued_at: datetime) -> datetime | None:
     """Return when a run expires: so long after it is due, and not after the call."""
     if task.expires_after is None:
         return None

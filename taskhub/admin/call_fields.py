@@ -20,7 +20,7 @@ Parameter = inspect.Parameter
 _UNIONS = (Union, types.UnionType)
 
 
-def parameters_of(task: Task[..., Any]) -> list[Parameter]:
+def parameters_of(task: Task[..., Any, Any]) -> list[Parameter]:
     """Return the parameters of a task as callers see them, with their annotations."""
     signature = signature_of(task.func, task.takes_context)
     try:

@@ -29,7 +29,7 @@ class CallForm(forms.Form):
 
     def __init__(
         self,
-        task: Task[..., Any],
+        task: Task[..., Any, Any],
         data: Any = None,
         *,
         old: tuple[Sequence[Any], Mapping[str, Any]] | None = None,
@@ -154,7 +154,7 @@ class CallForm(forms.Form):
 
 
 def _bound(
-    task: Task[..., Any], old: tuple[Sequence[Any], Mapping[str, Any]]
+    task: Task[..., Any, Any], old: tuple[Sequence[Any], Mapping[str, Any]]
 ) -> tuple[dict[str, Any], bool]:
     """Return arguments by the names of their parameters, and whether they fit."""
     args, kwargs = old

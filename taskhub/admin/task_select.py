@@ -44,13 +44,13 @@ def _by_module(chosen: str) -> list[Any]:
     return choices
 
 
-def signature(task: Task[..., Any]) -> str:
+def signature(task: Task[..., Any, Any]) -> str:
     """Return how a task is called: send_greeting(address: str, *, name: str)."""
     parameters = signature_of(task.func, task.takes_context)
     return f"{task.func.__name__}{parameters}"
 
 
-def summary(task: Task[..., Any]) -> str:
+def summary(task: Task[..., Any, Any]) -> str:
     """Return the first line of a task's docstring."""
     return (inspect.getdoc(task.func) or "").partition("\n")[0]
 

@@ -113,7 +113,7 @@ class Preparer:
         check_place(message, delivery.id, delivery.queue_name, self._alias)
         return message
 
-    def _check(self, attempt: Attempt) -> Task[..., Any]:
+    def _check(self, attempt: Attempt) -> Task[..., Any, Any]:
         """Return the task to run. Raise what a row is to say if there is nothing to."""
         message = attempt.message
         task = find_task(message.task_path)

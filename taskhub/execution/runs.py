@@ -17,16 +17,16 @@ class Run(msgspec.Struct):
     """An attempt that is about to be made, or being made."""
 
     delivery: Delivery
-    task: Task[..., Any]
+    task: Task[..., Any, Any]
     attempt: Attempt
     interrupt: Interrupt
     log: RunLog
     #: Whether nothing else is to run in its process meanwhile.
     is_alone: bool = False
-    _result: Result[..., Any] | None = None
+    _result: Result[Any] | None = None
 
     @property
-    def result(self) -> Result[..., Any]:
+    def result(self) -> Result[Any]:
         """The result as `django.tasks` shows it; made when it is first asked for."""
         if self._result is None:
             message = self.attempt.message

@@ -1,7 +1,7 @@
 """Nodes, and whose turn it is to do what only one of them does at a time."""
 
 from datetime import datetime, timedelta
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
@@ -26,6 +26,12 @@ class NodeQuerySet(models.QuerySet["Node", "Node"]):
     def silent(self) -> Self:
         """Those that have ended without saying so, or cannot reach the database."""
         return self.filter(last_seen_at__lt=DatabaseNow() - _SILENT_AFTER)
+
+
+if TYPE_CHECKING:
+
+    class NodeManager(NodeQuerySet, models.Manager["Node"]):  # type: ignore[misc]
+        """What `as_manager()` makes, as every type checker understands it."""
 
 
 class Node(models.Model):
@@ -59,7 +65,7 @@ class Node(models.Model):
     #: By the database's clock.
     last_seen_at = models.DateTimeField(_("last seen"))
 
-    objects: ClassVar[models.Manager["Node"]] = NodeQuerySet.as_manager()
+    objects: ClassVar["NodeManager"] = NodeQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("node")

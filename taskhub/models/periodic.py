@@ -1,7 +1,7 @@
 """`PeriodicTask`: a task and its schedule, edited in the admin, fired by the beat."""
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from uuid import UUID
 
 from django.db import models
@@ -67,6 +67,14 @@ class PeriodicTaskQuerySet(models.QuerySet["PeriodicTask", "PeriodicTask"]):
         return self.filter(look_at__lte=UNPLANNED)
 
 
+if TYPE_CHECKING:
+
+    class PeriodicTaskManager(  # type: ignore[misc]
+        PeriodicTaskQuerySet, models.Manager["PeriodicTask"]
+    ):
+        """What `as_manager()` makes, as every type checker understands it."""
+
+
 class PeriodicTask(PeriodicColumns, SharedRow):
     """
     A task that is fired by a schedule.
@@ -78,9 +86,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     written_by_processes = frozenset((*PLAN_FIELDS, *RUN_FIELDS))
 
-    objects: ClassVar[models.Manager["PeriodicTask"]] = (
-        PeriodicTaskQuerySet.as_manager()
-    )
+    objects: ClassVar["PeriodicTaskManager"] = PeriodicTaskQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("periodic task")

@@ -128,3 +128,11 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
     def ids(self) -> list[UUID]:
         """The ids of these results."""
         return list(self.values_list("id", flat=True))
+
+
+if TYPE_CHECKING:
+
+    class TaskResultManager(  # type: ignore[misc]
+        TaskResultQuerySet, models.Manager["TaskResult"]
+    ):
+        """What `as_manager()` makes, as every type checker understands it."""

@@ -1,7 +1,7 @@
 """`TaskResult`: one run asked for, and what became of it."""
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models, router
 from django.db.models import Q, Value
@@ -22,6 +22,9 @@ from taskhub.models.names import NameField
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 from taskhub.models.waiting import await_for, wait_for
+
+if TYPE_CHECKING:
+    from taskhub.models.querysets import TaskResultManager
 
 #: The classes of errors that no task has raised: it was cancelled, or has expired.
 CANCELLED = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
@@ -183,7 +186,7 @@ class TaskResult(Carried, SharedRow):
         max_length=110, default="", db_default="", blank=True, editable=False
     )
 
-    objects: ClassVar[models.Manager["TaskResult"]] = TaskResultQuerySet.as_manager()
+    objects: ClassVar["TaskResultManager"] = TaskResultQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = _("task result")

@@ -113,7 +113,7 @@ def _tell_cancelled(results: TaskResultQuerySet, pks: Collection[UUID]) -> None:
         pk__in=pks
     ):
         if row.backend in compat.task_backends.settings:
-            result: Result[..., Any] = Result.from_row(task_of(row.task_path, row), row)
+            result: Result[Any] = Result.from_row(task_of(row.task_path, row), row)
             tell_finished(row.backend, result, is_meant=True)
 
 

@@ -80,8 +80,8 @@ def _due(row: PeriodicTask, tick: datetime | None) -> datetime | None:
 
 
 def _variant_of(
-    row: PeriodicTask, task: Task[..., Any], due: datetime | None = None
-) -> Task[..., Any]:
+    row: PeriodicTask, task: Task[..., Any, Any], due: datetime | None = None
+) -> Task[..., Any, Any]:
     options = {
         "run_after": due,
         "queue_name": row.queue_name or None,
@@ -91,7 +91,7 @@ def _variant_of(
     return task.using(**options)  # type: ignore[arg-type]
 
 
-def _config_of(task: Task[..., Any]) -> Config:
+def _config_of(task: Task[..., Any, Any]) -> Config:
     config = getattr(task.get_backend(), "config", None)
     if not isinstance(config, Config):
         raise CannotRun(

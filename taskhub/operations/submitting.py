@@ -29,7 +29,7 @@ def submit(
     Raise UnknownTask, InvalidArguments, or Django's InvalidTask for an option that the
     task's backend does not take.
     """
-    task: Task[..., Any] = find_task(task_path)
+    task: Task[..., Any, Any] = find_task(task_path)
     notes = {**(task.meta or {}), **(meta or {})}
     if by:
         notes["enqueued_by"] = by

@@ -7,6 +7,7 @@ a `Context`. Nothing here knows the models: what needs them goes through the tas
 backend, which Django creates from the settings.
 """
 
+from taskhub.tasks.calls import Call
 from taskhub.tasks.context import Context
 from taskhub.tasks.declared import Declared, declared_schedules, periodic
 from taskhub.tasks.decorator import task
@@ -17,6 +18,7 @@ from taskhub.tasks.task import Task
 
 __all__ = [
     "AttemptError",
+    "Call",
     "Context",
     "Declared",
     "Result",

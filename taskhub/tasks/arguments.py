@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,11 +11,6 @@ from taskhub.nearest import did_you_mean
 from taskhub.values import MAX_DEPTH, MAX_DIGITS, Oddity, walk
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
-
-
-def read_calls(calls: Iterable[Any]) -> list[Arguments]:
-    """Return the arguments of each of many calls, as `enqueue_many` takes them."""
-    return [((), call) if isinstance(call, Mapping) else (call, {}) for call in calls]
 
 
 @lru_cache(maxsize=4096)
@@ -66,11 +61,11 @@ def check_value(value: Any, where: str) -> Any:
     return walk(value, where, _refuse)
 
 
-def _nearest_parameter(signature: inspect.Signature, kwargs: Mapping[str, Any]) -> str:
+def _nearest_parameter(signature: inspect.Signature, kwargs: Mapping[Any, Any]) -> str:
     """End the sentence with the nearest name for a keyword that does not exist."""
     known = signature.parameters
     for name in kwargs:
-        if name not in known:
+        if isinstance(name, str) and name not in known:
             return did_you_mean(name, known.keys() - kwargs.keys())
     return "."
 

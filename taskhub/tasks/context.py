@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from taskhub import compat
 from taskhub.exceptions import InvalidArguments, Retry
 from taskhub.retries import MAX_PAUSE, bounded
+
+if TYPE_CHECKING:
+    from taskhub.tasks.result import Result
 
 #: The largest number that progress() takes; every database's JSON holds it exactly.
 MAX_PROGRESS = 10**15
@@ -19,6 +22,10 @@ ReportProgress = Callable[[float, float | None, str], None]
 @dataclass(frozen=True, kw_only=True)
 class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
     """Django's context, `task_result` and `attempt`, plus a way to report progress."""
+
+    if TYPE_CHECKING:
+        # Django's own field; only the type is ours.
+        task_result: Result[Any]
 
     report: ReportProgress | None = field(default=None, repr=False, compare=False)
     asks_to_end: Callable[[], bool] | None = field(

@@ -1,12 +1,13 @@
 """The `@task` decorator."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import (
     Any,
     Concatenate,
     Literal,
     ParamSpec,
+    Protocol,
     TypedDict,
     TypeVar,
     Unpack,
@@ -19,7 +20,7 @@ from taskhub.nearest import did_you_mean
 from taskhub.retries import Backoff
 from taskhub.tasks.context import Context
 from taskhub.tasks.options import Keep
-from taskhub.tasks.task import OPTION_NAMES, Task
+from taskhub.tasks.task import OPTION_NAMES, ContextTask, Task
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,16 +54,45 @@ class TaskOptions(TypedDict, total=False):
     meta: Mapping[str, Any]
 
 
+class Decorator(Protocol):
+    """What `@task(...)` returns: it takes the function."""
+
+    # First what an async function is, since the second takes anything.
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Task[P, R, R]: ...
+
+
+class ContextDecorator(Protocol):
+    """What `@task(takes_context=True, ...)` returns."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Context, P], Coroutine[Any, Any, R]], /
+    ) -> ContextTask[P, R, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[Context, P], R], /
+    ) -> ContextTask[P, R, R]: ...
+
+
 @overload
-def task(function: Callable[P, R], /) -> Task[P, R]: ...
+def task(
+    function: Callable[P, Coroutine[Any, Any, R]], /
+) -> Task[P, R, Coroutine[Any, Any, R]]: ...
+@overload
+def task(function: Callable[P, R], /) -> Task[P, R, R]: ...
 @overload
 def task(
     *, takes_context: Literal[True], **options: Unpack[TaskOptions]
-) -> Callable[[Callable[Concatenate[Context, P], R]], Task[P, R]]: ...
+) -> ContextDecorator: ...
 @overload
 def task(
     *, takes_context: Literal[False] = False, **options: Unpack[TaskOptions]
-) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+) -> Decorator: ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """
     Make a task of a module-level function, sync or async.
@@ -76,7 +106,7 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     or the function cannot be a task.
     """
 
-    def decorate(function: Callable[..., Any]) -> Task[..., Any]:
+    def decorate(function: Callable[..., Any]) -> Task[..., Any, Any]:
         for name in options:
             if name not in OPTION_NAMES:
                 raise InvalidOption(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from taskhub.tasks.result import Result
 
 
-def wait_for(result: "Result[..., Any]", timeout: float | None) -> Any:
+def wait_for(result: "Result[Any]", timeout: float | None) -> Any:
     """
     Block until a result is finished, and return what its task returned.
 
@@ -33,7 +33,7 @@ def wait_for(result: "Result[..., Any]", timeout: float | None) -> Any:
     raise _timed_out(result, timeout)
 
 
-async def await_for(result: "Result[..., Any]", timeout: float | None) -> Any:
+async def await_for(result: "Result[Any]", timeout: float | None) -> Any:
     """See wait_for()."""
     for pause in pauses(timeout):
         if not result.is_finished:
@@ -45,21 +45,21 @@ async def await_for(result: "Result[..., Any]", timeout: float | None) -> Any:
     raise _timed_out(result, timeout)
 
 
-def _read(result: "Result[..., Any]") -> Any:
+def _read(result: "Result[Any]") -> Any:
     try:
         return result.task.get_result(result.id)
     except NotImplementedError:
         return result
 
 
-async def _aread(result: "Result[..., Any]") -> Any:
+async def _aread(result: "Result[Any]") -> Any:
     try:
         return await result.task.aget_result(result.id)
     except NotImplementedError:
         return result
 
 
-def _check_that_it_can_finish(result: "Result[..., Any]") -> None:
+def _check_that_it_can_finish(result: "Result[Any]") -> None:
     backend = result.task.get_backend()
     if not backend.supports_get_result:
         raise ResultTimeout(
@@ -69,7 +69,7 @@ def _check_that_it_can_finish(result: "Result[..., Any]") -> None:
         )
 
 
-def _outcome(result: "Result[..., Any]") -> Any:
+def _outcome(result: "Result[Any]") -> Any:
     if result.status == compat.TaskResultStatus.SUCCESSFUL:
         return result.return_value
     traceback = result.errors[-1].traceback if result.errors else ""
@@ -80,5 +80,5 @@ def _outcome(result: "Result[..., Any]") -> Any:
     )
 
 
-def _timed_out(result: "Result[..., Any]", timeout: float | None) -> ResultTimeout:
+def _timed_out(result: "Result[Any]", timeout: float | None) -> ResultTimeout:
     return ResultTimeout(f"Result {result.id} was not finished after {timeout} s.")

@@ -16,7 +16,7 @@ from taskhub.tasks.registry import lookup, registered_tasks
 from taskhub.tasks.task import Task
 
 
-def find_task(path: str) -> Task[..., Any]:
+def find_task(path: str) -> Task[..., Any, Any]:
     """
     Return the task of that path.
 

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 _is_meant: ContextVar[bool] = ContextVar("taskhub.is_meant", default=False)
 
 
-def tell_finished(alias: str, result: "Result[..., Any]", *, is_meant: bool) -> None:
+def tell_finished(alias: str, result: "Result[Any]", *, is_meant: bool) -> None:
     """
     Send `task_finished` for a result; `is_meant` if it was cancelled or has expired.
 
@@ -39,7 +39,7 @@ def tell_finished(alias: str, result: "Result[..., Any]", *, is_meant: bool) -> 
             logger.exception("A receiver of %s raised.", result.task.module_path)
 
 
-def task_of(path: str, enqueued: Enqueued) -> Task[..., Any]:
+def task_of(path: str, enqueued: Enqueued) -> Task[..., Any, Any]:
     """Return the task of a result, or something with its path if none is known."""
     try:
         return as_enqueued(find_task(path), enqueued)

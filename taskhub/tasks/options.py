@@ -19,7 +19,7 @@ Keep = Literal["all", "errors", "none"]
 DEFAULT_BACKOFF = exponential(seconds=2)
 
 
-def check_options(task: "Task[..., Any]") -> None:
+def check_options(task: "Task[..., Any, Any]") -> None:
     """Raise InvalidTask for a value that an option cannot have, or a generator."""
     if is_generator(task.func):
         raise InvalidTask(
@@ -31,7 +31,7 @@ def check_options(task: "Task[..., Any]") -> None:
     _check_masked(task)
 
 
-def _check_enqueueing(task: "Task[..., Any]") -> None:
+def _check_enqueueing(task: "Task[..., Any, Any]") -> None:
     if task.keep not in get_args(Keep):
         raise InvalidTask(f"keep must be 'all', 'errors' or 'none', not {task.keep!r}.")
     _check_priority(task.priority)
@@ -61,7 +61,7 @@ def _check_priority(priority: object) -> None:
         raise InvalidTask(f"{promised} It is {priority}.")
 
 
-def _check_masked(task: "Task[..., Any]") -> None:
+def _check_masked(task: "Task[..., Any, Any]") -> None:
     if isinstance(task.masked, str):
         raise InvalidTask(
             f"masked must be names of parameters, such as [{task.masked!r}]."
@@ -75,7 +75,7 @@ def _check_masked(task: "Task[..., Any]") -> None:
             )
 
 
-def _check_retries(task: "Task[..., Any]") -> None:
+def _check_retries(task: "Task[..., Any, Any]") -> None:
     if type(task.max_attempts) is not int or not 1 <= task.max_attempts <= 1_000:
         raise InvalidTask(
             f"max_attempts must be a whole number from 1 to 1,000, not "
@@ -97,7 +97,7 @@ def _check_retries(task: "Task[..., Any]") -> None:
             )
 
 
-def _check_limits(task: "Task[..., Any]") -> None:
+def _check_limits(task: "Task[..., Any, Any]") -> None:
     for name in ("timeout", "hard_timeout"):
         seconds = getattr(task, name)
         if seconds is None:

@@ -19,12 +19,12 @@ UNKNOWN_FOR = timedelta(minutes=10)
 #: So often it is looked at again meanwhile, here or where it is known.
 UNKNOWN_AGAIN = timedelta(seconds=5)
 
-_tasks: dict[str, "Task[..., Any]"] = {}
+_tasks: dict[str, "Task[..., Any, Any]"] = {}
 #: In which execution of its module each was declared.
 _loadings: dict[str, object | None] = {}
 
 
-def register(task: "Task[..., Any]") -> None:
+def register(task: "Task[..., Any, Any]") -> None:
     """
     Register a task under its path, once for a function.
 
@@ -46,11 +46,11 @@ def register(task: "Task[..., Any]") -> None:
     _tasks[path], _loadings[path] = task, loading
 
 
-def lookup(path: str) -> "Task[..., Any] | None":
+def lookup(path: str) -> "Task[..., Any, Any] | None":
     """Return the task that is registered under a path, if there is one."""
     return _tasks.get(path)
 
 
-def registered_tasks() -> "dict[str, Task[..., Any]]":
+def registered_tasks() -> "dict[str, Task[..., Any, Any]]":
     """Return all registered tasks by path, in the order of their paths."""
     return dict(sorted(_tasks.items()))

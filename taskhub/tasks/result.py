@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
 from taskhub import compat
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from taskhub.models import TaskResult
     from taskhub.tasks.task import Task
 
-P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Enqueued(Protocol):
@@ -60,7 +59,7 @@ class AttemptError(compat.TaskError):  # type: ignore[misc]
         )
 
 
-class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
+class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
     """
     A result as `django.tasks` shows it, plus `get()` and `aget()`.
 
@@ -74,8 +73,13 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
         # Django's own shows the arguments and the return value.
         return f"<Result {self.id} of {self.task.module_path}: {self.status}>"
 
+    if TYPE_CHECKING:
+        # Django's own; only the type is ours.
+        @property
+        def return_value(self) -> R_co: ...
+
     @classmethod
-    def from_enqueued(cls, task: "Task[..., Any]", enqueued: Enqueued) -> Self:
+    def from_enqueued(cls, task: "Task[..., Any, Any]", enqueued: Enqueued) -> Self:
         """Make the result of a run that has not begun."""
         return cls(
             task=task,
@@ -93,7 +97,7 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
         )
 
     @classmethod
-    def from_row(cls, task: "Task[..., Any]", row: "TaskResult") -> Self:
+    def from_row(cls, task: "Task[..., Any, Any]", row: "TaskResult") -> Self:
         """Make the result that a row is about."""
         result = cls.from_enqueued(task, row)
         known = row.status in compat.TaskResultStatus.values
@@ -147,7 +151,7 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
         """Set a field, as Django's own backends do while a task runs."""
         object.__setattr__(self, name, value)
 
-    def get(self, timeout: float | None = None) -> R:
+    def get(self, timeout: float | None = None) -> R_co:
         """
         Wait until the task has finished, and return what it returned.
 
@@ -158,17 +162,17 @@ class Result(compat.TaskResult, Generic[P, R]):  # type: ignore[type-arg]
         the return value was too large to store.
         """
         hub = hub_of(self.task)
-        value: R = (
+        value: R_co = (
             elsewhere.wait_for(self, timeout)
             if hub is None
             else hub.wait_for(self, timeout).outcome()
         )
         return value
 
-    async def aget(self, timeout: float | None = None) -> R:
+    async def aget(self, timeout: float | None = None) -> R_co:
         """See get()."""
         hub = hub_of(self.task)
-        value: R = (
+        value: R_co = (
             await elsewhere.await_for(self, timeout)
             if hub is None
             else (await hub.await_for(self, timeout)).outcome()
@@ -200,7 +204,9 @@ def hub_of(task: "compat.Task[..., Any]") -> "TaskHubBackend | None":
     return backend if getattr(backend, "keeps_rows", False) else None
 
 
-def as_enqueued(task: "Task[..., Any]", enqueued: Enqueued) -> "Task[..., Any]":
+def as_enqueued(
+    task: "Task[..., Any, Any]", enqueued: Enqueued
+) -> "Task[..., Any, Any]":
     """
     Return the variant of a registered task that a run was asked for with.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import (
+    TYPE_CHECKING,
     Any,
     Generic,
     ParamSpec,
@@ -22,14 +23,26 @@ from taskhub import compat
 from taskhub.exceptions import InvalidOption
 from taskhub.nearest import did_you_mean
 from taskhub.retries import Backoff
-from taskhub.tasks.arguments import Arguments, check_arguments, read_calls
+from taskhub.tasks.arguments import Arguments, check_arguments
+from taskhub.tasks.calls import Call, LooseCall, read_calls
 from taskhub.tasks.context import Context
 from taskhub.tasks.options import DEFAULT_BACKOFF, Keep, check_options
 from taskhub.tasks.registry import register
 from taskhub.tasks.result import Result, hub_of
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+C_co = TypeVar("C_co", covariant=True)
+
+
+class CeleryOptions(TypedDict, total=False):
+    """What `apply_async()` takes; None is the same as nothing."""
+
+    countdown: float | None
+    eta: datetime | None
+    expires: float | datetime | None
+    queue: str | None
+    priority: int | None
 
 
 class UsingOptions(TypedDict, total=False):
@@ -45,9 +58,12 @@ class UsingOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
+class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     """
     A module-level function that can be run in the background.
+
+    To type checkers, `P` is what `enqueue` takes, `R_co` what comes of a run, and
+    `C_co` what a plain call returns: the same, or a coroutine.
 
     Immutable; `using()` makes a variant with other options.
     """
@@ -87,7 +103,7 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         register(self)
 
     @classmethod
-    def of(cls, task: "compat.Task[..., Any]", **changes: Any) -> "Task[..., Any]":
+    def of(cls, task: "compat.Task[..., Any]", **changes: Any) -> "Task[..., Any, Any]":
         """
         Return a task as one of this class, with some options changed.
 
@@ -110,17 +126,17 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
         # That of the plain Django task which it may equal.
         return hash(tuple(getattr(self, name) for name in _DJANGOS))
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C_co:
         """Call the function here and now, as if it were no task."""
-        return cast("R", self.func(*self._with_context(args), **kwargs))
+        return cast("C_co", self.func(*self._with_context(args), **kwargs))
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function, as Django's own backends do; an async one, too."""
-        return cast("R", super().call(*self._with_context(args), **kwargs))
+        return cast("R_co", super().call(*self._with_context(args), **kwargs))
 
-    async def acall(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def acall(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """See call()."""
-        return cast("R", await super().acall(*self._with_context(args), **kwargs))
+        return cast("R_co", await super().acall(*self._with_context(args), **kwargs))
 
     def _with_context(self, args: Sequence[Any]) -> Sequence[Any]:
         """Put a Context in the place of Django's own, which other backends give."""
@@ -163,40 +179,40 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
     # Not even Django's pages and mails about an error show arguments: as elsewhere
     # below, and in the backend.
     @sensitive_variables()
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]:
+    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """Ask for one run; return its result."""
-        return cast("Result[P, R]", Result.of(super().enqueue(*args, **kwargs)))
+        return cast("Result[R_co]", Result.of(super().enqueue(*args, **kwargs)))
 
     @sensitive_variables()
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]:
+    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """See enqueue()."""
-        return cast("Result[P, R]", Result.of(await super().aenqueue(*args, **kwargs)))
+        return cast("Result[R_co]", Result.of(await super().aenqueue(*args, **kwargs)))
 
-    def get_result(self, result_id: str) -> Result[P, R]:
+    def get_result(self, result_id: str) -> Result[R_co]:
         """
         Return a result of this task by its id.
 
         Raise TaskResultDoesNotExist if there is none, and TaskResultMismatch if it is
         another task's.
         """
-        return cast("Result[P, R]", Result.of(super().get_result(result_id)))
+        return cast("Result[R_co]", Result.of(super().get_result(result_id)))
 
-    async def aget_result(self, result_id: str) -> Result[P, R]:
+    async def aget_result(self, result_id: str) -> Result[R_co]:
         """See get_result()."""
-        return cast("Result[P, R]", Result.of(await super().aget_result(result_id)))
+        return cast("Result[R_co]", Result.of(await super().aget_result(result_id)))
 
     @sensitive_variables()
-    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[P, R]:
+    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """Celery's word for `enqueue`."""
         return self.enqueue(*args, **kwargs)
 
     @sensitive_variables()
     def apply_async(
         self,
-        args: Sequence[Any] = (),
+        args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
-        **options: Any,
-    ) -> Result[P, R]:
+        **options: Unpack[CeleryOptions],
+    ) -> Result[R_co]:
         """
         Enqueue with Celery's options: countdown, eta, expires, queue, priority.
 
@@ -206,26 +222,31 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
 
         Raise InvalidOption for any other.
         """
-        known = {"countdown", "eta", "expires", "queue", "priority"}
+        known = CeleryOptions.__annotations__
         for name in options:
             if name not in known:
                 raise InvalidOption(
                     f"Unknown option {name!r} in {self.name}.apply_async()"
                     f"{did_you_mean(name, known)}"
                 )
-        variant = self.using(**_from_celery(**options))
-        return variant.enqueue(*args, **(kwargs or {}))
+        enqueue: Any = self.using(**_from_celery(**options)).enqueue
+        result: Result[R_co] = enqueue(*(args or ()), **(kwargs or {}))
+        return result
+
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> Call[P]:
+        """Return the arguments of one run, for `enqueue_many`."""
+        return Call(args, kwargs)
 
     @sensitive_variables()
-    def enqueue_many(
-        self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]
-    ) -> list[Result[P, R]]:
+    def enqueue_many(self, calls: Iterable[Call[P] | LooseCall]) -> list[Result[R_co]]:
         """
         Enqueue many runs with one INSERT and one push.
 
-        Each call is a sequence of positional arguments or a mapping of keyword
-        arguments. Give back the results in the same order. All are checked before
-        the first is written.
+        Each call is a tuple or list of positional arguments, a dict of keyword
+        arguments, or both, as `bind()` makes them. Return the results in the same
+        order. All calls are checked before the first is written.
+
+        Raise InvalidArguments for what is no call, such as a string.
         """
         if hub := hub_of(self):
             return hub.enqueue_many(self, calls)
@@ -233,8 +254,8 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
 
     @sensitive_variables()
     async def aenqueue_many(
-        self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]
-    ) -> list[Result[P, R]]:
+        self, calls: Iterable[Call[P] | LooseCall]
+    ) -> list[Result[R_co]]:
         """See enqueue_many()."""
         if hub := hub_of(self):
             return await hub.aenqueue_many(self, calls)
@@ -252,6 +273,25 @@ class Task(compat.Task, Generic[P, R]):  # type: ignore[type-arg]
     def is_async(self) -> bool:
         """Whether the function is an `async def`."""
         return inspect.iscoroutinefunction(self.func)
+
+
+if TYPE_CHECKING:
+
+    class ContextTask(Task[P, R_co, C_co]):
+        """A task that takes its context, which a plain call has to give it."""
+
+        def __call__(  # type: ignore[override]
+            self, context: Context, /, *args: P.args, **kwargs: P.kwargs
+        ) -> C_co: ...
+        def call(  # type: ignore[override]
+            self, context: Context, /, *args: P.args, **kwargs: P.kwargs
+        ) -> R_co: ...
+        async def acall(  # type: ignore[override]
+            self, context: Context, /, *args: P.args, **kwargs: P.kwargs
+        ) -> R_co: ...
+
+else:
+    ContextTask = Task
 
 
 def _from_celery(

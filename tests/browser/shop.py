@@ -15,10 +15,10 @@ from taskhub.tasks import Task
 BERLIN = "Europe/Berlin"
 
 
-def of_shop(**options: Any) -> Callable[[Callable[..., Any]], Task[..., Any]]:
+def of_shop(**options: Any) -> Callable[[Callable[..., Any]], Task[..., Any, Any]]:
     """Make a task of the shop's."""
 
-    def declare(function: Callable[..., Any]) -> Task[..., Any]:
+    def declare(function: Callable[..., Any]) -> Task[..., Any, Any]:
         # As if they were the shop's own: its name is what the pictures show.
         function.__module__ = "shop.tasks"
         return task(**options)(function)
@@ -176,7 +176,7 @@ def _told(dice: random.Random) -> Iterator[Callable[..., None]]:
 
     def tell(
         name: str,
-        task: Task[..., Any],
+        task: Task[..., Any, Any],
         schedule: Schedule,
         ended: str,
         gap: timedelta,

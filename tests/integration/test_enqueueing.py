@@ -169,6 +169,51 @@ def test_of_many_none_is_enqueued_if_one_is_wrong(config):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("calls", "message"),
+    [
+        (["ab"], "Call 0 of enqueue_many() is 'ab', of type str; expected a tuple"),
+        ([(1,), b"ab"], "Call 1 of enqueue_many() is b'ab', of type bytes"),
+        ([bytearray(b"ab")], "of type bytearray"),
+        ([1, 2], "such as (1,), or a dict"),
+        ([{1, 2}], "of type set"),
+        ([None], "of type NoneType"),
+        ("ab", "takes a list of calls, not a single str: ['ab']."),
+        ({"a": 1}, "takes a list of calls, not a single dict: [{'a': 1}]."),
+        ([{1: 2}], "keywords must be strings"),
+    ],
+)
+def test_what_is_no_call_is_refused(config, calls, message):
+    with pytest.raises(InvalidArguments) as caught:
+        tasks.add.enqueue_many(calls)
+
+    assert message in str(caught.value)
+    assert TaskResult.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_calls_can_be_bound(config):
+    results = tasks.add.enqueue_many([tasks.add.bind(1, b=2), (3,), {"a": 4}])
+
+    rows = TaskResult.objects.order_by("id")
+    assert [(row.args, row.kwargs) for row in rows] == [
+        ([1], {"b": 2}),
+        ([3], {}),
+        ([], {"a": 4}),
+    ]
+    assert len(results) == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("args", [None, (), []])
+def test_celerys_default_for_arguments_is_none(config, args):
+    row = tasks.add.apply_async(args, {"a": 1, "b": 2}).row
+
+    assert (row.args, row.kwargs) == ([], {"a": 1, "b": 2})
+    assert tasks.sign_in.apply_async(["ada"], None).row.args == ["ada"]
+
+
+@pytest.mark.django_db
 def test_none_is_fine(config):
     assert tasks.add.enqueue_many([]) == []
 

@@ -55,7 +55,7 @@ class OptionsForm(forms.Form):
         label=gettext_lazy("Run after"), required=False, widget=DateTimeInput
     )
 
-    def __init__(self, task: Task[..., Any], data: Any = None) -> None:
+    def __init__(self, task: Task[..., Any, Any], data: Any = None) -> None:
         super().__init__(data)
         queue: Any = self.fields["queue_name"].widget
         queue.choices = queue_choices(self.data.get("queue_name", ""))
@@ -114,7 +114,7 @@ class Enqueueing(Permissions, _Admin):
     def _enqueue(
         self,
         request: HttpRequest,
-        task: Task[..., Any],
+        task: Task[..., Any, Any],
         call: CallForm,
         options: OptionsForm,
     ) -> HttpResponse | None:

@@ -1,0 +1,54 @@
+"""The calls that `enqueue_many` takes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec
+
+from taskhub.exceptions import InvalidArguments
+from taskhub.tasks.arguments import Arguments
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[P]):
+    """The arguments of one run, as `task.bind()` makes it for `enqueue_many`."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+#: Positional arguments or keyword arguments.
+LooseCall = tuple[Any, ...] | list[Any] | Mapping[str, Any]
+
+
+def read_calls(calls: Iterable[Any]) -> list[Arguments]:
+    """
+    Return the arguments of each of many calls.
+
+    Raise InvalidArguments for what is no call, such as a string.
+    """
+    if isinstance(calls, str | bytes | Mapping | Call):
+        raise InvalidArguments(
+            f"enqueue_many() takes a list of calls, not a single {_name(calls)}: "
+            f"[{calls!r}]."
+        )
+    return [_read_call(call, index) for index, call in enumerate(calls)]
+
+
+def _read_call(call: Any, index: int) -> Arguments:
+    if isinstance(call, Call):
+        return call.args, call.kwargs
+    if isinstance(call, Mapping):
+        return (), call
+    if isinstance(call, Sequence) and not isinstance(call, str | bytes | bytearray):
+        return call, {}
+    raise InvalidArguments(
+        f"Call {index} of enqueue_many() is {call!r}, of type {_name(call)}; expected "
+        f"a tuple of positional arguments, such as ({call!r},), or a dict of keyword "
+        "arguments."
+    )
+
+
+def _name(value: object) -> str:
+    return type(value).__qualname__
