@@ -121,8 +121,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def _own(self, task: "compat.Task[..., Any]") -> Task[..., Any, Any]:
         """Return a task as this backend runs it, whatever backend it was made for."""
         if isinstance(task, Task) and task.backend == self.alias:
-            return task
-        return self.task_class.of(task, backend=self.alias)
+            return task.due()
+        return self.task_class.of(task, backend=self.alias).due()
 
     def get_result(self, result_id: str) -> Result[Any]:
         """

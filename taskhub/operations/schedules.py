@@ -88,7 +88,8 @@ def _variant_of(
         "priority": row.priority,
         "expires_after": row.expires_after,
     }
-    return task.using(**options)  # type: ignore[arg-type]
+    given = {name: value for name, value in options.items() if value is not None}
+    return task.using(**given)  # type: ignore[arg-type]
 
 
 def _config_of(task: Task[..., Any, Any]) -> Config:

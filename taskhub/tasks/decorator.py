@@ -1,6 +1,6 @@
 """The `@task` decorator."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import (
     Any,
@@ -16,9 +16,9 @@ from typing import (
 
 from taskhub import compat
 from taskhub.exceptions import InvalidOption
-from taskhub.nearest import did_you_mean
 from taskhub.retries import Backoff
 from taskhub.tasks.context import Context
+from taskhub.tasks.hints import TASK_HINTS, hint
 from taskhub.tasks.options import Keep
 from taskhub.tasks.task import OPTION_NAMES, ContextTask, Task
 
@@ -42,16 +42,16 @@ class TaskOptions(TypedDict, total=False):
     backend: str
     durable: bool
     keep: Keep
-    expires_after: timedelta
+    expires_after: timedelta | None
     max_attempts: int
     backoff: Backoff
-    retry_on: type[BaseException] | tuple[type[BaseException], ...]
-    give_up_on: type[BaseException] | tuple[type[BaseException], ...]
-    timeout: float
-    hard_timeout: float
+    retry_on: type[BaseException] | Collection[type[BaseException]]
+    give_up_on: type[BaseException] | Collection[type[BaseException]]
+    timeout: float | None
+    hard_timeout: float | None
     atomic: bool
     masked: Sequence[str]
-    meta: Mapping[str, Any]
+    meta: Mapping[str, Any] | None
 
 
 class Decorator(Protocol):
@@ -107,11 +107,11 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any, Any]:
-        for name in options:
+        for name, value in options.items():
             if name not in OPTION_NAMES:
                 raise InvalidOption(
                     f"Unknown option {name!r} in @task for {function.__qualname__}"
-                    f"{did_you_mean(name, OPTION_NAMES)}"
+                    f"{hint(name, value, TASK_HINTS, OPTION_NAMES)}"
                 )
         return Task(func=function, **(_DEFAULTS | options))
 

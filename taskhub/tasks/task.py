@@ -11,7 +11,6 @@ from typing import (
     Generic,
     ParamSpec,
     Self,
-    TypedDict,
     TypeVar,
     Unpack,
     cast,
@@ -20,8 +19,6 @@ from typing import (
 from django.views.decorators.debug import sensitive_variables
 
 from taskhub import compat
-from taskhub.exceptions import InvalidOption
-from taskhub.nearest import did_you_mean
 from taskhub.retries import Backoff
 from taskhub.tasks.arguments import Arguments, check_arguments
 from taskhub.tasks.calls import Call, LooseCall, read_calls
@@ -29,32 +26,11 @@ from taskhub.tasks.context import Context
 from taskhub.tasks.options import DEFAULT_BACKOFF, Keep, check_options
 from taskhub.tasks.registry import register
 from taskhub.tasks.result import Result, hub_of
+from taskhub.tasks.variants import CeleryOptions, UsingOptions, changes_of, from_celery
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 C_co = TypeVar("C_co", covariant=True)
-
-
-class CeleryOptions(TypedDict, total=False):
-    """What `apply_async()` takes; None is the same as nothing."""
-
-    countdown: float | None
-    eta: datetime | None
-    expires: float | datetime | None
-    queue: str | None
-    priority: int | None
-
-
-class UsingOptions(TypedDict, total=False):
-    """What `using()` can change."""
-
-    priority: int | None
-    queue_name: str | None
-    run_after: datetime | timedelta | None
-    backend: str | None
-    durable: bool | None
-    expires_after: timedelta | None
-    meta: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +51,8 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     keep: Keep = "all"
     #: A run that has not started this long after it is due is never started.
     expires_after: timedelta | None = None
+    #: How long after it is enqueued a run is due; `run_after` is then of no account.
+    run_in: timedelta | None = None
     #: How many failures a result may have; then it is FAILED.
     max_attempts: int = 1
     #: How long to wait before the next attempt.
@@ -157,36 +135,39 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
 
     def using(self, **options: Unpack[UsingOptions]) -> Self:
         """
-        Make a variant of this task with other options; None leaves one as it is.
+        Make a variant of this task with other options.
 
-        `run_after` is an aware datetime, or a timedelta from now.
+        `run_after` is an aware datetime, or a timedelta from when it is enqueued. None
+        removes `run_after`, `expires_after` and `meta`, and takes any other option
+        back to what `@task` says.
 
         Raise InvalidOption if there is no such option.
         """
-        changes: dict[str, Any] = {
-            name: value for name, value in options.items() if value is not None
-        }
-        for name in changes:
-            if name not in UsingOptions.__annotations__:
-                raise InvalidOption(
-                    f"Unknown option {name!r} in {self.name}.using()"
-                    f"{did_you_mean(name, UsingOptions.__annotations__)}"
-                )
-        if isinstance(after := changes.get("run_after"), timedelta):
-            changes["run_after"] = datetime.now(UTC) + after
-        return replace(self, **changes)
+        return replace(self, **changes_of(self, options, OPTION_NAMES))
 
     # Not even Django's pages and mails about an error show arguments: as elsewhere
     # below, and in the backend.
     @sensitive_variables()
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """Ask for one run; return its result."""
-        return cast("Result[R_co]", Result.of(super().enqueue(*args, **kwargs)))
+        task = self.due()
+        backend: Any = task.get_backend()
+        result: Result[R_co] = Result.of(backend.enqueue(task, args, kwargs))
+        return result
 
     @sensitive_variables()
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """See enqueue()."""
-        return cast("Result[R_co]", Result.of(await super().aenqueue(*args, **kwargs)))
+        task = self.due()
+        backend: Any = task.get_backend()
+        result: Result[R_co] = Result.of(await backend.aenqueue(task, args, kwargs))
+        return result
+
+    def due(self) -> Self:
+        """Return this task with the `run_after` that it has if it is enqueued now."""
+        if self.run_in is None:
+            return self
+        return replace(self, run_after=datetime.now(UTC) + self.run_in, run_in=None)
 
     def get_result(self, result_id: str) -> Result[R_co]:
         """
@@ -222,14 +203,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
 
         Raise InvalidOption for any other.
         """
-        known = CeleryOptions.__annotations__
-        for name in options:
-            if name not in known:
-                raise InvalidOption(
-                    f"Unknown option {name!r} in {self.name}.apply_async()"
-                    f"{did_you_mean(name, known)}"
-                )
-        enqueue: Any = self.using(**_from_celery(**options)).enqueue
+        enqueue: Any = self.using(**from_celery(self, options)).enqueue
         result: Result[R_co] = enqueue(*(args or ()), **(kwargs or {}))
         return result
 
@@ -249,7 +223,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         Raise InvalidArguments for what is no call, such as a string.
         """
         if hub := hub_of(self):
-            return hub.enqueue_many(self, calls)
+            return hub.enqueue_many(self.due(), calls)
         return [self.enqueue(*args, **kwargs) for args, kwargs in self._check(calls)]
 
     @sensitive_variables()
@@ -258,7 +232,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     ) -> list[Result[R_co]]:
         """See enqueue_many()."""
         if hub := hub_of(self):
-            return await hub.aenqueue_many(self, calls)
+            return await hub.aenqueue_many(self.due(), calls)
         checked = self._check(calls)
         return [await self.aenqueue(*args, **kwargs) for args, kwargs in checked]
 
@@ -294,36 +268,6 @@ else:
     ContextTask = Task
 
 
-def _from_celery(
-    *,
-    countdown: float | None = None,
-    eta: datetime | None = None,
-    expires: float | datetime | None = None,
-    queue: str | None = None,
-    priority: int | None = None,
-) -> UsingOptions:
-    if countdown is not None and eta is not None:
-        raise InvalidOption("Give countdown or eta, not both.")
-    run_after = eta if countdown is None else timedelta(seconds=countdown)
-    if isinstance(expires, datetime):
-        expires = (expires - _due(run_after)).total_seconds()
-    options = {
-        "run_after": run_after,
-        "expires_after": None if expires is None else timedelta(seconds=expires),
-        "queue_name": queue,
-        "priority": priority,
-    }
-    return cast("UsingOptions", options)
-
-
-def _due(run_after: datetime | timedelta | None) -> datetime:
-    """Return when a run is due that is asked for now."""
-    now = datetime.now(UTC)
-    if isinstance(run_after, timedelta):
-        return now + max(run_after, timedelta(0))
-    return max(run_after or now, now)
-
-
 def _as_classes(given: Any) -> Any:
     """Take one class of exceptions for a tuple of it."""
     if isinstance(given, type):
@@ -334,4 +278,8 @@ def _as_classes(given: Any) -> Any:
 #: The options that every Django task has.
 _DJANGOS = tuple(each.name for each in fields(compat.Task))
 
-OPTION_NAMES = frozenset(each.name for each in fields(Task)) - {"func", "run_after"}
+OPTION_NAMES = frozenset(each.name for each in fields(Task)) - {
+    "func",
+    "run_after",
+    "run_in",
+}

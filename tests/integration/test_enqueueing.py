@@ -1,5 +1,6 @@
 """The door in: rows in the caller's transaction, messages after its commit."""
 
+import asyncio
 import logging
 import socket
 from contextlib import suppress
@@ -7,10 +8,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 import pytest
-from django.db import transaction
+from asgiref.sync import sync_to_async
+from django.db import connections, transaction
 from django.utils import timezone
 
-from taskhub import operations, outbox, producer
+from taskhub import compat, operations, outbox, producer
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerUnavailable, InvalidArguments
 from taskhub.messages import Depth
@@ -136,6 +138,49 @@ def test_only_the_database_broker_keeps_its_place_in_the_row(config):
     lives_in_rows = get_broker(config).lives_in_rows
     place = Place.READY if lives_in_rows else Place.NOWHERE
     assert TaskResult.objects.get().place == place
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_timedelta_counts_from_when_it_is_enqueued(config):
+    """And not from when the variant was made, with a module perhaps."""
+    an_hour = timedelta(hours=1)
+    later = tasks.add.using(run_after=an_hour)
+    other = later.using(priority=5)
+
+    asked_at = timezone.now()
+    results = [
+        later.enqueue(1),
+        other.enqueue(2),
+        *later.enqueue_many([(3,), (4,)]),
+        compat.task_backends["default"].enqueue(later, [5], {}),
+        later.apply_async([6]),
+        asyncio.run(_aenqueue(later)),
+    ]
+
+    for result in results:
+        assert an_hour <= result.row.run_after - asked_at < an_hour * 2
+        assert result.task.run_after == result.row.run_after
+        assert result == result.task.get_result(result.id)
+
+
+async def _aenqueue(task):
+    result = await task.aenqueue(7)
+    await sync_to_async(connections.close_all)()
+    return result
+
+
+@pytest.mark.django_db
+def test_none_is_due_at_once_and_never_expires(config):
+    later = tasks.add.using(
+        run_after=timedelta(hours=1), expires_after=timedelta(hours=2)
+    )
+
+    row = later.using(run_after=None, expires_after=None).enqueue(1).row
+    kept = later.apply_async([1], countdown=None, eta=None, expires=None).row
+
+    assert (row.run_after, row.expires_at) == (None, None)
+    assert kept.run_after > timezone.now()
+    assert kept.expires_at is not None
 
 
 # Many at once.

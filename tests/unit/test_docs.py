@@ -25,7 +25,7 @@ from taskhub.models import (
     TaskResultQuerySet,
 )
 from taskhub.tasks.decorator import TaskOptions
-from taskhub.tasks.task import UsingOptions
+from taskhub.tasks.variants import UsingOptions
 
 ROOT = settings.BASE_DIR
 DOCS = ROOT / "docs"

@@ -72,6 +72,30 @@ def test_using_changes_what_is_given_and_nothing_else():
     assert tasks.send.using(priority=None) == tasks.send
 
 
+def test_none_takes_an_option_back():
+    variant = tasks.with_notes.using(
+        priority=7,
+        queue_name="mail",
+        backend="free",
+        durable=False,
+        run_after=timedelta(hours=1),
+        expires_after=timedelta(hours=2),
+        meta={"a": 1},
+    )
+
+    assert variant.using(priority=None).priority == 0
+    assert variant.using(priority=None).queue_name == "mail"
+    assert variant.using(queue_name=None).queue_name == "default"
+    assert tasks.send.using(queue_name="other").using(queue_name=None) == tasks.send
+    assert variant.using(backend=None).backend == "default"
+    assert variant.using(durable=None).durable is True
+    assert variant.using(run_after=None).due().run_after is None
+    assert variant.using(expires_after=None).expires_after is None
+    # Also what @task itself says.
+    assert variant.using(meta=None).meta is None
+    assert tasks.with_notes.using(meta=None).meta is None
+
+
 def test_a_timedelta_counts_from_now():
     before = datetime.now(UTC)
 
@@ -79,6 +103,18 @@ def test_a_timedelta_counts_from_now():
 
     assert timedelta(0) <= variant.run_after - before - timedelta(hours=1)
     assert variant.run_after - before < timedelta(hours=1, minutes=1)
+
+
+def test_a_later_due_time_replaces_an_earlier_one():
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+
+    by_hour = tasks.add.using(run_after=timedelta(hours=1))
+
+    assert by_hour.using(run_after=moment).due().run_after == moment
+    assert by_hour.using(priority=1).due().run_after < moment
+    assert tasks.add.using(run_after=moment).using(run_after=timedelta(0)).due() != (
+        tasks.add.using(run_after=moment)
+    )
 
 
 def test_tasks_can_be_hashed():
@@ -90,6 +126,17 @@ def test_tasks_can_be_hashed():
     [
         ({"prioritiy": 1}, "Unknown option 'prioritiy' in add.using(); did you mean"),
         ({"max_retries": 1}, "Unknown option 'max_retries' in add.using()"),
+        (
+            {"max_attempts": 3},
+            "using(). Workers take it from @task; define a task with",
+        ),
+        ({"timeout": None}, "with another timeout."),
+        ({"backoff": None}, "with another backoff."),
+        ({"eta": 1}, "; did you mean 'run_after'?"),
+        ({"countdown": 1}, "; did you mean run_after=timedelta(seconds=…)?"),
+        ({"expires": 1}, "; did you mean 'expires_after', a timedelta?"),
+        ({"queue": 1}, "; did you mean 'queue_name'?"),
+        ({"run_in": 1}, "Unknown option 'run_in'"),
     ],
 )
 def test_an_unknown_option_of_using_is_refused(wrong, message):
@@ -104,6 +151,44 @@ def test_an_unknown_option_of_the_decorator_is_refused():
         task(queue="mail")(module_level)
     with pytest.raises(InvalidOption, match=r"'run_after' in @task for module_level"):
         task(run_after=timedelta(1))(module_level)
+    with pytest.raises(InvalidOption, match=r"'run_in' in @task for module_level"):
+        task(run_in=timedelta(1))(module_level)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("max_retries", 5, "max_attempts=6, which counts the first attempt, too?"),
+        ("max_retries", 0, "max_attempts=1, which"),
+        ("max_retries", None, "did you mean 'max_attempts', which counts the first"),
+        ("bind", True, "did you mean takes_context=True?"),
+        ("base", object, "There are no task classes to inherit from"),
+        ("name", "shop.add", "The path of its function is the name of a task"),
+        ("acks_late", True, "always acknowledged after its run; leave it out."),
+        ("reject_on_worker_lost", True, "leave it out."),
+        ("ignore_result", True, 'Write keep="none"'),
+        ("rate_limit", "10/m", "There are no rate limits"),
+        ("autoretry_for", (OSError,), "did you mean 'retry_on'"),
+        ("dont_autoretry_for", (OSError,), "did you mean 'give_up_on'"),
+        ("throws", (OSError,), "did you mean 'give_up_on'"),
+        ("default_retry_delay", 60, "did you mean backoff=fixed(seconds=…)?"),
+        ("retry_backoff", True, "did you mean backoff=exponential(seconds=…)?"),
+        ("retry_jitter", True, "did you mean backoff=exponential(jitter=…)?"),
+        ("soft_time_limit", 60, "did you mean 'timeout'?"),
+        ("time_limit", 60, "did you mean 'hard_timeout'?"),
+        ("expires", 60, "did you mean 'expires_after', a timedelta?"),
+        ("queue", "mail", "did you mean 'queue_name'?"),
+        ("serializer", "json", "Arguments are always JSON"),
+    ],
+)
+def test_celerys_options_of_a_task_have_a_hint(option, value, message):
+    with pytest.raises(InvalidOption) as caught:
+        task(**{option: value})(module_level)
+
+    text = str(caught.value)
+    assert text.startswith(f"Unknown option {option!r} in @task for module_level")
+    assert message in text
+    assert "\n" not in text
 
 
 @pytest.mark.parametrize(
@@ -187,6 +272,16 @@ def test_apply_async_takes_the_time_at_which_a_run_expires(enqueued):
 def test_apply_async_refuses_what_it_does_not_know(enqueued):
     with pytest.raises(InvalidOption, match=r"'count_down'.*did you mean 'countdown'"):
         tasks.add.apply_async([1], count_down=3)
+    for option, message in {
+        "task_id": r"An id cannot be chosen; result\.id has it",
+        "link": "enqueue the next task at the end of this one",
+        "headers": "using",
+        "time_limit": "an option of @task: hard_timeout",
+        "routing_key": "did you mean 'queue'",
+        "expires_after": "did you mean 'expires'",
+    }.items():
+        with pytest.raises(InvalidOption, match=message):
+            tasks.add.apply_async([1], **{option: "a"})
     with pytest.raises(InvalidOption, match="countdown or eta, not both"):
         tasks.add.apply_async([1], countdown=3, eta=datetime(2030, 1, 1, tzinfo=UTC))
     assert enqueued == []

@@ -1,0 +1,103 @@
+"""
+What to write instead of options that Celery has, and taskhub has not.
+
+Each hint ends the sentence "Unknown option 'x' in …".
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from taskhub.nearest import did_you_mean
+
+Hints = Mapping[str, str | Callable[[Any], str]]
+
+
+def _attempts(retries: Any) -> str:
+    if type(retries) is int and retries >= 0:
+        return (
+            f"; did you mean max_attempts={min(retries + 1, 1_000)}, which counts the "
+            "first attempt, too?"
+        )
+    return "; did you mean 'max_attempts', which counts the first attempt, too?"
+
+
+def _keep(ignored: Any) -> str:
+    return '. Write keep="none", or "errors", to keep no row of a run that has ended.'
+
+
+#: For `@task`.
+TASK_HINTS: Hints = {
+    "acks_late": ". A message is always acknowledged after its run; leave it out.",
+    "autoretry_for": "; did you mean 'retry_on', with max_attempts?",
+    "base": ". There are no task classes to inherit from; put a decorator of your own "
+    "below @task, or connect receivers to the signals of django.tasks.",
+    "bind": "; did you mean takes_context=True? The first parameter is then called "
+    "'context'.",
+    "compression": ". Messages are not compressed; leave it out.",
+    "countdown": ". Say when a task is enqueued: .using(run_after=timedelta(…)).",
+    "default_retry_delay": "; did you mean backoff=fixed(seconds=…)?",
+    "dont_autoretry_for": "; did you mean 'give_up_on'?",
+    "eta": ". Say when a task is enqueued: .using(run_after=…).",
+    "expires": "; did you mean 'expires_after', a timedelta?",
+    "ignore_result": _keep,
+    "max_retries": _attempts,
+    "name": ". The path of its function is the name of a task; leave it out.",
+    "rate_limit": ". There are no rate limits; use a queue with few processes.",
+    "reject_on_worker_lost": ". A run whose worker died always goes to another one; "
+    "leave it out.",
+    "retry_backoff": "; did you mean backoff=exponential(seconds=…)?",
+    "retry_backoff_max": "; did you mean backoff=exponential(cap=timedelta(…))?",
+    "retry_jitter": "; did you mean backoff=exponential(jitter=…)?",
+    "retry_kwargs": "; did you mean 'max_attempts' and 'backoff'?",
+    "run_after": ". run_after cannot be defined statically with the @task decorator. "
+    "Use .using(run_after=...) to set it dynamically.",
+    "serializer": ". Arguments are always JSON; leave it out.",
+    "soft_time_limit": "; did you mean 'timeout'?",
+    "store_errors_even_if_ignored": '; did you mean keep="errors"?',
+    "throws": "; did you mean 'give_up_on'?",
+    "time_limit": "; did you mean 'hard_timeout'?",
+    "track_started": ". A run that lasts is RUNNING anyway; leave it out.",
+}
+
+#: For `using()`.
+USING_HINTS: Hints = {
+    "countdown": "; did you mean run_after=timedelta(seconds=…)?",
+    "eta": "; did you mean 'run_after'?",
+    "expires": "; did you mean 'expires_after', a timedelta?",
+    "headers": "; did you mean 'meta'?",
+}
+
+_BY_USING = "; did you mean .using(meta=…).apply_async(…)?"
+_PUSHED_LATER = (
+    ". A message that cannot be pushed is pushed later anyway; leave it out."
+)
+_IN_TASK = ". It is an option of @task: "
+
+#: For `apply_async()`.
+CELERY_HINTS: Hints = {
+    "chord": ". There are no chords.",
+    "compression": ". Messages are not compressed; leave it out.",
+    "exchange": "; did you mean 'queue'?",
+    "expires_after": "; did you mean 'expires', seconds or a datetime?",
+    "headers": _BY_USING,
+    "ignore_result": f'{_IN_TASK}keep="none".',
+    "link": ". There are no callbacks; enqueue the next task at the end of this one.",
+    "link_error": ". There are no callbacks; connect a receiver to task_finished.",
+    "meta": _BY_USING,
+    "retry": _PUSHED_LATER,
+    "retry_policy": _PUSHED_LATER,
+    "routing_key": "; did you mean 'queue'?",
+    "run_after": "; did you mean 'eta' or 'countdown'?",
+    "serializer": ". Arguments are always JSON; leave it out.",
+    "soft_time_limit": f"{_IN_TASK}timeout.",
+    "task_id": ". An id cannot be chosen; result.id has it.",
+    "time_limit": f"{_IN_TASK}hard_timeout.",
+}
+
+
+def hint(option: str, value: Any, hints: Hints, known: Iterable[str]) -> str:
+    """End an error message about an unknown option, and say what to write instead."""
+    found = hints.get(option)
+    if found is None:
+        return did_you_mean(option, known)
+    return found if isinstance(found, str) else found(value)
