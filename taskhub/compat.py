@@ -6,13 +6,29 @@ under other names. Nothing else in taskhub imports either.
 """
 
 import logging
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import django
+from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import Signal
 
 #: The app that has to be in INSTALLED_APPS for Django's tasks to work, if any.
 REQUIRED_APP: str | None
+
+
+def _backport_needed() -> ImproperlyConfigured:
+    """Return the error for a Django without tasks, and without their backport."""
+    try:
+        found = f"django-tasks {version('django-tasks')} is installed"
+    except PackageNotFoundError:
+        found = "django-tasks is not installed"
+    return ImproperlyConfigured(
+        f"taskhub needs django-tasks 0.12 or later on Django {django.__version__}, "
+        f"which has no tasks of its own; {found}. Run: pip install 'django-tasks>=0.12'"
+    )
+
 
 if TYPE_CHECKING or find_spec("django.tasks"):
     from django.tasks import TaskContext, TaskResultStatus, task_backends
@@ -37,22 +53,36 @@ if TYPE_CHECKING or find_spec("django.tasks"):
     REQUIRED_APP = None
     LOGGER_NAME = "django.tasks"
 else:
-    from django_tasks import TaskContext, TaskResultStatus, task_backends
-    from django_tasks.backends.base import BaseTaskBackend
-    from django_tasks.base import (
-        DEFAULT_TASK_BACKEND_ALIAS,
-        DEFAULT_TASK_PRIORITY,
-        DEFAULT_TASK_QUEUE_NAME,
-        TASK_MAX_PRIORITY,
-        TASK_MIN_PRIORITY,
-        Task,
-        TaskError,
-        TaskResult,
-    )
-    from django_tasks.exceptions import InvalidTaskBackendError as InvalidTaskBackend
-    from django_tasks.exceptions import InvalidTaskError as InvalidTask
-    from django_tasks.exceptions import TaskResultDoesNotExist
-    from django_tasks.signals import task_enqueued, task_finished, task_started
+    try:
+        from django_tasks import (
+            TaskContext,
+            TaskResultStatus,
+            exceptions,
+            task_backends,
+        )
+        from django_tasks.backends.base import BaseTaskBackend
+        from django_tasks.base import (
+            DEFAULT_TASK_BACKEND_ALIAS,
+            DEFAULT_TASK_PRIORITY,
+            DEFAULT_TASK_QUEUE_NAME,
+            TASK_MAX_PRIORITY,
+            TASK_MIN_PRIORITY,
+            Task,
+            TaskError,
+            TaskResult,
+        )
+        from django_tasks.exceptions import TaskResultDoesNotExist
+        from django_tasks.signals import task_enqueued, task_finished, task_started
+    except ImportError:
+        # The traceback of the import is about our own code.
+        raise _backport_needed() from None
+
+    def _exception(name: str) -> type[Exception]:
+        # Up to 0.12, some have names of their own; then they have Django's.
+        return getattr(exceptions, name, None) or getattr(exceptions, f"{name}Error")
+
+    InvalidTask = _exception("InvalidTask")
+    InvalidTaskBackend = _exception("InvalidTaskBackend")
 
     REQUIRED_APP = "django_tasks"
     LOGGER_NAME = "django_tasks"

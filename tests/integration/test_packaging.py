@@ -1,9 +1,15 @@
 """The package that users install."""
 
+import os
+import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from zipfile import ZipFile
 
+import django
+import pytest
 from django.conf import settings
 
 
@@ -29,3 +35,73 @@ def test_the_wheel_carries_all_that_the_app_needs(tmp_path):
     assert wanted <= carried
     # Neither the demo nor the tests, whose names others may use.
     assert {name.split("/")[0].split("-")[0] for name in carried} == {"taskhub"}
+
+
+backported = pytest.mark.skipif(
+    django.VERSION >= (6, 0), reason="this Django needs no backport"
+)
+
+
+@pytest.fixture
+def backport(tmp_path):
+    """A copy of the backport that is installed, which goes before it."""
+    (place,) = find_spec("django_tasks").submodule_search_locations
+    return Path(shutil.copytree(place, tmp_path / "django_tasks"))
+
+
+def check(directory):
+    """Run the demo site's `manage.py check` with the packages of a directory."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=settings.BASE_DIR,
+        env=os.environ | {"PYTHONPATH": str(directory)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@backported
+def test_a_backport_with_djangos_names_of_errors_is_taken(backport):
+    """As its next version has them."""
+    for path in backport.rglob("*.py"):
+        text = path.read_text()
+        for name in ("InvalidTaskBackend", "InvalidTask"):
+            text = text.replace(f"{name}Error", name)
+        path.write_text(text)
+
+    checked = check(backport.parent)
+
+    assert checked.returncode == 0, checked.stderr
+
+
+@backported
+@pytest.mark.parametrize("missing", ["TaskContext", "TASK_MIN_PRIORITY"])
+def test_a_backport_that_is_too_old_is_told_in_one_line(backport, missing):
+    for path in backport.rglob("*.py"):
+        path.write_text(path.read_text().replace(missing, f"Other{missing}"))
+
+    checked = check(backport.parent)
+
+    assert checked.returncode != 0
+    last = checked.stderr.strip().splitlines()[-1]
+    assert "taskhub needs django-tasks 0.12 or later on Django 5.2" in last
+    assert "Run: pip install 'django-tasks>=0.12'" in last
+    assert "ImportError" not in checked.stderr
+
+
+@backported
+def test_a_backport_that_is_missing_is_told_in_one_line():
+    imported = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; sys.modules['django_tasks'] = None; import taskhub",
+        ],
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "taskhub needs django-tasks" in imported.stderr.strip().splitlines()[-1]
