@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from uuid import UUID
 
+import msgspec
 from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage, Error
 from django.views.decorators.debug import sensitive_variables
 
 from taskhub import compat
 from taskhub.brokers import find_broker
-from taskhub.conf import read_config
+from taskhub.conf import Options, read_config
 from taskhub.exceptions import InvalidBrokerURL
 from taskhub.nearest import did_you_mean
 from taskhub.tasks import Result, Task, as_enqueued, find_task
@@ -57,8 +58,9 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
         """Say what is wrong with this backend's settings; see also checks.py."""
+        names = ", ".join(field.name for field in msgspec.structs.fields(Options))
         return [
-            Error(fault, id="taskhub.E001", hint="See docs/reference/settings.md.")
+            Error(fault, id="taskhub.E001", hint=f"The OPTIONS are {names}.")
             for fault in self.faults
         ]
 
