@@ -19,6 +19,7 @@ from django.db import connections, transaction
 from taskhub import outbox
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
+from taskhub.current import current_result
 from taskhub.exceptions import InvalidArguments
 from taskhub.models import Place
 from taskhub.models.ids import new_id
@@ -27,7 +28,6 @@ from taskhub.models.results import results_database
 from taskhub.models.slices import NewResult, NewSlice, PlainSlice
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
-from taskhub.tasks.current import current_result
 
 
 def enqueue(

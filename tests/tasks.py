@@ -232,6 +232,12 @@ def enqueue_more(count):
 
 
 @task
+def wait_for_another(timeout):
+    """Keep a process busy with waiting for what needs one."""
+    return add.enqueue(1, b=2).get(timeout=timeout)
+
+
+@task
 def fork_and_signal():
     """Fork as multiprocessing does, and terminate the child."""
     pid = os.fork()

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from taskhub import compat
 from taskhub.conf import Config
+from taskhub.current import current_result
 from taskhub.execution.errors import cause_of, describe_failure
 from taskhub.execution.forks import OnlyHere
 from taskhub.execution.logs import current_log
@@ -22,7 +23,6 @@ from taskhub.execution.signals import Signals, show_attempt
 from taskhub.models import Status
 from taskhub.models.results import results_database
 from taskhub.tasks import Context
-from taskhub.tasks.current import current_result
 from taskhub.writer import (
     Attempt,
     Outcome,

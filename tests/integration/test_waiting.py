@@ -77,3 +77,21 @@ def test_what_finishes_during_the_last_pause_is_seen(config, monkeypatch):
     monkeypatch.setattr(time, "sleep", finish_meanwhile)
 
     assert result.get(timeout=0.001) == "just in time"
+
+
+@pytest.mark.any_broker
+def test_waiting_inside_a_task_is_warned_of(start_node):
+    """The task keeps the only process that could run the other one."""
+    waiting = tasks.wait_for_another.enqueue(timeout=1)
+
+    node = start_node("--drain", "--processes=1")
+
+    assert node.wait() == 0, node.log
+    (error,) = waiting.row.errors
+    assert error["exception_class_path"] == "taskhub.exceptions.ResultTimeout"
+    assert "It was waited for inside a running task" in error["message"]
+    other = TaskResult.objects.get(parent_id=waiting.id)
+    assert other.get(timeout=0) == 3
+    (line,) = [each for each in node.log.splitlines() if "is waited for" in each]
+    assert f"Result {other.pk} is waited for inside the run {waiting.id}" in line
+    assert "enqueue what follows at the end of the task" in line
