@@ -22,13 +22,19 @@ from taskhub.readiness import wait_readable
 _BACKSTOP_SECONDS = 1.0
 
 
+def _take(pool: Any) -> Any:
+    """Take a connection out of a pool."""
+    # Before version 5.3, redis-py asks for the name of a command, and ignores it.
+    return pool.get_connection(*(["BLPOP"] if redis.VERSION < (5, 3) else []))
+
+
 class Line:
     """One connection that blocks on keys of one server."""
 
     def __init__(self, pool: Any, keys: Sequence[str]) -> None:
         self._pool = pool
         self._keys = keys
-        self._connection: Any = pool.get_connection()
+        self._connection = _take(pool)
         self._connection.send_command("CLIENT", "ID")
         self._id = self._read()
 
@@ -52,7 +58,7 @@ class Line:
         self._connection.read_response()
 
     def _unblock(self) -> None:
-        control = self._pool.get_connection()
+        control = _take(self._pool)
         try:
             control.send_command("CLIENT", "UNBLOCK", self._id)
             control.read_response()
