@@ -123,7 +123,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def _own(self, task: "compat.Task[..., Any]") -> Task[..., Any, Any]:
         """Return a task as this backend runs it, whatever backend it was made for."""
         if isinstance(task, Task) and task.backend == self.alias:
-            return task.due()
+            return task if task.run_in is None else task.due()
         return self.task_class.of(task, backend=self.alias).due()
 
     def get_result(self, result_id: str) -> Result[Any]:

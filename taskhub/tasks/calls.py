@@ -22,6 +22,15 @@ class Call(Generic[P]):
 LooseCall = tuple[Any, ...] | list[Any] | Mapping[str, Any]
 
 
+def check_positional(args: Any, what: str) -> None:
+    """Raise InvalidArguments if positional arguments are a single value, or a dict."""
+    if isinstance(args, str | bytes | bytearray | Mapping):
+        raise InvalidArguments(
+            f"{what} takes a tuple or list of positional arguments, not a single "
+            f"{_name(args)}: [{args!r}]."
+        )
+
+
 def read_calls(calls: Iterable[Any]) -> list[Arguments]:
     """
     Return the arguments of each of many calls.

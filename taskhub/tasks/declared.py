@@ -1,6 +1,6 @@
 """`@periodic`: schedules that are declared in code, beside the task that they fire."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
@@ -9,6 +9,7 @@ from taskhub import compat
 from taskhub.exceptions import InvalidOption
 from taskhub.nearest import did_you_mean
 from taskhub.schedules import Schedule
+from taskhub.tasks.calls import check_positional
 
 #: Also a plain Django task, made while another backend was configured.
 AnyTask = TypeVar("AnyTask", bound="compat.Task[..., Any]")
@@ -17,7 +18,7 @@ AnyTask = TypeVar("AnyTask", bound="compat.Task[..., Any]")
 class PeriodicOptions(TypedDict, total=False):
     """What `@periodic` can set; each is the field of `PeriodicTask` of that name."""
 
-    args: Sequence[Any]
+    args: tuple[Any, ...] | list[Any]
     kwargs: Mapping[str, Any]
     description: str
     queue_name: str
@@ -60,7 +61,8 @@ def periodic(
     `migrate` makes a `PeriodicTask` of it, called by the task's path unless it has a
     name. More than one on a task need names that differ.
 
-    Raise InvalidOption if there is no such option, or the name is taken.
+    Raise InvalidOption if there is no such option, or the name is taken, and
+    InvalidArguments if `args` is a string.
     """
     for option in options:
         if option not in PeriodicOptions.__annotations__:
@@ -72,6 +74,8 @@ def periodic(
         raise InvalidOption(
             f"@periodic takes a schedule, such as cron('0 3 * * *'), not {schedule!r}."
         )
+
+    check_positional(options.get("args", ()), "args of @periodic")
 
     def declare(task: AnyTask) -> AnyTask:
         if not isinstance(task, compat.Task):

@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from taskhub import compat
 from taskhub.retries import Backoff
 from taskhub.tasks.arguments import Arguments, check_arguments
-from taskhub.tasks.calls import Call, LooseCall, read_calls
+from taskhub.tasks.calls import Call, LooseCall, check_positional, read_calls
 from taskhub.tasks.context import Context
 from taskhub.tasks.options import DEFAULT_BACKOFF, Keep, check_options
 from taskhub.tasks.registry import register
@@ -150,7 +150,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     @sensitive_variables()
     def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """Ask for one run; return its result."""
-        task = self.due()
+        task = self if self.run_in is None else self.due()
         backend: Any = task.get_backend()
         result: Result[R_co] = Result.of(backend.enqueue(task, args, kwargs))
         return result
@@ -158,7 +158,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     @sensitive_variables()
     async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """See enqueue()."""
-        task = self.due()
+        task = self if self.run_in is None else self.due()
         backend: Any = task.get_backend()
         result: Result[R_co] = Result.of(await backend.aenqueue(task, args, kwargs))
         return result
@@ -190,7 +190,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     @sensitive_variables()
     def apply_async(
         self,
-        args: Sequence[Any] | None = None,
+        args: tuple[Any, ...] | list[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         **options: Unpack[CeleryOptions],
     ) -> Result[R_co]:
@@ -201,8 +201,10 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         after the run is due, or a time. A higher priority goes first, as everywhere in
         taskhub.
 
-        Raise InvalidOption for any other.
+        Raise InvalidOption for any other, and InvalidArguments for `args` that is a
+        string.
         """
+        check_positional(args, f"{self.name}.apply_async()")
         enqueue: Any = self.using(**from_celery(self, options)).enqueue
         result: Result[R_co] = enqueue(*(args or ()), **(kwargs or {}))
         return result

@@ -12,11 +12,12 @@ from asgiref.sync import sync_to_async
 from django.db import connections, transaction
 from django.utils import timezone
 
-from taskhub import compat, operations, outbox, producer
+from taskhub import compat, operations, outbox, periodic, producer
 from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerUnavailable, InvalidArguments
 from taskhub.messages import Depth
 from taskhub.models import Place, Status, TaskResult
+from taskhub.schedules import every
 from tests import tasks
 from tests.models import Trace
 from tests.queries import statements_for
@@ -233,6 +234,17 @@ def test_what_is_no_call_is_refused(config, calls, message):
         tasks.add.enqueue_many(calls)
 
     assert message in str(caught.value)
+    assert TaskResult.objects.count() == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("args", ["ab", b"ab", {"a": 1}])
+def test_a_single_value_is_no_list_of_arguments(config, args):
+    with pytest.raises(InvalidArguments, match=r"add.apply_async\(\) takes a tuple or"):
+        tasks.add.apply_async(args)
+    with pytest.raises(InvalidArguments, match="args of @periodic takes a tuple or li"):
+        periodic(every(hours=1), args=args)
+
     assert TaskResult.objects.count() == 0
 
 

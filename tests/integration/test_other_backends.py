@@ -189,6 +189,7 @@ def test_an_immediate_run_that_failed_says_so(immediate, caplog):
     with caplog.at_level(logging.CRITICAL):
         result = task(fails).enqueue()
 
+    assert result.failures == 1
     with pytest.raises(TaskFailed, match="ValueError: no such user") as caught:
         result.get(timeout=1)
     assert caught.value.traceback.endswith("ValueError: no such user\n")

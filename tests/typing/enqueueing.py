@@ -193,6 +193,7 @@ add.using(priority="high")  # type: ignore[arg-type]  # pyright: ignore[reportAr
 add.apply_async([1], count_down=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 add.apply_async([1], countdown="soon")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 add.apply_async("wrong", "too")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+add.apply_async("ab")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 add.enqueue_many(["ab"])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 add.enqueue_many([1, 2])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 add.enqueue_many([shout.bind("a")])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
