@@ -10,7 +10,7 @@ from taskhub.tasks.arguments import Arguments
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Call(Generic[P]):
     """The arguments of one run, as `task.bind()` makes it for `enqueue_many`."""
 
@@ -27,7 +27,7 @@ def check_positional(args: Any, what: str) -> None:
     if isinstance(args, str | bytes | bytearray | Mapping):
         raise InvalidArguments(
             f"{what} takes a tuple or list of positional arguments, not a single "
-            f"{_name(args)}: [{args!r}]."
+            f"{_name(args)}; expected such as (value,)."
         )
 
 
@@ -39,8 +39,8 @@ def read_calls(calls: Iterable[Any]) -> list[Arguments]:
     """
     if isinstance(calls, str | bytes | Mapping | Call):
         raise InvalidArguments(
-            f"enqueue_many() takes a list of calls, not a single {_name(calls)}: "
-            f"[{calls!r}]."
+            f"enqueue_many() takes a list of calls, not a single {_name(calls)}; put "
+            "it into a list."
         )
     return [_read_call(call, index) for index, call in enumerate(calls)]
 
@@ -52,10 +52,10 @@ def _read_call(call: Any, index: int) -> Arguments:
         return (), call
     if isinstance(call, Sequence) and not isinstance(call, str | bytes | bytearray):
         return call, {}
+    # Not the value, which may be one that is masked.
     raise InvalidArguments(
-        f"Call {index} of enqueue_many() is {call!r}, of type {_name(call)}; expected "
-        f"a tuple of positional arguments, such as ({call!r},), or a dict of keyword "
-        "arguments."
+        f"Call {index} of enqueue_many() is a single {_name(call)}; expected a tuple "
+        "of positional arguments, such as (value,), or a dict of keyword arguments."
     )
 
 
