@@ -46,6 +46,10 @@ class CannotRun(TaskHubError):
     """A periodic task that cannot be run as it is, or now; the text says why."""
 
 
+class SearchTimeout(TaskHubError, TimeoutError):
+    """A search took the database too long, and was stopped."""
+
+
 class TablesMissing(TaskHubError):
     """The database has no tables of django-celery-beat, or those of an old version."""
 

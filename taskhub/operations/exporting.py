@@ -1,11 +1,13 @@
 """Results as they are taken away: plain values, with masked arguments as dots."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
 from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.operations.selection import Selection
+from taskhub.operations.time_limit import search_time_limit
 from taskhub.tasks.masking import masked
 
 #: So many results are in memory at a time.
@@ -43,14 +45,17 @@ def export(selection: Selection) -> Iterator[dict[str, Any]]:
     results = selection.until_now().results().order_by("pk")
     results = results.defer("return_value", "progress", "storage_notes", "worker_ids")
     last: UUID | None = None
-    while rows := _some(results, last):
+    while rows := _some(results, last, is_search=bool(selection.search)):
         yield from map(_plain, rows)
         last = rows[-1].pk
 
 
-def _some(results: TaskResultQuerySet, last: UUID | None) -> list[TaskResult]:
+def _some(
+    results: TaskResultQuerySet, last: UUID | None, *, is_search: bool
+) -> list[TaskResult]:
     rest = results.filter(pk__gt=last) if last else results
-    return list(rest[:_AT_A_TIME])
+    with search_time_limit(results.db) if is_search else nullcontext():
+        return list(rest[:_AT_A_TIME])
 
 
 def _plain(row: TaskResult) -> dict[str, Any]:

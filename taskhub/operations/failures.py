@@ -1,5 +1,6 @@
 """Failures in groups: the same exception at the same place in the code."""
 
+from contextlib import nullcontext
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
 from taskhub.operations.searching import newest
 from taskhub.operations.selection import Selection
+from taskhub.operations.time_limit import search_time_limit
 
 #: See read_failures().
 MOST_NARROWED = 10_000
@@ -41,6 +43,8 @@ def read_failures(
     With two queries, whatever there is; the first one reads an index of failures only.
     What is narrowed by more than times and causes, which that index has, is of the
     newest MOST_NARROWED failures, and takes a query more.
+
+    Raise SearchTimeout if the database takes too long to search.
     """
     selection = selection or Selection()
     failed = selection.results().failed().exclude(cause="")
@@ -48,12 +52,14 @@ def read_failures(
         failed &= newest(Selection().results().failed(), MOST_NARROWED)
     # As text, whose order is the same: not every database compares UUIDs.
     as_text = Cast("pk", CharField(max_length=36))
-    groups = list(
+    grouped = (
         failed.order_by()
         .values("cause")
         .annotate(count=Count("pk"), first=Min(as_text), last=Max(as_text))
-        .order_by("-count", "cause")[:most]
+        .order_by("-count", "cause")
     )
+    with search_time_limit(failed.db) if selection.search else nullcontext():
+        groups = list(grouped[:most])
     ids = [UUID(group[name]) for group in groups for name in ("first", "last")]
     rows = TaskResultQuerySet(TaskResult, using=results_database()).in_bulk(ids)
     return [

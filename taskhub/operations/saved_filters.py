@@ -5,10 +5,13 @@ from django.db.models import Q, QuerySet
 from taskhub.exceptions import InvalidOption
 from taskhub.models import SavedFilter
 from taskhub.models.results import results_database
+from taskhub.values import is_storable_text
 
 #: Of one owner: beyond that, nobody finds one.
 MOST_OF_ONE = 50
 _LONGEST_NAME = 100
+#: Of what is kept: longer than any search may be, as an address writes it.
+_LONGEST_QUERY = 4_000
 
 
 def filters_for(user: str) -> QuerySet[SavedFilter]:
@@ -28,6 +31,13 @@ def save_filter(
     name = name.strip()
     if not name or len(name) > _LONGEST_NAME:
         raise InvalidOption(f"A name has 1 to {_LONGEST_NAME} characters.")
+    if not is_storable_text(name) or not is_storable_text(owner):
+        raise InvalidOption("A name has no NUL and no half of a character in it.")
+    if len(query) > _LONGEST_QUERY or not is_storable_text(query):
+        raise InvalidOption(
+            f"A filter has at most {_LONGEST_QUERY:,} characters in its address, and "
+            "no NUL."
+        )
     own = _filters().filter(owner=owner)
     if own.exclude(name=name).count() >= MOST_OF_ONE:
         raise InvalidOption(

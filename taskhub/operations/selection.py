@@ -12,7 +12,8 @@ from taskhub.exceptions import InvalidOption
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
 from taskhub.nearest import did_you_mean
-from taskhub.operations.searching import search
+from taskhub.operations.searching import read_words, search
+from taskhub.values import is_storable_text
 
 #: Words for several statuses at once.
 UNFINISHED, FINISHED = "unfinished", "finished"
@@ -48,10 +49,17 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 f"There is no status {self.status!r}"
                 f"{did_you_mean(self.status, _STATUSES)}"
             )
+        for name in ("task_path", "queue_name", "cause"):
+            if not is_storable_text(value := getattr(self, name)):
+                raise InvalidOption(f"No {name} is {value!r}: no text has a NUL in it.")
+        read_words(self.search)
 
     def results(self) -> TaskResultQuerySet:
         """Return the results that are meant now."""
-        results = TaskResultQuerySet(TaskResult, using=results_database())
+        return self.of(TaskResultQuerySet(TaskResult, using=results_database()))
+
+    def of(self, results: TaskResultQuerySet) -> TaskResultQuerySet:
+        """Return those of some results that are meant now."""
         for name, narrow in _NARROWED_BY.items():
             if value := getattr(self, name):
                 results = narrow(results, value)
@@ -74,7 +82,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Read what `to_json` has returned. Raise InvalidOption for anything else."""
         try:
             return msgspec.convert(plain, cls)
-        except msgspec.ValidationError as error:
+        except (msgspec.ValidationError, RecursionError) as error:
             raise InvalidOption(f"This selects no results: {error}") from error
 
 

@@ -20,25 +20,30 @@ from taskhub.admin.periodic.form import PeriodicTaskForm, SwitchForm
 from taskhub.admin.periodic.preview import PreviewForm, preview, row_for_preview
 from taskhub.admin.periodic.recent import recent_results
 from taskhub.admin.periodic.showing import Columns, Fields
+from taskhub.admin.searched import BoundedChangeList, Searched
 from taskhub.models import PeriodicTask
 from taskhub.schedules import Unreadable
 
 
-class PeriodicTaskList(ChangeList):
+class PeriodicTaskList(BoundedChangeList):
     """A page of the list, with the last results of all its rows."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the rows, and what they remember with one query."""
         super().get_results(request)
-        rows: list[Any] = list(self.result_list)
-        found = recent_results(rows)
-        for row in rows:
+        found = recent_results(self.result_list)
+        for row in self.result_list:
             row.recent_results = found[row.pk]
-        self.result_list: Any = rows
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(Columns, Fields, Backfilling, admin.ModelAdmin):  # type: ignore[type-arg]
+class PeriodicTaskAdmin(
+    Columns,
+    Fields,
+    Backfilling,
+    Searched,
+    admin.ModelAdmin,  # type: ignore[type-arg]
+):
     """
     Schedules as people think of them, checked while they type.
 

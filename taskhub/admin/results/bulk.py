@@ -1,6 +1,7 @@
 """What is done to many results: a page that tells how many, and starts it."""
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -17,10 +18,16 @@ from taskhub import operations
 from taskhub.admin.bounded import in_words
 from taskhub.admin.rendering import render
 from taskhub.admin.results.permissions import Permissions
-from taskhub.admin.results.selecting import chosen_selection, selection_of, words_of
-from taskhub.exceptions import InvalidOption
+from taskhub.admin.results.selecting import (
+    chosen_selection,
+    refuse_too_many,
+    selection_of,
+    words_of,
+)
+from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import BulkAction, Node, TaskResult
 from taskhub.operations import Selection
+from taskhub.operations.time_limit import search_time_limit
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[TaskResult]
@@ -28,6 +35,8 @@ else:
     _Admin = object
 
 Kind = BulkAction.Kind
+#: What is told on the list of results, instead of a page of its own.
+_REFUSALS = (InvalidOption, SearchTimeout)
 #: As far as is counted for somebody who waits for a page, and for the progress bar.
 MOST_FORETOLD = 100_000
 MOST_EXPECTED = 1_000_000
@@ -122,19 +131,20 @@ class Bulk(Permissions, _Admin):
             if request.method == "POST":
                 return self._start(request, kind)
             selection = selection_of(request.GET.dict())
-        except InvalidOption as error:
+            initial = {"per_second": request.GET.get("per_second")}
+            form = BulkForm(kind, initial=initial)
+            return self._foretell(request, kind, selection, form)
+        except _REFUSALS as error:
             return self._refuse(request, error)
-        initial = {"per_second": request.GET.get("per_second")}
-        return self._foretell(request, kind, selection, BulkForm(kind, initial=initial))
 
     def _foretell_chosen(self, request: HttpRequest, kind: str) -> HttpResponse:
         try:
             selection = chosen_selection(request)
-        except InvalidOption as error:
+            return self._foretell(request, kind, selection, BulkForm(kind))
+        except _REFUSALS as error:
             return self._refuse(request, error)
-        return self._foretell(request, kind, selection, BulkForm(kind))
 
-    def _refuse(self, request: HttpRequest, error: InvalidOption) -> HttpResponse:
+    def _refuse(self, request: HttpRequest, error: Exception) -> HttpResponse:
         self.message_user(request, str(error), messages.ERROR)
         return redirect("admin:taskhub_taskresult_changelist")
 
@@ -183,13 +193,14 @@ class Bulk(Permissions, _Admin):
 def count_affected(kind: str, selection: Selection, most: int) -> int:
     """Count what it would be done to; one more than `most` if there are more."""
     rows: Any = operations.affected(kind, selection)
-    return int(rows.order_by().values("pk")[: most + 1].count())
+    with search_time_limit(rows.db) if selection.search else nullcontext():
+        return int(rows.order_by().values("pk")[: most + 1].count())
 
 
 def _read_selection(text: str) -> Selection:
     """Return what the page was about. Raise InvalidOption if it says nothing."""
     try:
         plain = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidOption(f"This selects no results: {error}") from error
-    return Selection.from_json(plain)
+    return refuse_too_many(Selection.from_json(plain))

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -19,7 +20,7 @@ from django.views.decorators.http import require_POST
 
 from taskhub.admin.results.permissions import Permissions
 from taskhub.admin.results.selecting import selection_of, words_of
-from taskhub.exceptions import InvalidOption
+from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import TaskResult
 from taskhub.operations import Selection
 from taskhub.operations.exporting import COLUMNS, export
@@ -89,14 +90,17 @@ class Exporting(Permissions, _Admin):
             raise PermissionDenied
         try:
             selection = selection_of(request.GET.dict())
-        except InvalidOption as error:
+            rows = export(selection)
+            # The first ones are read now, while a page can still say what is wrong.
+            rows = chain(list(islice(rows, 1)), rows)
+        except (InvalidOption, SearchTimeout) as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:taskhub_taskresult_changelist")
         self._log_export(request, kind, selection)
         content_type, write = self._formats[kind]
         name = f"results-{timezone.localtime():%Y-%m-%d-%H%M}.{kind}"
         return StreamingHttpResponse(
-            write(export(selection)),
+            write(rows),
             content_type=content_type,
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )

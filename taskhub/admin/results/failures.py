@@ -22,7 +22,7 @@ from taskhub.admin.rendering import render
 from taskhub.admin.results.bulk import Bulk, Kind
 from taskhub.admin.results.selecting import selection_of
 from taskhub.admin.task_select import TaskSelect
-from taskhub.exceptions import InvalidOption
+from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import Status, TaskResult
 from taskhub.operations.failures import (
     MOST_NARROWED,
@@ -119,7 +119,8 @@ class Failures(Bulk, _Admin):
         query = {**request.GET.dict(), "status": Status.FAILED.value}
         try:
             selection = selection_of(query)
-        except InvalidOption as error:
+            groups = read_failures(selection)
+        except (InvalidOption, SearchTimeout) as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect("admin:taskhub_taskresult_failures")
         return render(
@@ -129,7 +130,7 @@ class Failures(Bulk, _Admin):
             title=_("Failures by cause"),
             original=_("Failures"),
             form=FailureFilterForm(request.GET),
-            groups=[_shown(group, query) for group in read_failures(selection)],
+            groups=[_shown(group, query) for group in groups],
             most=MOST_NARROWED if is_narrowed(selection) else 0,
             may_retry=self.may(request, Kind.RETRY),
             may_delete=self.may(request, Kind.DELETE),

@@ -32,6 +32,7 @@ from taskhub.admin.results.saving import Saving
 from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
 from taskhub.admin.results.verbs import VERBS
+from taskhub.admin.searched import Searched
 from taskhub.models import TaskLog, TaskResult
 from taskhub.operations.following import tell_progress
 from taskhub.operations.searching import SEARCHED_TEXTS, search
@@ -67,6 +68,7 @@ class TaskResultAdmin(
     Live,
     Doing,
     Deleting,
+    Searched,
     admin.ModelAdmin,  # type: ignore[type-arg]
 ):
     """What is done goes through operations; as fast with a million rows as with few."""
@@ -132,10 +134,10 @@ class TaskResultAdmin(
         names = _READ.get(match.url_name or "") if match else None
         return queryset.only(*names) if names else queryset
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
+    def search(
+        self, request: HttpRequest, queryset: Any, text: str
     ) -> tuple[Any, bool]:
-        return search(queryset, search_term), False
+        return search(queryset, text), False
 
     # One result.
 

@@ -21,6 +21,10 @@ from taskhub.exceptions import InvalidOption
 from taskhub.operations import Selection
 from taskhub.operations.failures import name_cause
 
+#: As many as one page of a list may have, and a form send.
+MAX_TICKED = 1_000
+#: A key with more digits is none: databases count to 2**63.
+_MAX_DIGITS = 18
 #: What an address may have that does not narrow the list.
 _BESIDE = {"o", "p", "e", "all", "per_second"}
 
@@ -62,7 +66,18 @@ def chosen_selection(request: HttpRequest) -> Selection:
     if request.POST.get("select_across") == "1":
         return selection_of(request.GET.dict())
     ids = request.POST.getlist("_selected_action")
-    return Selection(ids=tuple(pk for each in ids if (pk := _uuid(each))))
+    chosen = Selection(ids=tuple(pk for each in ids if (pk := _uuid(each))))
+    return refuse_too_many(chosen)
+
+
+def refuse_too_many(selection: Selection) -> Selection:
+    """Return a selection. Raise InvalidOption if it names too many results by id."""
+    if len(selection.ids) > MAX_TICKED:
+        raise InvalidOption(
+            f"At most {MAX_TICKED:,} results are chosen one by one, not "
+            f"{len(selection.ids):,}; choose them by a filter."
+        )
+    return selection
 
 
 def filters_of(query: QueryDict) -> str:
@@ -101,8 +116,8 @@ def words_of(selection: Selection) -> Iterator[tuple[str, str]]:
 def _number(text: str) -> int | None:
     if not text:
         return None
-    if not text.isdecimal():
-        raise InvalidOption(f"{text!r} is no periodic task.")
+    if not text.isdecimal() or len(text) > _MAX_DIGITS:
+        raise InvalidOption(f"{text[:50]!r} is no periodic task.")
     return int(text)
 
 
@@ -112,4 +127,4 @@ def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
-        raise InvalidOption(f"{text!r} is no result.") from None
+        raise InvalidOption(f"{text[:50]!r} is no result.") from None

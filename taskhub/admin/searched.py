@@ -1,0 +1,65 @@
+"""Lists whose searches are bounded: in words, and in what they cost the database."""
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from taskhub.exceptions import InvalidOption, SearchTimeout
+from taskhub.operations.searching import read_words
+from taskhub.operations.time_limit import search_time_limit
+
+if TYPE_CHECKING:
+    _Admin = admin.ModelAdmin[Any]
+else:
+    _Admin = object
+
+
+class BoundedChangeList(ChangeList):
+    """A page of a list. A search that takes too long says so, and finds nothing."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Fetch the rows of the page within the time limit of searches."""
+        limit = search_time_limit(self.queryset.db) if self.query else nullcontext()
+        try:
+            with limit:
+                self._fetch(request)
+        except SearchTimeout as error:
+            self.model_admin.message_user(request, str(error), messages.ERROR)
+            self.queryset = self.queryset.none()
+            self._fetch(request)
+
+    def _fetch(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        # Now, and not when the page is rendered.
+        self.result_list: Any = list(self.result_list)
+
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
+        """Order by each column once, however often the address names it."""
+        return list(dict.fromkeys(super().get_ordering(request, queryset)))
+
+
+class Searched(_Admin):
+    """Refuses a search of too many words, on the page where it was asked for."""
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return BoundedChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        try:
+            return self.search(request, queryset, search_term)
+        except InvalidOption as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return queryset.none(), False
+
+    def search(
+        self, request: HttpRequest, queryset: Any, text: str
+    ) -> tuple[Any, bool]:
+        """Narrow rows to those that match; see ModelAdmin.get_search_results()."""
+        words = [f'"{phrase}"' if phrase else word for phrase, word in read_words(text)]
+        return super().get_search_results(request, queryset, " ".join(words))
