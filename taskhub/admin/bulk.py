@@ -13,6 +13,7 @@ from taskhub import operations
 from taskhub.admin import markup
 from taskhub.admin.doing import Doing
 from taskhub.admin.done import Done
+from taskhub.admin.listed import Listed
 from taskhub.admin.live import Live
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.read_only import ReadOnly
@@ -31,7 +32,7 @@ def _stop(action: BulkAction, by: str) -> Done:
 
 
 @admin.register(BulkAction)
-class BulkActionAdmin(ReadOnly, Doing, Live, admin.ModelAdmin):  # type: ignore[type-arg]
+class BulkActionAdmin(ReadOnly, Doing, Live, Listed, admin.ModelAdmin):  # type: ignore[type-arg]
     """Read-only, but for a button that stops it."""
 
     verbs: ClassVar = {

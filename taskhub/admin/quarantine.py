@@ -18,9 +18,9 @@ from django.views.decorators.http import require_POST
 
 from taskhub import operations
 from taskhub.admin import markup
+from taskhub.admin.listed import Listed
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.read_only import Unedited
-from taskhub.admin.searched import Searched
 from taskhub.exceptions import TaskHubError
 from taskhub.models import QuarantinedMessage
 from taskhub.operations.quarantine import Inspected
@@ -32,7 +32,7 @@ _MOST_PUSHED = 100
 
 
 @admin.register(QuarantinedMessage)
-class QuarantinedMessageAdmin(Unedited, Searched, admin.ModelAdmin):  # type: ignore[type-arg]
+class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: ignore[type-arg]
     """A message is not edited: it is pushed once more as it is, or deleted."""
 
     list_display = ("message_id", "queue_name", "reason", "quarantined")

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
+from taskhub.admin.listed import Listed
 from taskhub.admin.nodes.operating import Operating
 from taskhub.admin.nodes.states import state_badge
 from taskhub.admin.paging import BoundedPaginator
@@ -21,7 +22,7 @@ from taskhub.models.nodes import NodeQuerySet
 
 
 @admin.register(Node)
-class NodeAdmin(ReadOnly, Operating, admin.ModelAdmin):  # type: ignore[type-arg]
+class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[type-arg]
     """Read-only: nodes tell of themselves, and are asked for what operators want."""
 
     change_form_template = "admin/taskhub/with_buttons.html"

@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from taskhub.admin.listed import Listed
 from taskhub.admin.overview.reading import read_overview
 from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.rendering import render
@@ -27,7 +28,7 @@ _UPLOT = "taskhub/vendor/uplot-1.6.32"
 
 
 @admin.register(TaskMetrics)
-class TaskMetricsAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class TaskMetricsAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-arg]
     """Has one page, where others have a list: its rows are for nobody."""
 
     class Media:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from taskhub.admin.listed import BoundedChangeList, Listed
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.periodic import filters, layout
 from taskhub.admin.periodic.backfilling import Backfilling
@@ -20,7 +21,6 @@ from taskhub.admin.periodic.form import PeriodicTaskForm, SwitchForm
 from taskhub.admin.periodic.preview import PreviewForm, preview, row_for_preview
 from taskhub.admin.periodic.recent import recent_results
 from taskhub.admin.periodic.showing import Columns, Fields
-from taskhub.admin.searched import BoundedChangeList, Searched
 from taskhub.models import PeriodicTask
 from taskhub.schedules import Unreadable
 
@@ -41,7 +41,7 @@ class PeriodicTaskAdmin(
     Columns,
     Fields,
     Backfilling,
-    Searched,
+    Listed,
     admin.ModelAdmin,  # type: ignore[type-arg]
 ):
     """

@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 
 from taskhub.admin.asking import ask
 from taskhub.admin.done import Done
+from taskhub.admin.listed import Listed
 from taskhub.admin.queues.forms import counted, find_queue, label_of, waiting_by_task
 from taskhub.admin.queues.listing import QueueOnPage, read_queues
 from taskhub.admin.queues.verbs import VERBS, Verb
@@ -29,7 +30,7 @@ LIST = "admin:taskhub_queuestate_changelist"
 
 
 @admin.register(QueueState)
-class QueueStateAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class QueueStateAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-arg]
     """Shows every queue, also those that nobody has ever paused and so have no row."""
 
     fields = ("queue_name", "backend", "paused_at", "drains", "changed_by", "reason")

@@ -20,6 +20,7 @@ from taskhub.admin.filters import (
     StatusFilter,
     TaskFilter,
 )
+from taskhub.admin.listed import Listed
 from taskhub.admin.live import Live
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.results import layout
@@ -32,7 +33,6 @@ from taskhub.admin.results.saving import Saving
 from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
 from taskhub.admin.results.verbs import VERBS
-from taskhub.admin.searched import Searched
 from taskhub.models import TaskLog, TaskResult
 from taskhub.operations.following import tell_progress
 from taskhub.operations.searching import SEARCHED_TEXTS, search
@@ -68,7 +68,7 @@ class TaskResultAdmin(
     Live,
     Doing,
     Deleting,
-    Searched,
+    Listed,
     admin.ModelAdmin,  # type: ignore[type-arg]
 ):
     """What is done goes through operations; as fast with a million rows as with few."""

@@ -1,21 +1,17 @@
 """Lists whose searches are bounded: in words, and in what they cost the database."""
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from taskhub.admin.lookups import Guarded
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.operations.searching import read_words
 from taskhub.operations.time_limit import search_time_limit
-
-if TYPE_CHECKING:
-    _Admin = admin.ModelAdmin[Any]
-else:
-    _Admin = object
 
 
 class BoundedChangeList(ChangeList):
@@ -37,13 +33,26 @@ class BoundedChangeList(ChangeList):
         # Now, and not when the page is rendered.
         self.result_list: Any = list(self.result_list)
 
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """Return what a column is ordered by; nothing if the list is not sorted by it.
+
+        Django hides the links of such columns, and still takes their numbers.
+        """
+        if self.sortable_by is not None and field_name not in self.sortable_by:
+            return None
+        return super().get_ordering_field(field_name)
+
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         """Order by each column once, however often the address names it."""
         return list(dict.fromkeys(super().get_ordering(request, queryset)))
 
 
-class Searched(_Admin):
-    """Refuses a search of too many words, on the page where it was asked for."""
+class Listed(Guarded):
+    """
+    A list that an address asks for no more than it is made for.
+
+    A search of too many words is refused on the page where it was asked for.
+    """
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return BoundedChangeList
