@@ -46,14 +46,14 @@ class Guarded(_Admin):
     def _parameters(self, request: HttpRequest | None) -> Iterator[str]:
         for each in self._filters(request):
             if isinstance(each, type) and issubclass(each, SimpleListFilter):
-                yield each.parameter_name
+                yield str(each.parameter_name)
 
     def _paths(self, request: HttpRequest | None) -> Iterator[str]:
         """Yield the fields that a site's subclass filters by."""
         if self.date_hierarchy:
             yield self.date_hierarchy
         for each in self._filters(request):
-            path = each[0] if isinstance(each, tuple | list) else each
+            path: Any = each[0] if isinstance(each, tuple | list) else each
             if isinstance(path, str):
                 yield path
 
@@ -62,7 +62,7 @@ class Guarded(_Admin):
 
     def _is_of_a_popup(self, lookup: str, value: Any) -> bool:
         """Whether a foreign key's `limit_choices_to` narrows the list by a look-up."""
-        related: Any = self.opts.related_fkey_lookups  # type: ignore[attr-defined]
+        related: Any = self.opts.related_fkey_lookups
         return any(
             (lookup, value)
             in url_params_from_lookup_dict(each() if callable(each) else each).items()

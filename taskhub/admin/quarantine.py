@@ -1,5 +1,6 @@
 """The pages of quarantined messages: what came, why it was not run, and what now."""
 
+from hashlib import sha256
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -26,7 +27,6 @@ from taskhub.models import QuarantinedMessage
 from taskhub.operations.quarantine import Inspected
 from taskhub.tasks.masking import masked
 
-_SHOWN_BYTES = 4_096
 #: So many are pushed with one click, and told of one by one.
 _MOST_PUSHED = 100
 
@@ -74,6 +74,13 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
 
     # How it is shown.
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[QuarantinedMessage]:
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match and match.url_name == "taskhub_quarantinedmessage_changelist"
+        # A page of bodies would be 100 MiB.
+        return rows.defer("body") if is_list else rows
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
@@ -97,7 +104,7 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
     def decoded(self, message: QuarantinedMessage) -> SafeString | str:
         said = _inspect(message).message
         if said is None:
-            return _("It cannot be read.")
+            return _("It cannot be read, and is not shown.")
         args, kwargs = masked(said.task_path, said.args, said.kwargs)
         return markup.pretty_json(
             {
@@ -114,20 +121,13 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
         )
 
     @admin.display(description=gettext_lazy("bytes"))
-    def shown_body(self, message: QuarantinedMessage) -> SafeString | str:
-        said = _inspect(message).message
-        if said and masked(said.task_path, said.args, said.kwargs) != (
-            said.args,
-            said.kwargs,
-        ):
-            return _("Not shown: some of its arguments are masked.")
+    def shown_body(self, message: QuarantinedMessage) -> SafeString:
+        # Not the bytes: where they cannot be decoded, nobody knows what to mask.
         body = bytes(message.body)
-        text = body[:_SHOWN_BYTES].decode(errors="backslashreplace")
-        more = len(body) - _SHOWN_BYTES
         return format_html(
-            '<pre class="taskhub-code">{}</pre>{}',
-            text,
-            _("… %s bytes more") % f"{more:,}" if more > 0 else "",
+            '{} <code class="taskhub-digest">{}</code>',
+            _("%s bytes, SHA-256") % f"{len(body):,}",
+            sha256(body).hexdigest(),
         )
 
     # What is done.
@@ -145,8 +145,10 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
         self, request: HttpRequest, rows: QuerySet[QuarantinedMessage]
     ) -> None:
         """Push what is selected, each on its own: what one refuses, others may do."""
-        for message in rows[:_MOST_PUSHED]:
-            self._push(request, message)
+        # One body at a time.
+        for pk in rows.values_list("pk", flat=True)[:_MOST_PUSHED]:
+            if (message := rows.filter(pk=pk).defer(None).first()) is not None:
+                self._push(request, message)
 
     @method_decorator(require_POST)
     def push_view(self, request: HttpRequest, object_id: str) -> HttpResponse:

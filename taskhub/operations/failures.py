@@ -14,6 +14,8 @@ from taskhub.operations.searching import newest
 from taskhub.operations.selection import Selection
 from taskhub.operations.time_limit import search_time_limit
 
+#: What is told of a group; arguments and return values may be large.
+_READ = ("task_path", "errors", "enqueued_at", "finished_at")
 #: See read_failures().
 MOST_NARROWED = 10_000
 
@@ -61,13 +63,14 @@ def read_failures(
     with search_time_limit(failed.db) if selection.search else nullcontext():
         groups = list(grouped[:most])
     ids = [UUID(group[name]) for group in groups for name in ("first", "last")]
-    rows = TaskResultQuerySet(TaskResult, using=results_database()).in_bulk(ids)
+    rows = TaskResultQuerySet(TaskResult, using=results_database())
+    found = rows.only(*_READ).in_bulk(ids)
     return [
         _describe(group["cause"], group["count"], first, last)
         for group in groups
         # Unless somebody has deleted them in between.
-        if (first := rows.get(UUID(group["first"])))
-        and (last := rows.get(UUID(group["last"])))
+        if (first := found.get(UUID(group["first"])))
+        and (last := found.get(UUID(group["last"])))
     ]
 
 

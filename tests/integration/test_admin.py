@@ -350,8 +350,7 @@ def test_a_quarantined_message_can_be_looked_at_and_deleted(admin_client):
     assert message.message_id in admin_client.get(url).content.decode()
     page = admin_client.get(one).content.decode()
     assert "Its signature does not verify." in page
-    assert "\x01&lt;b&gt;\\xffxxx" in page
-    assert "909 bytes more" in page
+    assert "5,005 bytes, SHA-256" in page
     assert admin_client.post(one, {"reason": "none"}).status_code == 403
 
     delete = reverse("admin:taskhub_quarantinedmessage_delete", args=[message.pk])

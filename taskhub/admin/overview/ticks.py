@@ -35,6 +35,8 @@ def read_ticks() -> list[TickOnPage]:
     rows = PeriodicTaskQuerySet(PeriodicTask, using=results_database()).in_order()
     now = timezone.now()
     enabled = rows.filter(enabled=True, next_run_at__isnull=False)
+    # Arguments may be large.
+    enabled = enabled.defer("args", "kwargs")
     return [_on_page(row, row.next_run_at, now) for row in enabled[:MOST_TICKS]]
 
 

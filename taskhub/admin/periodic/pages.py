@@ -30,6 +30,8 @@ class PeriodicTaskList(BoundedChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the rows, and what they remember with one query."""
+        # Arguments may be large, and are not shown.
+        self.queryset = self.queryset.defer("args", "kwargs")
         super().get_results(request)
         found = recent_results(self.result_list)
         for row in self.result_list:
