@@ -38,16 +38,22 @@ def masked(
 
 
 def hides(task: Any, name: str) -> bool:
-    """Whether a task masks what is given by a name, also if that is one of **kwargs."""
+    """
+    Whether a task masks what is given by a name, also if that is one of **kwargs.
+
+    A task that masks anything masks what its signature does not know, too: the task
+    has changed since, and nobody can tell what it was.
+    """
     hidden = getattr(task, "masked", ())
-    if name in hidden:
-        return True
+    if not hidden or name in hidden:
+        return bool(hidden)
     parameters = signature_of(task.func, task.takes_context).parameters
-    return name not in parameters and any(
-        each.name in hidden
-        for each in parameters.values()
-        if each.kind is each.VAR_KEYWORD
-    )
+    if name in parameters:
+        return False
+    others = [
+        each.name for each in parameters.values() if each.kind is each.VAR_KEYWORD
+    ]
+    return not name or not others or any(each in hidden for each in others)
 
 
 def unmasked(
