@@ -8,11 +8,13 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from taskhub.admin.addresses import address, link, row_address
 from taskhub.admin.done import Done
 from taskhub.admin.verbs import Verb
 from taskhub.exceptions import TaskHubError
@@ -46,9 +48,15 @@ class Doing(_Admin):
                 self.log_change(request, row, done.logged)
             told += 1
             if told <= _TOLD or done.level >= messages.WARNING:
-                self.message_user(request, done.said, done.level)
+                self.message_user(request, self._said(done), done.level)
         if told > _TOLD:
             self.message_user(request, _("%d rows were dealt with.") % told)
+
+    def _said(self, done: Done) -> str:
+        url = row_address(self.admin_site, done.result) if done.result else ""
+        if not url:
+            return done.said
+        return format_html("{} {}", done.said, link(url, _("Show its result.")))
 
     def buttons(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
         """Return the buttons that somebody sees on a row's page."""
@@ -56,7 +64,7 @@ class Doing(_Admin):
             {
                 "name": verb.name,
                 "label": verb.label,
-                "url": reverse(self._do_url_name, args=[row.pk, verb.name]),
+                "url": address(self.admin_site, self._do, row.pk, verb.name),
             }
             for verb in self.verbs.values()
             if verb.suits(row) and self._may(request, verb, row)
@@ -67,18 +75,14 @@ class Doing(_Admin):
         return bool(ask(request, row)) and self.has_view_permission(request, row)
 
     @property
-    def _do_url_name(self) -> str:
-        return f"admin:{self._url_prefix}_do"
-
-    @property
-    def _url_prefix(self) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}"
+    def _do(self) -> str:
+        return f"{self.opts.model_name}_do"
 
     def get_urls(self) -> list[Any]:
         url = path(
             "<path:object_id>/do/<slug:name>/",
             self.admin_site.admin_view(self.do_view),
-            name=f"{self._url_prefix}_do",
+            name=f"taskhub_{self._do}",
         )
         return [url, *super().get_urls()]
 
@@ -91,4 +95,4 @@ class Doing(_Admin):
         if not self._may(request, self.verbs[name], row):
             raise PermissionDenied
         self.do(request, [row], self.verbs[name].do)
-        return redirect(f"admin:{self._url_prefix}_change", row.pk)
+        return redirect(row_address(self.admin_site, row))

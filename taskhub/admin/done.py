@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 
+from taskhub.models import TaskResult
+
 
 @dataclass(frozen=True)
 class Done:
@@ -12,3 +14,5 @@ class Done:
     said: str
     logged: str = ""
     level: int = messages.SUCCESS
+    #: The result that came of it, if one did: what is said leads there.
+    result: TaskResult | None = None

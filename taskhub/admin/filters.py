@@ -1,25 +1,33 @@
 """Filters whose choices come from the settings and the registry, not from the table."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.admin.keys import read_key
+from taskhub.admin.neighbours import rows_of
 from taskhub.admin.queue_select import queue_names
-from taskhub.models import PeriodicTask, Status, TaskResultQuerySet
+from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
 from taskhub.operations.failures import name_cause
 from taskhub.tasks import registered_tasks
+from taskhub.values import is_storable_text
 
 Choices = Iterable[tuple[str, Any]]
 
 
 class ResultFilter(SimpleListFilter):
     """Narrows results by the value that was chosen."""
+
+    #: The rows of a model, as its own admin shows them.
+    rows_of: Callable[[type[Model]], Any]
 
     @abstractmethod
     def choose(self) -> Choices:
@@ -32,11 +40,16 @@ class ResultFilter(SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: "ModelAdmin[Any]"
     ) -> list[tuple[str, Any]]:
+        self.rows_of = partial(rows_of, model_admin.admin_site, request)
         return list(self.choose())
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         value = self.value()
-        return self.narrow(queryset, value) if value else queryset
+        if not value:
+            return queryset
+        # No database has such a text.
+        is_known = is_storable_text(value)
+        return self.narrow(queryset, value) if is_known else queryset.none()
 
 
 class StatusFilter(ResultFilter):
@@ -93,17 +106,15 @@ class PeriodicTaskFilter(ResultFilter):
     parameter_name = "periodic_task__id__exact"
 
     def choose(self) -> Choices:
-        chosen = self.value() or ""
-        if not chosen.isdecimal():
-            return []
         # Not all of them: this filter comes with a link from one.
-        rows = PeriodicTask.objects.filter(pk=chosen)
+        if (chosen := read_key(self.value() or "")) is None:
+            return []
+        rows = self.rows_of(PeriodicTask).filter(pk=chosen)
         return [(str(pk), name) for pk, name in rows.values_list("pk", "name")]
 
     def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
-        return (
-            results.filter(periodic_task=int(value)) if value.isdecimal() else results
-        )
+        chosen = read_key(value)
+        return results if chosen is None else results.filter(periodic_task=chosen)
 
 
 class CauseFilter(ResultFilter):
@@ -114,9 +125,9 @@ class CauseFilter(ResultFilter):
 
     def choose(self) -> Choices:
         chosen = self.value() or ""
-        if not chosen:
+        if not chosen or not is_storable_text(chosen):
             return []
-        return [(chosen, name_cause(chosen) or chosen)]
+        return [(chosen, name_cause(chosen, self.rows_of(TaskResult)) or chosen)]
 
     def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
         return results.failed().filter(cause=value)

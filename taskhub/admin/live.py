@@ -6,10 +6,12 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, JsonResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from taskhub.admin.addresses import address
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -30,15 +32,16 @@ class Live(_Admin):
 
     def following(self, row: Any) -> dict[str, Any]:
         """Return what the page's progress bar is made of."""
-        return {"url": reverse(f"admin:{self._live}", args=[row.pk]), **self.tell(row)}
+        url = address(self.admin_site, self._live, row.pk)
+        return {"url": url, **self.tell(row)}
 
     @property
     def _live(self) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_live"
+        return f"{self.opts.model_name}_live"
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.live_view)
-        url = path("<path:object_id>/live/", view, name=self._live)
+        url = path("<path:object_id>/live/", view, name=f"taskhub_{self._live}")
         return [url, *super().get_urls()]
 
     @method_decorator([require_safe, never_cache])

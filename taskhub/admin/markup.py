@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.urls import reverse
+from django.contrib.admin import AdminSite
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from taskhub.admin.addresses import row_address
 from taskhub.admin.words import local_time
 from taskhub.models import Status, TaskResult
 
@@ -28,18 +29,13 @@ def badge(status: str) -> SafeString:
     )
 
 
-def linked_badge(result: TaskResult) -> SafeString:
+def linked_badge(site: AdminSite, result: TaskResult) -> SafeString:
     """Return a result's status as a coloured word that leads to the result."""
+    if not (url := row_address(site, result)):
+        return badge(result.status)
     return format_html(
-        '<a class="taskhub-to-result" href="{}">{}</a>',
-        result_url(result),
-        badge(result.status),
+        '<a class="taskhub-to-result" href="{}">{}</a>', url, badge(result.status)
     )
-
-
-def result_url(result: TaskResult) -> str:
-    """Return the address of a result's page."""
-    return reverse("admin:taskhub_taskresult_change", args=[result.pk])
 
 
 def short_path(path: str) -> SafeString:

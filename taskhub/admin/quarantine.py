@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -19,6 +19,7 @@ from django.views.decorators.http import require_POST
 
 from taskhub import operations
 from taskhub.admin import markup
+from taskhub.admin.addresses import address, row_address
 from taskhub.admin.listed import Listed
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.read_only import Unedited
@@ -86,7 +87,7 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
     ) -> HttpResponse:
         message = options.get("obj")
         if message is not None and self.has_push_permission(request):
-            url = reverse("admin:taskhub_quarantinedmessage_push", args=[message.pk])
+            url = address(self.admin_site, "quarantinedmessage_push", message.pk)
             context["buttons"] = [{"name": "push", "label": _("Try again"), "url": url}]
         return super().render_change_form(request, context, *args, **options)
 
@@ -162,8 +163,8 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
         ):
             raise PermissionDenied
         if self._push(request, message):
-            return redirect("admin:taskhub_quarantinedmessage_changelist")
-        return redirect("admin:taskhub_quarantinedmessage_change", message.pk)
+            return redirect(address(self.admin_site, "quarantinedmessage_changelist"))
+        return redirect(row_address(self.admin_site, message))
 
     def _push(self, request: HttpRequest, message: QuarantinedMessage) -> bool:
         try:

@@ -9,11 +9,10 @@ from taskhub.models.querysets import TaskResultQuerySet
 _MOST_RUNNING = 1_000
 
 
-def running_by_token() -> dict[str, list[TaskResult]]:
-    """Return the results that are being run, by the token of the process."""
+def running_by_token(results: TaskResultQuerySet) -> dict[str, list[TaskResult]]:
+    """Return those of the results that are being run, by the token of the process."""
     running: dict[str, list[TaskResult]] = defaultdict(list)
-    rows = TaskResultQuerySet(TaskResult).running()
-    shown = rows.only("id", "task_path", "last_attempted_at", "worker_ids")
+    shown = results.running().only("id", "task_path", "last_attempted_at", "worker_ids")
     for row in shown[:_MOST_RUNNING]:
         for token in row.worker_ids[-1:]:
             running[token].append(row)

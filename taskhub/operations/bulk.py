@@ -26,9 +26,11 @@ Kind = BulkAction.Kind
 _BATCH = 500
 
 
-def affected(kind: str, selection: Selection) -> TaskResultQuerySet:
-    """Return the results that an action would do something to now."""
-    results = selection.results()
+def affected(
+    kind: str, selection: Selection, among: TaskResultQuerySet | None = None
+) -> TaskResultQuerySet:
+    """Return the results that an action would do something to now; `among` others."""
+    results = selection.results() if among is None else selection.of(among)
     match Kind(kind):
         case Kind.RETRY:
             return results.finished()
@@ -63,7 +65,7 @@ def start_bulk(
         raise InvalidOption("per_second is a number above 0, for retries only.")
     if by_force and kind != Kind.CANCEL:
         raise InvalidOption("by_force is for cancelling only.")
-    if selection.cause:
+    if selection.cause and not selection.cause_in_words:
         # Of a failure that is tried again, nobody can tell it any more.
         words = name_cause(selection.cause)
         selection = msgspec.structs.replace(selection, cause_in_words=words)
@@ -87,9 +89,12 @@ def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
     return bool(stopped.update(finished_at=timezone.now(), stopped_by=by))
 
 
-def bulk_actions_of(row: TaskResult) -> list[BulkAction]:
-    """Return the bulk actions that have done something to a result, the last first."""
-    actions = BulkAction.objects.using(results_database())
+def bulk_actions_of(
+    row: TaskResult, actions: QuerySet[BulkAction] | None = None
+) -> list[BulkAction]:
+    """Return those actions that have done something to a result, the last first."""
+    if actions is None:
+        actions = BulkAction.objects.using(results_database())
     return list(actions.filter(pk__in=row.bulk_action_ids or []).order_by("-pk"))
 
 

@@ -35,17 +35,24 @@ COLUMNS = (
 )
 
 
-def export(selection: Selection) -> Iterator[dict[str, Any]]:
+def export(
+    selection: Selection, results: TaskResultQuerySet | None = None
+) -> Iterator[dict[str, Any]]:
     """
     Yield the results of a selection that are there by now, oldest first.
+
+    Only those among `results`, if that is given.
 
     They are read a few at a time, by their ids, so that any number takes as little
     memory as some. Return values and tracebacks stay where they are.
     """
-    results = selection.until_now().results().order_by("pk")
-    results = results.defer("return_value", "progress", "storage_notes", "worker_ids")
+    selection = selection.until_now()
+    meant = selection.results() if results is None else selection.of(results)
+    meant = meant.order_by("pk").defer(
+        "return_value", "progress", "storage_notes", "worker_ids"
+    )
     last: UUID | None = None
-    while rows := _some(results, last, is_search=bool(selection.search)):
+    while rows := _some(meant, last, is_search=bool(selection.search)):
         yield from map(_plain, rows)
         last = rows[-1].pk
 

@@ -9,9 +9,8 @@ from django.db.models import CharField, Count, Max, Min
 from django.db.models.functions import Cast
 
 from taskhub.models import TaskResult, TaskResultQuerySet
-from taskhub.models.results import results_database
 from taskhub.operations.searching import newest
-from taskhub.operations.selection import Selection
+from taskhub.operations.selection import Selection, is_restricted
 from taskhub.operations.time_limit import search_time_limit
 
 #: What is told of a group; arguments and return values may be large.
@@ -37,21 +36,27 @@ class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_failures(
-    selection: Selection | None = None, *, most: int = 50
+    selection: Selection | None = None,
+    *,
+    results: TaskResultQuerySet | None = None,
+    most: int = 50,
 ) -> list[FailureGroup]:
     """
     Return the failures of a selection by cause, the most frequent first.
 
     With two queries, whatever there is; the first one reads an index of failures only.
     What is narrowed by more than times and causes, which that index has, is of the
-    newest MOST_NARROWED failures, and takes a query more.
+    newest MOST_NARROWED failures, and takes a query more. `results` are those that
+    may be told of; all if it is None.
 
     Raise SearchTimeout if the database takes too long to search.
     """
     selection = selection or Selection()
-    failed = selection.results().failed().exclude(cause="")
-    if is_narrowed(selection):
-        failed &= newest(Selection().results().failed(), MOST_NARROWED)
+    results = Selection().results() if results is None else results
+    failed = results.failed()
+    if is_narrowed(selection, results):
+        failed = newest(failed, MOST_NARROWED)
+    failed = selection.of(failed).exclude(cause="")
     # As text, whose order is the same: not every database compares UUIDs.
     as_text = Cast("pk", CharField(max_length=36))
     grouped = (
@@ -63,7 +68,7 @@ def read_failures(
     with search_time_limit(failed.db) if selection.search else nullcontext():
         groups = list(grouped[:most])
     ids = [UUID(group[name]) for group in groups for name in ("first", "last")]
-    rows = TaskResultQuerySet(TaskResult, using=results_database())
+    rows = TaskResultQuerySet(TaskResult, using=failed.db)
     found = rows.only(*_READ).in_bulk(ids)
     return [
         _describe(group["cause"], group["count"], first, last)
@@ -74,21 +79,26 @@ def read_failures(
     ]
 
 
-def name_cause(cause: str) -> str:
+def name_cause(cause: str, results: TaskResultQuerySet | None = None) -> str:
     """
     Return the exception and the place of a cause, as its last failure has them.
 
-    With one query; empty if there is no such failure any more.
+    With one query; empty if there is no such failure any more, or not among `results`.
     """
-    failures = Selection(cause=cause).results().only("errors")
-    last = failures.order_by("-id").first()
+    selection = Selection(cause=cause)
+    failures = selection.results() if results is None else selection.of(results)
+    last = failures.only("errors").order_by("-id").first()
     error = last.errors[-1] if last is not None and last.errors else {}
     name = str(error.get("exception_class_path", "")).rpartition(".")[2]
     return ", ".join(filter(None, (name, error.get("place", ""))))
 
 
-def is_narrowed(selection: Selection) -> bool:
+def is_narrowed(
+    selection: Selection, results: TaskResultQuerySet | None = None
+) -> bool:
     """Whether a selection asks for what the index of failures does not have."""
+    if results is not None and is_restricted(results):
+        return True
     served = {
         "status",
         "cause",

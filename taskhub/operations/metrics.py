@@ -106,19 +106,24 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     by_queue: list[Figures]
 
 
-def read_metrics(range_name: str = "1h") -> Metrics:
+def read_metrics(
+    range_name: str = "1h", rows: QuerySet[TaskMetrics] | None = None
+) -> Metrics:
     """
     Read the numbers of a range, a key of RANGES, until now, with five queries.
+
+    `rows` are the TaskMetrics that count; all if it is None.
 
     The last few seconds may be missing, and the last span is not over yet. Raise
     KeyError for a range that there is not.
     """
     starts, seconds = _spans(range_name)
     since = datetime.fromtimestamp(starts[0], UTC)
-    sums = _read_sums(since)
+    counted = _rows(rows).filter(starts_at__gte=since)
+    sums = _read_sums(counted)
     return Metrics(
         range=range_name,
-        series=_series(since, starts, seconds),
+        series=_series(counted, starts, seconds),
         depths=_depths(since, starts, seconds),
         by_task=_figures(sums, lambda each: each.task_path),
         by_queue=_figures(sums, lambda each: each.queue_name),
@@ -128,7 +133,8 @@ def read_metrics(range_name: str = "1h") -> Metrics:
 def read_by_queue(range_name: str = "1h") -> list[Figures]:
     """Read what read_metrics() says of queues, and no more, with two queries."""
     starts, _seconds = _spans(range_name)
-    sums = _read_sums(datetime.fromtimestamp(starts[0], UTC))
+    since = datetime.fromtimestamp(starts[0], UTC)
+    sums = _read_sums(_rows(None).filter(starts_at__gte=since))
     return _figures(sums, lambda each: each.queue_name)
 
 
@@ -140,14 +146,14 @@ def _spans(range_name: str) -> tuple[list[int], int]:
     return list(range(first, int(now) + 1, seconds)), seconds
 
 
-def _rows(since: datetime) -> QuerySet[TaskMetrics]:
-    return TaskMetrics.objects.using(results_database()).filter(starts_at__gte=since)
+def _rows(rows: QuerySet[TaskMetrics] | None) -> QuerySet[TaskMetrics]:
+    return TaskMetrics.objects.using(results_database()) if rows is None else rows
 
 
-def _series(since: datetime, starts: list[int], seconds: int) -> Series:
+def _series(rows: QuerySet[TaskMetrics], starts: list[int], seconds: int) -> Series:
     names = ("successful", "failed", "cancelled", "retried")
     counts = {name: [0] * len(starts) for name in names}
-    spans = _rows(since).values_list("starts_at").annotate(*map(Sum, names))
+    spans = rows.values_list("starts_at").annotate(*map(Sum, names))
     for moment, *values in spans.order_by():
         index = _index_of(moment, starts, seconds)
         for name, value in zip(names, values, strict=True):
@@ -161,12 +167,11 @@ def _index_of(moment: datetime, starts: list[int], seconds: int) -> int:
     return min(index, len(starts) - 1)
 
 
-def _read_sums(since: datetime) -> list[_Sum]:
+def _read_sums(rows: QuerySet[TaskMetrics]) -> list[_Sum]:
     """Read the rows of each task in each queue, added up: once, for both tables."""
-    histograms = _read_histograms(since)
+    histograms = _read_histograms(rows)
     sums: Any = (
-        _rows(since)
-        .values("task_path", "queue_name")
+        rows.values("task_path", "queue_name")
         .annotate(
             **{name: Sum(name) for name in _SUMMED},
             longest_run=Max("longest_run"),
@@ -181,15 +186,13 @@ def _read_sums(since: datetime) -> list[_Sum]:
 
 
 def _read_histograms(
-    since: datetime,
+    rows: QuerySet[TaskMetrics],
 ) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
     """Read the histograms of each task in each queue: there may be ten thousand."""
     # As text: what Django does with JSON, value by value, takes longer than all else.
     texts = [Cast("waits", TextField()), Cast("runs", TextField())]
     found: Any = defaultdict(lambda: ([], []))
-    for *key, waits, runs in _rows(since).values_list(
-        "task_path", "queue_name", *texts
-    ):
+    for *key, waits, runs in rows.values_list("task_path", "queue_name", *texts):
         columns = found[tuple(key)]
         columns[0].append(waits)
         columns[1].append(runs)

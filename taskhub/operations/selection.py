@@ -6,6 +6,7 @@ from typing import Any, Self
 from uuid import UUID
 
 import msgspec
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from taskhub.exceptions import InvalidOption
@@ -84,6 +85,12 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return msgspec.convert(plain, cls)
         except (msgspec.ValidationError, RecursionError) as error:
             raise InvalidOption(f"This selects no results: {error}") from error
+
+
+def is_restricted(rows: QuerySet[Any]) -> bool:
+    """Whether a queryset may leave out rows of its table."""
+    query = rows.query
+    return bool(query.where) or query.is_sliced or query.combinator is not None
 
 
 def _with_status(results: TaskResultQuerySet, status: str) -> TaskResultQuerySet:

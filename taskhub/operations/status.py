@@ -20,6 +20,7 @@ from taskhub.models.periodic_columns import UNPLANNED
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.results import results_database
 from taskhub.operations.beats import running_beat
+from taskhub.operations.selection import is_restricted
 
 #: A message that has waited for longer, and a tick that is later, need a person.
 _LONG_WAIT = timedelta(minutes=5)
@@ -73,16 +74,25 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     needs_a_person: list[str]
 
 
-def read_status() -> Status:
+def read_status(
+    *,
+    nodes: NodeQuerySet | None = None,
+    schedules: QuerySet[PeriodicTask] | None = None,
+) -> Status:
     """
     Read how everything is, with a bounded number of queries.
 
-    A broker that is away is one of the things that need a person.
+    A broker that is away is one of the things that need a person. `nodes` and
+    `schedules` are those that may be named; all if they are None.
     """
     now = timezone.now()
-    nodes = _read_nodes()
-    queues, broker_faults = _read_queues(nodes)
-    schedules = PeriodicTask.objects.using(results_database())
+    present = _read_nodes()
+    queues, broker_faults = _read_queues(present)
+    if nodes is not None and is_restricted(nodes):
+        names = set(nodes.values_list("pk", flat=True))
+        present = [node for node in present if node.name in names]
+    if schedules is None:
+        schedules = PeriodicTask.objects.using(results_database())
     paused = schedules.filter(enabled=False).exclude(paused_because="")
     late = dict(_late(schedules, now).values_list("name", "postponed_because")[:100])
     quarantined = QuarantinedMessage.objects.using(results_database()).filter(
@@ -90,7 +100,7 @@ def read_status() -> Status:
     )
     status = Status(
         queues=queues,
-        nodes=nodes,
+        nodes=present,
         quarantined=quarantined.count(),
         paused_schedules=list(paused.values_list("name", flat=True)[:100]),
         late_schedules=list(late),

@@ -5,8 +5,9 @@ import io
 import json
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Permission, User
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from taskhub import operations
@@ -231,3 +232,22 @@ def test_the_list_costs_the_same_with_filters_and_actions(
 
     with django_assert_max_num_queries(7):
         admin_client.get(f"{LIST}?status=FAILED")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.any_database
+def test_under_asgi_a_file_is_sent_piece_by_piece(admin_user):
+    """A sync iterator would be read into memory first: all of it."""
+    TaskResultFactory.create_batch(250)
+    client = AsyncClient()
+
+    async def read():
+        response = await client.post(export_url("json"))
+        assert response.is_async
+        return [piece async for piece in response]
+
+    client.force_login(admin_user)
+    pieces = async_to_sync(read)()
+
+    assert len(pieces) == 3
+    assert len(json.loads(b"".join(pieces))) == 250

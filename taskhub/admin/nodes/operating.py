@@ -8,10 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy
 
+from taskhub.admin.addresses import address
 from taskhub.admin.asking import ask
 from taskhub.admin.done import Done
 from taskhub.admin.nodes.verbs import VERBS, Values, Verb
@@ -44,7 +45,7 @@ class Operating(_Admin):
         permissions=["operate"], description=gettext_lazy("Make the selected quiet…")
     )
     def quiet_selected(self, request: HttpRequest, nodes: QuerySet[Node]) -> Any:
-        return redirect(_url(VERBS["quiet"], nodes))
+        return redirect(self._url(VERBS["quiet"], nodes))
 
     @admin.action(
         permissions=["operate"], description=gettext_lazy("Wake the selected up")
@@ -56,13 +57,13 @@ class Operating(_Admin):
         permissions=["operate"], description=gettext_lazy("Resize the selected…")
     )
     def resize_selected(self, request: HttpRequest, nodes: QuerySet[Node]) -> Any:
-        return redirect(_url(VERBS["resize"], nodes))
+        return redirect(self._url(VERBS["resize"], nodes))
 
     @admin.action(
         permissions=["operate"], description=gettext_lazy("Stop the selected…")
     )
     def stop_selected(self, request: HttpRequest, nodes: QuerySet[Node]) -> Any:
-        return redirect(_url(VERBS["stop"], nodes))
+        return redirect(self._url(VERBS["stop"], nodes))
 
     # On a node's page.
 
@@ -71,12 +72,12 @@ class Operating(_Admin):
         if not self.has_operate_permission(request):
             return []
         return [
-            {"name": verb.name, "label": verb.label, "url": _url(verb, [node])}
+            {"name": verb.name, "label": verb.label, "url": self._url(verb, [node])}
             if verb.form is None
             else {
                 "name": verb.name,
                 "label": f"{verb.label}…",
-                "link": _url(verb, [node]),
+                "link": self._url(verb, [node]),
             }
             for verb in VERBS.values()
             if verb.suits(node)
@@ -98,7 +99,7 @@ class Operating(_Admin):
             self.has_operate_permission(request) and self.has_view_permission(request)
         ):
             raise PermissionDenied
-        names = request.GET.getlist("name")
+        names = [each for each in request.GET.getlist("name") if "\0" not in each]
         nodes = list(self.get_queryset(request).filter(pk__in=names))
         if not nodes:
             raise Http404
@@ -107,7 +108,7 @@ class Operating(_Admin):
         if given is None or (form is not None and not form.is_valid()):
             return self._ask(request, verb, nodes, form)
         self._do(request, verb, nodes, form.cleaned_data if form else {})
-        return redirect("admin:taskhub_node_changelist")
+        return redirect(address(self.admin_site, "node_changelist"))
 
     def _ask(
         self, request: HttpRequest, verb: Verb, nodes: list[Node], form: Any
@@ -121,7 +122,7 @@ class Operating(_Admin):
             text=verb.text,
             form=form,
             button=verb.label,
-            back=reverse("admin:taskhub_node_changelist"),
+            back=address(self.admin_site, "node_changelist"),
             is_dangerous=verb.is_dangerous,
         )
 
@@ -138,7 +139,6 @@ class Operating(_Admin):
                 self.log_change(request, node, done.logged)
             self.message_user(request, done.said, done.level)
 
-
-def _url(verb: Verb, nodes: Iterable[Node]) -> str:
-    query = urlencode({"name": [node.name for node in nodes]}, doseq=True)
-    return f"{reverse('admin:taskhub_node_do', args=[verb.name])}?{query}"
+    def _url(self, verb: Verb, nodes: Iterable[Node]) -> str:
+        query = urlencode({"name": [node.name for node in nodes]}, doseq=True)
+        return f"{address(self.admin_site, 'node_do', verb.name)}?{query}"

@@ -1,8 +1,10 @@
 """The pages of nodes: who works, on what, and since when."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html_join
@@ -11,14 +13,25 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
-from taskhub.admin.listed import Listed
+from taskhub.admin.addresses import link, row_address
+from taskhub.admin.listed import BoundedChangeList, Listed
+from taskhub.admin.neighbours import rows_of
 from taskhub.admin.nodes.operating import Operating
 from taskhub.admin.nodes.states import state_badge
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.running import running_by_token
 from taskhub.models import Node, TaskResult
-from taskhub.models.nodes import NodeQuerySet
+
+
+class NodeList(BoundedChangeList):
+    """A page of the list, with how all of its nodes are."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Fetch the rows, who of them is silent, and what runs: once for the page."""
+        super().get_results(request)
+        node_admin: Any = self.model_admin
+        node_admin.look_at(request, self.result_list)
 
 
 @admin.register(Node)
@@ -57,24 +70,31 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
 
     # What is read.
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        # Once for all rows of a page: who is silent, and what runs.
-        self._silent = set(NodeQuerySet(Node).silent().values_list("pk", flat=True))
-        self._running = running_by_token()
-        return super().get_queryset(request)
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return NodeList
+
+    def look_at(self, request: HttpRequest, nodes: Iterable[Any]) -> None:
+        """Note in nodes whether they are silent, and what their processes run."""
+        rows: Any = self.get_queryset(request)
+        silent = set(rows.silent().values_list("pk", flat=True))
+        running = running_by_token(rows_of(self.admin_site, request, TaskResult))
+        for node in nodes:
+            node.is_silent = node.pk in silent
+            node.runs = {token: running.get(token, []) for token in node.tokens}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
         if (node := options.get("obj")) is not None:
+            self.look_at(request, [node])
             context["buttons"] = self.buttons(request, node)
         return super().render_change_form(request, context, *args, **options)
 
     # How it is shown.
 
     @admin.display(description=gettext_lazy("state"))
-    def presence(self, node: Node) -> SafeString:
-        return state_badge(node, is_silent=node.pk in self._silent)
+    def presence(self, node: Any) -> SafeString:
+        return state_badge(node, is_silent=node.is_silent)
 
     @admin.display(description=gettext_lazy("queues"))
     def shown_queues(self, node: Node) -> str:
@@ -88,7 +108,7 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
         }
 
     @admin.display(description=gettext_lazy("worker processes"))
-    def shown_workers(self, node: Node) -> SafeString:
+    def shown_workers(self, node: Any) -> SafeString:
         return format_html_join(
             "",
             '<div class="taskhub-process">{} &middot; {} {} &middot; {} MiB{}</div>',
@@ -98,16 +118,16 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
                     _("process"),
                     each["pid"],
                     each["memory_mib"],
-                    _runs(self._running.get(each["token"], [])),
+                    self._shown_runs(node.runs[each["token"]]),
                 )
                 for each in node.workers
             ),
         )
 
     @admin.display(description=gettext_lazy("runs now"))
-    def doing(self, node: Node) -> SafeString | str:
-        runs = [run for token in node.tokens for run in self._running.get(token, ())]
-        return _runs(runs) or str(markup.NOTHING)
+    def doing(self, node: Any) -> SafeString | str:
+        runs = [run for token in node.tokens for run in node.runs[token]]
+        return self._shown_runs(runs) or str(markup.NOTHING)
 
     @admin.display(description=gettext_lazy("memory"))
     def memory(self, node: Node) -> str:
@@ -121,19 +141,20 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
     def seen(self, node: Node) -> SafeString:
         return markup.moment(node.last_seen_at)
 
-
-def _runs(runs: list[TaskResult]) -> SafeString:
-    """Return what runs, each as a link, and for how long it has."""
-    now = timezone.now()
-    return format_html_join(
-        "",
-        '<div class="taskhub-time"><a href="{}">{}</a> {}</div>',
-        (
+    def _shown_runs(self, runs: list[TaskResult]) -> SafeString:
+        """Return what runs, each as a link, and for how long it has."""
+        now = timezone.now()
+        return format_html_join(
+            "",
+            '<div class="taskhub-time">{} {}</div>',
             (
-                markup.result_url(run),
-                run.task_path.rpartition(".")[2],
-                markup.duration(now - (run.last_attempted_at or now)),
-            )
-            for run in runs
-        ),
-    )
+                (
+                    link(
+                        row_address(self.admin_site, run),
+                        run.task_path.rpartition(".")[2],
+                    ),
+                    markup.duration(now - (run.last_attempted_at or now)),
+                )
+                for run in runs
+            ),
+        )

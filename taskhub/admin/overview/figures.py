@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.http import urlencode
 
@@ -40,17 +39,16 @@ class FiguresRow:
 
 
 def rows(
-    figures: Sequence[Figures], parameter: str, range_name: str
+    figures: Sequence[Figures], parameter: str, range_name: str, results: str
 ) -> list[FiguresRow]:
     """
     Return the rows of a table, the busiest first.
 
-    `parameter` is what the results' list is narrowed by: "task" or "queue".
+    `parameter` is what the results' list is narrowed by: "task" or "queue"; `results`
+    is its address.
     """
     slowest = _first_by((each.run.p95 or 0, each.name) for each in figures)
     most_failing = _first_by((each.failed_share, each.name) for each in figures)
-    # Once: each row has two addresses.
-    results = reverse("admin:taskhub_taskresult_changelist")
     since = {"since": _SINCE[range_name]}
     return [
         _row(each, parameter, results, since, slowest, most_failing)

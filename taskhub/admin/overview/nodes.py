@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import Promise
 
 from taskhub.admin import markup
+from taskhub.admin.addresses import row_address
+from taskhub.admin.neighbours import rows_of
 from taskhub.admin.nodes.states import STATES, state_of
 from taskhub.admin.running import running_by_token
 from taskhub.models import Node, TaskResult
-from taskhub.models.nodes import NodeQuerySet
-from taskhub.models.results import results_database
 
 #: So many nodes are shown, and so many runs of one process.
 MOST_NODES = 50
@@ -42,6 +44,8 @@ class NodeOnPage:
     """A node, and its processes."""
 
     name: str
+    #: Of its page; empty if there is none.
+    url: str
     state: Promise
     colour: str
     is_silent: bool
@@ -50,41 +54,52 @@ class NodeOnPage:
     processes: list[ProcessOnPage]
 
 
-def read_nodes(silent: set[str]) -> list[NodeOnPage]:
-    """Return the nodes with two queries; `silent` are the names of those that are."""
-    running = running_by_token()
-    rows = NodeQuerySet(Node, using=results_database())
+def read_nodes(
+    site: AdminSite, request: HttpRequest, silent: set[str]
+) -> list[NodeOnPage]:
+    """
+    Return the nodes that somebody may see, with two queries.
+
+    `silent` are the names of those that are.
+    """
+    running = running_by_token(rows_of(site, request, TaskResult))
+    nodes = rows_of(site, request, Node).order_by("name")
     now = timezone.now()
     return [
-        _on_page(node, node.name in silent, running, now)
-        for node in rows.order_by("name")[:MOST_NODES]
+        _on_page(site, node, node.name in silent, running, now)
+        for node in nodes[:MOST_NODES]
     ]
 
 
 def _on_page(
-    node: Node, is_silent: bool, running: dict[str, list[TaskResult]], now: datetime
+    site: AdminSite,
+    node: Node,
+    is_silent: bool,
+    running: dict[str, list[TaskResult]],
+    now: datetime,
 ) -> NodeOnPage:
     word, colour = STATES[state_of(node, is_silent=is_silent)]
     return NodeOnPage(
         name=node.name,
+        url=row_address(site, node),
         state=word,
         colour=colour,
         is_silent=is_silent,
         queues=", ".join(node.queues),
         memory_mib=node.memory_mib,
         processes=[
-            _process(worker, running.get(worker["token"], []), now)
+            _process(site, worker, running.get(worker["token"], []), now)
             for worker in node.workers
         ],
     )
 
 
 def _process(
-    worker: dict[str, object], runs: list[TaskResult], now: datetime
+    site: AdminSite, worker: dict[str, object], runs: list[TaskResult], now: datetime
 ) -> ProcessOnPage:
     shown = [
         RunOnPage(
-            url=markup.result_url(run),
+            url=row_address(site, run),
             task=run.task_path.rpartition(".")[2],
             since=markup.duration(now - (run.last_attempted_at or now)),
         )

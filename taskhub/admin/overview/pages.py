@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 import msgspec
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.formats import time_format
@@ -15,15 +16,22 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from taskhub.admin.addresses import address
 from taskhub.admin.listed import Listed
 from taskhub.admin.overview.reading import read_overview
 from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.rendering import render
-from taskhub.models import TaskMetrics
+from taskhub.models import Node, PeriodicTask, TaskMetrics, TaskResult
 from taskhub.operations.metrics import RANGES
 
 #: The parts of the page that are replaced while it is open, each with a template.
 _PANELS = ("attention", "tiles", "tables", "nodes", "ticks")
+#: The models whose pages the overview leads to, for whoever may see these.
+_LINKED: dict[str, type[Model]] = {
+    "taskresult": TaskResult,
+    "node": Node,
+    "periodictask": PeriodicTask,
+}
 _UPLOT = "taskhub/vendor/uplot-1.6.32"
 
 
@@ -76,7 +84,7 @@ class TaskMetricsAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type
         """Show the overview of a range."""
         self._check(request)
         shown = self._shown(request)
-        live = reverse("admin:taskhub_taskmetrics_live")
+        live = address(self.admin_site, "taskmetrics_live")
         context = {
             **shown,
             **(extra_context or {}),
@@ -97,7 +105,9 @@ class TaskMetricsAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type
         self._check(request)
         shown = self._shown(request)
         panels = {
-            name: render_to_string(f"admin/taskhub/overview/panels/{name}.html", shown)
+            name: render_to_string(
+                f"admin/taskhub/overview/panels/{name}.html", shown, request
+            )
             for name in _PANELS
         }
         return JsonResponse(
@@ -106,12 +116,12 @@ class TaskMetricsAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type
 
     def _shown(self, request: HttpRequest) -> dict[str, Any]:
         may = {
-            name: request.user.has_perm(f"taskhub.view_{name}")
-            for name in ("taskresult", "node", "periodictask", "queuestate")
+            name: self.admin_site.is_registered(model)
+            and request.user.has_perm(f"taskhub.view_{name}")
+            for name, model in _LINKED.items()
         }
-        shown = read_overview(request.GET.get("range", ""))
         return {
-            **shown,
+            **read_overview(self.admin_site, request),
             "may": may,
             "at": time_format(timezone.localtime(), "H:i:s"),
         }

@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from taskhub import operations
 from taskhub.admin import markup
+from taskhub.admin.addresses import address
+from taskhub.admin.neighbours import rows_of
 from taskhub.admin.overview import figures
 from taskhub.admin.overview.charts import charts
 from taskhub.admin.overview.nodes import read_nodes
 from taskhub.admin.overview.ticks import read_ticks
+from taskhub.models import Node, PeriodicTask, TaskMetrics, TaskResult
 from taskhub.operations import Status
 from taskhub.operations.metrics import RANGES, Metrics, read_metrics
 
@@ -31,12 +36,18 @@ class Tile:
     colour: str = ""
 
 
-def read_overview(range_name: str) -> dict[str, Any]:
+def read_overview(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
     """Return what is on the page, for its templates; any text is for a range."""
+    range_name = request.GET.get("range", "")
     if range_name not in RANGES:
         range_name = DEFAULT_RANGE
-    metrics = read_metrics(range_name)
-    status = operations.read_status()
+    metrics = read_metrics(range_name, rows_of(site, request, TaskMetrics))
+    status = operations.read_status(
+        nodes=rows_of(site, request, Node),
+        schedules=rows_of(site, request, PeriodicTask),
+    )
+    has_results = site.is_registered(TaskResult)
+    results = address(site, "taskresult_changelist") if has_results else ""
     silent = {node.name for node in status.nodes if node.is_silent}
     return {
         "range": range_name,
@@ -47,18 +58,18 @@ def read_overview(range_name: str) -> dict[str, Any]:
             {
                 "name": "task",
                 "title": _("By task"),
-                "rows": figures.rows(metrics.by_task, "task", range_name),
+                "rows": figures.rows(metrics.by_task, "task", range_name, results),
                 "more": _more(metrics.by_task),
             },
             {
                 "name": "queue",
                 "title": _("By queue"),
-                "rows": figures.rows(metrics.by_queue, "queue", range_name),
+                "rows": figures.rows(metrics.by_queue, "queue", range_name, results),
                 "more": _more(metrics.by_queue),
             },
         ],
-        "nodes": read_nodes(silent),
-        "ticks": read_ticks(),
+        "nodes": read_nodes(site, request, silent),
+        "ticks": read_ticks(site, request),
     }
 
 

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from taskhub.admin import markup
+from taskhub.admin.addresses import row_address
+from taskhub.admin.neighbours import rows_of
 from taskhub.admin.periodic.upcoming import relative
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic import PeriodicTaskQuerySet
-from taskhub.models.results import results_database
 from taskhub.operations.status import LATE_TICK
 
 #: So many ticks are shown.
@@ -21,7 +24,8 @@ MOST_TICKS = 10
 class TickOnPage:
     """The next run of one schedule."""
 
-    pk: int
+    #: Of its page; empty if there is none.
+    url: str
     name: str
     task: str
     at: SafeString
@@ -30,22 +34,28 @@ class TickOnPage:
     is_late: bool
 
 
-def read_ticks() -> list[TickOnPage]:
-    """Return the next ticks, the most urgent first, with one query."""
-    rows = PeriodicTaskQuerySet(PeriodicTask, using=results_database()).in_order()
+def read_ticks(site: AdminSite, request: HttpRequest) -> list[TickOnPage]:
+    """
+    Return the next ticks that somebody may see, the most urgent first.
+
+    With one query.
+    """
+    rows: PeriodicTaskQuerySet = rows_of(site, request, PeriodicTask)
     now = timezone.now()
-    enabled = rows.filter(enabled=True, next_run_at__isnull=False)
+    enabled = rows.in_order().filter(enabled=True, next_run_at__isnull=False)
     # Arguments may be large.
     enabled = enabled.defer("args", "kwargs")
-    return [_on_page(row, row.next_run_at, now) for row in enabled[:MOST_TICKS]]
+    return [_on_page(site, row, row.next_run_at, now) for row in enabled[:MOST_TICKS]]
 
 
-def _on_page(row: PeriodicTask, due: datetime | None, now: datetime) -> TickOnPage:
+def _on_page(
+    site: AdminSite, row: PeriodicTask, due: datetime | None, now: datetime
+) -> TickOnPage:
     due = due or now
     # One that waits for an earlier run to finish is not late: it was told to wait.
     is_late = now - max(due, row.postponed_until or due) > LATE_TICK
     return TickOnPage(
-        pk=row.pk,
+        url=row_address(site, row),
         name=row.name,
         task=row.task_path.rpartition(".")[2],
         at=markup.moment(due),

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -20,8 +20,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from taskhub import operations
 from taskhub.admin import words
+from taskhub.admin.addresses import address, row_address
 from taskhub.admin.date_time_input import DateTimeInput
 from taskhub.admin.done import Done
+from taskhub.admin.keys import read_key
 from taskhub.admin.periodic.operating import Operating
 from taskhub.exceptions import TaskHubError
 from taskhub.models import PeriodicTask
@@ -135,7 +137,7 @@ class Backfilling(Operating):
 
     def _backfill_url(self, pks: Sequence[int]) -> str:
         query = urlencode({"ids": ",".join(map(str, pks))})
-        return f"{reverse('admin:taskhub_periodictask_backfill')}?{query}"
+        return f"{address(self.admin_site, 'periodictask_backfill')}?{query}"
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.backfill_view)
@@ -163,8 +165,9 @@ class Backfilling(Operating):
         return self._backfill_page(request, rows, form, outlooks)
 
     def _chosen_rows(self, request: HttpRequest) -> list[PeriodicTask]:
-        ids = (request.POST.get("ids") or request.GET.get("ids", "")).split(",")
-        if not all(each.isdecimal() for each in ids) or len(ids) > _MOST_ROWS:
+        given = (request.POST.get("ids") or request.GET.get("ids", "")).split(",")
+        ids = [read_key(each) for each in given]
+        if None in ids or len(ids) > _MOST_ROWS:
             raise Http404
         rows = list(self.get_queryset(request).filter(pk__in=ids).order_by("name"))
         if not rows:
@@ -226,5 +229,5 @@ class Backfilling(Operating):
 
         self.do(request, rows, make_up)
         if len(rows) == 1:
-            return redirect("admin:taskhub_periodictask_change", rows[0].pk)
-        return redirect("admin:taskhub_periodictask_changelist")
+            return redirect(row_address(self.admin_site, rows[0]))
+        return redirect(address(self.admin_site, "periodictask_changelist"))

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.admin import words
+from taskhub.admin.neighbours import rows_of
 from taskhub.admin.periodic.recent import last_id
 from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
 
@@ -68,7 +69,8 @@ class TaskFilter(SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: "ModelAdmin[Any]"
     ) -> list[tuple[str, Any]]:
-        paths = PeriodicTask.objects.order_by("task_path").distinct()
+        rows = model_admin.get_queryset(request)
+        paths = rows.order_by("task_path").distinct()
         return [(each, each) for each in paths.values_list("task_path", flat=True)]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
@@ -91,12 +93,13 @@ class EndedFilter(SimpleListFilter):
     def lookups(
         self, request: HttpRequest, model_admin: "ModelAdmin[Any]"
     ) -> list[tuple[str, Any]]:
+        self._results = rows_of(model_admin.admin_site, request, TaskResult)
         return [(value, title) for value, (title, _narrow) in self._outcomes.items()]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         if self.value() not in self._outcomes:
             return queryset
-        rows = PeriodicTask.objects.filter(last_run_at__isnull=False)
+        rows = queryset.filter(last_run_at__isnull=False)
         newest = rows.order_by("-last_run_at").values_list("pk", "recent_ids")
         by_result = {
             result_id: pk
@@ -104,6 +107,6 @@ class EndedFilter(SimpleListFilter):
             if (result_id := last_id(ids))
         }
         _title, narrow = self._outcomes[self.value()]
-        found = narrow(TaskResult.objects.filter(pk__in=by_result))
+        found = narrow(self._results.filter(pk__in=by_result))
         keys = [by_result[pk] for pk in found.values_list("pk", flat=True)]
         return queryset.filter(pk__in=keys)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin.listed import BoundedChangeList, Listed
+from taskhub.admin.neighbours import rows_of
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.periodic import filters, layout
 from taskhub.admin.periodic.backfilling import Backfilling
@@ -21,7 +22,7 @@ from taskhub.admin.periodic.form import PeriodicTaskForm, SwitchForm
 from taskhub.admin.periodic.preview import PreviewForm, preview, row_for_preview
 from taskhub.admin.periodic.recent import recent_results
 from taskhub.admin.periodic.showing import Columns, Fields
-from taskhub.models import PeriodicTask
+from taskhub.models import PeriodicTask, TaskResult
 from taskhub.schedules import Unreadable
 
 
@@ -33,7 +34,8 @@ class PeriodicTaskList(BoundedChangeList):
         # Arguments may be large, and are not shown.
         self.queryset = self.queryset.defer("args", "kwargs")
         super().get_results(request)
-        found = recent_results(self.result_list)
+        results = rows_of(self.model_admin.admin_site, request, TaskResult)
+        found = recent_results(self.result_list, results)
         for row in self.result_list:
             row.recent_results = found[row.pk]
 
@@ -137,6 +139,8 @@ class PeriodicTaskAdmin(
     ) -> HttpResponse:
         row = options.get("obj")
         if row is not None:
+            results = rows_of(self.admin_site, request, TaskResult)
+            row.recent_results = recent_results([row], results)[row.pk]
             context |= {
                 "row": row,
                 "fault": (
@@ -170,7 +174,8 @@ class PeriodicTaskAdmin(
         may_see = self.has_view_or_change_permission(request)
         if not (may_see or self.has_add_permission(request)):
             raise PermissionDenied
-        row = row_for_preview(request.GET.get("row", "") if may_see else "")
+        pk = request.GET.get("row", "") if may_see else ""
+        row = row_for_preview(self.get_queryset(request), pk)
         zone = request.GET.get("browser_zone", "")
         form = PreviewForm(request.GET)
         return JsonResponse(preview(form, row, zone, timezone.now()))

@@ -5,9 +5,11 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from taskhub.admin import words
+from taskhub.admin.keys import read_key
 from taskhub.admin.periodic.schedule_form import ScheduleForm
 from taskhub.admin.periodic.upcoming import Foretold, foretell, relative, zone_of
 from taskhub.models import PeriodicTask
@@ -85,7 +87,7 @@ def _find_zone(name: str) -> tzinfo | None:
         return None
 
 
-def row_for_preview(pk: str) -> PeriodicTask:
+def row_for_preview(rows: QuerySet[PeriodicTask], pk: str) -> PeriodicTask:
     """Return the row that is being edited, or an empty one."""
-    row = PeriodicTask.objects.filter(pk=pk).first() if pk.isdecimal() else None
+    row = rows.filter(pk=key).first() if (key := read_key(pk)) else None
     return row or PeriodicTask(created_at=timezone.now())

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -13,9 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from taskhub.admin import markup, task_select, words
+from taskhub.admin.addresses import address, link
 from taskhub.admin.durations import write_duration
 from taskhub.admin.periodic.preview import as_json
-from taskhub.admin.periodic.recent import last_id, recent_results
+from taskhub.admin.periodic.recent import last_id
 from taskhub.admin.periodic.sparkline import sparkline
 from taskhub.admin.periodic.upcoming import foretell, relative, zone_of
 from taskhub.exceptions import InvalidSchedule
@@ -25,12 +26,8 @@ from taskhub.tasks.masking import masked
 
 
 def recent_of(row: PeriodicTask) -> list[TaskResult]:
-    """Return the last results of a row; the list has fetched them for all of its."""
-    shown: Any = row
-    if not hasattr(shown, "recent_results"):
-        shown.recent_results = recent_results([row]).get(row.pk, [])
-    found: list[TaskResult] = shown.recent_results
-    return found
+    """Return the last results of a row, as its page or the list has fetched them."""
+    return getattr(row, "recent_results", [])
 
 
 def last_of(row: PeriodicTask) -> TaskResult | None:
@@ -43,6 +40,8 @@ def last_of(row: PeriodicTask) -> TaskResult | None:
 
 class Columns:
     """The columns of the list."""
+
+    admin_site: AdminSite
 
     @admin.display(description=gettext_lazy("name"), ordering="name")
     def named(self, row: PeriodicTask) -> SafeString:
@@ -92,7 +91,7 @@ class Columns:
         last = last_of(row)
         if last is None:
             return when
-        return format_html("{} {}", markup.linked_badge(last), when)
+        return format_html("{} {}", markup.linked_badge(self.admin_site, last), when)
 
     @admin.display(description=gettext_lazy("last 20 runs"))
     def recent(self, row: PeriodicTask) -> SafeString:
@@ -103,27 +102,26 @@ class Columns:
 class Fields:
     """What the page of a row shows beside what is edited there."""
 
+    admin_site: AdminSite
+
     @admin.display(description=gettext_lazy("runs"))
     def runs(self, row: PeriodicTask) -> SafeString:
         count, skipped = row.total_run_count, row.skipped_run_count
-        results = reverse("admin:taskhub_taskresult_changelist")
         text = ngettext("%d run", "%d runs", count) % count
         if skipped:
             text += ", " + ngettext("%d skipped", "%d skipped", skipped) % skipped
-        return format_html(
-            '{} · <a href="{}?periodic_task__id__exact={}">{}</a>',
-            text,
-            results,
-            row.pk,
-            _("all results"),
-        )
+        if not self.admin_site.is_registered(TaskResult):
+            return format_html("{}", text)
+        results = address(self.admin_site, "taskresult_changelist")
+        url = f"{results}?periodic_task__id__exact={row.pk}"
+        return format_html("{} · {}", text, link(url, _("all results")))
 
     @admin.display(description=gettext_lazy("next runs"))
     def preview(self, row: PeriodicTask) -> SafeString:
         """Return the place where periodic.js shows the next runs, and those it has."""
-        return SafeString(
-            render_to_string("admin/taskhub/preview.html", _foretold(row))
-        )
+        url = address(self.admin_site, "periodictask_preview")
+        shown = {"url": url, "row": row, **_foretold(row)}
+        return SafeString(render_to_string("admin/taskhub/preview.html", shown))
 
     @admin.display(description=gettext_lazy("schedule"))
     def shown_schedule(self, row: PeriodicTask) -> SafeString:
@@ -168,15 +166,14 @@ class Fields:
 def _foretold(row: PeriodicTask) -> dict[str, Any]:
     """Return what the page shows of a saved row before any script has run."""
     now = datetime.now(UTC)
-    shown = {"url": reverse("admin:taskhub_periodictask_preview"), "row": row}
     if row.pk is None:
-        return shown
+        return {}
     try:
         runs = [as_json(run, None, now) for run in foretell(row, now)]
     except InvalidSchedule:
         # The banner says what is wrong with it.
-        return shown
-    return shown | {
+        return {}
+    return {
         "words": words.describe(row.schedule),
         "zone": str(zone_of(row)),
         "runs": runs,

@@ -1,12 +1,11 @@
 """What can be done to a periodic task with one click, and what is said of it."""
 
 from django.contrib import messages
-from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import operations
-from taskhub.admin import markup, words
+from taskhub.admin import words
 from taskhub.admin.done import Done
 from taskhub.admin.verbs import Verb
 from taskhub.models import PeriodicTask
@@ -36,14 +35,9 @@ def _disable(row: PeriodicTask, by: str) -> Done:
 def _run_now(row: PeriodicTask, by: str) -> Done:
     result = operations.run_now(row)
     return Done(
-        format_html(
-            _("“{}” was asked to run: {}."),
-            row.name,
-            format_html(
-                '<a href="{}">{}</a>', markup.result_url(result), _("its result")
-            ),
-        ),
+        _("“%s” was asked to run.") % row.name,
         _("Asked to run now: result %s.") % result.pk,
+        result=result,
     )
 
 

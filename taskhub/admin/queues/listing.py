@@ -1,9 +1,10 @@
 """What the list of queues shows: each queue of every backend, with a row or none."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.urls import reverse
+from django.db.models import QuerySet
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
@@ -15,11 +16,14 @@ from taskhub.models import QueueState
 from taskhub.models.results import results_database
 from taskhub.operations import Queue
 from taskhub.operations.metrics import Figures, read_by_queue
+from taskhub.operations.selection import is_restricted
 from taskhub.operations.status import QueueStatus
 
 #: The figures are of so long.
 _RANGE = "1h"
 _COUNTS = ("ready", "delayed", "held", "nodes")
+#: A backend and the name of a queue.
+_Key = tuple[str, str]
 
 
 @dataclass
@@ -47,16 +51,20 @@ class QueueOnPage:
         return _("Running"), "successful"
 
 
-def read_queues() -> tuple[list[QueueOnPage], list[str]]:
-    """Return the queues, and what is wrong with their brokers."""
+def read_queues(
+    rows: QuerySet[QueueState], results: str
+) -> tuple[list[QueueOnPage], list[str]]:
+    """
+    Return the queues, and what is wrong with their brokers.
+
+    `rows` are those that may be shown, `results` is the address of the results' list.
+    """
     status = operations.read_status()
     depths = {(each.backend, each.name): each for each in status.queues}
     by_queue = {each.name: each for each in read_by_queue(_RANGE)}
-    states = _states()
-    queues = _known_queues(depths, states)
-    results = reverse("admin:taskhub_taskresult_changelist")
+    queues, states = shown_queues(rows, depths)
     unknown = {queue.backend for queue in queues} - {each for each, _name in depths}
-    rows = [
+    shown = [
         _row(
             queue,
             states.get((queue.backend, queue.name)),
@@ -70,21 +78,29 @@ def read_queues() -> tuple[list[QueueOnPage], list[str]]:
         _("The broker of the backend “%s” cannot be asked now.") % alias
         for alias in sorted(unknown)
     ]
-    return rows, faults
+    return shown, faults
 
 
-def _states() -> dict[tuple[str, str], QueueState]:
-    rows = QueueState.objects.using(results_database())
-    return {(row.backend, row.queue_name): row for row in rows}
+def shown_queues(
+    rows: QuerySet[QueueState], others: Iterable[_Key] = ()
+) -> tuple[list[Queue], dict[_Key, QueueState]]:
+    """
+    Return the queues that may be shown, and the rows of those that have one.
 
-
-def _known_queues(*places: dict[tuple[str, str], Any]) -> list[Queue]:
-    """Return the queues of the settings, and others that there is something of."""
-    keys = {(queue.backend, queue.name) for queue in all_queues()}
-    keys.update(key for place in places for key in place)
-    found = [find_queue(name, backend) for backend, name in sorted(keys)]
+    They are those of the settings, the `others`, and those that have a row. A site that
+    shows only some rows is asked of each: all queues get a row for that.
+    """
+    known = {(queue.backend, queue.name) for queue in all_queues()} | {*others}
+    if is_restricted(rows):
+        QueueState.objects.using(results_database()).bulk_create(
+            [QueueState(backend=backend, queue_name=name) for backend, name in known],
+            ignore_conflicts=True,
+        )
+        known = set()
+    states = {(row.backend, row.queue_name): row for row in rows}
+    found = [find_queue(name, backend) for backend, name in sorted(known | {*states})]
     # One that is gone from the settings is none any more.
-    return [queue for queue in found if queue is not None]
+    return [queue for queue in found if queue is not None], states
 
 
 def _row(
@@ -108,5 +124,5 @@ def _row(
         failed=figures.counted(run.failed) if run and run.failed else "",
         wait=markup.seconds(run.wait.p95 if run else None),
         run=markup.seconds(run.run.p95 if run else None),
-        url=f"{results}?{query}",
+        url=f"{results}?{query}" if results else "",
     )

@@ -7,26 +7,25 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
+from taskhub.admin.addresses import address
 from taskhub.admin.asking import ask
 from taskhub.admin.done import Done
 from taskhub.admin.listed import Listed
 from taskhub.admin.queues.forms import counted, find_queue, label_of, waiting_by_task
-from taskhub.admin.queues.listing import QueueOnPage, read_queues
+from taskhub.admin.queues.listing import QueueOnPage, read_queues, shown_queues
 from taskhub.admin.queues.verbs import VERBS, Verb
 from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.rendering import render
 from taskhub.exceptions import TaskHubError
-from taskhub.models import QueueState
+from taskhub.models import QueueState, TaskResult
 from taskhub.models.results import results_database
 from taskhub.operations import Queue
 from taskhub.operations.status import configs
-
-LIST = "admin:taskhub_queuestate_changelist"
 
 
 @admin.register(QueueState)
@@ -71,7 +70,13 @@ class QueueStateAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-
         """Show all queues, and what may be done to each."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        queues, faults = read_queues()
+        has_results = self.admin_site.is_registered(
+            TaskResult
+        ) and request.user.has_perm("taskhub.view_taskresult")
+        results = (
+            address(self.admin_site, "taskresult_changelist") if has_results else ""
+        )
+        queues, faults = read_queues(self.get_queryset(request), results)
         self._add_buttons(request, queues)
         context = {
             **(extra_context or {}),
@@ -81,7 +86,6 @@ class QueueStateAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-
             "queues": queues,
             "faults": faults,
             "has_backends": len(configs()) > 1,
-            "may_see_results": request.user.has_perm("taskhub.view_taskresult"),
         }
         return render(self, request, "admin/taskhub/queuestate/list.html", **context)
 
@@ -92,7 +96,7 @@ class QueueStateAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-
             for verb in VERBS.values()
             if self._may(request, verb)
         ]
-        base = reverse(LIST)
+        base = self._list
         for each in queues:
             place = f"{quote(each.queue.backend)}/{quote(each.queue.name)}"
             each.buttons = [
@@ -117,6 +121,8 @@ class QueueStateAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-
             raise Http404
         if not self._may(request, verb):
             raise PermissionDenied
+        if queue not in self._shown(request, queue):
+            raise Http404
         form = verb.form(queue, request.POST if request.method == "POST" else None)
         if not form.is_valid():
             return self._ask(request, queue, verb, form)
@@ -127,7 +133,15 @@ class QueueStateAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-
         if done.logged:
             self.log_change(request, _row_of(queue), done.logged)
         self.message_user(request, done.said, done.level)
-        return redirect(LIST)
+        return redirect(self._list)
+
+    @property
+    def _list(self) -> str:
+        return address(self.admin_site, "queuestate_changelist")
+
+    def _shown(self, request: HttpRequest, queue: Queue) -> list[Queue]:
+        key = (queue.backend, queue.name)
+        return shown_queues(self.get_queryset(request), [key])[0]
 
     def _ask(
         self, request: HttpRequest, queue: Queue, verb: Verb, form: Any
@@ -142,7 +156,7 @@ class QueueStateAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-
             note=_("Waiting in it now: %s.") % counted(waiting),
             form=form,
             button=verb.label,
-            back=reverse(LIST),
+            back=self._list,
             is_dangerous=verb.is_dangerous,
         )
 

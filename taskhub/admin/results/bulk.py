@@ -3,18 +3,21 @@
 import json
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+import msgspec
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import operations
+from taskhub.admin.addresses import address, row_address
 from taskhub.admin.bounded import in_words
 from taskhub.admin.rendering import render
 from taskhub.admin.results.permissions import Permissions
@@ -22,11 +25,13 @@ from taskhub.admin.results.selecting import (
     chosen_selection,
     refuse_too_many,
     selection_of,
+    with_cause_in_words,
     words_of,
 )
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import BulkAction, Node, TaskResult
 from taskhub.operations import Selection
+from taskhub.operations.selection import is_restricted
 from taskhub.operations.time_limit import search_time_limit
 
 if TYPE_CHECKING:
@@ -37,6 +42,9 @@ else:
 Kind = BulkAction.Kind
 #: What is told on the list of results, instead of a page of its own.
 _REFUSALS = (InvalidOption, SearchTimeout)
+#: As many ids are stored with a bulk action, for a site that shows people only some.
+MOST_STORED = 10_000
+_NO_RESULT = UUID(int=0)
 #: As far as is counted for somebody who waits for a page, and for the progress bar.
 MOST_FORETOLD = 100_000
 MOST_EXPECTED = 1_000_000
@@ -146,13 +154,14 @@ class Bulk(Permissions, _Admin):
 
     def _refuse(self, request: HttpRequest, error: Exception) -> HttpResponse:
         self.message_user(request, str(error), messages.ERROR)
-        return redirect("admin:taskhub_taskresult_changelist")
+        return redirect(address(self.admin_site, "taskresult_changelist"))
 
     def _foretell(
         self, request: HttpRequest, kind: str, selection: Selection, form: BulkForm
     ) -> HttpResponse:
-        selection = selection.until_now()
-        count = count_affected(kind, selection, MOST_FORETOLD)
+        rows: Any = self.get_queryset(request)
+        selection = with_cause_in_words(selection.until_now(), rows)
+        count = count_affected(kind, selection, rows, MOST_FORETOLD)
         return render(
             self,
             request,
@@ -161,7 +170,8 @@ class Bulk(Permissions, _Admin):
             original=TITLES[kind],
             media=self.media + form.media,
             kind=kind,
-            url=reverse("admin:taskhub_taskresult_bulk", args=[kind]),
+            url=address(self.admin_site, "taskresult_bulk", kind),
+            back=address(self.admin_site, "taskresult_changelist"),
             form=form,
             selection=json.dumps(selection.to_json()),
             words=list(words_of(selection)),
@@ -176,7 +186,10 @@ class Bulk(Permissions, _Admin):
         form = BulkForm(kind, request.POST)
         if not form.is_valid():
             return self._foretell(request, kind, selection, form)
-        expected = count_affected(kind, selection, MOST_EXPECTED)
+        rows: Any = self.get_queryset(request)
+        selection = with_cause_in_words(selection.until_now(), rows)
+        expected = count_affected(kind, selection, rows, MOST_EXPECTED)
+        selection = bound_to(rows, kind, selection)
         action: Any = operations.start_bulk(
             kind,
             selection,
@@ -187,14 +200,39 @@ class Bulk(Permissions, _Admin):
         words = ", ".join(f"{name}: {value}" for name, value in words_of(selection))
         self.log_addition(request, action, _("Asked for (%s).") % words)
         self.message_user(request, _("It was asked for, and is being done."))
-        return redirect("admin:taskhub_bulkaction_change", action.pk)
+        # Where there are no pages of bulk actions, the list it is.
+        url = row_address(self.admin_site, action)
+        return redirect(url or address(self.admin_site, "taskresult_changelist"))
 
 
-def count_affected(kind: str, selection: Selection, most: int) -> int:
-    """Count what it would be done to; one more than `most` if there are more."""
-    rows: Any = operations.affected(kind, selection)
-    with search_time_limit(rows.db) if selection.search else nullcontext():
-        return int(rows.order_by().values("pk")[: most + 1].count())
+def count_affected(kind: str, selection: Selection, rows: Any, most: int) -> int:
+    """Count to which of the rows it would be done; `most` + 1 if there are more."""
+    meant: Any = operations.affected(kind, selection, rows)
+    with search_time_limit(meant.db) if selection.search else nullcontext():
+        return int(meant.order_by().values("pk")[: most + 1].count())
+
+
+def bound_to(rows: Any, kind: str, selection: Selection) -> Selection:
+    """
+    Return a selection that means none but these rows when workers read it later.
+
+    That is itself where the rows are all that there are. A site that shows people some
+    of them has their ids stored.
+
+    Raise InvalidOption if these are too many.
+    """
+    if not is_restricted(rows):
+        return selection
+    meant = operations.affected(kind, selection, rows).order_by("pk")
+    with search_time_limit(meant.db) if selection.search else nullcontext():
+        ids = list(meant.values_list("pk", flat=True)[: MOST_STORED + 1])
+    if len(ids) > MOST_STORED:
+        raise InvalidOption(
+            _("At most %s results at a time; narrow them by a filter.")
+            % f"{MOST_STORED:,}"
+        )
+    # None: no empty selection, which would mean all.
+    return msgspec.structs.replace(selection, ids=tuple(ids) or (_NO_RESULT,))
 
 
 def _read_selection(text: str) -> Selection:

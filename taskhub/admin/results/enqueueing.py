@@ -8,12 +8,13 @@ from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import compat, operations
 from taskhub.admin import task_select
+from taskhub.admin.addresses import address, row_address
 from taskhub.admin.call_form import CallForm
 from taskhub.admin.date_time_input import DateTimeInput
 from taskhub.admin.queue_select import queue_choices
@@ -136,7 +137,7 @@ class Enqueueing(Permissions, _Admin):
             return None
         self.log_addition(request, row, _("Enqueued by hand."))
         self.message_user(request, _("It is enqueued."))
-        return redirect("admin:taskhub_taskresult_change", row.pk)
+        return redirect(row_address(self.admin_site, row))
 
     # A result's task with other arguments.
 
@@ -177,13 +178,13 @@ class Enqueueing(Permissions, _Admin):
         text = _("Enqueued anew with other arguments: result %s.") % new.pk
         self.log_change(request, row, text)
         self.message_user(request, _("It is enqueued."))
-        return redirect("admin:taskhub_taskresult_change", new.pk)
+        return redirect(row_address(self.admin_site, new))
 
     def _page(self, request: HttpRequest, title: str, **shown: Any) -> HttpResponse:
         row, call = shown.get("row"), shown.get("call")
-        back = reverse("admin:taskhub_taskresult_changelist")
+        back = address(self.admin_site, "taskresult_changelist")
         if row is not None:
-            back = reverse("admin:taskhub_taskresult_change", args=[row.pk])
+            back = row_address(self.admin_site, row)
         media = self.media
         if shown.get("options"):
             media += shown["options"].media

@@ -2,14 +2,16 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
+from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.urls import path
@@ -18,8 +20,13 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from taskhub.admin.addresses import address
 from taskhub.admin.results.permissions import Permissions
-from taskhub.admin.results.selecting import selection_of, words_of
+from taskhub.admin.results.selecting import (
+    selection_of,
+    with_cause_in_words,
+    words_of,
+)
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import TaskResult
 from taskhub.operations import Selection
@@ -30,6 +37,7 @@ if TYPE_CHECKING:
 else:
     _Admin = object
 
+_LINES_AT_A_TIME = 100
 #: What a spreadsheet takes for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -66,6 +74,23 @@ def as_json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     yield "\n]\n" if start == ",\n" else "[]\n"
 
 
+def _in_pieces(lines: Iterator[str], request: HttpRequest) -> Any:
+    """Return lines as a response streams them: an ASGI server only async ones."""
+    if not isinstance(request, ASGIRequest):
+        return lines
+    return _async_pieces(lines)
+
+
+async def _async_pieces(lines: Iterator[str]) -> AsyncIterator[str]:
+    """Yield lines by the hundred: each piece is read in the request's own thread."""
+
+    def read() -> str:
+        return "".join(islice(lines, _LINES_AT_A_TIME))
+
+    while piece := await sync_to_async(read, thread_sensitive=True)():
+        yield piece
+
+
 class Exporting(Permissions, _Admin):
     """The buttons of the list that send a file."""
 
@@ -89,18 +114,19 @@ class Exporting(Permissions, _Admin):
         ):
             raise PermissionDenied
         try:
-            selection = selection_of(request.GET.dict())
-            rows = export(selection)
+            shown: Any = self.get_queryset(request)
+            selection = with_cause_in_words(selection_of(request.GET.dict()), shown)
+            rows = export(selection, shown)
             # The first ones are read now, while a page can still say what is wrong.
             rows = chain(list(islice(rows, 1)), rows)
         except (InvalidOption, SearchTimeout) as error:
             self.message_user(request, str(error), messages.ERROR)
-            return redirect("admin:taskhub_taskresult_changelist")
+            return redirect(address(self.admin_site, "taskresult_changelist"))
         self._log_export(request, kind, selection)
         content_type, write = self._formats[kind]
         name = f"results-{timezone.localtime():%Y-%m-%d-%H%M}.{kind}"
         return StreamingHttpResponse(
-            write(rows),
+            _in_pieces(write(rows), request),
             content_type=content_type,
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )

@@ -5,17 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path, reverse
-from django.utils.html import format_html
+from django.urls import path
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
+from taskhub.admin.addresses import address, link
 from taskhub.admin.filters import EnqueuedFilter
 from taskhub.admin.queue_select import queue_choices
 from taskhub.admin.rendering import render
@@ -74,6 +75,7 @@ class ShownGroup:
     """A group with where its links lead."""
 
     group: FailureGroup
+    last_url: str
     list_url: str
     retry_url: str
     delete_url: str
@@ -97,11 +99,7 @@ class ShownGroup:
 
     @property
     def last_seen(self) -> SafeString:
-        return format_html(
-            '<a href="{}">{}</a>',
-            reverse("admin:taskhub_taskresult_change", args=[self.group.last_id]),
-            markup.moment(self.group.last_seen),
-        )
+        return link(self.last_url, markup.moment(self.group.last_seen))
 
 
 class Failures(Bulk, _Admin):
@@ -119,10 +117,11 @@ class Failures(Bulk, _Admin):
         query = {**request.GET.dict(), "status": Status.FAILED.value}
         try:
             selection = selection_of(query)
-            groups = read_failures(selection)
+            rows: Any = self.get_queryset(request)
+            groups = read_failures(selection, results=rows)
         except (InvalidOption, SearchTimeout) as error:
             self.message_user(request, str(error), messages.ERROR)
-            return redirect("admin:taskhub_taskresult_failures")
+            return redirect(address(self.admin_site, "taskresult_failures"))
         return render(
             self,
             request,
@@ -130,22 +129,23 @@ class Failures(Bulk, _Admin):
             title=_("Failures by cause"),
             original=_("Failures"),
             form=FailureFilterForm(request.GET),
-            groups=[_shown(group, query) for group in groups],
-            most=MOST_NARROWED if is_narrowed(selection) else 0,
+            groups=[_shown(self.admin_site, group, query) for group in groups],
+            most=MOST_NARROWED if is_narrowed(selection, rows) else 0,
             may_retry=self.may(request, Kind.RETRY),
             may_delete=self.may(request, Kind.DELETE),
         )
 
 
-def _shown(group: FailureGroup, query: dict[str, str]) -> ShownGroup:
+def _shown(site: AdminSite, group: FailureGroup, query: dict[str, str]) -> ShownGroup:
     narrowed = {name: value for name, value in query.items() if value}
     narrowed["cause"] = group.cause
-    address = urlencode(narrowed)
-    retry = reverse("admin:taskhub_taskresult_bulk", args=[Kind.RETRY])
-    delete = reverse("admin:taskhub_taskresult_bulk", args=[Kind.DELETE])
+    filters = urlencode(narrowed)
+    retry = address(site, "taskresult_bulk", Kind.RETRY)
+    delete = address(site, "taskresult_bulk", Kind.DELETE)
     return ShownGroup(
         group,
-        list_url=f"{reverse('admin:taskhub_taskresult_changelist')}?{address}",
-        retry_url=f"{retry}?{address}&per_second={_PER_SECOND}",
-        delete_url=f"{delete}?{address}",
+        last_url=address(site, "taskresult_change", group.last_id),
+        list_url=f"{address(site, 'taskresult_changelist')}?{filters}",
+        retry_url=f"{retry}?{filters}&per_second={_PER_SECOND}",
+        delete_url=f"{delete}?{filters}",
     )

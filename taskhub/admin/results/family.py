@@ -3,14 +3,15 @@
 from typing import Any
 from uuid import UUID
 
-from django.urls import reverse
+from django.contrib.admin import AdminSite
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from taskhub.admin import markup
-from taskhub.models import TaskResult
+from taskhub.admin.addresses import address, link, row_address
+from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.operations import Selection
 
 #: So many of the results that it has enqueued are shown.
@@ -18,45 +19,41 @@ _MOST_CHILDREN = 10
 _READ = ("id", "task_path", "status")
 
 
-def link_to(pk: object) -> SafeString | str:
+def link_to(site: AdminSite, pk: object) -> SafeString | str:
     """Return a link to a result by its id, or the id if it cannot be one."""
     try:
-        url = reverse("admin:taskhub_taskresult_change", args=[UUID(str(pk))])
+        url = address(site, "taskresult_change", UUID(str(pk)))
     except ValueError:
         return str(pk)
-    return format_html('<a href="{}"><code>{}</code></a>', url, pk)
+    return link(url, format_html("<code>{}</code>", pk))
+
+
+def read_children(row: TaskResult, results: TaskResultQuerySet) -> None:
+    """Note in a row the last results that its run has enqueued, and one more."""
+    found: Any = row
+    children = Selection(parent=row.pk).of(results).only(*_READ)
+    found.shown_children = list(children[: _MOST_CHILDREN + 1])
 
 
 def children_of(row: TaskResult) -> list[TaskResult]:
-    """Return the last results that the run of a result has enqueued, and one more."""
-    found: Any = row
-    if not hasattr(found, "shown_children"):
-        results = Selection(parent=row.pk).results().only(*_READ)
-        found.shown_children = list(results[: _MOST_CHILDREN + 1])
-    children: list[TaskResult] = found.shown_children
-    return children
+    """Return what read_children() has noted."""
+    return getattr(row, "shown_children", [])
 
 
-def children(row: TaskResult) -> SafeString:
+def children(site: AdminSite, row: TaskResult) -> SafeString:
     """Return the results that the run of a result has enqueued, as a list of links."""
-    found = children_of(row)
     shown = format_html_join(
         "",
-        '<li>{} <a href="{}">{}</a></li>',
+        "<li>{} {}</li>",
         (
             (
                 markup.badge(child.status),
-                markup.result_url(child),
-                markup.short_path(child.task_path),
+                link(row_address(site, child), markup.short_path(child.task_path)),
             )
-            for child in found[:_MOST_CHILDREN]
+            for child in children_of(row)[:_MOST_CHILDREN]
         ),
     )
-    url = reverse("admin:taskhub_taskresult_changelist")
-    everything = format_html(
-        '<a href="{}?{}">{}</a>',
-        url,
-        urlencode({"parent": str(row.pk)}),
-        _("all that it has enqueued"),
-    )
+    query = urlencode({"parent": str(row.pk)})
+    url = f"{address(site, 'taskresult_changelist')}?{query}"
+    everything = link(url, _("all that it has enqueued"))
     return format_html('<ul class="taskhub-children">{}</ul>{}', shown, everything)

@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from taskhub.admin.addresses import address
 from taskhub.admin.doing import Doing
 from taskhub.admin.filters import (
     CauseFilter,
@@ -28,6 +28,7 @@ from taskhub.admin.results.deleting import Deleting
 from taskhub.admin.results.enqueueing import Enqueueing
 from taskhub.admin.results.exporting import Exporting
 from taskhub.admin.results.failures import Failures
+from taskhub.admin.results.family import read_children
 from taskhub.admin.results.history import History
 from taskhub.admin.results.saving import Saving
 from taskhub.admin.results.selecting import filters_of
@@ -146,7 +147,7 @@ class TaskResultAdmin(
         shown = super().buttons(request, row)
         if self.may_edit(request, row):
             label = _("Try again with other arguments…")
-            link = reverse("admin:taskhub_taskresult_again", args=[row.pk])
+            link = address(self.admin_site, "taskresult_again", row.pk)
             shown.append({"name": "again", "label": label, "link": link})
         return shown
 
@@ -158,6 +159,9 @@ class TaskResultAdmin(
     def get_fieldsets(
         self, request: HttpRequest, obj: TaskResult | None = None
     ) -> layout.Fieldsets:
+        rows: Any = self.get_queryset(request)
+        if obj is not None and not hasattr(obj, "shown_children"):
+            read_children(obj, rows)
         return layout.fieldsets(obj)
 
     def get_readonly_fields(

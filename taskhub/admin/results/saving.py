@@ -6,11 +6,12 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from taskhub.admin.addresses import address
 from taskhub.admin.results.selecting import filters_of
 from taskhub.exceptions import InvalidOption
 from taskhub.models import SavedFilter, TaskResult
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[TaskResult]
 else:
     _Admin = object
-
-_LIST = "admin:taskhub_taskresult_changelist"
 
 
 class Saving(_Admin):
@@ -45,15 +44,14 @@ class Saving(_Admin):
 
     def saved_filters(self, request: HttpRequest) -> list[dict[str, Any]]:
         """Return the filters that somebody can pick, as the list shows them."""
-        chosen = filters_of(request.GET)
+        chosen, site = filters_of(request.GET), self.admin_site
+        results = address(site, "taskresult_changelist")
         return [
             {
                 "row": row,
                 "is_chosen": row.query == chosen,
-                "url": f"{reverse(_LIST)}?{row.query}",
-                "delete_url": reverse(
-                    "admin:taskhub_taskresult_delete_filter", args=[row.pk]
-                )
+                "url": f"{results}?{row.query}",
+                "delete_url": address(site, "taskresult_delete_filter", row.pk)
                 if self._may_delete_filter(request, row)
                 else "",
             }
@@ -89,7 +87,8 @@ class Saving(_Admin):
         else:
             self.log_addition(request, row, _("Saved."))
             self.message_user(request, _("The filter “%s” is saved.") % row)
-        return redirect(f"{reverse(_LIST)}?{query}")
+        results = address(self.admin_site, "taskresult_changelist")
+        return redirect(f"{results}?{query}")
 
     @method_decorator(require_POST)
     def delete_filter_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -105,4 +104,4 @@ class Saving(_Admin):
         self.log_change(request, row, _("Deleted."))
         delete_filter(row)
         self.message_user(request, _("The filter “%s” is deleted.") % row)
-        return redirect(_LIST)
+        return redirect(address(self.admin_site, "taskresult_changelist"))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,14 +18,13 @@ from taskhub.admin.filters import (
     StatusFilter,
     TaskFilter,
 )
+from taskhub.admin.keys import read_key
 from taskhub.exceptions import InvalidOption
 from taskhub.operations import Selection
 from taskhub.operations.failures import name_cause
 
 #: As many as one page of a list may have, and a form send.
 MAX_TICKED = 1_000
-#: A key with more digits is none: databases count to 2**63.
-_MAX_DIGITS = 18
 #: What an address may have that does not narrow the list.
 _BESIDE = {"o", "p", "e", "all", "per_second"}
 
@@ -88,12 +88,20 @@ def filters_of(query: QueryDict) -> str:
     return kept.urlencode()
 
 
+def with_cause_in_words(selection: Selection, rows: Any) -> Selection:
+    """Return a selection that knows what its cause is called, by some results."""
+    if not selection.cause:
+        return selection
+    words = name_cause(selection.cause, rows)
+    return msgspec.structs.replace(selection, cause_in_words=words)
+
+
 def words_of(selection: Selection) -> Iterator[tuple[str, str]]:
     """Yield what a selection is narrowed by, in words."""
     if selection.ids:
         yield _("Chosen one by one"), f"{len(selection.ids):,}"
     if cause := selection.cause:
-        yield _("Cause"), selection.cause_in_words or name_cause(cause) or cause
+        yield _("Cause"), selection.cause_in_words or cause
     named = {
         "status": _("Status"),
         "task_path": _("Task"),
@@ -116,9 +124,9 @@ def words_of(selection: Selection) -> Iterator[tuple[str, str]]:
 def _number(text: str) -> int | None:
     if not text:
         return None
-    if not text.isdecimal() or len(text) > _MAX_DIGITS:
+    if (key := read_key(text)) is None:
         raise InvalidOption(f"{text[:50]!r} is no periodic task.")
-    return int(text)
+    return key
 
 
 def _uuid(text: str) -> UUID | None:

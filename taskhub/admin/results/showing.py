@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import admin
-from django.urls import reverse
+from django.contrib.admin import AdminSite
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
+from taskhub.admin.addresses import link, row_address
 from taskhub.admin.results import family
 from taskhub.admin.results.attempts import attempts
 from taskhub.admin.results.layout import log_of
@@ -44,6 +45,8 @@ class Columns:
 
 class Fields:
     """What the page of a result shows."""
+
+    admin_site: AdminSite
 
     @admin.display(description=gettext_lazy("positional"))
     def shown_args(self, row: TaskResult) -> SafeString:
@@ -107,8 +110,9 @@ class Fields:
 
     @admin.display(description=gettext_lazy("periodic task"))
     def schedule(self, row: TaskResult) -> SafeString:
-        url = reverse("admin:taskhub_periodictask_change", args=[row.periodic_task_id])
-        return format_html('<a href="{}">{}</a>', url, row.periodic_task)
+        if row.periodic_task is None:
+            return format_html("{}", markup.NOTHING)
+        return link(row_address(self.admin_site, row.periodic_task), row.periodic_task)
 
     @admin.display(description=gettext_lazy("for its run of"))
     def tick(self, row: TaskResult) -> SafeString | str:
@@ -118,11 +122,11 @@ class Fields:
 
     @admin.display(description=gettext_lazy("enqueued by the run of"))
     def parent(self, row: TaskResult) -> SafeString | str:
-        return family.link_to(row.parent_id)
+        return family.link_to(self.admin_site, row.parent_id)
 
     @admin.display(description=gettext_lazy("last results"))
     def children(self, row: TaskResult) -> SafeString:
-        return family.children(row)
+        return family.children(self.admin_site, row)
 
     @admin.display(description=gettext_lazy("enqueued by hand by"))
     def asked_by(self, row: TaskResult) -> str:
@@ -130,7 +134,7 @@ class Fields:
 
     @admin.display(description=gettext_lazy("instead of"))
     def instead_of(self, row: TaskResult) -> SafeString | str:
-        return family.link_to(row.meta.get("instead_of"))
+        return family.link_to(self.admin_site, row.meta.get("instead_of"))
 
     @admin.display(description=gettext_lazy("workers"))
     def workers(self, row: TaskResult) -> str:
