@@ -53,10 +53,10 @@ class Doing(_Admin):
             self.message_user(request, _("%d rows were dealt with.") % told)
 
     def _said(self, done: Done) -> str:
-        url = row_address(self.admin_site, done.result) if done.result else ""
-        if not url:
+        if done.result is None:
             return done.said
-        return format_html("{} {}", done.said, link(url, _("Show its result.")))
+        url = row_address(self.admin_site, done.result)
+        return format_html("{}: {}.", done.said, link(url, _("its result")))
 
     def buttons(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
         """Return the buttons that somebody sees on a row's page."""

@@ -14,5 +14,5 @@ class Done:
     said: str
     logged: str = ""
     level: int = messages.SUCCESS
-    #: The result that came of it, if one did: what is said leads there.
+    #: The result that came of it, if one did: what is said ends with a link to it.
     result: TaskResult | None = None

@@ -105,7 +105,7 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
     def decoded(self, message: QuarantinedMessage) -> SafeString | str:
         said = _inspect(message).message
         if said is None:
-            return _("It cannot be read, and is not shown.")
+            return _("It cannot be read. Its bytes are not shown.")
         args, kwargs = masked(said.task_path, said.args, said.kwargs)
         return markup.pretty_json(
             {

@@ -128,7 +128,7 @@ def test_a_schedule_is_made_run_and_read_about(form):
     form.get_by_role("button", name="Run now").click()
     expect(form.get_by_text("“Greetings” was asked to run")).to_be_visible()
     assert fits(form)
-    form.get_by_role("link", name="Show its result").click()
+    form.get_by_role("link", name="its result").click()
     expect(form.get_by_role("link", name="Greetings")).to_be_visible()
 
     row = PeriodicTask.objects.get()

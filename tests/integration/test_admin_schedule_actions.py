@@ -59,7 +59,7 @@ def test_run_now(admin_client):
     result = TaskResult.objects.get()
     assert (result.periodic_task, result.tick_at) == (row, None)
     link = reverse("admin:taskhub_taskresult_change", args=[result.pk])
-    assert f'“Bills” was asked to run. <a href="{link}">Show its result.</a>' in page
+    assert f'“Bills” was asked to run: <a href="{link}">its result</a>.' in page
     assert history() == [("Bills", f"Asked to run now: result {result.pk}.")]
 
 

@@ -273,7 +273,7 @@ def test_nothing_is_shown_of_what_cannot_be_decoded(on_redis, admin_client, spoi
     pages = [admin_client.get(url).content.decode() for url in (change(message), LIST)]
 
     assert not any("hunter2" in page for page in pages)
-    assert "It cannot be read, and is not shown." in pages[0]
+    assert "It cannot be read. Its bytes are not shown." in pages[0]
     assert f"{len(body):,} bytes, SHA-256" in pages[0]
     assert sha256(body).hexdigest() in pages[0]
 

@@ -21,9 +21,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from taskhub import operations
 from taskhub.admin import words
 from taskhub.admin.addresses import address, row_address
-from taskhub.admin.date_time_input import DateTimeInput
 from taskhub.admin.done import Done
 from taskhub.admin.keys import read_key
+from taskhub.admin.moments import MomentField
 from taskhub.admin.periodic.operating import Operating
 from taskhub.exceptions import TaskHubError
 from taskhub.models import PeriodicTask
@@ -44,10 +44,8 @@ else:
 class BackfillForm(forms.Form):
     """From when to when, in the current time zone."""
 
-    start = forms.SplitDateTimeField(label=gettext_lazy("From"), widget=DateTimeInput)
-    end = forms.SplitDateTimeField(
-        label=gettext_lazy("To, included"), widget=DateTimeInput
-    )
+    start = MomentField(label=gettext_lazy("From"))
+    end = MomentField(label=gettext_lazy("To, included"))
 
     def clean(self) -> dict[str, Any]:
         """Refuse what is empty, has not been yet, or is too long."""
@@ -151,9 +149,11 @@ class Backfilling(Operating):
         rows = self._chosen_rows(request)
         given = request.POST if request.method == "POST" else request.GET
         now = timezone.now()
+        # Nothing stands in a form that was sent: what it says is meant to the second.
+        proposed = {"start": now - timedelta(days=1), "end": now}
+        is_sent = "start_0" in given
         form = BackfillForm(
-            given if "start_0" in given else None,
-            initial={"start": now - timedelta(days=1), "end": now},
+            given if is_sent else None, initial={} if is_sent else proposed
         )
         if not form.is_valid():
             return self._backfill_page(request, rows, form, [])

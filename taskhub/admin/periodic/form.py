@@ -12,6 +12,7 @@ from taskhub import operations
 from taskhub.admin import task_select
 from taskhub.admin.durations import DurationField
 from taskhub.admin.json_fields import LIST_EXPECTED, OBJECT_EXPECTED, json_area
+from taskhub.admin.moments import MomentField
 from taskhub.admin.periodic.schedule_form import FIELDS, ScheduleForm, initial_of
 from taskhub.admin.queue_select import queue_choices
 from taskhub.exceptions import InvalidArguments, UnknownTask
@@ -32,6 +33,13 @@ def _duration(name: str, **options: Any) -> DurationField:
         initial=field.get_default(),
         widget=AdminTextInputWidget(attrs={"class": "taskhub-duration"}),
         **options,
+    )
+
+
+def _moment(name: str) -> MomentField:
+    field: Any = PeriodicTask._meta.get_field(name)
+    return MomentField(
+        label=capfirst(field.verbose_name), help_text=field.help_text, required=False
     )
 
 
@@ -62,6 +70,8 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         widget=forms.Select,
         help_text=_("The task's own if none is chosen."),
     )
+    start_at = _moment("start_at")
+    end_at = _moment("end_at")
     expires_after = _duration("expires_after")
     jitter = _duration("jitter", empty_value=PeriodicTask().jitter)
     missed_window = _duration("missed_window", empty_value=_WINDOW)

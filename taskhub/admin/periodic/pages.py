@@ -19,7 +19,12 @@ from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.periodic import filters, layout
 from taskhub.admin.periodic.backfilling import Backfilling
 from taskhub.admin.periodic.form import PeriodicTaskForm, SwitchForm
-from taskhub.admin.periodic.preview import PreviewForm, preview, row_for_preview
+from taskhub.admin.periodic.preview import (
+    PreviewForm,
+    preview,
+    row_for_preview,
+    times_of,
+)
 from taskhub.admin.periodic.recent import recent_results
 from taskhub.admin.periodic.showing import Columns, Fields
 from taskhub.models import PeriodicTask, TaskResult
@@ -175,9 +180,9 @@ class PeriodicTaskAdmin(
         if not (may_see or self.has_add_permission(request)):
             raise PermissionDenied
         pk = request.GET.get("row", "") if may_see else ""
-        row = row_for_preview(self.get_queryset(request), pk)
+        row = row_for_preview(pk, self.get_queryset(request))
         zone = request.GET.get("browser_zone", "")
-        form = PreviewForm(request.GET)
+        form = PreviewForm(request.GET, initial=times_of(row))
         return JsonResponse(preview(form, row, zone, timezone.now()))
 
     # How it is deleted.

@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from taskhub.admin import words
 from taskhub.admin.keys import read_key
+from taskhub.admin.moments import MomentField
 from taskhub.admin.periodic.schedule_form import ScheduleForm
 from taskhub.admin.periodic.upcoming import Foretold, foretell, relative, zone_of
 from taskhub.models import PeriodicTask
+from taskhub.schedules import Clocked
 
 #: Of the fields that are still empty, nothing is said while somebody types.
 _UNSAID = ("incomplete", "required")
@@ -21,8 +23,8 @@ _UNSAID = ("incomplete", "required")
 class PreviewForm(ScheduleForm):
     """A schedule in fields, and what else decides when it fires."""
 
-    start_at = forms.SplitDateTimeField(required=False)
-    end_at = forms.SplitDateTimeField(required=False)
+    start_at = MomentField(required=False)
+    end_at = MomentField(required=False)
     max_runs = forms.IntegerField(required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -87,7 +89,18 @@ def _find_zone(name: str) -> tzinfo | None:
         return None
 
 
-def row_for_preview(rows: QuerySet[PeriodicTask], pk: str) -> PeriodicTask:
-    """Return the row that is being edited, or an empty one."""
+def times_of(row: PeriodicTask) -> dict[str, Any]:
+    """Return the times of a row as the form had them: what is left so stays so."""
+    times = {"start_at": row.start_at, "end_at": row.end_at}
+    if row.pk and isinstance(row.schedule, Clocked):
+        times["at"] = row.schedule.at
+    return times
+
+
+def row_for_preview(
+    pk: str, rows: QuerySet[PeriodicTask] | None = None
+) -> PeriodicTask:
+    """Return the row that is being edited, if it is among the rows, or an empty one."""
+    rows = PeriodicTask.objects.all() if rows is None else rows
     row = rows.filter(pk=key).first() if (key := read_key(pk)) else None
     return row or PeriodicTask(created_at=timezone.now())

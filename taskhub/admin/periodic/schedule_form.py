@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.admin import words
-from taskhub.admin.date_time_input import DateTimeInput
+from taskhub.admin.moments import MomentField
 from taskhub.exceptions import InvalidSchedule
 from taskhub.schedules import (
     Clocked,
@@ -110,9 +110,7 @@ class ScheduleForm(forms.Form):
         initial="minutes",
         help_text=_("Counted from the start, or from when it was made."),
     )
-    at = forms.SplitDateTimeField(
-        label=_("Once, at"), required=False, widget=DateTimeInput
-    )
+    at = MomentField(label=_("Once, at"), required=False)
     event = forms.ChoiceField(
         label=_("Event"),
         required=False,

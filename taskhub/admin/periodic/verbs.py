@@ -35,7 +35,7 @@ def _disable(row: PeriodicTask, by: str) -> Done:
 def _run_now(row: PeriodicTask, by: str) -> Done:
     result = operations.run_now(row)
     return Done(
-        _("“%s” was asked to run.") % row.name,
+        _("“%s” was asked to run") % row.name,
         _("Asked to run now: result %s.") % result.pk,
         result=result,
     )

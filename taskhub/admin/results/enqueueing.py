@@ -16,7 +16,7 @@ from taskhub import compat, operations
 from taskhub.admin import task_select
 from taskhub.admin.addresses import address, row_address
 from taskhub.admin.call_form import CallForm
-from taskhub.admin.date_time_input import DateTimeInput
+from taskhub.admin.moments import MomentField
 from taskhub.admin.queue_select import queue_choices
 from taskhub.admin.rendering import render
 from taskhub.admin.results.permissions import Permissions
@@ -52,9 +52,7 @@ class OptionsForm(forms.Form):
         max_value=compat.TASK_MAX_PRIORITY,
         help_text=gettext_lazy("-100 to 100; higher goes first."),
     )
-    run_after = forms.SplitDateTimeField(
-        label=gettext_lazy("Run after"), required=False, widget=DateTimeInput
-    )
+    run_after = MomentField(label=gettext_lazy("Run after"), required=False)
 
     def __init__(self, task: Task[..., Any, Any], data: Any = None) -> None:
         super().__init__(data)
