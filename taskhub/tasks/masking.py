@@ -7,6 +7,7 @@ from typing import Any
 from taskhub.exceptions import InvalidArguments, UnknownTask
 from taskhub.tasks.arguments import Arguments, signature_of
 from taskhub.tasks.finding import find_task
+from taskhub.tasks.registry import registered_tasks
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 MASK = "•••"
@@ -35,6 +36,12 @@ def masked(
         ],
         {name: MASK if hides(task, name) else value for name, value in kwargs.items()},
     )
+
+
+def masks_nothing(task_path: str) -> bool:
+    """Whether all arguments of a task may be shown; False if it is not registered."""
+    task = registered_tasks().get(task_path)
+    return task is not None and not getattr(task, "masked", ())
 
 
 def hides(task: Any, name: str) -> bool:

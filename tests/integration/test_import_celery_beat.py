@@ -808,6 +808,25 @@ def test_arguments_that_would_fail_are_refused(old, values, reason):
     assert reasons.count("\n    ") == 1
 
 
+@pytest.mark.parametrize("task", ["tests.tasks.sign_in", "gone.tasks.pay"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"args": '["ada", "hunter2"'},
+        {"kwargs": "password=hunter2"},
+        {"args": '[{"__type__": "decimal", "__value__": "hunter2"}]'},
+        {"args": "[" * 100_000 + '"hunter2"'},
+        {"args": f"[{'9' * 5_000}]", "kwargs": '{"password": "hunter2"}'},
+        {"args": '{"password": "hunter2"}'},
+        {"kwargs": '["hunter2"]'},
+    ],
+)
+def test_what_is_masked_is_not_told_of_a_row_that_is_refused(old, task, values):
+    old.crontab(task=task, **values)
+
+    assert "hunter2" not in refused()
+
+
 @pytest.mark.parametrize("nothing", ["", "null", "[]"])
 def test_no_arguments(old, nothing):
     old.crontab(task="tests.tasks.kill_process", args=nothing, kwargs="")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from taskhub.conf import name_fault
@@ -14,11 +15,14 @@ from taskhub.models import PeriodicTask
 from taskhub.operations.schedules import faults_of_task
 from taskhub.schedules import Clocked, Interval, Schedule
 from taskhub.tasks import registered_tasks
+from taskhub.tasks.masking import masks_nothing
 
 T = TypeVar("T")
 
 #: taskhub's highest; its lowest is the same below zero.
 _MOST_PRIORITY = 100
+#: Of a text that is wrong, so many characters are shown.
+_MOST_SHOWN = 200
 _INSTANT = timedelta(microseconds=1)
 #: Celery's beat writes when it last ran a task every three minutes.
 _SLACK = timedelta(minutes=5)
@@ -58,13 +62,14 @@ def make_row(
     reasons: list[str] = []
     remarks: list[str] = []
     schedule = _try(lambda: _schedule(old, remarks, now), reasons)
-    args = _try(lambda: _json(theirs, "args", []), reasons)
-    kwargs = _try(lambda: _json(theirs, "kwargs", {}), reasons)
+    path = wishes.tasks.get(theirs.task, theirs.task)
+    args = _try(lambda: _json(path, theirs, "args", []), reasons)
+    kwargs = _try(lambda: _json(path, theirs, "kwargs", {}), reasons)
     queue = theirs.queue or ""
     row = PeriodicTask(
         name=theirs.name,
         description=theirs.description,
-        task_path=wishes.tasks.get(theirs.task, theirs.task),
+        task_path=path,
         args=[] if args is None else args,
         kwargs={} if kwargs is None else kwargs,
         enabled=theirs.enabled,
@@ -123,22 +128,30 @@ def _is_overdue(schedule: Clocked, theirs: OldRow, now: datetime) -> bool:
     return waits and schedule.at <= now
 
 
-def _json(theirs: OldRow, name: str, nothing: Any) -> Any:
+def _json(path: str, theirs: OldRow, name: str, nothing: Any) -> Any:
+    """Return arguments. What is wrong with them is told without what may be masked."""
     text = getattr(theirs, name)
+    shows = masks_nothing(path)
     try:
-        value = json.loads(text or "null", object_hook=_plain)
-    except ValueError as error:
+        value = json.loads(text or "null", object_hook=partial(_plain, shows=shows))
+    except (ValueError, RecursionError) as error:
+        shown = f", {text[:_MOST_SHOWN]!r}," if shows else ""
         raise CannotCarry(
-            f"Its {name}, {text!r}, are no JSON ({error}); correct the old row."
+            f"Its {name}{shown} are no JSON ({error}); correct the old row."
         ) from None
     return nothing if value is None else value
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
+def _plain(value: dict[str, Any], *, shows: bool) -> dict[str, Any]:
     if "__type__" in value and "__value__" in value:
+        kind, plain = (
+            (value["__type__"], repr(value["__value__"]))
+            if shows
+            else ("value", "its __value__")
+        )
         raise CannotCarry(
-            f"An argument is a {value['__type__']} in Celery's encoding of it; pass "
-            f"{value['__value__']!r} and convert it in the task."
+            f"An argument is a {kind} in Celery's encoding of it; pass {plain} and "
+            "convert it in the task."
         )
     return value
 
