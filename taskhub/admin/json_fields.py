@@ -1,10 +1,12 @@
 """Form fields for JSON, which say what they expect."""
 
+import json
 from typing import Any
 
 from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext_lazy as _
 
 LIST_EXPECTED = _('Expected a list as JSON, such as [1, "two"].')
@@ -23,7 +25,33 @@ def json_area(rows: int = 2) -> AdminTextareaWidget:
     )
 
 
-class TypedJSONField(forms.JSONField):
+class JSONField(forms.JSONField):
+    """
+    Django's own, which refuses whatever is no JSON, and shows what was written again.
+
+    Django's lets through what json.loads() raises for thousands of digits or levels,
+    and shows what it has read, which may have half a character in it.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        """Return the value. Raise ValidationError if it cannot be read, or written."""
+        try:
+            found = super().to_python(value)
+            json.dumps(found)
+        except (ValueError, RecursionError):
+            raise ValidationError(
+                self.error_messages["invalid"], code="invalid", params={"value": value}
+            ) from None
+        return found
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what stands in the field: the very text that was written."""
+        if self.disabled or data is None:
+            return initial if self.disabled else None
+        return InvalidJSONInput(data)
+
+
+class TypedJSONField(JSONField):
     """Takes JSON of one kind: a list, an object, or anything if that is None."""
 
     def __init__(self, kind: type | None = None, **options: Any) -> None:

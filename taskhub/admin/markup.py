@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from taskhub.admin.addresses import row_address
 from taskhub.admin.words import local_time
 from taskhub.models import Status, TaskResult
+from taskhub.values import escape_text
 
 #: What stands where there is nothing.
 NOTHING = "\N{EN DASH}"
@@ -88,7 +89,8 @@ def moment(when: datetime | None) -> SafeString:
 
 def pretty_json(value: Any) -> SafeString:
     """Return a value as indented JSON."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # Half a character, as SQL or fixtures may have written it, is no text.
+    text = escape_text(json.dumps(value, indent=2, ensure_ascii=False))
     return format_html('<pre class="taskhub-code" tabindex="0">{}</pre>', text)
 
 

@@ -4,8 +4,10 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
 from django.db.models.signals import pre_save
 from django.utils import timezone
+from django.utils.html import escape
 
 from taskhub.models import MissedRuns, Overlap, PeriodicTask
 from taskhub.schedules import Unreadable, parse
@@ -374,3 +376,45 @@ def test_arguments_that_are_none_can_be_mended(admin_client):
     assert admin_client.post(change(row), sent).status_code == 302
     row.refresh_from_db()
     assert (row.args, row.kwargs) == (["ada"], {})
+
+
+# JSON that is none.
+
+DEEP = "[" * 100_000
+LONG = f"[{'9' * 5_000}]"
+HALF = r'["\ud800"]'
+
+
+@pytest.mark.parametrize("text", [DEEP, LONG, HALF, '["\\u0000"]', "[NaN]", "[1e999]"])
+def test_odd_json_is_told_at_its_field_and_shown_again(admin_client, text):
+    row = PeriodicTaskFactory()
+    for url in (ADD, change(row)):
+        response = admin_client.post(url, written(name="Odd", args=text))
+
+        assert "args" in faults(response)
+        assert escape(text) in response.content.decode()
+        by_keyword = text.replace("[", '{"a": ', 1).replace("]", "}")
+        response = admin_client.post(url, written(name="Odd", kwargs=by_keyword))
+        assert "kwargs" in faults(response)
+
+
+@pytest.mark.parametrize("text", [DEEP, LONG, HALF])
+@pytest.mark.parametrize("name", ["boxes", "labels", "extra", "secrets"])
+def test_the_form_of_a_task_refuses_the_same(admin_client, name, text):
+    url = "/admin/taskhub/taskresult/enqueue/?task=tests.tasks.order"
+
+    response = admin_client.post(
+        url, {"arg_number": "1", "arg_card": "2", f"arg_{name}": text}
+    )
+
+    assert response.status_code == 200
+    assert f"arg_{name}" in response.context["call"].errors
+
+
+def test_half_a_character_that_sql_has_written_is_shown(admin_client):
+    row = PeriodicTaskFactory(from_code=True)
+    if connection.vendor == "postgresql":
+        pytest.skip("PostgreSQL refuses it")
+    PeriodicTask.objects.filter(pk=row.pk).update(args=["\ud800"])
+
+    assert r"\ud800" in admin_client.get(change(row)).content.decode()

@@ -11,7 +11,12 @@ from django.utils.translation import gettext_lazy as _
 from taskhub import operations
 from taskhub.admin import task_select
 from taskhub.admin.durations import DurationField
-from taskhub.admin.json_fields import LIST_EXPECTED, OBJECT_EXPECTED, json_area
+from taskhub.admin.json_fields import (
+    LIST_EXPECTED,
+    OBJECT_EXPECTED,
+    JSONField,
+    json_area,
+)
 from taskhub.admin.moments import MomentField
 from taskhub.admin.periodic.schedule_form import FIELDS, ScheduleForm, initial_of
 from taskhub.admin.queue_select import queue_choices
@@ -49,14 +54,14 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
     task_path = forms.CharField(
         label=_("Task"), widget=task_select.TaskSelect, max_length=255
     )
-    args = forms.JSONField(
+    args = JSONField(
         label=_("Positional arguments"),
         required=False,
         initial=list,
         widget=json_area(),
         error_messages={"invalid": LIST_EXPECTED},
     )
-    kwargs = forms.JSONField(
+    kwargs = JSONField(
         label=_("Keyword arguments"),
         required=False,
         initial=dict,
