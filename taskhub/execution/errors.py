@@ -46,8 +46,9 @@ def describe_error(
 def describe_failure(
     error: BaseException, attempt: Attempt, *, hide: str
 ) -> dict[str, Any]:
-    """Return an entry as describe_error() does, with when and where it was run, too."""
+    """Return an entry as describe_error() does, with its times and its worker, too."""
     return {
+        "due_at": (attempt.run_after or attempt.message.enqueued_at).isoformat(),
         "started_at": attempt.started_at.isoformat(),
         "worker": attempt.worker_id,
     } | describe_error(

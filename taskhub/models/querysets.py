@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Avg, Count, F, Max, Q
+from django.db.models import Avg, Case, Count, DurationField, F, Max, Q, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from taskhub.models.ids import first_id_at
@@ -114,8 +115,11 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         return self.filter(id__lt=first_id_at(end))
 
     def stats(self) -> Stats:
-        """Count them by status and measure their runs, with one query."""
-        run = F("finished_at") - F("started_at")
+        """Count them by status and measure their last attempts, with one query."""
+        last = F("finished_at") - Coalesce("last_attempted_at", "started_at")
+        # One that was cancelled while it waited for another attempt did not run then.
+        waited = Q(status="CANCELLED", last_attempted_at__lt=F("run_after"))
+        run = Case(When(waited, then=None), default=last, output_field=DurationField())
         counts = {
             name: Count("id", filter=Q(status=name.upper()))
             for name in ("ready", "running", "successful", "failed", "cancelled")

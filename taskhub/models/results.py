@@ -115,7 +115,7 @@ class TaskResult(Carried, SharedRow):
     )
     return_value = models.JSONField(_("return value"), null=True)
     #: A list with a dict for each attempt that failed: `attempt`, `failed_at` (ISO
-    #: 8601), `exception_class_path`, `message`, `traceback`.
+    #: 8601), `due_at`, `started_at`, `exception_class_path`, `message`, `traceback`.
     errors = models.JSONField(_("errors"), default=list, db_default=_EMPTY_LIST)
     #: How many attempts were begun; what the fence compares.
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
@@ -125,6 +125,8 @@ class TaskResult(Carried, SharedRow):
     enqueued_at = models.DateTimeField(
         _("enqueued"), default=timezone.now, db_default=DatabaseNow()
     )
+    #: When the last attempt, or the one to come, was due; None: when it was enqueued.
+    #: Each retry moves it on: after a failure, a worker's death, or by people.
     run_after = models.DateTimeField(_("run after"), null=True)
     #: Not to be started any more from then on.
     expires_at = models.DateTimeField(_("expires"), null=True)
@@ -267,21 +269,32 @@ class TaskResult(Carried, SharedRow):
 
     @property
     def waited(self) -> timedelta | None:
-        """From when it was due until it was first started."""
-        if self.started_at is None:
-            return None
-        return max(self.started_at - self.due_at, timedelta(0))
+        """How long its last attempt waited, from when it was due; None before it."""
+        began = self._began
+        return None if began is None else max(began - self.due_at, timedelta(0))
 
     @property
     def ran(self) -> timedelta | None:
-        """From the first start to the finish, earlier attempts included."""
-        if self.started_at is None or self.finished_at is None:
+        """How long its last attempt ran; None if it has not ended, or never began."""
+        began = self._began
+        if began is None or self.finished_at is None:
             return None
-        return self.finished_at - self.started_at
+        return max(self.finished_at - began, timedelta(0))
+
+    @property
+    def _began(self) -> datetime | None:
+        """When the last attempt began; None while another one is waited for."""
+        known = [at for at in (self.started_at, self.last_attempted_at) if at]
+        if not known:
+            return None
+        began = max(known)
+        # Cancelled, or still there: it waits for longer than any attempt has run.
+        may_wait = self.status in (Status.READY, Status.CANCELLED)
+        return None if may_wait and began < self.due_at else began
 
     @property
     def due_at(self) -> datetime:
-        """The earliest that it could be started."""
+        """The earliest that its last attempt, or the one to come, could be started."""
         return max(self.enqueued_at, self.run_after or self.enqueued_at)
 
     @property

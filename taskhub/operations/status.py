@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.db.models import Q, QuerySet
+from django.db.models import DateTimeField, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -27,6 +28,8 @@ _LONG_WAIT = timedelta(minutes=5)
 LATE_TICK = timedelta(minutes=1)
 #: When a beat has looked again at what it cannot fire yet.
 _AGAIN = timedelta(seconds=10)
+#: Of what waits in a queue, so many are asked since when.
+_MOST_LOOKED_AT = 1_000
 #: Quarantined messages count as news for so long.
 _NEWS = timedelta(days=1)
 
@@ -253,9 +256,12 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
 def _oldest(config: Config, queue_name: str, now: datetime) -> float | None:
     due = _results().ready().in_queue(queue_name).filter(backend=config.alias)
     due = due.filter(Q(run_after=None) | Q(run_after__lte=now))
-    # Its arguments may be large.
-    oldest = due.order_by("id").only("enqueued_at", "run_after").first()
-    return None if oldest is None else max(0.0, (now - oldest.due_at).total_seconds())
+    # Those that were enqueued first: one of them was tried again a moment ago, perhaps.
+    first = due.order_by("id").annotate(
+        due=Coalesce("run_after", "enqueued_at", output_field=DateTimeField())
+    )
+    oldest = min(first.values_list("due", flat=True)[:_MOST_LOOKED_AT], default=None)
+    return None if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
 def configs() -> list[Config]:

@@ -10,7 +10,7 @@ from django.db.models import DurationField, ExpressionWrapper, F
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Message, Returned
-from taskhub.models import Status
+from taskhub.models import Status, TaskResult
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 from taskhub.retries import WORKER_DIED
@@ -58,7 +58,10 @@ def claim(
             # It was not under way for long enough to be marked, if at all.
             row.attempts, row.worker_ids = 1, [returned.holder]
         if returned.died and not waits and not _is_known(returned.holder, row.errors):
-            row.errors = [*row.errors, _death(row.attempts, returned.holder, now)]
+            row.errors = [*row.errors, _death(row, returned.holder, now)]
+        if row.status == Status.RUNNING:
+            # Its attempt before ran until it was given back, or found dead: just now.
+            row.run_after = now
         row.status = Status.RUNNING
         row.attempts += 1
         row.worker_ids = [*row.worker_ids, worker_id]
@@ -108,9 +111,13 @@ def _words_for(holder: str) -> str:
     return f"The worker process died: {holder}."
 
 
-def _death(attempt: int, holder: str, noticed_at: datetime) -> dict[str, Any]:
+def _death(row: TaskResult, holder: str, noticed_at: datetime) -> dict[str, Any]:
+    began = row.last_attempted_at
+    times = {"started_at": began.isoformat()} if began else {}
     return {
-        "attempt": attempt,
+        **times,
+        "due_at": row.due_at.isoformat(),
+        "attempt": row.attempts,
         "failed_at": noticed_at.isoformat(),
         "exception_class_path": WORKER_DIED,
         "message": _words_for(holder),

@@ -9,6 +9,7 @@ from django.db import transaction
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.models import Place, Status, TaskResult
 from taskhub.models.batches import batches_of
+from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import CANCELLED, results_database
 from taskhub.values import escape_text
 from taskhub.writer.rows import locked, rows_in
@@ -74,17 +75,22 @@ def write_retried(
     """
     Write that finished results are to be tried again, each at once or when it says.
 
+    They are due then: what they lay finished for is no part of any wait.
+
     Return their rows, as they are now: those of them that are finished.
     """
-    alias = results_database()
+    alias, now = results_database(), datetime.now(UTC)
     with transaction.atomic(using=alias):
         rows = list(locked(rows_in(alias).finished().filter(pk__in=due_times)))
         for row in rows:
             row.status, row.finished_at, row.cause = Status.READY, None, ""
-            row.run_after, row.expires_at = due_times[row.pk], None
+            # At once is by the database's clock, as all that is compared with it.
+            row.run_after, row.expires_at = due_times[row.pk] or DatabaseNow(), None
             row.return_value, row.storage_notes = None, {}
             # Its task's attempts are its own again; what was before is only told.
             row.errors = [entry | {"before_retry": True} for entry in row.errors]
+            if row.errors:
+                row.errors[-1].setdefault("retried_at", now.isoformat())
             row.place = Place.NOWHERE
         changed = [
             "status",
@@ -98,6 +104,9 @@ def write_retried(
             "place",
         ]
         _update(rows, [*changed, *_note(bulk_action, rows)])
+    for row in rows:
+        # Of what is due at once, the broker is told no time.
+        row.run_after = due_times[row.pk]
     return rows
 
 

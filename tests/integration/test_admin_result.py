@@ -124,7 +124,7 @@ def test_what_runs_and_what_somebody_had_tried_again(page):
     assert spans(page(row)) == [
         "Waited for a worker",
         "Attempt 1: OSError",
-        "Lay, until somebody had it tried again",
+        "Failed, until retried",
         "Attempt 2 runs",
     ]
     assert "so far" in page(row)

@@ -7,7 +7,15 @@ from taskhub.models import PeriodicTask, TaskResult, TaskResultQuerySet
 from taskhub.models.ids import ids_in
 
 #: What is shown of a run; arguments and outcomes may be large, and stay in the table.
-_READ = ("id", "status", "enqueued_at", "run_after", "started_at", "finished_at")
+_READ = (
+    "id",
+    "status",
+    "enqueued_at",
+    "run_after",
+    "started_at",
+    "last_attempted_at",
+    "finished_at",
+)
 
 
 def recent_results(

@@ -76,6 +76,7 @@ def summary(results: Sequence[TaskResult]) -> str:
 def _length(result: TaskResult) -> timedelta:
     if result.ran is not None:
         return result.ran
-    if result.status == Status.RUNNING and result.started_at is not None:
-        return max(datetime.now(UTC) - result.started_at, timedelta(0))
+    began = result.last_attempted_at or result.started_at
+    if result.status == Status.RUNNING and began is not None:
+        return max(datetime.now(UTC) - began, timedelta(0))
     return timedelta(0)

@@ -83,38 +83,69 @@ def spans(row: TaskResult, now: datetime) -> Iterator[Span]:
     for error, following in pairwise([*row.errors, {}]):
         ended = _moment(error.get("failed_at")) or at
         started = _start_of(row, error, at)
+        due = _due_of(row, error, started)
         if started is not None:
-            yield from _waiting(row, at, started, waits)
+            yield from _waiting(at, due, started, waits)
             yield Span(_kind(error), _attempt(error), started, ended)
         elif ended > at:
-            yield from _waiting(row, at, ended, waits)
+            yield from _waiting(at, due, ended, waits)
         at, waits = ended, _("Waited to be tried again")
         if error.get("before_retry") and not following.get("before_retry"):
-            waits = _("Lay, until somebody had it tried again")
+            at = _retried(row, error) or at
+            yield Span("ready", _("Failed, until retried"), ended, max(at, ended))
     yield from _last(row, at, now, waits)
 
 
 def _last(row: TaskResult, at: datetime, now: datetime, waits: str) -> Iterator[Span]:
     """Yield what comes after the last failure."""
-    began = row.last_attempted_at or row.started_at
+    began, due = row.last_attempted_at or row.started_at, row.run_after
+    earlier = began if row.status == Status.READY else row.started_at
+    is_another = row.status == Status.READY or row.attempts > 1
+    if is_another and earlier and due and at <= earlier < due:
+        # An attempt that left no error: it was successful, or given back.
+        until = min(due, now)
+        yield from _waiting(at, None, earlier, waits)
+        yield Span("ready", _("Ran before, until run again"), earlier, until)
+        at = until
     match row.status:
         case Status.READY:
-            yield from _waiting(row, at, max(now, at), waits, is_open=True)
+            yield from _waiting(at, due, max(now, at), waits, is_open=True)
         case Status.RUNNING if began is not None:
-            yield from _waiting(row, at, began, waits)
+            yield from _waiting(at, due, began, waits)
             text = _("Attempt %d runs") % row.attempts
             yield Span("running", text, began, max(now, began), is_open=True)
         case Status.SUCCESSFUL if began is not None and row.finished_at is not None:
-            yield from _waiting(row, at, began, waits)
+            yield from _waiting(at, due, began, waits)
             text = _("Attempt %d was successful") % row.attempts
             yield Span("successful", text, began, row.finished_at)
 
 
+def _due_of(
+    row: TaskResult, error: dict[str, Any], started: datetime | None
+) -> datetime | None:
+    """Return when a failed attempt was due; None if it was from the start on."""
+    if due := _moment(error.get("due_at")):
+        return due
+    # The row's is of the last attempt.
+    due, is_last = row.run_after, error.get("attempt") == row.attempts
+    is_its_own = is_last or (started is not None and due is not None and due <= started)
+    return due if is_its_own else None
+
+
+def _retried(row: TaskResult, error: dict[str, Any]) -> datetime | None:
+    """Return when somebody had it tried again after an error."""
+    return _moment(error.get("retried_at")) or row.run_after or row.last_attempted_at
+
+
 def _waiting(
-    row: TaskResult, start: datetime, end: datetime, text: str, *, is_open: bool = False
+    start: datetime,
+    due: datetime | None,
+    end: datetime,
+    text: str,
+    *,
+    is_open: bool = False,
 ) -> Iterator[Span]:
     """Yield a wait, and before it the one for the time that it was put off to."""
-    due = row.run_after
     if due is not None and start < due:
         until = min(due, end)
         yield Span("ready", _("Was not due yet"), start, until, is_open and due > end)
@@ -130,9 +161,14 @@ def _start_of(row: TaskResult, error: dict[str, Any], at: datetime) -> datetime 
     # Who has cancelled it, or found its worker dead, did not know.
     is_last = error.get("attempt") == row.attempts
     for known in (row.last_attempted_at if is_last else None, row.started_at):
-        if known is not None and known >= at:
+        if known is not None and known >= at and not (is_last and _is_past(row, known)):
             return known
     return None
+
+
+def _is_past(row: TaskResult, began: datetime) -> bool:
+    """Whether an attempt began before the result was due for the last time."""
+    return row.run_after is not None and began < row.run_after
 
 
 def _kind(error: dict[str, Any]) -> str:

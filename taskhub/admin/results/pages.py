@@ -50,6 +50,7 @@ _READ = {
         "enqueued_at",
         "run_after",
         "started_at",
+        "last_attempted_at",
         "finished_at",
     ),
     # Asked for every second.

@@ -97,7 +97,7 @@ class Fields:
         return markup.timeline(
             [
                 (_("Enqueued"), row.enqueued_at),
-                (_("To be run after"), row.run_after),
+                (_("Due"), row.run_after),
                 (_("Started"), row.started_at),
                 (
                     _("Last attempted"),
