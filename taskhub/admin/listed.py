@@ -4,10 +4,14 @@ from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
+from taskhub.admin.keys import may_be_key
 from taskhub.admin.lookups import Guarded
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.operations.searching import read_words
@@ -53,6 +57,30 @@ class Listed(Guarded):
 
     A search of too many words is refused on the page where it was asked for.
     """
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """Return a row; None if there is none, or the key can be none's."""
+        key: Any = self.opts.pk
+        if not may_be_key(key, object_id):
+            return None
+        return super().get_object(request, object_id, from_field)
+
+    def response_action(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        *places: Any,
+        **options: Any,
+    ) -> Any:
+        """Do what was chosen, unless what is ticked cannot be rows at all."""
+        key: Any = self.opts.pk
+        chosen = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if all(may_be_key(key, each) for each in chosen):
+            return super().response_action(request, queryset, *places, **options)
+        self.message_user(request, _("There are no such rows."), messages.ERROR)
+        return redirect(request.get_full_path())
 
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return BoundedChangeList

@@ -24,6 +24,10 @@ class MomentWidget(DateTimeInput):
 
     supports_microseconds = True
 
+    def decompress(self, value: Any) -> Any:
+        """Return the date and the time; none of what an address proposes for them."""
+        return super().decompress(value if isinstance(value, datetime) else None)
+
 
 class _BoundMoment(BoundField):
     """Inputs that were sent; those that were left as they stood are not read."""

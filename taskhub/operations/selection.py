@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,7 @@ from taskhub.values import is_storable_text
 
 #: Words for several statuses at once.
 UNFINISHED, FINISHED = "unfinished", "finished"
+_LAST_YEAR = 2999
 _STATUSES = (*Status.values, UNFINISHED, FINISHED)
 
 
@@ -37,7 +38,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cause: str = ""
     #: What the cause is called, for people: results are not narrowed by it.
     cause_in_words: str = ""
-    periodic_task: int | None = None
+    periodic_task: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     parent: UUID | None = None
     enqueued_from: datetime | None = None
     enqueued_before: datetime | None = None
@@ -50,9 +51,14 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
                 f"There is no status {self.status!r}"
                 f"{did_you_mean(self.status, _STATUSES)}"
             )
-        for name in ("task_path", "queue_name", "cause"):
+        for name in ("task_path", "queue_name", "cause", "cause_in_words"):
             if not is_storable_text(value := getattr(self, name)):
                 raise InvalidOption(f"No {name} is {value!r}: no text has a NUL in it.")
+        for moment in (self.enqueued_from, self.enqueued_before):
+            if moment is not None and not _is_moment(moment):
+                raise InvalidOption(
+                    f"Expected an aware datetime from 1970 to 2999, not {moment!r}."
+                )
         read_words(self.search)
 
     def results(self) -> TaskResultQuerySet:
@@ -85,6 +91,11 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return msgspec.convert(plain, cls)
         except (msgspec.ValidationError, RecursionError) as error:
             raise InvalidOption(f"This selects no results: {error}") from error
+
+
+def _is_moment(moment: datetime) -> bool:
+    """Whether it can be reckoned with, at the ends of the calendar, too."""
+    return moment.tzinfo is not None and 1970 <= moment.year <= _LAST_YEAR
 
 
 def is_restricted(rows: QuerySet[Any]) -> bool:

@@ -12,6 +12,7 @@ from taskhub.admin import words
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.periodic.recent import last_id
 from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
+from taskhub.values import is_storable_text
 
 Rows = QuerySet[PeriodicTask]
 
@@ -74,7 +75,10 @@ class TaskFilter(SimpleListFilter):
         return [(each, each) for each in paths.values_list("task_path", flat=True)]
 
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
-        return queryset.filter(task_path=self.value()) if self.value() else queryset
+        value = self.value() or ""
+        if not is_storable_text(value):
+            return queryset.none()
+        return queryset.filter(task_path=value) if value else queryset
 
 
 class EndedFilter(SimpleListFilter):
