@@ -188,10 +188,10 @@ def test_retries_are_spread_if_that_is_asked_for(config, admin_client):
     assert (action.per_second, action.expected) == (0.01, 2)
     assert (action.asked_by, action.done) == ("admin", 2)
     assert page.redirect_chain[-1][0] == page_of(action)
-    assert [row.run_after is None for row in TaskResult.objects.order_by("pk")] == [
-        True,
-        False,
-    ]
+    first, second = TaskResult.objects.order_by("pk")
+    # The first one at once, the other one 100 seconds after it was asked for.
+    assert (second.run_after - action.asked_at).total_seconds() == pytest.approx(100)
+    assert first.run_after < second.run_after
     assert history()[0][0] == "admin"
     assert "Asked for" in history()[0][1]
 

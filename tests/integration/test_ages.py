@@ -25,15 +25,16 @@ TIMES = ("enqueued_at", "run_after", "started_at", "last_attempted_at", "finishe
 def age(row):
     """Move all that has become of a row into the past, as if it had lain there."""
     row.refresh_from_db()
-    for name in TIMES:
-        if moment := getattr(row, name):
-            setattr(row, name, moment - LONG)
+    moments = {name: getattr(row, name) for name in TIMES}
     for error in row.errors:
         for name in ("due_at", "started_at", "failed_at"):
             if name in error:
                 earlier = datetime.fromisoformat(error[name]) - LONG
                 error[name] = earlier.isoformat()
-    row.save()
+    TaskResult.objects.filter(pk=row.pk).update(
+        errors=row.errors,
+        **{name: moment and moment - LONG for name, moment in moments.items()},
+    )
 
 
 def spans(client, row):
