@@ -1,6 +1,7 @@
 """Rows that people edit while processes write to them."""
 
 from collections.abc import Collection, Iterable
+from copy import deepcopy
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -92,5 +93,10 @@ class SharedRow(models.Model):
 
     def _note_read(self, names: Iterable[str]) -> None:
         values = self.__dict__
-        read = {name: values[name] for name in names if name in values}
+        read = {name: _snapshot(values[name]) for name in names if name in values}
         self._read: dict[str, Any] = values.get("_read", {}) | read | {"pk": self.pk}
+
+
+def _snapshot(value: Any) -> Any:
+    """Return a value that stays as it is when the given one is changed in place."""
+    return deepcopy(value) if isinstance(value, list | dict) else value

@@ -143,3 +143,15 @@ def test_a_saved_result_does_not_undo_what_a_worker_has_written():
     row = reread(stale)
     assert (row.status, row.attempts, row.return_value) == (Status.SUCCESSFUL, 1, 3)
     assert row.meta == {"seen": True}
+
+
+def test_what_was_changed_in_place_is_saved():
+    row = reread(TaskResultFactory(failed=True, return_value={"pages": [1]}))
+
+    row.errors[0]["message"] = "hidden"
+    row.return_value["pages"].append(2)
+    row.save()
+
+    row = reread(row)
+    assert row.errors[0]["message"] == "hidden"
+    assert row.return_value == {"pages": [1, 2]}
