@@ -48,9 +48,15 @@ def leave_pools() -> None:
     Each thread keeps a connection, or parks it: from a pool that is smaller than the
     threads are many, some would never get one.
     """
-    discard_all(for_fork=True)
-    for alias in connections:
-        connections.settings[alias]["OPTIONS"].pop("pool", None)
+    pooled = [
+        alias
+        for alias in connections
+        if "pool" in connections.settings[alias]["OPTIONS"]
+    ]
+    if pooled:
+        discard_all(for_fork=True)
+    for alias in pooled:
+        del connections.settings[alias]["OPTIONS"]["pool"]
 
 
 def check_database() -> None:
