@@ -138,6 +138,7 @@ def test_a_connection_is_as_new_for_each_task_and_django_sets_it_up_anew(keeper)
     def note(connection, **kwargs):
         made.append(connection.alias)
 
+    connection.close()
     connection_created.connect(note)
     try:
         for _ in range(2):
