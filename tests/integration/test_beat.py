@@ -140,7 +140,8 @@ def test_what_is_due_fires_before_many_rows_are_planned(django_assert_max_num_qu
     due = PeriodicTaskFactory(planned=ago(seconds=1))
     ticker = Ticker()
 
-    with django_assert_max_num_queries(20):
+    # However many rows there are; Django 5.2 writes fewer of them to SQLite at a time.
+    with django_assert_max_num_queries(30):
         assert ticker.look() == 0
 
     assert TaskResult.objects.get().periodic_task == due
