@@ -11,7 +11,7 @@ BASE ?= HEAD~1
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(or $(DJANGO),newest)
 
-.PHONY: demo test lint format servers bench peers compare chaos clean help
+.PHONY: demo test lint format servers bench peers compare chaos mutants clean help
 
 help:
 	@echo "make demo          run the demo site, its workers and its main job"
@@ -29,6 +29,8 @@ help:
 	@echo "                   BASE=v1.0 against another"
 	@echo "make chaos         break everything on purpose, and count; takes an hour"
 	@echo "                   ARGS='--scenarios frozen' for some of it"
+	@echo "make mutants       break promises one at a time, and see that tests notice"
+	@echo "                   ARGS='--mutants=backoff-never-grows' for one of them"
 	@echo "make clean         remove what the others have made"
 
 demo: $(INSTALLED)
@@ -68,6 +70,10 @@ peers: $(INSTALLED)
 compare: $(INSTALLED)
 	sh tests/install_servers.sh $(BIN)/python
 	$(BIN)/python -m benchmarks.compare $(BASE) $(ARGS)
+
+mutants: $(INSTALLED)
+	sh tests/install_servers.sh $(BIN)/python
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 chaos: $(INSTALLED)
 	sh tests/install_servers.sh $(BIN)/python

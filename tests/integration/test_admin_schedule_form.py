@@ -411,10 +411,11 @@ def test_the_form_of_a_task_refuses_the_same(admin_client, name, text):
     assert f"arg_{name}" in response.context["call"].errors
 
 
+@pytest.mark.skipif(
+    connection.vendor != "sqlite", reason="the others refuse half a character in JSON"
+)
 def test_half_a_character_that_sql_has_written_is_shown(admin_client):
     row = PeriodicTaskFactory(from_code=True)
-    if connection.vendor == "postgresql":
-        pytest.skip("PostgreSQL refuses it")
     PeriodicTask.objects.filter(pk=row.pk).update(args=["\ud800"])
 
     assert r"\ud800" in admin_client.get(change(row)).content.decode()

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from taskhub.messages import Delivery, Returned
 from taskhub.models import Place, QuarantinedMessage, Status, TaskResult
@@ -14,8 +16,10 @@ from taskhub.writer import (
     claim,
     mark_running,
     quarantine,
+    write_cancelled,
     write_outcomes,
     write_progress,
+    write_retried,
 )
 from tests.factories import MessageFactory, TaskResultFactory
 from tests.queries import statements_for
@@ -137,6 +141,38 @@ def test_a_zombie_that_was_marked_does_not_overwrite_either(write):
     assert (row.attempts, row.worker_ids) == (2, [ME, OTHER])
     assert row.started_at == zombie.started_at
     assert row.last_attempted_at == successor.started_at
+
+
+def test_another_worker_does_not_overwrite_a_first_attempt_that_was_marked(write):
+    """A message was handed out twice, and one run lasts long enough to be marked."""
+    row = TaskResultFactory()
+    marked, unmarked = first_attempt(row), first_attempt(row, OTHER)
+    mark_running([marked])
+
+    assert write(success(unmarked, "unmarked")) == 1
+    assert write(success(marked, "marked")) == 0
+
+    row.refresh_from_db()
+    assert (row.return_value, row.worker_ids) == ("marked", [ME])
+
+
+@pytest.mark.skipif(
+    not connection.features.has_select_for_update, reason="no rows are locked there"
+)
+def test_every_group_locks_its_rows_in_the_same_order():
+    """In no order, two groups of the same rows would wait for each other."""
+    rows = TaskResultFactory.create_batch(3)
+    keys = [row.pk for row in rows]
+
+    with CaptureQueriesContext(connection) as queries:
+        write_outcomes([success(first_attempt(row)) for row in rows])
+        write_retried(dict.fromkeys(keys))
+        write_cancelled(keys, "no")
+
+    locks = [each["sql"] for each in queries if "FOR UPDATE" in each["sql"]]
+    assert len(locks) == 3
+    order = connection.ops.quote_name("id")
+    assert all(f"{order} ASC" in sql.partition("ORDER BY")[2] for sql in locks)
 
 
 def test_the_same_worker_does_not_overwrite_its_own_later_attempt():

@@ -1,0 +1,38 @@
+"""One deliberate fault, and what is expected to notice it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A promise, broken by replacing one text in one file."""
+
+    #: What users lose, in kebab-case.
+    name: str
+    #: The file, relative to the root of the project.
+    path: str
+    #: The text to replace; it occurs exactly once in the file.
+    old: str
+    new: str
+    #: Arguments for pytest: the tests that are expected to fail.
+    tests: tuple[str, ...]
+    #: The database to run the tests on.
+    database: str = "sqlite"
+
+    def fault(self, root: Path) -> str | None:
+        """Say why the mutant does not fit the code as it is now, or return None."""
+        path = root / self.path
+        if not path.is_file():
+            return f"{self.path} does not exist."
+        if (count := path.read_text().count(self.old)) != 1:
+            return f"Its text occurs {count} times in {self.path}; expected once."
+        missing = [
+            test for test in self.tests if not (root / test.partition("::")[0]).exists()
+        ]
+        return f"{missing[0]} does not exist." if missing else None
+
+    def apply(self, root: Path) -> None:
+        """Break the code below `root`."""
+        path = root / self.path
+        path.write_text(path.read_text().replace(self.old, self.new))

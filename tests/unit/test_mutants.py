@@ -1,0 +1,17 @@
+"""The catalogue of deliberate faults fits the code, so that `make mutants` can run."""
+
+import pytest
+from django.conf import settings
+
+from tests.mutants.catalogue import MUTANTS
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_every_mutant_fits_the_code(mutant):
+    assert mutant.fault(settings.BASE_DIR) is None
+
+
+def test_every_mutant_has_a_name_of_its_own():
+    names = [mutant.name for mutant in MUTANTS]
+
+    assert len(names) == len(set(names))
