@@ -3,12 +3,12 @@
 import logging
 import time
 from collections.abc import Callable
-from threading import Event
 
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.backoff import Backoff
 from taskhub.beat.finding import LONGEST_PAUSE_SECONDS
+from taskhub.beat.stop_flag import StopFlag
 from taskhub.beat.ticker import Ticker
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import BEAT
@@ -37,7 +37,7 @@ class Beat:
         self._broker = get_broker(config)
         self._is_wanted = is_wanted
         self._ticker = Ticker()
-        self._stopping = Event()
+        self._stopping = StopFlag()
         self._backoff = Backoff()
         self._broker_backoff = Backoff()
 

@@ -1,11 +1,14 @@
 """Parts of the beat that need no database."""
 
+import subprocess
+import sys
 from threading import Thread
 
 from django.db import InterfaceError
 
 from taskhub import compat
 from taskhub.beat import Beat
+from taskhub.beat.stop_flag import StopFlag
 
 
 def test_it_goes_on_whatever_a_driver_calls_a_lost_connection(monkeypatch):
@@ -28,3 +31,45 @@ def test_it_goes_on_whatever_a_driver_calls_a_lost_connection(monkeypatch):
     thread.join(30)
 
     assert len(looks) == 2
+
+
+#: A process in which a stop comes at each line of a wait, as a signal handler may run.
+STOPPED_AT_EACH_LINE = """
+import sys
+import django
+django.setup()
+from taskhub.beat.stop_flag import StopFlag
+
+flag = StopFlag()
+
+def stop(frame, event, argument):
+    flag.set()
+    return stop
+
+sys.settrace(stop)
+for _ in range(3):
+    flag.wait(0.01)
+sys.settrace(None)
+print(flag.is_set())
+"""
+
+
+def test_a_stop_may_come_at_any_moment_of_a_wait():
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED_AT_EACH_LINE],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_a_stop_ends_a_wait():
+    flag = StopFlag()
+    thread = Thread(target=flag.set)
+    thread.start()
+
+    assert flag.wait(60)
+    assert flag.is_set()
+    thread.join()
