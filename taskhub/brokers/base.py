@@ -74,18 +74,22 @@ class Broker(ABC):
         damaged is logged once, and left out. What is returned belongs to `token` until
         it is acknowledged, released, or the token's lease ends.
 
-        Raise LeaseLost if the token has no lease, and BrokerUnavailable if the
-        connection is lost; messages whose reply was lost are held by the token, see
-        `held`.
+        Raise LeaseLost if something waits and the token has no lease, and
+        BrokerUnavailable if the connection is lost; messages whose reply was lost are
+        held by the token, see `held`.
         """
         limit = min(limit, MOST_RESERVED)
         first = next(self._turn) % len(queues)
         deliveries: list[Delivery] = []
-        for queue_name in (*queues[first:], *queues[:first]):
+        for queue_name in self.without_empty([*queues[first:], *queues[:first]]):
             if (room := limit - len(deliveries)) > 0:
                 with self.damage.tolerated(queue_name, "reserve"):
                     deliveries += self.reserve_from(queue_name, limit=room, token=token)
         return deliveries
+
+    def without_empty(self, queues: Sequence[str]) -> Sequence[str]:
+        """Leave out queues in which nothing waits, where that is known cheaply."""
+        return queues
 
     @abstractmethod
     def reserve_from(

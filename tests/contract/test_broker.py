@@ -2,6 +2,7 @@
 
 import sys
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Depth, Returned
+from taskhub.models import TaskResult
 from tests.factories import EnvelopeFactory, new_id
 
 pytestmark = pytest.mark.every_redis
@@ -74,6 +76,52 @@ def test_other_queues_are_left_alone(bench):
     bench.put_one(queue_name="mail")
 
     assert bench.reserve(TOKEN, queue="default") == []
+
+
+@pytest.fixture
+def many(bench):
+    """Many queues, of which most are empty."""
+    names = ["default", "mail", *(f"queue-{number}" for number in range(20))]
+    bench.broker.join(names, TOKEN)
+    bench.broker.join(names, OTHER)
+    return names
+
+
+def test_messages_are_found_in_a_few_of_many_queues(bench, many):
+    ids = [bench.put_one(queue_name=name) for name in ("queue-3", "mail", "queue-19")]
+    bench.put_one(queue_name="queue-5", run_after=later())
+    due = bench.put_one(queue_name="queue-7", run_after=later())
+    bench.make_due(due, "queue-7")
+
+    taken = bench.broker.reserve(many, limit=100, token=TOKEN)
+
+    assert sorted(each.id for each in taken) == sorted([*ids, due])
+    assert bench.broker.reserve(many, limit=100, token=TOKEN) == []
+
+
+def test_all_of_many_queues_take_turns(bench, many):
+    for name in many:
+        bench.put_one(queue_name=name)
+    taken = [bench.broker.reserve(many, limit=1, token=TOKEN) for _ in many]
+
+    assert sorted(each.queue_name for (each,) in taken) == sorted(many)
+
+
+def test_what_was_due_in_a_queue_that_is_empty_now_keeps_nobody_awake(bench, many):
+    broker = bench.broker
+    soon = timezone.now() + timedelta(milliseconds=50)
+    delayed = bench.put_one(queue_name="queue-3", run_after=soon)
+    broker.reserve(many, limit=1, token=TOKEN)
+    broker.wait(many, 1)
+    if broker.lives_in_rows:
+        TaskResult.objects.all().delete()
+    broker.cancel("queue-3", [UUID(delayed)])
+    assert broker.reserve(many, limit=1, token=TOKEN) == []
+
+    began = monotonic()
+    broker.wait(many, 0.05)
+
+    assert monotonic() - began > 0.04
 
 
 # Bodies.

@@ -96,15 +96,16 @@ def test_a_value_of_a_wrong_type_is_named_and_nothing_is_written(bench, config, 
     assert bench.client.type(key) in (b"string", b"set")
 
 
+@pytest.mark.parametrize("others", [("mail",), ("mail", "empty", "empty-2")])
 @pytest.mark.parametrize("name", ["messages", "ready", "nodes", "wake", "run"])
-def test_other_queues_go_on_and_it_is_said_once(bench, config, caplog, name):
+def test_other_queues_go_on_and_it_is_said_once(bench, config, caplog, name, others):
     caplog.set_level(logging.INFO, logger="taskhub")
-    bench.join(TOKEN)
+    queues = ["default", *others]
+    bench.broker.join(queues, TOKEN)
     waits = EnvelopeFactory()
     bench.put(waits)
     key = bench.key("default", name)
     put_wrong(bench.client, key)
-    queues = ["default", "mail"]
 
     with suppress(QueueDamaged):
         bench.put(EnvelopeFactory(), EnvelopeFactory(queue_name="mail"))
@@ -121,7 +122,7 @@ def test_other_queues_go_on_and_it_is_said_once(bench, config, caplog, name):
     bench.broker.reclaim(queues, TOKEN)
 
     bench.client.delete(key)
-    bench.join(TOKEN)
+    bench.broker.join(queues, TOKEN)
     bench.put(waits)
     taken = bench.broker.reserve(queues, limit=9, token=TOKEN)
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
+from itertools import compress
 from secrets import token_hex
 from time import monotonic, time
 from typing import Any
@@ -26,6 +27,7 @@ from taskhub.brokers.redis.encoding import (
     unpacked,
 )
 from taskhub.brokers.redis.keys import Keys
+from taskhub.brokers.redis.occupied import FEW, occupied
 from taskhub.brokers.redis.scripts import Scripts
 from taskhub.brokers.redis.server import check_server, dangers_of
 from taskhub.brokers.redis.waiting import Waiting
@@ -87,6 +89,16 @@ class RedisBroker(Broker):
         for arguments in pushed(envelopes):
             sent = int(time() * 1000)
             self._scripts.run("push", names, [_MOST_HINTS, sent, *arguments])
+
+    def without_empty(self, queues: Sequence[str]) -> Sequence[str]:
+        if len(queues) <= FEW:
+            return queues
+        with broker_errors(self.address):
+            found = occupied(self._client, [self._keys(name) for name in queues])
+        for queue_name, is_occupied in zip(queues, found, strict=True):
+            if not is_occupied:
+                self._next_due[queue_name] = monotonic() + MAX_WAIT_SECONDS
+        return list(compress(queues, found))
 
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str

@@ -1,0 +1,32 @@
+"""
+Which of many queues have messages that wait.
+
+To reserve is a script for each queue. A worker of a hundred queues, of which a few have
+messages, would spend most of its time on scripts that find nothing.
+"""
+
+from collections.abc import Sequence
+
+from taskhub.brokers.redis.connection import Client
+from taskhub.brokers.redis.keys import Keys
+
+#: With so many queues or fewer, asking them all costs no more than asking which to ask.
+FEW = 2
+
+
+def occupied(client: Client, queues: Sequence[Keys]) -> list[bool]:
+    """
+    Return for each queue whether messages are ready or delayed there.
+
+    One round trip for all. True of a queue with a key of a wrong type, too: the script
+    that is run next says what is wrong.
+    """
+    pipeline = client.pipeline(transaction=False)
+    for keys in queues:
+        pipeline.zcard(keys.ready)
+        pipeline.zcard(keys.delayed)
+    # An error stands in the place of an answer, and is as true as a number.
+    answers = iter(pipeline.execute(raise_on_error=False))
+    return [
+        bool(ready or delayed) for ready, delayed in zip(answers, answers, strict=True)
+    ]
