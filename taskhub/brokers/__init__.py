@@ -8,7 +8,7 @@ anew for every thread and context, and their connections should outlive that.
 import os
 import re
 from threading import Lock
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from django.utils.module_loading import import_string
 
@@ -72,15 +72,13 @@ def find_broker(url: str) -> str:
         hint = did_you_mean(scheme, BROKERS)
         raise InvalidBrokerURL(f"There is no broker for {scheme!r} URLs{hint}")
     try:
-        parts = urlsplit(url)
-        for host in parts.netloc.rpartition("@")[2].split(","):
-            _ = urlsplit(f"//{host}").port
+        parts = _take_apart(url)
     except ValueError:
         # Without the cause, which shows what it stumbled over.
         raise InvalidBrokerURL(
             "The broker URL cannot be read; expected such as "
             "'redis://user:password@localhost:6379/0', with what is special in a "
-            "password escaped: / as %2F, @ as %40."
+            "password escaped: / as %2F, ? as %3F, # as %23, @ as %40."
         ) from None
     if scheme == "database" and (parts.netloc or parts.path):
         raise InvalidBrokerURL(
@@ -89,3 +87,16 @@ def find_broker(url: str) -> str:
         )
     check_parameters(scheme, parts.query)
     return BROKERS[scheme]
+
+
+def _take_apart(url: str) -> SplitResult:
+    """Return the parts of a URL. Raise ValueError if a password may be among them."""
+    parts = urlsplit(url)
+    for host in parts.netloc.rpartition("@")[2].split(","):
+        _ = urlsplit(f"//{host}").port
+    names = [name for name, _value in parse_qsl(parts.query, keep_blank_values=True)]
+    # A / or ? or # in a password ends the login too early: the rest of it is there.
+    is_cut = parts.scheme != "unix" and "@" not in parts.netloc
+    if is_cut and any("@" in each for each in (parts.path, parts.fragment, *names)):
+        raise ValueError("There is an @ after the host.")
+    return parts

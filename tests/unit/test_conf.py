@@ -127,6 +127,11 @@ def test_a_fault_is_a_system_check(settings, params):
         {"broker_url": "redis://:secret@[localhost]"},
         {"broker_url": "redis+sentinel://ada:secret@a,b/main?Password=secret"},
         {"broker_url": "redis://:secret\u2100@localhost"},
+        {"broker_url": "redis://:1?secret@localhost"},
+        {"broker_url": "redis://:1?db=1&secret@localhost"},
+        {"broker_url": "redis://:1/secret@localhost"},
+        {"broker_url": "rediss://secret#1@localhost"},
+        {"broker_url": "redis+cluster://secret/1@localhost"},
     ],
 )
 def test_a_fault_shows_no_password(settings, options):
