@@ -5,25 +5,32 @@ Asked for by writing a row; stewards do it, some thousand results a second, and 
 down how far they are. It goes on after a crash, and somebody can watch it and stop it.
 """
 
+import logging
 import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from taskhub.exceptions import InvalidOption
+from taskhub.exceptions import BrokerError, InvalidOption
 from taskhub.models import BulkAction, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
 from taskhub.operations.failures import name_cause
+from taskhub.operations.rates import check_rate
 from taskhub.operations.results import cancel, forget, retry_at
 from taskhub.operations.selection import Selection
+from taskhub.values import escape_text
+
+logger = logging.getLogger(__name__)
 
 Kind = BulkAction.Kind
 
 #: How many results are dealt with before it is written down how far it is.
 _BATCH = 500
+_MOST_OF_A_NAME = 150
 
 
 def affected(
@@ -61,8 +68,9 @@ def start_bulk(
     """
     if kind not in Kind.values:
         raise InvalidOption(f"{kind!r} cannot be done; expected {', '.join(Kind)}.")
-    if per_second is not None and (kind != Kind.RETRY or per_second <= 0):
-        raise InvalidOption("per_second is a number above 0, for retries only.")
+    if per_second is not None and kind != Kind.RETRY:
+        raise InvalidOption("per_second is for retries only.")
+    check_rate(per_second)
     if by_force and kind != Kind.CANCEL:
         raise InvalidOption("by_force is for cancelling only.")
     if selection.cause and not selection.cause_in_words:
@@ -85,6 +93,10 @@ def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
 
     A batch that is under way is still done.
     """
+    return _stop(action, by=by)
+
+
+def _stop(action: BulkAction, *, by: str) -> bool:
     stopped = unfinished().filter(pk=action.pk)
     return bool(stopped.update(finished_at=timezone.now(), stopped_by=by))
 
@@ -107,13 +119,27 @@ def do_some(seconds: float) -> None:
     """
     Do what is asked for, the oldest first, for about so many seconds.
 
-    Raise BrokerError if a broker is away; it goes on from there.
+    An action that cannot be done, since its row or a result's was edited elsewhere, is
+    stopped, so that those behind it are done.
+
+    Raise BrokerError if a broker is away, and the database's error if that is; it goes
+    on from there.
     """
     end = time.monotonic() + seconds
     while (action := unfinished().order_by("pk").first()) is not None:
-        _do_a_batch(action)
+        try:
+            _do_a_batch(action)
+        except (BrokerError, OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            logger.exception("Stopped the bulk action %s, which fails.", action.pk)
+            _stop(action, by=_sentence_of(error))
         if time.monotonic() > end:
             return
+
+
+def _sentence_of(error: Exception) -> str:
+    return escape_text(f"taskhub, because of an error: {error!r}")[:_MOST_OF_A_NAME]
 
 
 def _do_a_batch(action: BulkAction) -> None:

@@ -16,6 +16,7 @@ from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskLog, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.rates import check_rate
 from taskhub.tasks import Result
 from taskhub.tasks.finishing import task_of, tell_finished
 
@@ -125,7 +126,10 @@ def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> in
     of its task's attempts anew. With `per_second`, they are spread over time, so that
     what has just recovered is not overrun. Those that are unfinished are left alone.
     Blocks for a few statements for every 500.
+
+    Raise InvalidOption if `per_second` is not from 0.001 to 1,000,000.
     """
+    check_rate(per_second)
     count = 0
     now = timezone.now()
     for pks in batches(results.finished()):

@@ -154,12 +154,63 @@ def test_what_waits_is_cancelled_and_all_are_deleted(config):
         {"kind": "explode"},
         {"kind": "cancel", "per_second": 1},
         {"kind": "retry", "per_second": 0},
+        {"kind": "retry", "per_second": 1e-308},
+        {"kind": "retry", "per_second": float("nan")},
         {"kind": "retry", "by_force": True},
     ],
 )
 def test_what_cannot_be_done_is_refused(wrong):
     with pytest.raises(InvalidOption):
         operations.start_bulk(selection=FAILED, **wrong)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"selection": {"status": "FIALED"}},
+        {"selection": ["FAILED"]},
+        {"kind": "explode"},
+        {"per_second": 1e-308},
+    ],
+)
+def test_an_action_that_was_spoilt_stops_and_the_next_one_is_done(edit, config, caplog):
+    waiting = TaskResultFactory.create_batch(2, failed=True)
+    spoilt = operations.start_bulk("retry", FAILED)
+    BulkAction.objects.filter(pk=spoilt.pk).update(**edit)
+    behind = operations.start_bulk("retry", FAILED)
+
+    do_all()
+
+    spoilt.refresh_from_db()
+    behind.refresh_from_db()
+    assert spoilt.stopped_by.startswith("taskhub, because of an error: ")
+    assert (behind.done, behind.stopped_by) == (len(waiting), "")
+    assert str(spoilt.pk) in caplog.text
+
+
+def test_a_result_that_was_spoilt_stops_only_its_action(config):
+    spoilt = TaskResultFactory(failed=True)
+    TaskResult.objects.filter(pk=spoilt.pk).update(errors=["no entry"])
+    of_it = operations.start_bulk("retry", Selection(ids=(spoilt.pk,)))
+    sound = TaskResultFactory(failed=True)
+    behind = operations.start_bulk("retry", Selection(ids=(sound.pk,)))
+
+    do_all()
+
+    of_it.refresh_from_db()
+    behind.refresh_from_db()
+    assert of_it.stopped_by.startswith("taskhub, because of an error: ")
+    assert (behind.done, behind.stopped_by) == (1, "")
+
+
+@pytest.mark.parametrize("per_second", [0, -1, 1e-308, float("nan"), float("inf")])
+def test_a_rate_that_is_out_of_bounds_is_refused(per_second):
+    TaskResultFactory(failed=True)
+
+    with pytest.raises(InvalidOption, match=r"from 0.001 to 1,000,000"):
+        operations.retry(TaskResult.objects.all(), per_second=per_second)
+
+    assert TaskResult.objects.failed().count() == 1
 
 
 # Failures by cause.

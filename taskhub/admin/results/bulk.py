@@ -31,6 +31,7 @@ from taskhub.admin.results.selecting import (
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import BulkAction, Node, TaskResult
 from taskhub.operations import Selection
+from taskhub.operations.rates import MAX_RATE, MIN_RATE
 from taskhub.operations.selection import is_restricted
 from taskhub.operations.time_limit import search_time_limit
 
@@ -76,7 +77,8 @@ class BulkForm(forms.Form):
     per_second = forms.FloatField(
         label=gettext_lazy("At most so many per second"),
         required=False,
-        min_value=0.001,
+        min_value=MIN_RATE,
+        max_value=MAX_RATE,
         help_text=gettext_lazy(
             "Spreads them over time, so that what has just recovered is not overrun. "
             "Empty: all at once."

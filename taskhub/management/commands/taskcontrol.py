@@ -8,12 +8,13 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from taskhub import compat
-from taskhub.exceptions import TaskHubError
+from taskhub.exceptions import InvalidOption, TaskHubError
 from taskhub.management.control import CONTROLS, Control, Told
 from taskhub.management.control.history import find_user, write_history
 from taskhub.management.options import text
 from taskhub.management.starting import check_database
 from taskhub.nearest import did_you_mean
+from taskhub.operations.rates import MAX_RATE, MIN_RATE, check_rate
 
 #: What each option is when nobody gives it, for telling what was given.
 _DEFAULTS: dict[str, Any] = {
@@ -127,10 +128,12 @@ class Command(BaseCommand):
                 f"--reason of {verb} is written into the history only; say with --by "
                 "whose it is."
             )
-        # Written so that it is true of NaN. With less, the last would never be due.
-        per_second = options["per_second"]
-        if per_second is not None and not 0.001 <= per_second <= 1_000_000:
-            raise CommandError("--per-second is a number from 0.001 to 1,000,000.")
+        try:
+            check_rate(options["per_second"])
+        except InvalidOption as error:
+            raise CommandError(
+                f"--per-second is a number from {MIN_RATE} to {MAX_RATE:,}."
+            ) from error
 
     def _may_go_on(
         self, verb: str, control: Control, names: list[str], options: dict[str, Any]
