@@ -73,7 +73,8 @@ def _start_servers(stack: ExitStack) -> dict[str, str]:
 def _run_all(chosen: Sequence[Mutant], urls: dict[str, str]) -> int:
     for database in sorted({mutant.database for mutant in chosen}):
         mutants = [each for each in chosen if each.database == database]
-        if _run_tests(ROOT, _tests_of(mutants), database, urls) != PASSED:
+        tests = _tests_of(mutants)
+        if _run_tests(ROOT, tests, database, urls, shows_output=True) != PASSED:
             print(f"The tests on {database} fail without any mutant; mend that first.")
             return UNFIT
     survivors = [mutant for mutant in chosen if not _is_noticed(mutant, urls)]
@@ -112,7 +113,12 @@ def _copy_project(root: Path) -> None:
 
 
 def _run_tests(
-    root: Path, tests: Iterable[str], database: str, urls: dict[str, str]
+    root: Path,
+    tests: Iterable[str],
+    database: str,
+    urls: dict[str, str],
+    *,
+    shows_output: bool = False,
 ) -> int | None:
     """Run tests in a copy of the project; return pytest's code, None if it hung."""
     environment = {**os.environ, **urls, "PYTHONPATH": str(root)}
@@ -127,8 +133,8 @@ def _run_tests(
         command,
         cwd=root,
         env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=None if shows_output else subprocess.DEVNULL,
+        stderr=None if shows_output else subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
