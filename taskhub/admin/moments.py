@@ -26,7 +26,13 @@ class MomentWidget(DateTimeInput):
 
     def decompress(self, value: Any) -> Any:
         """Return the date and the time; none of what an address proposes for them."""
-        return super().decompress(value if isinstance(value, datetime) else None)
+        if not isinstance(value, datetime):
+            return super().decompress(None)
+        try:
+            return super().decompress(value)
+        except OverflowError:
+            # At an end of the calendar, where the zone's clocks have no such day.
+            return [value.date(), value.time()]
 
 
 class _BoundMoment(BoundField):

@@ -126,6 +126,22 @@ def test_an_end_of_the_calendar_is_told_at_its_field(admin_client, day):
     assert "at" in page.context["adminform"].form.errors
 
 
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+def test_times_at_an_end_of_the_calendar_are_shown(admin_client, settings, zone, end):
+    """They were written by something else than a form."""
+    settings.TIME_ZONE = zone
+    row = PeriodicTaskFactory()
+    moment = datetime.fromisoformat(end).replace(tzinfo=UTC)
+    PeriodicTask.objects.filter(pk=row.pk).update(start_at=moment, end_at=moment)
+
+    with timezone.override(zone):
+        page = admin_client.get(change(row))
+
+    assert page.status_code == 200
+    assert end.partition("T")[0][:4] in text_of(page)
+
+
 def test_the_preview_shows_an_unchanged_time_as_it_is(admin_client):
     row = odd_row()
     page = text_of(admin_client.get(change(row)))

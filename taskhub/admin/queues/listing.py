@@ -92,15 +92,23 @@ def shown_queues(
     """
     known = {(queue.backend, queue.name) for queue in all_queues()} | {*others}
     if is_restricted(rows):
-        QueueState.objects.using(results_database()).bulk_create(
-            [QueueState(backend=backend, queue_name=name) for backend, name in known],
-            ignore_conflicts=True,
-        )
+        _make_rows(known)
         known = set()
     states = {(row.backend, row.queue_name): row for row in rows}
     found = [find_queue(name, backend) for backend, name in sorted(known | {*states})]
     # One that is gone from the settings is none any more.
     return [queue for queue in found if queue is not None], states
+
+
+def _make_rows(queues: set[_Key]) -> None:
+    """Give a row to those queues that have none."""
+    states = QueueState.objects.using(results_database())
+    if missing := queues - {*states.values_list("backend", "queue_name")}:
+        states.bulk_create(
+            [QueueState(backend=backend, queue_name=name) for backend, name in missing],
+            # Another page may have been faster.
+            ignore_conflicts=True,
+        )
 
 
 def _row(
