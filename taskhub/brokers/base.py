@@ -74,21 +74,26 @@ class Broker(ABC):
         damaged is logged once, and left out. What is returned belongs to `token` until
         it is acknowledged, released, or the token's lease ends.
 
-        Raise LeaseLost if something waits and the token has no lease, and
-        BrokerUnavailable if the connection is lost; messages whose reply was lost are
-        held by the token, see `held`.
+        Raise LeaseLost if the token has no lease, and BrokerUnavailable if the
+        connection is lost; messages whose reply was lost are held by the token, see
+        `held`.
         """
         limit = min(limit, MOST_RESERVED)
         first = next(self._turn) % len(queues)
+        in_turn = [*queues[first:], *queues[:first]]
         deliveries: list[Delivery] = []
-        for queue_name in self.without_empty([*queues[first:], *queues[:first]]):
+        for queue_name in self.without_empty(in_turn, token):
             if (room := limit - len(deliveries)) > 0:
                 with self.damage.tolerated(queue_name, "reserve"):
                     deliveries += self.reserve_from(queue_name, limit=room, token=token)
         return deliveries
 
-    def without_empty(self, queues: Sequence[str]) -> Sequence[str]:
-        """Leave out queues in which nothing waits, where that is known cheaply."""
+    def without_empty(self, queues: Sequence[str], token: str) -> Sequence[str]:
+        """
+        Leave out queues in which nothing waits, where that is known cheaply.
+
+        But none in which the token has no lease: reserve_from() raises LeaseLost there.
+        """
         return queues
 
     @abstractmethod

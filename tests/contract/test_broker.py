@@ -107,6 +107,14 @@ def test_all_of_many_queues_take_turns(bench, many):
     assert sorted(each.queue_name for (each,) in taken) == sorted(many)
 
 
+@pytest.mark.parametrize("empty", ["queue-0", "queue-19"])
+def test_a_lost_lease_is_noticed_though_many_queues_are_empty(bench, many, empty):
+    bench.broker.reclaim([empty], TOKEN)
+
+    with pytest.raises(LeaseLost):
+        bench.broker.reserve(many, limit=1, token=TOKEN)
+
+
 def test_what_was_due_in_a_queue_that_is_empty_now_keeps_nobody_awake(bench, many):
     broker = bench.broker
     soon = timezone.now() + timedelta(milliseconds=50)

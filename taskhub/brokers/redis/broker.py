@@ -90,11 +90,12 @@ class RedisBroker(Broker):
             sent = int(time() * 1000)
             self._scripts.run("push", names, [_MOST_HINTS, sent, *arguments])
 
-    def without_empty(self, queues: Sequence[str]) -> Sequence[str]:
+    def without_empty(self, queues: Sequence[str], token: str) -> Sequence[str]:
         if len(queues) <= FEW:
             return queues
+        keys = [self._keys(name) for name in queues]
         with broker_errors(self.address):
-            found = occupied(self._client, [self._keys(name) for name in queues])
+            found = occupied(self._client, keys, token)
         for queue_name, is_occupied in zip(queues, found, strict=True):
             if not is_occupied:
                 self._next_due[queue_name] = monotonic() + MAX_WAIT_SECONDS

@@ -14,19 +14,21 @@ from taskhub.brokers.redis.keys import Keys
 FEW = 2
 
 
-def occupied(client: Client, queues: Sequence[Keys]) -> list[bool]:
+def occupied(client: Client, queues: Sequence[Keys], token: str) -> list[bool]:
     """
-    Return for each queue whether messages are ready or delayed there.
+    Return for each queue whether it is worth running the script.
 
-    One round trip for all. True of a queue with a key of a wrong type, too: the script
-    that is run next says what is wrong.
+    It is if messages are ready or delayed there; and if a key has a wrong type, or the
+    token has no lease there, so that the script says so. One round trip for all.
     """
     pipeline = client.pipeline(transaction=False)
     for keys in queues:
         pipeline.zcard(keys.ready)
         pipeline.zcard(keys.delayed)
+        pipeline.zscore(keys.nodes, token)
     # An error stands in the place of an answer, and is as true as a number.
     answers = iter(pipeline.execute(raise_on_error=False))
     return [
-        bool(ready or delayed) for ready, delayed in zip(answers, answers, strict=True)
+        bool(ready or delayed or not lease_end)
+        for ready, delayed, lease_end in zip(answers, answers, answers, strict=True)
     ]
