@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -706,6 +707,47 @@ def run_regardless(label):
     while True:
         with suppress(Exception):
             time.sleep(60)
+
+
+def _hang():
+    """Wait for what nobody sends."""
+    ours, _theirs = socket.socketpair()
+    while True:
+        with suppress(Exception):
+            ours.recv(1)
+
+
+@task
+def hang(label):
+    leave_trace(f"{label} began")
+    _hang()
+
+
+@task(hard_timeout=4)
+def hang_up_to_a_limit(label):
+    leave_trace(f"{label} began")
+    _hang()
+
+
+@task
+async def async_hang(label):
+    await Trace.objects.acreate(label=f"{label} began", pid=os.getpid())
+    while True:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(600)
+
+
+@task
+def hold_the_interpreter(label):
+    """Hang in foreign code that does not let other threads run."""
+    leave_trace(f"{label} began")
+    ctypes.PyDLL(None).usleep(600_000_000)
+
+
+@task(durable=False)
+def wait_rowless_for_gate(label, gate):
+    leave_trace(f"{label} began")
+    wait_for_file(gate)
 
 
 @task

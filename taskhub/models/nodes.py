@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.clock import DatabaseNow
+from taskhub.models.lingering import LingeringRun, read_entries
 from taskhub.models.names import NameField
 
 #: A node tells of itself so often; after three times as long it is silent.
@@ -51,7 +52,8 @@ class Node(models.Model):
     processes = models.PositiveSmallIntegerField(_("processes"))
     threads = models.PositiveSmallIntegerField(_("threads"))
     async_tasks = models.PositiveIntegerField(_("async tasks"))
-    #: A list with a dict for each worker process: `token`, `pid`, `memory_mib`.
+    #: A list with a dict for each worker process: `token`, `pid`, `memory_mib`, and
+    #: `lingering`; see lingering.py.
     workers = models.JSONField(_("workers"), default=list)
     #: Of all its processes, in MiB.
     memory_mib = models.PositiveIntegerField(_("memory"), default=0)
@@ -82,6 +84,13 @@ class Node(models.Model):
     def tokens(self) -> list[str]:
         """The tokens under which its processes hold messages."""
         return [worker["token"] for worker in self.workers]
+
+    @property
+    def lingering_runs(self) -> list[LingeringRun]:
+        """What its processes still run though nobody waits for the outcome."""
+        return [
+            run for worker in self.workers for run in read_entries(self.name, worker)
+        ]
 
 
 class Turn(models.Model):

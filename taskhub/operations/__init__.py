@@ -7,6 +7,7 @@ A module for each thing that something is done to.
 from taskhub.operations import exporting, failures, following, metrics, saved_filters
 from taskhub.operations.bulk import affected, start_bulk, stop_bulk
 from taskhub.operations.declared import Synchronised, synchronise_schedules
+from taskhub.operations.lingering import lingering_runs, still_running
 from taskhub.operations.nodes import awake, quiet, resize, stop
 from taskhub.operations.pruning import Retention, prune
 from taskhub.operations.quarantine import inspect_quarantined, push_quarantined
@@ -46,6 +47,7 @@ __all__ = [
     "following",
     "forget",
     "inspect_quarantined",
+    "lingering_runs",
     "make_run",
     "metrics",
     "move",
@@ -62,6 +64,7 @@ __all__ = [
     "saved_filters",
     "skip_next",
     "start_bulk",
+    "still_running",
     "stop",
     "stop_bulk",
     "submit",

@@ -16,6 +16,7 @@ from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskLog, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.lingering import cancelled_and_running
 from taskhub.operations.rates import check_rate
 from taskhub.tasks import Result
 from taskhub.tasks.finishing import task_of, tell_finished
@@ -50,7 +51,8 @@ class Cancelled:
 
     #: How many were waiting, and are never run.
     waiting: int = 0
-    #: How many were being run; what comes of it is not recorded.
+    #: How many were being run, or still were after an earlier cancellation; what comes
+    #: of it is not recorded.
     running: int = 0
 
     def __add__(self, other: "Cancelled") -> "Cancelled":
@@ -90,12 +92,17 @@ def cancel(
 
     Those that are being run are CANCELLED, too: whatever comes of them is refused, and
     they are asked to end within two seconds. `by_force` also replaces the process that
-    runs them. `bulk_action` is noted in the rows. Blocks for a few statements for every
-    500.
+    runs them, and that of those which were cancelled before and still run.
+    `bulk_action` is noted in the rows. Blocks for a few statements for every 500.
 
     Raise BrokerError if a broker cannot be reached; what is waiting there is left.
     """
     cancelled = Cancelled()
+    if by_force:
+        # First: those that are cancelled now are written as forced below.
+        lingering = cancelled_and_running(results)
+        forced = writer.write_forced(lingering, reason, bulk_action=bulk_action)
+        cancelled += Cancelled(running=len(forced))
     for pks in batches(results.unfinished()):
         waiting = _take_out(_with_pks(pks))
         written = writer.write_cancelled(

@@ -61,6 +61,10 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     processes_wanted: int
     memory_mib: int
     running: int
+    #: How many functions its processes still run though nobody waits for the outcome.
+    lingering: int
+    #: For how long the oldest of them; None if there is none.
+    lingering_seconds: float | None = None
     version: str
 
 
@@ -122,6 +126,18 @@ def _worries(status: Status) -> Iterator[str]:
             yield _("Node %(node)s has been silent for %(seconds).0f s.") % {
                 "node": node.name,
                 "seconds": node.seen_seconds_ago,
+            }
+        if (node.lingering_seconds or 0) > _LONG_WAIT.total_seconds():
+            yield ngettext(
+                "Node %(node)s still runs %(count)d task whose result is over, for "
+                "%(seconds).0f s; cancel it by force, or stop the node.",
+                "Node %(node)s still runs %(count)d tasks whose results are over, the "
+                "oldest for %(seconds).0f s; cancel them by force, or stop the node.",
+                node.lingering,
+            ) % {
+                "node": node.name,
+                "count": node.lingering,
+                "seconds": node.lingering_seconds,
             }
     if status.quarantined:
         yield ngettext(
@@ -202,9 +218,15 @@ def _read_nodes() -> list[NodeStatus]:
             processes_wanted=row.processes,
             memory_mib=row.memory_mib,
             running=sum(running.get(token, 0) for token in row.tokens),
+            lingering=len(lingering),
+            lingering_seconds=max(
+                ((now - run.since).total_seconds() for run in lingering), default=None
+            ),
             version=row.version,
         )
         for row in rows.order_by("name")
+        # What a silent node has told is not known to be so any more.
+        for lingering in [[] if row.pk in silent else row.lingering_runs]
     ]
 
 

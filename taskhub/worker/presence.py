@@ -20,8 +20,9 @@ class Presence:
     """
     Keeps the node's row.
 
-    `processes` says how many there are to be, `living` gives the pid of each token;
-    `told` hears of each time that it was written.
+    `processes` says how many there are to be, `living` gives the pid of each token,
+    and `lingering` what each of them still runs though nobody waits for it; `told`
+    hears of each time that it was written.
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class Presence:
         *,
         processes: Callable[[], int],
         living: Callable[[], Mapping[str, int]],
+        lingering: Callable[[Mapping[str, int]], Mapping[str, list[dict[str, Any]]]],
         told: Callable[[], None],
     ) -> None:
         self._node = node
         self._processes = processes
         self._living = living
+        self._lingering = lingering
         self._told = told
         # This runs in the steward; the node is its supervisor.
         self._supervisor = os.getppid()
@@ -55,8 +58,14 @@ class Presence:
             pid: resident_bytes(pid) // MEBIBYTE
             for pid in (self._supervisor, os.getpid(), *living.values())
         }
+        lingering = self._lingering(living)
         workers = [
-            {"token": token, "pid": pid, "memory_mib": sizes[pid]}
+            {
+                "token": token,
+                "pid": pid,
+                "memory_mib": sizes[pid],
+                "lingering": lingering.get(token, []),
+            }
             for token, pid in living.items()
         ]
         return {

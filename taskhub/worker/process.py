@@ -35,6 +35,7 @@ from taskhub.execution.interrupts import hear_interrupts
 from taskhub.execution.logs import capture_logs
 from taskhub.execution.output import flush_output, print_promptly
 from taskhub.execution.process_state import ProcessState
+from taskhub.worker.board import Section
 from taskhub.worker.consumer import Consumer
 from taskhub.worker.group_writer import GroupWriter
 from taskhub.worker.holdings import Holdings
@@ -75,7 +76,13 @@ class WorkerProcess:
     """Puts the parts of a worker process together. `run` blocks for its whole life."""
 
     def __init__(
-        self, node: Node, token: str, quiet: Quiet, line: int, upwards: int
+        self,
+        node: Node,
+        token: str,
+        quiet: Quiet,
+        line: int,
+        upwards: int,
+        section: Section | None = None,
     ) -> None:
         lead_own_group()
         self._departure = Departure()
@@ -104,7 +111,7 @@ class WorkerProcess:
             cancelled=self._cancel,
             fail=self._fail,
         )
-        self._running = Running(self._upwards.tell)
+        self._running = Running(self._upwards.tell, section)
         self._time_limits = TimeLimits(self._running, self._give_up)
         self._has_given_up = False
         self._ask_cancelled = Every(_CANCELLED_SECONDS)
@@ -224,7 +231,7 @@ class WorkerProcess:
 
     def _give_up(self, run: Run, error: Exception, stack: str) -> None:
         """Fail a run that is past its hard limit; it ends with this process."""
-        if not self._running.end(run):
+        if not self._running.give_up(run):
             return
         logger.error("Giving up on %s: %s", run.delivery.id, error)
         self._writer.put(self._executor.abandon(run, error, stack))

@@ -7,6 +7,7 @@ from time import monotonic
 from uuid import UUID
 
 from taskhub.execution import Run
+from taskhub.worker.board import Section
 from taskhub.worker.words import BEGINS, ENDS
 
 
@@ -16,17 +17,23 @@ class _UnderWay:
     since: float = field(default_factory=monotonic)
     thread: int = field(default_factory=get_ident)
     is_marked: bool = False
+    #: Where the board shows it, if it does.
+    slot: int | None = None
 
 
 class Running:
     """
     The runs that are under way, and since when; shared by all threads of a process.
 
-    `tell` lets the supervisor know of those with a hard limit.
+    `tell` lets the supervisor know of those with a hard limit. `section` of the board
+    shows them to the steward.
     """
 
-    def __init__(self, tell: Callable[..., None]) -> None:
+    def __init__(
+        self, tell: Callable[..., None], section: Section | None = None
+    ) -> None:
         self._tell = tell
+        self._section = section
         self._lock = Lock()
         self._runs: dict[int, _UnderWay] = {}
 
@@ -36,6 +43,11 @@ class Running:
             self._tell(BEGINS, run.delivery.id, run.task.hard_timeout)
         under_way = _UnderWay(run)
         with self._lock:
+            if self._section is not None:
+                message = run.attempt.message
+                under_way.slot = self._section.show(
+                    message.id, run.attempt.number, is_durable=message.durable
+                )
             self._runs[id(run)] = under_way
 
     def end(self, run: Run, hand_on: Callable[[], None] = lambda: None) -> bool:
@@ -49,10 +61,29 @@ class Running:
             if id(run) not in self._runs:
                 return False
             hand_on()
-            del self._runs[id(run)]
+            slot = self._runs.pop(id(run)).slot
+            if self._section is not None and slot is not None:
+                self._section.hide(slot)
+        self._tell_end(run)
+        return True
+
+    def give_up(self, run: Run) -> bool:
+        """
+        Note that nobody waits for a run any more; False if it has ended before.
+
+        It goes on regardless, and the board shows it until this process has ended.
+        """
+        with self._lock:
+            if (under_way := self._runs.pop(id(run), None)) is None:
+                return False
+            if self._section is not None and under_way.slot is not None:
+                self._section.give_up(under_way.slot)
+        self._tell_end(run)
+        return True
+
+    def _tell_end(self, run: Run) -> None:
         if run.task.hard_timeout is not None:
             self._tell(ENDS, run.delivery.id)
-        return True
 
     @property
     def has_any(self) -> bool:

@@ -20,21 +20,24 @@ import logging
 import os
 import signal
 import socket
+from functools import partial
 
 from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.operations.queues import keep_states
 from taskhub.readiness import wait_readable
+from taskhub.worker.board import Board
 from taskhub.worker.bulk import BULK_SECONDS, Bulk
 from taskhub.worker.counter import COUNT_SECONDS, Counter
 from taskhub.worker.health import Health, HealthServer
 from taskhub.worker.housekeeper import Chore, Housekeeper
 from taskhub.worker.leases import Leases
+from taskhub.worker.lingering import LingeringRuns
 from taskhub.worker.node import Node
 from taskhub.worker.orders import ORDERS_SECONDS, Orders
 from taskhub.worker.presence import Presence
 from taskhub.worker.pruner import PRUNE_SECONDS, Pruner
 from taskhub.worker.sweeper import SWEEP_SECONDS, Sweeper
-from taskhub.worker.words import Upwards
+from taskhub.worker.words import KILL, Upwards
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +57,20 @@ class Steward:
     """Puts the threads together. `run` blocks until the pipe ends."""
 
     def __init__(
-        self, node: Node, pipe: int, upwards: int, probes: socket.socket | None = None
+        self,
+        node: Node,
+        pipe: int,
+        upwards: int,
+        board: Board,
+        probes: socket.socket | None = None,
     ) -> None:
         self._node = node
         self._pipe = pipe
         self._probes = probes
         self._rest = b""
         self._ended = False
-        orders = Orders(node, Upwards(upwards, "steward"))
+        to_supervisor = Upwards(upwards, "steward")
+        orders = Orders(node, to_supervisor)
         bulk = Bulk(node, lambda: orders.has_bulk_actions)
         self._health = Health(
             lambda: orders.processes, lambda: len(self._leases.living)
@@ -71,6 +80,7 @@ class Steward:
             node,
             processes=lambda: orders.processes,
             living=lambda: self._leases.living,
+            lingering=LingeringRuns(board, partial(to_supervisor.tell, KILL)).look,
             told=self._health.database_has_answered,
         )
         self._housekeeper = Housekeeper(

@@ -28,6 +28,7 @@ import time
 from collections.abc import Sequence
 
 from taskhub.readiness import wait_readable
+from taskhub.worker.board import Board
 from taskhub.worker.children import (
     HEARD_SIGNALS,
     STOP_SIGNALS,
@@ -49,6 +50,7 @@ from taskhub.worker.words import (
     AWAKE,
     BEGINS,
     ENDS,
+    KILL,
     LEAVES,
     QUIET,
     RESIZE,
@@ -87,6 +89,8 @@ class Supervisor:
         #: How many worker processes there are to be.
         self._wanted = node.processes
         self._quiet = Quiet()
+        #: Where worker processes show the steward what they run.
+        self._board = Board(node.threads + node.async_tasks)
         self._succession = Succession()
         self._stopping = False
         self._kill_at: float | None = None
@@ -180,6 +184,11 @@ class Supervisor:
             self._quiet.set(word == QUIET)
         elif word == RESIZE and not self._stopping:
             self._resize(int(rest[0]))
+        elif word == KILL and (child := self._children.with_token(rest[0])):
+            logger.error(
+                "Killing %s: it does not end what was cancelled by force.", child.name
+            )
+            os.kill(child.pid, signal.SIGKILL)
 
     def _resize(self, processes: int) -> None:
         logger.info("Asked to have %d processes.", processes)
@@ -264,13 +273,18 @@ class Supervisor:
     def _spawn_worker(self) -> None:
         token = self._node.make_token(self._serial)
         self._serial += 1
+        number = self._board.find_free()
 
         def work(line: int) -> None:
             if self._probes is not None:
                 self._probes.close()
-            WorkerProcess(self._node, token, self._quiet, line, self._upwards).run()
+            section = self._board.open(number)
+            WorkerProcess(
+                self._node, token, self._quiet, line, self._upwards, section
+            ).run()
 
         child = self._children.fork(Role.WORKER, work, token=token)
+        self._board.give(number, child.pid)
         self._tell_steward(LIVES, child)
 
     def _spawn_steward(self) -> None:
@@ -281,7 +295,7 @@ class Supervisor:
 
         def work(line: int) -> None:
             os.close(to_steward)
-            Steward(self._node, pipe, self._upwards, self._probes).run()
+            Steward(self._node, pipe, self._upwards, self._board, self._probes).run()
 
         self._children.fork(Role.STEWARD, work)
         self._to_steward = to_steward
@@ -294,6 +308,7 @@ class Supervisor:
     def _mourn(self, child: Child, code: int) -> None:
         if child.role is Role.WORKER:
             self._tell_steward(DIED, child)
+            self._board.take_back(child.pid)
             self._stuck_runs.forget(child.token)
             self._judge_death(child, code)
         elif self._reloading.hear_end(child, code):

@@ -20,6 +20,8 @@ RESIZE = "resize"
 QUIET = "quiet"
 AWAKE = "awake"
 STOP = "stop"
+#: Of the steward: a process, by its token, does not end what was cancelled by force.
+KILL = "kill"
 
 #: Downwards: end gracefully, or now.
 STOP_BYTE = b"s"

@@ -28,6 +28,7 @@ from taskhub.writer.groups import (
 from taskhub.writer.interventions import (
     read_cancelled,
     write_cancelled,
+    write_forced,
     write_retried,
 )
 from taskhub.writer.outages import (
@@ -59,6 +60,7 @@ __all__ = [
     "tells_of_server",
     "was_cut_off",
     "write_cancelled",
+    "write_forced",
     "write_group",
     "write_metrics",
     "write_outcomes",

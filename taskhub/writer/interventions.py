@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -49,7 +50,9 @@ def write_cancelled(
         rows = list(
             locked(unfinished).only(
                 "pk",
+                "status",
                 "attempts",
+                "worker_ids",
                 "errors",
                 "task_path",
                 "queue_name",
@@ -59,12 +62,40 @@ def write_cancelled(
         tally = Tally()
         for row in rows:
             tally.count_cancelled(row.task_path, row.queue_name)
+            # Who runs it may go on with it for a while.
+            runs = row.status == Status.RUNNING and row.worker_ids
+            worker = {"worker": row.worker_ids[-1]} if runs else {}
             row.status, row.finished_at = Status.CANCELLED, now
-            row.errors = [*row.errors, {"attempt": row.attempts, **entry}]
+            row.errors = [*row.errors, {"attempt": row.attempts, **worker, **entry}]
             row.place, row.held_by = Place.NOWHERE, ""
         changed = ["status", "finished_at", "errors", "place", "held_by"]
         _update(rows, [*changed, *_note(bulk_action, rows)])
         write_metrics(tally.take())
+    return {row.pk for row in rows}
+
+
+@again_after_deadlock(results_database)
+def write_forced(
+    pks: Collection[UUID], reason: str, *, bulk_action: UUID | None = None
+) -> set[UUID]:
+    """
+    Write that results which were cancelled before are to be ended by force.
+
+    Return the ids of those that were not yet. See write_cancelled().
+    """
+    alias = results_database()
+    now = datetime.now(UTC)
+    with transaction.atomic(using=alias):
+        cancelled = rows_in(alias).cancelled().filter(pk__in=pks)
+        found = locked(cancelled).only("pk", "errors", "bulk_action_ids")
+        rows = [row for row in found if row.errors and not _is_forced(row.errors)]
+        for row in rows:
+            *before, entry = row.errors
+            forced = {"by_force": True, "forced_at": now.isoformat()}
+            if (said := escape_text(reason)) != entry.get("message"):
+                forced["message"] = f"{entry.get('message', '')} By force: {said}"
+            row.errors = [*before, entry | forced]
+        _update(rows, ["errors", *_note(bulk_action, rows)])
     return {row.pk for row in rows}
 
 
@@ -131,7 +162,8 @@ def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
 def read_cancelled(pks: Collection[UUID]) -> dict[UUID, bool]:
     """Return which of these results were cancelled, and whether by force."""
     rows = rows_in(results_database()).cancelled().filter(pk__in=pks)
-    return {
-        pk: bool(errors and errors[-1].get("by_force"))
-        for pk, errors in rows.values_list("pk", "errors")
-    }
+    return {pk: _is_forced(errors) for pk, errors in rows.values_list("pk", "errors")}
+
+
+def _is_forced(errors: list[dict[str, Any]]) -> bool:
+    return bool(errors and errors[-1].get("by_force"))

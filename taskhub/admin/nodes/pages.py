@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
 from taskhub.admin.addresses import link, row_address
+from taskhub.admin.lingering import LingeringOnPage, lingering_by_token
 from taskhub.admin.listed import BoundedChangeList, Listed
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.nodes.operating import Operating
@@ -78,9 +79,15 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
         rows: Any = self.get_queryset(request)
         silent = set(rows.silent().values_list("pk", flat=True))
         running = running_by_token(rows_of(self.admin_site, request, TaskResult))
+        nodes = list(nodes)
+        present = [node for node in nodes if node.pk not in silent]
+        lingering = lingering_by_token(
+            self.admin_site, request, present, timezone.now()
+        )
         for node in nodes:
             node.is_silent = node.pk in silent
             node.runs = {token: running.get(token, []) for token in node.tokens}
+            node.lingering = {token: lingering.get(token, []) for token in node.tokens}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
@@ -111,7 +118,7 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
     def shown_workers(self, node: Any) -> SafeString:
         return format_html_join(
             "",
-            '<div class="taskhub-process">{} &middot; {} {} &middot; {} MiB{}</div>',
+            '<div class="taskhub-process">{} &middot; {} {} &middot; {} MiB{}{}</div>',
             (
                 (
                     each["token"],
@@ -119,6 +126,7 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
                     each["pid"],
                     each["memory_mib"],
                     self._shown_runs(node.runs[each["token"]]),
+                    _shown_lingering(node.lingering[each["token"]]),
                 )
                 for each in node.workers
             ),
@@ -127,7 +135,9 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
     @admin.display(description=gettext_lazy("runs now"))
     def doing(self, node: Any) -> SafeString | str:
         runs = [run for token in node.tokens for run in node.runs[token]]
-        return self._shown_runs(runs) or str(markup.NOTHING)
+        lingering = [run for token in node.tokens for run in node.lingering[token]]
+        shown = self._shown_runs(runs) + _shown_lingering(lingering)
+        return shown or str(markup.NOTHING)
 
     @admin.display(description=gettext_lazy("memory"))
     def memory(self, node: Node) -> str:
@@ -158,3 +168,13 @@ class NodeAdmin(ReadOnly, Operating, Listed, admin.ModelAdmin):  # type: ignore[
                 for run in runs
             ),
         )
+
+
+def _shown_lingering(runs: list[LingeringOnPage]) -> SafeString:
+    """Return what still runs though nobody waits for it."""
+    return format_html_join(
+        "",
+        '<div class="taskhub-time">{} '
+        '<span class="taskhub-mark taskhub-cancelled">{}</span></div>',
+        ((link(run.url, run.task), run.text) for run in runs),
+    )

@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 
 from taskhub.admin import markup
 from taskhub.admin.addresses import row_address
+from taskhub.admin.lingering import LingeringOnPage, lingering_by_token
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.nodes.states import STATES, state_of
 from taskhub.admin.running import running_by_token
@@ -37,6 +38,8 @@ class ProcessOnPage:
     memory_mib: int
     runs: list[RunOnPage]
     more: int
+    #: What it still runs though nobody waits for it.
+    lingering: list[LingeringOnPage]
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,18 @@ def read_nodes(
     site: AdminSite, request: HttpRequest, silent: set[str]
 ) -> list[NodeOnPage]:
     """
-    Return the nodes that somebody may see, with two queries.
+    Return the nodes that somebody may see, with two queries, or three.
 
     `silent` are the names of those that are.
     """
     running = running_by_token(rows_of(site, request, TaskResult))
-    nodes = rows_of(site, request, Node).order_by("name")
+    nodes = list(rows_of(site, request, Node).order_by("name")[:MOST_NODES])
     now = timezone.now()
+    present = [node for node in nodes if node.name not in silent]
+    lingering = lingering_by_token(site, request, present, now)
     return [
-        _on_page(site, node, node.name in silent, running, now)
-        for node in nodes[:MOST_NODES]
+        _on_page(site, node, node.name in silent, running, lingering, now)
+        for node in nodes
     ]
 
 
@@ -76,6 +81,7 @@ def _on_page(
     node: Node,
     is_silent: bool,
     running: dict[str, list[TaskResult]],
+    lingering: dict[str, list[LingeringOnPage]],
     now: datetime,
 ) -> NodeOnPage:
     word, colour = STATES[state_of(node, is_silent=is_silent)]
@@ -88,14 +94,24 @@ def _on_page(
         queues=", ".join(node.queues),
         memory_mib=node.memory_mib,
         processes=[
-            _process(site, worker, running.get(worker["token"], []), now)
+            _process(
+                site,
+                worker,
+                running.get(worker["token"], []),
+                lingering.get(worker["token"], []),
+                now,
+            )
             for worker in node.workers
         ],
     )
 
 
 def _process(
-    site: AdminSite, worker: dict[str, object], runs: list[TaskResult], now: datetime
+    site: AdminSite,
+    worker: dict[str, object],
+    runs: list[TaskResult],
+    lingering: list[LingeringOnPage],
+    now: datetime,
 ) -> ProcessOnPage:
     shown = [
         RunOnPage(
@@ -109,5 +125,6 @@ def _process(
         pid=int(str(worker["pid"])),
         memory_mib=int(str(worker["memory_mib"])),
         runs=shown,
-        more=len(runs) - len(shown),
+        more=len(runs) - len(shown) + max(0, len(lingering) - _MOST_RUNS),
+        lingering=lingering[:_MOST_RUNS],
     )

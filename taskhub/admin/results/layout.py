@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.admin.results.family import children_of
+from taskhub.admin.results.lingering import lingering_of
 from taskhub.admin.results.logs import log
 from taskhub.models import Status, TaskResult
 
@@ -16,7 +17,14 @@ def fieldsets(row: TaskResult | None) -> Fieldsets:
     if row is None:
         return []
     parts: list[tuple[Any, list[Any]]] = [
-        (None, [("badge", "task"), ("queue_name", "priority", "attempts")]),
+        (
+            None,
+            [
+                ("badge", "task"),
+                *(["still_run_by"] if lingering_of(row) else []),
+                ("queue_name", "priority", "attempts"),
+            ],
+        ),
         (_("Outcome"), _outcome(row)),
         (_("Attempts"), ["life", ("waited", "ran", "memory")]),
         (_("Log"), ["log"] if log_of(row) else []),

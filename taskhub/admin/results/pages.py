@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -20,7 +21,7 @@ from taskhub.admin.filters import (
     StatusFilter,
     TaskFilter,
 )
-from taskhub.admin.listed import Listed
+from taskhub.admin.listed import BoundedChangeList, Listed
 from taskhub.admin.live import Live
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.results import layout
@@ -30,6 +31,7 @@ from taskhub.admin.results.exporting import Exporting
 from taskhub.admin.results.failures import Failures
 from taskhub.admin.results.family import read_children
 from taskhub.admin.results.history import History
+from taskhub.admin.results.lingering import follow, note_lingering
 from taskhub.admin.results.saving import Saving
 from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
@@ -56,6 +58,15 @@ _READ = {
     # Asked for every second.
     "taskhub_taskresult_live": ("id", "status", "attempts", "errors", "progress"),
 }
+
+
+class ResultList(BoundedChangeList):
+    """A page of the list, with what of its rows a process still runs in vain."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Fetch the rows, and what still runs of them: once for the page."""
+        super().get_results(request)
+        note_lingering(self.result_list)
 
 
 @admin.register(TaskResult)
@@ -130,6 +141,9 @@ class TaskResultAdmin(
         }
         return super().changelist_view(request, context)
 
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return ResultList
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskResult]:
         queryset = super().get_queryset(request)
         match = request.resolver_match
@@ -155,7 +169,7 @@ class TaskResultAdmin(
     def tell(self, row: TaskResult) -> dict[str, Any]:
         logged = TaskLog.objects.filter(result_id=row.pk).count()
         state = f"{row.status}-{row.attempts}-{len(row.errors)}-{logged}"
-        return {**tell_progress(row), "state": state}
+        return follow(row, {**tell_progress(row), "state": state})
 
     def get_fieldsets(
         self, request: HttpRequest, obj: TaskResult | None = None

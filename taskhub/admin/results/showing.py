@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from taskhub.admin import markup
 from taskhub.admin.addresses import link, row_address
-from taskhub.admin.results import family
+from taskhub.admin.results import family, lingering
 from taskhub.admin.results.attempts import attempts
 from taskhub.admin.results.layout import log_of
 from taskhub.admin.results.tracebacks import failures
@@ -28,7 +28,7 @@ class Columns:
 
     @admin.display(description=gettext_lazy("status"))
     def badge(self, row: TaskResult) -> SafeString:
-        return markup.badge(row.status)
+        return format_html("{} {}", markup.badge(row.status), lingering.mark(row))
 
     @admin.display(description=gettext_lazy("enqueued"), ordering="id")
     def enqueued(self, row: TaskResult) -> SafeString:
@@ -47,6 +47,10 @@ class Fields:
     """What the page of a result shows."""
 
     admin_site: AdminSite
+
+    @admin.display(description=gettext_lazy("still run by"))
+    def still_run_by(self, row: TaskResult) -> SafeString:
+        return lingering.place(self.admin_site, row)
 
     @admin.display(description=gettext_lazy("positional"))
     def shown_args(self, row: TaskResult) -> SafeString:

@@ -7,8 +7,9 @@ from django.utils.translation import gettext_lazy
 from taskhub import operations
 from taskhub.admin.done import Done
 from taskhub.admin.verbs import Verb
-from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.lingering import may_be_ended
 
 
 def _retry(row: TaskResult, by: str) -> Done:
@@ -70,7 +71,7 @@ VERBS: dict[str, Verb[TaskResult]] = {
             gettext_lazy("Cancel by force"),
             "cancel",
             _cancel_by_force,
-            lambda row: row.status == Status.RUNNING,
+            may_be_ended,
         ),
     )
 }

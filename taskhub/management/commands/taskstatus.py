@@ -54,12 +54,13 @@ class Command(BaseCommand):
             ),
         )
         self._table(
-            ["node", "processes", "running", "memory", "seen", "queues"],
+            ["node", "processes", "running", "lingering", "memory", "seen", "queues"],
             (
                 [
                     node.name,
                     f"{node.processes} of {node.processes_wanted}",
                     node.running,
+                    node.lingering,
                     f"{node.memory_mib} MiB",
                     f"{node.seen_seconds_ago:.0f} s ago",
                     ",".join(node.queues),

@@ -1,0 +1,56 @@
+"""Lingering runs: what nodes tell of functions whose outcome nobody waits for."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
+
+
+class Because(models.TextChoices):
+    """Why nobody waits for the outcome of a run."""
+
+    CANCELLED = "cancelled", _("cancelled")
+    FINISHED = "finished", _("its result has finished")
+    DELETED = "deleted", _("its result was deleted")
+    OVERTAKEN = "overtaken", _("given to another attempt")
+
+
+@dataclass(frozen=True)
+class LingeringRun:
+    """A function that still runs though nobody waits for its outcome."""
+
+    #: Of the result.
+    id: UUID
+    attempt: int
+    #: Empty if the result was deleted.
+    task_path: str
+    because: Because
+    #: Since when it has run in vain: since the cancellation, say.
+    since: datetime
+    #: The name of the node, and the token and the process id of the worker process.
+    node: str
+    token: str
+    pid: int
+
+
+def read_entries(node: str, worker: Mapping[str, Any]) -> Iterator[LingeringRun]:
+    """Yield what a worker process still runs, of an entry in `Node.workers`."""
+    for entry in worker.get("lingering", []):
+        since = parse_datetime(entry["since"])
+        if since is not None and timezone.is_aware(since):
+            yield LingeringRun(
+                id=UUID(entry["id"]),
+                attempt=entry["attempt"],
+                task_path=entry["task_path"],
+                because=Because(entry["because"]),
+                since=since,
+                node=node,
+                token=worker["token"],
+                pid=worker["pid"],
+            )
