@@ -20,6 +20,7 @@ from taskhub.exceptions import BrokerError, BrokerUnavailable
 from taskhub.messages import Envelope, Returned, seal
 from taskhub.models import Status, TaskResult
 from taskhub.models.slices import NewResult
+from taskhub.retries import is_death
 
 logger = logging.getLogger(__name__)
 
@@ -151,9 +152,16 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
                 body=seal(row.to_message(), key),
                 returned=Returned(
                     holder=row.worker_ids[-1] if row.worker_ids else "",
-                    died=row.status == Status.RUNNING,
+                    died=row.status == Status.RUNNING or _has_died(row),
                 ),
             )
             for row in rows
         ]
     )
+
+
+def _has_died(row: TaskResult) -> bool:
+    """Whether the process that ran the last attempt has died with it."""
+    last = row.errors[-1] if row.errors else {}
+    is_last = last.get("attempt") == row.attempts and not last.get("before_retry")
+    return is_last and is_death(last)

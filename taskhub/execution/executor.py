@@ -181,13 +181,13 @@ class Executor:
         outcome: Outcome | None = None,
         *,
         due_again: datetime | None = None,
-        was_interrupted: bool = False,
+        interrupted: Attempt | None = None,
     ) -> Ended:
         return Ended(
             run.delivery,
             outcome,
             due_again=due_again,
-            was_interrupted=was_interrupted,
+            interrupted=interrupted,
             logged=run.log.take(run.attempt, at_end=True),
         )
 
@@ -216,7 +216,7 @@ class Executor:
         )
         pause = timedelta(seconds=min(2**before, _LONGEST_INTERRUPTION_SECONDS))
         again = datetime.now(UTC) + pause
-        return self._end(run, due_again=again, was_interrupted=True)
+        return self._end(run, due_again=again, interrupted=run.attempt)
 
     def _fail(self, run: Run, error: BaseException) -> Ended:
         """End a run that failed; while the exception is handled, if there is one."""

@@ -62,8 +62,9 @@ class Preparer:
             message = self._open(delivery)
         except BadMessage:
             return False
-        # The last one is not in the row before the claim.
-        return deaths_of(message.id) + 1 >= _OFTEN
+        holder = delivery.returned.holder if delivery.returned else ""
+        # The last one may not be in the row before the claim.
+        return deaths_of(message.id, besides=holder) + 1 >= _OFTEN
 
     def prepare(self, delivery: Delivery) -> Run | Ended:
         """

@@ -10,7 +10,7 @@ from taskhub.execution.logs import RunLog
 from taskhub.messages import Delivery
 from taskhub.models import Status
 from taskhub.tasks import Result, Task, as_enqueued
-from taskhub.writer import Attempt, Logged, Outcome, Quarantined
+from taskhub.writer import Attempt, GivenBack, Logged, Outcome, Quarantined
 
 
 class Run(msgspec.Struct):
@@ -48,13 +48,25 @@ class Ended(msgspec.Struct, frozen=True):
     quarantined: Quarantined | None = None
     #: When its message is to be handed out again, if it is.
     due_again: datetime | None = None
-    #: The database went away under it.
-    was_interrupted: bool = False
+    #: The attempt, if the database went away under it.
+    interrupted: Attempt | None = None
     #: What it has logged, and is not written yet.
     logged: Logged | None = None
 
     def __repr__(self) -> str:
         return f"<Ended {self.outcome or self.delivery!r}>"
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether the database went away under it."""
+        return self.interrupted is not None
+
+    @property
+    def given_back(self) -> GivenBack | None:
+        """What its row is to say if it was begun, and has no outcome."""
+        if self.interrupted is None:
+            return None
+        return GivenBack(self.interrupted, self.due_again)
 
     @property
     def is_kept(self) -> bool:

@@ -288,9 +288,11 @@ class TaskResult(Carried, SharedRow):
         if not known:
             return None
         began = max(known)
-        # Cancelled, or still there: it waits for longer than any attempt has run.
-        may_wait = self.status in (Status.READY, Status.CANCELLED)
-        return None if may_wait and began < self.due_at else began
+        if self.status == Status.READY:
+            return None
+        # Cancelled while it waited for another attempt.
+        waited = self.status == Status.CANCELLED and began < self.due_at
+        return None if waited else began
 
     @property
     def due_at(self) -> datetime:

@@ -34,7 +34,7 @@ from taskhub.worker.acknowledger import Acknowledger
 from taskhub.worker.holdings import Holdings
 from taskhub.worker.refused import RefusedBytes, refused_bytes
 from taskhub.worker.replacing import replacement_of
-from taskhub.writer import Attempt, Logged, Progress, Tally
+from taskhub.writer import Attempt, GivenBack, Logged, Progress, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class Watched(msgspec.Struct, frozen=True):
 
 
 #: What is handed in. An event is set when all before it is written.
-Item = Ended | Attempt | Progress | Logged | Numbers | Watched | Event
+Item = Ended | Attempt | GivenBack | Progress | Logged | Numbers | Watched | Event
 
 
 class GroupWriter:
@@ -125,6 +125,10 @@ class GroupWriter:
     def mark(self, run: Run) -> None:
         """Have a run marked as RUNNING."""
         self._incoming.put(run.attempt)
+
+    def give_back(self, run: Run) -> None:
+        """Have a run's row say that it waits for another attempt."""
+        self._incoming.put(GivenBack(run.attempt))
 
     def report(self, progress: Progress) -> None:
         """Keep a task's progress until `write_reports`, in place of its earlier one."""
@@ -266,6 +270,10 @@ class GroupWriter:
                 item
                 for item in group
                 if isinstance(item, Attempt) and str(item.message.id) not in over
+            ],
+            given_back=[
+                *(item for item in group if isinstance(item, GivenBack)),
+                *(item.given_back for item in ended if item.given_back),
             ],
             progress=latest.values(),
             logs=[

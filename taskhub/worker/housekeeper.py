@@ -8,7 +8,7 @@ them any worse for being late.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 from django.db.utils import Error as DatabaseFault
@@ -49,7 +49,7 @@ class Chore:
 class Housekeeper:
     """Does chores in a thread of its own, until stopped."""
 
-    def __init__(self, chores: list[Chore], at_end: Callable[[], None]) -> None:
+    def __init__(self, chores: list[Chore], at_end: Sequence[Chore]) -> None:
         self._chores = chores
         self._at_end = at_end
         self._stopping = Event()
@@ -77,5 +77,6 @@ class Housekeeper:
                 # A fault of taskhub's is not to end the leases, nor the other chores.
                 logger.exception("A fault of taskhub: cannot %s.", chore.name)
                 chore.due_at = time.monotonic() + 60
-        Chore("leave", 0, self._at_end).do()
+        for chore in self._at_end:
+            chore.do()
         discard_all()

@@ -30,15 +30,26 @@ _LAST_ROUND_SECONDS = 0.2
 
 
 class Leases:
-    """Heartbeats and reclaims. `has_answered` hears of each round that was possible."""
+    """
+    Heartbeats and reclaims.
 
-    def __init__(self, node: Node, has_answered: Callable[[], None]) -> None:
+    `has_answered` hears of each round that was possible, and `took_back` of each token
+    from which something was taken back.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        has_answered: Callable[[], None],
+        took_back: Callable[[str], None],
+    ) -> None:
         self._queues = node.queues
         self._broker: Broker = get_broker(node.config)
         lease_seconds = node.config.options.lease_seconds
         self._round_seconds = min(_LONGEST_ROUND_SECONDS, lease_seconds / 3)
         self._contact_seconds = min(_LONGEST_CONTACT_SECONDS, lease_seconds)
         self._has_answered = has_answered
+        self._took_back = took_back
         self._lock = Lock()
         #: The pid of each token.
         self._living: dict[str, int] = {}
@@ -127,6 +138,7 @@ class Leases:
         for token in dead:
             if count := self._broker.reclaim(self._queues, token):
                 logger.warning("Took back %d messages that %s held.", count, token)
+                self._took_back(token)
             with self._lock:
                 self._dead.discard(token)
 
@@ -151,3 +163,4 @@ class Leases:
                 logger.warning(
                     "Took back %d messages from silent %s.", count, show_foreign(token)
                 )
+                self._took_back(token)

@@ -257,6 +257,8 @@ class WorkerProcess:
                 run.delivery.id,
                 self._node.running_seconds,
             )
+            # Before their messages are: whoever gets one looks at its row.
+            self._writer.give_back(run)
         with self._ending:
             self._writer.stop()
             self._leave()

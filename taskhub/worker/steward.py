@@ -28,6 +28,7 @@ from taskhub.readiness import wait_readable
 from taskhub.worker.board import Board
 from taskhub.worker.bulk import BULK_SECONDS, Bulk
 from taskhub.worker.counter import COUNT_SECONDS, Counter
+from taskhub.worker.deaths import DEATHS_SECONDS, Deaths
 from taskhub.worker.health import Health, HealthServer
 from taskhub.worker.housekeeper import Chore, Housekeeper
 from taskhub.worker.leases import Leases
@@ -75,7 +76,10 @@ class Steward:
         self._health = Health(
             lambda: orders.processes, lambda: len(self._leases.living)
         )
-        self._leases = Leases(node, self._health.broker_has_answered)
+        self._deaths = Deaths(node)
+        self._leases = Leases(
+            node, self._health.broker_has_answered, took_back=self._deaths.add
+        )
         self._presence = Presence(
             node,
             processes=lambda: orders.processes,
@@ -87,6 +91,7 @@ class Steward:
             [
                 Chore("tell of this node", PRESENCE_SECONDS, self._presence.tell),
                 Chore("forget nodes", 600.0, self._presence.forget_others),
+                Chore("write of the dead", DEATHS_SECONDS, self._deaths.look),
                 Chore("hear of orders", ORDERS_SECONDS, orders.look),
                 Chore("keep queues paused", QUEUES_SECONDS, self._keep_queues),
                 Chore("do bulk actions", BULK_SECONDS, bulk.look),
@@ -94,7 +99,11 @@ class Steward:
                 Chore("prune", PRUNE_SECONDS, Pruner(node).look),
                 Chore("count", COUNT_SECONDS, Counter(node).look),
             ],
-            at_end=self._presence.leave,
+            at_end=[
+                # Those that were killed as the node was stopped.
+                Chore("write of the dead", 0, self._deaths.look),
+                Chore("leave", 0, self._presence.leave),
+            ],
         )
 
     def run(self) -> None:

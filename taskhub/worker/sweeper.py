@@ -31,7 +31,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from taskhub import outbox
+from taskhub import outbox, writer
 from taskhub.brokers import get_broker
 from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
@@ -193,6 +193,13 @@ class Sweeper:
         for queue_name, group in lost.items():
             with self._broker.damage.tolerated(queue_name, "push"):
                 outbox.push_again(self._config, group)
+                writer.write_deaths(
+                    {
+                        row.pk: row.worker_ids[-1]
+                        for row in group
+                        if row.status == Status.RUNNING and row.worker_ids
+                    }
+                )
                 logger.warning(
                     "Pushed %d rows that the broker did not know.", len(group)
                 )

@@ -19,6 +19,12 @@ from taskhub.writer.attempts import (
     Quarantined,
 )
 from taskhub.writer.claims import NotDue, claim, deaths_of
+from taskhub.writer.giving_back import (
+    GivenBack,
+    write_deaths,
+    write_deaths_of,
+    write_given_back,
+)
 from taskhub.writer.groups import (
     mark_running,
     quarantine,
@@ -43,6 +49,7 @@ from taskhub.writer.tally import Tally, write_metrics
 
 __all__ = [
     "Attempt",
+    "GivenBack",
     "Logged",
     "NotDue",
     "Outcome",
@@ -60,7 +67,10 @@ __all__ = [
     "tells_of_server",
     "was_cut_off",
     "write_cancelled",
+    "write_deaths",
+    "write_deaths_of",
     "write_forced",
+    "write_given_back",
     "write_group",
     "write_metrics",
     "write_outcomes",

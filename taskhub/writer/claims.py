@@ -10,11 +10,12 @@ from django.db.models import DurationField, ExpressionWrapper, F
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Message, Returned
-from taskhub.models import Status, TaskResult
+from taskhub.models import Status
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt, count_deaths
+from taskhub.writer.giving_back import describe_death, words_for_death
 from taskhub.writer.rows import new_row, rows_in
 
 #: A message may come so much before its time, by the database's clock.
@@ -58,9 +59,10 @@ def claim(
             # It was not under way for long enough to be marked, if at all.
             row.attempts, row.worker_ids = 1, [returned.holder]
         if returned.died and not waits and not _is_known(returned.holder, row.errors):
-            row.errors = [*row.errors, _death(row, returned.holder, now)]
+            row.errors = [*row.errors, describe_death(row, returned.holder, now)]
         if row.status == Status.RUNNING:
-            # Its attempt before ran until it was given back, or found dead: just now.
+            # Whoever has given it back could not write so: it was just now, at the
+            # latest.
             row.run_after = now
         row.status = Status.RUNNING
         row.attempts += 1
@@ -90,36 +92,25 @@ def _wait(pk: UUID) -> timedelta:
     return found
 
 
-def deaths_of(pk: UUID) -> int:
-    """Return how many worker processes have died with a result, by its row."""
+def deaths_of(pk: UUID, *, besides: str) -> int:
+    """
+    Return how many worker processes have died with a result, by its row.
+
+    Without that of one, by its token, which may or may not be in the row already.
+    """
     rows = rows_in(results_database()).filter(pk=pk)
-    return count_deaths(rows.values_list("errors", flat=True).first() or [])
+    errors = rows.values_list("errors", flat=True).first() or []
+    own = words_for_death(besides)
+    return count_deaths(error for error in errors if error.get("message") != own)
 
 
 def _is_known(holder: str, errors: list[dict[str, Any]]) -> bool:
     """
     Whether the death of a worker process is in the row already: each dies once.
 
-    An earlier claim was committed, and its reply was lost; so the message went back to
-    the broker as one that was not begun, with what the broker knew of it before.
+    Whoever took the message back has written it. Or an earlier claim was committed, and
+    its reply was lost; so the message went back to the broker as one that was not
+    begun, with what the broker knew of it before.
     """
-    death = {"exception_class_path": WORKER_DIED, "message": _words_for(holder)}
+    death = {"exception_class_path": WORKER_DIED, "message": words_for_death(holder)}
     return any(death.items() <= error.items() for error in errors)
-
-
-def _words_for(holder: str) -> str:
-    return f"The worker process died: {holder}."
-
-
-def _death(row: TaskResult, holder: str, noticed_at: datetime) -> dict[str, Any]:
-    began = row.last_attempted_at
-    times = {"started_at": began.isoformat()} if began else {}
-    return {
-        **times,
-        "due_at": row.due_at.isoformat(),
-        "attempt": row.attempts,
-        "failed_at": noticed_at.isoformat(),
-        "exception_class_path": WORKER_DIED,
-        "message": _words_for(holder),
-        "traceback": "",
-    }

@@ -13,6 +13,7 @@ from taskhub.models.queues import MOST_OF_A_BODY
 from taskhub.models.results import results_database
 from taskhub.values import escape_text, show_foreign
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
+from taskhub.writer.giving_back import GivenBack, write_given_back
 from taskhub.writer.outcomes import write_outcomes
 from taskhub.writer.rows import rows_in
 from taskhub.writer.tally import Tally, write_metrics
@@ -24,6 +25,7 @@ def write_group(
     outcomes: Sequence[Outcome] = (),
     quarantined: Collection[Quarantined] = (),
     running: Collection[Attempt] = (),
+    given_back: Collection[GivenBack] = (),
     progress: Collection[Progress] = (),
     logs: Collection[Logged] = (),
     metrics: Collection[TaskMetrics] = (),
@@ -37,10 +39,12 @@ def write_group(
     messages, too: what is to be tried again is back in line with that. Return how many
     outcomes were refused by the fence.
     """
-    if not (quarantined or running or progress or logs or metrics):
+    if not (quarantined or running or given_back or progress or logs or metrics):
         return write_outcomes(outcomes, in_rows=in_rows, tally=tally)
     with transaction.atomic(using=results_database()):
         mark_running(running)
+        # After the marks: it may have been begun just before.
+        write_given_back(given_back)
         write_progress(progress)
         quarantine(quarantined)
         write_logs(logs)

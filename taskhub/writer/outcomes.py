@@ -15,6 +15,7 @@ from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.results import results_database
 from taskhub.models.slices import EndedSlice, ReturnedSlice
+from taskhub.retries import is_death
 from taskhub.writer.alone import write_alone
 from taskhub.writer.attempts import Attempt, Outcome
 from taskhub.writer.rows import locked, new_row, rows_in
@@ -62,11 +63,12 @@ def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
     by_id = {outcome.attempt.message.id: outcome for outcome in outcomes}
     unfinished = rows_in(alias).unfinished().filter(pk__in=by_id)
     found = list(locked(unfinished).values_list("pk", "status", "attempts"))
-    # One that waits for its next attempt has had the outcome of the last.
+    waiting = [
+        pk for pk, status, attempts in found if status == Status.READY and attempts
+    ]
+    ended = _with_outcome(waiting, alias) if waiting else set()
     attempts_of: dict[UUID, int] = {
-        pk: attempts
-        for pk, status, attempts in found
-        if status != Status.READY or attempts == 0
+        pk: attempts for pk, _status, attempts in found if pk not in ended
     }
     # Most rows belong to nobody yet; of the others, it is asked to whom.
     claimed = [pk for pk, attempts in attempts_of.items() if attempts]
@@ -89,6 +91,22 @@ def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
         if (pk := outcome.attempt.message.id) in attempts_of
         and _belongs_to(outcome.attempt, attempts_of[pk], owners.get(pk, []))
     ]
+
+
+def _with_outcome(waiting: list[UUID], alias: str) -> set[UUID]:
+    """
+    Return which of these waiting rows have the outcome of their last attempt already.
+
+    The others were given back, or taken back from a process that seemed dead.
+    """
+    rows = rows_in(alias).filter(pk__in=waiting)
+    return {
+        pk
+        for pk, attempts, errors in rows.values_list("pk", "attempts", "errors")
+        if any(
+            error.get("attempt") == attempts and not is_death(error) for error in errors
+        )
+    }
 
 
 def _belongs_to(attempt: Attempt, attempts: int, worker_ids: list[str]) -> bool:

@@ -108,7 +108,7 @@ def test_what_had_been_successful_and_is_run_again(work, oldest, admin_client):
 
     operations.retry(TaskResult.objects.all())
     assert oldest() < SHORT.total_seconds()
-    assert "Ran before, until run again" in spans(admin_client, row)
+    assert "Attempt 1, until it was to be run again" in spans(admin_client, row)
     work()
 
     row.refresh_from_db()

@@ -26,7 +26,9 @@ def clock(monkeypatch):
 @pytest.fixture
 def steward(config, clock):
     """What keeps the leases of a node without processes, which has just begun."""
-    return Leases(small_node(config, "default", "mail"), lambda: None)
+    return Leases(
+        small_node(config, "default", "mail"), lambda: None, lambda token: None
+    )
 
 
 @pytest.fixture

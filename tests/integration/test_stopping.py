@@ -47,7 +47,7 @@ def test_past_the_grace_period_what_runs_goes_to_others(config, start_node, gate
 
     assert node.stop() == 0
     assert "Leaving tests.tasks.wait_for_gate" in node.log
-    assert result.row.status == Status.RUNNING
+    assert result.row.status == Status.READY
     assert get_broker(config).depth("default") == Depth(ready=1)
 
     gate.open()

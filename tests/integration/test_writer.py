@@ -194,6 +194,7 @@ def test_the_same_worker_does_not_overwrite_its_own_later_attempt():
 def test_an_attempt_that_is_to_be_followed_by_another_has_no_second_outcome(write):
     row = TaskResultFactory()
     attempt = claim(row.to_message(), ME, LEFT)
+    attempt.errors = [{"attempt": attempt.number, "message": "no"}]
     now = datetime.now(UTC)
     retry = Outcome(attempt=attempt, status=Status.READY, finished_at=now, retry_at=now)
     assert write(retry) == 0

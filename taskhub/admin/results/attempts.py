@@ -105,7 +105,7 @@ def _last(row: TaskResult, at: datetime, now: datetime, waits: str) -> Iterator[
         # An attempt that left no error: it was successful, or given back.
         until = min(due, now)
         yield from _waiting(at, None, earlier, waits)
-        yield Span("ready", _("Ran before, until run again"), earlier, until)
+        yield Span("ready", _before(row), earlier, until)
         at = until
     match row.status:
         case Status.READY:
@@ -118,6 +118,13 @@ def _last(row: TaskResult, at: datetime, now: datetime, waits: str) -> Iterator[
             yield from _waiting(at, due, began, waits)
             text = _("Attempt %d was successful") % row.attempts
             yield Span("successful", text, began, row.finished_at)
+
+
+def _before(row: TaskResult) -> str:
+    """Return what to say of attempts that left no error, and are over."""
+    if row.status == Status.READY:
+        return _("Attempt %d, until it was to be run again") % row.attempts
+    return _("Ran before, until run again")
 
 
 def _due_of(

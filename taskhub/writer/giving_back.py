@@ -1,0 +1,117 @@
+"""
+What was begun and given back waits again: its row says so, and since when.
+
+Whoever gives it back writes that: a process that leaves it to others, or the steward
+that has taken it back from the dead. The outcome of that attempt is still welcome, for
+as long as no other attempt has begun: the process may only have been frozen.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+
+from taskhub.deadlocks import again_after_deadlock
+from taskhub.models import Status, TaskResult
+from taskhub.models.batches import batches_of
+from taskhub.models.clock import DatabaseNow
+from taskhub.models.results import results_database
+from taskhub.retries import WORKER_DIED
+from taskhub.writer.attempts import Attempt
+from taskhub.writer.rows import locked, rows_in
+
+#: Rows in one UPDATE: its statement has a case for each of them and each column.
+_BATCH = 100
+
+
+class GivenBack(msgspec.Struct, frozen=True):
+    """An attempt that was begun, and has no outcome: another one is to follow."""
+
+    attempt: Attempt
+    #: When it is due, if that is not at once.
+    due_again: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"<GivenBack {self.attempt!r}>"
+
+
+def write_given_back(given_back: Iterable[GivenBack]) -> None:
+    """Write that attempts were given back: those that their rows belong to."""
+    alias, now = results_database(), datetime.now(UTC)
+    for each in given_back:
+        attempt = each.attempt
+        pause = max(timedelta(0), each.due_again - now) if each.due_again else None
+        rows_in(alias).filter(
+            pk=attempt.message.id,
+            status=Status.RUNNING,
+            attempts=attempt.number,
+            worker_ids=attempt.worker_ids,
+        ).update(
+            status=Status.READY,
+            # By the database's clock, as all that is compared with it.
+            run_after=DatabaseNow() + pause if pause else DatabaseNow(),
+        )
+
+
+def write_deaths_of(tokens: Collection[str], backend: str) -> int:
+    """
+    Write that what some processes ran waits again, since they have died with it.
+
+    Return of how many results. Blocks for one query, and for two more if it is any.
+    """
+    running = rows_in(results_database()).running().filter(backend=backend)
+    holders = {
+        pk: worker_ids[-1]
+        for pk, worker_ids in running.values_list("pk", "worker_ids")
+        if worker_ids and worker_ids[-1] in tokens
+    }
+    return write_deaths(holders) if holders else 0
+
+
+@again_after_deadlock(results_database)
+def write_deaths(holders: Mapping[UUID, str]) -> int:
+    """
+    Write that results wait again, since the process that ran each has died with it.
+
+    `holders` gives the token of the process. Rows that are another attempt's by now are
+    left alone. Return how many were not.
+    """
+    alias, now = results_database(), datetime.now(UTC)
+    with transaction.atomic(using=alias):
+        running = rows_in(alias).running().filter(pk__in=holders)
+        rows = [
+            row for row in locked(running) if row.worker_ids[-1:] == [holders[row.pk]]
+        ]
+        for row in rows:
+            row.errors = [*row.errors, describe_death(row, holders[row.pk], now)]
+            row.status, row.run_after = Status.READY, DatabaseNow()
+        for batch in batches_of(rows):
+            rows_in(alias).bulk_update(
+                batch, ["status", "run_after", "errors"], batch_size=_BATCH
+            )
+    return len(rows)
+
+
+def words_for_death(holder: str) -> str:
+    """Return the message of the error that a process has died."""
+    return f"The worker process died: {holder}."
+
+
+def describe_death(
+    row: TaskResult, holder: str, noticed_at: datetime
+) -> dict[str, Any]:
+    """Return the entry of `TaskResult.errors` for an attempt whose process has died."""
+    began = row.last_attempted_at
+    times = {"started_at": began.isoformat()} if began else {}
+    return {
+        **times,
+        "due_at": row.due_at.isoformat(),
+        "attempt": row.attempts,
+        "failed_at": noticed_at.isoformat(),
+        "exception_class_path": WORKER_DIED,
+        "message": words_for_death(holder),
+        "traceback": "",
+    }
