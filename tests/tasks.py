@@ -493,6 +493,15 @@ def fail_as_in_an_outage(label, times):
 
 
 @task
+def fail_once_behind_a_gate_as_in_an_outage(label, gate):
+    leave_trace(f"{label} began")
+    wait_for_file(gate)
+    if count_traces(f"{label} began") == 1:
+        raise outage()
+    return label
+
+
+@task
 async def async_fail_as_in_an_outage(label, times):
     await Trace.objects.acreate(label=label, pid=os.getpid())
     tries = await Trace.objects.filter(label=label).acount()

@@ -167,6 +167,26 @@ def test_a_process_that_was_frozen_may_still_finish(config, start_node, gate):
     assert keeper.stop() == 0
 
 
+def test_what_the_database_went_away_under(config, start_node, gate, admin_client):
+    task = tasks.fail_once_behind_a_gate_as_in_an_outage
+    result = task.enqueue("it", gate.path)
+    node = start_node("--processes=1")
+    wait_for_trace("it began")
+    wait_until(lambda: result.row.status == Status.RUNNING, "its mark")
+    operations.pause(operations.Queue("default"))
+
+    gate.open()
+    wait_until(lambda: result.row.status == Status.READY, "the row to say so", 30)
+
+    assert node.stop() == 0
+    operations.resume(operations.Queue("default"))
+    row = result.row
+    assert (row.attempts, row.errors, row.waited, row.ran) == (1, [], None, None)
+    # After a pause, for a server to come back.
+    assert row.last_attempted_at < row.run_after
+    check_runs_again(result, start_node, gate, errors=0)
+
+
 def test_a_node_that_drains_and_one_that_is_quiet(config, start_node, gate):
     """What they run goes on; what they have not begun waits as before."""
     result, node, _pid = start_running(start_node, gate, "--drain")

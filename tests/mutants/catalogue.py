@@ -7,6 +7,8 @@ _RETRIES = "tests/integration/test_retries.py"
 _BROKER = "tests/contract/test_broker.py"
 _BEAT = "tests/integration/test_beat.py"
 _POLICIES = "tests/unit/test_policies.py"
+_GIVEN_BACK = "tests/integration/test_given_back.py"
+_LINGERING = "tests/integration/test_lingering.py"
 _LIMITS = "tests/integration/test_limits.py"
 
 DELIVERY = (
@@ -23,6 +25,34 @@ DELIVERY = (
         old="attempts == attempt.number and worker_ids[-1:] == [attempt.worker_id]",
         new="worker_ids[-1:] == [attempt.worker_id]",
         tests=(_WRITER,),
+    ),
+    Mutant(
+        name="death-overwrites-another-attempt",
+        path="taskhub/writer/giving_back.py",
+        old=" if row.worker_ids[-1:] == [holders[row.pk]]",
+        new="",
+        tests=(_GIVEN_BACK,),
+    ),
+    Mutant(
+        name="what-is-given-back-stays-running",
+        path="taskhub/worker/process.py",
+        old="self._writer.give_back(run)",
+        new="pass",
+        tests=(_GIVEN_BACK,),
+    ),
+    Mutant(
+        name="what-lingers-is-not-ended-by-force",
+        path="taskhub/operations/results.py",
+        old="forced = writer.write_forced(lingering, reason, bulk_action=bulk_action)",
+        new="forced = lingering[:0]",
+        tests=(_LINGERING,),
+    ),
+    Mutant(
+        name="who-does-not-obey-is-not-killed",
+        path="taskhub/worker/lingering.py",
+        old="self._kill(token)",
+        new="pass",
+        tests=(_LINGERING,),
     ),
     Mutant(
         name="rows-are-locked-in-no-order",
