@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from taskhub import operations
 from taskhub.management.control.control import Control, Options, Told
-from taskhub.models import TaskResult, TaskResultQuerySet
+from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
 
 
@@ -22,6 +22,10 @@ def _cancel(names: list[str], options: Options) -> Told:
     )
     said = f"{done.waiting:,} that waited, {done.running:,} that ran."
     facts = {"waiting": done.waiting, "running": done.running}
+    # As they were before; those that are cancelled now are still to end by themselves.
+    earlier = [row for row in rows.values() if row.status == Status.CANCELLED]
+    if not options["by_force"] and (left := operations.still_running(earlier)):
+        said += f" Cancelled before and still running: {len(left):,}; use --by-force."
     return Told(f"Cancelled: {said}", facts, list(rows.values()))
 
 
