@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import json
 import logging
 import multiprocessing
 import os
@@ -349,6 +350,15 @@ def fail_at_first(label, times):
     if count_traces(label) <= times:
         raise ConnectionError(f"attempt {count_traces(label)}")
     return count_traces(label)
+
+
+@task(max_attempts=2, backoff=fixed(seconds=0.05))
+def fail_with_arguments(label, value, **kwargs):
+    """Say what was given: in an error twice, and then as the return value."""
+    leave_trace(label)
+    if label == "first" and count_traces(label) <= 2:
+        raise ConnectionError(json.dumps([label, value, kwargs]))
+    return [label, value, kwargs]
 
 
 @task(max_attempts=3, backoff=fixed(seconds=0.05))

@@ -10,6 +10,7 @@ from django.db import migrations, models
 
 import taskhub.models.clock
 import taskhub.models.constraints
+import taskhub.models.exact_json
 import taskhub.models.ids
 import taskhub.models.names
 import taskhub.models.results
@@ -250,13 +251,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "args",
-                    models.JSONField(
+                    taskhub.models.exact_json.ExactJSONField(
                         blank=True, default=list, verbose_name="positional arguments"
                     ),
                 ),
                 (
                     "kwargs",
-                    models.JSONField(
+                    taskhub.models.exact_json.ExactJSONField(
                         blank=True, default=dict, verbose_name="keyword arguments"
                     ),
                 ),
@@ -764,28 +765,36 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "args",
-                    models.JSONField(
-                        db_default=models.Value([], models.JSONField()),
+                    taskhub.models.exact_json.ExactJSONField(
+                        db_default=models.Value(
+                            [], taskhub.models.exact_json.ExactJSONField()
+                        ),
                         default=list,
                         verbose_name="positional arguments",
                     ),
                 ),
                 (
                     "kwargs",
-                    models.JSONField(
-                        db_default=models.Value({}, models.JSONField()),
+                    taskhub.models.exact_json.ExactJSONField(
+                        db_default=models.Value(
+                            {}, taskhub.models.exact_json.ExactJSONField()
+                        ),
                         default=dict,
                         verbose_name="keyword arguments",
                     ),
                 ),
                 (
                     "return_value",
-                    models.JSONField(null=True, verbose_name="return value"),
+                    taskhub.models.exact_json.ExactJSONField(
+                        null=True, verbose_name="return value"
+                    ),
                 ),
                 (
                     "errors",
                     models.JSONField(
-                        db_default=models.Value([], models.JSONField()),
+                        db_default=models.Value(
+                            [], taskhub.models.exact_json.ExactJSONField()
+                        ),
                         default=list,
                         verbose_name="errors",
                     ),
@@ -799,7 +808,9 @@ class Migration(migrations.Migration):
                 (
                     "worker_ids",
                     models.JSONField(
-                        db_default=models.Value([], models.JSONField()),
+                        db_default=models.Value(
+                            [], taskhub.models.exact_json.ExactJSONField()
+                        ),
                         default=list,
                         verbose_name="workers",
                     ),
@@ -829,8 +840,10 @@ class Migration(migrations.Migration):
                 ("progress", models.JSONField(null=True, verbose_name="progress")),
                 (
                     "meta",
-                    models.JSONField(
-                        db_default=models.Value({}, models.JSONField()),
+                    taskhub.models.exact_json.ExactJSONField(
+                        db_default=models.Value(
+                            {}, taskhub.models.exact_json.ExactJSONField()
+                        ),
                         default=dict,
                         verbose_name="meta",
                     ),
@@ -838,7 +851,9 @@ class Migration(migrations.Migration):
                 (
                     "storage_notes",
                     models.JSONField(
-                        db_default=models.Value({}, models.JSONField()),
+                        db_default=models.Value(
+                            {}, taskhub.models.exact_json.ExactJSONField()
+                        ),
                         default=dict,
                         verbose_name="storage notes",
                     ),

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.clock import DatabaseNow
+from taskhub.models.exact_json import ExactJSONField
 from taskhub.models.names import NameField
 from taskhub.models.schedule_field import ScheduleField
 
@@ -46,8 +47,8 @@ class PeriodicColumns(models.Model):
     description = models.TextField(_("description"), blank=True, default="")
     #: Dotted path of a registered task.
     task_path = NameField(_("task"), max_length=255)
-    args = models.JSONField(_("positional arguments"), default=list, blank=True)
-    kwargs = models.JSONField(_("keyword arguments"), default=dict, blank=True)
+    args = ExactJSONField(_("positional arguments"), default=list, blank=True)
+    kwargs = ExactJSONField(_("keyword arguments"), default=dict, blank=True)
     schedule = ScheduleField(_("schedule"))
     enabled = models.BooleanField(_("enabled"), default=True)
 

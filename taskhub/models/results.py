@@ -17,6 +17,7 @@ from taskhub.exceptions import (
 from taskhub.messages import Message
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.constraints import PartialUniqueConstraint
+from taskhub.models.exact_json import ExactJSONField
 from taskhub.models.ids import new_id
 from taskhub.models.names import NameField
 from taskhub.models.querysets import TaskResultQuerySet
@@ -78,8 +79,8 @@ class Carried:
 
 #: Every column has a default in the database, too, so that a write need only name the
 #: columns that it is about: see slices.py.
-_EMPTY_LIST = Value([], models.JSONField())
-_EMPTY_DICT = Value({}, models.JSONField())
+_EMPTY_LIST = Value([], ExactJSONField())
+_EMPTY_DICT = Value({}, ExactJSONField())
 
 
 class TaskResult(Carried, SharedRow):
@@ -107,13 +108,13 @@ class TaskResult(Carried, SharedRow):
         default=Status.READY,
         db_default=Status.READY,
     )
-    args = models.JSONField(
+    args = ExactJSONField(
         _("positional arguments"), default=list, db_default=_EMPTY_LIST
     )
-    kwargs = models.JSONField(
+    kwargs = ExactJSONField(
         _("keyword arguments"), default=dict, db_default=_EMPTY_DICT
     )
-    return_value = models.JSONField(_("return value"), null=True)
+    return_value = ExactJSONField(_("return value"), null=True)
     #: A list with a dict for each attempt that failed: `attempt`, `failed_at` (ISO
     #: 8601), `due_at`, `started_at`, `exception_class_path`, `message`, `traceback`.
     errors = models.JSONField(_("errors"), default=list, db_default=_EMPTY_LIST)
@@ -138,7 +139,7 @@ class TaskResult(Carried, SharedRow):
     #: What the running task last said: `done`, `total` (or null), `message`.
     progress = models.JSONField(_("progress"), null=True)
     #: The user's own notes, from `using(meta=…)`.
-    meta = models.JSONField(_("meta"), default=dict, db_default=_EMPTY_DICT)
+    meta = ExactJSONField(_("meta"), default=dict, db_default=_EMPTY_DICT)
     #: What had to be changed for the return value to be stored: `escaped` and
     #: `truncated`, a sentence each.
     storage_notes = models.JSONField(

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from django.apps.registry import Apps
 from django.db import models
 
+from taskhub.models.exact_json import ExactJSONField
 from taskhub.models.ids import new_id
 from taskhub.models.results import Carried, Status, TaskResult
 
@@ -29,8 +30,8 @@ class _New(Carried, models.Model):
     queue_name = models.CharField(max_length=100)
     backend = models.CharField(max_length=100)
     priority = models.SmallIntegerField()
-    args = models.JSONField()
-    kwargs = models.JSONField()
+    args = ExactJSONField()
+    kwargs = ExactJSONField()
     enqueued_at = models.DateTimeField()
 
     class Meta:
@@ -58,7 +59,7 @@ class PlainSlice(_New):
 class NewSlice(_New):
     """A result that has more to it, or whose row is its message, too."""
 
-    meta = models.JSONField(default=dict)
+    meta = ExactJSONField(default=dict)
     run_after = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     parent_id = models.UUIDField(null=True)
@@ -119,7 +120,7 @@ class EndedSlice(_Ended):
 class ReturnedSlice(_Ended):
     """The same of one that returned something, or whose row is its message, too."""
 
-    return_value = models.JSONField(null=True)
+    return_value = ExactJSONField(null=True)
     place = models.CharField(max_length=7, default="")
     held_by = models.CharField(max_length=100, default="")
 

@@ -95,7 +95,7 @@ _IN_FLIGHT = """
 _OUTCOMES = """
     SELECT result.args ->> 0,
         result.status = 'SUCCESSFUL'
-            AND result.return_value = result.args -> 0
+            AND result.return_value::jsonb = (result.args -> 0)::jsonb
             AND (coalesce(runs, 0) > 0 OR result.task_path LIKE '%.echo'),
         coalesce(runs, 0),
         coalesce(ends, 0)

@@ -404,6 +404,14 @@ PAGES = (
         tests=("tests/integration/test_admin_filters.py",),
     ),
     Mutant(
+        name="arguments-lose-the-order-of-their-keys",
+        path="taskhub/models/exact_json.py",
+        old="return json.dumps(value, cls=self.encoder)",
+        new="return json.dumps(value, cls=self.encoder, sort_keys=True)",
+        tests=("tests/integration/test_exact_json.py",),
+        database="postgres",
+    ),
+    Mutant(
         name="failures-are-pruned-like-successes",
         path="taskhub/operations/pruning.py",
         old="(_FAILED, retention.failed_days)",

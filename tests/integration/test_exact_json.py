@@ -1,0 +1,194 @@
+"""What people give and get as JSON: as it was, on every database."""
+
+import json
+
+import pytest
+from django.db import connection, models
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    OuterRef,
+    Subquery,
+    TextField,
+    Value,
+    When,
+)
+from django.db.models.functions import Cast, Coalesce
+
+from taskhub import operations
+from taskhub.models import PeriodicTask, Status, TaskResult
+from taskhub.schedules import every
+from tests import tasks
+from tests.factories import TaskResultFactory
+from tests.servers import wait_until
+
+#: jsonb sorts such keys by their length, takes the first float for an integer, and
+#: loses the sign of the second.
+ODD = {"zebra": 1e16, "b": -0.0, "aa": [1.0, {"y": 1, "x": 2}]}
+KWARGS = {"zz": 1, "y": 2e300, "xx": 3}
+
+
+def text(*values) -> str:
+    """Values as JSON: unlike dicts, two texts differ if their keys' order does."""
+    return json.dumps(values)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_attempt_gets_the_arguments_as_they_were_given(start_node):
+    result = tasks.fail_with_arguments.using(meta=ODD).enqueue("first", ODD, **KWARGS)
+    start_node("--processes=1")
+    wait_until(lambda: result.row.status == Status.FAILED, "both attempts to fail")
+    operations.retry(TaskResult.objects.filter(pk=result.id))
+    wait_until(lambda: result.row.status == Status.SUCCESSFUL, "the third attempt")
+
+    row = result.row
+    given = text("first", ODD, KWARGS)
+    assert [error["message"] for error in row.errors] == [given, given]
+    assert text(*row.return_value) == given
+    assert text(*result.get()) == given
+    assert text(row.args, row.kwargs, row.meta) == text(["first", ODD], KWARGS, ODD)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_return_values_come_back_as_they_were(drain):
+    values = [ODD, 1e16, -0.0, "5", "null", None, [], "text"]
+    results = [tasks.give_back.enqueue(value) for value in values]
+    drain()
+
+    assert text(*(result.get() for result in results)) == text(*values)
+    found = TaskResult.objects.order_by("pk").values_list("return_value", flat=True)
+    assert text(*found) == text(*values)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_schedule_passes_its_arguments_as_they_were_saved(drain):
+    row = PeriodicTask.objects.create(
+        name="exact",
+        task_path=tasks.fail_with_arguments.module_path,
+        args=["scheduled", ODD],
+        kwargs=KWARGS,
+        schedule=every(days=1),
+    )
+    row.refresh_from_db()
+    assert text(row.args, row.kwargs) == text(["scheduled", ODD], KWARGS)
+
+    result = operations.run_now(row)
+    drain()
+
+    result.refresh_from_db()
+    assert text(*result.return_value) == text("scheduled", ODD, KWARGS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("many", [1, 3])
+def test_what_is_saved_inserted_and_updated_by_hand_is_kept(many):
+    rows = [TaskResultFactory(args=[ODD], kwargs=KWARGS) for _ in range(many)]
+    assert text(rows[0].args, rows[0].kwargs) == text([ODD], KWARGS)
+    TaskResult.objects.update(return_value=ODD)
+    for row in rows:
+        row.meta = ODD
+    TaskResult.objects.bulk_update(rows, ["meta"])
+
+    for row in TaskResult.objects.all():
+        assert text(row.args, row.kwargs) == text([ODD], KWARGS)
+        assert text(row.return_value, row.meta) == text(ODD, ODD)
+
+
+@pytest.fixture
+def pair(db):
+    """Two results whose arguments differ."""
+    return [
+        TaskResultFactory(
+            args=[1, "one"], kwargs={"user": 7, "tags": ["a", "b"], "of": {"x": 1.5}}
+        ),
+        TaskResultFactory(args=[2], kwargs={"user": 8, "name": "two"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "lookups",
+    [
+        {"kwargs__user": 7},
+        {"kwargs__user__in": [6, 7]},
+        {"kwargs__user__lt": 8},
+        {"kwargs__of__x": 1.5},
+        {"kwargs__tags__1": "b"},
+        {"kwargs__tags": ["a", "b"]},
+        {"kwargs__name__isnull": True},
+        {"args__1__startswith": "on"},
+        {"args__1__icontains": "ONE"},
+        {"kwargs__has_key": "tags"},
+        {"kwargs__has_keys": ["tags", "user"]},
+        {"kwargs__has_any_keys": ["tags", "none"]},
+        {"args": [1, "one"]},
+        {"kwargs__contains": {"user": 7}},
+        {"kwargs__tags__contains": "b"},
+        {"args__contained_by": [1, "one", 3]},
+    ],
+    ids=str,
+)
+def test_look_ups_are_those_of_any_json_field(pair, lookups):
+    contains = any("contain" in name and "icontains" not in name for name in lookups)
+    if contains and connection.vendor == "sqlite":
+        pytest.skip("SQLite has no such look-up.")
+    assert TaskResult.objects.filter(**lookups).ids() == [pair[0].pk]
+
+
+def test_keys_have_no_order_where_a_whole_object_is_compared(pair):
+    if connection.vendor != "postgresql":
+        pytest.skip("Only PostgreSQL compares objects and not their texts.")
+    turned = {"tags": ["a", "b"], "of": {"x": 1.5}, "user": 7}
+    assert TaskResult.objects.get(kwargs=turned) == pair[0]
+
+
+def test_rows_and_columns_are_made_distinct_united_grouped_and_ordered(pair):
+    results = TaskResult.objects.order_by()
+    TaskResultFactory(args=[2], kwargs={"user": 8, "name": "two"})
+    assert results.distinct().count() == len(results.distinct()) == 3
+    assert len(results.filter(args=[2]).union(results.filter(args=[1, "one"]))) == 3
+    ordered = results.order_by("args").values_list("args", flat=True).distinct()
+    assert sorted(ordered) == [[1, "one"], [2]]
+    counts = results.values("args").annotate(n=Count("id"))
+    assert sorted((each["n"], each["args"]) for each in counts) == [
+        (1, [1, "one"]),
+        (2, [2]),
+    ]
+    assert len(results.order_by("kwargs", "kwargs__user", "-args")) == 3
+    assert results.order_by("-kwargs__user").last() == pair[0]
+    assert results.annotate(n=Count("id")).first().n == 1
+
+
+def test_columns_are_parts_of_expressions(pair):
+    first = TaskResult.objects.annotate(
+        user=F("kwargs__user"),
+        shown=Cast("args", TextField()),
+        either=Coalesce("return_value", "kwargs"),
+        fixed=Value({"b": 1, "a": 2}, models.JSONField()),
+        chosen=Case(When(args=[2], then=F("args")), default=F("kwargs")),
+    ).get(pk=pair[0].pk)
+    assert (first.user, first.fixed) == (7, {"b": 1, "a": 2})
+    assert json.loads(first.shown) == [1, "one"]
+    assert first.either == first.chosen == first.kwargs
+
+    inner = TaskResult.objects.filter(pk=OuterRef("pk")).values("kwargs")
+    by_query = TaskResult.objects.annotate(
+        inner=Subquery(inner, output_field=models.JSONField())
+    )
+    assert by_query.get(pk=pair[0].pk).inner == pair[0].kwargs
+
+
+def test_columns_are_copied_by_the_database(pair):
+    TaskResult.objects.update(
+        return_value=F("kwargs"), meta=Value({"a": 1}, models.JSONField())
+    )
+    pair[0].refresh_from_db()
+    assert (pair[0].return_value, pair[0].meta) == (pair[0].kwargs, {"a": 1})
+
+
+def test_rows_are_read_by_plain_sql(pair):
+    (row,) = TaskResult.objects.raw(
+        "SELECT * FROM taskhub_taskresult WHERE id = %s",
+        [TaskResult._meta.pk.get_db_prep_value(pair[0].pk, connection)],
+    )
+    assert (row.args, row.kwargs) == (pair[0].args, pair[0].kwargs)
