@@ -27,6 +27,7 @@ _SQLITE = ("SQLITE_FULL", "SQLITE_READONLY")
 
 # Codes that tell of a connection that the server, or the network, has ended.
 _POSTGRESQL_CUT = ("08", "57P0")
+_POSTGRESQL_CUT_WORDS = ("connection", "server", "ssl", "eof")
 _MYSQL_CUT = (0, 1053, 1927, 2006, 2013, 2055, 4031)
 
 
@@ -89,10 +90,11 @@ def _tells_of_cut(error: BaseException) -> bool:
         return False
     if hasattr(driver, "sqlstate"):
         state = driver.sqlstate
+        if state:
+            return bool(state.startswith(_POSTGRESQL_CUT))
         # What libpq notices by itself has no code.
-        return (
-            state.startswith(_POSTGRESQL_CUT) if state else "connection" in str(error)
-        )
+        text = str(error).lower()
+        return any(word in text for word in _POSTGRESQL_CUT_WORDS)
     return bool(error.args) and error.args[0] in _MYSQL_CUT
 
 

@@ -30,6 +30,7 @@ FAMILIES = (
     "redis_outages",
     "redis_keys",
     "database_outages",
+    "database_silences",
     "failovers",
     "poison",
     "fuzz",

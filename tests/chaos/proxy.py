@@ -1,7 +1,10 @@
 """A TCP proxy that is as bad as networks are."""
 
 import asyncio
+import ctypes
 import random
+import socket
+import struct
 from enum import Enum, auto
 from threading import Thread
 from typing import Any
@@ -17,6 +20,12 @@ class Weather(Enum):
     DROPS_REPLIES = auto()
     #: Everything is taken and nothing is passed on; connections stay open.
     SWALLOWS = auto()
+
+
+#: A filter for packets, as Linux takes it: one instruction, which drops each of them.
+_SO_ATTACH_FILTER = 26
+_DROP_ALL = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+_FILTER = struct.pack("HL", 1, ctypes.addressof(_DROP_ALL))
 
 
 class Proxy:
@@ -35,6 +44,8 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._serve, name="proxy", daemon=True)
         self._carriers: set[asyncio.Task[None]] = set()
+        self._clients: set[Any] = set()
+        self._forgotten: set[Any] = set()
 
     def __enter__(self) -> "Proxy":
         self._thread.start()
@@ -49,6 +60,21 @@ class Proxy:
     def _serve(self) -> None:
         self._loop.run_forever()
         self._loop.close()
+
+    def forget(self) -> int:
+        """
+        Drop every packet that clients send on what is open by now; return how many.
+
+        As a firewall that has forgotten these connections: nothing is acknowledged, by
+        the system neither, and nothing is reset or ended. New connections are carried.
+        """
+        clients, self._clients = self._clients, set()
+        self._forgotten |= clients
+        for client in clients:
+            client.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, _SO_ATTACH_FILTER, _FILTER
+            )
+        return len(clients)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(
@@ -68,6 +94,7 @@ class Proxy:
             writer.close()
             return
         from_server, to_server = beyond
+        self._clients.add(writer)
         for source, sink, is_reply in (
             (reader, to_server, False),
             (from_server, writer, True),
@@ -79,7 +106,7 @@ class Proxy:
     async def _carry(self, source: Any, sink: Any, is_reply: bool) -> None:
         try:
             while piece := await source.read(65_536):
-                if self.weather is Weather.SWALLOWS:
+                if self.weather is Weather.SWALLOWS or sink in self._forgotten:
                     continue
                 if is_reply and self._is_to_drop():
                     self.dropped += 1
@@ -89,7 +116,9 @@ class Proxy:
         except OSError:
             pass
         finally:
-            sink.close()
+            if sink not in self._forgotten:
+                sink.close()
+            self._clients.discard(sink)
 
     def _is_to_drop(self) -> bool:
         return (

@@ -20,6 +20,7 @@ SELECTION = (
     "replies_dropped,database_away",
     "database_crashed,database_out_of_connections,clocks_of_workers",
     "sentinel_failover,beats_killed",
+    "firewall_forgets",
     "keys_deleted,keys_evicted,keys_overwritten",
 )
 

@@ -404,6 +404,14 @@ PAGES = (
         tests=("tests/integration/test_admin_filters.py",),
     ),
     Mutant(
+        name="a-silent-network-is-waited-for",
+        path="taskhub/management/network_waits.py",
+        old="                _add(alias, _POSTGRESQL)",
+        new="                pass",
+        tests=("tests/integration/test_network_waits.py",),
+        database="postgres",
+    ),
+    Mutant(
         name="arguments-lose-the-order-of-their-keys",
         path="taskhub/models/exact_json.py",
         old="return json.dumps(value, cls=self.encoder)",

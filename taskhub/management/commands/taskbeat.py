@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
+from taskhub.management.network_waits import bound_network_waits
 from taskhub.management.options import add_backend, add_check
 from taskhub.management.starting import (
     check_broker,
@@ -44,6 +45,7 @@ class Command(BaseCommand):
         """Check what is needed, say what will run, and run it."""
         config = find_backend(options["backend"]).config
         leave_pools()
+        bound_network_waits()
         check_database()
         for notice in check_broker(config):
             self.stderr.write(self.style.WARNING(notice))

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
 from taskhub.discarding import discard_all
+from taskhub.management.network_waits import bound_network_waits
 from taskhub.management.node_options import add_node_options, node_of
 from taskhub.management.options import add_backend, add_check
 from taskhub.management.starting import (
@@ -67,6 +68,7 @@ class Command(BaseCommand):
             raise CommandError("taskworker forks, which this system cannot; use WSL.")
         node = node_of(find_backend(options["backend"]).config, options)
         leave_pools()
+        bound_network_waits()
         check_database()
         for notice in check_broker(node.config, node.queues):
             self.stderr.write(self.style.WARNING(notice))
