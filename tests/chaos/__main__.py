@@ -35,6 +35,7 @@ FAMILIES = (
     "poison",
     "fuzz",
     "clocks",
+    "zones",
     "ticks",
     "pruning",
     "soak",

@@ -7,18 +7,19 @@ from pathlib import Path
 
 import psycopg
 
+from tests.chaos.nodes import run_command
 from tests.chaos.redis_outages import ASKED, BACK_SECONDS, Work, again_and_again
 from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 from tests.servers import ServerMissing
 
 
-def _begin(stage: Stage, *arguments: str) -> tuple[Report, Work]:
+def _begin(stage: Stage, *arguments: str, **variables: str) -> tuple[Report, Work]:
     """Start nodes that have more to do than they can finish soon."""
     from tests.chaos import tasks
 
     report, work = Report(), Work(stage)
-    stage.keep_nodes(2, "--processes=2", *arguments)
+    stage.keep_nodes(2, "--processes=2", *arguments, **variables)
     work.enqueue(stage.pick(5_000, 1_000))
     tasks.echo.enqueue_many([(f"echo {n}",) for n in range(stage.pick(2_000, 500))])
     return report, work
@@ -39,6 +40,23 @@ def database_crashed(stage: Stage) -> Report:
         report.faults += 1
         stage.start_postgres()
         report.took(work.seconds_to_resume(), most=BACK_SECONDS)
+    return _end(stage, report, work)
+
+
+@scenario(asked=ASKED)
+def database_pool_crashed(stage: Stage) -> Report:
+    """The same with Django's pool switched on, and too small for the threads."""
+    variables = {"DJANGO_SETTINGS_MODULE": "tests.chaos.pool_settings"}
+    report, work = _begin(stage, "--threads=4", "--beat", **variables)
+    stage.stop_postgres()
+    report.faults += 1
+    stage.start_postgres()
+    count = stage.pick(500, 100)
+    code = f"enqueue_many([(f'pooled {{n}}',) for n in range({count})])"
+    done = run_command(
+        "shell", "-c", f"from tests.chaos.tasks import once; once.{code}", **variables
+    )
+    report.expect(done.returncode == 0, done.stderr.strip()[-300:])
     return _end(stage, report, work)
 
 

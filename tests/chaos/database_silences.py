@@ -1,10 +1,15 @@
 """A database that says nothing: behind a firewall that forgets, or frozen itself."""
 
+import time
+from threading import Event, Thread
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
 from tests.chaos.proxy import Proxy
-from tests.chaos.redis_outages import Work
+from tests.chaos.redis_outages import ASKED, BACK_SECONDS, Work
 from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
-from tests.servers import wait_until
+from tests.servers import free_port, wait_until
 
 #: What the system needs to give up a connection that is silent, and to spare.
 SILENCE_SECONDS = 60.0
@@ -31,3 +36,64 @@ def firewall_forgets(stage: Stage) -> Report:
     report.expect(report.faults, "there was no connection to forget")
     work.finish(report, may_be_interrupted=True)
     return report
+
+
+@scenario(asked=f"{ASKED}; `/live` stays 200, no process ends")
+def database_frozen(stage: Stage) -> Report:
+    """All processes of PostgreSQL are stopped (`SIGSTOP`) mid-run, and go on later."""
+    from tests.chaos import tasks
+
+    report, work = Report(), Work(stage)
+    port = free_port()
+    keeper = stage.keep_nodes(1, "--processes=2", "--beat", f"--health-port={port}")
+    pids = keeper.nodes[0].children()
+    probes = Probes(f"http://127.0.0.1:{port}/live")
+    stage.finally_do(probes.stop)
+    probes.start()
+    work.enqueue(stage.pick(5_000, 1_000))
+    tasks.echo.enqueue_many([(f"echo {n}",) for n in range(500)])
+    for _ in range(stage.pick(2, 1)):
+        stage.reconnect()
+        with stage.postgres.frozen():
+            report.faults += 1
+            time.sleep(stage.pick(60, 5))
+        report.took(work.seconds_to_resume(), most=BACK_SECONDS)
+    work.finish(report, may_be_interrupted=True)
+    probes.stop()
+    report.notes.append(f"{probes.count} probes")
+    report.expect(not probes.bad, f"/live said {[*probes.bad][:3]}")
+    report.expect(probes.count, "nobody has asked for /live")
+    report.expect(keeper.nodes[0].children() == pids, "a process was replaced")
+    return report
+
+
+class Probes:
+    """Somebody who asks a node whether it lives, again and again."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stopping = Event()
+        self._thread = Thread(target=self._ask, name="probes", daemon=True)
+        self.count = 0
+        #: What was not "yes".
+        self.bad: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask no more; may be called again."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        while not self._stopping.wait(0.2):
+            try:
+                with urlopen(self._url, timeout=5) as answer:  # noqa: S310  our own
+                    answer.read()
+            except HTTPError as error:
+                self.bad.add(str(error.code))
+            except (URLError, OSError) as error:
+                self.bad.add(str(error))
+            self.count += 1

@@ -1,8 +1,11 @@
 """Private servers that can be treated badly."""
 
+import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -46,6 +49,25 @@ class Postgres(PostgresServer):
         with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as link:
             cursor = link.execute(statement)
             return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop all of its processes where they are, and let them go on at the end."""
+        assert self.process is not None
+        master = self.process.pid
+        children = Path(f"/proc/{master}/task/{master}/children")
+        stopped = [master]
+        try:
+            # The first one first: it starts no more then.
+            os.kill(master, signal.SIGSTOP)
+            stopped += map(int, children.read_text().split())
+            for pid in stopped[1:]:
+                os.kill(pid, signal.SIGSTOP)
+            yield
+        finally:
+            for pid in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def start(self) -> None:
         """Start; again, while what was killed still has its memory."""

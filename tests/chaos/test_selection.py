@@ -21,6 +21,7 @@ SELECTION = (
     "database_crashed,database_out_of_connections,clocks_of_workers",
     "sentinel_failover,beats_killed",
     "firewall_forgets",
+    "database_frozen,database_pool_crashed,databases_in_other_zones",
     "keys_deleted,keys_evicted,keys_overwritten",
 )
 
