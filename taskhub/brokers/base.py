@@ -168,7 +168,11 @@ class Broker(ABC):
 
     @abstractmethod
     def depth(self, queue_name: str) -> Depth:
-        """Count the messages of one queue by place; and is it paused?"""
+        """
+        Count the messages of one queue by place; and is it paused?
+
+        A count above some thousands may be up to a minute old.
+        """
 
     def depths(self, queues: Sequence[str]) -> dict[str, Depth]:
         """Return the depth of each of these queues, but of those that are damaged."""
@@ -178,6 +182,15 @@ class Broker(ABC):
                 found[name] = self.depth(name)
         return found
 
+    def is_paused(self, queue_name: str) -> bool:
+        """Whether nothing is handed out of a queue."""
+        return self.depth(queue_name).paused
+
+    def is_idle(self, queue_name: str) -> bool:
+        """Whether nothing that is due waits in a queue, and nothing is held."""
+        depth = self.depth(queue_name)
+        return not (depth.ready or depth.held)
+
     @abstractmethod
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         """
@@ -185,6 +198,10 @@ class Broker(ABC):
 
         It has a message that is held, or that has both a body and another place.
         """
+
+    def count_astray(self, queue_name: str) -> int:
+        """Return how many bodies have lost their place; below 0, places their body."""
+        return self.depth(queue_name).astray
 
     def astray(self, queue_name: str, ids: Collection[UUID] | None = None) -> set[str]:
         """

@@ -138,11 +138,10 @@ def keep_state(state: QueueState) -> None:
         # It is gone from the settings.
         return
     broker = get_broker(queue.config)
-    depth = broker.depth(state.queue_name)
-    if state.drains and not (depth.ready or depth.held):
+    if state.drains and broker.is_idle(state.queue_name):
         by, reason = state.changed_by, state.reason
         _change(queue, paused=True, drains=False, by=by, reason=reason)
-    elif depth.paused != state.is_paused:
+    elif broker.is_paused(state.queue_name) != state.is_paused:
         broker.pause(state.queue_name, paused=state.is_paused)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.db.models import DateTimeField, Q, QuerySet
@@ -22,6 +23,7 @@ from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.results import results_database
 from taskhub.operations.beats import running_beat
 from taskhub.operations.selection import is_restricted
+from taskhub.remembering import Remembered
 
 #: A message that has waited for longer, and a tick that is later, need a person.
 _LONG_WAIT = timedelta(minutes=5)
@@ -30,8 +32,15 @@ LATE_TICK = timedelta(minutes=1)
 _AGAIN = timedelta(seconds=10)
 #: Of what waits in a queue, so many are asked since when.
 _MOST_LOOKED_AT = 1_000
+#: Among so many waiting results the oldest of each queue is looked for every time. One
+#: beyond is looked for among all, and remembered: no index serves a queue alone.
+MAX_LOOKED_THROUGH = 10_000
+REMEMBERED_SECONDS = 60.0
 #: Quarantined messages count as news for so long.
 _NEWS = timedelta(days=1)
+
+
+_oldest_beyond: Remembered[list[datetime | None]] = Remembered(REMEMBERED_SECONDS)
 
 
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -260,6 +269,7 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
     broker = get_broker(config)
     now = timezone.now()
     depths = broker.depths(config.queues or (compat.DEFAULT_TASK_QUEUE_NAME,))
+    far = _far_id() if any(depth.ready for depth in depths.values()) else None
     return [
         QueueStatus(
             backend=config.alias,
@@ -267,7 +277,7 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
             delayed=depth.delayed,
             ready=depth.ready,
             held=depth.held,
-            oldest_seconds=_oldest(config, name, now) if depth.ready else None,
+            oldest_seconds=(_oldest(config, name, now, far) if depth.ready else None),
             nodes=sum(name in node.queues and not node.is_silent for node in nodes),
             paused=depth.paused,
         )
@@ -275,15 +285,31 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
     ]
 
 
-def _oldest(config: Config, queue_name: str, now: datetime) -> float | None:
+def _oldest(
+    config: Config, queue_name: str, now: datetime, far: UUID | None
+) -> float | None:
     due = _results().ready().in_queue(queue_name).filter(backend=config.alias)
     due = due.filter(Q(run_after=None) | Q(run_after__lte=now))
+    oldest = _first_due(due if far is None else due.filter(id__lt=far))
+    if oldest is None and far is not None:
+        about = config.alias, queue_name
+        # A list, since there may be none.
+        (oldest,) = _oldest_beyond.get_or_find(about, lambda: [_first_due(due)])
+    return None if oldest is None else max(0.0, (now - oldest).total_seconds())
+
+
+def _first_due(due: TaskResultQuerySet) -> datetime | None:
     # Those that were enqueued first: one of them was tried again a moment ago, perhaps.
     first = due.order_by("id").annotate(
         due=Coalesce("run_after", "enqueued_at", output_field=DateTimeField())
     )
-    oldest = min(first.values_list("due", flat=True)[:_MOST_LOOKED_AT], default=None)
-    return None if oldest is None else max(0.0, (now - oldest).total_seconds())
+    return min(first.values_list("due", flat=True)[:_MOST_LOOKED_AT], default=None)
+
+
+def _far_id() -> UUID | None:
+    """Return the id that so many waiting results precede; None if there are fewer."""
+    ids = _results().ready().order_by("id").values_list("id", flat=True)
+    return ids[MAX_LOOKED_THROUGH : MAX_LOOKED_THROUGH + 1].first()
 
 
 def configs() -> list[Config]:

@@ -119,9 +119,9 @@ class Sweeper:
 
     def _look_at(self, queue_name: str) -> None:
         """Notice if the broker has lost messages of a queue, all of one or a part."""
-        depth = self._broker.depth(queue_name)
-        self._astray.look(queue_name, has_any=depth.astray > 0)
-        says = self._broker.fingerprint([queue_name]), min(0, depth.astray)
+        astray = self._broker.count_astray(queue_name)
+        self._astray.look(queue_name, has_any=astray > 0)
+        says = self._broker.fingerprint([queue_name]), min(0, astray)
         if self._said.setdefault(queue_name, says) != says:
             logger.warning(
                 "The broker may have lost messages of queue %s; looking at all rows.",

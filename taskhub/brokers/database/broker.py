@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import (
-    Count,
     DurationField,
     Exists,
     ExpressionWrapper,
@@ -19,6 +18,7 @@ from django.db.models import (
 from taskhub.brokers.base import Broker
 from taskhub.brokers.database.bell import Bell, channel_of, ring
 from taskhub.brokers.database.connection import address_of, broker_errors, repeatable
+from taskhub.brokers.database.counting import Counts
 from taskhub.conf import Config
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.exceptions import LeaseLost
@@ -39,6 +39,7 @@ class DatabaseBroker(Broker):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self._bell = Bell(config.options.poll_seconds)
+        self._counts = Counts()
 
     def push(self, envelopes: Sequence[Envelope]) -> None:
         with broker_errors(self._alias):
@@ -216,25 +217,20 @@ class DatabaseBroker(Broker):
         return self.depths([queue_name])[queue_name]
 
     def depths(self, queues: Sequence[str]) -> dict[str, Depth]:
-        # A query for each place: no index serves two of them.
         with broker_errors(self._alias):
-            delayed = self._count(Place.DELAYED, queues)
-            ready = self._count(Place.READY, queues)
-            held = self._count(Place.HELD, queues)
             paused = set(self._paused.values_list("queue_name", flat=True))
-        return {
-            name: Depth(
-                delayed=delayed.get(name, 0),
-                ready=ready.get(name, 0),
-                held=held.get(name, 0),
-                paused=name in paused,
-            )
-            for name in queues
-        }
+            return self._counts.depths(self._rows, queues, paused)
 
-    def _count(self, place: Place, queues: Sequence[str]) -> dict[str, int]:
-        rows = self._rows.filter(place=place, queue_name__in=queues).order_by()
-        return dict(rows.values_list("queue_name").annotate(count=Count("pk")))
+    def is_paused(self, queue_name: str) -> bool:
+        with broker_errors(self._alias):
+            return self._pauses(queue_name).exists()
+
+    def is_idle(self, queue_name: str) -> bool:
+        with broker_errors(self._alias):
+            rows = self._rows.filter(queue_name=queue_name)
+            # A query for each place: no index serves two of them.
+            places = (Place.READY, Place.HELD)
+            return not any(rows.filter(place=place).exists() for place in places)
 
     @repeatable
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
@@ -244,6 +240,10 @@ class DatabaseBroker(Broker):
             for pk in self._rows.filter(pk__in=batch).exclude(place=Place.NOWHERE).ids()
         }
         return set(ids) - known
+
+    def count_astray(self, queue_name: str) -> int:
+        # A row is both.
+        return 0
 
     def fingerprint(self, queues: Sequence[str]) -> str:
         # What it has is what there is.

@@ -1,0 +1,113 @@
+"""Queues of a million: how full they are is asked at a cost that does not grow."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from taskhub import operations, remembering
+from taskhub.brokers import get_broker
+from taskhub.brokers.database import counting
+from taskhub.models import Place, TaskResult
+from taskhub.operations import Queue, status
+from taskhub.operations.queues import keep_states
+from tests.factories import TaskResultFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def small_bounds(monkeypatch):
+    """What is many is a few here."""
+    monkeypatch.setattr(counting, "MAX_COUNTED", 5)
+    monkeypatch.setattr(status, "MAX_LOOKED_THROUGH", 5)
+    monkeypatch.setattr(status, "_oldest_beyond", remembering.Remembered(60))
+
+
+@pytest.fixture
+def pass_time(monkeypatch):
+    """A function that lets some seconds pass for what is remembered."""
+    clock = remembering.monotonic
+
+    def pass_time(seconds):
+        monkeypatch.setattr(remembering, "monotonic", lambda: clock() + seconds)
+
+    return pass_time
+
+
+@pytest.fixture
+def config(configure):
+    return configure(broker_url="database://")
+
+
+def put(count, queue="default", **fields):
+    """Have some messages wait in a queue of the database broker."""
+    for _ in range(count):
+        TaskResultFactory(queue_name=queue, place=Place.READY, **fields)
+
+
+def ready(config, queue="default"):
+    return get_broker(config).depths(["default", "mail"])[queue].ready
+
+
+def test_few_are_counted_every_time(config):
+    put(5)
+    assert (ready(config), ready(config, "mail")) == (5, 0)
+    put(1, "mail")
+    assert (ready(config), ready(config, "mail")) == (5, 1)
+
+
+def test_many_are_counted_once_in_a_while(config, pass_time):
+    put(8)
+    assert ready(config) == 8
+    put(3)
+    put(2, "mail")
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        assert (ready(config), ready(config, "mail")) == (8, 2)
+    assert all("LIMIT" in each["sql"] for each in asked if "COUNT(" in each["sql"])
+
+    pass_time(61)
+    assert (ready(config), ready(config, "mail")) == (11, 2)
+
+
+def test_what_has_become_few_is_counted_at_once(config):
+    put(8)
+    assert ready(config) == 8
+    TaskResult.objects.filter(pk__in=TaskResult.objects.ids()[3:]).delete()
+
+    assert ready(config) == 3
+
+
+def test_keeping_queues_paused_counts_nothing(config):
+    put(8)
+    operations.pause(Queue("default"))
+    operations.drain(Queue("mail"))
+    put(1, "mail")
+    operations.drain(Queue("mail"))
+
+    with CaptureQueriesContext(connection) as asked:
+        keep_states(config)
+
+    assert not [each["sql"] for each in asked if "COUNT(" in each["sql"]]
+    assert Queue("default").state.is_paused
+    assert not Queue("mail").state.is_paused
+
+
+def test_the_oldest_of_a_queue_is_found_behind_many_of_another(config, pass_time):
+    put(8)
+    long_ago = timezone.now() - timedelta(hours=7)
+    put(1, "mail", enqueued_at=long_ago)
+
+    def oldest():
+        found = {each.name: each for each in operations.read_status().queues}
+        return found["mail"].oldest_seconds
+
+    assert oldest() == pytest.approx(7 * 3600, abs=600)
+    TaskResult.objects.filter(queue_name="mail").update(enqueued_at=timezone.now())
+    assert oldest() == pytest.approx(7 * 3600, abs=600)
+    pass_time(61)
+    assert oldest() < 600
