@@ -12,6 +12,7 @@ import taskhub.models.clock
 import taskhub.models.constraints
 import taskhub.models.exact_json
 import taskhub.models.ids
+import taskhub.models.indexes
 import taskhub.models.names
 import taskhub.models.results
 import taskhub.models.schedule_field
@@ -944,19 +945,19 @@ class Migration(migrations.Migration):
                         fields=["status", "id"],
                         name="taskhub_not_successful",
                     ),
-                    models.Index(
+                    taskhub.models.indexes.PartialIndex(
                         condition=models.Q(("place", "ready")),
-                        fields=["place", "queue_name", "-priority", "id"],
+                        fields=["queue_name", "-priority", "id"],
                         name="taskhub_place_ready",
                     ),
-                    models.Index(
+                    taskhub.models.indexes.PartialIndex(
                         condition=models.Q(("place", "delayed")),
-                        fields=["place", "run_after"],
+                        fields=["run_after"],
                         name="taskhub_place_delayed",
                     ),
-                    models.Index(
+                    taskhub.models.indexes.PartialIndex(
                         condition=models.Q(("place", "held")),
-                        fields=["place", "held_by"],
+                        fields=["held_by"],
                         name="taskhub_place_held",
                     ),
                     models.Index(

@@ -19,6 +19,7 @@ from taskhub.models.clock import DatabaseNow
 from taskhub.models.constraints import PartialUniqueConstraint
 from taskhub.models.exact_json import ExactJSONField
 from taskhub.models.ids import new_id
+from taskhub.models.indexes import PartialIndex
 from taskhub.models.names import NameField
 from taskhub.models.querysets import TaskResultQuerySet
 from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
@@ -202,8 +203,7 @@ class TaskResult(Carried, SharedRow):
         ]
         ordering: ClassVar = ["-id"]
         # Ids grow with time, so the primary key serves every "newest first" and every
-        # "since". MariaDB has no partial indexes and makes these whole; that is why
-        # they begin with the column that their condition is about.
+        # "since". MariaDB has no partial indexes and makes these whole.
         indexes: ClassVar = [
             # for_task(), and the admin's filter by task: newest first.
             models.Index(fields=["task_path", "id"], name="taskhub_by_task"),
@@ -215,20 +215,20 @@ class TaskResult(Carried, SharedRow):
                 name="taskhub_not_successful",
             ),
             # The database broker's reserve: the best ready message of a queue.
-            models.Index(
-                fields=["place", "queue_name", "-priority", "id"],
+            PartialIndex(
+                fields=["queue_name", "-priority", "id"],
                 condition=Q(place="ready"),
                 name="taskhub_place_ready",
             ),
             # The database broker's promotion of what has become due.
-            models.Index(
-                fields=["place", "run_after"],
+            PartialIndex(
+                fields=["run_after"],
                 condition=Q(place="delayed"),
                 name="taskhub_place_delayed",
             ),
             # The database broker's release and reclaim: what a token holds.
-            models.Index(
-                fields=["place", "held_by"],
+            PartialIndex(
+                fields=["held_by"],
                 condition=Q(place="held"),
                 name="taskhub_place_held",
             ),

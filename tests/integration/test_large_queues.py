@@ -1,5 +1,6 @@
 """Queues of a million: how full they are is asked at a cost that does not grow."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -111,3 +112,21 @@ def test_the_oldest_of_a_queue_is_found_behind_many_of_another(config, pass_time
     assert oldest() == pytest.approx(7 * 3600, abs=600)
     pass_time(61)
     assert oldest() < 600
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's planner")
+def test_a_queue_is_looked_for_without_the_waiting_rows_of_others():
+    """PostgreSQL leaves out of a search what the condition of an index says."""
+    rows = [TaskResultFactory.build(place=Place.READY) for _ in range(3_000)]
+    TaskResult.objects.bulk_create(rows)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE taskhub_taskresult")
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    mail = TaskResult.objects.filter(place=Place.READY, queue_name="mail").order_by()
+
+    plan = mail.explain(analyze=True, buffers=True, costs=False, timing=False)
+
+    assert "taskhub_place_ready" in plan
+    # A path down the index, and not its leaves.
+    pages = re.search(r"Buffers: shared hit=(\d+)", plan)
+    assert int(pages[1]) <= 4, plan
