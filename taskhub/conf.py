@@ -39,7 +39,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[\w.:-]+$")] = "taskhub"
     #: How long a node may be silent before its messages go to others.
     lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 30.0
-    #: How often an idle worker looks, where the database cannot notify.
+    #: Whether enqueueing wakes idle workers, where the database can.
+    notify: bool = True
+    #: How often an idle worker looks, where the database does not notify.
     poll_seconds: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.2
     connect_timeout_seconds: Seconds = 1.0
     socket_timeout_seconds: Seconds = 5.0

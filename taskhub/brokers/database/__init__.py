@@ -6,7 +6,7 @@ place finds it. Rows are taken with SKIP LOCKED where the database has that, and
 compare-and-set where it has not. Times are compared with the database's clock.
 
 Idle workers look every `poll_seconds`; on PostgreSQL they LISTEN, and enqueueing
-NOTIFYs them as it commits.
+NOTIFYs them as it commits, unless the option `notify` is off.
 """
 
 from taskhub.brokers.database.broker import DatabaseBroker

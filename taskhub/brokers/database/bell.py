@@ -2,8 +2,9 @@
 The bell that wakes idle workers of the database broker, and beats.
 
 On PostgreSQL a worker LISTENs on a connection of its own, and whoever enqueues NOTIFYs
-in the same transaction, so that the bell rings as it commits. Elsewhere, or behind a
-pooler that swallows notifications, a worker just looks again after a while.
+in the same transaction, so that the bell rings as it commits. Elsewhere, where the site
+has switched it off, or behind a pooler that swallows notifications, a worker just looks
+again after a while.
 """
 
 import os
@@ -44,8 +45,9 @@ def ring(alias: str, channel: str) -> None:
 class Bell:
     """What an idle worker waits on. One thread waits at a time, any may interrupt."""
 
-    def __init__(self, poll_seconds: float) -> None:
+    def __init__(self, poll_seconds: float, *, listens: bool) -> None:
         self._poll_seconds = poll_seconds
+        self._listens = listens
         self._interrupted, self._interrupting = os.pipe()
         os.set_blocking(self._interrupting, False)
         self._listening: Any = None
@@ -58,7 +60,7 @@ class Bell:
         due_in: Callable[[], timedelta | None],
     ) -> None:
         """Block until the bell rings, a pause is over, or something is due."""
-        if not can_notify(alias):
+        if not (self._listens and can_notify(alias)):
             self._sleep([], min(timeout, self._poll_seconds))
             return
         if self._listening is None:

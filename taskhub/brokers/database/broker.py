@@ -38,7 +38,8 @@ class DatabaseBroker(Broker):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        self._bell = Bell(config.options.poll_seconds)
+        options = config.options
+        self._bell = Bell(options.poll_seconds, listens=options.notify)
         self._counts = Counts()
 
     def push(self, envelopes: Sequence[Envelope]) -> None:
@@ -325,8 +326,9 @@ class DatabaseBroker(Broker):
         self._bell.interrupt()
 
     def wake(self, queues: Collection[str]) -> None:
-        with broker_errors(self._alias):
-            ring(self._alias, channel_of(queues))
+        if self.config.options.notify:
+            with broker_errors(self._alias):
+                ring(self._alias, channel_of(queues))
 
     @property
     def address(self) -> str:
