@@ -57,9 +57,13 @@ class Bell:
         alias: str,
         channel: str,
         timeout: float,
-        due_in: Callable[[], timedelta | None],
+        due_in: Callable[[float], timedelta | None],
     ) -> None:
-        """Block until the bell rings, a pause is over, or something is due."""
+        """
+        Block until the bell rings, a pause is over, or something is due.
+
+        `due_in` says in how long something is, if that is within so many seconds.
+        """
         if not (self._listens and can_notify(alias)):
             self._sleep([], min(timeout, self._poll_seconds))
             return
@@ -68,7 +72,7 @@ class Bell:
             self._listen(alias, channel)
             return
         seconds = min(timeout, MAX_WAIT_SECONDS)
-        if (soonest := due_in()) is not None:
+        if (soonest := due_in(seconds)) is not None:
             seconds = min(seconds, soonest.total_seconds())
         try:
             with self._listening.wrap_database_errors:

@@ -310,12 +310,24 @@ class DatabaseBroker(Broker):
     def wait(self, queues: Sequence[str], timeout: float) -> None:
         with broker_errors(self._alias):
             self._bell.wait(
-                self._alias, channel_of(queues), timeout, lambda: self._due_in(queues)
+                self._alias,
+                channel_of(queues),
+                timeout,
+                lambda seconds: self._due_in(queues, seconds),
             )
 
-    def _due_in(self, queues: Sequence[str]) -> timedelta | None:
-        """Return how long it is, by the database's clock, until something is due."""
-        delayed = self._rows.filter(place=Place.DELAYED, queue_name__in=queues)
+    def _due_in(self, queues: Sequence[str], seconds: float) -> timedelta | None:
+        """
+        Return how long it is, by the database's clock, until something is due.
+
+        None if nothing is within so many seconds: what is later is not gone through,
+        since the index is by time and not by queue.
+        """
+        delayed = self._rows.filter(
+            place=Place.DELAYED,
+            queue_name__in=queues,
+            run_after__lte=DatabaseNow() + timedelta(seconds=seconds),
+        )
         wait = ExpressionWrapper(
             F("run_after") - DatabaseNow(), output_field=DurationField()
         )
