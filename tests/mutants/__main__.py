@@ -31,8 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("manage.py", "pyproject.toml", "project", "taskhub", "templates", "tests")
 #: What a mutant may keep tests waiting for; then it counts as noticed.
 MAX_SECONDS = 600
-#: What pytest returns if all tests passed, and if some failed.
-PASSED, FAILED = 0, 1
+#: What pytest returns if all tests passed, if some failed, and if pytest-xdist has
+#: stopped the others after a failure.
+PASSED, FAILED, INTERRUPTED = 0, 1, 2
 SURVIVED, UNFIT = 1, 2
 
 
@@ -95,7 +96,7 @@ def _is_noticed(mutant: Mutant, urls: dict[str, str]) -> bool:
         _copy_project(root)
         mutant.apply(root)
         code = _run_tests(root, mutant.tests, mutant.database, urls)
-    noticed = code in (FAILED, None)
+    noticed = code in (FAILED, INTERRUPTED, None)
     verdict = "noticed" if noticed else f"SURVIVED (pytest returned {code})"
     seconds = time.monotonic() - begun
     print(f"{mutant.name:<50} {verdict:<12} {seconds:6.1f} s", flush=True)
