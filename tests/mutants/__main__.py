@@ -11,6 +11,7 @@ does not fit the code any more or a server is missing.
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,9 +32,11 @@ ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("manage.py", "pyproject.toml", "project", "taskhub", "templates", "tests")
 #: What a mutant may keep tests waiting for; then it counts as noticed.
 MAX_SECONDS = 600
-#: What pytest returns if all tests passed, if some failed, and if pytest-xdist has
-#: stopped the others after a failure.
-PASSED, FAILED, INTERRUPTED = 0, 1, 2
+#: What pytest returns if all tests passed.
+PASSED = 0
+#: How pytest says that tests failed. If it could not even read the tests, it says
+#: something else: the mutant is no program any more, and proves nothing.
+_SAYS_FAILED = re.compile(r"^\d+ failed|^FAILED ", re.MULTILINE)
 SURVIVED, UNFIT = 1, 2
 
 
@@ -75,7 +78,9 @@ def _run_all(chosen: Sequence[Mutant], urls: dict[str, str]) -> int:
     for database in sorted({mutant.database for mutant in chosen}):
         mutants = [each for each in chosen if each.database == database]
         tests = _tests_of(mutants)
-        if _run_tests(ROOT, tests, database, urls, shows_output=True) != PASSED:
+        code, output = _run_tests(ROOT, tests, database, urls)
+        if code != PASSED:
+            print(output)
             print(f"The tests on {database} fail without any mutant; mend that first.")
             return UNFIT
     survivors = [mutant for mutant in chosen if not _is_noticed(mutant, urls)]
@@ -95,9 +100,11 @@ def _is_noticed(mutant: Mutant, urls: dict[str, str]) -> bool:
         root = Path(folder)
         _copy_project(root)
         mutant.apply(root)
-        code = _run_tests(root, mutant.tests, mutant.database, urls)
-    noticed = code in (FAILED, INTERRUPTED, None)
-    verdict = "noticed" if noticed else f"SURVIVED (pytest returned {code})"
+        code, output = _run_tests(root, mutant.tests, mutant.database, urls)
+    noticed = code is None or (code != PASSED and bool(_SAYS_FAILED.search(output)))
+    verdict = "noticed" if noticed else "SURVIVED"
+    if code is not None and code != PASSED and not noticed:
+        print(output)
     seconds = time.monotonic() - begun
     print(f"{mutant.name:<50} {verdict:<12} {seconds:6.1f} s", flush=True)
     return noticed
@@ -114,13 +121,8 @@ def _copy_project(root: Path) -> None:
 
 
 def _run_tests(
-    root: Path,
-    tests: Iterable[str],
-    database: str,
-    urls: dict[str, str],
-    *,
-    shows_output: bool = False,
-) -> int | None:
+    root: Path, tests: Iterable[str], database: str, urls: dict[str, str]
+) -> tuple[int | None, str]:
     """Run tests in a copy of the project; return pytest's code, None if it hung."""
     environment = {**os.environ, **urls, "PYTHONPATH": str(root)}
     environment.pop("DATABASE_URL", None)
@@ -130,14 +132,22 @@ def _run_tests(
         *(sys.executable, "-m", "pytest", "-q", "-x", "-n4", "--dist=worksteal"),
         *("-p", "no:cacheprovider", *tests),
     ]
-    process = subprocess.Popen(
-        command,
-        cwd=root,
-        env=environment,
-        stdout=None if shows_output else subprocess.DEVNULL,
-        stderr=None if shows_output else subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    # A file, since processes that a test has left behind would keep a pipe open.
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=root,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        code = _wait_for(process)
+        output.seek(0)
+        return code, output.read()
+
+
+def _wait_for(process: "subprocess.Popen[bytes]") -> int | None:
     try:
         return process.wait(MAX_SECONDS)
     except subprocess.TimeoutExpired:
