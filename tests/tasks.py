@@ -881,3 +881,14 @@ def gather(first: int, second: int = 2, *rest: int, **options: str):
         of them.
     """
     return [first, second, *rest]
+
+
+@task
+def name_as_machinery(self, task, args, kwargs, func, context, queue_name, name):
+    """Have parameters with the names that taskhub and Django use themselves."""
+    return [self, task, args, kwargs, func, context, queue_name, name]
+
+
+@task
+async def async_name_as_machinery(self, **rest):
+    return [self, sorted(rest)]

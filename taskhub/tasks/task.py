@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -16,6 +16,7 @@ from typing import (
     cast,
 )
 
+from asgiref.sync import async_to_sync, sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
 from taskhub import compat
@@ -104,17 +105,21 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         # That of the plain Django task which it may equal.
         return hash(tuple(getattr(self, name) for name in _DJANGOS))
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C_co:
+    # In all of these, `self` may be the name of a parameter of the task, too.
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> C_co:
         """Call the function here and now, as if it were no task."""
         return cast("C_co", self.func(*self._with_context(args), **kwargs))
 
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    def call(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run the function, as Django's own backends do; an async one, too."""
-        return cast("R_co", super().call(*self._with_context(args), **kwargs))
+        function = partial(self.func, *self._with_context(args), **kwargs)
+        return cast("R_co", async_to_sync(function)() if self.is_async else function())
 
-    async def acall(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    async def acall(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """See call()."""
-        return cast("R_co", await super().acall(*self._with_context(args), **kwargs))
+        function = partial(self.func, *self._with_context(args), **kwargs)
+        run: Any = function if self.is_async else sync_to_async(function)
+        return cast("R_co", await run())
 
     def _with_context(self, args: Sequence[Any]) -> Sequence[Any]:
         """Put a Context in the place of Django's own, which other backends give."""
@@ -148,7 +153,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     # Not even Django's pages and mails about an error show arguments: as elsewhere
     # below, and in the backend.
     @sensitive_variables()
-    def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
+    def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """Ask for one run; return its result."""
         task = self if self.run_in is None else self.due()
         backend: Any = task.get_backend()
@@ -156,7 +161,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         return result
 
     @sensitive_variables()
-    async def aenqueue(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
+    async def aenqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """See enqueue()."""
         task = self if self.run_in is None else self.due()
         backend: Any = task.get_backend()
@@ -183,7 +188,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         return cast("Result[R_co]", Result.of(await super().aget_result(result_id)))
 
     @sensitive_variables()
-    def delay(self, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
+    def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
         """Celery's word for `enqueue`."""
         return self.enqueue(*args, **kwargs)
 
@@ -209,7 +214,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         result: Result[R_co] = enqueue(*(args or ()), **(kwargs or {}))
         return result
 
-    def bind(self, *args: P.args, **kwargs: P.kwargs) -> Call[P]:
+    def bind(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[P]:
         """Return the arguments of one run, for `enqueue_many`."""
         return Call(args, kwargs)
 
