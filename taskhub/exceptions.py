@@ -1,4 +1,4 @@
-"""Every error that taskhub raises, under one root."""
+"""Every error that taskhub raises; all but TaskTimeout under one root."""
 
 from datetime import timedelta
 
@@ -100,8 +100,13 @@ class Retry(TaskHubError):
         self.after = after
 
 
-class TaskTimeout(TaskHubError, TimeoutError):
-    """The task has run for longer than its `timeout`. Raised inside of it."""
+class TaskTimeout(BaseException):
+    """
+    The task has run for longer than its `timeout`. Raised inside of it.
+
+    Not an Exception, like asyncio.CancelledError: `except Exception` or `except
+    OSError` around a retry, in the task or in a library, must not swallow it.
+    """
 
 
 # What goes wrong between taskhub and its broker.

@@ -556,6 +556,19 @@ def tidy_up_past_timeout(label):
         return "tidied up"
 
 
+@task(timeout=0.3)
+def retry_past_timeout(threaded):
+    """Try again whatever fails, as clients of servers do."""
+    while True:
+        try:
+            if threaded:
+                sum(range(100_000))
+            else:
+                time.sleep(60)
+        except (OSError, Exception):  # noqa: S112
+            continue
+
+
 @task(timeout=0.3, max_attempts=2, backoff=fixed(seconds=0.01))
 def time_out_and_try_again(label):
     leave_trace(label)

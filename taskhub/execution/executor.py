@@ -159,7 +159,7 @@ class Executor:
             memory_mib=_memory(run.attempt, now),
         )
 
-    def abandon(self, run: Run, error: Exception, stack: str) -> Ended:
+    def abandon(self, run: Run, error: BaseException, stack: str) -> Ended:
         """
         End a run that goes on regardless, from outside; its process is to be replaced.
 

@@ -46,7 +46,7 @@ class Interrupt:
         #: Whether somebody has cancelled the run; a sync task is asked to look.
         self.is_cancelled = False
         #: What was raised in the task, if anything was.
-        self.reason: Exception | None = None
+        self.reason: BaseException | None = None
 
     def __enter__(self) -> None:
         """Let a sync task be interrupted within this block, and only there."""
@@ -76,7 +76,7 @@ class Interrupt:
         finally:
             self._is_inside = False
 
-    def send(self, reason: Exception) -> bool:
+    def send(self, reason: BaseException) -> bool:
         """Raise `reason` in the task. Return whether it was there to be interrupted."""
         with self._lock:
             if not self._is_inside or self.reason is not None:

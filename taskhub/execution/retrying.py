@@ -4,7 +4,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from taskhub.exception_tree import members
-from taskhub.exceptions import Retry
+from taskhub.exceptions import Retry, TaskTimeout
 from taskhub.execution.runs import Run
 from taskhub.retries import pause_of
 
@@ -22,8 +22,9 @@ def pause_after(run: Run, error: BaseException) -> timedelta | None:
     if run.attempt.failures >= task.max_attempts:
         return None
     found = list(members(error))
-    reasons = [each for each in found if isinstance(each, (Retry, *task.retry_on))]
-    obstacles = [each for each in found if isinstance(each, task.give_up_on)]
+    retry_on, give_up_on = map(_counted, (task.retry_on, task.give_up_on))
+    reasons = [each for each in found if isinstance(each, (Retry, *retry_on))]
+    obstacles = [each for each in found if isinstance(each, give_up_on)]
     if not reasons or not all(isinstance(each, Retry) for each in obstacles):
         return None
     asked = [each.after for each in reasons if isinstance(each, Retry)]
@@ -39,3 +40,8 @@ def pause_after(run: Run, error: BaseException) -> timedelta | None:
     if expires_at and datetime.now(UTC) + pause >= expires_at:
         return None
     return pause
+
+
+def _counted(kinds: tuple[type[BaseException], ...]) -> tuple[type[BaseException], ...]:
+    # A timeout is no Exception only so that tasks do not swallow it.
+    return (*kinds, TaskTimeout) if Exception in kinds else kinds

@@ -19,7 +19,7 @@ class TimeLimits:
     """
 
     def __init__(
-        self, running: Running, give_up: Callable[[Run, Exception, str], None]
+        self, running: Running, give_up: Callable[[Run, BaseException, str], None]
     ) -> None:
         self._running = running
         self._give_up = give_up

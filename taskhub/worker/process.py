@@ -229,7 +229,7 @@ class WorkerProcess:
             if by_force:
                 self._give_up(run, TaskCancelled("It was cancelled by force."), "")
 
-    def _give_up(self, run: Run, error: Exception, stack: str) -> None:
+    def _give_up(self, run: Run, error: BaseException, stack: str) -> None:
         """Fail a run that is past its hard limit; it ends with this process."""
         if not self._running.give_up(run):
             return

@@ -69,6 +69,17 @@ def test_a_task_may_tidy_up_when_its_time_is_over(start_node):
 
 
 @any_database
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_task_that_tries_again_whatever_fails_is_interrupted(start_node, threads):
+    result = tasks.retry_past_timeout.enqueue(threads > 1)
+    start_node("--processes=1", f"--threads={threads}")
+
+    (row,) = finish(result)
+
+    assert (row.status, last_error(row)) == (Status.FAILED, "TaskTimeout")
+
+
+@any_database
 def test_a_timeout_is_a_failure_that_may_be_tried_again(start_node):
     result = tasks.time_out_and_try_again.enqueue("a")
     start_node("--processes=1")
