@@ -22,6 +22,12 @@ _MOST_TRIES = 20
 #: Each may have waited for a lock for as long as the database allows.
 _MOST_TRIES_OF_LOCKS = 5
 
+#: PostgreSQL's code, and MariaDB's with innodb_snapshot_isolation, of transactions that
+#: cannot have been one after the other.
+_NOT_SERIALISED = ("40001", 1020)
+#: Codes of deadlocks, and of locks that were waited for too long.
+_LOCKED = ("40P01", "55P03", 1213, 1205)
+
 
 def again_after_deadlock(
     alias: Callable[[], str],
@@ -55,8 +61,8 @@ def again_after_deadlock(
 def _tries_for(error: OperationalError) -> int:
     """Return how often to try what has failed so."""
     # By its code: what a server says may be in another language.
-    if getattr(error.__cause__, "sqlstate", None) == "40001":
+    driver: Any = error.__cause__
+    code = getattr(driver, "sqlstate", None) or next(iter(error.args), None)
+    if code in _NOT_SERIALISED:
         return _MOST_TRIES
-    text = str(error).lower()
-    is_deadlock = "deadlock" in text or "lock wait timeout" in text
-    return _MOST_TRIES_OF_LOCKS if is_deadlock else 1
+    return _MOST_TRIES_OF_LOCKS if code in _LOCKED else 1
