@@ -9,7 +9,7 @@ from taskhub.operations.bulk import affected, start_bulk, stop_bulk
 from taskhub.operations.declared import Synchronised, synchronise_schedules
 from taskhub.operations.lingering import lingering_runs, still_running
 from taskhub.operations.nodes import awake, quiet, resize, stop
-from taskhub.operations.pruning import Retention, prune
+from taskhub.operations.pruning import Retention, describe_kept, prune
 from taskhub.operations.quarantine import inspect_quarantined, push_quarantined
 from taskhub.operations.queues import Queue, drain, move, pause, purge, resume
 from taskhub.operations.results import Cancelled, Forgotten, cancel, forget, retry
@@ -39,6 +39,7 @@ __all__ = [
     "awake",
     "backfill",
     "cancel",
+    "describe_kept",
     "disable",
     "drain",
     "enable",

@@ -20,11 +20,19 @@ from taskhub.models import (
 )
 from taskhub.models.ids import first_id_at
 from taskhub.models.results import UNFINISHED, results_database
+from taskhub.operations.deleting import (
+    delete_results,
+    is_referred_to,
+    name_of,
+    protecting_relations,
+)
 from taskhub.operations.status import configs
 
 #: So many rows are deleted at a time, and so long others have the table to themselves.
 _BATCH = 1_000
 _PAUSE_SECONDS = 0.02
+#: How many of those that cannot be deleted are counted.
+_MOST_COUNTED = 10_000
 
 _FAILED = (Status.FAILED,)
 _OTHERS = (Status.SUCCESSFUL, Status.CANCELLED)
@@ -75,19 +83,8 @@ def prune(retention: Retention, *, dry_run: bool = False) -> Iterator[int]:
     would be, and delete nothing.
     """
     now = timezone.now()
-    own = _results()
-    if retention.backend is not None:
-        own = own.filter(backend=retention.backend)
-    rest = own.exclude(status__in=UNFINISHED)
-    for statuses, days in ((_OTHERS, retention.days), (_FAILED, retention.failed_days)):
-        if days is not None:
-            old = _finished_before(now - timedelta(days=days)) & Q(status__in=statuses)
-            yield from _delete(own.filter(old), dry_run=dry_run)
-            if dry_run:
-                # They are still there, and are counted once.
-                rest = rest.exclude(old)
-    if retention.most is not None:
-        yield from _delete(_beyond(retention.most, rest), dry_run=dry_run)
+    for rows in _past(retention, now, are_left=dry_run):
+        yield from _delete(rows, dry_run=dry_run)
     if retention.quarantined_days is not None:
         cutoff = first_id_at(now - timedelta(days=retention.quarantined_days))
         quarantined = QuarantinedMessage.objects.using(results_database())
@@ -97,6 +94,52 @@ def prune(retention: Retention, *, dry_run: bool = False) -> Iterator[int]:
         # Of results that were not kept when they had finished.
         cutoff = first_id_at(now - timedelta(days=retention.log_days))
         _logs().filter(id__lt=cutoff).delete()
+
+
+def describe_kept(retention: Retention) -> str:
+    """
+    Say how many results are kept for longer, since rows of the site refer to them.
+
+    Return an empty text if there are none. Costs nothing where nothing can refer.
+    """
+    relations = protecting_relations()
+    if not relations:
+        return ""
+    count = sum(
+        rows.filter(is_referred_to(relations))[:_MOST_COUNTED].count()
+        for rows in _past(retention, timezone.now(), are_left=True)
+    )
+    if not count:
+        return ""
+    number = f"{count:,} results" if count > 1 else "1 result"
+    if count >= _MOST_COUNTED:
+        number = f"At least {number}"
+    return (
+        f"{number} past their time cannot be deleted, since rows refer to them: "
+        f"{', '.join(map(name_of, relations))}."
+    )
+
+
+def _past(
+    retention: Retention, now: datetime, *, are_left: bool
+) -> Iterator[TaskResultQuerySet]:
+    """
+    Yield the results that are past their time, by one rule after the other.
+
+    `are_left` says that none is deleted in between, and each is to be yielded once.
+    """
+    own = _results()
+    if retention.backend is not None:
+        own = own.filter(backend=retention.backend)
+    rest = own.exclude(status__in=UNFINISHED)
+    for statuses, days in ((_OTHERS, retention.days), (_FAILED, retention.failed_days)):
+        if days is not None:
+            old = _finished_before(now - timedelta(days=days)) & Q(status__in=statuses)
+            yield own.filter(old)
+            if are_left:
+                rest = rest.exclude(old)
+    if retention.most is not None:
+        yield _beyond(retention.most, rest)
 
 
 def _finished_before(cutoff: datetime) -> Q:
@@ -115,18 +158,22 @@ def _beyond(most: int, finished: TaskResultQuerySet) -> TaskResultQuerySet:
 
 def _delete(rows: TaskResultQuerySet, *, dry_run: bool) -> Iterator[int]:
     last: UUID | None = None
+    if relations := protecting_relations():
+        # Not tried again each time, however many there are.
+        rows = rows.exclude(is_referred_to(relations))
     while True:
         # From where the last batch ended: what is kept is not looked at again.
         rest = rows.filter(id__gt=last) if last else rows
         pks = list(rest.order_by("id").values_list("id", flat=True)[:_BATCH])
         if not pks:
             return
-        if not dry_run:
-            _logs().filter(result_id__in=pks).delete()
-            _results().filter(pk__in=pks).delete()
-            time.sleep(_PAUSE_SECONDS)
-        yield len(pks)
         last = pks[-1]
+        if dry_run:
+            yield len(pks)
+            continue
+        deleted = delete_results(pks).deleted
+        time.sleep(_PAUSE_SECONDS)
+        yield deleted
 
 
 def _logs() -> QuerySet[TaskLog]:

@@ -14,8 +14,9 @@ from taskhub import compat, outbox, writer
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
-from taskhub.models import Status, TaskLog, TaskResult, TaskResultQuerySet
+from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
+from taskhub.operations.deleting import delete_results
 from taskhub.operations.lingering import cancelled_and_running
 from taskhub.operations.rates import check_rate
 from taskhub.tasks import Result
@@ -36,12 +37,17 @@ class Forgotten:
     cancelled: int = 0
     #: Of those, how many are being run now; what comes of it is not recorded.
     running: int = 0
+    #: How many could not be deleted, since rows of the site refer to them, and why.
+    kept: int = 0
+    reason: str = ""
 
     def __add__(self, other: "Forgotten") -> "Forgotten":
         return Forgotten(
             self.deleted + other.deleted,
             self.cancelled + other.cancelled,
             self.running + other.running,
+            self.kept + other.kept,
+            other.reason or self.reason,
         )
 
 
@@ -63,20 +69,23 @@ def forget(results: TaskResultQuerySet) -> Forgotten:
     """
     Delete results; those that wait are taken out of the broker first, and never run.
 
-    A running task is not stopped by this. Blocks for a few statements for every 500.
+    A running task is not stopped by this. A result to which a row of the site refers,
+    by a foreign key that protects it, is kept. Blocks for a few statements for every
+    500.
 
     Raise BrokerError if a broker cannot be reached; what is waiting there is left.
     """
     # Not from where the site reads, which may be a replica.
     results = results.using(results_database())
     forgotten = Forgotten()
-    while pks := list(results.order_by("pk").values_list("pk", flat=True)[:_BATCH]):
+    for pks in batches(results):
         rows = _with_pks(pks)
         taken = _take_out(rows)
         running = rows.filter(status=Status.RUNNING).exclude(pk__in=taken).count()
-        TaskLog.objects.using(results_database()).filter(result_id__in=pks).delete()
-        deleted, _by_model = rows.delete()
-        forgotten += Forgotten(deleted, len(taken), running)
+        deletion = delete_results(pks)
+        forgotten += Forgotten(
+            deletion.deleted, len(taken), running, len(deletion.kept), deletion.reason
+        )
     return forgotten
 
 

@@ -5,7 +5,7 @@ from itertools import islice
 
 from taskhub.models.nodes import take_turn
 from taskhub.models.results import results_database
-from taskhub.operations.pruning import Retention, prune
+from taskhub.operations.pruning import Retention, describe_kept, prune
 from taskhub.worker.node import Node
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,7 @@ class Pruner:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._retention = Retention.of(node.config)
+        self._said = ""
 
     def look(self) -> None:
         """Delete some of what is not kept any longer; the rest the next time."""
@@ -33,3 +34,7 @@ class Pruner:
             return
         if deleted := sum(islice(prune(self._retention), _MOST_BATCHES)):
             logger.info("Pruned %d rows.", deleted)
+        kept = describe_kept(self._retention)
+        if kept and kept != self._said:
+            logger.warning("%s", kept)
+        self._said = kept

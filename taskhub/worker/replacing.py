@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.utils import IntegrityError
 from msgspec import structs
 
 from taskhub.execution import Ended
@@ -13,7 +14,8 @@ from taskhub.writer import Outcome, Quarantined
 
 def replacement_of(ended: Ended, error: Exception) -> Ended:
     """
-    Return a failure that can be stored, or a message without its bytes.
+    Return what can be stored: a failure, a row that was not to be kept, or a message
+    without its bytes.
 
     Raise the error itself if this was the replacement: its message has to go to
     somebody else.
@@ -26,6 +28,9 @@ def replacement_of(ended: Ended, error: Exception) -> Ended:
 
 
 def _as_failed(ended: Ended, outcome: Outcome, error: Exception) -> Ended:
+    if isinstance(error, IntegrityError) and not outcome.is_kept:
+        # A row of the site refers to it, and may not be left without it.
+        return structs.replace(ended, outcome=structs.replace(outcome, keep="all"))
     attempt = outcome.attempt
     if attempt.errors and attempt.errors[-1].get("storage"):
         raise error

@@ -28,6 +28,10 @@ class Deleting(_Admin):
             text = _("It is not deleted: %s") % error
             self.message_user(request, text, messages.ERROR)
             return
+        if forgotten.kept:
+            text = _("It is not deleted: %s") % forgotten.reason
+            self.message_user(request, text, messages.ERROR)
+            return
         if forgotten.cancelled:
             text = _("It was waiting; it will not be run.")
             self.message_user(request, text, messages.INFO)

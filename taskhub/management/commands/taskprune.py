@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 
 from taskhub.management.options import add_backend, at_least_one, number_up_to
 from taskhub.management.starting import check_database, find_backend
-from taskhub.operations import Retention, prune
+from taskhub.operations import Retention, describe_kept, prune
 
 #: As much as the settings allow.
 _days = number_up_to(36_600)
@@ -60,6 +60,8 @@ class Command(BaseCommand):
                 self.stdout.flush()
         verb = "would be deleted" if options["dry_run"] else "deleted"
         self.stdout.write(f"{chr(13) if self.stdout.isatty() else ''}{count:,} {verb}.")
+        if kept := describe_kept(retention):
+            self.stderr.write(self.style.WARNING(kept))
 
     def _retention(self, options: dict[str, Any]) -> Retention:
         asked = {
