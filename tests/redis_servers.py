@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import redis
 from redis.cluster import RedisCluster
@@ -28,6 +29,7 @@ class TlsServer(RedisServer):
             raise ServerMissing("no openssl, to make a certificate")
 
     def prepare(self) -> None:
+        """Make an authority, and a certificate of the server by it."""
         self._openssl(
             *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
             *("-subj", "/CN=tests", "-keyout", "ca.key", "-out", "ca.crt"),
@@ -157,6 +159,80 @@ class SentinelGroup(Group):
 def _knows_all(port: int) -> bool:
     (state,) = redis.Redis(port=port).sentinel_masters().values()
     return state["num-slaves"] == 1 and state["num-other-sentinels"] == 2
+
+
+class GuardedServer(TlsServer):
+    """A server over TLS with a password, for a group with one authority."""
+
+    password = "of-servers"
+
+    def __init__(self, authority: Path) -> None:
+        super().__init__()
+        self._authority = authority
+
+    def prepare(self) -> None:
+        for each in self._authority.glob("*.[ck]*"):
+            shutil.copy(each, self.directory)
+
+    def command(self) -> Sequence[str]:
+        return [
+            *super().command(),
+            *("--tls-replication", "yes", "--repl-diskless-sync-delay", "0"),
+            *("--requirepass", self.password, "--masterauth", self.password),
+        ]
+
+
+class GuardedSentinel(GuardedServer):
+    """A Sentinel over TLS, or not, with a password of its own."""
+
+    name = "redis-guarded-sentinel"
+
+    def __init__(self, authority: Path, primary: Server, *, by_tls: bool) -> None:
+        super().__init__(authority)
+        self._primary = primary
+        self._by_tls = by_tls
+
+    def prepare(self) -> None:
+        super().prepare()
+        ports = f"port 0\ntls-port {self.port}\n"
+        (self.directory / "sentinel.conf").write_text(
+            (ports if self._by_tls else f"port {self.port}\n") + "bind 127.0.0.1\n"
+            "tls-cert-file server.crt\n"
+            "tls-key-file server.key\n"
+            "tls-ca-cert-file ca.crt\n"
+            "tls-auth-clients no\n"
+            "tls-replication yes\n"
+            "requirepass of-sentinels\n"
+            f"sentinel monitor main 127.0.0.1 {self._primary.port} 1\n"
+            f"sentinel auth-pass main {self.password}\n"
+        )
+
+    def command(self) -> Sequence[str]:
+        return [self.program, "sentinel.conf", "--sentinel"]
+
+
+class GuardedSentinelGroup(Group):
+    """A primary over TLS and a Sentinel, each with a password of its own."""
+
+    name = "redis-guarded"
+
+    def __init__(self, *, sentinel_by_tls: bool = True) -> None:
+        super().__init__()
+        self._sentinel_by_tls = sentinel_by_tls
+
+    @property
+    def url(self) -> str:
+        """With the login of the server, and without that of the Sentinel."""
+        place = f"127.0.0.1:{self.servers[1].port}/main/0"
+        authority = f"ssl_ca_certs={self.directory / 'ca.crt'}"
+        return f"rediss+sentinel://:{GuardedServer.password}@{place}?{authority}"
+
+    def start(self) -> None:
+        maker = TlsServer()
+        maker.directory = self.directory
+        maker.prepare()
+        primary = self.add(GuardedServer(self.directory))
+        self.add(GuardedSentinel(self.directory, primary, by_tls=self._sentinel_by_tls))
 
 
 class ClusterGroup(Group):

@@ -41,6 +41,10 @@ _OF_TLS: Mapping[str, _Parser] = {
     "ssl_min_version": int,
     "ssl_password": str,
 }
+_OF_SENTINELS: Mapping[str, _Parser] = {
+    "sentinel_password": str,
+    "sentinel_username": str,
+}
 _OF_A_CLUSTER: Mapping[str, _Parser] = {
     "cluster_error_retry_attempts": int,
     "dynamic_startup_nodes": _flag,
@@ -76,6 +80,10 @@ def _known_for(scheme: str) -> Mapping[str, _Parser]:
         del known["socket_keepalive"]
     if scheme.startswith("rediss"):
         known |= _OF_TLS
+    if scheme.endswith("+sentinel"):
+        known |= _OF_SENTINELS
+    if scheme == "rediss+sentinel":
+        known["sentinel_ssl"] = _flag
     if scheme.endswith("+cluster"):
         known |= _OF_A_CLUSTER
         # A Cluster has one database.

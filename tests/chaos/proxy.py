@@ -47,6 +47,10 @@ class Proxy:
         self._clients: set[Any] = set()
         self._forgotten: set[Any] = set()
 
+    def lead_to(self, port: int) -> None:
+        """Carry new connections elsewhere; open ones stay where they are."""
+        self._target = port
+
     def __enter__(self) -> "Proxy":
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)

@@ -159,6 +159,10 @@ def test_a_fault_shows_no_password(settings, options):
             "redis+sentinel://ada:secret@a,b/main?password=secret&db=1",
             "redis+sentinel://ada:***@a,b/main?password=***&db=1",
         ),
+        (
+            "rediss+sentinel://a/main?sentinel_password=secret&sentinel_ssl=no",
+            "rediss+sentinel://a/main?sentinel_password=***&sentinel_ssl=no",
+        ),
     ],
 )
 def test_an_address_shows_no_password(settings, url, address):
@@ -214,6 +218,8 @@ def test_naive_times_are_refused(settings):
         ("unix:///socket?socket_keepalive=1", "Unknown parameter 'socket_keepalive'"),
         ("redis+cluster://h?db=1", "Unknown parameter 'db'"),
         ("redis+sentinel://h/main?nonsense=", "Unknown parameter 'nonsense'"),
+        ("redis+sentinel://h/main?sentinel_ssl=1", "Unknown parameter 'sentinel_ssl'"),
+        ("redis://h/0?sentinel_password=x", "Unknown parameter 'sentinel_password'"),
         ("redis://h?decode_responses=1", "Unknown parameter 'decode_responses'"),
         ("redis://h?socket_timeout=soon", "'soon'; expected a number."),
         ("redis://h?db=x", "'x'; expected a whole number."),

@@ -1,6 +1,7 @@
 """The broker contract on Redis: each verb is a script, and this is what calls them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from itertools import compress
@@ -70,6 +71,9 @@ class RedisBroker(Broker):
         # At the first command, and not with this object: a Cluster is connected to.
         return connect(self.config.options)
 
+    def _errors(self) -> AbstractContextManager[None]:
+        return broker_errors(self.address, lambda: self._client)
+
     def push(self, envelopes: Sequence[Envelope]) -> None:
         by_queue: dict[str, list[Envelope]] = {}
         for envelope in envelopes:
@@ -94,7 +98,7 @@ class RedisBroker(Broker):
         if len(queues) <= FEW:
             return queues
         keys = [self._keys(name) for name in queues]
-        with broker_errors(self.address):
+        with self._errors():
             found = occupied(self._client, keys, token)
         for queue_name, is_occupied in zip(queues, found, strict=True):
             if not is_occupied:
@@ -191,7 +195,7 @@ class RedisBroker(Broker):
 
     def pause(self, queue_name: str, *, paused: bool) -> None:
         key = self._keys(queue_name).paused
-        with broker_errors(self.address):
+        with self._errors():
             if paused:
                 self._client.set(key, 1)
             else:
@@ -325,7 +329,7 @@ class RedisBroker(Broker):
             # Zero would block for ever.
             return
         usable = [name for name in queues if not self.damage.stops(name, "reserve")]
-        with broker_errors(self.address):
+        with self._errors():
             self._waiting.wait([self._keys(name).wake for name in usable], seconds)
 
     def interrupt(self) -> None:
@@ -343,11 +347,11 @@ class RedisBroker(Broker):
     def check(self, queues: Sequence[str] = ()) -> list[str]:
         names = {*(queues or self.config.queues), BEAT}
         bases = [self._keys(name).base for name in sorted(names)]
-        with broker_errors(self.address):
+        with self._errors():
             return check_server(self._client, self.config.options, bases)
 
     def dangers(self) -> list[str]:
-        with broker_errors(self.address):
+        with self._errors():
             return dangers_of(self._client, self.address)
 
     def close(self) -> None:

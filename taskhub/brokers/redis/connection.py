@@ -7,7 +7,7 @@ may be a repeated effect, and whoever knows that it is not, repeats it.
 
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -28,6 +28,9 @@ _PASSWORD = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
 
 #: Firewalls forget idle connections after a minute, at the least.
 _KEEPALIVE_SECONDS = 30
+
+#: Parameters of a URL that are for Sentinels alone.
+_OF_SENTINELS = ("sentinel_password", "sentinel_ssl", "sentinel_username")
 
 _PORTS = {"sentinel": 26379, "cluster": 6379}
 
@@ -97,12 +100,25 @@ def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
     service, _slash, db = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("it lacks the name of the service, as in /mymaster")
-    # The query is the server's; Sentinels need no more than the timeouts and TLS.
-    own: dict[str, Any] = _tls(parts.scheme) | dict(settings)
-    server: dict[str, Any] = {**own, **login_of(url), **_query(parts.query)}
+    by_tls = parts.scheme.startswith("rediss")
+    query = _query(parts.query)
+    own = {name: query.pop(name) for name in _OF_SENTINELS if name in query}
+    server: dict[str, Any] = {**settings, "ssl": by_tls, **login_of(url), **query}
+    if db:
+        server["db"] = int(db)
+    # Sentinels have a login of their own, or none, and TLS as the servers have.
+    of_sentinels: dict[str, Any] = {
+        **settings,
+        "ssl": own.pop("sentinel_ssl", by_tls),
+        **{name.removeprefix("sentinel_"): value for name, value in own.items()},
+    }
+    if of_sentinels["ssl"]:
+        of_sentinels |= {
+            name: value for name, value in query.items() if name.startswith("ssl_")
+        }
     hosts = _hosts(parts.netloc, _PORTS["sentinel"])
-    sentinel = Sentinel(hosts, sentinel_kwargs=own, **server)
-    client: redis.Redis = sentinel.master_for(service, db=int(db or 0))
+    sentinel = Sentinel(hosts, sentinel_kwargs=of_sentinels, **server)
+    client: redis.Redis = sentinel.master_for(service)
     return client
 
 
@@ -145,14 +161,9 @@ def login_of(url: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _tls(scheme: str) -> dict[str, Any]:
-    if not scheme.startswith("rediss"):
-        return {}
-    return {"connection_class": redis.sentinel.SentinelManagedSSLConnection}
-
-
 def _query(query: str) -> dict[str, Any]:
-    parsers: Mapping[str, Any] = redis.connection.URL_QUERY_ARGUMENT_PARSERS
+    parsers: dict[str, Any] = dict(redis.connection.URL_QUERY_ARGUMENT_PARSERS)
+    parsers["sentinel_ssl"] = redis.connection.to_bool
     return {name: parsers.get(name, str)(value) for name, value in parse_qsl(query)}
 
 
@@ -168,10 +179,13 @@ def masked(url: str) -> str:
 
 
 @contextmanager
-def broker_errors(address: str) -> Iterator[None]:
-    """Turn the driver's errors into ours."""
+def broker_errors(address: str, connect: Callable[[], Client]) -> Iterator[None]:
+    """Turn the driver's errors into ours; leave a server that is a replica by now."""
     try:
         yield
+    except redis.exceptions.ReadOnlyError as error:
+        _leave_replica(connect())
+        raise BrokerUnavailable(f"Redis at {address} refuses: {error}.") from error
     except redis.AuthenticationError as error:
         raise BrokerError(f"Redis at {address} refuses the login: {error}.") from error
     except (redis.ConnectionError, redis.TimeoutError, MasterNotFoundError) as error:
@@ -179,3 +193,10 @@ def broker_errors(address: str) -> Iterator[None]:
     except redis.RedisError as error:
         # Full, read-only, loading: these pass. What does not pass shows in the log.
         raise BrokerUnavailable(f"Redis at {address} refuses: {error}.") from error
+
+
+def _leave_replica(client: Client) -> None:
+    # The same name may lead to the new primary by now; open connections do not. Behind
+    # Sentinel and in a Cluster, redis-py sees to that.
+    if isinstance(client, redis.Redis):
+        client.connection_pool.disconnect(inuse_connections=False)

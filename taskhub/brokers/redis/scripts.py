@@ -38,7 +38,7 @@ class Scripts:
         Raise QueueDamaged if one of the keys has another type than its name says, and
         BrokerError if the script cannot be run, or fails.
         """
-        with broker_errors(self._address), self._key_errors(keys[0]):
+        with broker_errors(self._address, self._connect), self._key_errors(keys[0]):
             script = self._registered.get(name)
             if script is None:
                 # Sends its digest, and its text to a server that lacks it.
