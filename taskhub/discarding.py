@@ -1,9 +1,10 @@
-"""Connections to the database that are of no use any more."""
+"""What a process that lives long does not keep: broken connections, and queries."""
 
 import logging
 from typing import Any
 
-from django.db import connections
+from django.conf import settings
+from django.db import connections, reset_queries
 from django.db.utils import Error as DatabaseFault
 
 logger = logging.getLogger(__name__)
@@ -29,3 +30,13 @@ def discard_all(*, for_fork: bool = False) -> None:
         discard(connection)
         if for_fork and hasattr(connection, "close_pool"):
             connection.close_pool()
+
+
+def forget_queries() -> None:
+    """
+    Forget what this thread has asked its databases.
+
+    With DEBUG, Django keeps the text of thousands of queries until a request begins.
+    """
+    if settings.DEBUG:
+        reset_queries()

@@ -905,3 +905,19 @@ def name_as_machinery(self, task, args, kwargs, func, context, queue_name, name)
 @task
 async def async_name_as_machinery(self, **rest):
     return [self, sorted(rest)]
+
+
+@task
+def count_remembered_queries():
+    """Say how many queries Django keeps of one connection, in any thread of this."""
+    wrappers = (each for each in gc.get_objects() if type(each) is type(_wrapper()))
+    return max(len(wrapper.queries_log) for wrapper in wrappers)
+
+
+def _wrapper():
+    return connections["default"]
+
+
+@task
+async def query_asynchronously():
+    return await Trace.objects.acount()

@@ -13,7 +13,7 @@ from taskhub.beat.ticker import Ticker
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import BEAT
 from taskhub.conf import Config
-from taskhub.discarding import discard_all
+from taskhub.discarding import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
 
 logger = logging.getLogger(__name__)
@@ -47,11 +47,13 @@ class Beat:
             begun = time.thread_time()
             pause = self._look()
             self._rest(pause, computed=time.thread_time() - begun)
+            forget_queries()
         discard_all()
 
     def stop(self) -> None:
         """Have `run` return within a second. From any thread, or a signal's handler."""
         self._stopping.set()
+        self._broker.interrupt()
 
     def _look(self) -> float:
         try:

@@ -14,11 +14,10 @@ from threading import get_ident
 from time import monotonic
 from typing import Any
 
-from django.conf import settings
-from django.db import connections, reset_queries
+from django.db import connections
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.discarding import discard
+from taskhub.discarding import discard, forget_queries
 from taskhub.execution.sessions import reset
 from taskhub.readiness import wait_readable
 
@@ -40,8 +39,7 @@ class ConnectionKeeper:
 
     def before(self) -> None:
         """Park what was opened between tasks: so it is seen whether a task uses it."""
-        if settings.DEBUG:
-            reset_queries()
+        forget_queries()
         for place in self._open_places():
             if not place.wrapper.in_atomic_block:
                 place.park()
@@ -54,6 +52,7 @@ class ConnectionKeeper:
                 discard(place.wrapper)
             else:
                 place.park()
+        forget_queries()
 
     def mend(self) -> None:
         """Replace what a task broke, or left in a transaction; others may go on."""

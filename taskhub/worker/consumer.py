@@ -8,6 +8,7 @@ from threading import Event, Lock
 
 from taskhub.backoff import Backoff
 from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
+from taskhub.discarding import forget_queries
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.messages import Delivery
 from taskhub.worker.holdings import Holdings
@@ -104,6 +105,7 @@ class Consumer:
             self._waiting.extend(deliveries)
             if not deliveries:
                 self._wait()
+                forget_queries()
             if self._backoff.succeed():
                 logger.info("The broker is back.")
         except LeaseLost:

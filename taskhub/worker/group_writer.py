@@ -26,7 +26,7 @@ from django.db.utils import Error as DatabaseFault
 from taskhub import writer
 from taskhub.backoff import Backoff
 from taskhub.brokers.base import Broker
-from taskhub.discarding import discard_all
+from taskhub.discarding import discard_all, forget_queries
 from taskhub.execution import Ended, Run
 from taskhub.models import TaskMetrics
 from taskhub.values import show_foreign
@@ -187,6 +187,7 @@ class GroupWriter:
             if self._unwritten:
                 self._write_one_group()
             self._acknowledger.acknowledge()
+            forget_queries()
             if stopping and not self._unwritten and not self._tally.is_empty:
                 # Only now: what was written before is counted in them.
                 self._unwritten.append(Numbers(self._tally.take()))

@@ -14,7 +14,7 @@ from threading import Event, Thread
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.backoff import Backoff
-from taskhub.discarding import discard_all
+from taskhub.discarding import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
 
 logger = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ class Housekeeper:
                 # A fault of taskhub's is not to end the leases, nor the other chores.
                 logger.exception("A fault of taskhub: cannot %s.", chore.name)
                 chore.due_at = time.monotonic() + 60
+            forget_queries()
         for chore in self._at_end:
             chore.do()
         discard_all()

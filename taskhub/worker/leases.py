@@ -15,6 +15,7 @@ from typing import NoReturn
 from taskhub.backoff import Backoff
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
+from taskhub.discarding import forget_queries
 from taskhub.exceptions import BrokerError
 from taskhub.values import show_foreign
 from taskhub.worker.node import Node
@@ -102,6 +103,7 @@ class Leases:
                     min(pause, _LAST_ROUND_SECONDS) if self._is_last else pause
                 )
                 self._news.clear()
+                forget_queries()
         except Exception as error:
             self._fail(error)
         self._settled.set()

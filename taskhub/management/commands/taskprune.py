@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from taskhub.discarding import forget_queries
 from taskhub.management.options import add_backend, at_least_one, number_up_to
 from taskhub.management.starting import check_database, find_backend
 from taskhub.operations import Retention, describe_kept, prune
@@ -55,6 +56,7 @@ class Command(BaseCommand):
         count = 0
         for batch in prune(retention, dry_run=options["dry_run"]):
             count += batch
+            forget_queries()
             if self.stdout.isatty():
                 self.stdout.write(f"\r{count:,}", ending="")
                 self.stdout.flush()
