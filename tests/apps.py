@@ -4,7 +4,7 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-from tests import faults
+from tests import faults, tracker
 
 
 class TestsConfig(AppConfig):
@@ -15,4 +15,5 @@ class TestsConfig(AppConfig):
     def ready(self) -> None:
         """Install what the environment asks for, and load tasks of other modules."""
         faults.install()
+        tracker.install()
         import_module("tests.worker_tasks")

@@ -1,12 +1,15 @@
 """
 The test suite's settings, with a site's own `LOGGING`.
 
-With LOGS=docs, the one that the documentation proposes; otherwise one that has a logger
-of the site's own, and says nothing of the rest.
+With LOGS=docs, the one that the documentation proposes; with LOGS=queue, one whose
+lines go through a queue to a thread; otherwise one that has a logger of its own, and
+says nothing of the rest.
 """
 
 import logging
 import re
+from logging.handlers import QueueHandler, QueueListener
+from queue import Queue
 
 from tests.settings import *  # noqa: F403
 from tests.settings import BASE_DIR, env
@@ -18,6 +21,18 @@ if env.str("LOGS", default="") == "docs":
     page = (BASE_DIR / "docs" / "howto" / "deploy.md").read_text()
     (stanza,) = re.findall(r"```python\n(LOGGING = .+?)```", page, re.DOTALL)
     exec(stanza)  # noqa: S102  our own documentation
+elif env.str("LOGS", default="") == "queue":
+    _lines = Queue(100)
+    _console = logging.StreamHandler()
+    _console.setFormatter(logging.Formatter("[%(process)d %(name)s] %(message)s"))
+    LISTENER = QueueListener(_lines, _console)
+    LISTENER.start()
+    LOGGING = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"queue": {"()": lambda: QueueHandler(_lines)}},
+        "root": {"handlers": ["queue"], "level": "INFO"},
+    }
 else:
     LOGGING = {
         "version": 1,

@@ -474,7 +474,7 @@ def ask_for_a_retry(context: Context, label):
     return context.attempt
 
 
-@task(max_attempts=5, backoff=lambda error, result: "soon")
+@task(max_attempts=2, backoff=lambda error, result: "soon")
 def broken_backoff():
     raise ValueError("no")
 

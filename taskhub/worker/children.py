@@ -11,7 +11,12 @@ from enum import Enum, auto
 from functools import partial
 
 from taskhub.discarding import discard_all
+from taskhub.execution.log_listeners import (
+    close_logging,
+    restart_log_listeners,
+)
 from taskhub.execution.output import flush_output
+from taskhub.worker.process_signals import limit_hooks, tell_ending
 from taskhub.worker.remains import kill_group
 
 logger = logging.getLogger(__name__)
@@ -22,6 +27,7 @@ HEARD_SIGNALS = (*STOP_SIGNALS, signal.SIGQUIT, signal.SIGCHLD)
 
 #: What a child ends with that its own code has not foreseen.
 FAULT = 1
+_LOOK_SECONDS = 0.01
 
 
 class Role(Enum):
@@ -116,6 +122,7 @@ class Children:
             # While this has the lines of its siblings, they would not see them end.
             for line in self._lines.values():
                 os.close(line)
+            restart_log_listeners()
             self._begin()
             code = work() or 0
         except SystemExit as error:
@@ -124,7 +131,9 @@ class Children:
             logger.exception("A fault of taskhub.")
         finally:
             # Not sys.exit: what the parent wants done at its exit is not this one's.
-            logging.shutdown()
+            limit_hooks(lambda: os._exit(code))
+            tell_ending()
+            close_logging()
             flush_output()
             os._exit(code)
 
@@ -181,6 +190,13 @@ class Children:
                     kill_group(pid)
                 buried.append((child, os.waitstatus_to_exitcode(status)))
         return buried
+
+    def wait_for(self, role: Role, seconds: float) -> None:
+        """Bury what ends, until no child of a role is left or the time is over."""
+        end = time.monotonic() + seconds
+        while self.with_role(role) and time.monotonic() < end:
+            self.bury()
+            time.sleep(_LOOK_SECONDS)
 
 
 def tell_exit(code: int) -> str:

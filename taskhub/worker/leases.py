@@ -17,6 +17,7 @@ from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.discarding import forget_queries
 from taskhub.exceptions import BrokerError
+from taskhub.execution.log_listeners import close_logging
 from taskhub.values import show_foreign
 from taskhub.worker.node import Node
 
@@ -111,6 +112,7 @@ class Leases:
     def _fail(self, error: Exception) -> NoReturn:
         """End the steward, which is replaced: nobody else keeps the leases."""
         logger.critical("A fault of taskhub; the steward is replaced.", exc_info=error)
+        close_logging()
         os._exit(1)
 
     def _is_settled(self) -> bool:

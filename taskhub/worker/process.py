@@ -8,12 +8,12 @@ How it stops, when it is told to, or a drain is done:
 3. What runs goes on, for up to the grace period.
 4. The group writer writes and acknowledges what has ended.
 5. What still runs is given back, as left unfinished, and the lease ends.
-6. Hooks of `atexit` are run, and the processes that tasks have started end, too: see
-   remains.py.
+6. Receivers of `process_ending` and hooks of `atexit` are run, and the processes that
+   tasks have started end, too: see remains.py.
 
 Past the grace period it goes from 2 to 4 with tasks still running, and the process
-exits under them after 5, without hooks. Told to end at once, it just exits, and the
-supervisor sees to what it held. If its lease was lost, the supervisor starts a
+exits under them after 5, without hooks of `atexit`. Told to end at once, it just exits,
+and the supervisor sees to what it held. If its lease was lost, the supervisor starts a
 successor at once, and this one goes from 1 to 4 for as long as what it runs may take.
 """
 
@@ -32,6 +32,7 @@ from taskhub.exceptions import BrokerError, TaskCancelled
 from taskhub.execution import Executor, Run
 from taskhub.execution.forks import guard_connections
 from taskhub.execution.interrupts import hear_interrupts
+from taskhub.execution.log_listeners import close_logging
 from taskhub.execution.logs import capture_logs
 from taskhub.execution.output import flush_output, print_promptly
 from taskhub.execution.process_state import ProcessState
@@ -42,6 +43,7 @@ from taskhub.worker.holdings import Holdings
 from taskhub.worker.limits import TimeLimits
 from taskhub.worker.node import Node
 from taskhub.worker.pace import MOMENT_SECONDS, Every, Pace
+from taskhub.worker.process_signals import tell_started
 from taskhub.worker.quiet import Quiet
 from taskhub.worker.remains import Departure, lead_own_group
 from taskhub.worker.running import Running
@@ -147,6 +149,7 @@ class WorkerProcess:
         guard_connections()
         capture_logs()
         print_promptly()
+        tell_started("worker")
         self._watch.start()
         if self._join():
             self._writer.start()
@@ -262,7 +265,7 @@ class WorkerProcess:
         with self._ending:
             self._writer.stop()
             self._leave()
-            self._departure.leave_at_once(Exit.DONE)
+            self._departure.leave_running(Exit.DONE)
 
     def _die(self) -> NoReturn:
         flush_output()
@@ -271,6 +274,7 @@ class WorkerProcess:
     def _fail(self, error: Exception) -> NoReturn:
         """End because a part of this process did; on that part's thread."""
         logger.critical("A fault of taskhub; this process is replaced.", exc_info=error)
+        close_logging()
         flush_output()
         os._exit(Exit.FAULT)
 

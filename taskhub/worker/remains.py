@@ -14,21 +14,16 @@ supervisor's group, for debuggers, and only ends what `multiprocessing` knows of
 """
 
 import atexit
-import logging
 import multiprocessing
 import os
 import signal
 import sys
 from contextlib import suppress
-from threading import Timer
 from typing import NoReturn
 
+from taskhub.execution.log_listeners import close_logging
 from taskhub.execution.output import flush_output
-
-logger = logging.getLogger(__name__)
-
-#: How long hooks of `atexit` may take at the end of a process.
-MAX_HOOK_SECONDS = 3.0
+from taskhub.worker.process_signals import limit_hooks, tell_ending
 
 
 def lead_own_group() -> None:
@@ -53,20 +48,21 @@ class Departure:
         self._supervisor = os.getppid()
 
     def leave(self, code: int) -> NoReturn:
-        """Do what tasks have registered with `atexit`, and end."""
-        give_up = Timer(MAX_HOOK_SECONDS, self._give_up, [code])
-        give_up.daemon = True
-        give_up.start()
+        """Do what the site, and tasks with `atexit`, want done at the end; and end."""
+        limit_hooks(lambda: self.leave_at_once(code))
+        tell_ending()
         atexit._run_exitfuncs()
         self.leave_at_once(code)
 
-    def _give_up(self, code: int) -> None:
-        logger.warning("Hooks of atexit took more than %g s.", MAX_HOOK_SECONDS)
+    def leave_running(self, code: int) -> NoReturn:
+        """End under tasks that go on, without hooks of `atexit`; from any thread."""
+        limit_hooks(lambda: self.leave_at_once(code))
+        tell_ending()
         self.leave_at_once(code)
 
     def leave_at_once(self, code: int) -> NoReturn:
         """End; from any thread."""
-        logging.shutdown()
+        close_logging()
         flush_output()
         if os.getpgrp() != os.getpid():
             for child in multiprocessing.active_children():

@@ -27,6 +27,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from taskhub.execution.log_listeners import find_log_listeners
 from taskhub.readiness import wait_readable
 from taskhub.worker.board import Board
 from taskhub.worker.children import (
@@ -40,6 +41,7 @@ from taskhub.worker.children import (
 )
 from taskhub.worker.node import Node
 from taskhub.worker.process import Exit, WorkerProcess
+from taskhub.worker.process_signals import tell_started
 from taskhub.worker.quiet import Quiet
 from taskhub.worker.reload import Reloading
 from taskhub.worker.steward import DIED, LIVES, Steward
@@ -66,6 +68,8 @@ _AT_ONCE_SECONDS = 2.0
 _SAME_SIGNAL_SECONDS = 1.0
 #: Beyond the grace period, at whose end processes end by themselves.
 _SLACK_SECONDS = 1.0
+#: How long companions may take when the last worker process has ended.
+_COMPANION_SECONDS = 4.0
 
 
 class Supervisor:
@@ -124,6 +128,7 @@ class Supervisor:
         """Keep the node complete until it is told to stop, or is drained."""
         # What is there by now is shared with all children, and stays so while their
         # garbage collectors do not look at it. See gc.freeze().
+        find_log_listeners()
         gc.collect()
         gc.freeze()
         while not self._is_over():
@@ -295,6 +300,7 @@ class Supervisor:
 
         def work(line: int) -> None:
             os.close(to_steward)
+            tell_started("steward")
             Steward(self._node, pipe, self._upwards, self._board, self._probes).run()
 
         self._children.fork(Role.STEWARD, work)
@@ -337,6 +343,10 @@ class Supervisor:
             logger.warning("The steward did not hear that %s %s.", kind, child.token)
 
     def _end(self) -> None:
+        if not self._stopping:
+            self._children.signal(Role.COMPANION, signal.SIGTERM)
+        seconds = 0 if self._forced else _COMPANION_SECONDS
+        self._children.wait_for(Role.COMPANION, seconds)
         # What a companion was at is either committed or never was.
         self._children.signal(Role.COMPANION, signal.SIGKILL)
         self._reloading.stop()

@@ -73,3 +73,19 @@ def test_what_is_printed_is_not_lost_at_a_hard_limit(start_node):
     wait_until(lambda: result.row.is_finished, "the limit")
 
     wait_until(lambda: "hung not ended" in node.log, "what it has printed")
+
+
+def test_lines_that_a_thread_shows_are_shown_in_every_process(start_node):
+    """A fork copies the queue of a QueueHandler, and not the thread that empties it."""
+    node = start_node("--processes=1", "--beat", LOGS="queue", **LOGGING_SETTINGS)
+    for number in range(150):
+        tasks.say.enqueue(f"line {number}.")
+    last = fail.enqueue("no stock")
+    wait_until(lambda: last.row.is_finished, "the last one")
+    assert node.stop() == 0
+
+    shown = [line for line in node.log.splitlines() if " shop] " in line]
+    assert [line.partition("] ")[2] for line in shown] == [
+        f"shop: line {number}." for number in range(150)
+    ]
+    assert "ValueError: no stock\n" in node.log

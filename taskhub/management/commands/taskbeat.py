@@ -22,6 +22,7 @@ from taskhub.management.starting import (
 )
 from taskhub.models import PeriodicTask
 from taskhub.models.results import results_database
+from taskhub.worker.process_signals import tell_ending, tell_started
 
 logger = logging.getLogger(__name__)
 
@@ -63,5 +64,7 @@ class Command(BaseCommand):
             greet(self.stdout, "beat", facts)
         beat = Beat(config)
         stop_on_signals(beat.stop)
+        tell_started("beat")
         beat.run()
+        tell_ending()
         logger.info("Stopped.")

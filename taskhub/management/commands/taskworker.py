@@ -29,6 +29,7 @@ from taskhub.tasks import registered_tasks
 from taskhub.worker.children import Companion
 from taskhub.worker.health import listen_for_probes
 from taskhub.worker.node import Node
+from taskhub.worker.process_signals import tell_started
 from taskhub.worker.supervisor import Supervisor
 
 #: How many task names the greeting lists.
@@ -124,6 +125,7 @@ def _beat_of(node: Node) -> Companion:
     def run(is_wanted: Callable[[], bool]) -> None:
         beat = Beat(node.config, is_wanted=is_wanted)
         stop_on_signals(beat.stop)
+        tell_started("beat")
         beat.run()
 
     return Companion("beat", run)
