@@ -7,6 +7,7 @@ from taskhub.exception_tree import members
 from taskhub.exceptions import Retry, TaskTimeout
 from taskhub.execution.runs import Run
 from taskhub.retries import pause_of
+from taskhub.tasks.options import DEFAULT_BACKOFF
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +30,21 @@ def pause_after(run: Run, error: BaseException) -> timedelta | None:
         return None
     asked = [each.after for each in reasons if isinstance(each, Retry)]
     pauses = [after for after in asked if after is not None]
-    try:
-        pause = (
-            max(pauses) if pauses else pause_of(task.backoff, reasons[0], run.result)
-        )
-    except Exception:
-        logger.exception("The backoff of %s failed.", task.module_path)
-        return None
+    pause = max(pauses) if pauses else _ask_backoff(run, reasons[0])
     expires_at = run.attempt.message.expires_at
     if expires_at and datetime.now(UTC) + pause >= expires_at:
         return None
     return pause
+
+
+def _ask_backoff(run: Run, reason: BaseException) -> timedelta:
+    try:
+        return pause_of(run.task.backoff, reason, run.result)
+    except Exception:
+        logger.exception(
+            "The backoff of %s failed; pausing as without one.", run.task.module_path
+        )
+        return pause_of(DEFAULT_BACKOFF, reason, run.result)
 
 
 def _counted(kinds: tuple[type[BaseException], ...]) -> tuple[type[BaseException], ...]:
