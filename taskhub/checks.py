@@ -59,6 +59,23 @@ def check_time_zones(
 
 
 @register("taskhub")
+def check_autocommit(
+    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Each transaction of taskhub's is one of Django's, and hooks wait for its end."""
+    alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
+    if connections.settings[alias].get("AUTOCOMMIT", True):
+        return []
+    return [
+        Error(
+            f"AUTOCOMMIT is False in DATABASES[{alias!r}], where results are written.",
+            hint="Leave it at True, and use transaction.atomic() or ATOMIC_REQUESTS.",
+            id="taskhub.E006",
+        )
+    ]
+
+
+@register("taskhub")
 def check_results_database(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 
 from taskhub import checks, compat
 from taskhub.brokers import find_broker, get_broker, open_broker
@@ -206,6 +207,16 @@ def test_naive_times_are_refused(settings):
 
     assert error.id == "taskhub.E004"
     assert "USE_TZ = True" in error.hint
+    assert error in run_checks(tags=["taskhub"])
+
+
+def test_manual_commits_are_refused(monkeypatch):
+    monkeypatch.setitem(connections.settings["default"], "AUTOCOMMIT", False)
+
+    (error,) = checks.check_autocommit()
+
+    assert error.id == "taskhub.E006"
+    assert "DATABASES['default']" in error.msg
     assert error in run_checks(tags=["taskhub"])
 
 
