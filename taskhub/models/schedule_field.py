@@ -37,6 +37,10 @@ class ScheduleField(ComparedExactly, models.CharField):  # type: ignore[type-arg
         if isinstance(value, Unreadable):
             raise ValidationError(value.reason, code="invalid")
 
+    def run_validators(self, value: Any) -> None:
+        """Check the length of the text, and not that of a schedule."""
+        super().run_validators(value.text if isinstance(value, Schedule) else value)
+
     def get_prep_value(self, value: Any) -> Any:
         """Return the text that the database gets."""
         if value is None or hasattr(value, "resolve_expression"):

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from taskhub.beat.ticker import Ticker
 from taskhub.models import PeriodicTask, TaskResult
-from taskhub.schedules import Unreadable
+from taskhub.schedules import Unreadable, cron, every
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
 from tests.integration.test_beat_isolation import write
 
@@ -88,3 +88,13 @@ def test_a_schedule_that_cannot_be_read_keeps_nothing_else_from_being_loaded(dum
     odd.schedule = "every now and then"
     with pytest.raises(ValidationError, match="cannot be read"):
         odd.full_clean()
+
+
+def test_a_schedule_from_code_can_be_validated_as_a_whole():
+    row = PeriodicTaskFactory.build(schedule=every(hours=1))
+
+    row.full_clean()
+
+    row.schedule = cron(",".join(map(str, range(60))) + " " + "0," * 50 + "0 * * *")
+    with pytest.raises(ValidationError, match="at most 255 characters"):
+        row.full_clean()
