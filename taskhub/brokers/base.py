@@ -302,6 +302,17 @@ class Broker(ABC):
         BrokerError, with a remedy, if the broker cannot be used now.
         """
 
+    def owned_by_others(
+        self, queues: Sequence[str], owner: str, *, take: bool
+    ) -> list[str]:
+        """
+        Return the queues that another owner works on; `take` the others.
+
+        An owner of whom no token lives any more has lost its queues. Raise BrokerError
+        if the broker cannot be reached.
+        """
+        return []
+
     def dangers(self) -> list[str]:
         """Return a sentence for each setting of the server that loses messages."""
         return []

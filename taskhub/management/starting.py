@@ -17,6 +17,7 @@ from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.discarding import discard_all
 from taskhub.exceptions import BrokerError, NotPermitted
+from taskhub.models.identity import identity_of
 from taskhub.models.results import results_database
 from taskhub.nearest import did_you_mean
 
@@ -86,6 +87,7 @@ def check_broker(config: Config, queues: Sequence[str] = ()) -> list[str]:
     try:
         broker = get_broker(config)
         notices = [*broker.check(queues), *broker.dangers()]
+        _check_owner(config, queues or config.queues)
     except NotPermitted as error:
         raise CommandError(str(error)) from error
     except BrokerError as error:
@@ -95,6 +97,19 @@ def check_broker(config: Config, queues: Sequence[str] = ()) -> list[str]:
         ) from error
     broker.close()
     return notices
+
+
+def _check_owner(config: Config, queues: Sequence[str]) -> None:
+    """Raise CommandError if workers of another database are at work on these queues."""
+    broker = get_broker(config)
+    identity = identity_of(results_database())
+    if identity and (others := broker.owned_by_others(queues, identity, take=False)):
+        raise CommandError(
+            f"At {broker.address}, workers of another database are at work on queue "
+            f"{', '.join(others)}: each site would run the other's tasks. Set another "
+            f"key_prefix in TASKS[{config.alias!r}]['OPTIONS'] of one of them; or, if "
+            "this is the same site with a new database, stop these workers first."
+        )
 
 
 def describe_database() -> str:

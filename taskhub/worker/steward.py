@@ -35,6 +35,7 @@ from taskhub.worker.leases import Leases
 from taskhub.worker.lingering import LingeringRuns
 from taskhub.worker.node import Node
 from taskhub.worker.orders import ORDERS_SECONDS, Orders
+from taskhub.worker.owner import OWNER_SECONDS, Owner
 from taskhub.worker.presence import Presence
 from taskhub.worker.pruner import PRUNE_SECONDS, Pruner
 from taskhub.worker.sweeper import SWEEP_SECONDS, Sweeper
@@ -97,6 +98,7 @@ class Steward:
                 Chore("do bulk actions", BULK_SECONDS, bulk.look),
                 Chore("sweep", SWEEP_SECONDS, Sweeper(node).look),
                 Chore("prune", PRUNE_SECONDS, Pruner(node).look),
+                Chore("tell whose queues these are", OWNER_SECONDS, Owner(node).look),
                 Chore("count", COUNT_SECONDS, Counter(node).look),
             ],
             at_end=[

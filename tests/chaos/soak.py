@@ -46,7 +46,7 @@ def soak(stage: Stage) -> Report:
     worst = max(growths.values())
     report.expect(worst <= GROWTH_MEBIBYTES, f"a process has grown by {worst} MiB")
     keys = {key.decode().rpartition(":")[2] for key in stage.redis.client().scan_iter()}
-    leaked = keys - {"nodes", "mark", "run", "wake"}
+    leaked = keys - {"nodes", "mark", "owner", "run", "wake"}
     report.expect(not leaked, f"Redis has kept {', '.join(sorted(leaked))}")
     report.notes += [
         f"{stage.minutes:g} minutes",

@@ -13,6 +13,7 @@ all keys of a queue are in one slot of Redis Cluster. Neither may contain a brac
     taskhub:{<queue>}:paused        STRING  there while nothing is handed out
 
     taskhub:{<queue>}:mark          STRING  gone if everything else is
+    taskhub:{<queue>}:owner         STRING  which database the results are in
     taskhub:{<queue>}:run           STRING  which run of a server has the messages
 
 A message's body lives in `messages`; its place is exactly one of delayed, ready and

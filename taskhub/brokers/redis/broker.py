@@ -350,6 +350,18 @@ class RedisBroker(Broker):
         with self._errors():
             return check_server(self._client, self.config.options, bases)
 
+    def owned_by_others(
+        self, queues: Sequence[str], owner: str, *, take: bool
+    ) -> list[str]:
+        others = []
+        for name in queues:
+            with self.damage.tolerated(name, "own"):
+                keys = self._keys(name)
+                names = [keys.owner, keys.nodes]
+                if not self._scripts.run("own", names, [owner, int(take)]):
+                    others.append(name)
+        return others
+
     def dangers(self) -> list[str]:
         with self._errors():
             return dangers_of(self._client, self.address)

@@ -10,6 +10,7 @@ class Keys:
         "mark",
         "messages",
         "nodes",
+        "owner",
         "paused",
         "ready",
         "run",
@@ -25,6 +26,7 @@ class Keys:
         self.paused = f"{base}:paused"
         self.wake = f"{base}:wake"
         self.mark = f"{base}:mark"
+        self.owner = f"{base}:owner"
         self.run = f"{base}:run"
 
     @property

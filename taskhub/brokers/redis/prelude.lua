@@ -25,6 +25,7 @@ local TYPES = {
   nodes = 'zset',
   wake = 'list',
   mark = 'string',
+  owner = 'string',
   run = 'string',
 }
 -- What the names of a queue's keys begin with.
