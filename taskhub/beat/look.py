@@ -135,6 +135,10 @@ class Look:
             return
         if row.is_plan_outdated:
             self._plan_by_new_rules(row)
+        if row.is_plan_ahead(self._now):
+            text = "The clock was set back: %r was planned for %s."
+            self._say(logging.WARNING, text, row.name, row.next_run_at)
+            row.plan(self._now)
         if not row.enabled or row.next_run_at is None:
             return
         if row.next_run_at <= self._now:

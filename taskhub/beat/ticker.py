@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from taskhub.beat.aside import ASIDE_SECONDS, Aside
+from taskhub.beat.clock import ClockReview
 from taskhub.beat.finding import find_due, find_unplanned
 from taskhub.beat.look import Look
 from taskhub.beat.pausing import name_of, pause_unread
@@ -22,6 +23,7 @@ class Ticker:
         self._aside = Aside()
         self._refusals = Refusals()
         self._review = RulesReview()
+        self._clock = ClockReview()
         self._presence = Presence()
 
     def look(self) -> float:
@@ -30,7 +32,8 @@ class Ticker:
 
         Return the seconds until the next look. Blocks for two queries, a transaction
         for up to 500 rows that are due, and one for up to 200 without a plan. The first
-        looks also review plans by the rules of their time zones.
+        looks also review plans by the rules of their time zones; one in a minute, those
+        of a clock that was ahead.
 
         Raise a database's error if that is away, or not migrated.
         """
@@ -38,6 +41,8 @@ class Ticker:
             self._review_rules()
         due = find_due(self._aside)
         self._take(due.pks, due.now)
+        ahead = self._clock.next_ahead()
+        self._take(ahead.pks, ahead.now, only_due=False)
         unplanned = find_unplanned(self._aside)
         self._take(unplanned.pks, unplanned.now)
         self._presence.tell()

@@ -26,6 +26,8 @@ PAUSED: dict[str, Any] = {
     "postponed_until": None,
     "postponed_because": "",
 }
+#: What is later than now by more than this was written by a clock that was ahead.
+AHEAD = timedelta(seconds=60)
 #: What the beat writes.
 PLAN_FIELDS = (
     "enabled",
@@ -149,11 +151,27 @@ class PeriodicTask(PeriodicColumns, SharedRow):
         self.planned_schedule = as_schedule(self).text
         self.planned_start_at = self.start_at
         self.planned_at = now
-        after = now
+        after = self._begin(now)
+        self.move_to(self.rule.next_after(after), after=after)
+
+    def _begin(self, now: datetime) -> datetime:
+        """Return the moment that the next run is the first tick after."""
         if self.start_at and self.start_at > now:
             # The start itself may be the first tick.
-            after = self.start_at - timedelta(microseconds=1)
-        self.move_to(self.rule.next_after(after), after=after)
+            return self.start_at - timedelta(microseconds=1)
+        return now
+
+    def is_plan_ahead(self, now: datetime) -> bool:
+        """
+        Whether the next run is too late, since the clock was ahead before.
+
+        It was if the row was planned, or has run, at a time that is still to come.
+        """
+        moments = (self.planned_at, self.last_run_at)
+        if not any(moment and moment > now + AHEAD for moment in moments):
+            return False
+        tick = self.rule.next_after(self._begin(now))
+        return bool(tick and self.next_run_at and tick < self.next_run_at)
 
     @property
     def is_plan_outdated(self) -> bool:
