@@ -279,6 +279,10 @@ class Broker(ABC):
     def interrupt(self) -> None:
         """Make a `wait` that is under way in another thread return now, if it can."""
 
+    def rest(self) -> None:
+        """Give up what only waiting needs, if nobody has waited for some time."""
+        return
+
     @abstractmethod
     def wake(self, queues: Collection[str]) -> None:
         """

@@ -72,6 +72,8 @@ _CANCELLED_SECONDS = 1.0
 #: How often what running tasks have logged is written, and what was counted.
 _LOGS_SECONDS = 1.0
 _NUMBERS_SECONDS = 5.0
+#: How often it is looked whether the broker still has to listen.
+_REST_SECONDS = 5.0
 
 
 class WorkerProcess:
@@ -119,6 +121,7 @@ class WorkerProcess:
         self._ask_cancelled = Every(_CANCELLED_SECONDS)
         self._write_logs = Every(_LOGS_SECONDS)
         self._write_numbers = Every(_NUMBERS_SECONDS)
+        self._rest = Every(_REST_SECONDS)
         hear_interrupts()
         self._watch = Watch(
             line,
@@ -191,6 +194,8 @@ class WorkerProcess:
         for run in self._running.newly_long(MOMENT_SECONDS):
             self._writer.mark(run)
         self._write_what_is_said()
+        if self._rest.is_due():
+            self._broker.rest()
         self._time_limits.look()
         self._watch_cancellations()
         if self._consumer.has_waiting and self._running.has_long(MOMENT_SECONDS):

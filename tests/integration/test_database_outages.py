@@ -90,3 +90,29 @@ def test_stricter_isolation_levels_are_no_outage(drain, level):
     assert [result.get(timeout=1) for result in results] == list(range(300))
     assert "serialize" not in log
     assert not TaskResult.objects.exclude(attempts=1).exists()
+
+
+@only_postgres
+def test_a_busy_process_leaves_no_notifications_unread(config, start_node, gate):
+    """PostgreSQL would keep them all, until there is no room for more."""
+    if not get_broker(config).lives_in_rows:
+        pytest.skip("No other broker listens.")
+    start_node("--processes=1", "--threads=1")
+    wait_until(_listeners, "the process to listen")
+    result = tasks.wait_for_gate.enqueue("busy", gate.path)
+
+    wait_until(lambda: not _listeners(), "it to stop listening")
+
+    gate.open()
+    assert result.get(timeout=30) == "busy"
+    wait_until(_listeners, "it to listen again")
+    assert tasks.add.enqueue(1).get(timeout=30) == 1
+
+
+def _listeners() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND query = 'LISTEN taskhub'"
+        )
+        return cursor.fetchone()[0]

@@ -11,6 +11,8 @@ import os
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 from django.db import connections
@@ -18,6 +20,9 @@ from django.db import connections
 from taskhub.brokers.base import BEAT, MAX_WAIT_SECONDS
 from taskhub.discarding import discard
 from taskhub.readiness import wait_readable
+
+#: For so long a process with much to do may leave notifications unread.
+_UNREAD_SECONDS = 10.0
 
 
 def can_notify(alias: str) -> bool:
@@ -51,6 +56,9 @@ class Bell:
         self._interrupted, self._interrupting = os.pipe()
         os.set_blocking(self._interrupting, False)
         self._listening: Any = None
+        #: Held while a thread waits.
+        self._waiting = Lock()
+        self._waited_at = 0.0
 
     def wait(
         self,
@@ -64,6 +72,17 @@ class Bell:
 
         `due_in` says in how long something is, if that is within so many seconds.
         """
+        with self._waiting:
+            self._wait(alias, channel, timeout, due_in)
+            self._waited_at = monotonic()
+
+    def _wait(
+        self,
+        alias: str,
+        channel: str,
+        timeout: float,
+        due_in: Callable[[float], timedelta | None],
+    ) -> None:
         if not (self._listens and can_notify(alias)):
             self._sleep([], min(timeout, self._poll_seconds))
             return
@@ -87,6 +106,8 @@ class Bell:
 
     def _listen(self, alias: str, channel: str) -> None:
         connection: Any = connections.create_connection(alias)
+        # Another thread may close it; see rest().
+        connection.inc_thread_sharing()
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {channel}")
         self._listening = connection
@@ -101,6 +122,21 @@ class Bell:
         with suppress(BlockingIOError):
             # Full means that it has been interrupted often enough.
             os.write(self._interrupting, b"!")
+
+    def rest(self) -> None:
+        """
+        Stop listening if nobody has waited for some time; from any thread.
+
+        PostgreSQL keeps notifications until each session that listens has taken them.
+        If one never does, no transaction that rings can be committed in the end.
+        """
+        if self._listening is None or not self._waiting.acquire(blocking=False):
+            return
+        try:
+            if monotonic() - self._waited_at > _UNREAD_SECONDS:
+                self.close()
+        finally:
+            self._waiting.release()
 
     def close(self) -> None:
         """Stop listening; a later wait begins anew."""

@@ -337,6 +337,9 @@ class DatabaseBroker(Broker):
     def interrupt(self) -> None:
         self._bell.interrupt()
 
+    def rest(self) -> None:
+        self._bell.rest()
+
     def wake(self, queues: Collection[str]) -> None:
         if self.config.options.notify:
             with broker_errors(self._alias):
