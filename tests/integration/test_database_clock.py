@@ -82,7 +82,9 @@ def test_a_result_that_is_not_due_is_not_handed_out(zone, bench):
     reserved = broker.reserve(queues, limit=10, token="token")
 
     assert [delivery.id for delivery in reserved] == [str(past.id)]
-    assert timedelta(minutes=55) < broker._due_in(queues) < timedelta(minutes=65)
+    due_in = broker._due_in(queues, seconds=7200)
+    assert timedelta(minutes=55) < due_in < timedelta(minutes=65)
+    assert broker._due_in(queues, seconds=1800) is None
     assert broker.silent(queues) == set()
     assert later.id
 
