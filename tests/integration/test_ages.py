@@ -128,7 +128,7 @@ def test_what_is_cancelled_while_it_waits_again_has_not_run(work, admin_client):
     row = result.row
     age(row)
 
-    operations.retry(TaskResult.objects.all(), per_second=0.0001)
+    operations.retry(TaskResult.objects.all(), per_second=0.001)
     operations.cancel(TaskResult.objects.all())
 
     row.refresh_from_db()

@@ -69,6 +69,7 @@ CALLS = {
         _one(PeriodicTask), timezone.now() - DAY, timezone.now()
     ),
     "cancel": lambda: operations.cancel(_waiting()),
+    "describe_kept": lambda: operations.describe_kept(Retention(days=1)),
     "disable": lambda: operations.disable([_one(PeriodicTask)]),
     "drain": lambda: operations.drain(MAIL),
     "enable": lambda: operations.enable([_one(PeriodicTask)]),
@@ -76,6 +77,7 @@ CALLS = {
     "inspect_quarantined": lambda: operations.inspect_quarantined(
         _one(QuarantinedMessage)
     ),
+    "lingering_runs": operations.lingering_runs,
     "make_run": lambda: operations.make_run(_one(PeriodicTask), None),
     "move": lambda: operations.move(MAIL, OTHER),
     "pause": lambda: operations.pause(MAIL),
@@ -94,6 +96,7 @@ CALLS = {
     "run_now": lambda: operations.run_now(_one(PeriodicTask)),
     "skip_next": lambda: operations.skip_next(_one(PeriodicTask)),
     "start_bulk": _bulk,
+    "still_running": lambda: operations.still_running([_one(TaskResult)]),
     "stop": lambda: operations.stop("here"),
     "stop_bulk": lambda: operations.stop_bulk(_bulk()),
     "submit": lambda: operations.submit("tests.tasks.add", [1, 2]),
