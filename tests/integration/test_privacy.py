@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -174,7 +175,10 @@ def test_an_error_tracker_sees_no_secret_when_a_task_fails(config, kind):
 
     compat.task_finished.connect(track)
     try:
-        executor.run(run) if kind == "sync" else asyncio.run(executor.arun(run))
+        if kind == "sync":
+            copy_context().run(executor.run, run)
+        else:
+            asyncio.run(executor.arun(run))
     finally:
         compat.task_finished.disconnect(track)
 

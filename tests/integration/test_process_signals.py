@@ -46,9 +46,11 @@ def test_each_process_that_began_tells_of_its_end(start_node, tracked):
     assert events(tracked, "ending") == began, (lines(tracked), node.log)
 
 
-def test_errors_that_are_sent_at_the_end_are_sent(start_node, tracked):
+def test_errors_that_are_sent_at_the_end_are_sent(start_node, tracked, settings):
     tasks.fail.enqueue("no stock")
-    node = start_node("--drain", "--processes=1", TRACKED=str(tracked))
+    # With DEBUG, what Django logs of tasks is for the console alone.
+    site = {"DEBUG": "0", "SECRET_KEY": settings.SECRET_KEY}
+    node = start_node("--drain", "--processes=1", TRACKED=str(tracked), **site)
 
     assert node.wait() == 0, node.log
 

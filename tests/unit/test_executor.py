@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextvars import copy_context
 
 import pytest
 
@@ -29,7 +30,8 @@ def execute():
         run = preparer.prepare(delivery)
         if task.is_async:
             return asyncio.run(executor.arun(run))
-        return executor.run(run)
+        # As a worker does: what is current there does not stay so here.
+        return copy_context().run(executor.run, run)
 
     return execute
 
