@@ -30,7 +30,6 @@ Kind = BulkAction.Kind
 
 #: How many results are dealt with before it is written down how far it is.
 _BATCH = 500
-_MOST_OF_A_NAME = 150
 
 
 def affected(
@@ -93,10 +92,6 @@ def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
 
     A batch that is under way is still done.
     """
-    return _stop(action, by=by)
-
-
-def _stop(action: BulkAction, *, by: str) -> bool:
     stopped = unfinished().filter(pk=action.pk)
     return bool(stopped.update(finished_at=timezone.now(), stopped_by=by))
 
@@ -133,13 +128,14 @@ def do_some(seconds: float) -> None:
             raise
         except Exception as error:
             logger.exception("Stopped the bulk action %s, which fails.", action.pk)
-            _stop(action, by=_sentence_of(error))
+            stop_bulk(action, by=_sentence_of(error))
         if time.monotonic() > end:
             return
 
 
 def _sentence_of(error: Exception) -> str:
-    return escape_text(f"taskhub, because of an error: {error!r}")[:_MOST_OF_A_NAME]
+    longest = BulkAction._meta.get_field("stopped_by").max_length
+    return escape_text(f"taskhub, because of an error: {error!r}")[:longest]
 
 
 def _do_a_batch(action: BulkAction) -> None:

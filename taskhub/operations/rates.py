@@ -6,10 +6,8 @@ from taskhub.exceptions import InvalidOption
 MIN_RATE, MAX_RATE = 0.001, 1_000_000
 
 
-def check_rate(per_second: float | None) -> None:
-    """Raise InvalidOption for a rate that is out of bounds, or no number."""
+def check_rate(per_second: float | None, name: str = "per_second") -> None:
+    """Raise InvalidOption, with this name, for a rate that is out of bounds."""
     # Written so that it is true of NaN.
     if per_second is not None and not MIN_RATE <= per_second <= MAX_RATE:
-        raise InvalidOption(
-            f"per_second is a number from {MIN_RATE} to {MAX_RATE:,}, or None."
-        )
+        raise InvalidOption(f"{name} is a number from {MIN_RATE} to {MAX_RATE:,}.")

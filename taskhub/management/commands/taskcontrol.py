@@ -8,13 +8,13 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
 from taskhub import compat
-from taskhub.exceptions import InvalidOption, TaskHubError
+from taskhub.exceptions import TaskHubError
 from taskhub.management.control import CONTROLS, Control, Told
 from taskhub.management.control.history import find_user, write_history
 from taskhub.management.options import text
 from taskhub.management.starting import check_database
 from taskhub.nearest import did_you_mean
-from taskhub.operations.rates import MAX_RATE, MIN_RATE, check_rate
+from taskhub.operations.rates import check_rate
 
 #: What each option is when nobody gives it, for telling what was given.
 _DEFAULTS: dict[str, Any] = {
@@ -97,10 +97,10 @@ class Command(BaseCommand):
         verb, names = options["verb"], options["names"]
         control = self._find(verb)
         control.check(verb, names)
-        self._check_options(verb, control, options)
         user = find_user(options["by"]) if options["by"] else None
         options["who"] = options["by"] or _login()
         try:
+            self._check_options(verb, control, options)
             if not self._may_go_on(verb, control, names, options):
                 raise CommandError("Nothing was done.")
             told = control.do(names, options)
@@ -128,12 +128,7 @@ class Command(BaseCommand):
                 f"--reason of {verb} is written into the history only; say with --by "
                 "whose it is."
             )
-        try:
-            check_rate(options["per_second"])
-        except InvalidOption as error:
-            raise CommandError(
-                f"--per-second is a number from {MIN_RATE} to {MAX_RATE:,}."
-            ) from error
+        check_rate(options["per_second"], "--per-second")
 
     def _may_go_on(
         self, verb: str, control: Control, names: list[str], options: dict[str, Any]
