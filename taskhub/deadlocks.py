@@ -27,6 +27,10 @@ _MOST_TRIES_OF_LOCKS = 5
 _NOT_SERIALISED = ("40001", 1020)
 #: Codes of deadlocks, and of locks that were waited for too long.
 _LOCKED = ("40P01", "55P03", 1213, 1205)
+#: PostgreSQL's class of all transactions that it has ended for such reasons.
+_ROLLED_BACK = "40"
+#: On SQLite, others write to the same file.
+_BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 def again_after_deadlock(
@@ -58,11 +62,27 @@ def again_after_deadlock(
     return decorate
 
 
+def tells_of_contention(error: Exception) -> bool:
+    """Whether others were at the same rows: the same may succeed a moment later."""
+    code = _code_of(error)
+    if isinstance(code, str) and code.startswith((_ROLLED_BACK, *_BUSY)):
+        return True
+    return code in (*_NOT_SERIALISED, *_LOCKED)
+
+
 def _tries_for(error: OperationalError) -> int:
     """Return how often to try what has failed so."""
-    # By its code: what a server says may be in another language.
-    driver: Any = error.__cause__
-    code = getattr(driver, "sqlstate", None) or next(iter(error.args), None)
+    code = _code_of(error)
     if code in _NOT_SERIALISED:
         return _MOST_TRIES
     return _MOST_TRIES_OF_LOCKS if code in _LOCKED else 1
+
+
+def _code_of(error: Exception) -> Any:
+    """Return the database's code: what it says may be in another language."""
+    driver: Any = error.__cause__
+    return (
+        getattr(driver, "sqlstate", None)
+        or getattr(driver, "sqlite_errorname", None)
+        or next(iter(error.args), None)
+    )

@@ -10,8 +10,9 @@ from taskhub.beat.finding import find_due, find_unplanned
 from taskhub.beat.look import Look
 from taskhub.beat.pausing import name_of, pause_unread
 from taskhub.beat.presence import Presence
-from taskhub.beat.refusals import Refusals, is_outage
+from taskhub.beat.refusals import Refusals
 from taskhub.beat.rules import RulesReview
+from taskhub.writer import is_transient
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Ticker:
         try:
             look.take(pks)
         except Exception as error:
-            if is_outage(error):
+            if is_transient(error):
                 raise
             if len(pks) == 1:
                 self._deal_with(pks[0], look.disabled.get(pks[0]), error)
@@ -83,7 +84,7 @@ class Ticker:
                 pause_unread(pk, reason, error)
                 return
         except Exception as second:
-            if is_outage(second):
+            if is_transient(second):
                 raise
             logger.exception("Cannot fire %s.", name_of(pk), exc_info=second)
             seconds = ASIDE_SECONDS

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-from django.db import InterfaceError, OperationalError
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from taskhub import writer
 from taskhub.exceptions import BrokerError, InvalidOption
 from taskhub.models import BulkAction, TaskResult, TaskResultQuerySet
 from taskhub.models.results import results_database
@@ -124,9 +124,11 @@ def do_some(seconds: float) -> None:
     while (action := unfinished().order_by("pk").first()) is not None:
         try:
             _do_a_batch(action)
-        except (BrokerError, OperationalError, InterfaceError):
+        except BrokerError:
             raise
         except Exception as error:
+            if writer.is_transient(error):
+                raise
             logger.exception("Stopped the bulk action %s, which fails.", action.pk)
             stop_bulk(action, by=_sentence_of(error))
         if time.monotonic() > end:

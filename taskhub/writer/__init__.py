@@ -46,6 +46,7 @@ from taskhub.writer.outages import (
 )
 from taskhub.writer.outcomes import write_outcomes
 from taskhub.writer.tally import Tally, write_metrics
+from taskhub.writer.transient import is_transient, may_be_transient
 
 __all__ = [
     "Attempt",
@@ -60,7 +61,9 @@ __all__ = [
     "concerns_database",
     "deaths_of",
     "is_outage",
+    "is_transient",
     "mark_running",
+    "may_be_transient",
     "probe",
     "quarantine",
     "read_cancelled",

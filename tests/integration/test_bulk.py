@@ -1,6 +1,7 @@
 """What is done to all results that match, and failures by cause."""
 
 import pytest
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from taskhub import operations
@@ -201,6 +202,27 @@ def test_a_result_that_was_spoilt_stops_only_its_action(config):
     behind.refresh_from_db()
     assert of_it.stopped_by.startswith("taskhub, because of an error: ")
     assert (behind.done, behind.stopped_by) == (1, "")
+
+
+def test_an_action_goes_on_when_a_migration_is_done(config):
+    """A table is away for as long: that is nobody's fault."""
+    TaskResultFactory(failed=True)
+    action = operations.start_bulk("delete", FAILED)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE taskhub_tasklog RENAME TO elsewhere")
+        try:
+            with pytest.raises(DatabaseError):
+                do_some(1)
+        finally:
+            cursor.execute("ALTER TABLE elsewhere RENAME TO taskhub_tasklog")
+    action.refresh_from_db()
+    assert (action.finished_at, action.stopped_by) == (None, "")
+
+    do_all()
+
+    action.refresh_from_db()
+    assert action.stopped_by == ""
+    assert not TaskResult.objects.exists()
 
 
 @pytest.mark.parametrize("per_second", [0, -1, 1e-308, float("nan"), float("inf")])
