@@ -174,22 +174,28 @@ def _shared(one: Config, other: Config) -> str:
     return f"the queue {names[0]!r}" if names else ""
 
 
+def _results_connection(databases: Sequence[str] | None, vendor: str) -> Any:
+    """Return the results' connection if it is to be checked, and of this vendor."""
+    alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
+    connection: Any = connections[alias]
+    is_meant = alias in (databases or ()) and connection.vendor == vendor
+    return connection if is_meant else None
+
+
 @register(Tags.database)
 def check_sqlite_transactions(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """SQLite gives up at once when two deferred transactions want to write."""
-    alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
-    connection: Any = connections[alias]
+    connection = _results_connection(databases, "sqlite")
     if (
-        alias not in (databases or ())
-        or connection.vendor != "sqlite"
+        connection is None
         or connection.settings_dict["OPTIONS"].get("transaction_mode") == "IMMEDIATE"
     ):
         return []
     return [
         Warning(
-            f"The SQLite database {alias!r} uses deferred transactions.",
+            f"The SQLite database {connection.alias!r} uses deferred transactions.",
             hint=(
                 "Set OPTIONS: {'transaction_mode': 'IMMEDIATE', 'timeout': 20} so that "
                 "workers and the site wait for each other, and do not fail with "
@@ -205,13 +211,8 @@ def check_order_of_ids(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Early versions of MariaDB's UUID sort the time in an id last."""
-    alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
-    connection: Any = connections[alias]
-    if (
-        alias not in (databases or ())
-        or connection.vendor != "mysql"
-        or not connection.features.has_native_uuid_field
-    ):
+    connection = _results_connection(databases, "mysql")
+    if connection is None or not connection.features.has_native_uuid_field:
         return []
     with connection.cursor() as cursor:
         # Asked, and not told by the version: which ones do it differs by series.
@@ -221,7 +222,8 @@ def check_order_of_ids(
         return []
     return [
         Warning(
-            f"The database {alias!r} does not sort UUIDs of version 7 by their time.",
+            f"The database {connection.alias!r} does not sort UUIDs of version 7 by "
+            "their time.",
             hint=(
                 "Lists are in no order, and since(), before() and the sweep miss rows. "
                 "Use MariaDB 10.11.6 or later, and rebuild tables that were made "
