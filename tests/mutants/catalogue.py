@@ -159,6 +159,20 @@ BROKERS = (
         tests=(_BROKER,),
     ),
     Mutant(
+        name="lost-leases-of-many-empty-queues-go-unnoticed",
+        path="taskhub/brokers/redis/occupied.py",
+        old="ready or delayed or not lease_end",
+        new="ready or delayed",
+        tests=("tests/contract/test_broker.py",),
+    ),
+    Mutant(
+        name="a-migration-stops-bulk-actions",
+        path="taskhub/operations/bulk.py",
+        old="if writer.is_transient(error):",
+        new="if False:",
+        tests=("tests/integration/test_bulk.py",),
+    ),
+    Mutant(
         name="redis-hands-out-of-a-paused-queue",
         path="taskhub/brokers/redis/reserve.lua",
         old="if redis.call('EXISTS', KEYS[7]) == 1 then",
