@@ -1,12 +1,12 @@
 """Settings: read once, and told what is wrong with them."""
 
 import socket
-from types import SimpleNamespace
 
 import pytest
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from taskhub import checks, compat
 from taskhub.brokers import find_broker, get_broker, open_broker
@@ -343,7 +343,7 @@ class SchedulesElsewhere:
     [({}, ["taskhub.W002"]), ({"transaction_mode": "IMMEDIATE"}, [])],
 )
 def test_deferred_transactions_of_sqlite_are_warned_of(monkeypatch, options, ids):
-    connection = SimpleNamespace(vendor="sqlite", settings_dict={"OPTIONS": options})
+    connection = DatabaseWrapper({"OPTIONS": options}, "default")
     monkeypatch.setattr(checks, "connections", {"default": connection})
 
     warnings = checks.check_sqlite_transactions(databases=["default"])
