@@ -46,6 +46,10 @@ class CannotRun(TaskHubError):
     """A periodic task that cannot be run as it is, or now; the text says why."""
 
 
+class CannotRunHere(CannotRun):
+    """A periodic task that the code or settings here cannot run; others' may."""
+
+
 class SearchTimeout(TaskHubError, TimeoutError):
     """A search took the database too long, and was stopped."""
 

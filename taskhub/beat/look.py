@@ -16,7 +16,13 @@ from django.db.utils import Error as DatabaseFault
 
 from taskhub import producer
 from taskhub.beat.policies import choose_ticks
-from taskhub.exceptions import BrokerError, TaskHubError, UnknownTask, UnknownZone
+from taskhub.exceptions import (
+    BrokerError,
+    CannotRunHere,
+    TaskHubError,
+    UnknownTask,
+    UnknownZone,
+)
 from taskhub.models import (
     Overlap,
     PeriodicTask,
@@ -110,7 +116,7 @@ class Look:
         """Do about one row what is to be done, in its attributes."""
         try:
             self._plan_or_fire(row)
-        except UnknownTask as error:
+        except (UnknownTask, CannotRunHere) as error:
             self._wait_for_code(row, error)
         except UnknownZone as error:
             # A beat on another host may know it: the row is left to that.
@@ -192,14 +198,16 @@ class Look:
         fired = set(rows.values_list("tick_at", flat=True))
         return [tick for tick in ticks if tick not in fired]
 
-    def _wait_for_code(self, row: PeriodicTask, error: UnknownTask) -> None:
-        """Leave a task that is not registered here to a beat that knows it."""
+    def _wait_for_code(
+        self, row: PeriodicTask, error: UnknownTask | CannotRunHere
+    ) -> None:
+        """Leave what the code here cannot run to a beat whose code can, for a while."""
         assert row.next_run_at is not None  # noqa: S101  it was due
         if self._now - row.next_run_at > UNKNOWN_FOR:
             self._disable(row, error)
             return
         if row.postponed_until is None:
-            text = "%r is due, but not yet known: %s"
+            text = "%r is due, but this code cannot run it: %s"
             self._say(logging.WARNING, text, row.name, error)
         row.postpone(error, self._now + UNKNOWN_AGAIN)
 

@@ -4,7 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from taskhub.conf import Config
-from taskhub.exceptions import BadMessage, TaskExpired, UnknownTask, WorkerDied
+from taskhub.exceptions import (
+    BadMessage,
+    InvalidArguments,
+    TaskExpired,
+    UnknownTask,
+    WorkerDied,
+)
 from taskhub.execution.errors import cause_of, describe_failure
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog
@@ -21,7 +27,7 @@ from taskhub.messages import (
     unseal,
 )
 from taskhub.models import Status
-from taskhub.tasks import Task, find_task
+from taskhub.tasks import Task, find_task, misfit_of
 from taskhub.tasks.finishing import task_of
 from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
 
@@ -76,7 +82,8 @@ class Preparer:
             message = self._open(delivery)
         except BadMessage as error:
             return self._refuse(delivery, error)
-        if again := self._waiting.due_again(message):
+        misfit = misfit_of(message.task_path, message.args, message.kwargs)
+        if misfit and (again := self._waiting.due_again(message, misfit)):
             return Ended(delivery, due_again=again)
         attempt: Attempt | NotDue | None = Attempt.first(message, self._worker_id)
         if delivery.returned is not None:
@@ -86,8 +93,8 @@ class Preparer:
         if isinstance(attempt, NotDue):
             return Ended(delivery, due_again=datetime.now(UTC) + attempt.wait)
         try:
-            task = self._check(attempt)
-        except (UnknownTask, WorkerDied, TaskExpired) as error:
+            task = self._check(attempt, misfit)
+        except (UnknownTask, InvalidArguments, WorkerDied, TaskExpired) as error:
             return self._give_up(delivery, attempt, error)
         return Run(delivery, task, attempt, Interrupt(), RunLog())
 
@@ -114,7 +121,7 @@ class Preparer:
         check_place(message, delivery.id, delivery.queue_name, self._alias)
         return message
 
-    def _check(self, attempt: Attempt) -> Task[..., Any, Any]:
+    def _check(self, attempt: Attempt, misfit: str) -> Task[..., Any, Any]:
         """Return the task to run. Raise what a row is to say if there is nothing to."""
         message = attempt.message
         task = find_task(message.task_path)
@@ -124,6 +131,8 @@ class Preparer:
             )
         if message.expires_at and message.expires_at <= attempt.started_at:
             raise TaskExpired(f"It expired at {message.expires_at.isoformat()}.")
+        if misfit:
+            raise InvalidArguments(misfit)
         return task
 
     def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:

@@ -1,4 +1,4 @@
-"""Messages whose task is not registered here, while new code is being deployed."""
+"""Messages that the code here cannot run, while new code is being deployed."""
 
 import logging
 from collections import OrderedDict
@@ -7,7 +7,6 @@ from threading import Lock
 from uuid import UUID
 
 from taskhub.messages import Message
-from taskhub.tasks import is_known
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)
@@ -18,7 +17,7 @@ _MOST = 10_000
 
 class WaitingForCode:
     """
-    Says how long a message waits whose task other workers may know already.
+    Says how long a message waits that the code of other workers may fit already.
 
     That is some minutes from when it was due, or from when it was first seen here: a
     broker that lives in the rows moves the one as it puts the message off. For any
@@ -30,12 +29,14 @@ class WaitingForCode:
         self._seen_at: OrderedDict[UUID, datetime] = OrderedDict()
         self._told: set[str] = set()
 
-    def due_again(self, message: Message) -> datetime | None:
-        """Return when to come back to a message; None if it need not wait any more."""
-        if is_known(message.task_path):
-            return None
+    def due_again(self, message: Message, misfit: str) -> datetime | None:
+        """
+        Return when to come back to a message; None if it need not wait any more.
+
+        `misfit` says why it cannot be run here.
+        """
         now = datetime.now(UTC)
-        self._tell(message.task_path)
+        self._tell(message.task_path, misfit)
         due = max(message.enqueued_at, message.run_after or message.enqueued_at)
         seen_at = self._seen(message.id, now)
         if now - min(due, seen_at) < UNKNOWN_FOR:
@@ -50,14 +51,15 @@ class WaitingForCode:
                 self._seen_at.popitem(last=False)
             return self._seen_at.setdefault(pk, now)
 
-    def _tell(self, path: str) -> None:
+    def _tell(self, path: str, misfit: str) -> None:
         with self._lock:
             is_news = path not in self._told
             self._told.add(path)
         if is_news:
             logger.warning(
-                "The task %r is not registered here. Its messages wait for a worker "
-                "that knows it, for %d minutes.",
+                "%s Messages for %s that this code cannot run wait for a worker whose "
+                "code can, for %d minutes.",
+                misfit,
                 path,
                 UNKNOWN_FOR.total_seconds() / 60,
             )

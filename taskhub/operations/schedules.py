@@ -18,6 +18,7 @@ from taskhub.conf import Config
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.exceptions import (
     CannotRun,
+    CannotRunHere,
     InvalidArguments,
     InvalidSchedule,
     UnknownTask,
@@ -47,8 +48,9 @@ def make_run(row: PeriodicTask, tick: datetime | None) -> Run:
     """
     Make the run of a periodic task for a tick, or for none if it is asked for by hand.
 
-    Raise UnknownTask if its task is not registered, and CannotRun if anything else is
-    wrong with it.
+    Raise UnknownTask if its task is not registered, CannotRunHere if its arguments or
+    options do not fit the code and settings, and CannotRun if anything else is wrong
+    with it.
     """
     task = find_task(row.task_path)
     for fault in _faults_of_json(row).values():
@@ -58,7 +60,7 @@ def make_run(row: PeriodicTask, tick: datetime | None) -> Run:
         config = _config_of(variant)
         result = producer.make_row(config, variant, row.args, row.kwargs)
     except (InvalidArguments, compat.InvalidTask, compat.InvalidTaskBackend) as error:
-        raise CannotRun(str(error)) from error
+        raise CannotRunHere(str(error)) from error
     result.periodic_task_id = row.pk
     result.tick_at = tick
     return Run(config, result)

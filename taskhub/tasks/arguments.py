@@ -37,6 +37,24 @@ def check_arguments(
     Raise InvalidArguments if they do not fit the function's signature, or if one of
     them cannot travel.
     """
+    check_fit(function, takes_context, args, kwargs)
+    return (
+        [check_value(arg, f"args[{index}]") for index, arg in enumerate(args)],
+        {name: check_value(arg, f"kwargs[{name!r}]") for name, arg in kwargs.items()},
+    )
+
+
+def check_fit(
+    function: Callable[..., Any],
+    takes_context: bool,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> None:
+    """Raise InvalidArguments if a function cannot be called with these arguments."""
+    if keywords := _keywords_after(function, takes_context, len(args)):
+        needed, allowed = keywords
+        if not needed.difference(kwargs) and allowed.issuperset(kwargs):
+            return
     signature = signature_of(function, takes_context)
     try:
         signature.bind(*args, **kwargs)
@@ -46,9 +64,27 @@ def check_arguments(
             f"{_nearest_parameter(signature, kwargs)} It is "
             f"{function.__name__}{signature}."
         ) from None
+
+
+@lru_cache(maxsize=4096)
+def _keywords_after(
+    function: Callable[..., Any], takes_context: bool, count: int
+) -> tuple[frozenset[str], frozenset[str]] | None:
+    """
+    Return the keywords that are needed and allowed after so many positional arguments.
+
+    That is looked up in a fifth of the time that `Signature.bind()` takes. None if only
+    bind() can tell: too many arguments, or parameters such as `*args`.
+    """
+    parameters = signature_of(function, takes_context).parameters.values()
+    places = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    names = [each for each in parameters if each.kind is each.KEYWORD_ONLY]
+    if len(places) + len(names) < len(parameters) or count > len(places):
+        return None
+    left = places[count:] + names
     return (
-        [check_value(arg, f"args[{index}]") for index, arg in enumerate(args)],
-        {name: check_value(arg, f"kwargs[{name!r}]") for name, arg in kwargs.items()},
+        frozenset(each.name for each in left if each.default is each.empty),
+        frozenset(each.name for each in left),
     )
 
 

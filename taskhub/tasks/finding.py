@@ -7,11 +7,13 @@ Nothing is imported by a name from outside.
 """
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taskhub import compat
-from taskhub.exceptions import UnknownTask
+from taskhub.exceptions import InvalidArguments, UnknownTask
 from taskhub.nearest import did_you_mean
+from taskhub.tasks.arguments import check_fit
 from taskhub.tasks.registry import lookup, registered_tasks
 from taskhub.tasks.task import Task
 
@@ -36,9 +38,20 @@ def find_task(path: str) -> Task[..., Any, Any]:
         raise UnknownTask(f"The task {path!r} cannot be used here: {error}") from error
 
 
-def is_known(path: str) -> bool:
-    """Whether there is a task of that path."""
-    return lookup(path) is not None or _find_plain_task(path) is not None
+def misfit_of(path: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    """
+    Say why the code here cannot run a task with these arguments; nothing if it can.
+
+    Cheap where all is well.
+    """
+    task = lookup(path) or _find_plain_task(path)
+    if task is None:
+        return f"The task {path!r} is not registered here."
+    try:
+        check_fit(task.func, task.takes_context, args, kwargs)
+    except InvalidArguments as error:
+        return str(error)
+    return ""
 
 
 def _find_plain_task(path: str) -> "compat.Task[..., Any] | None":

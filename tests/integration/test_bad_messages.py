@@ -138,9 +138,14 @@ def test_a_previous_secret_key_is_honoured(config, drain):
     assert row.status == Status.SUCCESSFUL
 
 
-def test_a_message_for_an_unknown_task_is_given_back_for_a_while(config, drain):
+@pytest.mark.parametrize(
+    ("task_path", "args"), [("tests.tasks.ad", []), ("tests.tasks.add", [1, 2, 3])]
+)
+def test_what_this_code_cannot_run_is_given_back_for_a_while(
+    config, drain, task_path, args
+):
     """New code may be on its way: others may know the task already."""
-    row = TaskResultFactory(task_path="tests.tasks.ad")
+    row = TaskResultFactory(task_path=task_path, args=args)
     push(config, seal(row.to_message(), config.signing_keys[0]), row.id)
 
     drain()

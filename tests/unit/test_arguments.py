@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import enum
+import inspect
 import io
 import pathlib
 import uuid
@@ -15,11 +16,11 @@ from django.db.models import TextChoices
 from django.http import HttpRequest
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from taskhub.exceptions import InvalidArguments
-from taskhub.tasks.arguments import check_arguments, check_value
+from taskhub.tasks.arguments import check_arguments, check_fit, check_value
 from taskhub.values import MAX_DEPTH
 
 
@@ -184,3 +185,43 @@ def test_integers_that_cannot_be_read_as_text_are_refused(wrap, where):
         f"{where} is an integer of more than 4,300 digits; pass hex(value) and read it "
         "back with int(text, 16)."
     )
+
+
+def plain(a, b, c=0): ...
+def by_keyword(a, *, b, c=0): ...
+def by_place(a, b=0, /, c=0): ...
+def many(a, *rest, b=0): ...
+def any_keyword(a, b=0, **rest): ...
+def nothing(): ...
+
+
+@given(
+    function=st.sampled_from([plain, by_keyword, by_place, many, any_keyword, nothing]),
+    takes_context=st.booleans(),
+    args=st.lists(st.integers(), max_size=4),
+    kwargs=st.dictionaries(st.sampled_from("abcd"), st.integers()),
+)
+def test_what_fits_is_what_python_would_take(function, takes_context, args, kwargs):
+    context = [object()] if takes_context else []
+    assume(not takes_context or "a" not in kwargs)
+    assume(not takes_context or function is not nothing)
+
+    assert fits(function, takes_context, args, kwargs) == binds(
+        function, [*context, *args], kwargs
+    )
+
+
+def fits(function, takes_context, args, kwargs):
+    try:
+        check_fit(function, takes_context, args, kwargs)
+    except InvalidArguments:
+        return False
+    return True
+
+
+def binds(function, args, kwargs):
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
