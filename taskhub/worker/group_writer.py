@@ -299,7 +299,9 @@ class GroupWriter:
             self._cancelled(cancelled)
         if refused:
             logger.warning(
-                "Dropped %d outcomes that other attempts have overtaken.", refused
+                "Outcomes that were not needed any more (cancelled, or overtaken by "
+                "another attempt): %d.",
+                refused,
             )
 
     def _recover(self, error: Exception, size: int) -> None:
