@@ -205,7 +205,7 @@ BROKERS = (
         path="taskhub/brokers/redis/push.lua",
         old="leave_hints(awake, most_hints)",
         new="leave_hints(0, most_hints)",
-        tests=("tests/contract",),
+        tests=("tests/contract/test_redis_hints.py",),
     ),
     Mutant(
         name="priorities-are-upside-down",
