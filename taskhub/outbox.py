@@ -149,7 +149,8 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
                 queue_name=row.queue_name,
                 priority=row.priority,
                 run_after=row.run_after,
-                body=seal(row.to_message(), key),
+                # What cannot be run is refused by whoever gets it.
+                body=b"" if row.oddity else seal(row.to_message(), key),
                 returned=Returned(
                     holder=row.worker_ids[-1] if row.worker_ids else "",
                     died=row.status == Status.RUNNING or _has_died(row),

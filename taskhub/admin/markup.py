@@ -26,7 +26,7 @@ def badge(status: str) -> SafeString:
     return format_html(
         '<span class="taskhub-status taskhub-{}">{}</span>',
         status.lower(),
-        Status(status).label,
+        Status.label_of(status),
     )
 
 

@@ -103,10 +103,14 @@ class Preparer:
         if isinstance(verdict, Ended):
             return verdict
         came_back = delivery.returned or Returned("", died=False)
-        attempt = claim(verdict, self._worker_id, came_back)
+        attempt = claim(verdict.message, self._worker_id, came_back)
         if not isinstance(attempt, Attempt):
             return Ended(delivery)
-        return self._give_up(delivery, attempt, error)
+        try:
+            # What is told of a failure, Django logs with the exception in hand.
+            raise verdict.error from None
+        except BadMessage as reason:
+            return self._give_up(delivery, attempt, reason)
 
     def _open(self, delivery: Delivery) -> Message:
         """Return the message of a delivery. Raise BadMessage if it is none of ours."""

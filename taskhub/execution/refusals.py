@@ -10,11 +10,14 @@ quarantine, and its result neither waits for ever nor fails before others had ti
 2. If the row's own message is refused again, it is put off for others, for minutes.
 3. After these, the result fails, with the reason.
 
+A row that somebody has edited so that nobody can run it fails at once.
+
 Bytes that do not say what the row says were altered, or forged. They never make a
 result fail: they are forgotten, and the sweep pushes what the row says.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from taskhub.conf import Config
@@ -31,6 +34,13 @@ from taskhub.writer import Quarantined
 REFUSED_AGAIN = timedelta(seconds=30)
 
 
+class Refused(NamedTuple):
+    """A message whose result is to fail, and why."""
+
+    message: Message
+    error: BadMessage
+
+
 class Refusals:
     """Judges refused messages for one worker process; from any thread."""
 
@@ -40,13 +50,17 @@ class Refusals:
         self._worker_id = worker_id
         self._max_message_bytes = max_message_bytes
 
-    def judge(self, delivery: Delivery, error: BadMessage) -> Ended | Message:
+    def judge(self, delivery: Delivery, error: BadMessage) -> Ended | Refused:
         """
-        Say what becomes of a message; the row's message if its result is to fail.
+        Say what becomes of a message; with the row's message if its result is to fail.
 
         Blocks for two queries.
         """
         row, refused_at = self._row_of(delivery), self._refused_at(delivery)
+        # What still runs somewhere ends there.
+        may_fail = row and (row.status == Status.READY or delivery.has_killed)
+        if row and may_fail and row.oddity:
+            return Refused(row.to_message(), BadMessage(row.oddity))
         if row is None or refused_at is None:
             quarantined = Quarantined(delivery, str(error), self._worker_id)
             return Ended(delivery, quarantined=quarantined)
@@ -54,10 +68,8 @@ class Refusals:
         if not self._is_own(delivery, message):
             return Ended(delivery)
         now = datetime.now(UTC)
-        # What still runs somewhere ends there.
-        may_fail = row.status == Status.READY or delivery.has_killed
         if may_fail and now - refused_at >= UNKNOWN_FOR:
-            return message
+            return Refused(message, error)
         return Ended(delivery, due_again=now + REFUSED_AGAIN)
 
     def _row_of(self, delivery: Delivery) -> TaskResult | None:

@@ -16,6 +16,7 @@ import taskhub.models.indexes
 import taskhub.models.names
 import taskhub.models.results
 import taskhub.models.schedule_field
+import taskhub.models.shaped_json
 
 
 class Migration(migrations.Migration):
@@ -538,6 +539,22 @@ class Migration(migrations.Migration):
                     )
                 ],
                 "indexes": [models.Index(fields=["look_at"], name="taskhub_look_at")],
+                "constraints": [
+                    taskhub.models.constraints.ReadableTimes(
+                        fields=(
+                            "start_at",
+                            "end_at",
+                            "created_at",
+                            "next_run_at",
+                            "last_run_at",
+                            "last_skipped_at",
+                            "planned_at",
+                            "planned_start_at",
+                            "postponed_until",
+                        ),
+                        name="taskhub_times_of_schedules",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -766,21 +783,23 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "args",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.shaped_json.ExactShapedJSONField(
                         db_default=models.Value(
                             [], taskhub.models.exact_json.ExactJSONField()
                         ),
                         default=list,
+                        kind="list",
                         verbose_name="positional arguments",
                     ),
                 ),
                 (
                     "kwargs",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.shaped_json.ExactShapedJSONField(
                         db_default=models.Value(
                             {}, taskhub.models.exact_json.ExactJSONField()
                         ),
                         default=dict,
+                        kind="object",
                         verbose_name="keyword arguments",
                     ),
                 ),
@@ -792,11 +811,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "errors",
-                    models.JSONField(
+                    taskhub.models.shaped_json.ShapedJSONField(
                         db_default=models.Value(
                             [], taskhub.models.exact_json.ExactJSONField()
                         ),
                         default=list,
+                        kind="list of objects",
                         verbose_name="errors",
                     ),
                 ),
@@ -808,11 +828,12 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "worker_ids",
-                    models.JSONField(
+                    taskhub.models.shaped_json.ShapedJSONField(
                         db_default=models.Value(
                             [], taskhub.models.exact_json.ExactJSONField()
                         ),
                         default=list,
+                        kind="list of texts",
                         verbose_name="workers",
                     ),
                 ),
@@ -838,24 +859,31 @@ class Migration(migrations.Migration):
                     "finished_at",
                     models.DateTimeField(null=True, verbose_name="finished"),
                 ),
-                ("progress", models.JSONField(null=True, verbose_name="progress")),
+                (
+                    "progress",
+                    taskhub.models.shaped_json.ShapedJSONField(
+                        kind="object", null=True, verbose_name="progress"
+                    ),
+                ),
                 (
                     "meta",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.shaped_json.ExactShapedJSONField(
                         db_default=models.Value(
                             {}, taskhub.models.exact_json.ExactJSONField()
                         ),
                         default=dict,
+                        kind="object",
                         verbose_name="meta",
                     ),
                 ),
                 (
                     "storage_notes",
-                    models.JSONField(
+                    taskhub.models.shaped_json.ShapedJSONField(
                         db_default=models.Value(
                             {}, taskhub.models.exact_json.ExactJSONField()
                         ),
                         default=dict,
+                        kind="object",
                         verbose_name="storage notes",
                     ),
                 ),
@@ -878,7 +906,12 @@ class Migration(migrations.Migration):
                         verbose_name="cause",
                     ),
                 ),
-                ("bulk_action_ids", models.JSONField(editable=False, null=True)),
+                (
+                    "bulk_action_ids",
+                    taskhub.models.shaped_json.ShapedJSONField(
+                        editable=False, kind="list", null=True
+                    ),
+                ),
                 ("tick_at", models.DateTimeField(null=True, verbose_name="tick")),
                 (
                     "place",
@@ -980,11 +1013,23 @@ class Migration(migrations.Migration):
                     ),
                 ],
                 "constraints": [
+                    taskhub.models.constraints.ReadableTimes(
+                        fields=(
+                            "enqueued_at",
+                            "run_after",
+                            "expires_at",
+                            "started_at",
+                            "last_attempted_at",
+                            "finished_at",
+                            "tick_at",
+                        ),
+                        name="taskhub_times_of_results",
+                    ),
                     taskhub.models.constraints.PartialUniqueConstraint(
                         condition=models.Q(("periodic_task__isnull", False)),
                         fields=("periodic_task", "tick_at"),
                         name="taskhub_tick_fires_once",
-                    )
+                    ),
                 ],
             },
             bases=(taskhub.models.results.Carried, models.Model),

@@ -1,8 +1,15 @@
 """Constraints for databases that differ."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import UniqueConstraint
+from django.db.models import (
+    BooleanField,
+    CheckConstraint,
+    Func,
+    Q,
+    UniqueConstraint,
+)
 
 
 class PartialUniqueConstraint(UniqueConstraint):
@@ -32,3 +39,40 @@ class PartialUniqueConstraint(UniqueConstraint):
         """Return the statement that takes it away."""
         fitting = self._fitting(schema_editor)
         return UniqueConstraint.remove_sql(fitting, model, schema_editor)
+
+
+class _IsReadable(Func):
+    """Whether a time is one that Python has, from year 1 to year 9999."""
+
+    arity = 1
+    output_field = BooleanField()
+    template = (
+        "%(expressions)s BETWEEN '0001-01-01 00:00:00' AND '9999-12-31 23:59:59.999999'"
+    )
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Say in which zone, which would be that of the session."""
+        template = self.template.replace("00:00:00'", "00:00:00Z'")
+        template = template.replace("999999'", "999999Z'")
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+class ReadableTimes(CheckConstraint):
+    """
+    The database refuses times that Python cannot read, or none.
+
+    PostgreSQL has 'infinity' and years before Christ, and SQLite takes any text. One
+    row with such a time would break every query that comes across it.
+    """
+
+    def __init__(self, *, fields: Sequence[str], name: str) -> None:
+        self.fields = tuple(fields)
+        super().__init__(condition=Q(*map(_IsReadable, fields)), name=name)
+
+    def deconstruct(self) -> Any:
+        """Return what a migration needs."""
+        path, _args, _options = super().deconstruct()
+        return path, (), {"fields": self.fields, "name": self.name}
+
+    def validate(self, *args: Any, **options: Any) -> None:
+        """Do nothing: a model's own values are Python's."""

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.constraints import ReadableTimes
 from taskhub.models.ids import ids_in
 from taskhub.models.periodic_columns import RECENT_RUNS, UNPLANNED, PeriodicColumns
 from taskhub.models.results import TaskResult
@@ -97,6 +98,16 @@ class PeriodicTask(PeriodicColumns, SharedRow):
         indexes: ClassVar = [
             # The beat's one question: what is to be looked at, and when next.
             models.Index(fields=["look_at"], name="taskhub_look_at"),
+        ]
+        constraints: ClassVar = [
+            ReadableTimes(
+                fields=[
+                    *("start_at", "end_at", "created_at", "next_run_at", "last_run_at"),
+                    *("last_skipped_at", "planned_at", "planned_start_at"),
+                    "postponed_until",
+                ],
+                name="taskhub_times_of_schedules",
+            ),
         ]
         permissions: ClassVar = [
             ("run_periodictask", _("Can run periodic tasks now, and backfill them")),

@@ -16,12 +16,17 @@ from taskhub.exceptions import (
 )
 from taskhub.messages import Message
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.constraints import PartialUniqueConstraint
+from taskhub.models.constraints import PartialUniqueConstraint, ReadableTimes
 from taskhub.models.exact_json import ExactJSONField
 from taskhub.models.ids import new_id
 from taskhub.models.indexes import PartialIndex
 from taskhub.models.names import NameField
 from taskhub.models.querysets import TaskResultQuerySet
+from taskhub.models.shaped_json import (
+    ExactShapedJSONField,
+    ShapedJSONField,
+    is_odd,
+)
 from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 from taskhub.models.waiting import await_for, wait_for
 
@@ -42,6 +47,11 @@ class Status(models.TextChoices):
     FAILED = "FAILED", _("Failed")
     CANCELLED = "CANCELLED", _("Cancelled")
 
+    @classmethod
+    def label_of(cls, status: str) -> str:
+        """Return a status in words; what is no status, as it is."""
+        return str(cls(status).label) if status in cls else status
+
 
 #: Of those, the ones after which something is still to come.
 UNFINISHED = (Status.READY, Status.RUNNING)
@@ -60,7 +70,11 @@ class Carried:
     """A run that a broker carries a message about."""
 
     def to_message(self: Any, *, durable: bool = True) -> Message:
-        """Return the message about it, as a broker carries it."""
+        """
+        Return the message about it, as a broker carries it.
+
+        What is odd in the row is left out: see `oddity`.
+        """
         return Message(
             id=self.id,
             task_path=self.task_path,
@@ -109,20 +123,24 @@ class TaskResult(Carried, SharedRow):
         default=Status.READY,
         db_default=Status.READY,
     )
-    args = ExactJSONField(
-        _("positional arguments"), default=list, db_default=_EMPTY_LIST
+    args = ExactShapedJSONField(
+        _("positional arguments"), kind="list", default=list, db_default=_EMPTY_LIST
     )
-    kwargs = ExactJSONField(
-        _("keyword arguments"), default=dict, db_default=_EMPTY_DICT
+    kwargs = ExactShapedJSONField(
+        _("keyword arguments"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
     return_value = ExactJSONField(_("return value"), null=True)
     #: A list with a dict for each attempt that failed: `attempt`, `failed_at` (ISO
     #: 8601), `due_at`, `started_at`, `exception_class_path`, `message`, `traceback`.
-    errors = models.JSONField(_("errors"), default=list, db_default=_EMPTY_LIST)
+    errors = ShapedJSONField(
+        _("errors"), kind="list of objects", default=list, db_default=_EMPTY_LIST
+    )
     #: How many attempts were begun; what the fence compares.
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
     #: Who began them, in order.
-    worker_ids = models.JSONField(_("workers"), default=list, db_default=_EMPTY_LIST)
+    worker_ids = ShapedJSONField(
+        _("workers"), kind="list of texts", default=list, db_default=_EMPTY_LIST
+    )
 
     enqueued_at = models.DateTimeField(
         _("enqueued"), default=timezone.now, db_default=DatabaseNow()
@@ -138,13 +156,15 @@ class TaskResult(Carried, SharedRow):
     finished_at = models.DateTimeField(_("finished"), null=True)
 
     #: What the running task last said: `done`, `total` (or null), `message`.
-    progress = models.JSONField(_("progress"), null=True)
+    progress = ShapedJSONField(_("progress"), kind="object", null=True)
     #: The user's own notes, from `using(meta=…)`.
-    meta = ExactJSONField(_("meta"), default=dict, db_default=_EMPTY_DICT)
+    meta = ExactShapedJSONField(
+        _("meta"), kind="object", default=dict, db_default=_EMPTY_DICT
+    )
     #: What had to be changed for the return value to be stored: `escaped` and
     #: `truncated`, a sentence each.
-    storage_notes = models.JSONField(
-        _("storage notes"), default=dict, db_default=_EMPTY_DICT
+    storage_notes = ShapedJSONField(
+        _("storage notes"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
 
     #: Of the process that ran it, in MiB when it ended; only for runs that last.
@@ -157,7 +177,7 @@ class TaskResult(Carried, SharedRow):
     )
     #: The ids of the last bulk actions that have tried it again or cancelled it; null
     #: if none has.
-    bulk_action_ids = models.JSONField(null=True, editable=False)
+    bulk_action_ids = ShapedJSONField(kind="list", null=True, editable=False)
     #: The schedule that has fired it, if one has.
     periodic_task = models.ForeignKey(
         "taskhub.PeriodicTask",
@@ -252,6 +272,13 @@ class TaskResult(Carried, SharedRow):
             ),
         ]
         constraints: ClassVar = [
+            ReadableTimes(
+                fields=[
+                    *("enqueued_at", "run_after", "expires_at", "started_at"),
+                    *("last_attempted_at", "finished_at", "tick_at"),
+                ],
+                name="taskhub_times_of_results",
+            ),
             # A tick fires once, whatever beats do.
             PartialUniqueConstraint(
                 fields=["periodic_task", "tick_at"],
@@ -262,6 +289,20 @@ class TaskResult(Carried, SharedRow):
 
     def __str__(self) -> str:
         return f"{self.task_path} {self.id}"
+
+    @property
+    def oddity(self) -> str:
+        """
+        Say why it cannot be run, if somebody has edited its row; nothing if it can.
+
+        What taskhub has written is never odd.
+        """
+        if is_odd(self.args):
+            return "The args in its row are not a list of JSON."
+        for name in ("kwargs", "meta"):
+            if is_odd(getattr(self, name)):
+                return f"The {name} in its row are not an object of JSON."
+        return ""
 
     @property
     def is_finished(self) -> bool:

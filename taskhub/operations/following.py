@@ -31,7 +31,7 @@ def tell_progress(row: TaskResult) -> dict[str, Any]:
     is_successful = row.status == Status.SUCCESSFUL
     return {
         "status": row.status,
-        "label": str(Status(row.status).label),
+        "label": Status.label_of(row.status),
         "is_over": row.is_finished,
         "percent": 100 if is_successful else _percent(done, total),
         "text": _in_words(done, total, str(said.get("message") or "")),

@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextvars import copy_context
+from datetime import UTC, datetime
 from functools import partial
 from threading import Thread
 from typing import TypeVar
@@ -17,9 +18,10 @@ from django.db.utils import Error as DatabaseFault
 
 from taskhub.backoff import Backoff
 from taskhub.exceptions import LeaseLost
-from taskhub.execution import Executor, Preparer, Run
+from taskhub.execution import Ended, Executor, Preparer, Run
 from taskhub.execution.connections import ConnectionKeeper
 from taskhub.execution.process_state import ProcessState
+from taskhub.execution.refusals import REFUSED_AGAIN
 from taskhub.messages import Delivery
 from taskhub.values import show_foreign
 from taskhub.worker.consumer import Consumer
@@ -30,6 +32,7 @@ from taskhub.worker.node import Node
 from taskhub.worker.pace import Pace
 from taskhub.worker.running import Running
 from taskhub.worker.solitude import Solitude
+from taskhub.writer import is_transient
 
 logger = logging.getLogger(__name__)
 
@@ -183,6 +186,11 @@ class Slots:
                 "Cannot look at the row of %s: %s", show_foreign(delivery.id), error
             )
             keeper.after()
+            if not is_transient(error):
+                # It is about this row: others are not to wait for it.
+                again = datetime.now(UTC) + REFUSED_AGAIN
+                self._writer.put(Ended(delivery, due_again=again))
+                return None
             self._consumer.give_back([delivery])
             time.sleep(Backoff().pause)
             return None

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -94,10 +94,6 @@ ANYWHERE = [
 #: What only one of them takes, and Python cannot read.
 ONLY = {
     "postgresql": [
-        {"start_at": "infinity"},
-        {"end_at": "-infinity"},
-        {"next_run_at": "-infinity"},
-        {"planned_at": "0044-03-15 BC"},
         {"args": "[1e5000]"},
         {"missed_window": "2000000000 days"},
     ],
@@ -106,14 +102,24 @@ ONLY = {
         {"jitter": 2**62},
     ],
     "sqlite": [
-        {"next_run_at": "!tuesday"},
         {"start_at": "2026-13-45 00:00:00"},
-        {"created_at": "yesterday"},
         {"args": '["\\ud800", 2]'},
         {"kwargs": '{"\\ud800": 1, "\\u0000": 2}'},
         {"missed_window": 2**62},
         {"max_runs": 2**62},
     ],
+}
+
+#: Times that Python cannot read, and that no table takes.
+REFUSED = {
+    "postgresql": [
+        {"start_at": "infinity"},
+        {"end_at": "-infinity"},
+        {"next_run_at": "-infinity"},
+        {"planned_at": "0044-03-15 BC"},
+    ],
+    "mysql": [{"next_run_at": "0000-00-00"}],
+    "sqlite": [{"next_run_at": "!tuesday"}, {"created_at": "yesterday"}],
 }
 
 
@@ -166,6 +172,14 @@ def test_odd_rows_do_not_keep_new_ones_from_being_planned():
     states = PeriodicTask.objects.filter(pk__in=[row.pk for row in odd])
     for enabled, reason in states.values_list("enabled", "paused_because"):
         assert enabled or reason
+
+
+def test_times_that_python_cannot_read_are_refused():
+    row = PeriodicTaskFactory()
+
+    for values in REFUSED[connection.vendor]:
+        with pytest.raises(DatabaseError), transaction.atomic():
+            write(row, **values)
 
 
 @pytest.mark.parametrize("beats", [False, True])

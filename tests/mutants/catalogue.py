@@ -357,9 +357,9 @@ SCHEDULES = (
     ),
     Mutant(
         name="one-odd-row-stops-its-neighbours",
-        path="taskhub/beat/look.py",
-        old="        except Exception as error:\n            # Whatever it is",
-        new="        except ZeroDivisionError as error:\n            # Whatever it is",
+        path="taskhub/beat/ticker.py",
+        old="            if is_transient(error):\n                raise\n",
+        new="            raise\n",
         tests=("tests/integration/test_beat_isolation.py",),
     ),
     Mutant(

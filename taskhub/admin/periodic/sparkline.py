@@ -52,7 +52,7 @@ def _bar(result: TaskResult, longest: timedelta, x: int) -> tuple[object, ...]:
         _HEIGHT - height,
         _BAR,
         height,
-        f"{Status(result.status).label}, "
+        f"{Status.label_of(result.status)}, "
         f"{words.full_time(words.local_time(result.enqueued_at))}, "
         f"{markup.duration(result.ran)}",
     )
@@ -62,7 +62,7 @@ def summary(results: Sequence[TaskResult]) -> str:
     """Return in words what the picture shows."""
     counts = Counter(result.status for result in results)
     ended = ", ".join(
-        f"{counts[status]} {Status(status).label.lower()}"
+        f"{counts[status]} {Status.label_of(status).lower()}"
         for status in Status
         if counts[status]
     )

@@ -87,7 +87,8 @@ class DatabaseBroker(Broker):
                 id=str(row.pk),
                 queue_name=queue_name,
                 returned=Returned.parse(row.returned),
-                message=row.to_message(),
+                # Of an odd row there are no bytes either, which is refused.
+                message=None if row.oddity else row.to_message(),
             )
             for row in rows
         ]

@@ -1,0 +1,142 @@
+"""
+Rows of results that somebody has edited at the database's prompt.
+
+What cannot be run fails, with the reason; and whatever it is, its neighbours are run,
+and pages show them.
+"""
+
+from uuid import UUID
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.urls import reverse
+
+from taskhub import operations
+from taskhub.models import Status, TaskResult
+from taskhub.models.shaped_json import is_odd
+from tests.factories import TaskResultFactory
+from tests.servers import wait_until
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
+
+#: What cannot be run: the columns, and what the row is to say.
+UNFIT = [
+    ({"args": "null"}, "args in its row are not a list"),
+    ({"args": '{"a": 1}'}, "args in its row are not a list"),
+    ({"args": f"[1{'0' * 5_000}]"}, "args in its row are not a list"),
+    ({"kwargs": "[1]"}, "kwargs in its row are not an object"),
+    ({"kwargs": '"text"'}, "kwargs in its row are not an object"),
+    ({"meta": "[]"}, "meta in its row are not an object"),
+]
+#: What is of no use to anybody, and does not keep a task from being run.
+NEEDLESS = [
+    {"errors": "null"},
+    {"errors": '{"a": 1}'},
+    {"errors": '["text", null]'},
+    {"worker_ids": '{"a": 1}'},
+    {"worker_ids": "[null]"},
+    {"progress": '"text"'},
+    {"storage_notes": "[1]"},
+    {"bulk_action_ids": '"text"'},
+]
+#: What no worker can go on with, on one database at least.
+HOPELESS = [{"attempts": 32_767}, {"task_path": ""}, {"status": "ODD"}]
+ODD = [*(values for values, _reason in UNFIT), *NEEDLESS, *HOPELESS]
+
+UNREADABLE_TIMES = {
+    "postgresql": ["infinity", "-infinity", "0044-03-15 BC", "12345-01-01"],
+    "mysql": ["0000-00-00", "yesterday"],
+    "sqlite": ["yesterday", "!tuesday", "infinity"],
+}
+
+
+def edit(row: TaskResult, **values: object) -> TaskResult:
+    """Edit a row as an operator does at a database's prompt."""
+    assignments = ", ".join(f"{name} = %s" for name in values)
+    pk = TaskResult._meta.pk.get_db_prep_value(row.pk, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE taskhub_taskresult SET {assignments} WHERE id = %s",  # noqa: S608
+            [*values.values(), pk],
+        )
+    return row
+
+
+def make_odd(values: dict[str, object]) -> TaskResult:
+    return edit(TaskResultFactory(), **values)
+
+
+def states(rows: list[TaskResult]) -> dict[UUID, str]:
+    found = TaskResult.objects.filter(pk__in=[row.pk for row in rows])
+    return dict(found.values_list("pk", "status"))
+
+
+@pytest.mark.any_broker
+def test_odd_rows_fail_and_their_neighbours_are_run(config, start_node):
+    unfit = [make_odd(values) for values, _reason in UNFIT]
+    needless = [make_odd(values) for values in NEEDLESS]
+    for values in HOPELESS:
+        make_odd(values)
+    neighbours = [TaskResultFactory() for _ in range(3)]
+
+    node = start_node("--processes=1")
+    run = [*needless, *neighbours]
+    for rows, status in ((run, Status.SUCCESSFUL), (unfit, Status.FAILED)):
+        expected = {row.pk: status for row in rows}
+        wait_until(lambda rows=rows, to=expected: states(rows) == to, status, 60)
+
+    assert node.stop() == 0, node.log
+    for row, (values, reason) in zip(unfit, UNFIT, strict=True):
+        row.refresh_from_db()
+        assert reason in row.errors[0]["message"], values
+        assert row.errors[0]["exception_class_path"].endswith("BadMessage")
+
+
+def test_what_is_odd_stays_as_it_is():
+    text = '{"b": 1, "a": 1e16}'
+    row = TaskResult.objects.get(pk=make_odd({"args": text}).pk)
+    assert row.args == []
+    assert is_odd(row.args)
+
+    row.save()
+
+    column = "args::text" if connection.vendor == "postgresql" else "args"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM taskhub_taskresult")  # noqa: S608
+        assert cursor.fetchone()[0] == text
+
+
+@pytest.mark.parametrize("column", ["enqueued_at", "run_after", "tick_at"])
+def test_times_that_python_cannot_read_are_refused(column):
+    row = TaskResultFactory()
+
+    for time in UNREADABLE_TIMES[connection.vendor]:
+        with pytest.raises(DatabaseError), transaction.atomic():
+            edit(row, **{column: time})
+
+
+def test_pages_show_odd_rows_and_their_neighbours(config, admin_client):
+    odd = [make_odd(values) for values in ODD]
+    failed = [
+        edit(TaskResultFactory(failed=True), **values)
+        for values in ODD
+        if "status" not in values
+    ]
+    TaskResultFactory(task_path="tests.tasks.neighbour")
+
+    results = reverse("admin:taskhub_taskresult_changelist")
+    pages = [
+        results,
+        f"{results}?q=add",
+        reverse("admin:taskhub_taskresult_failures"),
+        reverse("admin:taskhub_taskmetrics_changelist"),
+        *(
+            reverse("admin:taskhub_taskresult_change", args=[row.pk])
+            for row in [*odd, *failed]
+        ),
+    ]
+    for page in pages:
+        assert admin_client.get(page).status_code == 200, page
+
+    assert "tests.tasks.neighbour" in admin_client.get(results).content.decode()
+    assert operations.read_status().queues
