@@ -237,6 +237,28 @@ BROKERS = (
         database="mariadb",
     ),
     Mutant(
+        name="rows-that-were-edited-are-run",
+        path="taskhub/brokers/database/broker.py",
+        old="message=None if row.oddity else row.to_message(),",
+        new="message=row.to_message(),",
+        tests=("tests/integration/test_odd_results.py",),
+    ),
+    Mutant(
+        name="a-row-that-cannot-be-claimed-keeps-its-place",
+        path="taskhub/worker/slots.py",
+        old="if not is_transient(error):",
+        new="if False:",
+        tests=("tests/integration/test_odd_results.py",),
+        database="postgres",
+    ),
+    Mutant(
+        name="newer-arguments-fail-in-old-code",
+        path="taskhub/execution/preparer.py",
+        old="if misfit and (again := self._waiting.due_again(message, misfit)):",
+        new="if False and (again := self._waiting.due_again(message, misfit)):",
+        tests=("tests/integration/test_unknown_tasks.py",),
+    ),
+    Mutant(
         name="forged-messages-are-run",
         path="taskhub/messages.py",
         old="hmac.compare_digest(",
