@@ -71,7 +71,6 @@ def states(rows: list[TaskResult]) -> dict[UUID, str]:
     return dict(found.values_list("pk", "status"))
 
 
-@pytest.mark.any_broker
 def test_odd_rows_fail_and_their_neighbours_are_run(config, start_node):
     unfit = [make_odd(values) for values, _reason in UNFIT]
     needless = [make_odd(values) for values in NEEDLESS]
@@ -115,6 +114,7 @@ def test_times_that_python_cannot_read_are_refused(column):
             edit(row, **{column: time})
 
 
+@pytest.mark.any_broker
 def test_pages_show_odd_rows_and_their_neighbours(config, admin_client):
     odd = [make_odd(values) for values in ODD]
     failed = [
