@@ -12,6 +12,8 @@ from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
 from taskhub import operations
+from taskhub.brokers import get_broker
+from taskhub.messages import Depth
 from taskhub.models import Status, TaskResult
 from taskhub.models.shaped_json import is_odd
 from tests.factories import TaskResultFactory
@@ -89,6 +91,18 @@ def test_odd_rows_fail_and_their_neighbours_are_run(config, start_node):
         row.refresh_from_db()
         assert reason in row.errors[0]["message"], values
         assert row.errors[0]["exception_class_path"].endswith("BadMessage")
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="any number fits in there")
+def test_a_row_that_cannot_be_claimed_is_put_off(config, start_node):
+    make_odd({"attempts": 32_767})
+
+    node = start_node("--processes=1")
+
+    broker = get_broker(config)
+    wait_until(lambda: broker.depth("default") == Depth(delayed=1), "its place")
+    assert node.stop() == 0
+    assert "Cannot look at the row" in node.log
 
 
 def test_what_is_odd_stays_as_it_is():
