@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
 from taskhub.discarding import discard_all
+from taskhub.management.foreign_threads import warn_of_threads
 from taskhub.management.network_waits import bound_network_waits
 from taskhub.management.node_options import add_node_options, node_of
 from taskhub.management.options import add_backend, add_check
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         leave_pools()
         bound_network_waits()
         check_database()
-        for notice in check_broker(node.config, node.queues):
+        for notice in (*check_broker(node.config, node.queues), *warn_of_threads()):
             self.stderr.write(self.style.WARNING(notice))
         # A fork must not inherit a connection.
         discard_all(for_fork=True)
