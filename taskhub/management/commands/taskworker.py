@@ -72,12 +72,14 @@ class Command(BaseCommand):
         leave_pools()
         bound_network_waits()
         check_database()
-        for notice in (*check_broker(node.config, node.queues), *warn_of_threads()):
+        for notice in check_broker(node.config, node.queues):
             self.stderr.write(self.style.WARNING(notice))
         # A fork must not inherit a connection.
         discard_all(for_fork=True)
         if options["check"]:
             return
+        for notice in warn_of_threads():
+            self.stderr.write(self.style.WARNING(notice))
         configure_logging(options["verbosity"])
         companions = [_beat_of(node)] if options["beat"] else []
         supervisor = Supervisor(
