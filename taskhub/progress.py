@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from taskhub.operations.following import read_progress
+from taskhub.operations.following import read_progress, tell_absent
 
 _SALT = "taskhub.progress"
 #: A page that is left open for longer asks in vain, and shows what it has.
@@ -38,12 +38,14 @@ def progress_url(pk: UUID | str) -> str:
 @require_safe
 @never_cache
 def show_progress(request: HttpRequest, token: str) -> JsonResponse:
-    """Answer how far the result of a token is; see operations.following."""
+    """
+    Answer how far the result of a token is; see operations.following.
+
+    Whoever asks with `?seen=yes` has seen it before: if it is gone, it is over.
+    """
     try:
         pk = UUID(signing.loads(token, salt=_SALT, max_age=_GOOD_FOR_SECONDS))
     except (signing.BadSignature, ValueError):
         raise Http404 from None
     answer = read_progress(pk)
-    if answer is None:
-        raise Http404
-    return JsonResponse(answer)
+    return JsonResponse(answer or tell_absent(was_there="seen" in request.GET))

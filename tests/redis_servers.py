@@ -65,6 +65,15 @@ class TlsServer(RedisServer):
         ]
 
 
+class OlderServer(RedisServer):
+    """One server that knows no HELLO, as some proxies do not."""
+
+    name = "redis-older"
+
+    def command(self) -> Sequence[str]:
+        return [*super().command(), *("--rename-command", "HELLO", "")]
+
+
 class ClusterNode(RedisServer):
     """One server of a Cluster."""
 

@@ -193,6 +193,12 @@ def tell_progress(context: Context, gate: str):
     return context.task_result.id
 
 
+@task(keep="errors", takes_context=True)
+def tell_progress_and_leave_no_row(context: Context, gate: str):
+    context.progress(3, 10, "three of ten")
+    wait_for_file(gate)
+
+
 @task
 def wait_for_gate(label, gate, seconds=60):
     """Run until a test makes a file."""

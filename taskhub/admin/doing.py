@@ -14,7 +14,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from taskhub.admin.addresses import address, link, row_address
+from taskhub.admin import gone
+from taskhub.admin.addresses import address, link, row_address, with_filters
 from taskhub.admin.done import Done
 from taskhub.admin.verbs import Verb
 from taskhub.exceptions import TaskHubError
@@ -64,7 +65,9 @@ class Doing(_Admin):
             {
                 "name": verb.name,
                 "label": verb.label,
-                "url": address(self.admin_site, self._do, row.pk, verb.name),
+                "url": with_filters(
+                    self, request, address(self.admin_site, self._do, row.pk, verb.name)
+                ),
             }
             for verb in self.verbs.values()
             if verb.suits(row) and self._may(request, verb, row)
@@ -90,9 +93,11 @@ class Doing(_Admin):
     def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
         """Do what a button says."""
         row = self.get_object(request, unquote(object_id))
-        if row is None or name not in self.verbs:
+        if name not in self.verbs:
             raise Http404
+        if row is None:
+            return gone.to_list(self, request)
         if not self._may(request, self.verbs[name], row):
             raise PermissionDenied
         self.do(request, [row], self.verbs[name].do)
-        return redirect(row_address(self.admin_site, row))
+        return redirect(with_filters(self, request, row_address(self.admin_site, row)))

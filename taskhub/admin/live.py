@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from taskhub.admin.addresses import address
+from taskhub.operations.following import tell_absent
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -50,6 +51,8 @@ class Live(_Admin):
         row = self.get_object(request, unquote(object_id))
         if not self.has_view_permission(request, row):
             raise PermissionDenied
-        if row is None:
+        if row is None and "seen" not in request.GET:
             raise Http404
+        if row is None:
+            return JsonResponse(tell_absent(was_there=True))
         return JsonResponse(self.tell(row))

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 from django.utils.decorators import method_decorator
@@ -18,8 +18,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from taskhub import operations
-from taskhub.admin import markup
-from taskhub.admin.addresses import address, row_address
+from taskhub.admin import gone, markup
+from taskhub.admin.addresses import (
+    address,
+    list_address,
+    row_address,
+    with_filters,
+)
 from taskhub.admin.listed import Listed
 from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.read_only import Unedited
@@ -88,6 +93,7 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
         message = options.get("obj")
         if message is not None and self.has_push_permission(request):
             url = address(self.admin_site, "quarantinedmessage_push", message.pk)
+            url = with_filters(self, request, url)
             context["buttons"] = [{"name": "push", "label": _("Try again"), "url": url}]
         return super().render_change_form(request, context, *args, **options)
 
@@ -156,15 +162,16 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
         """Push one message once more."""
         message = self.get_object(request, unquote(object_id))
         if message is None:
-            raise Http404
+            return gone.to_list(self, request)
         if not (
             self.has_push_permission(request)
             and self.has_view_permission(request, message)
         ):
             raise PermissionDenied
         if self._push(request, message):
-            return redirect(address(self.admin_site, "quarantinedmessage_changelist"))
-        return redirect(row_address(self.admin_site, message))
+            return redirect(list_address(self, request))
+        url = row_address(self.admin_site, message)
+        return redirect(with_filters(self, request, url))
 
     def _push(self, request: HttpRequest, message: QuarantinedMessage) -> bool:
         try:

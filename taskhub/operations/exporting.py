@@ -10,8 +10,10 @@ from taskhub.operations.selection import Selection
 from taskhub.operations.time_limit import search_time_limit
 from taskhub.tasks.masking import masked
 
-#: So many results are in memory at a time.
-_AT_A_TIME = 200
+#: So many results are looked for at a time; searching may take as long for a few.
+_IDS_AT_A_TIME = 1_000
+#: So many of them are in memory at a time: each may have a MiB of arguments.
+_AT_A_TIME = 20
 #: The columns, in their order.
 COLUMNS = (
     "id",
@@ -43,26 +45,28 @@ def export(
 
     Only those among `results`, if that is given.
 
-    They are read a few at a time, by their ids, so that any number takes as little
-    memory as some. Return values and tracebacks stay where they are.
+    They are found by the thousand and read a few at a time, so that any number takes
+    as little memory as some. Return values and tracebacks stay where they are.
     """
     selection = selection.until_now()
     meant = selection.results() if results is None else selection.of(results)
-    meant = meant.order_by("pk").defer(
+    rows = TaskResultQuerySet(TaskResult, using=meant.db).defer(
         "return_value", "progress", "storage_notes", "worker_ids"
     )
     last: UUID | None = None
-    while rows := _some(meant, last, is_search=bool(selection.search)):
-        yield from map(_plain, rows)
-        last = rows[-1].pk
+    while ids := _find(meant.order_by("pk"), last, is_search=bool(selection.search)):
+        for start in range(0, len(ids), _AT_A_TIME):
+            some = rows.filter(pk__in=ids[start : start + _AT_A_TIME])
+            yield from map(_plain, some.order_by("pk"))
+        last = ids[-1]
 
 
-def _some(
+def _find(
     results: TaskResultQuerySet, last: UUID | None, *, is_search: bool
-) -> list[TaskResult]:
+) -> list[UUID]:
     rest = results.filter(pk__gt=last) if last else results
     with search_time_limit(results.db) if is_search else nullcontext():
-        return list(rest[:_AT_A_TIME])
+        return list(rest.values_list("pk", flat=True)[:_IDS_AT_A_TIME])
 
 
 def _plain(row: TaskResult) -> dict[str, Any]:

@@ -38,6 +38,22 @@ def tell_progress(row: TaskResult) -> dict[str, Any]:
     }
 
 
+def tell_absent(*, was_there: bool) -> dict[str, Any]:
+    """
+    Return the same of what has no row, with `status` None.
+
+    One that was there has finished and is not kept, or was deleted. Another one may
+    come: that of a task that is not durable, or of a transaction that is under way.
+    """
+    return {
+        "status": None,
+        "label": _("No longer kept") if was_there else _("No result yet"),
+        "is_over": was_there,
+        "percent": 100 if was_there else None,
+        "text": "",
+    }
+
+
 def tell_bulk(action: BulkAction) -> dict[str, Any]:
     """Return the same of a bulk action."""
     is_over = action.finished_at is not None

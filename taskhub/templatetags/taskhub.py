@@ -6,13 +6,14 @@ from uuid import UUID
 from django import template
 
 from taskhub.models import TaskResult
-from taskhub.operations.following import read_progress, tell_progress
+from taskhub.operations.following import (
+    read_progress,
+    tell_absent,
+    tell_progress,
+)
 from taskhub.progress import progress_url
 
 register = template.Library()
-
-#: Of a result that there is not, or not any more.
-_GONE = {"is_over": True, "percent": None}
 
 
 @register.inclusion_tag("taskhub/progress.html")
@@ -28,5 +29,5 @@ def task_progress(result: Any, *, reload: bool = False) -> dict[str, Any]:
         pk, told = result.pk, tell_progress(result)
     else:
         pk = UUID(str(getattr(result, "id", result)))
-        told = read_progress(pk) or _GONE
+        told = read_progress(pk) or tell_absent(was_there=False)
     return {"progress": {"url": progress_url(pk), **told}, "reload": reload}

@@ -173,6 +173,18 @@ def test_a_page_of_the_site_follows_a_result(live_server, config, worker, page, 
 
 
 @pytest.mark.any_size
+def test_a_page_hears_the_end_of_what_leaves_no_row(admin, worker, page, gate):
+    result = tasks.tell_progress_and_leave_no_row.enqueue(gate.path)
+    admin("taskhub_taskresult_change", result.id)
+    bar = page.get_by_role("progressbar")
+    expect(bar).to_have_attribute("value", "30", timeout=30_000)
+
+    gate.open()
+
+    expect(page.get_by_text("No longer kept")).to_be_visible(timeout=30_000)
+
+
+@pytest.mark.any_size
 def test_what_is_not_looked_at_is_not_asked_for(admin, page):
     row = TaskResultFactory(running=True)
     page.clock.install()
@@ -192,7 +204,7 @@ def test_what_is_not_looked_at_is_not_asked_for(admin, page):
     assert asked == []
 
     page.evaluate("delete document.hidden")
-    with page.expect_request("**/live/"):
+    with page.expect_request("**/live/*"):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 

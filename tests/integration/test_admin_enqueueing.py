@@ -163,14 +163,19 @@ def test_a_mistake_keeps_what_was_written(config, admin_client):
     assert TaskResult.objects.count() == 1
 
 
-@pytest.mark.parametrize(
-    "fields", [{"running": True}, {"failed": True, "task_path": "shop.old.ship"}]
-)
-def test_what_cannot_be_called_is_not_offered(admin_client, fields):
-    row = TaskResultFactory(**fields)
+def test_what_cannot_be_called_is_not_offered(admin_client):
+    row = TaskResultFactory(failed=True, task_path="shop.old.ship")
 
     assert again(row) not in text_of(admin_client.get(change(row)))
     assert admin_client.get(again(row)).status_code == 404
+
+
+def test_what_somebody_has_had_tried_again_meanwhile_is_not_offered(admin_client):
+    row = TaskResultFactory(running=True)
+
+    assert again(row) not in text_of(admin_client.get(change(row)))
+    page = text_of(admin_client.get(again(row), follow=True))
+    assert "It is not finished." in page
 
 
 def test_arguments_that_do_not_fit_are_told(admin_client):

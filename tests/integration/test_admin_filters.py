@@ -189,7 +189,8 @@ def test_few_are_in_memory_at_a_time(monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(exporting, "_AT_A_TIME", 4)
     TaskResultFactory.create_batch(10)
 
-    with django_assert_num_queries(4):
+    # Two that look for ids, and one for each few of these.
+    with django_assert_num_queries(5):
         rows = list(export(Selection()))
 
     assert len({row["id"] for row in rows}) == 10
@@ -238,7 +239,7 @@ def test_the_list_costs_the_same_with_filters_and_actions(
 @pytest.mark.any_database
 def test_under_asgi_a_file_is_sent_piece_by_piece(admin_user):
     """A sync iterator would be read into memory first: all of it."""
-    TaskResultFactory.create_batch(250)
+    TaskResultFactory.create_batch(30, args=["x" * 10_000])
     client = AsyncClient()
 
     async def read():
@@ -249,5 +250,5 @@ def test_under_asgi_a_file_is_sent_piece_by_piece(admin_user):
     client.force_login(admin_user)
     pieces = async_to_sync(read)()
 
-    assert len(pieces) == 3
-    assert len(json.loads(b"".join(pieces))) == 250
+    assert 3 < len(pieces) < 10
+    assert len(json.loads(b"".join(pieces))) == 30

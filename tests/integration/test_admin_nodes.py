@@ -126,10 +126,12 @@ def test_several_at_once_from_the_list(admin_client):
     assert len(history()) == 2 + 3 + 2
 
 
-def test_a_node_that_has_ended_is_not_found(admin_client):
+def test_of_a_node_that_has_ended_nothing_is_asked(admin_client):
     gone = NodeFactory.build(name="gone")
 
-    assert admin_client.post(url_of("awake", gone)).status_code == 404
+    page = admin_client.post(url_of("awake", gone), follow=True).content.decode()
+
+    assert "It is not there any more." in page
     assert admin_client.post(url_of("explode", gone)).status_code == 404
 
 

@@ -1,5 +1,6 @@
 """More than one statement may carry is written in several, in one transaction."""
 
+import tracemalloc
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,8 @@ from taskhub import operations
 from taskhub.messages import Delivery
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskResult
 from taskhub.models.ids import new_id
+from taskhub.operations import Selection
+from taskhub.operations.exporting import export
 from taskhub.schedules import every
 from taskhub.writer import Attempt, Logged, Outcome, Quarantined, write_group
 from tests import tasks
@@ -87,3 +90,16 @@ def test_many_large_results_are_cancelled_and_tried_again_at_once():
 
     assert operations.cancel(TaskResult.objects.all()).running == len(unfinished)
     assert operations.retry(TaskResult.objects.all()) == len(unfinished)
+
+
+def test_many_large_results_are_exported_in_the_memory_of_a_few():
+    TaskResultFactory.create_batch(MANY, args=[LARGE])
+    tracemalloc.start()
+    try:
+        exported = sum(1 for _ in export(Selection()))
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert exported == MANY
+    assert peak < MANY * len(LARGE) / 2

@@ -76,3 +76,21 @@ def test_a_beat_of_its_own_tells_of_them_too(config, tmp_path, tracked):
     assert beat.stop() == 0, beat.log
 
     assert events(tracked, "ending") == events(tracked, "started")
+
+
+def test_threads_that_a_fork_would_not_copy_are_warned_of(start_node):
+    node = start_node("--drain", DJANGO_SETTINGS_MODULE="tests.threaded_settings")
+
+    assert node.wait() == 0, node.log
+
+    assert "Threads run already" in node.log
+    assert "metrics-sender" in node.log
+
+
+def test_threads_that_each_process_has_are_not_warned_of(start_node):
+    logs = {"DJANGO_SETTINGS_MODULE": "tests.logging_settings", "LOGS": "queue"}
+    node = start_node("--drain", **logs)
+
+    assert node.wait() == 0, node.log
+
+    assert "Threads run already" not in node.log

@@ -80,8 +80,6 @@ def test_nobody_asks_without_a_token(client):
 
 
 def test_a_token_is_of_one_result_and_of_one_day(client, monkeypatch):
-    gone = client.get(progress_url(new_id()))
-    assert gone.status_code == 404
     url = progress_url(running().pk)
     later = time.time() + 25 * 60 * 60
 
@@ -101,7 +99,29 @@ def test_the_tag_takes_whatever_names_a_result(config):
 
     for named in (result, result.row, result.id, result.row.pk):
         assert 'data-over="no"' in show(named)
-    assert 'data-over="yes"' in show(new_id())
+
+
+def test_a_result_that_has_no_row_yet_is_waited_for(client):
+    pk = new_id()
+
+    page = show(pk)
+    answer = client.get(progress_url(pk)).json()
+
+    assert 'data-over="no"' in page
+    assert "data-seen" not in page
+    assert (answer["status"], answer["is_over"]) == (None, False)
+
+
+def test_what_was_seen_and_is_gone_is_over(client):
+    row = running()
+    page, url = show(row), progress_url(row.pk)
+
+    row.delete()
+    answer = client.get(url, {"seen": "yes"}).json()
+
+    assert 'data-seen="yes"' in page
+    assert (answer["status"], answer["is_over"]) == (None, True)
+    assert answer["label"] == "No longer kept"
 
 
 def test_a_token_says_nothing_but_the_id():

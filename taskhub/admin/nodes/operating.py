@@ -12,6 +12,7 @@ from django.urls import path
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy
 
+from taskhub.admin import gone
 from taskhub.admin.addresses import address
 from taskhub.admin.asking import ask
 from taskhub.admin.done import Done
@@ -102,7 +103,7 @@ class Operating(_Admin):
         names = [each for each in request.GET.getlist("name") if "\0" not in each]
         nodes = list(self.get_queryset(request).filter(pk__in=names))
         if not nodes:
-            raise Http404
+            return gone.to_list(self, request)
         given = request.POST if request.method == "POST" else None
         form = verb.form(given) if verb.form else None
         if given is None or (form is not None and not form.is_valid()):

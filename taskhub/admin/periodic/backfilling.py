@@ -20,7 +20,12 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from taskhub import operations
 from taskhub.admin import words
-from taskhub.admin.addresses import address, row_address
+from taskhub.admin.addresses import (
+    address,
+    list_address,
+    row_address,
+    with_filters,
+)
 from taskhub.admin.done import Done
 from taskhub.admin.keys import read_key
 from taskhub.admin.moments import MomentField
@@ -123,19 +128,20 @@ class Backfilling(Operating):
             text = _("At most %d periodic tasks are backfilled at a time.") % _MOST_ROWS
             self.message_user(request, text, messages.ERROR)
             return None
-        return redirect(self._backfill_url(pks))
+        return redirect(self._backfill_url(request, pks))
 
     def buttons(self, request: HttpRequest, row: PeriodicTask) -> list[dict[str, Any]]:
         """Return the buttons, and the link to the page."""
         shown = super().buttons(request, row)
         if self.has_run_permission(request, row):
-            label, link = _("Backfill…"), self._backfill_url([row.pk])
+            label, link = _("Backfill…"), self._backfill_url(request, [row.pk])
             shown.append({"name": "backfill", "label": label, "link": link})
         return shown
 
-    def _backfill_url(self, pks: Sequence[int]) -> str:
+    def _backfill_url(self, request: HttpRequest, pks: Sequence[int]) -> str:
         query = urlencode({"ids": ",".join(map(str, pks))})
-        return f"{address(self.admin_site, 'periodictask_backfill')}?{query}"
+        url = f"{address(self.admin_site, 'periodictask_backfill')}?{query}"
+        return with_filters(self, request, url)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.backfill_view)
@@ -194,6 +200,9 @@ class Backfilling(Operating):
             "outlooks": outlooks,
             "runs": sum(outlook.count for outlook in outlooks),
             "most": MOST_BACKFILLED,
+            # For the form that asks, whose address has none of them.
+            "list_filters": request.GET.get("_changelist_filters", ""),
+            "back": list_address(self, request),
             "zone": timezone.get_current_timezone_name(),
             "has_view_permission": True,
         }
@@ -229,5 +238,6 @@ class Backfilling(Operating):
 
         self.do(request, rows, make_up)
         if len(rows) == 1:
-            return redirect(row_address(self.admin_site, rows[0]))
-        return redirect(address(self.admin_site, "periodictask_changelist"))
+            url = row_address(self.admin_site, rows[0])
+            return redirect(with_filters(self, request, url))
+        return redirect(list_address(self, request))

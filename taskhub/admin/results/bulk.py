@@ -23,6 +23,7 @@ from taskhub.admin.rendering import render
 from taskhub.admin.results.permissions import Permissions
 from taskhub.admin.results.selecting import (
     chosen_selection,
+    filters_of,
     refuse_too_many,
     selection_of,
     with_cause_in_words,
@@ -164,6 +165,7 @@ class Bulk(Permissions, _Admin):
         rows: Any = self.get_queryset(request)
         selection = with_cause_in_words(selection.until_now(), rows)
         count = count_affected(kind, selection, rows, MOST_FORETOLD)
+        filters = f"?{query}" if (query := filters_of(request.GET)) else ""
         return render(
             self,
             request,
@@ -172,8 +174,8 @@ class Bulk(Permissions, _Admin):
             original=TITLES[kind],
             media=self.media + form.media,
             kind=kind,
-            url=address(self.admin_site, "taskresult_bulk", kind),
-            back=address(self.admin_site, "taskresult_changelist"),
+            url=f"{address(self.admin_site, 'taskresult_bulk', kind)}{filters}",
+            back=f"{address(self.admin_site, 'taskresult_changelist')}{filters}",
             form=form,
             selection=json.dumps(selection.to_json()),
             words=list(words_of(selection)),

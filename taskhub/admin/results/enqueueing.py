@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import compat, operations
-from taskhub.admin import task_select
-from taskhub.admin.addresses import address, row_address
+from taskhub.admin import gone, task_select
+from taskhub.admin.addresses import list_address, row_address, with_filters
 from taskhub.admin.call_form import CallForm
 from taskhub.admin.moments import MomentField
 from taskhub.admin.queue_select import queue_choices
@@ -151,7 +151,13 @@ class Enqueueing(Permissions, _Admin):
         """Ask for other arguments (GET), and enqueue the task with them (POST)."""
         self._require(request)
         row = self.get_object(request, unquote(object_id))
-        if row is None or not self.may_edit(request, row):
+        if row is None:
+            return gone.to_list(self, request)
+        if not row.is_finished:
+            # Since the page was shown, somebody has had it tried again.
+            self.message_user(request, _("It is not finished."), messages.WARNING)
+            return redirect(self._address_of(request, row))
+        if not self.may_edit(request, row):
             raise Http404
         task = registered_tasks()[row.task_path]
         data = request.POST if request.method == "POST" else None
@@ -176,13 +182,16 @@ class Enqueueing(Permissions, _Admin):
         text = _("Enqueued anew with other arguments: result %s.") % new.pk
         self.log_change(request, row, text)
         self.message_user(request, _("It is enqueued."))
-        return redirect(row_address(self.admin_site, new))
+        return redirect(self._address_of(request, new))
+
+    def _address_of(self, request: HttpRequest, row: TaskResult) -> str:
+        return with_filters(self, request, row_address(self.admin_site, row))
 
     def _page(self, request: HttpRequest, title: str, **shown: Any) -> HttpResponse:
         row, call = shown.get("row"), shown.get("call")
-        back = address(self.admin_site, "taskresult_changelist")
+        back = list_address(self, request)
         if row is not None:
-            back = row_address(self.admin_site, row)
+            back = self._address_of(request, row)
         media = self.media
         if shown.get("options"):
             media += shown["options"].media

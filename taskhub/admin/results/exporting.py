@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 else:
     _Admin = object
 
-_LINES_AT_A_TIME = 100
+#: A piece that is sent has at least so many characters, but for the last one.
+_PIECE_CHARACTERS = 64 * 1024
 #: What a spreadsheet takes for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -82,10 +83,15 @@ def _in_pieces(lines: Iterator[str], request: HttpRequest) -> Any:
 
 
 async def _async_pieces(lines: Iterator[str]) -> AsyncIterator[str]:
-    """Yield lines by the hundred: each piece is read in the request's own thread."""
+    """Yield lines, many at a time; each piece is read in the request's own thread."""
 
     def read() -> str:
-        return "".join(islice(lines, _LINES_AT_A_TIME))
+        piece: list[str] = []
+        size = 0
+        while size < _PIECE_CHARACTERS and (line := next(lines, "")):
+            piece.append(line)
+            size += len(line)
+        return "".join(piece)
 
     while piece := await sync_to_async(read, thread_sensitive=True)():
         yield piece

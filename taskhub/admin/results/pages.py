@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from taskhub.admin.addresses import address
+from taskhub.admin.addresses import address, with_filters
 from taskhub.admin.doing import Doing
 from taskhub.admin.filters import (
     CauseFilter,
@@ -162,7 +162,8 @@ class TaskResultAdmin(
         shown = super().buttons(request, row)
         if self.may_edit(request, row):
             label = _("Try again with other arguments…")
-            link = address(self.admin_site, "taskresult_again", row.pk)
+            url = address(self.admin_site, "taskresult_again", row.pk)
+            link = with_filters(self, request, url)
             shown.append({"name": "again", "label": label, "link": link})
         return shown
 

@@ -2,7 +2,8 @@
 Connections to Redis, alone, behind Sentinel or as a Cluster, over TLS or not.
 
 Every timeout and retry is set explicitly. Nothing is retried here: a repeated command
-may be a repeated effect, and whoever knows that it is not, repeats it.
+may be a repeated effect, and whoever knows that it is not, repeats it. So is RESP2: it
+is what all versions of redis-py and all proxies speak, with the same replies.
 """
 
 import re
@@ -69,6 +70,7 @@ def _settings(options: Options) -> dict[str, Any]:
         "retry": Retry(NoBackoff(), 0),
         "health_check_interval": 0,
         "decode_responses": False,
+        "protocol": 2,
     }
 
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
 from taskhub.discarding import discard_all
+from taskhub.management.foreign_threads import warn_of_threads
 from taskhub.management.network_waits import bound_network_waits
 from taskhub.management.node_options import add_node_options, node_of
 from taskhub.management.options import add_backend, add_check
@@ -77,6 +78,8 @@ class Command(BaseCommand):
         discard_all(for_fork=True)
         if options["check"]:
             return
+        for notice in warn_of_threads():
+            self.stderr.write(self.style.WARNING(notice))
         configure_logging(options["verbosity"])
         companions = [_beat_of(node)] if options["beat"] else []
         supervisor = Supervisor(

@@ -28,7 +28,7 @@
         return;
       }
       const answer = await this.ask();
-      // Whoever may not ask, or asks for what is gone, need not ask again.
+      // Whoever may not ask need not ask again.
       if (answer === null) return;
       if (answer) this.show(answer);
       if (answer?.is_over) this.end(answer);
@@ -38,20 +38,34 @@
     /* Return the answer, null if there never will be one, undefined if not now. */
     async ask() {
       try {
-        const response = await fetch(this.place.dataset.url, {
+        const response = await fetch(this.url(), {
           headers: { Accept: "application/json" },
         });
         if (response.status >= 400 && response.status < 500) return null;
         if (!response.ok) throw new Error(response.statusText);
         // A session that has ended leads to a page that is no answer.
         if (response.redirected) return null;
-        this.pause = PAUSE_MS;
-        return await response.json();
+        const answer = await response.json();
+        if (answer.status) this.place.dataset.seen = "yes";
+        // What is not there yet may come late, or never.
+        this.pause = answer.status ? PAUSE_MS : this.longer();
+        return answer;
       } catch {
         // The site is away: ask less and less often.
-        this.pause = Math.min(2 * this.pause, LONGEST_PAUSE_MS);
+        this.pause = this.longer();
         return undefined;
       }
+    }
+
+    /* Return where to ask: what was seen and is gone is over, as the site is told. */
+    url() {
+      const url = new URL(this.place.dataset.url, location.href);
+      if (this.place.dataset.seen) url.searchParams.set("seen", "yes");
+      return url;
+    }
+
+    longer() {
+      return Math.min(2 * this.pause, LONGEST_PAUSE_MS);
     }
 
     show(answer) {

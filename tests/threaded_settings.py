@@ -1,0 +1,7 @@
+"""The test suite's settings, with a thread that they start and that holds a lock."""
+
+from threading import Event, Thread
+
+from tests.settings import *  # noqa: F403
+
+Thread(target=Event().wait, name="metrics-sender", daemon=True).start()
