@@ -22,7 +22,8 @@ if env.str("LOGS", default="") == "docs":
     (stanza,) = re.findall(r"```python\n(LOGGING = .+?)```", page, re.DOTALL)
     exec(stanza)  # noqa: S102  our own documentation
 elif env.str("LOGS", default="") == "queue":
-    _lines = Queue(100)
+    # With room for all: what finds it full is lost, as the site would want.
+    _lines = Queue(10_000)
     _console = logging.StreamHandler()
     _console.setFormatter(logging.Formatter("[%(process)d %(name)s] %(message)s"))
     LISTENER = QueueListener(_lines, _console)
