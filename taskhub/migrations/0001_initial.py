@@ -783,7 +783,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "args",
-                    taskhub.models.shaped_json.ExactShapedJSONField(
+                    taskhub.models.exact_json.ExactJSONField(
                         db_default=models.Value(
                             [], taskhub.models.exact_json.ExactJSONField()
                         ),
@@ -794,7 +794,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "kwargs",
-                    taskhub.models.shaped_json.ExactShapedJSONField(
+                    taskhub.models.exact_json.ExactJSONField(
                         db_default=models.Value(
                             {}, taskhub.models.exact_json.ExactJSONField()
                         ),
@@ -867,7 +867,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "meta",
-                    taskhub.models.shaped_json.ExactShapedJSONField(
+                    taskhub.models.exact_json.ExactJSONField(
                         db_default=models.Value(
                             {}, taskhub.models.exact_json.ExactJSONField()
                         ),

@@ -4,12 +4,13 @@ import json
 from functools import cached_property
 from typing import Any
 
-from django.db import models
 from django.db.models.expressions import Col
 from django.db.models.fields.json import JSONExact
 
+from taskhub.models.shaped_json import ShapedJSONField, is_odd
 
-class ExactJSONField(models.JSONField):
+
+class ExactJSONField(ShapedJSONField):
     """
     JSON whose keys keep their order, and whose floats stay floats.
 
@@ -39,7 +40,7 @@ class ExactJSONField(models.JSONField):
         self, value: Any, connection: Any, prepared: bool = False
     ) -> Any:
         """Return the text, without Jsonb around it, for which it would be parsed."""
-        if connection.vendor == "postgresql":
+        if connection.vendor == "postgresql" and not is_odd(value):
             return json.dumps(value, cls=self.encoder)
         return super().get_db_prep_value(value, connection, prepared)
 

@@ -22,11 +22,7 @@ from taskhub.models.ids import new_id
 from taskhub.models.indexes import PartialIndex
 from taskhub.models.names import NameField
 from taskhub.models.querysets import TaskResultQuerySet
-from taskhub.models.shaped_json import (
-    ExactShapedJSONField,
-    ShapedJSONField,
-    is_odd,
-)
+from taskhub.models.shaped_json import ShapedJSONField, is_odd
 from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 from taskhub.models.waiting import await_for, wait_for
 
@@ -123,10 +119,10 @@ class TaskResult(Carried, SharedRow):
         default=Status.READY,
         db_default=Status.READY,
     )
-    args = ExactShapedJSONField(
+    args = ExactJSONField(
         _("positional arguments"), kind="list", default=list, db_default=_EMPTY_LIST
     )
-    kwargs = ExactShapedJSONField(
+    kwargs = ExactJSONField(
         _("keyword arguments"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
     return_value = ExactJSONField(_("return value"), null=True)
@@ -158,7 +154,7 @@ class TaskResult(Carried, SharedRow):
     #: What the running task last said: `done`, `total` (or null), `message`.
     progress = ShapedJSONField(_("progress"), kind="object", null=True)
     #: The user's own notes, from `using(meta=…)`.
-    meta = ExactShapedJSONField(
+    meta = ExactJSONField(
         _("meta"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
     #: What had to be changed for the return value to be stored: `escaped` and

@@ -10,9 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from django.db import models
-from django.db.models.fields.json import KeyTransform
-
-from taskhub.models.exact_json import ExactJSONField
+from django.db.models.expressions import Col
 
 
 class OddList(list[Any]):
@@ -60,34 +58,38 @@ _KINDS: Final[
 
 
 class ShapedJSONField(models.JSONField):
-    """JSON of one kind, a key of `_KINDS`; or null, if the column may be null."""
+    """
+    JSON of one kind, a key of `_KINDS`, or of any; or null, if the column may be null.
+    """
 
     #: An inserted row has the default already, and need not send it back.
     db_returning = False
 
-    def __init__(self, *args: Any, kind: str, **options: Any) -> None:
+    def __init__(self, *args: Any, kind: str = "", **options: Any) -> None:
         super().__init__(*args, **options)
         self.kind = kind
-        self._is_right, self._odd = _KINDS[kind]
 
     def deconstruct(self) -> Any:
         """Return what a migration needs, with the kind."""
         name, path, args, options = super().deconstruct()
-        return name, path, args, options | {"kind": self.kind}
+        return name, path, args, options | ({"kind": self.kind} if self.kind else {})
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
         """Read a value; one of another kind is read as an empty one."""
-        if not isinstance(value, str) or isinstance(expression, KeyTransform):
+        # What an expression makes of columns may be of any kind.
+        is_column = isinstance(expression, Col)
+        if not (self.kind and is_column and isinstance(value, str)):
             return super().from_db_value(value, expression, connection)
+        is_right, odd_type = _KINDS[self.kind]
         try:
             read = super().from_db_value(value, expression, connection)
         except (ValueError, RecursionError):
             # No JSON at all, or too much of it: deep, or with thousands of digits.
             pass
         else:
-            if self._is_right(read) or (self.null and read is None):
+            if is_right(read) or (self.null and read is None):
                 return read
-        odd = self._odd()
+        odd = odd_type()
         odd.text = value
         return odd
 
@@ -98,7 +100,3 @@ class ShapedJSONField(models.JSONField):
         if isinstance(value, OddList | OddObject):
             return value.text
         return super().get_db_prep_value(value, connection, prepared)
-
-
-class ExactShapedJSONField(ShapedJSONField, ExactJSONField):
-    """The same, whose text stays exactly as it is."""

@@ -385,7 +385,7 @@ def test_a_schedule_that_is_none_is_refused_where_it_is_written():
         ({"schedule": "every now and then"}, "cannot be read"),
         ({"schedule": "cron 0 0 30 2 * UTC"}, "never fires"),
         ({"args": '"text"'}, "a list"),
-        ({"jitter": 10**18}, "jitter"),
+        ({"kwargs": "[1]"}, "an object"),
     ],
 )
 def test_a_malformed_row_disables_itself_and_its_neighbours_go_on(values, reason):

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import DatabaseError, connection
+from django.db.models.signals import pre_delete
 from django.utils import timezone
 
 from taskhub import operations
@@ -189,19 +190,26 @@ def test_an_action_that_was_spoilt_stops_and_the_next_one_is_done(edit, config, 
     assert str(spoilt.pk) in caplog.text
 
 
-def test_a_result_that_was_spoilt_stops_only_its_action(config):
-    spoilt = TaskResultFactory(failed=True)
-    TaskResult.objects.filter(pk=spoilt.pk).update(errors=["no entry"])
-    of_it = operations.start_bulk("retry", Selection(ids=(spoilt.pk,)))
-    sound = TaskResultFactory(failed=True)
-    behind = operations.start_bulk("retry", Selection(ids=(sound.pk,)))
+def test_what_the_site_raises_stops_only_its_action(config):
+    spoilt, sound = TaskResultFactory.create_batch(2, failed=True)
 
-    do_all()
+    def refuse(instance, **_):
+        if instance.pk == spoilt.pk:
+            raise RuntimeError("not this one")
+
+    of_it = operations.start_bulk("delete", Selection(ids=(spoilt.pk,)))
+    behind = operations.start_bulk("delete", Selection(ids=(sound.pk,)))
+    pre_delete.connect(refuse, sender=TaskResult)
+    try:
+        do_all()
+    finally:
+        pre_delete.disconnect(refuse, sender=TaskResult)
 
     of_it.refresh_from_db()
     behind.refresh_from_db()
-    assert of_it.stopped_by.startswith("taskhub, because of an error: ")
+    assert of_it.stopped_by.startswith("taskhub, because of an error: RuntimeError")
     assert (behind.done, behind.stopped_by) == (1, "")
+    assert [row.pk for row in TaskResult.objects.all()] == [spoilt.pk]
 
 
 def test_an_action_goes_on_when_a_migration_is_done(config):
