@@ -44,7 +44,11 @@ NEEDLESS = [
 #: What the column of attempts takes.
 MOST_ATTEMPTS = {"postgresql": 32_767, "mysql": 65_535, "sqlite": 32_767}
 #: What no worker can go on with, on one database at least.
-HOPELESS = [{"attempts": MOST_ATTEMPTS[connection.vendor]}, {"task_path": ""}, {"status": "ODD"}]
+HOPELESS = [
+    {"attempts": MOST_ATTEMPTS[connection.vendor]},
+    {"task_path": ""},
+    {"status": "ODD"},
+]
 ODD = [*(values for values, _reason in UNFIT), *NEEDLESS, *HOPELESS]
 
 UNREADABLE_TIMES = {
