@@ -59,8 +59,9 @@ class Look:
         #: have if somebody has moved the next run back.
         self._careful = careful
         self._runs: list[Run] = []
-        #: Why rows are disabled, by key: also if that could not be written.
-        self.disabled: dict[int, str] = {}
+        #: Why rows are disabled or cannot be fired here, by key: also if that could not
+        #: be written.
+        self.reasons: dict[int, str] = {}
         #: Zones that this host does not know: a row in each, and what that says.
         self.unknown_zones: dict[str, tuple[str, str]] = {}
         #: What is to be logged when it has come to pass.
@@ -93,7 +94,7 @@ class Look:
     ) -> None:
         self._say(logging.ERROR, "Disabled %r: %s", row.name, reason, error=error)
         row.pause(reason)
-        self.disabled[row.pk] = row.paused_because
+        self.reasons[row.pk] = row.paused_because
 
     def _lock(self, pks: Sequence[int]) -> list[PeriodicTask]:
         features = connections[results_database()].features
@@ -210,6 +211,7 @@ class Look:
             text = "%r is due, but this code cannot run it: %s"
             self._say(logging.WARNING, text, row.name, error)
         row.postpone(error, self._now + UNKNOWN_AGAIN)
+        self.reasons[row.pk] = row.postponed_because
 
     def _submit(self) -> None:
         by_backend: dict[str, list[Run]] = defaultdict(list)

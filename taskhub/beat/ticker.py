@@ -66,7 +66,7 @@ class Ticker:
             if is_transient(error):
                 raise
             if len(pks) == 1:
-                self._deal_with(pks[0], look.disabled.get(pks[0]), error)
+                self._deal_with(pks[0], look.reasons.get(pks[0]), error)
                 return
             half = len(pks) // 2
             self._take(pks[:half], now, only_due=only_due)

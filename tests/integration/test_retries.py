@@ -228,12 +228,14 @@ def test_a_worker_that_dies_before_it_postpones_leaves_a_row_that_says_when(
 ):
     """The commit of a retry, and no word of it to the broker."""
     result = tasks.fail_for_an_hour.enqueue("a")
-    dying = start_node("--processes=1", FAULTS="before_settling")
+    # The one that takes over from the dead may be killed with the message in hand.
+    short = {"TASKHUB_LEASE_SECONDS": "2"}
+    dying = start_node("--processes=1", FAULTS="before_settling", **short)
     wait_until(lambda: result.row.errors, "the failure")
     wait_until(lambda: "SIGKILL" in dying.log, "its death")
     dying.send(signal.SIGKILL)
 
-    node = start_node("--processes=1")
+    node = start_node("--processes=1", **short)
     broker = get_broker(config)
 
     def is_delayed() -> bool:
