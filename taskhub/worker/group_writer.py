@@ -52,9 +52,14 @@ _FLUSH_SECONDS = 1.0
 
 
 class Numbers(msgspec.Struct, frozen=True):
-    """What was counted a moment ago, to be written with the next group."""
+    """
+    What was counted a moment ago, to be written with the next group.
 
-    rows: list[TaskMetrics]
+    Handed in it is empty, and filled when it is collected: what is handed in behind the
+    end is never collected, and must take nothing from the tally.
+    """
+
+    rows: list[TaskMetrics] = []
 
 
 class Watched(msgspec.Struct, frozen=True):
@@ -149,7 +154,7 @@ class GroupWriter:
     def write_numbers(self) -> None:
         """Have written what was counted since this was last called."""
         if not self._tally.is_empty:
-            self._incoming.put(Numbers(self._tally.take()))
+            self._incoming.put(Numbers())
 
     def watch(self, ids: list[UUID]) -> None:
         """Have it looked whether runs were cancelled; told to `cancelled`."""
@@ -225,6 +230,8 @@ class GroupWriter:
             if item is None:
                 stopping = True
                 break
+            if isinstance(item, Numbers):
+                item = Numbers(self._tally.take())
             self._unwritten.append(item)
             blocking = False
         return stopping

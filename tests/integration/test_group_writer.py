@@ -230,3 +230,16 @@ def test_what_a_task_has_last_reported_is_written_with_its_outcome(group_writer)
     assert group_writer.stop()
     row = TaskResult.objects.get()
     assert (row.status, row.progress["message"]) == (Status.SUCCESSFUL, "all")
+
+
+def test_numbers_that_are_asked_for_behind_the_end_are_written(group_writer):
+    """Another thread asks for them every second, also while this one ends."""
+    outcome = ended(attempt_for(TaskResultFactory())).outcome
+    group_writer._tally.count([outcome])
+    group_writer._incoming.put(None)
+    group_writer.write_numbers()
+
+    group_writer.start()
+    group_writer._thread.join(30)
+
+    assert TaskMetrics.objects.get().successful == 1
