@@ -38,7 +38,7 @@ def is_alive(pid):
 
 
 def wait_for_end(pids):
-    wait_until(lambda: not [pid for pid in pids if is_alive(pid)], "their end", 20)
+    wait_until(lambda: not [pid for pid in pids if is_alive(pid)], "their end")
 
 
 def test_the_processes_of_tasks_end_with_a_process_that_is_replaced(
