@@ -17,7 +17,7 @@ _MOST = 10_000
 
 class WaitingForCode:
     """
-    Says how long a message waits that the code of other workers may fit already.
+    Says how long a message waits for a worker that may have newer code already.
 
     That is some minutes from when it was due, or from when it was first seen here: a
     broker that lives in the rows moves the one as it puts the message off. For any

@@ -45,7 +45,7 @@ class ExactJSONField(ShapedJSONField):
         return super().get_db_prep_value(value, connection, prepared)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Read the text; psycopg has read it already where a row was inserted."""
+        """Read the text; psycopg has read it already where the SQL is not Django's."""
         if connection.vendor == "postgresql" and not isinstance(value, str):
             return value
         return super().from_db_value(value, expression, connection)

@@ -20,7 +20,6 @@ from threading import Event, Lock, Thread
 from uuid import UUID
 
 import msgspec
-from django.db.utils import DataError, IntegrityError
 from django.db.utils import Error as DatabaseFault
 
 from taskhub import writer
@@ -315,7 +314,9 @@ class GroupWriter:
         """Decide how to go on after a group of so many was refused."""
         discard_all()
         self._backoff.fail()
-        if self._is_about_content(error) or (
+        # Everything else may pass: the database is away, full, read-only for the time
+        # of a fail-over, or about to be migrated.
+        if not writer.may_be_transient(error) or (
             size == 1 and self._is_only_this_one(error)
         ):
             if size == 1:
@@ -328,13 +329,6 @@ class GroupWriter:
             self._pause(self._backoff.pause)
         # Perhaps it is only one of them, or they are too much for one packet.
         self._group_size = max(1, size // 2)
-
-    def _is_about_content(self, error: Exception) -> bool:
-        # Everything else that a database says may pass: it is away, full, read-only for
-        # the time of a fail-over, or about to be migrated.
-        return isinstance(error, DataError | IntegrityError) or not isinstance(
-            error, DatabaseFault
-        )
 
     def _is_only_this_one(self, error: Exception) -> bool:
         """Whether the database has often refused this, and takes other writes."""

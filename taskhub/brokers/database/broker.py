@@ -87,7 +87,7 @@ class DatabaseBroker(Broker):
                 id=str(row.pk),
                 queue_name=queue_name,
                 returned=Returned.parse(row.returned),
-                # Of an odd row there are no bytes either, which is refused.
+                # Without a message it is refused, as bytes that cannot be read are.
                 message=None if row.oddity else row.to_message(),
             )
             for row in rows
