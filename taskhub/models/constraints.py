@@ -56,6 +56,18 @@ class _IsReadable(Func):
         template = template.replace("999999'", "999999Z'")
         return self.as_sql(compiler, connection, template=template, **context)
 
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """Refuse a text within these bounds that is no date and time."""
+        # A modifier turns the 31st of February into the 3rd of March.
+        template = (
+            f"(%(expressions)s IS NULL OR {self.template}"
+            " AND date(substr(%(expressions)s, 1, 10), '+0 days')"
+            " IS substr(%(expressions)s, 1, 10)"
+            " AND time(substr(%(expressions)s, 12)) IS NOT NULL"
+            " AND substr(%(expressions)s, 12) < '24')"
+        )
+        return self.as_sql(compiler, connection, template=template, **context)
+
 
 class ReadableTimes(CheckConstraint):
     """

@@ -54,7 +54,10 @@ ODD = [*(values for values, _reason in UNFIT), *NEEDLESS, *HOPELESS]
 UNREADABLE_TIMES = {
     "postgresql": ["infinity", "-infinity", "0044-03-15 BC", "12345-01-01"],
     "mysql": ["0000-00-00", "yesterday"],
-    "sqlite": ["yesterday", "!tuesday", "infinity"],
+    "sqlite": [
+        *("yesterday", "!tuesday", "infinity", "2026-01-01", "2026-13-45 00:00"),
+        *("2026-02-30 00:00", "2026-01-01 24:00", "2026-01-01 00:00:00.1x"),
+    ],
 }
 
 
