@@ -70,6 +70,8 @@ def _run(database: str, urls: dict[str, str], arguments: list[str]) -> int:
     print(f"\n=== {database} ===", flush=True)
     environment = {**os.environ, **urls}
     environment.pop("DATABASE_URL", None)
+    # Hundreds of commands are started, and each would compile the code anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if database != "sqlite":
         environment["DATABASE_URL"] = urls[f"{database.upper()}_URL"]
     # Who has nothing left takes over from who has: the first one is busy for minutes
