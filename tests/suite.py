@@ -70,7 +70,7 @@ def _run(database: str, urls: dict[str, str], arguments: list[str]) -> int:
     print(f"\n=== {database} ===", flush=True)
     environment = {**os.environ, **urls}
     environment.pop("DATABASE_URL", None)
-    # Hundreds of commands are started, and each would compile the code anew.
+    # Tests start hundreds of commands. Without bytecode, each compiles all the code.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if database != "sqlite":
         environment["DATABASE_URL"] = urls[f"{database.upper()}_URL"]

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.constraints import ReadableTimes
 from taskhub.models.ids import new_id
 
 
@@ -49,6 +50,11 @@ class BulkAction(models.Model):
                 fields=["id"],
                 condition=models.Q(finished_at__isnull=True),
                 name="taskhub_bulk_unfinished",
+            ),
+        ]
+        constraints: ClassVar = [
+            ReadableTimes(
+                fields=["asked_at", "finished_at"], name="taskhub_times_of_bulk_actions"
             ),
         ]
 

@@ -57,14 +57,14 @@ class _IsReadable(Func):
         return self.as_sql(compiler, connection, template=template, **context)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Refuse a text within these bounds that is no date and time."""
+        """Refuse a text that is not as Django writes a time: it is sorted as a text."""
         # A modifier turns the 31st of February into the 3rd of March.
         template = (
             f"(%(expressions)s IS NULL OR {self.template}"
-            " AND date(substr(%(expressions)s, 1, 10), '+0 days')"
-            " IS substr(%(expressions)s, 1, 10)"
+            " AND datetime(substr(%(expressions)s, 1, 19), '+0 days')"
+            " IS substr(%(expressions)s, 1, 19)"
             " AND time(substr(%(expressions)s, 12)) IS NOT NULL"
-            " AND substr(%(expressions)s, 12) < '24')"
+            " AND rtrim(substr(%(expressions)s, 20), '0123456789') IN ('', '.'))"
         )
         return self.as_sql(compiler, connection, template=template, **context)
 

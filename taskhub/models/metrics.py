@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.constraints import ReadableTimes
 from taskhub.models.ids import new_id
 from taskhub.models.names import NameField
 
@@ -46,6 +47,9 @@ class TaskMetrics(models.Model):
             # The rows of a range of time; and those that are to be rolled up.
             models.Index(fields=["seconds", "starts_at"], name="taskhub_metrics_span"),
         ]
+        constraints: ClassVar = [
+            ReadableTimes(fields=["starts_at"], name="taskhub_times_of_metrics"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.task_path} {self.starts_at:%Y-%m-%d %H:%M}"
@@ -74,6 +78,7 @@ class QueueDepth(models.Model):
                 fields=["starts_at", "backend", "queue_name", "seconds"],
                 name="taskhub_depth_of_a_span",
             ),
+            ReadableTimes(fields=["starts_at"], name="taskhub_times_of_depths"),
         ]
         indexes: ClassVar = [
             # Those that are to be rolled up.

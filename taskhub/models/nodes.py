@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.clock import DatabaseNow
+from taskhub.models.constraints import ReadableTimes
 from taskhub.models.lingering import LingeringRun, read_entries
 from taskhub.models.names import NameField
 
@@ -76,6 +77,11 @@ class Node(models.Model):
             ("operate_node", _("Can quiet, resize and stop nodes")),
         ]
         ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            ReadableTimes(
+                fields=["started_at", "last_seen_at"], name="taskhub_times_of_nodes"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -100,6 +106,11 @@ class Turn(models.Model):
     holder = NameField(max_length=100)
     #: By the database's clock.
     ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            ReadableTimes(fields=["ends_at"], name="taskhub_times_of_turns"),
+        ]
 
     def __str__(self) -> str:
         return self.name

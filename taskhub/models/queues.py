@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.constraints import ReadableTimes
 from taskhub.models.ids import new_id
 from taskhub.models.names import NameField
 
@@ -21,6 +22,11 @@ class Lease(models.Model):
 
     token = NameField(primary_key=True, max_length=100)
     ends_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            ReadableTimes(fields=["ends_at"], name="taskhub_times_of_leases"),
+        ]
 
     def __str__(self) -> str:
         return self.token
@@ -49,6 +55,7 @@ class QueueState(models.Model):
             models.UniqueConstraint(
                 fields=["backend", "queue_name"], name="taskhub_one_state_of_a_queue"
             ),
+            ReadableTimes(fields=["paused_at"], name="taskhub_times_of_queues"),
         ]
 
     def __str__(self) -> str:
@@ -80,6 +87,11 @@ class QuarantinedMessage(models.Model):
             ("retry_quarantinedmessage", _("Can push quarantined messages again")),
         ]
         ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            ReadableTimes(
+                fields=["quarantined_at"], name="taskhub_times_of_quarantined"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.message_id

@@ -5,16 +5,21 @@ What cannot be run fails, with the reason; and whatever it is, its neighbours ar
 and pages show them.
 """
 
+from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Model
 from django.urls import reverse
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from taskhub import operations
 from taskhub.brokers import get_broker
 from taskhub.messages import Depth
-from taskhub.models import Status, TaskResult
+from taskhub.models import QueueState, Status, TaskResult
 from taskhub.models.shaped_json import is_odd
 from tests.factories import TaskResultFactory
 from tests.servers import wait_until
@@ -56,18 +61,29 @@ UNREADABLE_TIMES = {
     "mysql": ["0000-00-00", "yesterday"],
     "sqlite": [
         *("yesterday", "!tuesday", "infinity", "2026-01-01", "2026-13-45 00:00"),
-        *("2026-02-30 00:00", "2026-01-01 24:00", "2026-01-01 00:00:00.1x"),
+        *("2026-02-30 00:00:00", "2026-01-01 24:00:00", "2026-01-01 00:00:00.1x"),
+        *("2026-01-01 1e1", "2026-01-01 00:00:00 ", "2026-01-01 00:00:00+02:00"),
     ],
 }
 
 
-def edit(row: TaskResult, **values: object) -> TaskResult:
+#: Texts that are times or nearly so: a few characters of one are others.
+TIMES_AS_TEXTS = st.builds(
+    lambda text, changes: "".join(changes.get(n, each) for n, each in enumerate(text)),
+    st.sampled_from(["2026-01-01 12:30:00", "0001-12-31 23:59:59.999999"]),
+    st.dictionaries(
+        st.integers(0, 26), st.sampled_from([*"0123456789-:. +TZe", ""]), max_size=3
+    ),
+)
+
+
+def edit(row: Model, **values: object) -> Any:
     """Edit a row as an operator does at a database's prompt."""
     assignments = ", ".join(f"{name} = %s" for name in values)
-    pk = TaskResult._meta.pk.get_db_prep_value(row.pk, connection)
+    pk = row._meta.pk.get_db_prep_value(row.pk, connection)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE taskhub_taskresult SET {assignments} WHERE id = %s",  # noqa: S608
+            f"UPDATE {row._meta.db_table} SET {assignments} WHERE id = %s",  # noqa: S608
             [*values.values(), pk],
         )
     return row
@@ -135,6 +151,31 @@ def test_times_that_python_cannot_read_are_refused(column):
     for time in UNREADABLE_TIMES[connection.vendor]:
         with pytest.raises(DatabaseError), transaction.atomic():
             edit(row, **{column: time})
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="it has a type for times")
+@given(text=TIMES_AS_TEXTS)
+@hypothesis_settings(max_examples=300)
+def test_sqlite_takes_no_time_that_django_cannot_read(text):
+    with transaction.atomic():
+        row = TaskResultFactory()
+        try:
+            with transaction.atomic():
+                edit(row, run_after=text)
+        except DatabaseError:
+            pass
+        else:
+            row.refresh_from_db()
+            assert row.run_after.year == int(text[:4])
+        transaction.set_rollback(True)
+
+
+def test_a_pause_that_python_cannot_read_is_refused():
+    state = QueueState.objects.create(backend="default", queue_name="mail")
+
+    for time in UNREADABLE_TIMES[connection.vendor]:
+        with pytest.raises(DatabaseError), transaction.atomic():
+            edit(state, paused_at=time)
 
 
 @pytest.mark.any_broker
