@@ -58,13 +58,15 @@ class _IsReadable(Func):
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """Refuse a text that is not as Django writes a time: it is sorted as a text."""
-        # A modifier turns the 31st of February into the 3rd of March.
+        # A modifier turns the 31st of February into the 3rd of March. Python's own
+        # driver adds +00:00; another zone would be sorted as if it were UTC.
         template = (
             f"(%(expressions)s IS NULL OR {self.template}"
             " AND datetime(substr(%(expressions)s, 1, 19), '+0 days')"
             " IS substr(%(expressions)s, 1, 19)"
             " AND time(substr(%(expressions)s, 12)) IS NOT NULL"
-            " AND rtrim(substr(%(expressions)s, 20), '0123456789') IN ('', '.'))"
+            " AND rtrim(replace(substr(%(expressions)s, 20), '+00:00', ''),"
+            " '0123456789') IN ('', '.'))"
         )
         return self.as_sql(compiler, connection, template=template, **context)
 
