@@ -86,7 +86,9 @@ def test_a_worker_with_another_key_takes_what_was_put_off(config, drain, bench):
 
 
 def test_forged_bytes_never_have_a_result_fail(config, drain):
-    row = TaskResultFactory(task_path="tests.tasks.add", args=[1])
+    # Not due yet: if a sweep pushes what the row says, no worker runs it here.
+    due = now() + timedelta(hours=1)
+    row = TaskResultFactory(task_path="tests.tasks.add", args=[1], run_after=due)
     forged = MessageFactory(id=row.id, task_path="tests.tasks.add", args=[2])
     for _ in range(2):
         push(row, seal(forged, derive_key("another")))
@@ -94,11 +96,7 @@ def test_forged_bytes_never_have_a_result_fail(config, drain):
         let_minutes_pass()
 
     row.refresh_from_db()
-    # A sweep may have pushed what the row says, meanwhile.
-    assert (row.status, row.return_value) in [
-        (Status.READY, None),
-        (Status.SUCCESSFUL, 1),
-    ]
+    assert row.status == Status.READY
     assert QuarantinedMessage.objects.count() == 1
 
 
