@@ -8,8 +8,10 @@ from tests.chaos.redis_outages import BACK_SECONDS, Work, again_and_again
 from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 
+_ASKED = "0 lost, extra runs ≤ in flight, no attempt burnt, work resumes ≤ 5 s later"
 
-@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 5 s later")
+
+@scenario(asked=_ASKED)
 def keys_deleted(stage: Stage) -> Report:
     """One key of taskhub's, or several at once, is deleted, over and over."""
     report = Report()
@@ -20,6 +22,7 @@ def keys_deleted(stage: Stage) -> Report:
 
     def delete_some() -> None:
         if keys := sorted(client.scan_iter("*}:*", count=10_000)):
+            report.bound += _in_flight(client)
             client.delete(*generator.sample(keys, generator.randint(1, len(keys))))
 
     with again_and_again(delete_some, 0.5) as done:
@@ -33,7 +36,17 @@ def keys_deleted(stage: Stage) -> Report:
     return report
 
 
-@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 5 s later")
+def _in_flight(client: redis.Redis) -> int:
+    """
+    Count what processes hold at a moment at which its keys are deleted.
+
+    A first run leaves no mark in its row. If Redis forgets that a process holds its
+    message, the sweep has it pushed and run, as after a kill.
+    """
+    return sum(map(client.zcard, client.scan_iter("*}:held:*", count=10_000)))
+
+
+@scenario(asked=_ASKED)
 def keys_evicted(stage: Stage) -> Report:
     """A cache in the same Redis fills it, and its policy evicts any key."""
     report = Report()
@@ -50,6 +63,7 @@ def keys_evicted(stage: Stage) -> Report:
         client.config_set("maxmemory-policy", policy)
         for number in range(stage.pick(100, 20)):
             work.enqueue(10)
+            report.bound += _in_flight(client)
             _fill_cache(client, f"{policy} {number}")
             time.sleep(0.1)
     report.faults = client.info("stats")["evicted_keys"] - evicted
