@@ -38,10 +38,10 @@ def keys_deleted(stage: Stage) -> Report:
 
 def _in_flight(client: redis.Redis) -> int:
     """
-    Count what processes hold at a moment at which its keys are deleted.
+    Return how many messages processes hold now; each may run twice if keys are lost.
 
-    A first run leaves no mark in its row. If Redis forgets that a process holds its
-    message, the sweep has it pushed and run, as after a kill.
+    A first run is marked in its row only after a moment. Before that, the sweep does
+    not know that the task is running, and pushes its message again.
     """
     return sum(map(client.zcard, client.scan_iter("*}:held:*", count=10_000)))
 

@@ -46,7 +46,7 @@ def let_minutes_pass() -> None:
 
 
 def keep_sweep_away(config) -> None:
-    """Have it be another node's turn, so that no node of the test sweeps."""
+    """Give another node the turn to sweep, so that the nodes of a test do not."""
     is_taken = take_turn(
         f"sweep {config.alias}", "another node", seconds=3600, using=results_database()
     )
@@ -96,7 +96,7 @@ def test_a_worker_with_another_key_takes_what_was_put_off(config, drain, bench):
 
 
 def test_forged_bytes_never_have_a_result_fail(config, drain):
-    # It would push the row's own message, which would be run, as soon as it looks.
+    # A sweep would push the row's own message, and the task would run.
     keep_sweep_away(config)
     row = TaskResultFactory(task_path="tests.tasks.add", args=[1])
     forged = MessageFactory(id=row.id, task_path="tests.tasks.add", args=[2])
