@@ -4,8 +4,9 @@ from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
-from taskhub import checks, compat  # noqa: F401  registers the checks
+from taskhub import checks  # noqa: F401  registers the checks
 from taskhub.backend import TaskHubBackend
+from taskhub.compat import django_tasks as compat
 
 
 class TaskHubConfig(AppConfig):

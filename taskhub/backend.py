@@ -15,11 +15,11 @@ from asgiref.sync import sync_to_async
 from django.core.checks import CheckMessage, Error
 from django.views.decorators.debug import sensitive_variables
 
-from taskhub import compat
 from taskhub.brokers import find_broker
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Options, read_config
 from taskhub.exceptions import InvalidBrokerURL
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.tasks import Result, Task, as_enqueued, find_task
 from taskhub.tasks.arguments import Arguments
 from taskhub.tasks.calls import Call, LooseCall, read_calls
@@ -149,7 +149,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
     def wait_for(self, result: Result[Any], timeout: float | None) -> "TaskResult":
         """Block until a result is finished, and return its row; see Result.get."""
-        from taskhub.models.waiting import wait_for
+        from taskhub.models.results.waiting import wait_for
 
         pk = _parse_id(result.id)
         return wait_for(self._rows, pk, timeout, row_expected=_has_row(result))
@@ -160,7 +160,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
         timeout: float | None,
     ) -> "TaskResult":
         """See wait_for()."""
-        from taskhub.models.waiting import await_for
+        from taskhub.models.results.waiting import await_for
 
         pk = _parse_id(result.id)
         return await await_for(self._rows, pk, timeout, row_expected=_has_row(result))
@@ -168,7 +168,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
     @property
     def _rows(self) -> "TaskResultQuerySet":
         from taskhub.models import TaskResult, TaskResultQuerySet
-        from taskhub.models.results import results_database
+        from taskhub.models.results.task_result import results_database
 
         return TaskResultQuerySet(TaskResult, using=results_database())
 

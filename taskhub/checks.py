@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.schedules import zone_fault
 from taskhub.tasks import declared_schedules

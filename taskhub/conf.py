@@ -13,9 +13,9 @@ from typing import Annotated, Any
 import msgspec
 from django.conf import settings
 
-from taskhub.compat import DEFAULT_TASK_QUEUE_NAME
+from taskhub.compat.django_tasks import DEFAULT_TASK_QUEUE_NAME
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.messages import SigningKey, derive_key
-from taskhub.nearest import did_you_mean
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=36_600)]

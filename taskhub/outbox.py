@@ -12,14 +12,14 @@ from weakref import WeakKeyDictionary
 
 from django.db import connections, transaction
 
-from taskhub.breaker import Breaker
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, BrokerUnavailable
+from taskhub.foundation.breaker import Breaker
 from taskhub.messages import Envelope, Returned, seal
 from taskhub.models import Status, TaskResult
-from taskhub.models.slices import NewResult
+from taskhub.models.results.slices import NewResult
 from taskhub.retries import is_death
 
 logger = logging.getLogger(__name__)

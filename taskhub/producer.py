@@ -19,13 +19,13 @@ from django.db import connections, transaction
 from taskhub import outbox
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
-from taskhub.current import current_result
 from taskhub.exceptions import InvalidArguments
+from taskhub.foundation.current import current_result
 from taskhub.models import Place
 from taskhub.models.ids import new_id
-from taskhub.models.inserting import insert
-from taskhub.models.results import results_database
-from taskhub.models.slices import NewResult, NewSlice, PlainSlice
+from taskhub.models.results.inserting import insert
+from taskhub.models.results.slices import NewResult, NewSlice, PlainSlice
+from taskhub.models.results.task_result import results_database
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
 

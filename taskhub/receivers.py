@@ -9,7 +9,7 @@ from django.dispatch import receiver
 
 from taskhub.beat.alarm import wake_beats
 from taskhub.models import PeriodicTask
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 from taskhub.operations import synchronise_schedules
 
 logger = logging.getLogger(__name__)

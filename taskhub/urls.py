@@ -6,7 +6,7 @@ The admin brings its own.
 
 from django.urls import path
 
-from taskhub.progress import show_progress
+from taskhub.views import show_progress
 
 app_name = "taskhub"
 urlpatterns = [path("progress/<str:token>/", show_progress, name="progress")]

@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from taskhub import compat
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.models import PeriodicTask
 from tests.benches import Bench, make_bench

@@ -17,7 +17,7 @@ from taskhub.models import (
     TaskResult,
 )
 from taskhub.schedules import cron, every, once, solar
-from taskhub.worker.node import Node
+from taskhub.worker.node_options import Node
 
 
 def now() -> datetime:

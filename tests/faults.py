@@ -33,14 +33,14 @@ def before_push() -> None:
 
 def before_settling() -> None:
     """A worker has committed outcomes, and not told the broker."""
-    from taskhub.worker.acknowledger import Acknowledger
+    from taskhub.writer.thread.acknowledger import Acknowledger
 
     Acknowledger._settle = die
 
 
 def before_writing() -> None:
     """A worker has outcomes, and has not committed them."""
-    from taskhub.worker.group_writer import GroupWriter
+    from taskhub.writer.thread.group_writer import GroupWriter
 
     GroupWriter._write = die
 

@@ -15,7 +15,8 @@ from functools import wraps
 from pathlib import Path
 from threading import Thread
 
-from taskhub import Context, compat, task
+from taskhub import Context, task
+from taskhub.compat import django_tasks as compat
 from tests.models import Trace
 from tests.tasks import leave_trace, wait_for_file
 

@@ -69,8 +69,8 @@ def _finish_some(stage: Stage, count: int) -> tuple[float, float]:
 
 def _waiting() -> int:
     """Ask Redis, which knows: to count a million rows would take a core from them."""
-    from taskhub import compat
     from taskhub.brokers import get_broker
+    from taskhub.compat import django_tasks as compat
 
     depth = get_broker(compat.task_backends["default"].config).depth("default")
     return depth.delayed + depth.ready + depth.held

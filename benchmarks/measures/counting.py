@@ -10,7 +10,7 @@ from benchmarks.report import Figure, measure
 from benchmarks.stage import Stage, until
 
 _A_GROUP = 200
-#: As worker/process.py and worker/counter.py have them.
+#: As worker/process/worker_process.py and worker/steward/counter.py have them.
 _WRITTEN_EVERY_SECONDS = 5.0
 _ROLLED_UP_EVERY_SECONDS = 10.0
 _PROCESSES = 2
@@ -34,7 +34,7 @@ def counting(stage: Stage) -> Iterable[Figure]:
 
 def _share(stage: Stage) -> float:
     from benchmarks.tasks import no_op
-    from taskhub.operations.rollup import roll_up
+    from taskhub.operations.metrics.rollup import roll_up
     from taskhub.writer import Tally, write_metrics
 
     count = stage.pick(30_000, 2_000)

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 
 _UNITS: dict[timedelta, tuple[str, ...]] = {
     timedelta(weeks=1): ("week", "weeks", "w"),

@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from taskhub.admin.keys import read_key
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.queue_select import queue_names
+from taskhub.foundation.values import is_storable_text
 from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
-from taskhub.operations.failures import name_cause
+from taskhub.operations.results.failures import name_cause
 from taskhub.tasks import registered_tasks
-from taskhub.values import is_storable_text
 
 Choices = Iterable[tuple[str, Any]]
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Field, IntegerField
 
-from taskhub.values import is_storable_text
+from taskhub.foundation.values import is_storable_text
 
 #: A key with more digits is none: databases count to 2**63.
 _MAX_DIGITS = 18

@@ -14,8 +14,8 @@ from taskhub.admin import markup
 from taskhub.admin.addresses import row_address
 from taskhub.admin.neighbours import rows_of
 from taskhub.models import Node, TaskResult
-from taskhub.models.lingering import LingeringRun
-from taskhub.operations.selection import is_restricted
+from taskhub.models.results.lingering import LingeringRun
+from taskhub.operations.results.selection import is_restricted
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from taskhub.admin.addresses import address
-from taskhub.operations.following import tell_absent
+from taskhub.operations.results.following import tell_absent
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from taskhub.admin.addresses import row_address
 from taskhub.admin.words import local_time
+from taskhub.foundation.values import escape_text
 from taskhub.models import Status, TaskResult
-from taskhub.values import escape_text
 
 #: What stands where there is nothing.
 NOTHING = "\N{EN DASH}"

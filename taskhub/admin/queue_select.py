@@ -1,6 +1,6 @@
 """The choice of a queue: those of the settings."""
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 
 
 def queue_names() -> list[str]:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from taskhub.models import TaskResult
-from taskhub.models.querysets import TaskResultQuerySet
+from taskhub.models.results.querysets import TaskResultQuerySet
 
 #: So many running results are looked at for a page.
 _MOST_RUNNING = 1_000

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from taskhub import compat
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import BEAT
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
 

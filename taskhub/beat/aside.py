@@ -4,7 +4,7 @@ import logging
 import time
 from typing import TypeVar
 
-from taskhub.models.periodic import PeriodicTaskQuerySet
+from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
 
 logger = logging.getLogger(__name__)
 

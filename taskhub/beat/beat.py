@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.backoff import Backoff
 from taskhub.beat.finding import LONGEST_PAUSE_SECONDS
 from taskhub.beat.stop_flag import StopFlag
 from taskhub.beat.ticker import Ticker
@@ -15,6 +14,7 @@ from taskhub.brokers.base import BEAT
 from taskhub.conf import Config
 from taskhub.discarding import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
+from taskhub.foundation.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 

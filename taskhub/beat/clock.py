@@ -7,8 +7,8 @@ from django.db.models import Q
 from taskhub.beat.finding import NOTHING, Found
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.periodic import AHEAD, PeriodicTaskQuerySet
-from taskhub.models.results import results_database
+from taskhub.models.periodic.periodic_task import AHEAD, PeriodicTaskQuerySet
+from taskhub.models.results.task_result import results_database
 
 REVIEW_SECONDS = 60.0
 MAX_ROWS_AT_ONCE = 500

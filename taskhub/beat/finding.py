@@ -9,8 +9,8 @@ from django.db.models import Case, When
 from taskhub.beat.aside import Aside
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.periodic import PeriodicTaskQuerySet
-from taskhub.models.results import results_database
+from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
+from taskhub.models.results.task_result import results_database
 
 #: A change by SQL is seen within this.
 LONGEST_PAUSE_SECONDS = 1.0

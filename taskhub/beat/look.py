@@ -31,10 +31,14 @@ from taskhub.models import (
     TaskResultQuerySet,
 )
 from taskhub.models.ids import first_id_at, ids_in
-from taskhub.models.periodic import PLAN_FIELDS, RUN_FIELDS, PeriodicTaskQuerySet
-from taskhub.models.results import results_database
+from taskhub.models.periodic.periodic_task import (
+    PLAN_FIELDS,
+    RUN_FIELDS,
+    PeriodicTaskQuerySet,
+)
+from taskhub.models.results.task_result import results_database
 from taskhub.operations import make_run
-from taskhub.operations.schedules import Run, cancel_earlier, unfinished_runs
+from taskhub.operations.schedules.schedules import Run, cancel_earlier, unfinished_runs
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)

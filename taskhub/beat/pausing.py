@@ -6,10 +6,10 @@ from django.db import transaction
 from django.db.utils import DatabaseError, IntegrityError
 
 from taskhub.exceptions import TaskHubError
+from taskhub.foundation.values import escape_text
 from taskhub.models import PeriodicTask
-from taskhub.models.periodic import PAUSED, PeriodicTaskQuerySet
-from taskhub.models.results import results_database
-from taskhub.values import escape_text
+from taskhub.models.periodic.periodic_task import PAUSED, PeriodicTaskQuerySet
+from taskhub.models.results.task_result import results_database
 
 logger = logging.getLogger(__name__)
 

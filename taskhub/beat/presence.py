@@ -4,7 +4,7 @@ import os
 import socket
 import time
 
-from taskhub.operations.beats import BEAT_SECONDS, tell_of_beat
+from taskhub.operations.schedules.beats import BEAT_SECONDS, tell_of_beat
 
 
 class Presence:

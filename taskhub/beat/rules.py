@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from taskhub.beat.finding import NOTHING, Found
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.periodic import PeriodicTaskQuerySet
-from taskhub.models.results import results_database
+from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
+from taskhub.models.results.task_result import results_database
 from taskhub.schedules import Span
 
 MAX_ROWS_AT_ONCE = 500

@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from taskhub.readiness import wait_readable
+from taskhub.foundation.readiness import wait_readable
 
 
 class StopFlag:

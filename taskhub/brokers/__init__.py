@@ -16,7 +16,7 @@ from taskhub.brokers.base import Broker
 from taskhub.brokers.parameters import check_parameters
 from taskhub.conf import Config
 from taskhub.exceptions import InvalidBrokerURL
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 
 #: By the URL's scheme; only the broker that a site uses is imported.
 BROKERS = {

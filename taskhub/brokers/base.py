@@ -209,7 +209,7 @@ class Broker(ABC):
 
         Of these ids; without any, some thousand bodies are looked at, from where the
         last such call has ended. What a living process runs may be among them: see
-        `taskhub.worker.astray`.
+        `taskhub.worker.steward.astray`.
         """
         return set()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
 
 from taskhub.exceptions import InvalidBrokerURL
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 
 _Parser = Callable[[str], object]
 

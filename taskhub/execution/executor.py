@@ -9,19 +9,18 @@ from typing import Any
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import transaction
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
-from taskhub.current import current_result
-from taskhub.execution.errors import cause_of, describe_failure
-from taskhub.execution.forks import OnlyHere
+from taskhub.execution.isolation.forks import OnlyHere
 from taskhub.execution.logs import current_log
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Ended, Run
 from taskhub.execution.signals import Signals, show_attempt
+from taskhub.foundation.current import current_result
 from taskhub.models import Status
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 from taskhub.tasks import Context
 from taskhub.writer import (
     Attempt,
@@ -33,6 +32,7 @@ from taskhub.writer import (
     was_cut_off,
     write_outcomes,
 )
+from taskhub.writer.errors import cause_of, describe_failure
 
 logger = logging.getLogger(__name__)
 

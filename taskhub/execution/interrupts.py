@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from taskhub.exceptions import TaskCancelled
-from taskhub.execution.sessions import cancel_statements
+from taskhub.execution.isolation.sessions import cancel_statements
 
 #: Wakes the main thread, whose handler looks whether there is anything to raise.
 SIGNAL = signal.SIGUSR2

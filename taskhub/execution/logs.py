@@ -16,9 +16,9 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from threading import Lock
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
+from taskhub.foundation.values import escape_text
 from taskhub.models.ids import new_id
-from taskhub.values import escape_text
 from taskhub.writer import Attempt, Logged
 
 #: Of one attempt: so many lines are kept as they come, and of the rest the last ones.

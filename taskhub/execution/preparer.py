@@ -11,7 +11,6 @@ from taskhub.exceptions import (
     UnknownTask,
     WorkerDied,
 )
-from taskhub.execution.errors import cause_of, describe_failure
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog
 from taskhub.execution.refusals import Refusals
@@ -30,6 +29,7 @@ from taskhub.models import Status
 from taskhub.tasks import Task, find_task, misfit_of
 from taskhub.tasks.finishing import task_of
 from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
+from taskhub.writer.errors import cause_of, describe_failure
 
 #: So many deaths with one message are hardly by chance.
 _OFTEN = 2

@@ -3,9 +3,9 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
-from taskhub.exception_tree import members
 from taskhub.exceptions import Retry, TaskTimeout
 from taskhub.execution.runs import Run
+from taskhub.foundation.exception_tree import members
 from taskhub.retries import pause_of
 from taskhub.tasks.options import DEFAULT_BACKOFF
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from taskhub.values import MAX_DEPTH, Oddity, escape_text, walk
+from taskhub.foundation.values import MAX_DEPTH, Oddity, escape_text, walk
 
 #: A value that nests deeper than this most likely contains itself.
 _DEEPEST = 200

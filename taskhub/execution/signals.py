@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.execution.runs import Run
 from taskhub.models import Status
 from taskhub.tasks import AttemptError

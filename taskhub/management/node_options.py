@@ -6,12 +6,12 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config, name_fault
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.management.cpus import allowed_cpus
 from taskhub.management.options import at_least_one, number_up_to, port
-from taskhub.nearest import did_you_mean
-from taskhub.worker.node import Node
+from taskhub.worker.node_options import Node
 
 #: A week.
 _LONGEST_GRACE_SECONDS = 604_800

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 
 
 def add_backend(parser: ArgumentParser, help_text: str) -> None:

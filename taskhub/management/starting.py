@@ -11,15 +11,15 @@ from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 import taskhub
-from taskhub import compat
 from taskhub.backend import TaskHubBackend
 from taskhub.brokers import get_broker
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.discarding import discard_all
 from taskhub.exceptions import BrokerError, NotPermitted
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.models.identity import identity_of
-from taskhub.models.results import results_database
-from taskhub.nearest import did_you_mean
+from taskhub.models.results.task_result import results_database
 
 
 def find_backend(alias: str) -> TaskHubBackend:

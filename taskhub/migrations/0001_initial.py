@@ -10,13 +10,13 @@ from django.db import migrations, models
 
 import taskhub.models.clock
 import taskhub.models.constraints
-import taskhub.models.exact_json
+import taskhub.models.fields.exact_json
+import taskhub.models.fields.names
+import taskhub.models.fields.schedule
+import taskhub.models.fields.shaped_json
 import taskhub.models.ids
 import taskhub.models.indexes
-import taskhub.models.names
-import taskhub.models.results
-import taskhub.models.schedule_field
-import taskhub.models.shaped_json
+import taskhub.models.results.task_result
 
 
 class Migration(migrations.Migration):
@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "token",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=100, primary_key=True, serialize=False
                     ),
                 ),
@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "name",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=100,
                         primary_key=True,
                         serialize=False,
@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "backend",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=100, verbose_name="backend"
                     ),
                 ),
@@ -200,7 +200,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "name",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=200, unique=True, verbose_name="name"
                     ),
                 ),
@@ -212,30 +212,32 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "task_path",
-                    taskhub.models.names.NameField(max_length=255, verbose_name="task"),
+                    taskhub.models.fields.names.NameField(
+                        max_length=255, verbose_name="task"
+                    ),
                 ),
                 (
                     "args",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.fields.exact_json.ExactJSONField(
                         blank=True, default=list, verbose_name="positional arguments"
                     ),
                 ),
                 (
                     "kwargs",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.fields.exact_json.ExactJSONField(
                         blank=True, default=dict, verbose_name="keyword arguments"
                     ),
                 ),
                 (
                     "schedule",
-                    taskhub.models.schedule_field.ScheduleField(
+                    taskhub.models.fields.schedule.ScheduleField(
                         max_length=255, verbose_name="schedule"
                     ),
                 ),
                 ("enabled", models.BooleanField(default=True, verbose_name="enabled")),
                 (
                     "queue_name",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         blank=True,
                         default="",
                         help_text="The task's.",
@@ -411,7 +413,7 @@ class Migration(migrations.Migration):
                 ("recent_ids", models.JSONField(default=list, editable=False)),
                 (
                     "planned_schedule",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         blank=True,
                         db_default="",
                         default="",
@@ -534,13 +536,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "message_id",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=200, verbose_name="message id"
                     ),
                 ),
                 (
                     "queue_name",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=100, verbose_name="queue"
                     ),
                 ),
@@ -548,7 +550,7 @@ class Migration(migrations.Migration):
                 ("body", models.BinaryField(verbose_name="body")),
                 (
                     "worker_id",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=100, verbose_name="worker"
                     ),
                 ),
@@ -582,8 +584,8 @@ class Migration(migrations.Migration):
                 ),
                 ("starts_at", models.DateTimeField()),
                 ("seconds", models.PositiveSmallIntegerField(default=60)),
-                ("backend", taskhub.models.names.NameField(max_length=100)),
-                ("queue_name", taskhub.models.names.NameField(max_length=100)),
+                ("backend", taskhub.models.fields.names.NameField(max_length=100)),
+                ("queue_name", taskhub.models.fields.names.NameField(max_length=100)),
                 ("delayed", models.PositiveIntegerField()),
                 ("ready", models.PositiveIntegerField()),
                 ("held", models.PositiveIntegerField()),
@@ -620,13 +622,13 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "backend",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=100, verbose_name="backend"
                     ),
                 ),
                 (
                     "queue_name",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=100, verbose_name="queue"
                     ),
                 ),
@@ -725,8 +727,8 @@ class Migration(migrations.Migration):
                 ),
                 ("starts_at", models.DateTimeField()),
                 ("seconds", models.PositiveSmallIntegerField(default=0)),
-                ("task_path", taskhub.models.names.NameField(max_length=255)),
-                ("queue_name", taskhub.models.names.NameField(max_length=100)),
+                ("task_path", taskhub.models.fields.names.NameField(max_length=255)),
+                ("queue_name", taskhub.models.fields.names.NameField(max_length=100)),
                 ("successful", models.PositiveIntegerField(default=0)),
                 ("failed", models.PositiveIntegerField(default=0)),
                 ("cancelled", models.PositiveIntegerField(default=0)),
@@ -756,11 +758,11 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "name",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         max_length=100, primary_key=True, serialize=False
                     ),
                 ),
-                ("holder", taskhub.models.names.NameField(max_length=100)),
+                ("holder", taskhub.models.fields.names.NameField(max_length=100)),
                 ("ends_at", models.DateTimeField()),
             ],
             options={
@@ -785,19 +787,19 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "task_path",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         db_default="", max_length=255, verbose_name="task"
                     ),
                 ),
                 (
                     "queue_name",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         db_default="", max_length=100, verbose_name="queue"
                     ),
                 ),
                 (
                     "backend",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         db_default="", max_length=100, verbose_name="backend"
                     ),
                 ),
@@ -825,9 +827,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "args",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.fields.exact_json.ExactJSONField(
                         db_default=models.Value(
-                            [], taskhub.models.exact_json.ExactJSONField()
+                            [], taskhub.models.fields.exact_json.ExactJSONField()
                         ),
                         default=list,
                         kind="list",
@@ -836,9 +838,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "kwargs",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.fields.exact_json.ExactJSONField(
                         db_default=models.Value(
-                            {}, taskhub.models.exact_json.ExactJSONField()
+                            {}, taskhub.models.fields.exact_json.ExactJSONField()
                         ),
                         default=dict,
                         kind="object",
@@ -847,15 +849,15 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "return_value",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.fields.exact_json.ExactJSONField(
                         null=True, verbose_name="return value"
                     ),
                 ),
                 (
                     "errors",
-                    taskhub.models.shaped_json.ShapedJSONField(
+                    taskhub.models.fields.shaped_json.ShapedJSONField(
                         db_default=models.Value(
-                            [], taskhub.models.exact_json.ExactJSONField()
+                            [], taskhub.models.fields.exact_json.ExactJSONField()
                         ),
                         default=list,
                         kind="list of objects",
@@ -870,9 +872,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "worker_ids",
-                    taskhub.models.shaped_json.ShapedJSONField(
+                    taskhub.models.fields.shaped_json.ShapedJSONField(
                         db_default=models.Value(
-                            [], taskhub.models.exact_json.ExactJSONField()
+                            [], taskhub.models.fields.exact_json.ExactJSONField()
                         ),
                         default=list,
                         kind="list of texts",
@@ -903,15 +905,15 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "progress",
-                    taskhub.models.shaped_json.ShapedJSONField(
+                    taskhub.models.fields.shaped_json.ShapedJSONField(
                         kind="object", null=True, verbose_name="progress"
                     ),
                 ),
                 (
                     "meta",
-                    taskhub.models.exact_json.ExactJSONField(
+                    taskhub.models.fields.exact_json.ExactJSONField(
                         db_default=models.Value(
-                            {}, taskhub.models.exact_json.ExactJSONField()
+                            {}, taskhub.models.fields.exact_json.ExactJSONField()
                         ),
                         default=dict,
                         kind="object",
@@ -920,9 +922,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "storage_notes",
-                    taskhub.models.shaped_json.ShapedJSONField(
+                    taskhub.models.fields.shaped_json.ShapedJSONField(
                         db_default=models.Value(
-                            {}, taskhub.models.exact_json.ExactJSONField()
+                            {}, taskhub.models.fields.exact_json.ExactJSONField()
                         ),
                         default=dict,
                         kind="object",
@@ -950,7 +952,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "bulk_action_ids",
-                    taskhub.models.shaped_json.ShapedJSONField(
+                    taskhub.models.fields.shaped_json.ShapedJSONField(
                         editable=False, kind="list", null=True
                     ),
                 ),
@@ -973,7 +975,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "held_by",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         blank=True,
                         db_default="",
                         default="",
@@ -983,7 +985,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "returned",
-                    taskhub.models.names.NameField(
+                    taskhub.models.fields.names.NameField(
                         blank=True,
                         db_default="",
                         default="",
@@ -1074,6 +1076,6 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-            bases=(taskhub.models.results.Carried, models.Model),
+            bases=(taskhub.models.results.task_result.Carried, models.Model),
         ),
     ]

@@ -13,11 +13,11 @@ from taskhub.models.filters import SavedFilter
 from taskhub.models.logs import TaskLog
 from taskhub.models.metrics import QueueDepth, TaskMetrics
 from taskhub.models.nodes import Node, Turn
-from taskhub.models.periodic import PeriodicTask
-from taskhub.models.periodic_columns import MissedRuns, Overlap
-from taskhub.models.querysets import Stats, TaskResultQuerySet
+from taskhub.models.periodic.columns import MissedRuns, Overlap
+from taskhub.models.periodic.periodic_task import PeriodicTask
 from taskhub.models.queues import Lease, QuarantinedMessage, QueueState
-from taskhub.models.results import Place, Status, TaskResult
+from taskhub.models.results.querysets import Stats, TaskResultQuerySet
+from taskhub.models.results.task_result import Place, Status, TaskResult
 
 __all__ = [
     "BulkAction",

@@ -6,8 +6,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.constraints import ReadableTimes
+from taskhub.models.fields.names import NameField
 from taskhub.models.ids import new_id
-from taskhub.models.names import NameField
 
 #: The spans that are counted, in seconds; 0 is for what was counted a moment ago.
 FRESH, MINUTE, TEN_MINUTES, HALF_HOUR, HOUR = 0, 60, 600, 1_800, 3_600
@@ -18,7 +18,7 @@ class TaskMetrics(models.Model):
     How runs of one task in one queue went, within a span of time.
 
     There may be several rows for the same: they are to be added up. The steward does
-    that, and makes spans longer as they get older; see operations/rollup.py.
+    that, and makes spans longer as they get older; see operations/metrics/rollup.py.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

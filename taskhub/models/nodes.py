@@ -10,8 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.constraints import ReadableTimes
-from taskhub.models.lingering import LingeringRun, read_entries
-from taskhub.models.names import NameField
+from taskhub.models.fields.names import NameField
+from taskhub.models.results.lingering import LingeringRun, read_entries
 
 #: A node tells of itself so often; after three times as long it is silent.
 PRESENCE_SECONDS = 5.0

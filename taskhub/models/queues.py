@@ -6,8 +6,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.constraints import ReadableTimes
+from taskhub.models.fields.names import NameField
 from taskhub.models.ids import new_id
-from taskhub.models.names import NameField
 
 #: What is kept of a quarantined message: less than any database refuses.
 MOST_OF_A_BODY = 2 * 1024 * 1024

@@ -8,9 +8,9 @@ this life of the node: one that is started anew does what its command line says.
 from typing import Any
 
 from taskhub.exceptions import InvalidOption, UnknownNode
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.models import Node
-from taskhub.models.results import results_database
-from taskhub.nearest import did_you_mean
+from taskhub.models.results.task_result import results_database
 
 #: More are taken for a slip of the finger.
 MOST_PROCESSES = 256

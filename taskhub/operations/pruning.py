@@ -19,8 +19,8 @@ from taskhub.models import (
     TaskResultQuerySet,
 )
 from taskhub.models.ids import first_id_at
-from taskhub.models.results import UNFINISHED, results_database
-from taskhub.operations.deleting import (
+from taskhub.models.results.task_result import UNFINISHED, results_database
+from taskhub.operations.results.deleting import (
     delete_results,
     is_referred_to,
     name_of,

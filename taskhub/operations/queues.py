@@ -12,14 +12,14 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from taskhub import compat
 from taskhub.brokers import get_broker
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config, name_fault
 from taskhub.exceptions import BrokerError, UnknownQueue
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.models import QueueState, Status, TaskResult, TaskResultQuerySet
-from taskhub.models.results import results_database
-from taskhub.nearest import did_you_mean
-from taskhub.operations.results import batches, cancel, push_or_leave
+from taskhub.models.results.task_result import results_database
+from taskhub.operations.results.results import batches, cancel, push_or_leave
 
 logger = logging.getLogger(__name__)
 

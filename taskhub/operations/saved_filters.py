@@ -3,9 +3,9 @@
 from django.db.models import Q, QuerySet
 
 from taskhub.exceptions import InvalidOption
+from taskhub.foundation.values import is_storable_text
 from taskhub.models import SavedFilter
-from taskhub.models.results import results_database
-from taskhub.values import is_storable_text
+from taskhub.models.results.task_result import results_database
 
 #: Of one owner: beyond that, nobody finds one.
 MOST_OF_ONE = 50

@@ -12,18 +12,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from taskhub import compat
 from taskhub.brokers import get_broker
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
+from taskhub.foundation.remembering import Remembered
 from taskhub.models import Node, PeriodicTask, QuarantinedMessage, TaskResult
 from taskhub.models.nodes import NodeQuerySet
-from taskhub.models.periodic_columns import UNPLANNED
-from taskhub.models.querysets import TaskResultQuerySet
-from taskhub.models.results import results_database
-from taskhub.operations.beats import running_beat
-from taskhub.operations.selection import is_restricted
-from taskhub.remembering import Remembered
+from taskhub.models.periodic.columns import UNPLANNED
+from taskhub.models.results.querysets import TaskResultQuerySet
+from taskhub.models.results.task_result import results_database
+from taskhub.operations.results.selection import is_restricted
+from taskhub.operations.schedules.beats import running_beat
 
 #: A message that has waited for longer, and a tick that is later, need a person.
 _LONG_WAIT = timedelta(minutes=5)

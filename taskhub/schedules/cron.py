@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from cronsim import CronSim, CronSimError
 
 from taskhub.exceptions import InvalidSchedule, UnknownZone
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules.schedule import Schedule, in_utc
 from taskhub.schedules.stepping import next_match
 from taskhub.schedules.steps import check_steps

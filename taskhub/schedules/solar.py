@@ -9,7 +9,7 @@ from astral import Depression, Observer
 from astral.sun import dawn, dusk, noon, sunrise, sunset
 
 from taskhub.exceptions import InvalidSchedule
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules.schedule import Schedule, in_utc
 
 _Calculate = Callable[[Observer, date], datetime]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from taskhub.exceptions import InvalidSchedule
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules.clocked import Clocked
 from taskhub.schedules.cron import Cron
 from taskhub.schedules.interval import Interval

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from taskhub.exceptions import InvalidArguments
-from taskhub.nearest import did_you_mean
-from taskhub.values import MAX_DEPTH, MAX_DIGITS, Oddity, walk
+from taskhub.foundation.nearest import did_you_mean
+from taskhub.foundation.values import MAX_DEPTH, MAX_DIGITS, Oddity, walk
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, Retry
 from taskhub.retries import MAX_PAUSE, bounded
 

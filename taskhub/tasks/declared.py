@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidOption
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules import Schedule
 from taskhub.tasks.calls import check_positional
 

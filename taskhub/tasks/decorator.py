@@ -14,7 +14,7 @@ from typing import (
     overload,
 )
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidOption
 from taskhub.retries import Backoff
 from taskhub.tasks.context import Context

@@ -8,9 +8,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import ResultTimeout, TaskFailed
-from taskhub.polling import pauses
+from taskhub.foundation.polling import pauses
 
 if TYPE_CHECKING:
     from taskhub.tasks.result import Result

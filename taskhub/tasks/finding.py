@@ -10,9 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, UnknownTask
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.tasks.arguments import check_fit
 from taskhub.tasks.registry import lookup, registered_tasks
 from taskhub.tasks.task import Task

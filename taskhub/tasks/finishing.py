@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import UnknownTask
 from taskhub.tasks.finding import find_task
 from taskhub.tasks.result import Enqueued, Result, as_enqueued

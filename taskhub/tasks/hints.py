@@ -7,7 +7,7 @@ Each hint ends the sentence "Unknown option 'x' in …".
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 
 Hints = Mapping[str, str | Callable[[Any], str]]
 

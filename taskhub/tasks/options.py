@@ -5,8 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from taskhub.compat import TASK_MAX_PRIORITY, TASK_MIN_PRIORITY, InvalidTask
-from taskhub.nearest import did_you_mean
+from taskhub.compat.django_tasks import (
+    TASK_MAX_PRIORITY,
+    TASK_MIN_PRIORITY,
+    InvalidTask,
+)
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.retries import exponential
 from taskhub.tasks.functions import is_generator
 

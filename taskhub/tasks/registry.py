@@ -8,7 +8,7 @@ imported by a name that came from outside.
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from taskhub.compat import InvalidTask
+from taskhub.compat.django_tasks import InvalidTask
 from taskhub.tasks.functions import is_same_function, loading_of, place_of
 
 if TYPE_CHECKING:

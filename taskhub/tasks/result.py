@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.retries import counts_as_failure
 from taskhub.tasks import elsewhere
 

@@ -19,7 +19,7 @@ from typing import (
 from asgiref.sync import async_to_sync, sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.retries import Backoff
 from taskhub.tasks.arguments import Arguments, check_arguments
 from taskhub.tasks.calls import Call, LooseCall, check_positional, read_calls

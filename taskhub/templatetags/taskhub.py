@@ -6,12 +6,12 @@ from uuid import UUID
 from django import template
 
 from taskhub.models import TaskResult
-from taskhub.operations.following import (
+from taskhub.operations.results.following import (
     read_progress,
     tell_absent,
     tell_progress,
 )
-from taskhub.progress import progress_url
+from taskhub.views import progress_url
 
 register = template.Library()
 

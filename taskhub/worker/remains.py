@@ -21,8 +21,8 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
-from taskhub.execution.log_listeners import close_logging
-from taskhub.execution.output import flush_output
+from taskhub.execution.isolation.log_listeners import close_logging
+from taskhub.execution.isolation.output import flush_output
 from taskhub.worker.process_signals import limit_hooks, tell_ending
 
 

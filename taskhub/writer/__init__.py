@@ -8,7 +8,7 @@ comes first with an outcome of an unclaimed row has it. So a worker that was tho
 dead, and whose message somebody else has claimed, writes nothing any more.
 
 Functions here are given groups and write each in one transaction; see
-`worker/group_writer.py` for who makes the groups.
+`writer/thread/group_writer.py` for who makes the groups.
 """
 
 from taskhub.writer.attempts import (

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from taskhub.models import Place, Status
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 from taskhub.writer.attempts import Outcome
 from taskhub.writer.rows import rows_in
 from taskhub.writer.tally import Tally

@@ -12,7 +12,7 @@ from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Message, Returned
 from taskhub.models import Status
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt, count_deaths
 from taskhub.writer.giving_back import describe_death, words_for_death

@@ -18,7 +18,7 @@ from taskhub.deadlocks import again_after_deadlock
 from taskhub.models import Status, TaskResult
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt
 from taskhub.writer.rows import locked, rows_in

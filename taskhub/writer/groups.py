@@ -7,11 +7,11 @@ from django.db import transaction
 from django.db.models import Q
 
 from taskhub.deadlocks import again_after_deadlock
+from taskhub.foundation.values import escape_text, show_foreign
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics
 from taskhub.models.batches import batches_of
 from taskhub.models.queues import MOST_OF_A_BODY
-from taskhub.models.results import results_database
-from taskhub.values import escape_text, show_foreign
+from taskhub.models.results.task_result import results_database
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.giving_back import GivenBack, write_given_back
 from taskhub.writer.outcomes import write_outcomes

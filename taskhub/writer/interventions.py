@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from taskhub.deadlocks import again_after_deadlock
+from taskhub.foundation.values import escape_text
 from taskhub.models import Place, Status, TaskResult
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results import CANCELLED, results_database
-from taskhub.values import escape_text
+from taskhub.models.results.task_result import CANCELLED, results_database
 from taskhub.writer.rows import locked, rows_in
 from taskhub.writer.tally import Tally, write_metrics
 

@@ -12,9 +12,9 @@ from django.db.utils import (
 )
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.exception_tree import related
+from taskhub.foundation.exception_tree import related
 from taskhub.models import Lease
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 
 #: Those are about what was asked; anything else that a database says may pass.
 _ABOUT_CONTENT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)

@@ -13,8 +13,8 @@ from taskhub.messages import Returned
 from taskhub.models import Place, Status, TaskResult
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results import results_database
-from taskhub.models.slices import EndedSlice, ReturnedSlice
+from taskhub.models.results.slices import EndedSlice, ReturnedSlice
+from taskhub.models.results.task_result import results_database
 from taskhub.retries import is_death
 from taskhub.writer.alone import write_alone
 from taskhub.writer.attempts import Attempt, Outcome

@@ -12,11 +12,11 @@ from threading import Lock
 
 import msgspec
 
-from taskhub.histogram import Histogram, bucket_of
+from taskhub.foundation.histogram import Histogram, bucket_of
 from taskhub.models import Status, TaskMetrics
 from taskhub.models.ids import new_id
 from taskhub.models.metrics import FRESH, MINUTE
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 from taskhub.writer.attempts import Outcome
 
 _Key = tuple[int, str, str]

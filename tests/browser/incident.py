@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from taskhub import operations
-from taskhub.execution.errors import cause_of
 from taskhub.models import BulkAction, SavedFilter, Status, TaskLog, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations import Selection
+from taskhub.writer.errors import cause_of
 from tests.browser.shop import of_shop, send_invoices, sync_stock
 
 _MIB = {"charge": 96, "render": 310}

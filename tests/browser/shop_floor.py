@@ -3,7 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-from taskhub.histogram import bucket_of
+from taskhub.foundation.histogram import bucket_of
 from taskhub.models import (
     Node,
     QuarantinedMessage,

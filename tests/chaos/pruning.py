@@ -67,6 +67,6 @@ def a_million_pruned(stage: Stage) -> Report:
 
 
 def _resident(pid: int) -> int:
-    from taskhub.worker.limits import resident_bytes
+    from taskhub.worker.process.limits import resident_bytes
 
     return resident_bytes(pid) // (1024 * 1024)

@@ -117,7 +117,7 @@ class Stage:
     @property
     def config(self) -> Any:
         """The default backend's."""
-        from taskhub import compat
+        from taskhub.compat import django_tasks as compat
 
         return compat.task_backends["default"].config
 

@@ -4,9 +4,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from taskhub import compat
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import BrokerUnavailable
 from taskhub.messages import Depth
 from taskhub.models import Place, TaskResult

@@ -25,7 +25,7 @@ from taskhub import outbox, producer
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, unseal
 from taskhub.models import Status, TaskResult
-from taskhub.models.slices import NewSlice
+from taskhub.models.results.slices import NewSlice
 from taskhub.writer import Attempt, NotDue, Outcome, claim, mark_running, write_outcomes
 from tests import tasks
 from tests.benches import Bench, forget_all

@@ -7,9 +7,9 @@ import pytest
 from taskhub import writer
 from taskhub.execution import Ended
 from taskhub.models import Place, Status, TaskResult
-from taskhub.worker.acknowledger import Acknowledger
-from taskhub.worker.holdings import Holdings
 from taskhub.writer import Attempt, Outcome
+from taskhub.writer.thread.acknowledger import Acknowledger
+from taskhub.writer.thread.holdings import Holdings
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from taskhub.admin import paging
 from taskhub.models import QuarantinedMessage, TaskResult
 from taskhub.models.ids import first_id_at
-from taskhub.operations import searching
+from taskhub.operations.results import searching
 from tests import tasks
 from tests.factories import (
     PeriodicTaskFactory,

@@ -12,8 +12,9 @@ from taskhub import operations
 from taskhub.admin.results import bulk
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.models.ids import first_id_at
-from taskhub.operations import Selection, failures
-from taskhub.operations.bulk import do_some
+from taskhub.operations import Selection
+from taskhub.operations.results import failures
+from taskhub.operations.results.bulk import do_some
 from taskhub.writer import interventions
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory

@@ -12,8 +12,9 @@ from django.urls import reverse
 
 from taskhub import operations
 from taskhub.models import SavedFilter
-from taskhub.operations import Selection, exporting
-from taskhub.operations.exporting import COLUMNS, export
+from taskhub.operations import Selection
+from taskhub.operations.results import exporting
+from taskhub.operations.results.exporting import COLUMNS, export
 from taskhub.operations.saved_filters import MOST_OF_ONE
 from taskhub.tasks.masking import MASK
 from tests.factories import TaskResultFactory

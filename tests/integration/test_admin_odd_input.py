@@ -9,7 +9,7 @@ from django.urls import reverse
 from taskhub import operations
 from taskhub.models import BulkAction, TaskResult
 from taskhub.operations import Selection
-from taskhub.operations.following import tell_progress
+from taskhub.operations.results.following import tell_progress
 from tests.factories import (
     NodeFactory,
     PeriodicTaskFactory,

@@ -10,7 +10,7 @@ from django.urls import reverse
 from taskhub import operations
 from taskhub.models import PeriodicTask, QueueDepth
 from taskhub.operations import Queue
-from taskhub.operations.rollup import sample_depths
+from taskhub.operations.metrics.rollup import sample_depths
 from tests import tasks
 from tests.factories import (
     NodeFactory,

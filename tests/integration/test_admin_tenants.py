@@ -27,7 +27,7 @@ from taskhub.models import (
     TaskMetrics,
     TaskResult,
 )
-from taskhub.operations.bulk import do_some
+from taskhub.operations.results.bulk import do_some
 from tests.factories import (
     NodeFactory,
     PeriodicTaskFactory,

@@ -18,7 +18,7 @@ from django.utils import timezone
 from taskhub.brokers import get_broker
 from taskhub.messages import Depth
 from taskhub.models import MissedRuns, PeriodicTask, Status, TaskResult
-from taskhub.operations.beats import running_beat
+from taskhub.operations.schedules.beats import running_beat
 from taskhub.schedules import every
 from tests.factories import PeriodicTaskFactory
 from tests.nodes import Node, environment

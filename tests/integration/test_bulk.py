@@ -11,8 +11,8 @@ from taskhub.exceptions import InvalidOption
 from taskhub.messages import Depth
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.operations import Selection
-from taskhub.operations.bulk import do_some
-from taskhub.operations.failures import read_failures
+from taskhub.operations.results.bulk import do_some
+from taskhub.operations.results.failures import read_failures
 from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.servers import wait_until
@@ -94,7 +94,7 @@ def test_a_steward_does_it(start_node):
 
 
 def test_it_goes_on_from_where_it_was(monkeypatch, config):
-    monkeypatch.setattr("taskhub.operations.bulk._BATCH", 2)
+    monkeypatch.setattr("taskhub.operations.results.bulk._BATCH", 2)
     TaskResultFactory.create_batch(5, failed=True)
     action = operations.start_bulk("retry", FAILED, expected=5)
 
@@ -110,7 +110,7 @@ def test_it_goes_on_from_where_it_was(monkeypatch, config):
 
 
 def test_it_can_be_stopped(monkeypatch, config):
-    monkeypatch.setattr("taskhub.operations.bulk._BATCH", 2)
+    monkeypatch.setattr("taskhub.operations.results.bulk._BATCH", 2)
     TaskResultFactory.create_batch(5, failed=True)
     action = operations.start_bulk("retry", FAILED)
     do_some(0)

@@ -9,7 +9,7 @@ from taskhub import operations
 from taskhub.brokers import get_broker
 from taskhub.exceptions import TaskCancelled
 from taskhub.models import Status, TaskResult
-from taskhub.models.querysets import TaskResultQuerySet
+from taskhub.models.results.querysets import TaskResultQuerySet
 from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.models import Trace

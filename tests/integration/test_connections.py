@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.execution.connections import ConnectionKeeper
+from taskhub.execution.isolation.connections import ConnectionKeeper
 from tests.connections import (
     connection_id,
     cut,
@@ -110,7 +110,7 @@ def test_what_was_lost_a_moment_ago_is_replaced_when_it_is_used(keeper, lose):
 
 
 def test_what_has_been_idle_is_looked_at_when_it_is_used(keeper, monkeypatch):
-    monkeypatch.setattr("taskhub.execution.connections._IDLE_SECONDS", -1)
+    monkeypatch.setattr("taskhub.execution.isolation.connections._IDLE_SECONDS", -1)
     lose_connection()
 
     keeper.before()
@@ -120,7 +120,7 @@ def test_what_has_been_idle_is_looked_at_when_it_is_used(keeper, monkeypatch):
 
 @without_sqlite
 def test_a_connection_that_works_is_kept(keeper, monkeypatch):
-    monkeypatch.setattr("taskhub.execution.connections._IDLE_SECONDS", -1)
+    monkeypatch.setattr("taskhub.execution.isolation.connections._IDLE_SECONDS", -1)
     before = connection_id()
 
     keeper.before()

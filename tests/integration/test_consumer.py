@@ -7,11 +7,11 @@ import pytest
 from django.db import connections
 
 from taskhub.exceptions import BrokerUnavailable, LeaseLost
-from taskhub.worker import consumer as module
-from taskhub.worker.consumer import Consumer
-from taskhub.worker.holdings import Holdings
-from taskhub.worker.pace import Pace
+from taskhub.worker.process import consumer as module
+from taskhub.worker.process.consumer import Consumer
+from taskhub.worker.process.pace import Pace
 from taskhub.worker.quiet import Quiet
+from taskhub.writer.thread.holdings import Holdings
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 

@@ -8,8 +8,8 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from taskhub import compat
-from taskhub.compat import TaskResultStatus
+from taskhub.compat import django_tasks as compat
+from taskhub.compat.django_tasks import TaskResultStatus
 from taskhub.models import TaskResult
 from tests import tasks
 

@@ -12,8 +12,9 @@ from asgiref.sync import sync_to_async
 from django.db import connections, transaction
 from django.utils import timezone
 
-from taskhub import compat, operations, outbox, periodic, producer
+from taskhub import operations, outbox, periodic, producer
 from taskhub.brokers import get_broker
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import BrokerUnavailable, InvalidArguments
 from taskhub.messages import Depth
 from taskhub.models import Place, Status, TaskResult

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from taskhub import compat, operations
+from taskhub import operations
+from taskhub.compat import django_tasks as compat
 from taskhub.models import Status, TaskResult
 from tests import tasks
 from tests.factories import TaskResultFactory

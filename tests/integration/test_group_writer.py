@@ -11,10 +11,10 @@ from django.db.backends.signals import connection_created
 from taskhub.execution import Ended
 from taskhub.messages import Delivery
 from taskhub.models import QuarantinedMessage, Status, TaskMetrics, TaskResult
-from taskhub.worker import group_writer as module
-from taskhub.worker.group_writer import GroupWriter
-from taskhub.worker.holdings import Holdings
 from taskhub.writer import Attempt, Outcome, Progress, Quarantined, Tally
+from taskhub.writer.thread import group_writer as module
+from taskhub.writer.thread.group_writer import GroupWriter
+from taskhub.writer.thread.holdings import Holdings
 from tests.factories import TaskResultFactory, new_id
 from tests.nodes import wait_until
 
@@ -33,7 +33,7 @@ _READ_ONLY = {
 @pytest.fixture
 def group_writer(broker, monkeypatch):
     """A group writer that has not been started, and does not pause for long."""
-    monkeypatch.setattr("taskhub.backoff._LONGEST_SECONDS", 0.01)
+    monkeypatch.setattr("taskhub.foundation.backoff._LONGEST_SECONDS", 0.01)
     faults = []
     writer = GroupWriter(
         broker,

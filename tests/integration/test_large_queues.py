@@ -8,9 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from taskhub import operations, remembering
+from taskhub import operations
 from taskhub.brokers import get_broker
 from taskhub.brokers.database import counting
+from taskhub.foundation import remembering
 from taskhub.models import Place, TaskResult
 from taskhub.operations import Queue, status
 from taskhub.operations.queues import keep_states

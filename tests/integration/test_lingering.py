@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from taskhub import operations
 from taskhub.models import Node, Status, TaskResult
-from taskhub.models.lingering import Because
+from taskhub.models.results.lingering import Because
 from tests import tasks
 from tests.factories import NodeFactory, TaskResultFactory, new_id, now
 from tests.models import Trace

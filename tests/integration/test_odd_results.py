@@ -20,7 +20,7 @@ from taskhub import operations
 from taskhub.brokers import get_broker
 from taskhub.messages import Depth
 from taskhub.models import QueueState, Status, TaskResult
-from taskhub.models.shaped_json import is_odd
+from taskhub.models.fields.shaped_json import is_odd
 from tests.factories import TaskResultFactory
 from tests.servers import wait_until
 

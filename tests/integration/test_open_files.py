@@ -8,7 +8,7 @@ import redis
 from django.db import connection
 
 from taskhub.brokers import get_broker
-from taskhub.readiness import wait_readable
+from taskhub.foundation.readiness import wait_readable
 from tests import tasks
 
 pytestmark = pytest.mark.django_db(transaction=True)

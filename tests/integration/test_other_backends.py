@@ -9,7 +9,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import override_settings
 
-from taskhub import Context, Result, compat, operations, task
+from taskhub import Context, Result, operations, task
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, ResultTimeout, TaskFailed
 from taskhub.models import TaskResult
 from taskhub.schedules import every

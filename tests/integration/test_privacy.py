@@ -13,8 +13,8 @@ from asgiref.sync import async_to_sync
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
-from taskhub import compat
 from taskhub.brokers import get_broker
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, TaskHubError
 from taskhub.execution import Ended, Executor, Preparer, Run
 from taskhub.messages import Delivery, seal, unseal

@@ -7,8 +7,8 @@ from django.core import signing
 from django.template import Context, Template
 from django.test import Client
 
-from taskhub import progress
-from taskhub.progress import make_token, progress_url
+from taskhub import views as progress
+from taskhub.views import make_token, progress_url
 from tests import tasks
 from tests.factories import TaskResultFactory, new_id
 

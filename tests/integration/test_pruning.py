@@ -9,12 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.models import QuarantinedMessage, TaskLog, TaskResult
 from taskhub.models.ids import first_id_at, new_id
 from taskhub.operations import Retention, prune, pruning
-from taskhub.worker.pruner import Pruner
+from taskhub.worker.steward.pruner import Pruner
 from tests.factories import QuarantinedMessageFactory, TaskResultFactory, small_node
 
 pytestmark = pytest.mark.django_db

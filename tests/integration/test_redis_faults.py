@@ -9,7 +9,7 @@ from taskhub.brokers import get_broker
 from taskhub.messages import Depth
 from taskhub.models import Node as NodeRow
 from taskhub.models import QuarantinedMessage, Status, TaskResult
-from taskhub.worker.sweeper import Sweeper
+from taskhub.worker.steward.sweeper import Sweeper
 from tests import tasks
 from tests.factories import now, small_node
 from tests.models import Trace

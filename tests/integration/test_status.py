@@ -18,8 +18,8 @@ from django.utils import timezone
 from taskhub.beat.look import Look
 from taskhub.models import Node, PeriodicTask
 from taskhub.operations import read_status
-from taskhub.operations.beats import tell_of_beat
-from taskhub.worker.health import Health
+from taskhub.operations.schedules.beats import tell_of_beat
+from taskhub.worker.steward.health import Health
 from tests import tasks
 from tests.factories import (
     PeriodicTaskFactory,
@@ -256,7 +256,9 @@ def test_a_database_that_hangs_is_no_reason_for_a_restart(start_node, configure)
 
 def test_what_has_not_been_heard_of_is_told(monkeypatch):
     clock = [1000.0]
-    monkeypatch.setattr("taskhub.worker.health.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        "taskhub.worker.steward.health.time.monotonic", lambda: clock[0]
+    )
     living = [2]
     health = Health(lambda: 2, lambda: living[0])
     assert health.reasons_not_to_live() == []

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from taskhub.exceptions import BrokerUnavailable
-from taskhub.worker import leases as module
-from taskhub.worker.leases import Leases
+from taskhub.worker.steward import leases as module
+from taskhub.worker.steward.leases import Leases
 from tests.factories import small_node
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]

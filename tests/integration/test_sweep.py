@@ -13,10 +13,10 @@ from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.models.nodes import take_turn
-from taskhub.models.results import results_database
-from taskhub.worker import sweeper
-from taskhub.worker.node import Node
-from taskhub.worker.sweeper import Sweeper
+from taskhub.models.results.task_result import results_database
+from taskhub.worker.node_options import Node
+from taskhub.worker.steward import sweeper
+from taskhub.worker.steward.sweeper import Sweeper
 from tests import tasks
 from tests.benches import forget_all
 from tests.factories import TaskResultFactory, now, small_node

@@ -7,8 +7,8 @@ import pytest
 from taskhub.execution import Preparer, waiting_for_code
 from taskhub.messages import seal
 from taskhub.models import Status
-from taskhub.worker.acknowledger import Acknowledger
-from taskhub.worker.holdings import Holdings
+from taskhub.writer.thread.acknowledger import Acknowledger
+from taskhub.writer.thread.holdings import Holdings
 from tests.factories import EnvelopeFactory, TaskResultFactory
 from tests.servers import wait_until
 

@@ -20,8 +20,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from taskhub.exceptions import InvalidArguments
+from taskhub.foundation.values import MAX_DEPTH
 from taskhub.tasks.arguments import check_arguments, check_fit, check_value
-from taskhub.values import MAX_DEPTH
 
 
 class Colour(TextChoices):

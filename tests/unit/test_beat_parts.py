@@ -6,9 +6,9 @@ from threading import Thread
 
 from django.db import InterfaceError
 
-from taskhub import compat
 from taskhub.beat import Beat
 from taskhub.beat.stop_flag import StopFlag
+from taskhub.compat import django_tasks as compat
 
 
 def test_it_goes_on_whatever_a_driver_calls_a_lost_connection(monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskhub.breaker import Breaker
+from taskhub.foundation.breaker import Breaker
 
 
 class Clock:

@@ -8,9 +8,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
-from taskhub import checks, compat
+from taskhub import checks
 from taskhub.brokers import find_broker, get_broker, open_broker
 from taskhub.brokers.redis.connection import connect
+from taskhub.compat import django_tasks as compat
 from taskhub.conf import Options, name_fault, read_config
 from taskhub.models import PeriodicTask
 from tests import tasks

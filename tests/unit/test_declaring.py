@@ -6,7 +6,8 @@ from functools import partial, wraps
 
 import pytest
 
-from taskhub import compat, task
+from taskhub import task
+from taskhub.compat import django_tasks as compat
 from taskhub.tasks import find_task
 
 FACTORY = """

@@ -6,7 +6,7 @@ from contextvars import copy_context
 
 import pytest
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.execution import Executor, Preparer
 from taskhub.messages import Delivery
 from taskhub.models import Status

@@ -5,7 +5,7 @@ import statistics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskhub.histogram import bucket_of, merge, percentile
+from taskhub.foundation.histogram import bucket_of, merge, percentile
 
 DURATIONS = st.floats(min_value=0.001, max_value=100_000)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskhub.worker.holdings import Holdings
+from taskhub.writer.thread.holdings import Holdings
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskhub.nearest import did_you_mean
+from taskhub.foundation.nearest import did_you_mean
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskhub.execution.return_values import StorableValue
-from taskhub.values import is_storable_text
+from taskhub.foundation.values import is_storable_text
 
 ANYTHING = st.recursive(
     st.none()

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from taskhub import Context, Task, compat, task
+from taskhub import Context, Task, task
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, InvalidOption, UnknownTask
 from taskhub.tasks import find_task, registered_tasks
 from taskhub.tasks.masking import MASK, masked, unmasked

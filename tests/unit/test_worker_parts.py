@@ -6,17 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from taskhub.backoff import Backoff
 from taskhub.brokers.base import MOST_RESERVED
-from taskhub.execution.errors import describe_error
-from taskhub.polling import pauses
-from taskhub.worker import stuck_runs, succession
-from taskhub.worker.children import Child, Role
-from taskhub.worker.pace import Pace
-from taskhub.worker.running import Running
-from taskhub.worker.stuck_runs import StuckRuns
-from taskhub.worker.succession import Succession
-from taskhub.worker.words import BEGINS, ENDS, LEAVES, Upwards
+from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.polling import pauses
+from taskhub.worker.pipes import BEGINS, ENDS, LEAVES, Upwards
+from taskhub.worker.process.pace import Pace
+from taskhub.worker.process.running import Running
+from taskhub.worker.supervisor import stuck_runs, succession
+from taskhub.worker.supervisor.children import Child, Role
+from taskhub.worker.supervisor.stuck_runs import StuckRuns
+from taskhub.worker.supervisor.succession import Succession
+from taskhub.writer.errors import describe_error
 from tests.factories import now
 
 

@@ -13,7 +13,7 @@ from taskhub.admin.addresses import row_address
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.periodic.upcoming import relative
 from taskhub.models import PeriodicTask
-from taskhub.models.periodic import PeriodicTaskQuerySet
+from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
 from taskhub.operations.status import LATE_TICK
 
 #: So many ticks are shown.

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from taskhub.admin import words
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.periodic.recent import last_id
+from taskhub.foundation.values import is_storable_text
 from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
-from taskhub.values import is_storable_text
 
 Rows = QuerySet[PeriodicTask]
 

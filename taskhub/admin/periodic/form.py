@@ -22,7 +22,7 @@ from taskhub.admin.periodic.schedule_form import FIELDS, ScheduleForm, initial_o
 from taskhub.admin.queue_select import queue_choices
 from taskhub.exceptions import InvalidArguments, UnknownTask
 from taskhub.models import PeriodicTask
-from taskhub.models.periodic import as_schedule
+from taskhub.models.periodic.periodic_task import as_schedule
 from taskhub.tasks.masking import MASK, masked, unmasked
 
 #: How far back missed runs are made up for, if nobody says.

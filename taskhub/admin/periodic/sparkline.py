@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from taskhub.admin import markup, words
 from taskhub.models import Status, TaskResult
-from taskhub.models.periodic_columns import RECENT_RUNS
+from taskhub.models.periodic.columns import RECENT_RUNS
 
 _BAR, _GAP, _HEIGHT = 4, 1, 24
 _LOWEST = 3

@@ -32,9 +32,9 @@ from taskhub.admin.results.selecting import (
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import BulkAction, Node, TaskResult
 from taskhub.operations import Selection
-from taskhub.operations.rates import MAX_RATE, MIN_RATE
-from taskhub.operations.selection import is_restricted
-from taskhub.operations.time_limit import search_time_limit
+from taskhub.operations.results.rates import MAX_RATE, MIN_RATE
+from taskhub.operations.results.selection import is_restricted
+from taskhub.operations.results.time_limit import search_time_limit
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[TaskResult]

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from taskhub import operations
 from taskhub.exceptions import BrokerError
 from taskhub.models import TaskResult, TaskResultQuerySet
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[TaskResult]

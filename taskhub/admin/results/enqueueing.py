@@ -12,7 +12,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from taskhub import compat, operations
+from taskhub import operations
 from taskhub.admin import gone, task_select
 from taskhub.admin.addresses import list_address, row_address, with_filters
 from taskhub.admin.call_form import CallForm
@@ -20,6 +20,7 @@ from taskhub.admin.moments import MomentField
 from taskhub.admin.queue_select import queue_choices
 from taskhub.admin.rendering import render
 from taskhub.admin.results.permissions import Permissions
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import TaskHubError
 from taskhub.models import TaskResult
 from taskhub.tasks import Task, registered_tasks

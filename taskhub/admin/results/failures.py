@@ -25,7 +25,7 @@ from taskhub.admin.results.selecting import selection_of
 from taskhub.admin.task_select import TaskSelect
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import Status, TaskResult
-from taskhub.operations.failures import (
+from taskhub.operations.results.failures import (
     MOST_NARROWED,
     FailureGroup,
     is_narrowed,

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from taskhub.admin.addresses import row_address
 from taskhub.admin.neighbours import rows_of
 from taskhub.models import BulkAction, TaskResult
-from taskhub.operations.bulk import bulk_actions_of
+from taskhub.operations.results.bulk import bulk_actions_of
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[TaskResult]

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from taskhub.admin.addresses import link, row_address
 from taskhub.admin.lingering import in_words
 from taskhub.models import Node, Status, TaskResult
-from taskhub.models.lingering import LingeringRun
-from taskhub.operations.lingering import may_be_ended, still_running
+from taskhub.models.results.lingering import LingeringRun
+from taskhub.operations.results.lingering import may_be_ended, still_running
 
 
 def note_lingering(rows: Sequence[TaskResult]) -> None:

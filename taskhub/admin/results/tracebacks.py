@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 import taskhub
-from taskhub.execution.errors import is_foreign
+from taskhub.writer.errors import is_foreign
 
 _FRAME = re.compile(r'\s+File "(?P<path>[^"]*)", line \d+')
 #: The worker may have its Python elsewhere than the site.

@@ -8,8 +8,8 @@ from taskhub import operations
 from taskhub.admin.done import Done
 from taskhub.admin.verbs import Verb
 from taskhub.models import TaskResult, TaskResultQuerySet
-from taskhub.models.results import results_database
-from taskhub.operations.lingering import may_be_ended
+from taskhub.models.results.task_result import results_database
+from taskhub.operations.results.lingering import may_be_ended
 
 
 def _retry(row: TaskResult, by: str) -> Done:

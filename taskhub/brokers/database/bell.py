@@ -19,7 +19,7 @@ from django.db import connections
 
 from taskhub.brokers.base import BEAT, MAX_WAIT_SECONDS
 from taskhub.discarding import discard
-from taskhub.readiness import wait_readable
+from taskhub.foundation.readiness import wait_readable
 
 #: For so long a process with much to do may leave notifications unread.
 _UNREAD_SECONDS = 10.0

@@ -25,7 +25,7 @@ from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, Depth, Envelope, Returned
 from taskhub.models import Lease, Place, QueueState, TaskResult, TaskResultQuerySet
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 
 #: How many ids one statement names; SQLite takes no more than 999 variables by default.
 _BATCH = 500

@@ -10,9 +10,9 @@ from collections.abc import Collection, Sequence
 
 from django.db.models import Count
 
+from taskhub.foundation.remembering import Remembered
 from taskhub.messages import Depth
 from taskhub.models import Place, TaskResultQuerySet
-from taskhub.remembering import Remembered
 
 MAX_COUNTED = 10_000
 #: How old the number of a larger queue may be.

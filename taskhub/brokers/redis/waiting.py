@@ -16,7 +16,7 @@ import redis
 from redis.cluster import RedisCluster
 
 from taskhub.brokers.redis.connection import Client
-from taskhub.readiness import wait_readable
+from taskhub.foundation.readiness import wait_readable
 
 #: The server ends a command by itself so much later than it is waited for.
 _BACKSTOP_SECONDS = 1.0

@@ -21,7 +21,7 @@ from taskhub.management.starting import (
     stop_on_signals,
 )
 from taskhub.models import PeriodicTask
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 from taskhub.worker.process_signals import tell_ending, tell_started
 
 logger = logging.getLogger(__name__)

@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, CommandError
 
-from taskhub import compat
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import TaskHubError
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.management.control import CONTROLS, Control, Told
 from taskhub.management.control.history import find_user, write_history
 from taskhub.management.options import text
 from taskhub.management.starting import check_database
-from taskhub.nearest import did_you_mean
-from taskhub.operations.rates import check_rate
+from taskhub.operations.results.rates import check_rate
 
 #: What each option is when nobody gives it, for telling what was given.
 _DEFAULTS: dict[str, Any] = {

@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.utils import timezone
 
 from taskhub.exceptions import TablesMissing
+from taskhub.foundation.nearest import did_you_mean
 from taskhub.interop.celery_beat import (
     Finding,
     OldTask,
@@ -25,8 +26,7 @@ from taskhub.interop.celery_beat import (
 from taskhub.management.options import text
 from taskhub.management.starting import check_database
 from taskhub.models import PeriodicTask
-from taskhub.models.periodic import as_schedule
-from taskhub.nearest import did_you_mean
+from taskhub.models.periodic.periodic_task import as_schedule
 
 #: In the order in which they are told, what they are called before and after.
 _WORDS = {

@@ -27,11 +27,11 @@ from taskhub.management.starting import (
     stop_on_signals,
 )
 from taskhub.tasks import registered_tasks
-from taskhub.worker.children import Companion
-from taskhub.worker.health import listen_for_probes
-from taskhub.worker.node import Node
+from taskhub.worker.node_options import Node
 from taskhub.worker.process_signals import tell_started
-from taskhub.worker.supervisor import Supervisor
+from taskhub.worker.steward.health import listen_for_probes
+from taskhub.worker.supervisor.children import Companion
+from taskhub.worker.supervisor.supervisor import Supervisor
 
 #: How many task names the greeting lists.
 _MOST_NAMES = 12

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from taskhub import operations
 from taskhub.management.control.control import Control, Options, Told
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
-from taskhub.models.results import results_database
+from taskhub.models.results.task_result import results_database
 
 
 def _cancel(names: list[str], options: Options) -> Told:

@@ -1,0 +1,1 @@
+"""The libraries and Django versions that taskhub supports, and how they differ."""

@@ -1,0 +1,111 @@
+"""
+Processes that tasks fork.
+
+Such a child has copies of the worker's database connections, each on the same socket as
+the worker's own: a query, or a farewell, of one would reach into the other's. So a
+worker holds on to all of them while it forks, and its child cuts its copies off from
+their sockets before anything else is done. Redis connections need no such care: brokers
+are kept by process, and redis-py closes nothing that another process has opened.
+"""
+
+import logging
+import os
+from threading import Lock
+from types import TracebackType
+from typing import Any
+from weakref import WeakSet
+
+from django.db import connections
+from django.db.backends.signals import connection_created
+
+from taskhub.execution.isolation.output import flush_output
+
+logger = logging.getLogger(__name__)
+
+
+class OnlyHere:
+    """
+    Ends a process that was forked within this block where it would leave the block.
+
+    It would go on as a second worker: with the same token, on the same connections.
+    """
+
+    __slots__ = ("_pid",)
+
+    def __enter__(self) -> None:
+        self._pid = os.getpid()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if os.getpid() != self._pid:
+            _end(error)
+
+
+def _end(error: BaseException | None) -> None:
+    code = 0
+    if isinstance(error, SystemExit):
+        # As Python itself does at the end of a script.
+        code = error.code if isinstance(error.code, int) else int(bool(error.code))
+    elif error is not None:
+        code = 1
+        logger.error("A process that a task has forked failed.", exc_info=error)
+    flush_output()
+    os._exit(code)
+
+
+def guard_connections() -> None:
+    """Give the children of this process connections of their own. Call it once."""
+    connection_created.connect(_note, dispatch_uid="taskhub.forks")
+    os.register_at_fork(
+        before=_hold, after_in_parent=_let_go, after_in_child=_begin_anew
+    )
+
+
+#: The driver's connections that are open, of all threads.
+_open: WeakSet[Any] = WeakSet()
+#: While it is forked, and in the child for good: an object that is deleted there says
+#: farewell to the server.
+_held: list[Any] = []
+#: Held across a fork, so that none is half way through being noted.
+_noting = Lock()
+
+
+def _note(connection: Any, **kwargs: Any) -> None:
+    # SQLite's connections cannot be referred to, and have no server.
+    if connection.vendor != "sqlite":
+        with _noting:
+            _open.add(connection.connection)
+
+
+def _hold() -> None:
+    _noting.acquire()
+    _held.extend(_open)
+
+
+def _let_go() -> None:
+    _held.clear()
+    _noting.release()
+
+
+def _begin_anew() -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for driver in _held:
+        _cut_off(driver, nowhere)
+    os.close(nowhere)
+    for wrapper in connections.all(initialized_only=True):
+        _held.append(wrapper)
+        del connections[wrapper.alias]
+    _open.clear()
+    _noting.release()
+
+
+def _cut_off(driver: Any, nowhere: int) -> None:
+    try:
+        os.dup2(nowhere, driver.fileno(), inheritable=False)
+    except Exception as error:
+        # Each driver has errors of its own for a connection that is closed.
+        logger.debug("Not cut off: %s", error)

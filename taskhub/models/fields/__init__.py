@@ -1,0 +1,1 @@
+"""Model fields that behave the same on every database."""

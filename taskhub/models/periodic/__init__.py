@@ -1,0 +1,1 @@
+"""`PeriodicTask`, and the columns that it shares between people and the beat."""

@@ -1,0 +1,184 @@
+"""The columns of a periodic task: those that people edit, and those of the beat."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from taskhub.models.clock import DatabaseNow
+from taskhub.models.fields.exact_json import ExactJSONField
+from taskhub.models.fields.names import NameField
+from taskhub.models.fields.schedule import ScheduleField
+
+#: When the beat has to look at a row without a plan: before anything that has one.
+UNPLANNED = datetime(1970, 1, 1, tzinfo=UTC)
+#: Of how many runs a row remembers the results.
+RECENT_RUNS = 20
+
+
+class MissedRuns(models.TextChoices):
+    """What to do about ticks that passed while no beat was running."""
+
+    SKIP = "skip", _("Skip them")
+    LATEST = "latest", _("Run the latest, once")
+    ALL = "all", _("Run all within a window")
+
+
+class Overlap(models.TextChoices):
+    """What to do about a tick while an earlier run has not finished."""
+
+    ALLOW = "allow", _("Run beside it")
+    SKIP = "skip", _("Skip the tick")
+    WAIT = "wait", _("Wait until it has finished")
+    CANCEL = "cancel", _("Cancel the earlier run")
+
+
+class PeriodicColumns(models.Model):
+    """
+    The first part is what people edit, in any way they like. The second is the beat's:
+    its plan, and what the plan was made for.
+    """
+
+    name = NameField(_("name"), max_length=200, unique=True)
+    description = models.TextField(_("description"), blank=True, default="")
+    #: Dotted path of a registered task.
+    task_path = NameField(_("task"), max_length=255)
+    args = ExactJSONField(_("positional arguments"), default=list, blank=True)
+    kwargs = ExactJSONField(_("keyword arguments"), default=dict, blank=True)
+    schedule = ScheduleField(_("schedule"))
+    enabled = models.BooleanField(_("enabled"), default=True)
+
+    queue_name = NameField(
+        _("queue"), max_length=100, blank=True, default="", help_text=_("The task's.")
+    )
+    priority = models.SmallIntegerField(
+        _("priority"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(-100), MaxValueValidator(100)],
+        help_text=_("-100 to 100, higher goes first. The task's if empty."),
+    )
+    expires_after = models.DurationField(
+        _("expires after"),
+        null=True,
+        blank=True,
+        help_text=_("A run that has not started so long after it is due never starts."),
+    )
+
+    start_at = models.DateTimeField(
+        _("start"), null=True, blank=True, help_text=_("Nothing fires before it.")
+    )
+    end_at = models.DateTimeField(
+        _("end"), null=True, blank=True, help_text=_("Nothing fires after it.")
+    )
+    max_runs = models.PositiveIntegerField(
+        _("runs at most"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("After so many runs in all, it disables itself."),
+    )
+    jitter = models.DurationField(
+        _("jitter"),
+        default=timedelta(0),
+        blank=True,
+        help_text=_("Each run begins up to so much later, by chance."),
+    )
+    missed_runs = models.CharField(
+        _("missed runs"), max_length=6, choices=MissedRuns, default=MissedRuns.LATEST
+    )
+    missed_window = models.DurationField(
+        _("window for missed runs"),
+        default=timedelta(days=1),
+        help_text=_("How far back missed runs are made up for, if all are."),
+    )
+    overlap = models.CharField(
+        _("overlap"), max_length=6, choices=Overlap, default=Overlap.ALLOW
+    )
+    pause_after_failures = models.PositiveSmallIntegerField(
+        _("disable after failures"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(RECENT_RUNS)],
+        help_text=_("So many runs in a row have failed."),
+    )
+
+    #: Declared with @periodic: such a row may be disabled here, and edited in the code.
+    from_code = models.BooleanField(_("from code"), default=False, editable=False)
+    created_at = models.DateTimeField(
+        _("created"), default=timezone.now, db_default=DatabaseNow(), editable=False
+    )
+
+    # The beat's. A plan is of here and now: dumps leave it out, and what is loaded is
+    # planned anew.
+
+    next_run_at = models.DateTimeField(
+        _("next run"), null=True, editable=False, serialize=False
+    )
+    last_run_at = models.DateTimeField(_("last run"), null=True, editable=False)
+    total_run_count = models.PositiveIntegerField(
+        _("runs"), default=0, db_default=0, editable=False
+    )
+    skipped_run_count = models.PositiveIntegerField(
+        _("skipped"), default=0, db_default=0, editable=False
+    )
+    last_skipped_at = models.DateTimeField(_("last skipped"), null=True, editable=False)
+    #: Why it has disabled itself; empty if it has not.
+    paused_because = models.TextField(
+        _("disabled because"), default="", db_default="", blank=True, editable=False
+    )
+    #: The ids of the results of its last runs, the newest last.
+    recent_ids = models.JSONField(default=list, editable=False)
+    #: What `next_run_at` was worked out from, and when.
+    planned_schedule = NameField(
+        max_length=255,
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
+        serialize=False,
+    )
+    planned_start_at = models.DateTimeField(null=True, editable=False, serialize=False)
+    planned_at = models.DateTimeField(null=True, editable=False, serialize=False)
+    #: In a time zone: what `next_run_at` is the first tick after, and itself, as local
+    #: times; see schedules/span.py.
+    planned_between = models.CharField(
+        max_length=80,
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
+        serialize=False,
+    )
+    #: A tick that is due and has to wait is looked at again then.
+    postponed_until = models.DateTimeField(null=True, editable=False, serialize=False)
+    #: Why it does not fire now, though it is enabled; empty if nothing keeps it.
+    postponed_because = models.TextField(
+        default="", db_default="", blank=True, editable=False, serialize=False
+    )
+    #: When the beat has to look at the row: at its next run; UNPLANNED if there is no
+    #: plan for what it says now; never if it is disabled.
+    look_at = models.GeneratedField(
+        expression=Case(
+            When(Q(enabled=False, planned_schedule=""), then=None),
+            When(
+                Q(enabled=True, planned_schedule=F("schedule"))
+                & (
+                    Q(planned_start_at=F("start_at"))
+                    | Q(planned_start_at__isnull=True, start_at__isnull=True)
+                ),
+                then=Coalesce("postponed_until", "next_run_at"),
+            ),
+            default=Value(UNPLANNED, output_field=models.DateTimeField()),
+        ),
+        output_field=models.DateTimeField(null=True),
+        db_persist=True,
+        serialize=False,
+    )
+
+    class Meta:
+        abstract = True

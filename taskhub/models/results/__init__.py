@@ -1,0 +1,1 @@
+"""`TaskResult`, and the queries and writes that concern its table."""

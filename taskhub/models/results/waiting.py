@@ -1,0 +1,94 @@
+"""Waiting for a row to be finished, without hammering the database."""
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connections
+
+from taskhub.exceptions import ResultNotKept, ResultTimeout
+from taskhub.foundation.current import current_result
+from taskhub.foundation.polling import pauses
+
+if TYPE_CHECKING:
+    from taskhub.models.results.querysets import TaskResultQuerySet
+    from taskhub.models.results.task_result import TaskResult
+
+logger = logging.getLogger(__name__)
+
+_FINISHED = frozenset({"SUCCESSFUL", "FAILED", "CANCELLED"})
+
+
+def wait_for(
+    rows: "TaskResultQuerySet", pk: UUID, timeout: float | None, *, row_expected: bool
+) -> "TaskResult":
+    """
+    Block until the row is finished, and return it.
+
+    A row that does not exist is one that was not kept, unless it is not expected
+    before it is finished.
+
+    Raise ResultTimeout after `timeout` seconds, and ResultNotKept without a row.
+    """
+    has_warned = False
+    for pause in pauses(timeout):
+        status = rows.filter(pk=pk).values_list("status", flat=True).first()
+        if _is_over(status, pk, row_expected):
+            return rows.get(pk=pk)
+        if not has_warned:
+            _warn_in_task(pk)
+            has_warned = True
+        time.sleep(pause)
+    raise _timed_out(rows, pk, timeout)
+
+
+async def await_for(
+    rows: "TaskResultQuerySet", pk: UUID, timeout: float | None, *, row_expected: bool
+) -> "TaskResult":
+    """See wait_for()."""
+    for pause in pauses(timeout):
+        status = await rows.filter(pk=pk).values_list("status", flat=True).afirst()
+        if _is_over(status, pk, row_expected):
+            return await rows.aget(pk=pk)
+        await asyncio.sleep(pause)
+    raise _timed_out(rows, pk, timeout)
+
+
+def _warn_in_task(pk: UUID) -> None:
+    """Warn of a wait that keeps a process busy, which an async task's does not."""
+    if current_result.get() is not None:
+        logger.warning(
+            "Result %s is waited for inside the run %s, which keeps its process busy "
+            "meanwhile. If no other process is free, neither ends: enqueue what "
+            "follows at the end of the task, or have other workers for that queue.",
+            pk,
+            current_result.get(),
+        )
+
+
+def _is_over(status: str | None, pk: UUID, row_expected: bool) -> bool:
+    if status is None and row_expected:
+        raise ResultNotKept(
+            f"Result {pk} has no row: its task does not keep it, or it was deleted."
+        )
+    return status in _FINISHED
+
+
+def _timed_out(
+    rows: "TaskResultQuerySet", pk: UUID, timeout: float | None
+) -> ResultTimeout:
+    connection: Any = connections[rows.db]
+    hint = ""
+    if connection.in_atomic_block:
+        hint = (
+            " It was waited for inside a transaction; a task that was enqueued in the "
+            "same transaction starts only after its commit."
+        )
+    elif current_result.get() is not None:
+        hint = (
+            " It was waited for inside a running task; if no other process was free, "
+            "it could not start."
+        )
+    return ResultTimeout(f"Result {pk} was not finished after {timeout} s.{hint}")

@@ -1,0 +1,1 @@
+"""Metrics: reading what was counted, and merging old counts into coarser ones."""

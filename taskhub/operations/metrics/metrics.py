@@ -1,0 +1,251 @@
+"""What became of tasks in numbers, for charts and tables."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from django.db.models import Max, QuerySet, Sum, TextField
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from taskhub.foundation.histogram import Histogram, add_up, percentile
+from taskhub.models import QueueDepth, TaskMetrics
+from taskhub.models.metrics import HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
+from taskhub.models.results.task_result import results_database
+
+#: The ranges that can be looked at, and the span of each point: never finer than what
+#: is still known; see rollup.py.
+RANGES: dict[str, tuple[timedelta, int]] = {
+    "15m": (timedelta(minutes=15), MINUTE),
+    "1h": (timedelta(hours=1), MINUTE),
+    "6h": (timedelta(hours=6), TEN_MINUTES),
+    "24h": (timedelta(hours=24), HALF_HOUR),
+    "72h": (timedelta(hours=72), HOUR),
+}
+
+#: Of more queues than this, the fullest are told of: more lines nobody tells apart.
+MOST_QUEUES = 8
+_SUMMED = ("successful", "failed", "cancelled", "retried")
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """Durations in seconds; None where there are none."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """How the runs of one task, or in one queue, went."""
+
+    name: str
+    finished: int
+    failed: int
+    cancelled: int
+    retried: int
+    wait: Spread
+    run: Spread
+    longest_run: float
+
+    @property
+    def failed_share(self) -> float:
+        """Of those that finished, from 0 to 1."""
+        return self.failed / self.finished if self.finished else 0.0
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """Points in time, and what there was in each span that begins there."""
+
+    #: In seconds since 1970.
+    starts: list[int]
+    #: How long a span is.
+    seconds: int
+    successful: list[int]
+    failed: list[int]
+    cancelled: list[int]
+    retried: list[int]
+
+
+class DepthSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """How full a queue was, at each point of a Series; None where nobody looked."""
+
+    name: str
+    ready: list[int | None]
+    oldest_seconds: list[float | None]
+
+
+class _Sum(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows of one task in one queue, added up."""
+
+    task_path: str
+    queue_name: str
+    successful: int
+    failed: int
+    cancelled: int
+    retried: int
+    waits: Histogram
+    runs: Histogram
+    longest_run: float
+
+
+_decode = msgspec.json.Decoder(list[Histogram]).decode
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """All numbers of one range of time."""
+
+    range: str
+    series: Series
+    #: Of the fullest queues, by name.
+    depths: list[DepthSeries]
+    #: The busiest first.
+    by_task: list[Figures]
+    by_queue: list[Figures]
+
+
+def read_metrics(
+    range_name: str = "1h", rows: QuerySet[TaskMetrics] | None = None
+) -> Metrics:
+    """
+    Read the numbers of a range, a key of RANGES, until now, with five queries.
+
+    `rows` are the TaskMetrics that count; all if it is None.
+
+    The last few seconds may be missing, and the last span is not over yet. Raise
+    KeyError for a range that there is not.
+    """
+    starts, seconds = _spans(range_name)
+    since = datetime.fromtimestamp(starts[0], UTC)
+    counted = _rows(rows).filter(starts_at__gte=since)
+    sums = _read_sums(counted)
+    return Metrics(
+        range=range_name,
+        series=_series(counted, starts, seconds),
+        depths=_depths(since, starts, seconds),
+        by_task=_figures(sums, lambda each: each.task_path),
+        by_queue=_figures(sums, lambda each: each.queue_name),
+    )
+
+
+def read_by_queue(range_name: str = "1h") -> list[Figures]:
+    """Read what read_metrics() says of queues, and no more, with two queries."""
+    starts, _seconds = _spans(range_name)
+    since = datetime.fromtimestamp(starts[0], UTC)
+    sums = _read_sums(_rows(None).filter(starts_at__gte=since))
+    return _figures(sums, lambda each: each.queue_name)
+
+
+def _spans(range_name: str) -> tuple[list[int], int]:
+    """Return where the spans of a range begin, and how long they are."""
+    length, seconds = RANGES[range_name]
+    now = timezone.now().timestamp()
+    first = int(now - length.total_seconds()) // seconds * seconds
+    return list(range(first, int(now) + 1, seconds)), seconds
+
+
+def _rows(rows: QuerySet[TaskMetrics] | None) -> QuerySet[TaskMetrics]:
+    return TaskMetrics.objects.using(results_database()) if rows is None else rows
+
+
+def _series(rows: QuerySet[TaskMetrics], starts: list[int], seconds: int) -> Series:
+    names = ("successful", "failed", "cancelled", "retried")
+    counts = {name: [0] * len(starts) for name in names}
+    spans = rows.values_list("starts_at").annotate(*map(Sum, names))
+    for moment, *values in spans.order_by():
+        index = _index_of(moment, starts, seconds)
+        for name, value in zip(names, values, strict=True):
+            counts[name][index] += value
+    return Series(starts=starts, seconds=seconds, **counts)
+
+
+def _index_of(moment: datetime, starts: list[int], seconds: int) -> int:
+    index = (int(moment.timestamp()) - starts[0]) // seconds
+    # A clock that is ahead of this one's: it belongs to the end.
+    return min(index, len(starts) - 1)
+
+
+def _read_sums(rows: QuerySet[TaskMetrics]) -> list[_Sum]:
+    """Read the rows of each task in each queue, added up: once, for both tables."""
+    histograms = _read_histograms(rows)
+    sums: Any = (
+        rows.values("task_path", "queue_name")
+        .annotate(
+            **{name: Sum(name) for name in _SUMMED},
+            longest_run=Max("longest_run"),
+        )
+        .order_by()
+    )
+    read = []
+    for each in sums:
+        waits, runs = histograms.get((each["task_path"], each["queue_name"]), ([], []))
+        read.append(_Sum(**each, waits=_merge(waits), runs=_merge(runs)))
+    return read
+
+
+def _read_histograms(
+    rows: QuerySet[TaskMetrics],
+) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
+    """Read the histograms of each task in each queue: there may be ten thousand."""
+    # As text: what Django does with JSON, value by value, takes longer than all else.
+    texts = [Cast("waits", TextField()), Cast("runs", TextField())]
+    found: Any = defaultdict(lambda: ([], []))
+    for *key, waits, runs in rows.values_list("task_path", "queue_name", *texts):
+        columns = found[tuple(key)]
+        columns[0].append(waits)
+        columns[1].append(runs)
+    return dict(found)
+
+
+def _merge(texts: list[str]) -> Histogram:
+    return add_up(_decode(f"[{','.join(texts)}]"))
+
+
+def _figures(sums: Iterable[_Sum], name_of: Callable[[_Sum], str]) -> list[Figures]:
+    groups: dict[str, list[_Sum]] = defaultdict(list)
+    for each in sums:
+        groups[name_of(each)].append(each)
+    figures = [_add_up(name, group) for name, group in groups.items()]
+    return sorted(figures, key=lambda each: (-each.finished, each.name))
+
+
+def _add_up(name: str, sums: list[_Sum]) -> Figures:
+    failed = sum(each.failed for each in sums)
+    cancelled = sum(each.cancelled for each in sums)
+    return Figures(
+        name=name,
+        finished=sum(each.successful for each in sums) + failed + cancelled,
+        failed=failed,
+        cancelled=cancelled,
+        retried=sum(each.retried for each in sums),
+        wait=_spread(add_up(each.waits for each in sums)),
+        run=_spread(add_up(each.runs for each in sums)),
+        longest_run=max(each.longest_run for each in sums),
+    )
+
+
+def _spread(histogram: Histogram) -> Spread:
+    return Spread(*(percentile(histogram, share) for share in (0.5, 0.95, 0.99)))
+
+
+def _depths(since: datetime, starts: list[int], seconds: int) -> list[DepthSeries]:
+    depths = QueueDepth.objects.using(results_database()).filter(starts_at__gte=since)
+    by_queue = depths.values_list("queue_name").annotate(most=Max("ready"))
+    fullest = by_queue.order_by("-most", "queue_name")[:MOST_QUEUES]
+    names = sorted(name for name, _most in fullest)
+    found: dict[str, tuple[list[Any], list[Any]]] = {
+        name: ([None] * len(starts), [None] * len(starts)) for name in names
+    }
+    rows = depths.filter(queue_name__in=names).order_by()
+    for queue_name, moment, *values in rows.values_list(
+        "queue_name", "starts_at", "ready", "oldest_seconds"
+    ):
+        index = _index_of(moment, starts, seconds)
+        for column, value in zip(found[queue_name], values, strict=True):
+            column[index] = max(column[index] or 0, value)
+    return [
+        DepthSeries(name=name, ready=ready, oldest_seconds=oldest)
+        for name, (ready, oldest) in found.items()
+    ]

@@ -1,0 +1,73 @@
+"""What operators enqueue by hand: a task with arguments, or a result with others."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from taskhub.compat import django_tasks as compat
+from taskhub.models import TaskResult
+from taskhub.tasks import Task, find_task
+
+
+def submit(
+    task_path: str,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    by: str = "",
+    queue_name: str | None = None,
+    priority: int | None = None,
+    run_after: datetime | timedelta | None = None,
+    meta: Mapping[str, Any] | None = None,
+    backend: str | None = None,
+) -> TaskResult:
+    """
+    Enqueue a registered task by its path; return its row, whose `meta` says by whom.
+
+    `meta` is added to the task's own.
+
+    Raise UnknownTask, InvalidArguments, or Django's InvalidTask for an option that the
+    task's backend does not take.
+    """
+    task: Task[..., Any, Any] = find_task(task_path)
+    notes = {**(task.meta or {}), **(meta or {})}
+    if by:
+        notes["enqueued_by"] = by
+    variant = task.using(
+        durable=True,
+        queue_name=queue_name,
+        priority=priority,
+        run_after=run_after,
+        meta=notes,
+        backend=backend,
+    )
+    if not getattr(variant.get_backend(), "keeps_rows", False):
+        raise compat.InvalidTask(
+            f"The backend {variant.backend!r} of {task.name} does not belong to "
+            "taskhub; enqueue it in code."
+        )
+    return variant.enqueue(*args, **(kwargs or {})).row
+
+
+def submit_again(
+    result: TaskResult,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    by: str = "",
+) -> TaskResult:
+    """
+    Enqueue the task of a result anew, with other arguments and the same options.
+
+    The new row's `meta` names the old one, which stays as it is. Raise as submit().
+    """
+    return submit(
+        result.task_path,
+        args,
+        kwargs,
+        by=by,
+        queue_name=result.queue_name,
+        priority=result.priority,
+        backend=result.backend,
+        meta={**result.meta, "instead_of": str(result.pk)},
+    )

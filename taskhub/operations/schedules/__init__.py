@@ -1,0 +1,1 @@
+"""What operators, and the beat, do to periodic tasks."""

@@ -1,0 +1,102 @@
+"""Schedules that the code declares, brought into the table."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models import Q
+
+from taskhub.models import PeriodicTask
+from taskhub.models.results.task_result import results_database
+from taskhub.operations.schedules.schedules import validate
+from taskhub.tasks import Declared, declared_schedules
+from taskhub.tasks.declared import PeriodicOptions
+
+#: Why a row is disabled whose declaration is gone; enabled again if it comes back.
+REMOVED = "The code does not declare it any more."
+
+
+@dataclass
+class Synchronised:
+    """What was done, by the names of schedules."""
+
+    created: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    #: What is wrong with those that were left alone.
+    faults: dict[str, str] = field(default_factory=dict)
+
+
+def synchronise_schedules(*, write: bool = True) -> Synchronised:
+    """
+    Make the table say what the code declares; without `write`, only tell what differs.
+
+    A row that somebody has disabled stays disabled. A row whose declaration is gone is
+    disabled, and not deleted. Nothing is fired by a change.
+    """
+    done = Synchronised()
+    declared = declared_schedules()
+    with transaction.atomic(using=results_database()):
+        rows = {row.name: row for row in _concerned(declared)}
+        for name, declaration in declared.items():
+            _bring_in(declaration, rows.get(name), done, write=write)
+        for name, row in rows.items():
+            if row.from_code and row.enabled and name not in declared:
+                done.removed.append(name)
+                row.pause(REMOVED)
+                if write:
+                    row.save()
+    return done
+
+
+def _concerned(names: Collection[str]) -> list[PeriodicTask]:
+    """Lock and return rows from code, and those with the name of a declaration."""
+    rows = PeriodicTask.objects.using(results_database())
+    # By key: a search would lock what it passes, and a beat waits for no locked row.
+    found = rows.filter(Q(from_code=True) | Q(name__in=names))
+    pks = list(found.values_list("pk", flat=True))
+    return list(rows.filter(pk__in=pks).select_for_update().order_by("pk"))
+
+
+def _bring_in(
+    declared: Declared, row: PeriodicTask | None, done: Synchronised, *, write: bool
+) -> None:
+    if row is not None and not row.from_code:
+        done.faults[declared.name] = (
+            "Another schedule of this name was made by hand; rename one of them."
+        )
+        return
+    is_new = row is None
+    row = row or PeriodicTask(name=declared.name, from_code=True)
+    before = _declared_values(row)
+    _apply(declared, row)
+    differs = is_new or _declared_values(row) != before
+    if row.paused_because == REMOVED:
+        row.enabled, row.paused_because, differs = True, "", True
+    if not differs:
+        return
+    if faults := validate(row):
+        sentences = [f"{name}: {fault}" for name, fault in faults.items()]
+        done.faults[declared.name] = " ".join(sentences)
+        return
+    (done.created if is_new else done.updated).append(declared.name)
+    if write:
+        row.save(using=results_database())
+
+
+def _apply(declared: Declared, row: PeriodicTask) -> None:
+    row.task_path, row.schedule = declared.task_path, declared.schedule
+    defaults = PeriodicTask()
+    for option in _OPTIONS:
+        default = getattr(defaults, option)
+        setattr(row, option, declared.options.get(option, default))
+    row.args, row.kwargs = list(row.args), dict(row.kwargs)
+
+
+def _declared_values(row: PeriodicTask) -> list[object]:
+    names = ["task_path", *_OPTIONS]
+    schedule = row.schedule.text if row.schedule else ""
+    return [schedule, *(getattr(row, name) for name in names)]
+
+
+_OPTIONS = tuple(PeriodicOptions.__annotations__)

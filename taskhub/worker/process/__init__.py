@@ -1,0 +1,1 @@
+"""The worker process: it reserves messages and runs tasks."""

@@ -1,0 +1,62 @@
+"""Limits: how long a task may run, and how long a process may live."""
+
+import sys
+import traceback
+from collections.abc import Callable
+
+from taskhub.exceptions import TaskTimeout
+from taskhub.execution import Run
+from taskhub.execution.memory import MEBIBYTE, resident_bytes
+from taskhub.worker.node_options import Node
+from taskhub.worker.process.running import Running
+
+
+class TimeLimits:
+    """
+    Looks at what runs: interrupts what is past its timeout, and gives up on the rest.
+
+    Called by the watch, so that it is exact to about 0.1 s.
+    """
+
+    def __init__(
+        self, running: Running, give_up: Callable[[Run, BaseException, str], None]
+    ) -> None:
+        self._running = running
+        self._give_up = give_up
+
+    def look(self) -> None:
+        """Enforce what is due."""
+        for seconds, run, thread in self._running.durations():
+            soft, hard = run.task.timeout, run.task.hard_timeout
+            if hard is not None and seconds > hard:
+                error = TaskTimeout(f"It ran past its hard_timeout of {hard:g} s.")
+                self._give_up(run, error, _stack_of(thread))
+            elif soft is not None and seconds > soft:
+                error = TaskTimeout(f"It ran past its timeout of {soft:g} s.")
+                run.interrupt.send(error)
+
+
+class ProcessLimits:
+    """Says when a process has done enough, and is to be replaced after its task."""
+
+    def __init__(self, node: Node) -> None:
+        self._most_tasks = node.tasks_per_process
+        self._most_bytes = (node.memory_per_process or 0) * MEBIBYTE
+        self._tasks = 0
+
+    def count(self) -> None:
+        """Count a task."""
+        self._tasks += 1
+
+    def reached(self) -> str | None:
+        """Return which limit is reached, in words; None if none is."""
+        if self._most_tasks and self._tasks >= self._most_tasks:
+            return f"it has run {self._tasks} tasks"
+        if self._most_bytes and (size := resident_bytes()) > self._most_bytes:
+            return f"it has grown to {size // MEBIBYTE} MiB"
+        return None
+
+
+def _stack_of(thread: int) -> str:
+    frame = sys._current_frames().get(thread)
+    return "".join(traceback.format_stack(frame)) if frame else ""

@@ -1,0 +1,132 @@
+"""What a process is running now."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock, get_ident
+from time import monotonic
+from uuid import UUID
+
+from taskhub.execution import Run
+from taskhub.worker.board import Section
+from taskhub.worker.pipes import BEGINS, ENDS
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    run: Run
+    since: float = field(default_factory=monotonic)
+    thread: int = field(default_factory=get_ident)
+    is_marked: bool = False
+    #: Where the board shows it, if it does.
+    slot: int | None = None
+
+
+class Running:
+    """
+    The runs that are under way, and since when; shared by all threads of a process.
+
+    `tell` lets the supervisor know of those with a hard limit. `section` of the board
+    shows them to the steward.
+    """
+
+    def __init__(
+        self, tell: Callable[..., None], section: Section | None = None
+    ) -> None:
+        self._tell = tell
+        self._section = section
+        self._lock = Lock()
+        self._runs: dict[int, _UnderWay] = {}
+
+    def begin(self, run: Run) -> None:
+        """Note, in the thread that it runs in, that a run is about to start."""
+        if run.task.hard_timeout is not None:
+            self._tell(BEGINS, run.delivery.id, run.task.hard_timeout)
+        under_way = _UnderWay(run)
+        with self._lock:
+            if self._section is not None:
+                message = run.attempt.message
+                under_way.slot = self._section.show(
+                    message.id, run.attempt.number, is_durable=message.durable
+                )
+            self._runs[id(run)] = under_way
+
+    def end(self, run: Run, hand_on: Callable[[], None] = lambda: None) -> bool:
+        """
+        Note that a run has ended; False if that was noted before.
+
+        Whoever ends it first says how: by `hand_on`, which is called before anybody
+        sees that nothing is under way any more, and must not take long.
+        """
+        with self._lock:
+            if id(run) not in self._runs:
+                return False
+            hand_on()
+            slot = self._runs.pop(id(run)).slot
+            if self._section is not None and slot is not None:
+                self._section.hide(slot)
+        self._tell_end(run)
+        return True
+
+    def give_up(self, run: Run) -> bool:
+        """
+        Note that nobody waits for a run any more; False if it has ended before.
+
+        It goes on regardless, and the board shows it until this process has ended.
+        """
+        with self._lock:
+            if (under_way := self._runs.pop(id(run), None)) is None:
+                return False
+            if self._section is not None and under_way.slot is not None:
+                self._section.give_up(under_way.slot)
+        self._tell_end(run)
+        return True
+
+    def _tell_end(self, run: Run) -> None:
+        if run.task.hard_timeout is not None:
+            self._tell(ENDS, run.delivery.id)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether anything is under way; asked without waiting for anybody."""
+        return bool(self._runs)
+
+    def newly_long(self, seconds: float) -> list[Run]:
+        """Return the runs that have passed `seconds` since this was last asked."""
+        start = monotonic() - seconds
+        with self._lock:
+            found = [
+                each
+                for each in self._runs.values()
+                if each.since <= start and not each.is_marked
+            ]
+            for each in found:
+                each.is_marked = True
+        return [each.run for each in found]
+
+    def has_long(self, seconds: float) -> bool:
+        """Whether a run has been under way for more than `seconds`."""
+        start = monotonic() - seconds
+        with self._lock:
+            return any(each.since <= start for each in self._runs.values())
+
+    def durations(self) -> list[tuple[float, Run, int]]:
+        """Return for how many seconds each run is under way, and in which thread."""
+        now = monotonic()
+        with self._lock:
+            runs = list(self._runs.values())
+        return [(now - each.since, each.run, each.thread) for each in runs]
+
+    def lasting(self, seconds: float) -> list[UUID]:
+        """Return the ids of the results that have been run for at least `seconds`."""
+        start = monotonic() - seconds
+        with self._lock:
+            return [
+                each.run.attempt.message.id
+                for each in self._runs.values()
+                if each.since <= start
+            ]
+
+    def all(self) -> list[Run]:
+        """Return the runs under way, the oldest first."""
+        with self._lock:
+            return [each.run for each in self._runs.values()]

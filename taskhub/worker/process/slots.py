@@ -1,0 +1,196 @@
+"""
+The slots of a worker process: each takes a delivery, and runs it or hands it on.
+
+One slot is the main thread; several are threads of their own. `async def` tasks go to
+the event loop, and leave the slot free for the next delivery.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from contextvars import copy_context
+from datetime import UTC, datetime
+from functools import partial
+from threading import Thread
+from typing import TypeVar
+
+from django.db.utils import Error as DatabaseFault
+
+from taskhub.exceptions import LeaseLost
+from taskhub.execution import Ended, Executor, Preparer, Run
+from taskhub.execution.isolation.connections import ConnectionKeeper
+from taskhub.execution.isolation.process_state import ProcessState
+from taskhub.execution.refusals import REFUSED_AGAIN
+from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.values import show_foreign
+from taskhub.messages import Delivery
+from taskhub.worker.node_options import Node
+from taskhub.worker.process.consumer import Consumer
+from taskhub.worker.process.event_loop import EventLoop
+from taskhub.worker.process.limits import ProcessLimits
+from taskhub.worker.process.pace import Pace
+from taskhub.worker.process.running import Running
+from taskhub.worker.process.solitude import Solitude
+from taskhub.writer import is_transient
+from taskhub.writer.thread.group_writer import GroupWriter
+
+logger = logging.getLogger(__name__)
+
+_Found = TypeVar("_Found")
+
+#: How long a slot rests after the database has gone away under a task.
+_OUTAGE_SECONDS = 0.5
+#: How often a slot looks whether outcomes are being written again.
+_ROOM_SECONDS = 0.05
+
+
+class Slots:
+    """As many as tasks are run at a time, beside those on the event loop."""
+
+    def __init__(
+        self,
+        node: Node,
+        token: str,
+        *,
+        consumer: Consumer,
+        executor: Executor,
+        running: Running,
+        writer: GroupWriter,
+        pace: Pace,
+        process_state: ProcessState,
+        retire: Callable[[], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._count = node.threads
+        self._consumer = consumer
+        self._preparer = Preparer(node.config, token)
+        self._executor = executor
+        self._running = running
+        self._writer = writer
+        self._pace = pace
+        self._process_state = process_state
+        self._retire = retire
+        self._fail = fail
+        self._limits = ProcessLimits(node)
+        self._solitude = Solitude(writer.flush)
+        self._loop = EventLoop(
+            executor,
+            running,
+            self._solitude,
+            hand_on=writer.put,
+            look_at_limits=self._look_at_limits,
+            fail=fail,
+            most=node.async_tasks,
+        )
+
+    def work(self) -> None:
+        """Block until the consumer hands out no more, and what was run has ended."""
+        if self._count == 1:
+            # In the main thread: a task may use signals, and nothing is handed over.
+            self._work()
+        else:
+            slots = [
+                Thread(target=self._work, name=f"slot-{number}", daemon=True)
+                for number in range(self._count)
+            ]
+            for slot in slots:
+                slot.start()
+            for slot in slots:
+                slot.join()
+        while not self._loop.is_idle():
+            time.sleep(0.01)
+
+    def _work(self) -> None:
+        keeper = ConnectionKeeper()
+        try:
+            while (delivery := self._take()) is not None:
+                begun = time.monotonic()
+                self._execute(delivery, keeper)
+                self._pace.observe(time.monotonic() - begun)
+                self._look_at_limits()
+        except LeaseLost as error:
+            logger.error("%s A new process takes over.", error)
+            self._retire()
+        except Exception as error:
+            self._fail(error)
+        self._consumer.stop()
+
+    def _look_at_limits(self) -> None:
+        """Let this process be replaced if it has done enough; from any thread."""
+        if not self._consumer.is_stopping and (reason := self._limits.reached()):
+            logger.info("A new process takes over: %s.", reason)
+            self._retire()
+
+    def _take(self) -> Delivery | None:
+        self._solitude.wait()
+        # While the database is away, most tasks would only fail.
+        while self._has_no_room() and not self._consumer.is_stopping:
+            time.sleep(_ROOM_SECONDS)
+        return self._consumer.take()
+
+    def _has_no_room(self) -> bool:
+        return self._writer.is_full or self._writer.is_stuck
+
+    def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
+        alone = self._look_at_row(self._preparer.has_killed_often, delivery, keeper)
+        if alone is None:
+            return
+        if alone:
+            # If it kills this process too, nothing else must go down with it: no
+            # message that waits, no run, and no outcome that is ready.
+            self._consumer.give_back()
+        if not self._solitude.enter(alone=alone):
+            self._consumer.give_back([delivery])
+            return
+        run = self._look_at_row(self._preparer.prepare, delivery, keeper)
+        if isinstance(run, Run) and run.task.is_async:
+            run.is_alone = alone
+            # As it begins: many may be under way before the first one ends.
+            self._limits.count()
+            self._loop.submit(run)
+            return
+        if isinstance(run, Run):
+            self._run_here(run, keeper)
+        elif run is not None:
+            self._writer.put(run)
+        self._solitude.leave(alone=alone)
+
+    def _run_here(self, run: Run, keeper: ConnectionKeeper) -> None:
+        self._running.begin(run)
+        keeper.before()
+        began = time.monotonic()
+        # A context of its own: what a task sets, the next one does not see.
+        ended = copy_context().run(self._executor.run, run)
+        self._process_state.restore_after(
+            time.monotonic() - began, is_last=not self._consumer.has_waiting
+        )
+        # Before anything else that may fail: it is the product of work.
+        self._running.end(run, partial(self._writer.put, ended))
+        self._limits.count()
+        keeper.after()
+        if ended.was_interrupted:
+            # The next one would fare no better.
+            time.sleep(_OUTAGE_SECONDS)
+
+    def _look_at_row(
+        self,
+        look: Callable[[Delivery], _Found],
+        delivery: Delivery,
+        keeper: ConnectionKeeper,
+    ) -> _Found | None:
+        try:
+            return look(delivery)
+        except DatabaseFault as error:
+            # Only a message that came back needs its row before it can be run.
+            logger.error(
+                "Cannot look at the row of %s: %s", show_foreign(delivery.id), error
+            )
+            keeper.after()
+            if not is_transient(error):
+                # It is about this row: others are not to wait for it.
+                again = datetime.now(UTC) + REFUSED_AGAIN
+                self._writer.put(Ended(delivery, due_again=again))
+                return None
+            self._consumer.give_back([delivery])
+            time.sleep(Backoff().pause)
+            return None

@@ -1,0 +1,84 @@
+"""
+Messages that are astray: their body is in the broker, and their place was lost.
+
+What holds: a message that two looks in a row find to be astray is given a place, unless
+a living process runs it. Once is not enough: a process may have reserved it, and the
+key that said so was lost. By the second look it has ended, or its row says that it
+runs.
+
+1. If its row is unfinished, the row is pushed: it says when the message is due.
+2. If its row is finished, or in another queue by now, the message is forgotten.
+3. If it has no row, it is put back as it is: it may be one of `durable=False`, which
+   whoever gets it runs, or one that nobody of us has sent, which is quarantined.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from uuid import UUID
+
+from taskhub.brokers.base import Broker
+from taskhub.models import Status, TaskResult
+from taskhub.models.results.task_result import results_database
+
+logger = logging.getLogger(__name__)
+
+#: Whose word it is that a message is done; nobody holds anything under this name.
+_TOKEN = "sweep"  # noqa: S105  not a secret
+
+
+class Astray:
+    """Finds messages that are astray, and remembers them until the next look."""
+
+    def __init__(
+        self, broker: Broker, alias: str, push: Callable[[Collection[UUID]], None]
+    ) -> None:
+        self._broker = broker
+        self._alias = alias
+        self._push = push
+        self._seen: dict[str, set[str]] = {}
+
+    def add(self, queue_name: str, ids: set[str]) -> None:
+        """Have some looked at again that somebody else has found."""
+        if ids:
+            self._seen.setdefault(queue_name, set()).update(ids)
+
+    def look(self, queue_name: str, *, has_any: bool) -> None:
+        """Give what the last look has seen a place; look again if there may be any."""
+        if seen := self._seen.pop(queue_name, None):
+            self._give_places(queue_name, seen)
+        if has_any:
+            self.add(queue_name, self._broker.astray(queue_name))
+
+    def _give_places(self, queue_name: str, ids: set[str]) -> None:
+        pks = {each: pk for each in ids if (pk := _parse(each))}
+        rows = self._rows_of(pks.values())
+        waiting = [pk for pk, row in rows.items() if self._is_here(row, queue_name)]
+        if waiting:
+            self._push(waiting)
+        over = [each for each, pk in pks.items() if pk in rows.keys() - set(waiting)]
+        if over:
+            self._broker.acknowledge(queue_name, over, token=_TOKEN)
+        strangers = [each for each in ids if pks.get(each) not in rows]
+        if count := self._broker.put_back(queue_name, strangers):
+            logger.warning("Put back %d messages whose place was lost.", count)
+
+    def _rows_of(self, pks: Collection[UUID]) -> dict[UUID, TaskResult]:
+        rows = TaskResult.objects.using(results_database())
+        fields = rows.only("pk", "status", "queue_name", "backend")
+        return fields.in_bulk(list(pks))
+
+    def _is_here(self, row: TaskResult, queue_name: str) -> bool:
+        return (
+            row.status in (Status.READY, Status.RUNNING)
+            and row.queue_name == queue_name
+            and row.backend == self._alias
+        )
+
+
+def _parse(text: str) -> UUID | None:
+    """Return an id of ours; None for one that nobody of us has made."""
+    try:
+        pk = UUID(text)
+    except ValueError:
+        return None
+    return pk if str(pk) == text else None

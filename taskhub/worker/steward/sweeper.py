@@ -1,0 +1,223 @@
+"""
+The sweep: rows that the broker does not know are pushed again.
+
+A row that is committed may be unknown to the broker because whoever enqueued it died
+before the push, because the broker was away then, or because it has lost its data.
+Three passes look for such rows:
+
+- The young one sees every row once, some seconds after it was enqueued.
+- The slow one goes over all unfinished rows, some hundred a second, again and again. If
+  the broker says that it is another one, or has been emptied, it hurries.
+- After that, another one sees those of sites whose clocks are ahead.
+
+A pass that has found lost rows is followed by another one, in a hurry: others may be
+lost, too. What the broker has lost in part, the body of a message or its place, shows
+in the depth of its queue: see `taskhub.worker.steward.astray` for what has lost its
+place.
+
+Where the rows are the messages, a row can only be in none of the three places if
+whoever moved it, or had it tried again, died in between: the slow pass is enough.
+
+A row is pushed as one that came back: whoever gets it looks at the row before running
+it. So it does no harm if it was finished, or pushed, while this was looking. A row that
+is RUNNING is pushed only if the process that runs it is not there any more.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.utils import timezone
+
+from taskhub import outbox, writer
+from taskhub.brokers import get_broker
+from taskhub.models import Node as NodeRow
+from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models.clock import DatabaseNow
+from taskhub.models.ids import first_id_at
+from taskhub.models.nodes import PRESENCE_SECONDS, database_now, take_turn
+from taskhub.models.results.task_result import results_database
+from taskhub.worker.node_options import Node
+from taskhub.worker.steward.astray import Astray
+
+logger = logging.getLogger(__name__)
+
+#: A row that is younger may well be on its way.
+_YOUNG = timedelta(seconds=3)
+#: For so long a process that its node has not told of may well be alive.
+_GRACE = timedelta(seconds=3 * PRESENCE_SECONDS)
+#: How far back the young pass begins; the slow one sees what is older.
+_YOUNG_FROM = timedelta(minutes=1)
+#: So many rows are looked at at a time; by the slow pass, unless it is in a hurry.
+_MOST = 10_000
+_MOST_SLOW = 1_000
+_TURN_SECONDS = 10.0
+#: How long the slow pass rests when it has seen all rows.
+_REST_SECONDS = 5.0
+#: How often it looks.
+SWEEP_SECONDS = 3.0
+
+
+class Sweeper:
+    """Looks every three seconds, if it is this node's turn."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._config = node.config
+        self._broker = get_broker(node.config)
+        self._young: UUID | None = None
+        self._slow: UUID | None = None
+        #: Of each queue, what the broker says if it has lost nothing.
+        self._said: dict[str, tuple[str, int]] = {}
+        self._queues = {*node.queues, *node.config.queues}
+        self._astray = Astray(self._broker, node.config.alias, self._push)
+        self._hurries = False
+        self._found_some = False
+        self._turn_until = 0.0
+        self._resting_until = 0.0
+        self._ahead_by: timedelta | None = None
+
+    def look(self) -> None:
+        """
+        Push what the broker does not know, of some rows.
+
+        Blocks for some queries. Raise BrokerError or a database's error if either is
+        away; the rows are looked at again.
+        """
+        if not self._has_turn():
+            return
+        now = self._database_now()
+        if not self._broker.lives_in_rows:
+            for queue_name in sorted(self._queues):
+                with self._broker.damage.tolerated(queue_name, "sweep"):
+                    self._look_at(queue_name)
+            self._sweep_young(now)
+        if time.monotonic() > self._resting_until:
+            self._sweep_slowly(now)
+
+    def _database_now(self) -> datetime:
+        """Return the time by the database's clock, which is asked once a turn."""
+        if self._ahead_by is None:
+            self._ahead_by = database_now(results_database()) - timezone.now()
+        return timezone.now() + self._ahead_by
+
+    def _has_turn(self) -> bool:
+        # Gone on with before it ends, and not more often than needed.
+        now = time.monotonic()
+        if now > self._turn_until - _TURN_SECONDS / 2:
+            taken = take_turn(
+                f"sweep {self._config.alias}",
+                self._node.name,
+                seconds=_TURN_SECONDS,
+                using=results_database(),
+            )
+            self._turn_until = now + _TURN_SECONDS if taken else 0.0
+            self._ahead_by = None
+        return now < self._turn_until
+
+    def _look_at(self, queue_name: str) -> None:
+        """Notice if the broker has lost messages of a queue, all of one or a part."""
+        astray = self._broker.count_astray(queue_name)
+        self._astray.look(queue_name, has_any=astray > 0)
+        says = self._broker.fingerprint([queue_name]), min(0, astray)
+        if self._said.setdefault(queue_name, says) != says:
+            logger.warning(
+                "The broker may have lost messages of queue %s; looking at all rows.",
+                queue_name,
+            )
+            self._slow, self._hurries = None, True
+            self._resting_until = 0.0
+        self._said[queue_name] = says
+
+    def _sweep_young(self, now: datetime) -> None:
+        after = self._young or first_id_at(now - _YOUNG_FROM)
+        rows = self._unfinished().filter(id__gt=after, id__lt=first_id_at(now - _YOUNG))
+        self._young = self._sweep(rows, _MOST) or first_id_at(now - _YOUNG)
+
+    def _sweep_slowly(self, now: datetime) -> None:
+        rows = self._unfinished().filter(id__lt=first_id_at(now - _YOUNG))
+        if self._slow is not None:
+            rows = rows.filter(id__gt=self._slow)
+        most = _MOST if self._hurries else _MOST_SLOW
+        self._slow = self._sweep(rows, most)
+        if self._slow is None:
+            # All are seen; from the beginning, then.
+            self._sweep_ahead(now)
+            self._hurries, self._found_some = self._found_some, False
+            if not self._hurries:
+                self._resting_until = time.monotonic() + _REST_SECONDS
+
+    def _sweep_ahead(self, now: datetime) -> None:
+        if not self._broker.lives_in_rows:
+            rows = self._unfinished().filter(id__gt=first_id_at(now + _YOUNG))
+            self._sweep(rows, _MOST)
+
+    def _unfinished(self) -> TaskResultQuerySet:
+        rows = TaskResultQuerySet(TaskResult, using=results_database())
+        return rows.unfinished().filter(backend=self._config.alias)
+
+    def _sweep(self, rows: TaskResultQuerySet, most: int) -> UUID | None:
+        """Look at the first of these rows; return the last if there may be more."""
+        seen = list(rows.order_by("id").values_list("id", "queue_name")[:most])
+        by_queue: dict[str, list[UUID]] = defaultdict(list)
+        for pk, queue_name in seen:
+            by_queue[queue_name].append(pk)
+        self._queues |= by_queue.keys()
+        missing: set[UUID] = set()
+        for queue_name, pks in by_queue.items():
+            with self._broker.damage.tolerated(queue_name, "sweep"):
+                missing |= self._missing(queue_name, pks)
+        if missing:
+            self._push(missing)
+        return seen[-1][0] if len(seen) == most else None
+
+    def _missing(self, queue_name: str, pks: Collection[UUID]) -> set[UUID]:
+        """Return what the broker does not have; what is astray is looked at again."""
+        missing = self._broker.missing(queue_name, pks)
+        if not missing:
+            return missing
+        astray = self._broker.astray(queue_name, missing)
+        self._astray.add(queue_name, astray)
+        return missing - set(map(UUID, astray))
+
+    def _push(self, pks: Collection[UUID]) -> None:
+        # Read again: what was finished meanwhile is no longer known to the broker.
+        rows = list(self._unfinished().filter(pk__in=pks))
+        living = self._living_tokens()
+        lost: dict[str, list[TaskResult]] = defaultdict(list)
+        for row in rows:
+            if not self._is_being_run(row, living):
+                lost[row.queue_name].append(row)
+        for queue_name, group in lost.items():
+            with self._broker.damage.tolerated(queue_name, "push"):
+                outbox.push_again(self._config, group)
+                writer.write_deaths(
+                    {
+                        row.pk: row.worker_ids[-1]
+                        for row in group
+                        if row.status == Status.RUNNING and row.worker_ids
+                    }
+                )
+                logger.warning(
+                    "Pushed %d rows that the broker did not know.", len(group)
+                )
+                self._found_some = True
+
+    # Generous, both: what is taken for dead too early runs twice.
+
+    def _is_being_run(self, row: TaskResult, living: set[str]) -> bool:
+        if row.status == Status.READY or row.last_attempted_at is None:
+            return False
+        # A node tells of a new process some seconds after that has begun to work. Its
+        # clock may be another one; far ahead of this one, it says nothing.
+        is_new = abs(timezone.now() - row.last_attempted_at) < _GRACE
+        return is_new or row.worker_ids[-1] in living
+
+    def _living_tokens(self) -> set[str]:
+        lease = timedelta(seconds=self._config.options.lease_seconds)
+        nodes = NodeRow.objects.using(results_database())
+        recent = nodes.filter(last_seen_at__gte=DatabaseNow() - lease - _GRACE)
+        return {token for node in recent for token in node.tokens}

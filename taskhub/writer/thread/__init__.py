@@ -1,0 +1,1 @@
+"""The writer's thread in a worker process: it commits outcomes in groups."""

@@ -1,0 +1,90 @@
+"""The acknowledger: tells the broker of what is written."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from taskhub.brokers.base import Broker
+from taskhub.exceptions import BrokerError
+from taskhub.execution import Ended
+from taskhub.foundation.backoff import Backoff
+from taskhub.writer.thread.holdings import Holdings
+
+logger = logging.getLogger(__name__)
+
+
+class Acknowledger:
+    """
+    Owns what is written until the broker has heard of it. For one thread.
+
+    What fails is kept, and tried again with what comes next, or after `pause`.
+    """
+
+    def __init__(self, broker: Broker, token: str, holdings: Holdings) -> None:
+        self._broker = broker
+        self._token = token
+        self._holdings = holdings
+        self._waiting: list[Ended] = []
+        self._backoff = Backoff()
+
+    def add(self, written: Iterable[Ended]) -> None:
+        """Take over what is committed."""
+        self._waiting += written
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the broker has heard of everything."""
+        return not self._waiting
+
+    @property
+    def pause(self) -> float | None:
+        """How long to wait for more before trying again; None if nothing has failed."""
+        return self._backoff.pause if self._waiting else None
+
+    def acknowledge(self) -> None:
+        """Tell the broker of all there is, queue by queue."""
+        by_queue: dict[str, list[Ended]] = defaultdict(list)
+        for ended in self._waiting:
+            by_queue[ended.delivery.queue_name].append(ended)
+        self._waiting = []
+        for queue_name, group in by_queue.items():
+            try:
+                with self._holdings.settling([ended.delivery.id for ended in group]):
+                    self._settle(queue_name, group)
+            except BrokerError as error:
+                self._waiting += group
+                self._backoff.fail()
+                if self._backoff.is_first:
+                    logger.error("Cannot acknowledge messages now: %s", error)
+            else:
+                self._backoff.succeed()
+
+    def _settle(self, queue_name: str, group: Sequence[Ended]) -> None:
+        if self._broker.lives_in_rows:
+            group = self._without_outcome(queue_name, group)
+        over = [each.delivery.id for each in group if each.due_again is None]
+        if over:
+            self._broker.acknowledge(queue_name, over, token=self._token)
+        for started in (True, False):
+            again = {
+                each.delivery.id: each.due_again
+                for each in group
+                if each.due_again is not None and each.was_started is started
+            }
+            if again:
+                self._broker.postpone(
+                    queue_name, again, token=self._token, started=started
+                )
+
+    def _without_outcome(
+        self, queue_name: str, group: Sequence[Ended]
+    ) -> Sequence[Ended]:
+        """
+        Return those whose rows do not say yet where their messages are.
+
+        An outcome has said so as it was written. Since then, a retry may have been
+        reserved anew, by this process even: it is not this attempt's to postpone.
+        """
+        if any(each.outcome and each.due_again for each in group):
+            self._broker.wake({queue_name})
+        return [each for each in group if each.outcome is None]

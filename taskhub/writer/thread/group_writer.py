@@ -1,0 +1,362 @@
+"""
+The group writer: a thread that commits what has ended in groups.
+
+A group is whatever has come together while the last one was being written: under load
+groups grow by themselves, and a single outcome never waits for company. Acknowledged is
+after the commit: the other way round, a crash between the two would lose the outcome.
+
+Nothing is dropped. While the database is away, groups wait here, and the process stops
+taking more when too many do; while the broker is away, acknowledgements wait. A group
+that is refused is halved until the one outcome that cannot be stored stands alone; that
+one is written as failed, with the reason.
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from queue import Empty, SimpleQueue
+from threading import Event, Lock, Thread
+from uuid import UUID
+
+import msgspec
+from django.db.utils import Error as DatabaseFault
+
+from taskhub import writer
+from taskhub.brokers.base import Broker
+from taskhub.discarding import discard_all, forget_queries
+from taskhub.execution import Ended, Run
+from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.values import show_foreign
+from taskhub.models import TaskMetrics
+from taskhub.writer import Attempt, GivenBack, Logged, Progress, Tally
+from taskhub.writer.thread.acknowledger import Acknowledger
+from taskhub.writer.thread.holdings import Holdings
+from taskhub.writer.thread.refused import RefusedBytes, refused_bytes
+from taskhub.writer.thread.replacing import replacement_of
+
+logger = logging.getLogger(__name__)
+
+_LARGEST_GROUP = 200
+#: With so many outcomes waiting to be written, no more tasks are run.
+_MOST_WAITING = 5_000
+#: After so many bytes to be quarantined, a group is closed.
+_LARGEST_BYTES = 8 * 1024 * 1024
+#: After so many refusals in a row, an outcome that stands alone may be the reason.
+_OFTEN = 5
+#: How long a stop waits for a database or a broker that is away.
+_STOP_SECONDS = 5.0
+#: How often a flush looks whether there is still somebody to wait for.
+_FLUSH_SECONDS = 1.0
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """
+    What was counted a moment ago, to be written with the next group.
+
+    Handed in it is empty, and filled when it is collected: what is handed in behind the
+    end is never collected, and must take nothing from the tally.
+    """
+
+    rows: list[TaskMetrics] = []
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """Runs of which it is asked whether somebody has cancelled them."""
+
+    ids: list[UUID]
+
+
+#: What is handed in. An event is set when all before it is written.
+Item = Ended | Attempt | GivenBack | Progress | Logged | Numbers | Watched | Event
+
+
+class GroupWriter:
+    """Owns what has ended until it is written and acknowledged."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        token: str,
+        tally: Tally,
+        *,
+        holdings: Holdings,
+        cancelled: Callable[[Mapping[UUID, bool]], None],
+        fail: Callable[[Exception], None],
+    ) -> None:
+        self._broker = broker
+        self._tally = tally
+        self._acknowledger = Acknowledger(broker, token, holdings)
+        self._cancelled = cancelled
+        self._fail = fail
+        self._incoming: SimpleQueue[Item | None] = SimpleQueue()
+        self._reporting = Lock()
+        self._reports: dict[UUID, Progress] = {}
+        self._unwritten: deque[Item] = deque()
+        self._refused = RefusedBytes()
+        self._group_size = _LARGEST_GROUP
+        self._backoff = Backoff()
+        self._is_stuck = False
+        # Whether the database took another write when it had refused an outcome.
+        self._takes_other = False
+        self._give_up_at: float | None = None
+        self._thread = Thread(target=self._run, name="group-writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to be written that no more should be run."""
+        return self._incoming.qsize() > _MOST_WAITING or self._refused.are_many
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the database takes nothing now."""
+        return self._is_stuck
+
+    def put(self, ended: Ended) -> None:
+        """Have an outcome written, after what its task has last reported."""
+        if self._reports and ended.outcome is not None:
+            with self._reporting:
+                report = self._reports.pop(ended.outcome.attempt.message.id, None)
+            if report is not None:
+                self._incoming.put(report)
+        self._refused.add(ended)
+        self._incoming.put(ended)
+
+    def mark(self, run: Run) -> None:
+        """Have a run marked as RUNNING."""
+        self._incoming.put(run.attempt)
+
+    def give_back(self, run: Run) -> None:
+        """Have a run's row say that it waits for another attempt."""
+        self._incoming.put(GivenBack(run.attempt))
+
+    def report(self, progress: Progress) -> None:
+        """Keep a task's progress until `write_reports`, in place of its earlier one."""
+        with self._reporting:
+            self._reports[progress.attempt.message.id] = progress
+
+    def write_reports(self) -> None:
+        """Have the latest progress of every task written."""
+        with self._reporting:
+            reports, self._reports = self._reports, {}
+        for report in reports.values():
+            self._incoming.put(report)
+
+    def log(self, logged: Logged) -> None:
+        """Have lines written that a task has logged."""
+        self._incoming.put(logged)
+
+    def write_numbers(self) -> None:
+        """Have written what was counted since this was last called."""
+        if not self._tally.is_empty:
+            self._incoming.put(Numbers())
+
+    def watch(self, ids: list[UUID]) -> None:
+        """Have it looked whether runs were cancelled; told to `cancelled`."""
+        self._incoming.put(Watched(ids))
+
+    def flush(self) -> None:
+        """Block until all that was handed in before is written, or has to be left."""
+        written = Event()
+        self._incoming.put(written)
+        while not written.wait(_FLUSH_SECONDS) and self._thread.is_alive():
+            pass
+
+    def stop(self) -> bool:
+        """
+        Write and acknowledge all there is, and end.
+
+        Return whether all was: if not, the database or the broker stayed away for some
+        seconds, and what is left is still held.
+        """
+        self._give_up_at = time.monotonic() + _STOP_SECONDS
+        self._incoming.put(None)
+        self._thread.join(_STOP_SECONDS * 2)
+        return not self._unwritten and self._acknowledger.is_empty
+
+    def _run(self) -> None:
+        try:
+            self._write_until_stopped()
+        except Exception as error:
+            self._fail(error)
+
+    def _write_until_stopped(self) -> None:
+        stopping = False
+        while not (stopping and self._is_done()):
+            stopping = self._collect() or stopping
+            if self._unwritten:
+                self._write_one_group()
+            self._acknowledger.acknowledge()
+            forget_queries()
+            if stopping and not self._unwritten and not self._tally.is_empty:
+                # Only now: what was written before is counted in them.
+                self._unwritten.append(Numbers(self._tally.take()))
+        self._give_up_numbers()
+        discard_all()
+
+    def _give_up_numbers(self) -> None:
+        """Drop numbers that could not be written: nobody counts them again."""
+        others = [each for each in self._unwritten if not isinstance(each, Numbers)]
+        if len(others) < len(self._unwritten) or not self._tally.is_empty:
+            logger.warning("The numbers of the last seconds are lost.")
+        self._unwritten = deque(others)
+
+    def _is_done(self) -> bool:
+        is_written = not self._unwritten and self._tally.is_empty
+        if is_written and self._acknowledger.is_empty:
+            return True
+        return self._give_up_at is not None and time.monotonic() > self._give_up_at
+
+    def _collect(self) -> bool:
+        """
+        Take in what has come; block only if there is nothing else to do.
+
+        Return whether the end was among it.
+        """
+        blocking = not self._unwritten
+        # Acknowledgements that failed are tried again even if nothing new comes.
+        timeout = self._acknowledger.pause
+        stopping = False
+        while len(self._unwritten) < self._group_size:
+            try:
+                item = self._incoming.get(blocking, timeout)
+            except Empty:
+                break
+            if item is None:
+                stopping = True
+                break
+            if isinstance(item, Numbers):
+                item = Numbers(self._tally.take())
+            self._unwritten.append(item)
+            blocking = False
+        return stopping
+
+    def _write_one_group(self) -> None:
+        group = self._next_group()
+        try:
+            self._write(group)
+        except Exception as error:
+            self._unwritten.extendleft(reversed(group))
+            self._recover(error, len(group))
+            return
+        self._takes_other = False
+        self._is_stuck = False
+        if self._backoff.succeed():
+            logger.info("Outcomes are being written again.")
+        self._group_size = min(self._group_size * 2, _LARGEST_GROUP)
+        self._refused.remove(group)
+        self._acknowledger.add(item for item in group if isinstance(item, Ended))
+        for item in group:
+            if isinstance(item, Event):
+                item.set()
+
+    def _next_group(self) -> list[Item]:
+        """Take what is written together: not so much that a database refuses it."""
+        group: list[Item] = []
+        size = 0
+        while (
+            self._unwritten and len(group) < self._group_size and size < _LARGEST_BYTES
+        ):
+            group.append(self._unwritten.popleft())
+            size += refused_bytes(group[-1])
+        return group
+
+    def _write(self, group: Sequence[Item]) -> None:
+        ended = [item for item in group if isinstance(item, Ended)]
+        over = {item.delivery.id for item in ended}
+        reports = [item for item in group if isinstance(item, Progress)]
+        latest = {report.attempt.message.id: report for report in reports}
+        refused = writer.write_group(
+            outcomes=[item.outcome for item in ended if item.outcome],
+            quarantined=[item.quarantined for item in ended if item.quarantined],
+            running=[
+                item
+                for item in group
+                if isinstance(item, Attempt) and str(item.message.id) not in over
+            ],
+            given_back=[
+                *(item for item in group if isinstance(item, GivenBack)),
+                *(item.given_back for item in ended if item.given_back),
+            ],
+            progress=latest.values(),
+            logs=[
+                *(item for item in group if isinstance(item, Logged)),
+                *(item.logged for item in ended if item.logged and item.is_kept),
+            ],
+            metrics=[
+                row for item in group if isinstance(item, Numbers) for row in item.rows
+            ],
+            tally=self._tally,
+            in_rows=self._broker.lives_in_rows,
+        )
+        for item in ended:
+            if item.quarantined:
+                logger.error(
+                    "Quarantined %s: %s",
+                    show_foreign(item.delivery.id),
+                    item.quarantined.reason,
+                )
+        watched = {pk for item in group if isinstance(item, Watched) for pk in item.ids}
+        if watched and (cancelled := writer.read_cancelled(watched)):
+            self._cancelled(cancelled)
+        if refused:
+            logger.warning(
+                "Outcomes that were not needed any more (cancelled, or overtaken by "
+                "another attempt): %d.",
+                refused,
+            )
+
+    def _recover(self, error: Exception, size: int) -> None:
+        """Decide how to go on after a group of so many was refused."""
+        discard_all()
+        self._backoff.fail()
+        # Everything else may pass: the database is away, full, read-only for the time
+        # of a fail-over, or about to be migrated.
+        if not writer.may_be_transient(error) or (
+            size == 1 and self._is_only_this_one(error)
+        ):
+            if size == 1:
+                self._takes_other = False
+                self._replace(error)
+        else:
+            if self._backoff.is_first:
+                logger.error("Cannot write outcomes now: %s Keeping them.", error)
+            self._is_stuck = True
+            self._pause(self._backoff.pause)
+        # Perhaps it is only one of them, or they are too much for one packet.
+        self._group_size = max(1, size // 2)
+
+    def _is_only_this_one(self, error: Exception) -> bool:
+        """Whether the database has often refused this, and takes other writes."""
+        if self._backoff.failures < _OFTEN or writer.tells_of_server(error):
+            return False
+        took_other_before = self._takes_other
+        try:
+            writer.probe()
+        except DatabaseFault:
+            discard_all()
+            self._takes_other = False
+        else:
+            self._takes_other = True
+        # Before this was refused and after: it may have come back just between the two.
+        return took_other_before and self._takes_other
+
+    def _pause(self, seconds: float) -> None:
+        if self._give_up_at is not None:
+            seconds = min(seconds, max(0.0, self._give_up_at - time.monotonic()))
+        time.sleep(seconds)
+
+    def _replace(self, error: Exception) -> None:
+        """Put in the place of what cannot be stored what can."""
+        item = self._unwritten.popleft()
+        self._refused.remove([item])
+        logger.error("Cannot store %r.", item, exc_info=error)
+        # Of a mark or a progress, the outcome comes later, and tells more.
+        if isinstance(item, Ended):
+            replacement = replacement_of(item, error)
+            self._refused.add(replacement)
+            self._unwritten.appendleft(replacement)

@@ -1,0 +1,50 @@
+"""What is written in place of an outcome that cannot be stored."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.utils import IntegrityError
+from msgspec import structs
+
+from taskhub.execution import Ended
+from taskhub.models import Status
+from taskhub.writer import Outcome, Quarantined
+from taskhub.writer.errors import describe_error
+
+
+def replacement_of(ended: Ended, error: Exception) -> Ended:
+    """
+    Return what can be stored: a failure, a row that was not to be kept, or a message
+    without its bytes.
+
+    Raise the error itself if this was the replacement: its message has to go to
+    somebody else.
+    """
+    if ended.outcome is not None:
+        return _as_failed(ended, ended.outcome, error)
+    if ended.quarantined is not None and ended.delivery.body:
+        return _without_bytes(ended, ended.quarantined)
+    raise error
+
+
+def _as_failed(ended: Ended, outcome: Outcome, error: Exception) -> Ended:
+    if isinstance(error, IntegrityError) and not outcome.is_kept:
+        # A row of the site refers to it, and may not be left without it.
+        return structs.replace(ended, outcome=structs.replace(outcome, keep="all"))
+    attempt = outcome.attempt
+    if attempt.errors and attempt.errors[-1].get("storage"):
+        raise error
+    now = datetime.now(UTC)
+    entry: dict[str, Any] = describe_error(error, attempt=attempt.number, failed_at=now)
+    attempt.errors = [entry | {"storage": True}]
+    failure = Outcome(attempt=attempt, status=Status.FAILED, finished_at=now)
+    return Ended(ended.delivery, failure)
+
+
+def _without_bytes(ended: Ended, quarantined: Quarantined) -> Ended:
+    delivery = structs.replace(ended.delivery, body=b"")
+    reason = f"{quarantined.reason} Its bytes could not be stored."
+    return Ended(
+        delivery,
+        quarantined=structs.replace(quarantined, delivery=delivery, reason=reason),
+    )
