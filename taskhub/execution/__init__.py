@@ -7,6 +7,6 @@ function, and tells how it ended. They know no threads, processes or brokers.
 
 from taskhub.execution.executor import Executor
 from taskhub.execution.preparer import Preparer
-from taskhub.execution.runs import Ended, Run
+from taskhub.execution.runs import Run
 
-__all__ = ["Ended", "Executor", "Preparer", "Run"]
+__all__ = ["Executor", "Preparer", "Run"]

@@ -16,7 +16,7 @@ from taskhub.execution.logs import current_log
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
-from taskhub.execution.runs import Ended, Run
+from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals, show_attempt
 from taskhub.foundation.current import current_result
 from taskhub.models import Status
@@ -24,6 +24,7 @@ from taskhub.models.results.task_result import results_database
 from taskhub.tasks import Context
 from taskhub.writer import (
     Attempt,
+    Ended,
     Outcome,
     Progress,
     Tally,

@@ -14,7 +14,7 @@ from taskhub.exceptions import (
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog
 from taskhub.execution.refusals import Refusals
-from taskhub.execution.runs import Ended, Run
+from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
 from taskhub.execution.waiting_for_code import WaitingForCode
 from taskhub.messages import (
@@ -28,7 +28,15 @@ from taskhub.messages import (
 from taskhub.models import Status
 from taskhub.tasks import Task, find_task, misfit_of
 from taskhub.tasks.finishing import task_of
-from taskhub.writer import Attempt, NotDue, Outcome, Quarantined, claim, deaths_of
+from taskhub.writer import (
+    Attempt,
+    Ended,
+    NotDue,
+    Outcome,
+    Quarantined,
+    claim,
+    deaths_of,
+)
 from taskhub.writer.errors import cause_of, describe_failure
 
 #: So many deaths with one message are hardly by chance.

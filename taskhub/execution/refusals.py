@@ -22,13 +22,12 @@ from uuid import UUID
 
 from taskhub.conf import Config
 from taskhub.exceptions import BadMessage
-from taskhub.execution.runs import Ended
 from taskhub.foundation.values import show_foreign
 from taskhub.messages import Delivery, Message, read_unverified, seal, unseal
 from taskhub.models import QuarantinedMessage, Status, TaskResult
 from taskhub.models.results.task_result import results_database
 from taskhub.tasks.registry import UNKNOWN_FOR
-from taskhub.writer import Quarantined
+from taskhub.writer import Ended, Quarantined
 
 #: How long a refused message is put off, each time.
 REFUSED_AGAIN = timedelta(seconds=30)

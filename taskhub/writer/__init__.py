@@ -19,6 +19,7 @@ from taskhub.writer.attempts import (
     Quarantined,
 )
 from taskhub.writer.claims import NotDue, claim, deaths_of
+from taskhub.writer.ended import Ended
 from taskhub.writer.giving_back import (
     GivenBack,
     write_deaths,
@@ -50,6 +51,7 @@ from taskhub.writer.transient import is_transient, may_be_transient
 
 __all__ = [
     "Attempt",
+    "Ended",
     "GivenBack",
     "Logged",
     "NotDue",

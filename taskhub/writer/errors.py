@@ -10,7 +10,7 @@ from typing import Any
 
 from taskhub.foundation.exception_tree import members
 from taskhub.foundation.values import escape_text
-from taskhub.writer import Attempt
+from taskhub.writer.attempts import Attempt
 
 _MOST_CHARACTERS = 64 * 1024
 _MOST_OF_A_MESSAGE = 2 * 1024

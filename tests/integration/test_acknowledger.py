@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from taskhub import writer
-from taskhub.execution import Ended
 from taskhub.models import Place, Status, TaskResult
-from taskhub.writer import Attempt, Outcome
+from taskhub.writer import Attempt, Ended, Outcome
 from taskhub.writer.thread.acknowledger import Acknowledger
 from taskhub.writer.thread.holdings import Holdings
 

@@ -8,10 +8,9 @@ import pytest
 from django.db import OperationalError
 from django.db.backends.signals import connection_created
 
-from taskhub.execution import Ended
 from taskhub.messages import Delivery
 from taskhub.models import QuarantinedMessage, Status, TaskMetrics, TaskResult
-from taskhub.writer import Attempt, Outcome, Progress, Quarantined, Tally
+from taskhub.writer import Attempt, Ended, Outcome, Progress, Quarantined, Tally
 from taskhub.writer.thread import group_writer as module
 from taskhub.writer.thread.group_writer import GroupWriter
 from taskhub.writer.thread.holdings import Holdings

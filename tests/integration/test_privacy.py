@@ -16,11 +16,11 @@ from django.views.debug import ExceptionReporter
 from taskhub.brokers import get_broker
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, TaskHubError
-from taskhub.execution import Ended, Executor, Preparer, Run
+from taskhub.execution import Executor, Preparer, Run
 from taskhub.messages import Delivery, seal, unseal
 from taskhub.models import PeriodicTask, Status, TaskResult
 from taskhub.tasks import Context
-from taskhub.writer import Attempt, Logged, Outcome, Progress, Quarantined, Tally
+from taskhub.writer import Attempt, Ended, Logged, Outcome, Progress, Quarantined, Tally
 from tests import tasks, worker_tasks
 from tests.factories import EnvelopeFactory, MessageFactory
 from tests.nodes import wait_until

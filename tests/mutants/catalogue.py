@@ -36,7 +36,7 @@ DELIVERY = (
     Mutant(
         name="what-is-given-back-stays-running",
         path="taskhub/worker/process/worker_process.py",
-        old="self._writer.give_back(run)",
+        old="self._writer.give_back(run.attempt)",
         new="pass",
         tests=(_GIVEN_BACK,),
     ),

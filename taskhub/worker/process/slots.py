@@ -17,7 +17,7 @@ from typing import TypeVar
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.exceptions import LeaseLost
-from taskhub.execution import Ended, Executor, Preparer, Run
+from taskhub.execution import Executor, Preparer, Run
 from taskhub.execution.isolation.connections import ConnectionKeeper
 from taskhub.execution.isolation.process_state import ProcessState
 from taskhub.execution.refusals import REFUSED_AGAIN
@@ -31,7 +31,7 @@ from taskhub.worker.process.limits import ProcessLimits
 from taskhub.worker.process.pace import Pace
 from taskhub.worker.process.running import Running
 from taskhub.worker.process.solitude import Solitude
-from taskhub.writer import is_transient
+from taskhub.writer import Ended, is_transient
 from taskhub.writer.thread.group_writer import GroupWriter
 
 logger = logging.getLogger(__name__)

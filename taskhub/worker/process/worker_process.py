@@ -192,7 +192,7 @@ class WorkerProcess:
     def _look(self) -> None:
         """Mark what has been running for a moment, and give back what waits behind."""
         for run in self._running.newly_long(MOMENT_SECONDS):
-            self._writer.mark(run)
+            self._writer.mark(run.attempt)
         self._write_what_is_said()
         if self._rest.is_due():
             self._broker.rest()
@@ -266,7 +266,7 @@ class WorkerProcess:
                 self._node.running_seconds,
             )
             # Before their messages are: whoever gets one looks at its row.
-            self._writer.give_back(run)
+            self._writer.give_back(run.attempt)
         with self._ending:
             self._writer.stop()
             self._leave()

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
-from taskhub.execution import Ended
 from taskhub.foundation.backoff import Backoff
+from taskhub.writer.ended import Ended
 from taskhub.writer.thread.holdings import Holdings
 
 logger = logging.getLogger(__name__)

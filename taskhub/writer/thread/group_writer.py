@@ -19,21 +19,24 @@ from queue import Empty, SimpleQueue
 from threading import Event, Lock, Thread
 from uuid import UUID
 
-import msgspec
 from django.db.utils import Error as DatabaseFault
 
-from taskhub import writer
 from taskhub.brokers.base import Broker
 from taskhub.discarding import discard_all, forget_queries
-from taskhub.execution import Ended, Run
 from taskhub.foundation.backoff import Backoff
-from taskhub.foundation.values import show_foreign
-from taskhub.models import TaskMetrics
-from taskhub.writer import Attempt, GivenBack, Logged, Progress, Tally
+from taskhub.writer.attempts import Attempt, Logged, Progress
+from taskhub.writer.ended import Ended
+from taskhub.writer.giving_back import GivenBack
+from taskhub.writer.interventions import read_cancelled
+from taskhub.writer.outages import probe, tells_of_server
+from taskhub.writer.tally import Tally
 from taskhub.writer.thread.acknowledger import Acknowledger
+from taskhub.writer.thread.group import write_items
 from taskhub.writer.thread.holdings import Holdings
+from taskhub.writer.thread.items import Item, Numbers, Watched
 from taskhub.writer.thread.refused import RefusedBytes, refused_bytes
 from taskhub.writer.thread.replacing import replacement_of
+from taskhub.writer.transient import may_be_transient
 
 logger = logging.getLogger(__name__)
 
@@ -48,27 +51,6 @@ _OFTEN = 5
 _STOP_SECONDS = 5.0
 #: How often a flush looks whether there is still somebody to wait for.
 _FLUSH_SECONDS = 1.0
-
-
-class Numbers(msgspec.Struct, frozen=True):
-    """
-    What was counted a moment ago, to be written with the next group.
-
-    Handed in it is empty, and filled when it is collected: what is handed in behind the
-    end is never collected, and must take nothing from the tally.
-    """
-
-    rows: list[TaskMetrics] = []
-
-
-class Watched(msgspec.Struct, frozen=True):
-    """Runs of which it is asked whether somebody has cancelled them."""
-
-    ids: list[UUID]
-
-
-#: What is handed in. An event is set when all before it is written.
-Item = Ended | Attempt | GivenBack | Progress | Logged | Numbers | Watched | Event
 
 
 class GroupWriter:
@@ -126,13 +108,13 @@ class GroupWriter:
         self._refused.add(ended)
         self._incoming.put(ended)
 
-    def mark(self, run: Run) -> None:
-        """Have a run marked as RUNNING."""
-        self._incoming.put(run.attempt)
+    def mark(self, attempt: Attempt) -> None:
+        """Have a row marked as RUNNING."""
+        self._incoming.put(attempt)
 
-    def give_back(self, run: Run) -> None:
-        """Have a run's row say that it waits for another attempt."""
-        self._incoming.put(GivenBack(run.attempt))
+    def give_back(self, attempt: Attempt) -> None:
+        """Have a row say that it waits for another attempt."""
+        self._incoming.put(GivenBack(attempt))
 
     def report(self, progress: Progress) -> None:
         """Keep a task's progress until `write_reports`, in place of its earlier one."""
@@ -266,49 +248,10 @@ class GroupWriter:
         return group
 
     def _write(self, group: Sequence[Item]) -> None:
-        ended = [item for item in group if isinstance(item, Ended)]
-        over = {item.delivery.id for item in ended}
-        reports = [item for item in group if isinstance(item, Progress)]
-        latest = {report.attempt.message.id: report for report in reports}
-        refused = writer.write_group(
-            outcomes=[item.outcome for item in ended if item.outcome],
-            quarantined=[item.quarantined for item in ended if item.quarantined],
-            running=[
-                item
-                for item in group
-                if isinstance(item, Attempt) and str(item.message.id) not in over
-            ],
-            given_back=[
-                *(item for item in group if isinstance(item, GivenBack)),
-                *(item.given_back for item in ended if item.given_back),
-            ],
-            progress=latest.values(),
-            logs=[
-                *(item for item in group if isinstance(item, Logged)),
-                *(item.logged for item in ended if item.logged and item.is_kept),
-            ],
-            metrics=[
-                row for item in group if isinstance(item, Numbers) for row in item.rows
-            ],
-            tally=self._tally,
-            in_rows=self._broker.lives_in_rows,
-        )
-        for item in ended:
-            if item.quarantined:
-                logger.error(
-                    "Quarantined %s: %s",
-                    show_foreign(item.delivery.id),
-                    item.quarantined.reason,
-                )
+        write_items(group, self._tally, in_rows=self._broker.lives_in_rows)
         watched = {pk for item in group if isinstance(item, Watched) for pk in item.ids}
-        if watched and (cancelled := writer.read_cancelled(watched)):
+        if watched and (cancelled := read_cancelled(watched)):
             self._cancelled(cancelled)
-        if refused:
-            logger.warning(
-                "Outcomes that were not needed any more (cancelled, or overtaken by "
-                "another attempt): %d.",
-                refused,
-            )
 
     def _recover(self, error: Exception, size: int) -> None:
         """Decide how to go on after a group of so many was refused."""
@@ -316,9 +259,7 @@ class GroupWriter:
         self._backoff.fail()
         # Everything else may pass: the database is away, full, read-only for the time
         # of a fail-over, or about to be migrated.
-        if not writer.may_be_transient(error) or (
-            size == 1 and self._is_only_this_one(error)
-        ):
+        if not may_be_transient(error) or (size == 1 and self._is_only_this_one(error)):
             if size == 1:
                 self._takes_other = False
                 self._replace(error)
@@ -332,11 +273,11 @@ class GroupWriter:
 
     def _is_only_this_one(self, error: Exception) -> bool:
         """Whether the database has often refused this, and takes other writes."""
-        if self._backoff.failures < _OFTEN or writer.tells_of_server(error):
+        if self._backoff.failures < _OFTEN or tells_of_server(error):
             return False
         took_other_before = self._takes_other
         try:
-            writer.probe()
+            probe()
         except DatabaseFault:
             discard_all()
             self._takes_other = False

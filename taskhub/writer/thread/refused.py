@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from threading import Lock
 
-from taskhub.execution import Ended
+from taskhub.writer.ended import Ended
 
 #: With so many bytes waiting, no more messages are taken.
 _MOST_BYTES = 32 * 1024 * 1024

@@ -6,9 +6,9 @@ from typing import Any
 from django.db.utils import IntegrityError
 from msgspec import structs
 
-from taskhub.execution import Ended
 from taskhub.models import Status
-from taskhub.writer import Outcome, Quarantined
+from taskhub.writer.attempts import Outcome, Quarantined
+from taskhub.writer.ended import Ended
 from taskhub.writer.errors import describe_error
 
 
