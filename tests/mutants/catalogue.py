@@ -64,7 +64,7 @@ DELIVERY = (
     ),
     Mutant(
         name="single-outcome-overwrites-a-marked-row",
-        path="taskhub/writer/alone.py",
+        path="taskhub/writer/outcomes.py",
         old="pk=attempt.message.id, status=Status.READY, attempts=0",
         new="pk=attempt.message.id",
         tests=(_WRITER,),
