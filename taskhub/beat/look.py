@@ -38,7 +38,7 @@ from taskhub.models.periodic.periodic_task import (
 )
 from taskhub.models.results.task_result import results_database
 from taskhub.operations import make_run
-from taskhub.operations.schedules.schedules import Run, cancel_earlier, unfinished_runs
+from taskhub.operations.schedules.actions import Run, cancel_earlier, unfinished_runs
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)

@@ -5,25 +5,24 @@ A module for each thing that something is done to.
 """
 
 from taskhub.operations import saved_filters
-from taskhub.operations.metrics import metrics
+from taskhub.operations.metrics import reading as metrics
 from taskhub.operations.nodes import awake, quiet, resize, stop
 from taskhub.operations.pruning import Retention, describe_kept, prune
 from taskhub.operations.quarantine import inspect_quarantined, push_quarantined
 from taskhub.operations.queues import Queue, drain, move, pause, purge, resume
 from taskhub.operations.results import exporting, failures, following
 from taskhub.operations.results.bulk import affected, start_bulk, stop_bulk
-from taskhub.operations.results.lingering import lingering_runs, still_running
-from taskhub.operations.results.results import (
+from taskhub.operations.results.lifecycle import (
     Cancelled,
     Forgotten,
     cancel,
     forget,
     retry,
 )
+from taskhub.operations.results.lingering import lingering_runs, still_running
 from taskhub.operations.results.selection import Selection
 from taskhub.operations.results.submitting import submit, submit_again
-from taskhub.operations.schedules.declared import Synchronised, synchronise_schedules
-from taskhub.operations.schedules.schedules import (
+from taskhub.operations.schedules.actions import (
     backfill,
     disable,
     enable,
@@ -33,6 +32,7 @@ from taskhub.operations.schedules.schedules import (
     ticks_to_backfill,
     validate,
 )
+from taskhub.operations.schedules.declared import Synchronised, synchronise_schedules
 from taskhub.operations.status import Status, read_status
 
 __all__ = [

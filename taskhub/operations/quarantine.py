@@ -30,7 +30,7 @@ from taskhub.messages import (
 from taskhub.models import QuarantinedMessage, Status, TaskResult, TaskResultQuerySet
 from taskhub.models.queues import MOST_OF_A_BODY
 from taskhub.models.results.task_result import results_database
-from taskhub.operations.results.results import retry
+from taskhub.operations.results.lifecycle import retry
 from taskhub.operations.status import configs
 from taskhub.tasks import find_task
 

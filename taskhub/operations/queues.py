@@ -19,7 +19,7 @@ from taskhub.exceptions import BrokerError, UnknownQueue
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.models import QueueState, Status, TaskResult, TaskResultQuerySet
 from taskhub.models.results.task_result import results_database
-from taskhub.operations.results.results import batches, cancel, push_or_leave
+from taskhub.operations.results.lifecycle import batches, cancel, push_or_leave
 
 logger = logging.getLogger(__name__)
 

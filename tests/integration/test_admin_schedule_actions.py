@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from taskhub.admin.periodic import backfilling
 from taskhub.models import Overlap, TaskResult
-from taskhub.operations.schedules import schedules as operations
+from taskhub.operations.schedules import actions as operations
 from taskhub.schedules import cron, every
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
 from tests.integration.schedule_pages import (

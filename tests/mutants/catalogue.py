@@ -42,7 +42,7 @@ DELIVERY = (
     ),
     Mutant(
         name="what-lingers-is-not-ended-by-force",
-        path="taskhub/operations/results/results.py",
+        path="taskhub/operations/results/lifecycle.py",
         old="forced = writer.write_forced(lingering, reason, bulk_action=bulk_action)",
         new="forced = lingering[:0]",
         tests=(_LINGERING,),

@@ -19,7 +19,7 @@ from taskhub.admin.overview.nodes import read_nodes
 from taskhub.admin.overview.ticks import read_ticks
 from taskhub.models import Node, PeriodicTask, TaskMetrics, TaskResult
 from taskhub.operations import Status
-from taskhub.operations.metrics.metrics import RANGES, Metrics, read_metrics
+from taskhub.operations.metrics.reading import RANGES, Metrics, read_metrics
 
 DEFAULT_RANGE = "1h"
 

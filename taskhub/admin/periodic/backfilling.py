@@ -32,7 +32,7 @@ from taskhub.admin.moments import MomentField
 from taskhub.admin.periodic.operating import Operating
 from taskhub.exceptions import TaskHubError
 from taskhub.models import PeriodicTask
-from taskhub.operations.schedules.schedules import MOST_BACKFILLED
+from taskhub.operations.schedules.actions import MOST_BACKFILLED
 
 #: So many rows are dealt with on one page, and so long a time.
 _MOST_ROWS = 20

@@ -15,7 +15,7 @@ from taskhub.admin.queues.forms import all_queues, find_queue
 from taskhub.models import QueueState
 from taskhub.models.results.task_result import results_database
 from taskhub.operations import Queue
-from taskhub.operations.metrics.metrics import Figures, read_by_queue
+from taskhub.operations.metrics.reading import Figures, read_by_queue
 from taskhub.operations.results.selection import is_restricted
 from taskhub.operations.status import QueueStatus
 

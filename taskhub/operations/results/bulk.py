@@ -20,8 +20,8 @@ from taskhub.foundation.values import escape_text
 from taskhub.models import BulkAction, TaskResult, TaskResultQuerySet
 from taskhub.models.results.task_result import results_database
 from taskhub.operations.results.failures import name_cause
+from taskhub.operations.results.lifecycle import cancel, forget, retry_at
 from taskhub.operations.results.rates import check_rate
-from taskhub.operations.results.results import cancel, forget, retry_at
 from taskhub.operations.results.selection import Selection
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from taskhub.models import PeriodicTask
 from taskhub.models.results.task_result import results_database
-from taskhub.operations.schedules.schedules import validate
+from taskhub.operations.schedules.actions import validate
 from taskhub.tasks import Declared, declared_schedules
 from taskhub.tasks.declared import PeriodicOptions
 

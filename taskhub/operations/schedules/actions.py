@@ -28,7 +28,7 @@ from taskhub.models import Overlap, PeriodicTask, TaskResult, TaskResultQuerySet
 from taskhub.models.periodic.periodic_task import as_schedule
 from taskhub.models.results.slices import NewSlice
 from taskhub.models.results.task_result import UNFINISHED, results_database
-from taskhub.operations.results.results import cancel
+from taskhub.operations.results.lifecycle import cancel
 from taskhub.schedules import Clocked
 from taskhub.tasks import Task, find_task
 from taskhub.tasks.arguments import check_arguments
