@@ -10,7 +10,7 @@ from django.dispatch import receiver
 from taskhub.beat.alarm import wake_beats
 from taskhub.models import PeriodicTask
 from taskhub.models.results.task_result import results_database
-from taskhub.operations import synchronise_schedules
+from taskhub.operations.schedules import synchronise
 
 logger = logging.getLogger(__name__)
 
@@ -33,5 +33,5 @@ def synchronise_on_migrate(
     if PeriodicTask._meta.db_table not in tables:
         # Migrated back to where there was none.
         return
-    for name, fault in synchronise_schedules().faults.items():
+    for name, fault in synchronise().faults.items():
         logger.error("The schedule %r that the code declares: %s", name, fault)

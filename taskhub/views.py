@@ -39,7 +39,7 @@ def progress_url(pk: UUID | str) -> str:
 @never_cache
 def show_progress(request: HttpRequest, token: str) -> JsonResponse:
     """
-    Answer how far the result of a token is; see operations.following.
+    Answer how far the result of a token is; see operations.results.following.
 
     Whoever asks with `?seen=yes` has seen it before: if it is gone, it is over.
     """

@@ -21,12 +21,12 @@ from taskhub.admin.results.selecting import words_of
 from taskhub.admin.verbs import Verb
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction, Node
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from taskhub.operations.results.following import tell_bulk
 
 
 def _stop(action: BulkAction, by: str) -> Done:
-    if not operations.stop_bulk(action, by=by):
+    if not operations.results.stop_bulk(action, by=by):
         return Done(_("It was over before."), level=messages.WARNING)
     return Done(_("It was stopped; what it has done stays."), _("Stopped."))
 

@@ -25,7 +25,7 @@ class Live(_Admin):
 
     def tell(self, row: Any) -> dict[str, Any]:
         """
-        Return how far a row is; see operations.following.
+        Return how far a row is; see operations.results.following.
 
         `state` differs as soon as its page has something new to show.
         """

@@ -175,7 +175,7 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
 
     def _push(self, request: HttpRequest, message: QuarantinedMessage) -> bool:
         try:
-            operations.push_quarantined(message)
+            operations.quarantine.push(message)
         except TaskHubError as error:
             text = f"“{message.message_id}”: {error}"
             self.message_user(request, text, messages.ERROR)
@@ -191,6 +191,6 @@ def _inspect(message: QuarantinedMessage) -> Inspected:
     """Look at a message once, for all that is shown of it."""
     row: Any = message
     if not hasattr(row, "inspected"):
-        row.inspected = operations.inspect_quarantined(message)
+        row.inspected = operations.quarantine.inspect(message)
     inspected: Inspected = row.inspected
     return inspected

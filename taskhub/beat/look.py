@@ -37,8 +37,8 @@ from taskhub.models.periodic.periodic_task import (
     PeriodicTaskQuerySet,
 )
 from taskhub.models.results.task_result import results_database
-from taskhub.operations import make_run
-from taskhub.operations.schedules.actions import Run, cancel_earlier, unfinished_runs
+from taskhub.operations.schedules import PendingRun, make_run
+from taskhub.operations.schedules.actions import cancel_earlier, unfinished_runs
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Look:
         #: Whether to ask which ticks have a result, before the constraint says so. They
         #: have if somebody has moved the next run back.
         self._careful = careful
-        self._runs: list[Run] = []
+        self._runs: list[PendingRun] = []
         #: Why rows are disabled or cannot be fired here, by key: also if that could not
         #: be written.
         self.reasons: dict[int, str] = {}
@@ -218,7 +218,7 @@ class Look:
         self.reasons[row.pk] = row.postponed_because
 
     def _submit(self) -> None:
-        by_backend: dict[str, list[Run]] = defaultdict(list)
+        by_backend: dict[str, list[PendingRun]] = defaultdict(list)
         for run in self._runs:
             by_backend[run.config.alias].append(run)
         for runs in by_backend.values():

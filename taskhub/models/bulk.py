@@ -23,7 +23,7 @@ class BulkAction(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(_("what"), max_length=10, choices=Kind)
-    #: An operations.Selection as JSON, without what was enqueued later.
+    #: An operations.results.Selection as JSON, without what was enqueued later.
     selection = models.JSONField(_("of which results"), default=dict)
     #: Of retries: how many fall due in a second; None is all at once.
     per_second = models.FloatField(_("per second"), null=True)

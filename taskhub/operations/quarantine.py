@@ -44,7 +44,7 @@ class Inspected(msgspec.Struct, frozen=True):
     fault: str
 
 
-def inspect_quarantined(quarantined: QuarantinedMessage) -> Inspected:
+def inspect(quarantined: QuarantinedMessage) -> Inspected:
     """Say what is in a message, and whether a worker would take it now."""
     message = _read(quarantined)
     try:
@@ -58,7 +58,7 @@ def inspect_quarantined(quarantined: QuarantinedMessage) -> Inspected:
     return Inspected(message, "")
 
 
-def push_quarantined(quarantined: QuarantinedMessage) -> None:
+def push(quarantined: QuarantinedMessage) -> None:
     """
     Push a message to its queue once more, and take it out of quarantine.
 

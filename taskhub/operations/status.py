@@ -77,7 +77,7 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How everything is, at one moment."""
 
     queues: list[QueueStatus]
@@ -94,7 +94,7 @@ def read_status(
     *,
     nodes: NodeQuerySet | None = None,
     schedules: QuerySet[PeriodicTask] | None = None,
-) -> Status:
+) -> SystemStatus:
     """
     Read how everything is, with a bounded number of queries.
 
@@ -114,7 +114,7 @@ def read_status(
     quarantined = QuarantinedMessage.objects.using(results_database()).filter(
         quarantined_at__gte=now - _NEWS
     )
-    status = Status(
+    status = SystemStatus(
         queues=queues,
         nodes=present,
         quarantined=quarantined.count(),
@@ -127,7 +127,7 @@ def read_status(
     )
 
 
-def _worries(status: Status) -> Iterator[str]:
+def _worries(status: SystemStatus) -> Iterator[str]:
     for queue in status.queues:
         yield from _worries_of_queue(queue)
     for node in status.nodes:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from taskhub import operations
 from taskhub.models import BulkAction, SavedFilter, Status, TaskLog, TaskResult
 from taskhub.models.ids import first_id_at
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from taskhub.writer.errors import cause_of
 from tests.browser.shop import of_shop, send_invoices, sync_stock
 
@@ -257,7 +257,7 @@ def _log(row: TaskResult) -> None:
 
 def _half_done(cause: str) -> BulkAction:
     selection = Selection(status="FAILED", cause=cause)
-    action = operations.start_bulk(
+    action = operations.results.start_bulk(
         "retry", selection, by="ada", per_second=10, expected=183
     )
     BulkAction.objects.filter(pk=action.pk).update(done=120)

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from taskhub.models import Node, QueueState
-from taskhub.operations import Queue
+from taskhub.operations.queues import Queue
 from tests import tasks
 from tests.browser.axe import assert_accessible
 from tests.browser.conftest import fits

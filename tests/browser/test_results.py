@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from taskhub import operations
 from taskhub.models import BulkAction, SavedFilter, Status, TaskLog, TaskResult
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from tests import tasks
 from tests.browser.axe import assert_accessible
 from tests.factories import TaskResultFactory
@@ -219,7 +219,7 @@ def test_everybody_can_use_each_page_by_day_and_by_night(admin, page):
         lines=[["", level, "shop", "said"] for level in ("INFO", "WARNING", "ERROR")],
     )
     SavedFilter.objects.create(owner="admin", name="mine", query="status=FAILED")
-    action = operations.start_bulk("retry", Selection(), by="admin", expected=4)
+    action = operations.results.start_bulk("retry", Selection(), by="admin", expected=4)
     pages = [
         ("taskhub_taskresult_changelist",),
         ("taskhub_taskresult_failures",),

@@ -8,8 +8,7 @@ from django.urls import reverse
 
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction, SavedFilter
-from taskhub.operations import Selection
-from taskhub.operations.results import time_limit
+from taskhub.operations.results import Selection, time_limit
 from taskhub.operations.results.searching import MAX_CHARACTERS, MAX_WORDS
 from tests.factories import (
     PeriodicTaskFactory,

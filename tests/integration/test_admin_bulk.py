@@ -12,8 +12,7 @@ from taskhub import operations
 from taskhub.admin.results import bulk
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.models.ids import first_id_at
-from taskhub.operations import Selection
-from taskhub.operations.results import failures
+from taskhub.operations.results import Selection, failures
 from taskhub.operations.results.bulk import do_some
 from taskhub.writer import interventions
 from tests import tasks
@@ -242,7 +241,7 @@ def test_the_selected_are_deleted(config, admin_client):
 
 def test_a_page_tells_how_far_it_is(admin_client):
     TaskResultFactory.create_batch(4, failed=True)
-    action = operations.start_bulk("retry", FAILED, by=SCRIPT, expected=4)
+    action = operations.results.start_bulk("retry", FAILED, by=SCRIPT, expected=4)
     BulkAction.objects.update(done=1)
 
     page = text_of(admin_client.get(page_of(action)))
@@ -257,7 +256,7 @@ def test_a_page_tells_how_far_it_is(admin_client):
 
 
 def test_it_can_be_stopped(admin_client):
-    action = operations.start_bulk("retry", FAILED, by="grace")
+    action = operations.results.start_bulk("retry", FAILED, by="grace")
     stop = reverse("admin:taskhub_bulkaction_do", args=[action.pk, "stop"])
 
     assert stop in text_of(admin_client.get(page_of(action)))
@@ -272,14 +271,14 @@ def test_it_can_be_stopped(admin_client):
 
 
 def test_an_odd_selection_does_no_harm(admin_client):
-    action = operations.start_bulk("retry", FAILED)
+    action = operations.results.start_bulk("retry", FAILED)
     BulkAction.objects.update(selection={"status": "FIALED"})
 
     assert "FIALED" in text_of(admin_client.get(page_of(action)))
 
 
 def test_nobody_edits_what_was_asked_for(admin_client):
-    action = operations.start_bulk("retry", FAILED)
+    action = operations.results.start_bulk("retry", FAILED)
 
     assert admin_client.post(page_of(action), {"kind": "delete"}).status_code == 403
     assert admin_client.post(page_of(action, "delete")).status_code == 403
@@ -294,7 +293,7 @@ def test_each_kind_has_its_permission(staff, kind):
     others = [f"{other}_taskresult" for other in KINDS if other != kind]
     client = staff("view_taskresult", *others)
     row = TaskResultFactory(failed=True)
-    action = operations.start_bulk(kind, FAILED)
+    action = operations.results.start_bulk(kind, FAILED)
     stop = reverse("admin:taskhub_bulkaction_do", args=[action.pk, "stop"])
 
     assert f'value="{kind}_selected"' not in text_of(client.get(LIST))
@@ -323,7 +322,7 @@ def test_who_may_not_view_results_may_not_act(staff):
 
     for kind in KINDS:
         assert client.get(bulk_url(kind)).status_code == 403
-    action = operations.start_bulk("retry", FAILED)
+    action = operations.results.start_bulk("retry", FAILED)
     assert client.get(page_of(action)).status_code == 403
 
 
@@ -354,7 +353,7 @@ def test_a_result_tells_which_bulk_actions_have_dealt_with_it(
 def test_it_tells_of_each_bulk_action_once_beside_its_own_history(config, admin_client):
     row = TaskResultFactory(failed=True)
     for name in ("ada", "grace"):
-        action = operations.start_bulk("retry", FAILED, by=name)
+        action = operations.results.start_bulk("retry", FAILED, by=name)
         do_some(1)
         TaskResult.objects.update(status=Status.FAILED)
     # As if its steward had died before it was written down how far it is.
@@ -371,7 +370,7 @@ def test_a_row_tells_of_the_last_bulk_actions(config, monkeypatch):
     monkeypatch.setattr(interventions, "_MOST_NOTED", 2)
     row = TaskResultFactory(failed=True)
     for _n in range(3):
-        action = operations.start_bulk("retry", FAILED)
+        action = operations.results.start_bulk("retry", FAILED)
         do_some(1)
         TaskResult.objects.update(status=Status.FAILED)
 
@@ -392,7 +391,7 @@ def test_whose_history_one_may_not_see(staff):
 def test_the_pages_cost_the_same_for_many(admin_client, django_assert_max_num_queries):
     rows = TaskResultFactory.create_batch(30, failed=True)
     for _row in rows:
-        action = operations.start_bulk("retry", FAILED)
+        action = operations.results.start_bulk("retry", FAILED)
 
     # Two of each are for who asks.
     with django_assert_max_num_queries(4):

@@ -12,8 +12,7 @@ from django.urls import reverse
 
 from taskhub import operations
 from taskhub.models import SavedFilter
-from taskhub.operations import Selection
-from taskhub.operations.results import exporting
+from taskhub.operations.results import Selection, exporting
 from taskhub.operations.results.exporting import COLUMNS, export
 from taskhub.operations.saved_filters import MOST_OF_ONE
 from taskhub.tasks.masking import MASK
@@ -230,7 +229,7 @@ def test_the_list_costs_the_same_with_filters_and_actions(
     SavedFilter.objects.bulk_create(
         SavedFilter(owner="admin", name=str(number)) for number in range(20)
     )
-    operations.start_bulk("retry", Selection())
+    operations.results.start_bulk("retry", Selection())
 
     with django_assert_max_num_queries(7):
         admin_client.get(f"{LIST}?status=FAILED")

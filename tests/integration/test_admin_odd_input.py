@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from taskhub import operations
 from taskhub.models import BulkAction, TaskResult
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from taskhub.operations.results.following import tell_progress
 from tests.factories import (
     NodeFactory,
@@ -66,7 +66,7 @@ def rows(db):
         "node": NodeFactory(),
         "quarantinedmessage": QuarantinedMessageFactory(),
     }
-    found["bulkaction"] = operations.start_bulk("retry", Selection())
+    found["bulkaction"] = operations.results.start_bulk("retry", Selection())
     return found
 
 

@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from taskhub import operations
 from taskhub.models import PeriodicTask, QueueDepth
-from taskhub.operations import Queue
 from taskhub.operations.metrics.rollup import sample_depths
+from taskhub.operations.queues import Queue
 from tests import tasks
 from tests.factories import (
     NodeFactory,
@@ -261,7 +261,7 @@ def test_whatever_has_a_name_stays_text(overview, live):
 
 
 def test_a_paused_queue_is_told_of_when_something_waits_in_it(overview):
-    operations.pause(Queue("default"), by="ada")
+    operations.queues.pause(Queue("default"), by="ada")
     TaskResultFactory(enqueued_at=now() - timedelta(minutes=10), place="ready")
 
     assert "Queue &#x27;default&#x27; is paused, and results in it" in overview()

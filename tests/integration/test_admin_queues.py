@@ -9,7 +9,7 @@ from django.urls import resolve, reverse
 from taskhub import operations
 from taskhub.admin.queues import forms, verbs
 from taskhub.models import QueueState, TaskResult
-from taskhub.operations import Queue
+from taskhub.operations.queues import Queue
 from tests import tasks
 from tests.factories import NodeFactory, TaskMetricsFactory, TaskResultFactory, now
 
@@ -63,8 +63,8 @@ def history():
 
 
 def test_every_queue_is_shown_with_a_row_or_without(queues):
-    operations.pause(Queue("pictures"), by="ada", reason="The disk is full.")
-    operations.pause(Queue("sounds", "free"))
+    operations.queues.pause(Queue("pictures"), by="ada", reason="The disk is full.")
+    operations.queues.pause(Queue("sounds", "free"))
     QueueState.objects.create(backend="default", queue_name="gone")
     QueueState.objects.create(backend="gone", queue_name="default")
 
@@ -117,7 +117,7 @@ def test_it_costs_the_same_for_many_rows(admin_client, django_assert_num_queries
         admin_client.get(LIST)
 
     for number in range(20):
-        operations.pause(Queue(f"queue-{number}", "free"))
+        operations.queues.pause(Queue(f"queue-{number}", "free"))
         NodeFactory()
         TaskMetricsFactory(queue_name=f"queue-{number}")
         TaskResultFactory(successful=True)
@@ -156,7 +156,7 @@ def test_pause_and_resume(admin_client):
 
 
 def test_buttons_are_what_makes_sense(queues):
-    operations.pause(MAIL)
+    operations.queues.pause(MAIL)
     rows, _page = queues()
 
     def offered(name):

@@ -143,7 +143,7 @@ def test_nothing_is_saved_by_a_preview(admin_client):
 
 def test_what_is_foretold_begins_after_what_was_skipped(admin_client):
     row = PeriodicTaskFactory(schedule=cron("0 3 * * *"))
-    skipped = operations.skip_next(row)
+    skipped = operations.schedules.skip_next(row)
 
     answer = admin_client.get(PREVIEW, as_typed(row)).json()
 

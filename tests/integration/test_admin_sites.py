@@ -21,7 +21,7 @@ from taskhub.models import (
     TaskMetrics,
     TaskResult,
 )
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from tests.factories import (
     NodeFactory,
     PeriodicTaskFactory,
@@ -83,10 +83,12 @@ def busy(db):
     NodeFactory(name="node")
     QuarantinedMessageFactory()
     TaskMetricsFactory(failed=1)
-    action = operations.start_bulk("retry", Selection(status="FAILED"))
+    action = operations.results.start_bulk("retry", Selection(status="FAILED"))
     TaskResult.objects.filter(pk=parent.pk).update(bulk_action_ids=[str(action.pk)])
     SavedFilter.objects.create(owner="admin", name="mine", query="status=FAILED")
-    operations.pause(operations.Queue("mail", "default"), by="ada", reason="late")
+    operations.queues.pause(
+        operations.queues.Queue("mail", "default"), by="ada", reason="late"
+    )
 
 
 def leads_of(text, base):

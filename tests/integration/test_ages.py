@@ -76,7 +76,7 @@ def test_what_lay_failed_until_somebody_had_it_tried_again(work, oldest, admin_c
     age(row)
     assert TaskResult.objects.stats().longest_run < SHORT
 
-    operations.retry(TaskResult.objects.all())
+    operations.results.retry(TaskResult.objects.all())
 
     assert oldest() < SHORT.total_seconds()
     assert not [text for text in read_status().needs_a_person if "waited" in text]
@@ -106,7 +106,7 @@ def test_what_had_been_successful_and_is_run_again(work, oldest, admin_client):
     row = result.row
     age(row)
 
-    operations.retry(TaskResult.objects.all())
+    operations.results.retry(TaskResult.objects.all())
     assert oldest() < SHORT.total_seconds()
     assert "Attempt 1, until it was to be run again" in spans(admin_client, row)
     work()
@@ -128,8 +128,8 @@ def test_what_is_cancelled_while_it_waits_again_has_not_run(work, admin_client):
     row = result.row
     age(row)
 
-    operations.retry(TaskResult.objects.all(), per_second=0.001)
-    operations.cancel(TaskResult.objects.all())
+    operations.results.retry(TaskResult.objects.all(), per_second=0.001)
+    operations.results.cancel(TaskResult.objects.all())
 
     row.refresh_from_db()
     assert row.status == Status.CANCELLED
@@ -207,7 +207,7 @@ def test_taskstatus_is_calm_after_a_retry(work, capsys):
     result = tasks.fail_at_first.enqueue("calm", 99)
     work()
     age(result.row)
-    operations.retry(TaskResult.objects.all())
+    operations.results.retry(TaskResult.objects.all())
 
     with pytest.raises(SystemExit):
         call_command("taskstatus")

@@ -559,7 +559,7 @@ def test_whoever_enables_it_knows_of_the_failures_before():
     row = PeriodicTaskFactory(schedule=every(weeks=5), pause_after_failures=1)
     fail_last_runs(row, "F")
     fire(row)
-    assert operations.enable([reread(row)]) == 1
+    assert operations.schedules.enable([reread(row)]) == 1
 
     fire(row)
 

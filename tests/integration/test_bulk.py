@@ -10,7 +10,7 @@ from taskhub.brokers import get_broker
 from taskhub.exceptions import InvalidOption
 from taskhub.messages import Depth
 from taskhub.models import BulkAction, Status, TaskResult
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from taskhub.operations.results.bulk import do_some
 from taskhub.operations.results.failures import read_failures
 from tests import tasks
@@ -71,7 +71,7 @@ def test_all_that_match_are_tried_again(config, drain):
     drain()
     assert TaskResult.objects.failed().count() == 6
 
-    action = operations.start_bulk(
+    action = operations.results.start_bulk(
         "retry", Selection(task_path="tests.tasks.fail_at_first_try"), by="ada"
     )
     do_all()
@@ -86,7 +86,7 @@ def test_all_that_match_are_tried_again(config, drain):
 def test_a_steward_does_it(start_node):
     row = tasks.add.enqueue(1, 2).row
     TaskResult.objects.filter(pk=row.pk).update(status=Status.FAILED)
-    operations.start_bulk("retry", FAILED)
+    operations.results.start_bulk("retry", FAILED)
 
     start_node("--processes=1")
 
@@ -96,7 +96,7 @@ def test_a_steward_does_it(start_node):
 def test_it_goes_on_from_where_it_was(monkeypatch, config):
     monkeypatch.setattr("taskhub.operations.results.bulk._BATCH", 2)
     TaskResultFactory.create_batch(5, failed=True)
-    action = operations.start_bulk("retry", FAILED, expected=5)
+    action = operations.results.start_bulk("retry", FAILED, expected=5)
 
     do_some(0)
     action.refresh_from_db()
@@ -112,20 +112,20 @@ def test_it_goes_on_from_where_it_was(monkeypatch, config):
 def test_it_can_be_stopped(monkeypatch, config):
     monkeypatch.setattr("taskhub.operations.results.bulk._BATCH", 2)
     TaskResultFactory.create_batch(5, failed=True)
-    action = operations.start_bulk("retry", FAILED)
+    action = operations.results.start_bulk("retry", FAILED)
     do_some(0)
 
-    assert operations.stop_bulk(action, by="ada")
+    assert operations.results.stop_bulk(action, by="ada")
     do_all()
 
     action.refresh_from_db()
     assert (action.done, action.stopped_by) == (2, "ada")
-    assert not operations.stop_bulk(action)
+    assert not operations.results.stop_bulk(action)
 
 
 def test_retries_are_spread(config):
     TaskResultFactory.create_batch(4, failed=True)
-    action = operations.start_bulk("retry", FAILED, per_second=0.01)
+    action = operations.results.start_bulk("retry", FAILED, per_second=0.01)
     do_all()
 
     first, *others = TaskResult.objects.order_by("pk")
@@ -139,13 +139,13 @@ def test_what_waits_is_cancelled_and_all_are_deleted(config):
     waiting = tasks.add.enqueue(1)
     finished = TaskResultFactory(successful=True)
 
-    operations.start_bulk("cancel", Selection(), by="ada")
+    operations.results.start_bulk("cancel", Selection(), by="ada")
     do_all()
     assert waiting.row.status == Status.CANCELLED
     assert "by ada" in waiting.row.errors[-1]["message"]
     assert TaskResult.objects.get(pk=finished.pk).status == Status.SUCCESSFUL
 
-    operations.start_bulk("delete", Selection())
+    operations.results.start_bulk("delete", Selection())
     do_all()
     assert not TaskResult.objects.exists()
 
@@ -163,7 +163,7 @@ def test_what_waits_is_cancelled_and_all_are_deleted(config):
 )
 def test_what_cannot_be_done_is_refused(wrong):
     with pytest.raises(InvalidOption):
-        operations.start_bulk(selection=FAILED, **wrong)
+        operations.results.start_bulk(selection=FAILED, **wrong)
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_what_cannot_be_done_is_refused(wrong):
 )
 def test_an_action_that_was_spoilt_stops_and_the_next_one_is_done(edit, config, caplog):
     waiting = TaskResultFactory.create_batch(2, failed=True)
-    spoilt = operations.start_bulk("retry", FAILED)
+    spoilt = operations.results.start_bulk("retry", FAILED)
     BulkAction.objects.filter(pk=spoilt.pk).update(**edit)
-    behind = operations.start_bulk("retry", FAILED)
+    behind = operations.results.start_bulk("retry", FAILED)
 
     do_all()
 
@@ -197,8 +197,8 @@ def test_what_the_site_raises_stops_only_its_action(config):
         if instance.pk == spoilt.pk:
             raise RuntimeError("not this one")
 
-    of_it = operations.start_bulk("delete", Selection(ids=(spoilt.pk,)))
-    behind = operations.start_bulk("delete", Selection(ids=(sound.pk,)))
+    of_it = operations.results.start_bulk("delete", Selection(ids=(spoilt.pk,)))
+    behind = operations.results.start_bulk("delete", Selection(ids=(sound.pk,)))
     pre_delete.connect(refuse, sender=TaskResult)
     try:
         do_all()
@@ -215,7 +215,7 @@ def test_what_the_site_raises_stops_only_its_action(config):
 def test_an_action_goes_on_when_a_migration_is_done(config):
     """A table is away for as long: that is nobody's fault."""
     TaskResultFactory(failed=True)
-    action = operations.start_bulk("delete", FAILED)
+    action = operations.results.start_bulk("delete", FAILED)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE taskhub_tasklog RENAME TO elsewhere")
         try:
@@ -238,7 +238,7 @@ def test_a_rate_that_is_out_of_bounds_is_refused(per_second):
     TaskResultFactory(failed=True)
 
     with pytest.raises(InvalidOption, match=r"from 0.001 to 1,000,000"):
-        operations.retry(TaskResult.objects.all(), per_second=per_second)
+        operations.results.retry(TaskResult.objects.all(), per_second=per_second)
 
     assert TaskResult.objects.failed().count() == 1
 

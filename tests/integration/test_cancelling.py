@@ -41,7 +41,7 @@ def test_a_running_task_is_asked_to_end(start_node, task):
     node = start_node("--processes=1")
     wait_for_trace("it began")
 
-    assert operations.cancel(those(result)).running == 1
+    assert operations.results.cancel(those(result)).running == 1
 
     wait_for_trace("it saw it")
     row = result.row
@@ -59,7 +59,7 @@ def test_by_force_its_process_is_replaced(start_node):
     wait_for_trace("it began")
     first = Trace.objects.get().pid
 
-    operations.cancel(those(result), by_force=True)
+    operations.results.cancel(those(result), by_force=True)
 
     after = tasks.tell_process.enqueue()
     assert after.get(timeout=60) != first
@@ -71,7 +71,7 @@ def test_what_was_cancelled_stays_so_across_a_restart(start_node, config):
     waiting = tasks.trace.enqueue("never")
     delayed = tasks.trace.using(run_after=timedelta(hours=1)).enqueue("never")
 
-    cancelled = operations.cancel(those(waiting, delayed))
+    cancelled = operations.results.cancel(those(waiting, delayed))
 
     assert (cancelled.waiting, cancelled.running) == (2, 0)
     start_node("--processes=1", "--drain").wait()
@@ -83,7 +83,7 @@ def test_what_was_cancelled_stays_so_across_a_restart(start_node, config):
 def test_what_is_finished_is_not_cancelled():
     row = TaskResultFactory(successful=True)
 
-    cancelled = operations.cancel(TaskResult.objects.all())
+    cancelled = operations.results.cancel(TaskResult.objects.all())
 
     assert (cancelled.waiting, cancelled.running) == (0, 0)
     row.refresh_from_db()
@@ -99,7 +99,7 @@ def test_a_failure_is_tried_again_where_it_ended(start_node):
     wait_until(lambda: result.row.is_finished, "the failure")
     assert result.row.attempts == 3
 
-    assert operations.retry(TaskResult.objects.failed()) == 1
+    assert operations.results.retry(TaskResult.objects.failed()) == 1
 
     assert result.get(timeout=60) == 5
     row = result.row
@@ -115,11 +115,11 @@ def test_a_failure_is_tried_again_where_it_ended(start_node):
 def test_what_was_cancelled_or_has_expired_may_be_tried_again(start_node):
     expired = tasks.trace.using(expires_after=timedelta(0)).enqueue("expired")
     cancelled = tasks.trace.enqueue("cancelled")
-    operations.cancel(those(cancelled))
+    operations.results.cancel(those(cancelled))
     start_node("--processes=1")
     wait_until(lambda: expired.row.is_finished, "its expiry")
 
-    assert operations.retry(TaskResult.objects.cancelled()) == 2
+    assert operations.results.retry(TaskResult.objects.cancelled()) == 2
 
     for result in (expired, cancelled):
         result.get(timeout=60)
@@ -132,13 +132,13 @@ def test_what_was_cancelled_or_has_expired_may_be_tried_again(start_node):
 def test_what_is_unfinished_is_not_tried_again(config):
     tasks.add.enqueue(1)
 
-    assert operations.retry(TaskResult.objects.all()) == 0
+    assert operations.results.retry(TaskResult.objects.all()) == 0
 
 
 def test_many_are_spread_over_time(config):
     rows = [TaskResultFactory(failed=True) for _ in range(10)]
 
-    assert operations.retry(TaskResult.objects.all(), per_second=2) == 10
+    assert operations.results.retry(TaskResult.objects.all(), per_second=2) == 10
 
     due = [TaskResult.objects.get(pk=row.pk).run_after for row in rows]
     assert due == sorted(due)

@@ -73,7 +73,7 @@ def test_a_lock_that_was_waited_for_too_long_is_waited_for_again(session, config
         session(lock_timeout="100ms")
 
     with connection.execute_wrapper(watch):
-        operations.cancel(TaskResult.objects.filter(pk=row.pk))
+        operations.results.cancel(TaskResult.objects.filter(pk=row.pk))
 
     holder.join()
     assert failures

@@ -11,7 +11,7 @@ from django.db import connection
 from taskhub import periodic
 from taskhub.exceptions import InvalidOption
 from taskhub.models import PeriodicTask
-from taskhub.operations import disable, synchronise_schedules
+from taskhub.operations.schedules import disable, synchronise
 from taskhub.schedules import cron, every
 from taskhub.tasks import declared as declarations
 from tests import tasks
@@ -43,7 +43,7 @@ def test_a_declared_schedule_becomes_a_row():
         tasks.add
     )
 
-    done = synchronise_schedules()
+    done = synchronise()
 
     row = only_row()
     assert done.created == [row.name] == ["tests.tasks.add"]
@@ -57,19 +57,19 @@ def test_a_declared_schedule_becomes_a_row():
 
 def test_a_second_time_there_is_nothing_to_do():
     declare(args=[1])
-    synchronise_schedules()
+    synchronise()
 
-    done = synchronise_schedules()
+    done = synchronise()
 
     assert (done.created, done.updated, done.removed) == ([], [], [])
 
 
 def test_a_changed_declaration_changes_its_row():
     declare(args=[1], priority=5)
-    synchronise_schedules()
+    synchronise()
     declare(every(hours=2), args=[2])
 
-    done = synchronise_schedules()
+    done = synchronise()
 
     row = only_row()
     assert done.updated == ["tests.tasks.add"]
@@ -78,11 +78,11 @@ def test_a_changed_declaration_changes_its_row():
 
 def test_a_row_that_somebody_has_disabled_stays_disabled():
     declare(args=[1])
-    synchronise_schedules()
+    synchronise()
     disable([only_row()])
     declare(every(hours=2), args=[1])
 
-    synchronise_schedules()
+    synchronise()
 
     row = only_row()
     assert (row.schedule.text, row.enabled) == ("every 2 hours", False)
@@ -90,17 +90,17 @@ def test_a_row_that_somebody_has_disabled_stays_disabled():
 
 def test_a_row_whose_declaration_is_gone_is_disabled_and_comes_back_with_it():
     declare(args=[1])
-    synchronise_schedules()
+    synchronise()
     declarations._declared.clear()
 
-    assert synchronise_schedules().removed == ["tests.tasks.add"]
+    assert synchronise().removed == ["tests.tasks.add"]
     row = only_row()
     assert not row.enabled
     assert row.paused_because == "The code does not declare it any more."
-    assert synchronise_schedules().removed == []
+    assert synchronise().removed == []
 
     declare(args=[1])
-    assert synchronise_schedules().updated == ["tests.tasks.add"]
+    assert synchronise().updated == ["tests.tasks.add"]
     row = only_row()
     assert (row.enabled, row.paused_because) == (True, "")
 
@@ -109,19 +109,19 @@ def test_rows_made_by_hand_are_left_alone():
     by_hand = PeriodicTaskFactory(name="tests.tasks.add")
     declare(every(hours=2), args=[1])
 
-    done = synchronise_schedules()
+    done = synchronise()
 
     assert "made by hand" in done.faults["tests.tasks.add"]
     assert only_row().schedule.text == by_hand.schedule.text
     declarations._declared.clear()
-    assert synchronise_schedules().removed == []
+    assert synchronise().removed == []
 
 
 def test_more_than_one_schedule_of_a_task():
     declare(every(hours=1), name="hourly", args=[1])
     declare(every(days=1), name="daily", args=[24])
 
-    synchronise_schedules()
+    synchronise()
 
     arguments = dict(PeriodicTask.objects.values_list("name", "args"))
     assert arguments == {"hourly": [1], "daily": [24]}
@@ -130,7 +130,7 @@ def test_more_than_one_schedule_of_a_task():
 def test_arguments_that_do_not_fit_are_told():
     declare(args=[1, 2, 3])
 
-    done = synchronise_schedules()
+    done = synchronise()
 
     assert "add() cannot be called so" in done.faults["tests.tasks.add"]
     assert not PeriodicTask.objects.exists()
@@ -166,7 +166,7 @@ def test_rows_that_are_made_by_hand_are_not_even_read():
     for values in ONLY[connection.vendor]:
         make_odd(values)
 
-    assert synchronise_schedules().created == ["tests.tasks.add"]
+    assert synchronise().created == ["tests.tasks.add"]
 
 
 def test_the_command_ends_with_what_is_wrong():
@@ -189,7 +189,7 @@ def test_a_zone_that_is_not_known_here_keeps_no_other_from_being_declared(capsys
     declare(every(hours=1), args=[1])
     periodic(cron("0 3 * * *", tz="Test/Gone"), name="gone")(tasks.add)
 
-    done = synchronise_schedules()
+    done = synchronise()
 
     assert only_row().name == "tests.tasks.add"
     assert "There is no time zone 'Test/Gone'" in done.faults["gone"]
@@ -220,7 +220,7 @@ def test_what_could_never_be_run_is_told_when_it_is_declared(options, fault):
     declare(**{"args": [1], **options})
     periodic(every(hours=1), name="neighbour", args=[1])(tasks.add)
 
-    done = synchronise_schedules()
+    done = synchronise()
 
     assert done.created == ["neighbour"]
     ((_name, told),) = done.faults.items()

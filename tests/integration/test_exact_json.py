@@ -39,7 +39,7 @@ def test_every_attempt_gets_the_arguments_as_they_were_given(start_node):
     result = tasks.fail_with_arguments.using(meta=ODD).enqueue("first", ODD, **KWARGS)
     start_node("--processes=1")
     wait_until(lambda: result.row.status == Status.FAILED, "both attempts to fail")
-    operations.retry(TaskResult.objects.filter(pk=result.id))
+    operations.results.retry(TaskResult.objects.filter(pk=result.id))
     wait_until(lambda: result.row.status == Status.SUCCESSFUL, "the third attempt")
 
     row = result.row
@@ -73,7 +73,7 @@ def test_a_schedule_passes_its_arguments_as_they_were_saved(drain):
     row.refresh_from_db()
     assert text(row.args, row.kwargs) == text(["scheduled", ODD], KWARGS)
 
-    result = operations.run_now(row)
+    result = operations.schedules.run_now(row)
     drain()
 
     result.refresh_from_db()

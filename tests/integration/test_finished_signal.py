@@ -72,8 +72,8 @@ def test_who_cancels_a_result_tells_of_it(config, caplog):
     unknown = TaskResultFactory(task_path="gone.tasks.send")
     compat.task_finished.connect(hear)
     try:
-        operations.cancel(TaskResult.objects.all())
-        operations.cancel(TaskResult.objects.all())
+        operations.results.cancel(TaskResult.objects.all())
+        operations.results.cancel(TaskResult.objects.all())
     finally:
         compat.task_finished.disconnect(hear)
 
@@ -97,7 +97,7 @@ def test_what_runs_when_it_is_cancelled_is_told_of_once(config, start_node):
     wait_until(lambda: Trace.objects.count() == 2, "the tasks")
     compat.task_finished.connect(_note)
     try:
-        operations.cancel(TaskResult.objects.all())
+        operations.results.cancel(TaskResult.objects.all())
     finally:
         compat.task_finished.disconnect(_note)
     wait_until(

@@ -106,12 +106,12 @@ def test_a_node_that_is_stopped_at_once(config, start_node, gate, admin_client):
 def test_a_process_that_is_killed(config, start_node, gate, admin_client):
     """While nobody is there to take it: its queue is paused."""
     result, node, pid = start_running(start_node, gate)
-    operations.pause(operations.Queue("default"))
+    operations.queues.pause(operations.queues.Queue("default"))
 
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: result.row.status == Status.READY, "the row to say so", 30)
 
-    operations.resume(operations.Queue("default"))
+    operations.queues.resume(operations.queues.Queue("default"))
     wait_until(lambda: result.row.attempts == 2, "another attempt")
     row = result.row
     assert [error["attempt"] for error in row.errors] == [1]
@@ -125,12 +125,12 @@ def test_a_node_that_is_killed(config, start_node, gate, admin_client):
     result, node, _pid = start_running(start_node, gate, **SHORT)
     node.kill()
     keeper = start_node("--queues=other,default", "--processes=1", **SHORT)
-    operations.pause(operations.Queue("default"))
+    operations.queues.pause(operations.queues.Queue("default"))
 
     wait_until(lambda: result.row.status == Status.READY, "the row to say so", 60)
 
     assert keeper.stop() == 0
-    operations.resume(operations.Queue("default"))
+    operations.queues.resume(operations.queues.Queue("default"))
     check_waits(result, config, admin_client, died=True)
     check_runs_again(result, start_node, gate, errors=1)
 
@@ -149,7 +149,7 @@ def test_a_supervisor_that_is_killed(config, start_node, gate, admin_client):
 def test_a_process_that_was_frozen_may_still_finish(config, start_node, gate):
     """For longer than its lease: it is to run elsewhere, and nobody has begun it."""
     result, node, _pid = start_running(start_node, gate, **SHORT)
-    operations.pause(operations.Queue("default"))
+    operations.queues.pause(operations.queues.Queue("default"))
     node.signal_all(signal.SIGSTOP)
     keeper = start_node("--processes=1", **SHORT)
     wait_until(lambda: result.row.status == Status.READY, "the row to say so", 60)
@@ -161,7 +161,7 @@ def test_a_process_that_was_frozen_may_still_finish(config, start_node, gate):
     assert result.get(timeout=60) == "it"
     row = result.row
     assert (row.attempts, row.errors) == (1, [])
-    operations.resume(operations.Queue("default"))
+    operations.queues.resume(operations.queues.Queue("default"))
     wait_until(lambda: get_broker(config).depth("default") == Depth(), "its message")
     assert Trace.labels().count("it began") == 1
     assert keeper.stop() == 0
@@ -173,13 +173,13 @@ def test_what_the_database_went_away_under(config, start_node, gate, admin_clien
     node = start_node("--processes=1")
     wait_for_trace("it began")
     wait_until(lambda: result.row.status == Status.RUNNING, "its mark")
-    operations.pause(operations.Queue("default"))
+    operations.queues.pause(operations.queues.Queue("default"))
 
     gate.open()
     wait_until(lambda: result.row.status == Status.READY, "the row to say so", 30)
 
     assert node.stop() == 0
-    operations.resume(operations.Queue("default"))
+    operations.queues.resume(operations.queues.Queue("default"))
     row = result.row
     assert (row.attempts, row.errors, row.waited, row.ran) == (1, [], None, None)
     # After a pause, for a server to come back.
@@ -213,7 +213,7 @@ def test_a_result_that_the_broker_has_lost_with_its_worker(config, start_node, g
         last_attempted_at=timezone.now() - timedelta(minutes=1),
         started_at=timezone.now() - timedelta(minutes=1),
     )
-    operations.pause(operations.Queue("default"))
+    operations.queues.pause(operations.queues.Queue("default"))
     start_node("--processes=1", **SHORT)
 
     wait_until(lambda: result.row.status == Status.READY, "the sweep", 90)

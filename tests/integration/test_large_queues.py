@@ -13,8 +13,8 @@ from taskhub.brokers import get_broker
 from taskhub.brokers.database import counting
 from taskhub.foundation import remembering
 from taskhub.models import Place, TaskResult
-from taskhub.operations import Queue, status
-from taskhub.operations.queues import keep_states
+from taskhub.operations import status
+from taskhub.operations.queues import Queue, keep_states
 from tests.factories import TaskResultFactory
 
 pytestmark = pytest.mark.django_db
@@ -86,10 +86,10 @@ def test_what_has_become_few_is_counted_at_once(config):
 
 def test_keeping_queues_paused_counts_nothing(config):
     put(8)
-    operations.pause(Queue("default"))
-    operations.drain(Queue("mail"))
+    operations.queues.pause(Queue("default"))
+    operations.queues.drain(Queue("mail"))
     put(1, "mail")
-    operations.drain(Queue("mail"))
+    operations.queues.drain(Queue("mail"))
 
     with CaptureQueriesContext(connection) as asked:
         keep_states(config)
@@ -105,7 +105,7 @@ def test_the_oldest_of_a_queue_is_found_behind_many_of_another(config, pass_time
     put(1, "mail", enqueued_at=long_ago)
 
     def oldest():
-        found = {each.name: each for each in operations.read_status().queues}
+        found = {each.name: each for each in operations.status.read_status().queues}
         return found["mail"].oldest_seconds
 
     assert oldest() == pytest.approx(7 * 3600, abs=600)

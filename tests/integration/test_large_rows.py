@@ -10,7 +10,7 @@ from taskhub import operations
 from taskhub.messages import Delivery
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskResult
 from taskhub.models.ids import new_id
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from taskhub.operations.results.exporting import export
 from taskhub.schedules import every
 from taskhub.writer import Attempt, Logged, Outcome, Quarantined, write_group
@@ -50,7 +50,7 @@ def test_many_large_runs_of_a_schedule_are_made_up_for_at_once():
         created_at=now - timedelta(days=1),
     )
 
-    runs = operations.backfill(row, now - timedelta(minutes=MANY), now)
+    runs = operations.schedules.backfill(row, now - timedelta(minutes=MANY), now)
 
     assert len(runs) >= MANY
 
@@ -88,8 +88,10 @@ def test_a_group_of_large_outcomes_logs_and_messages_is_written_at_once():
 def test_many_large_results_are_cancelled_and_tried_again_at_once():
     unfinished = [large_result(running=True) for _ in range(MANY)]
 
-    assert operations.cancel(TaskResult.objects.all()).running == len(unfinished)
-    assert operations.retry(TaskResult.objects.all()) == len(unfinished)
+    assert operations.results.cancel(TaskResult.objects.all()).running == len(
+        unfinished
+    )
+    assert operations.results.retry(TaskResult.objects.all()) == len(unfinished)
 
 
 def test_many_large_results_are_exported_in_the_memory_of_a_few():

@@ -33,7 +33,7 @@ def wait_for_trace(label):
 
 def told():
     """What nodes tell of."""
-    return {str(run.id): run for run in operations.lingering_runs()}
+    return {str(run.id): run for run in operations.results.lingering_runs()}
 
 
 def wait_until_told(*results):
@@ -67,14 +67,14 @@ def test_what_was_cancelled_and_still_runs_is_told_and_ended_by_force(
     node = start_node("--processes=1")
     pid = wait_for_trace("it began")
 
-    assert operations.cancel(those(result)).running == 1
+    assert operations.results.cancel(those(result)).running == 1
     (run,) = wait_until_told(result)
 
     row = result.row
     assert (run.because, run.task_path) == (Because.CANCELLED, task.module_path)
     assert (run.pid, run.since) == (pid, row.finished_at)
     assert run.node == Node.objects.get().name
-    assert operations.still_running([row]) == {row.pk: run}
+    assert operations.results.still_running([row]) == {row.pk: run}
     assert is_alive(pid)
 
     said = control(capsys, "cancel", str(row.pk))
@@ -96,7 +96,7 @@ def test_what_was_cancelled_and_still_runs_is_told_and_ended_by_force(
     assert entry["forced_at"]
     assert entry["message"] == "It was cancelled. By force: It hangs."
     # Once is enough.
-    assert not operations.cancel(those(result), by_force=True).running
+    assert not operations.results.cancel(those(result), by_force=True).running
     assert node.stop() == 0
 
 
@@ -106,12 +106,12 @@ def test_force_is_at_hand_at_once_after_cancelling(start_node, admin_client):
     start_node("--processes=1")
     pid = wait_for_trace("it began")
     wait_until(lambda: result.row.status == Status.RUNNING, "its mark")
-    operations.cancel(those(result))
+    operations.results.cancel(those(result))
     Node.objects.all().delete()
 
     shown = page(admin_client, "taskresult_change", result.id)
     assert "taskhub-cancel-by-force" in shown
-    assert operations.cancel(those(result), by_force=True).running == 1
+    assert operations.results.cancel(those(result), by_force=True).running == 1
     wait_until(lambda: not is_alive(pid), "the end of its process", 60)
 
 
@@ -120,7 +120,7 @@ def test_a_hard_limit_ends_what_was_cancelled(start_node):
     node = start_node("--processes=1")
     pid = wait_for_trace("it began")
 
-    operations.cancel(those(result))
+    operations.results.cancel(those(result))
 
     wait_until(lambda: not is_alive(pid), "the end of its process", 60)
     assert result.row.status == Status.CANCELLED
@@ -132,13 +132,13 @@ def test_what_ends_when_it_is_asked_to_is_not_told_of(start_node):
     start_node("--processes=1")
     wait_for_trace("it began")
 
-    operations.cancel(those(result))
+    operations.results.cancel(those(result))
     wait_for_trace("it saw it")
 
     seen = Node.objects.get().last_seen_at
     wait_until(lambda: Node.objects.get().last_seen_at > seen, "the next report", 30)
     assert not told()
-    assert not operations.still_running([result.row])
+    assert not operations.results.still_running([result.row])
 
 
 def test_neighbours_of_what_is_ended_by_force_may_finish(start_node, gate):
@@ -147,10 +147,10 @@ def test_neighbours_of_what_is_ended_by_force_may_finish(start_node, gate):
     start_node("--processes=1", "--threads=2")
     pid = wait_for_trace("it began")
     wait_for_trace("neighbour began")
-    operations.cancel(those(result))
+    operations.results.cancel(those(result))
     wait_until_told(result)
 
-    operations.cancel(those(result), by_force=True)
+    operations.results.cancel(those(result), by_force=True)
     after = tasks.tell_process.enqueue()
     assert after.get(timeout=60) != pid
 
@@ -264,12 +264,12 @@ def lingering_node(**since):
 
 def test_what_lingers_for_long_needs_attention():
     lingering_node(minutes=4)
-    assert not operations.read_status().needs_a_person
+    assert not operations.status.read_status().needs_a_person
 
     Node.objects.all().delete()
     lingering_node(minutes=6)
 
-    (worry,) = operations.read_status().needs_a_person
+    (worry,) = operations.status.read_status().needs_a_person
     assert worry.startswith("Node web-1 still runs 1 task whose result is over, for 36")
 
 
@@ -278,7 +278,7 @@ def test_what_a_silent_node_has_told_is_not_known():
     Node.objects.filter(pk=node.pk).update(last_seen_at=now() - timedelta(minutes=1))
 
     assert not told()
-    (status,) = operations.read_status().nodes
+    (status,) = operations.status.read_status().nodes
     assert (status.lingering, status.lingering_seconds) == (0, None)
 
 

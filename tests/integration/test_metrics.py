@@ -80,7 +80,7 @@ def test_what_is_cancelled_is_counted():
     row = TaskResultFactory()
     TaskResultFactory(successful=True)
 
-    operations.cancel(TaskResult.objects.all())
+    operations.results.cancel(TaskResult.objects.all())
 
     assert counted() == {"successful": 0, "failed": 0, "cancelled": 1, "retried": 0}
     assert TaskMetrics.objects.get().task_path == row.task_path

@@ -6,7 +6,7 @@ from django.urls import reverse
 from taskhub import periodic
 from taskhub.beat.ticker import Ticker
 from taskhub.models import PeriodicTask, TaskResult
-from taskhub.operations import synchronise_schedules
+from taskhub.operations.schedules import synchronise
 from taskhub.schedules import every
 from taskhub.tasks import declared as declarations
 from tests import tasks
@@ -22,8 +22,8 @@ def test_declared_schedules_with_similar_names_are_all_brought_in(monkeypatch):
     for name in NAMES:
         periodic(every(hours=1), name=name, args=[1])(tasks.add)
 
-    assert sorted(synchronise_schedules().created) == sorted(NAMES)
-    assert synchronise_schedules().created == []
+    assert sorted(synchronise().created) == sorted(NAMES)
+    assert synchronise().created == []
     assert PeriodicTask.objects.get(name="Export").name == "Export"
 
 

@@ -39,14 +39,14 @@ def test_a_quiet_node_takes_nothing_until_it_is_awake(config, start_known_node, 
     running = tasks.wait_for_gate.enqueue("it", gate.path)
     wait_until(lambda: running.row.status == "RUNNING", "it to run")
 
-    operations.quiet(name)
+    operations.nodes.quiet(name)
     wait_until(lambda: "Asked to be quiet" in process.log, "the order")
     gate.open()
     running.get(timeout=30)
     waiting = tasks.add.enqueue(1, 2)
     assert get_broker(config).depth("default") == Depth(ready=1)
 
-    operations.awake(name)
+    operations.nodes.awake(name)
     assert waiting.get(timeout=30) == 3
     assert process.stop() == 0
 
@@ -55,14 +55,14 @@ def test_a_node_gets_more_processes_and_fewer(start_known_node, gate):
     process, name = start_known_node("--processes=1")
     wait_until(lambda: len(living(process)) == 2, "a worker and a steward")
 
-    operations.resize(name, 3)
+    operations.nodes.resize(name, 3)
     wait_until(lambda: len(living(process)) == 4, "two more")
     # Its own row says how many there are to be.
     wait_until(lambda: Node.objects.get().processes == 3, "its row")
     results = [tasks.wait_for_gate.enqueue("it", gate.path) for _ in range(3)]
     wait_until(lambda: all(each.row.status == "RUNNING" for each in results), "all")
 
-    operations.resize(name, 1)
+    operations.nodes.resize(name, 1)
     wait_until(lambda: "Asked to have 1 processes" in process.log, "the order")
     assert len(living(process)) == 4
     gate.open()
@@ -78,7 +78,7 @@ def test_a_node_gets_more_processes_and_fewer(start_known_node, gate):
 def test_a_node_is_stopped(start_known_node):
     process, name = start_known_node("--processes=1")
 
-    operations.stop(name)
+    operations.nodes.stop(name)
 
     assert process.wait() == 0
     assert not Node.objects.exists()
@@ -87,10 +87,10 @@ def test_a_node_is_stopped(start_known_node):
 def test_a_wrong_name_is_answered_with_the_nearest_one(start_known_node):
     _process, name = start_known_node("--processes=1")
     with pytest.raises(UnknownNode, match=f"did you mean '{name}'"):
-        operations.quiet(name[:-1])
+        operations.nodes.quiet(name[:-1])
 
 
 @pytest.mark.parametrize("processes", [0, 257])
 def test_a_node_cannot_have_none_or_too_many(processes):
     with pytest.raises(InvalidOption, match="from 1 to 256 processes"):
-        operations.resize("somewhere", processes)
+        operations.nodes.resize("somewhere", processes)

@@ -203,4 +203,4 @@ def test_pages_show_odd_rows_and_their_neighbours(config, admin_client):
         assert admin_client.get(page).status_code == 200, page
 
     assert "tests.tasks.neighbour" in admin_client.get(results).content.decode()
-    assert operations.read_status().queues
+    assert operations.status.read_status().queues

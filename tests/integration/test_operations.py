@@ -9,7 +9,7 @@ from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerError
 from taskhub.messages import Depth
 from taskhub.models import TaskResult
-from taskhub.operations import Forgotten
+from taskhub.operations.results import Forgotten
 from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.models import Trace
@@ -24,7 +24,7 @@ def test_what_waits_is_forgotten_and_never_run(config, drain):
     kept = tasks.trace.enqueue("kept")
 
     rows = TaskResult.objects.filter(pk__in=[ready.id, delayed.id])
-    assert operations.forget(rows) == Forgotten(deleted=2, cancelled=2)
+    assert operations.results.forget(rows) == Forgotten(deleted=2, cancelled=2)
 
     assert get_broker(config).depth("default") == Depth(ready=1)
     drain()
@@ -37,7 +37,7 @@ def test_what_runs_is_forgotten_but_goes_on(config):
     TaskResultFactory(running=True)
     TaskResultFactory(successful=True)
 
-    assert operations.forget(TaskResult.objects.all()) == Forgotten(
+    assert operations.results.forget(TaskResult.objects.all()) == Forgotten(
         deleted=2, running=1
     )
 
@@ -46,7 +46,9 @@ def test_more_than_a_batch_in_several_queues(config):
     tasks.add.enqueue_many([(number,) for number in range(700)])
     tasks.send.enqueue_many([(f"{number}",) for number in range(20)])
 
-    forgotten = operations.forget(TaskResult.objects.filter(task_path__contains="."))
+    forgotten = operations.results.forget(
+        TaskResult.objects.filter(task_path__contains=".")
+    )
 
     assert forgotten == Forgotten(deleted=720, cancelled=720)
     assert get_broker(config).depth("mail") == Depth()
@@ -57,7 +59,7 @@ def test_with_the_broker_away_nothing_is_deleted_that_could_still_run(configure)
     TaskResultFactory()
 
     with pytest.raises(BrokerError):
-        operations.forget(TaskResult.objects.all())
+        operations.results.forget(TaskResult.objects.all())
 
     assert TaskResult.objects.count() == 1
 
@@ -65,4 +67,4 @@ def test_with_the_broker_away_nothing_is_deleted_that_could_still_run(configure)
 def test_results_of_a_backend_that_is_gone_can_be_deleted(config):
     TaskResultFactory(backend="removed")
 
-    assert operations.forget(TaskResult.objects.all()).deleted == 1
+    assert operations.results.forget(TaskResult.objects.all()).deleted == 1

@@ -13,7 +13,8 @@ from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.models import QuarantinedMessage, TaskLog, TaskResult
 from taskhub.models.ids import first_id_at, new_id
-from taskhub.operations import Retention, prune, pruning
+from taskhub.operations import pruning
+from taskhub.operations.pruning import Retention, prune
 from taskhub.worker.steward.pruner import Pruner
 from tests.factories import QuarantinedMessageFactory, TaskResultFactory, small_node
 

@@ -70,7 +70,7 @@ def test_a_message_whose_key_is_back_is_run(on_redis, drain):
     message = QuarantinedMessage.objects.get()
     assert not TaskResult.objects.exists()
 
-    operations.push_quarantined(message)
+    operations.quarantine.push(message)
     assert get_broker(on_redis).depth("default") == Depth(ready=1)
     assert not QuarantinedMessage.objects.exists()
     drain(SECRET_KEY_FALLBACKS="the key before")
@@ -83,7 +83,7 @@ def test_a_message_whose_key_is_back_is_run(on_redis, drain):
 def test_what_is_refused_again_is_quarantined_again(on_redis, drain):
     message = quarantine(MessageFactory(), derive_key("another key"))
 
-    operations.push_quarantined(message)
+    operations.quarantine.push(message)
     drain()
 
     again = QuarantinedMessage.objects.get()
@@ -98,7 +98,7 @@ def test_a_result_that_was_run_meanwhile_is_not_run_twice(on_redis, drain):
         status=Status.SUCCESSFUL, finished_at=now(), attempts=1
     )
 
-    operations.push_quarantined(message)
+    operations.quarantine.push(message)
     drain(SECRET_KEY_FALLBACKS="the key before")
 
     row.refresh_from_db()
@@ -113,7 +113,7 @@ def test_a_message_of_a_result_that_has_failed_for_it_is_tried_again(config, dra
     body = b"" if get_broker(config).lives_in_rows else seal(row.to_message(), key)
     message = QuarantinedMessageFactory(message_id=str(row.pk), body=body)
 
-    operations.push_quarantined(message)
+    operations.quarantine.push(message)
     drain()
 
     row.refresh_from_db()
@@ -125,7 +125,7 @@ def test_a_forged_message_does_not_have_a_result_tried_again(on_redis):
     row = TaskResultFactory(failed=True)
     message = quarantine(row.to_message(), derive_key("another key"))
 
-    operations.push_quarantined(message)
+    operations.quarantine.push(message)
 
     row.refresh_from_db()
     assert row.status == Status.FAILED
@@ -143,7 +143,7 @@ def test_what_cannot_be_pushed_stays(on_redis, fields, reason):
     message = QuarantinedMessageFactory(**fields)
 
     with pytest.raises(BadMessage, match=reason):
-        operations.push_quarantined(message)
+        operations.quarantine.push(message)
 
     assert QuarantinedMessage.objects.exists()
 
@@ -158,7 +158,7 @@ def test_bytes_that_are_signed_and_odd_can_be_pushed_and_read(
     message = QuarantinedMessageFactory(body=b"\x01" + digest + payload)
 
     page = admin_client.get(change(message)).content.decode()
-    operations.push_quarantined(message)
+    operations.quarantine.push(message)
 
     assert "It cannot be read." in page
     assert get_broker(on_redis).depth("default") == Depth(ready=1)
@@ -169,14 +169,14 @@ def test_what_came_from_a_queue_that_is_gone_stays(settings, on_redis):
     message = QuarantinedMessageFactory(queue_name="gone")
 
     with pytest.raises(BadMessage, match="No backend has a queue 'gone' any more"):
-        operations.push_quarantined(message)
+        operations.quarantine.push(message)
 
 
 def test_on_the_database_broker_there_is_nothing_without_a_result(embedded):
     message = QuarantinedMessageFactory(body=b"")
 
     with pytest.raises(BadMessage, match=r"There is no result .* any more"):
-        operations.push_quarantined(message)
+        operations.quarantine.push(message)
 
 
 @pytest.mark.parametrize("trait", ["running", "successful"])
@@ -185,7 +185,7 @@ def test_on_the_database_broker_only_what_has_failed_is_tried_again(embedded, tr
     message = QuarantinedMessageFactory(message_id=str(row.pk), body=b"")
 
     with pytest.raises(BadMessage, match=f"Its result is {trait.upper()}"):
-        operations.push_quarantined(message)
+        operations.quarantine.push(message)
 
 
 def test_while_the_broker_is_away_it_stays(configure):
@@ -193,7 +193,7 @@ def test_while_the_broker_is_away_it_stays(configure):
     message = QuarantinedMessageFactory()
 
     with pytest.raises(BrokerError):
-        operations.push_quarantined(message)
+        operations.quarantine.push(message)
 
     assert QuarantinedMessage.objects.exists()
 

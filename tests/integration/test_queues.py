@@ -7,8 +7,7 @@ from taskhub.brokers import get_broker
 from taskhub.exceptions import TaskCancelled, UnknownQueue
 from taskhub.messages import Depth
 from taskhub.models import QueueState, TaskResult
-from taskhub.operations import Queue
-from taskhub.operations.queues import keep_states
+from taskhub.operations.queues import Queue, keep_states
 from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.servers import wait_until
@@ -22,7 +21,7 @@ DEFAULT, MAIL = Queue("default"), Queue("mail")
 
 
 def test_of_a_paused_queue_nothing_is_run_until_it_is_resumed(start_node):
-    operations.pause(MAIL, by="ada", reason="The provider is down.")
+    operations.queues.pause(MAIL, by="ada", reason="The provider is down.")
     waiting = tasks.send.enqueue("a@example.org")
     other = tasks.add.enqueue(1, 2)
     node = start_node("--processes=2")
@@ -33,7 +32,7 @@ def test_of_a_paused_queue_nothing_is_run_until_it_is_resumed(start_node):
     assert state.is_paused
     assert (state.changed_by, state.reason) == ("ada", "The provider is down.")
 
-    operations.resume(MAIL, by="ada")
+    operations.queues.resume(MAIL, by="ada")
 
     assert waiting.get(timeout=30) == "hello, a@example.org"
     assert not MAIL.state.is_paused
@@ -45,14 +44,14 @@ def test_what_runs_when_a_queue_is_paused_goes_on(start_node, gate):
     start_node("--processes=1")
     wait_until(lambda: result.row.status == "RUNNING", "it to run")
 
-    operations.pause(DEFAULT)
+    operations.queues.pause(DEFAULT)
     gate.open()
 
     result.get(timeout=30)
 
 
 def test_a_drain_leaves_a_paused_queue_alone(drain):
-    operations.pause(DEFAULT)
+    operations.queues.pause(DEFAULT)
     result = tasks.add.enqueue(1, 2)
 
     drain()
@@ -61,7 +60,7 @@ def test_a_drain_leaves_a_paused_queue_alone(drain):
 
 
 def test_what_a_broker_has_forgotten_it_is_told_again(config, redis_url):
-    operations.pause(MAIL)
+    operations.queues.pause(MAIL)
     broker = get_broker(config)
     if broker.lives_in_rows:
         pytest.skip("it looks at the row")
@@ -79,7 +78,7 @@ def test_a_pause_that_is_rolled_back_never_was(config):
     from django.db import transaction
 
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        operations.pause(MAIL)
+        operations.queues.pause(MAIL)
         raise ZeroDivisionError
 
     assert not get_broker(config).depth("mail").paused
@@ -89,11 +88,11 @@ def test_a_pause_that_is_rolled_back_never_was(config):
 
 
 def test_a_drained_queue_is_paused_when_it_is_empty(start_node, gate):
-    operations.pause(DEFAULT)
+    operations.queues.pause(DEFAULT)
     results = [tasks.wait_for_gate.enqueue("it", gate.path), tasks.add.enqueue(1, 2)]
     start_node("--processes=2")
 
-    operations.drain(DEFAULT, by="ada", reason="A migration.")
+    operations.queues.drain(DEFAULT, by="ada", reason="A migration.")
     wait_until(lambda: results[0].row.status == "RUNNING", "it to run")
     assert not DEFAULT.state.is_paused
     gate.open()
@@ -104,7 +103,7 @@ def test_a_drained_queue_is_paused_when_it_is_empty(start_node, gate):
 
 
 def test_an_empty_queue_is_paused_at_once(config):
-    operations.drain(MAIL)
+    operations.queues.drain(MAIL)
     assert MAIL.state.is_paused
 
 
@@ -115,7 +114,7 @@ def test_what_waits_is_moved_and_run_from_there(config, start_node):
     results = [tasks.add.enqueue(n) for n in range(3)]
     other = tasks.give_back.enqueue(1)
 
-    assert operations.move(DEFAULT, MAIL, task_path="tests.tasks.add") == 3
+    assert operations.queues.move(DEFAULT, MAIL, task_path="tests.tasks.add") == 3
 
     broker = get_broker(config)
     assert broker.depth("mail") == Depth(ready=3)
@@ -130,7 +129,7 @@ def test_what_runs_or_has_finished_is_not_moved(config):
     TaskResultFactory(running=True)
     TaskResultFactory(successful=True)
 
-    assert operations.move(DEFAULT, MAIL) == 0
+    assert operations.queues.move(DEFAULT, MAIL) == 0
 
 
 # Purging.
@@ -140,7 +139,7 @@ def test_what_waits_is_cancelled(config):
     waiting = [tasks.send.enqueue("a"), tasks.send.enqueue("b")]
     other = tasks.add.enqueue(1)
 
-    assert operations.purge(MAIL, by="ada") == 2
+    assert operations.queues.purge(MAIL, by="ada") == 2
 
     assert get_broker(config).depth("mail") == Depth()
     with pytest.raises(TaskCancelled, match="The queue mail was purged by ada"):

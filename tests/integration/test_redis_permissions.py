@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from taskhub.brokers import get_broker
 from taskhub.brokers.redis.permissions import ON_KEYS
-from taskhub.operations import read_status
+from taskhub.operations.status import read_status
 from tests import tasks
 from tests.nodes import wait_until
 

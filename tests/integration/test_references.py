@@ -10,7 +10,7 @@ from django.utils import timezone
 from taskhub import operations
 from taskhub.models import Status, TaskResult
 from taskhub.models.ids import first_id_at
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from tests.factories import TaskResultFactory
 from tests.nodes import Node
 from tests.orders.tasks import place_order
@@ -112,7 +112,7 @@ def test_workers_prune_and_delete_all_but_what_is_protected(manage, start_node):
 
     node = start_node("--processes=1", DJANGO_SETTINGS_MODULE=SETTINGS)
     wait_until(lambda: left() == protected | {row.pk for row in young}, "pruning")
-    action = operations.start_bulk("delete", Selection())
+    action = operations.results.start_bulk("delete", Selection())
 
     def is_over():
         action.refresh_from_db()

@@ -12,7 +12,9 @@ from django.utils import timezone
 from taskhub import operations
 from taskhub.exceptions import TaskHubError
 from taskhub.models import Node, PeriodicTask, QuarantinedMessage, TaskResult
-from taskhub.operations import Queue, Retention, Selection
+from taskhub.operations.pruning import Retention
+from taskhub.operations.queues import Queue
+from taskhub.operations.results import Selection
 from tests import tasks
 from tests.factories import (
     NodeFactory,
@@ -55,73 +57,97 @@ def _waiting():
 def _push_quarantined():
     # It is forged, which is not what this is about.
     with suppress(TaskHubError):
-        operations.push_quarantined(_one(QuarantinedMessage))
+        operations.quarantine.push(_one(QuarantinedMessage))
 
 
 def _bulk():
-    return operations.start_bulk("retry", Selection())
+    return operations.results.start_bulk("retry", Selection())
+
+
+def _config():
+    return operations.status.configs()[0]
 
 
 CALLS = {
-    "affected": lambda: operations.affected("retry", Selection()).count(),
-    "awake": lambda: operations.awake("here"),
-    "backfill": lambda: operations.backfill(
+    "results.affected": lambda: operations.results.affected(
+        "retry", Selection()
+    ).count(),
+    "nodes.awake": lambda: operations.nodes.awake("here"),
+    "schedules.backfill": lambda: operations.schedules.backfill(
         _one(PeriodicTask), timezone.now() - DAY, timezone.now()
     ),
-    "cancel": lambda: operations.cancel(_waiting()),
-    "describe_kept": lambda: operations.describe_kept(Retention(days=1)),
-    "disable": lambda: operations.disable([_one(PeriodicTask)]),
-    "drain": lambda: operations.drain(MAIL),
-    "enable": lambda: operations.enable([_one(PeriodicTask)]),
-    "forget": lambda: operations.forget(TaskResult.objects.all()),
-    "inspect_quarantined": lambda: operations.inspect_quarantined(
+    "results.cancel": lambda: operations.results.cancel(_waiting()),
+    "pruning.describe_kept": lambda: operations.pruning.describe_kept(
+        Retention(days=1)
+    ),
+    "schedules.disable": lambda: operations.schedules.disable([_one(PeriodicTask)]),
+    "queues.drain": lambda: operations.queues.drain(MAIL),
+    "schedules.enable": lambda: operations.schedules.enable([_one(PeriodicTask)]),
+    "results.forget": lambda: operations.results.forget(TaskResult.objects.all()),
+    "quarantine.inspect": lambda: operations.quarantine.inspect(
         _one(QuarantinedMessage)
     ),
-    "lingering_runs": operations.lingering_runs,
-    "make_run": lambda: operations.make_run(_one(PeriodicTask), None),
-    "move": lambda: operations.move(MAIL, OTHER),
-    "pause": lambda: operations.pause(MAIL),
-    "prune": lambda: list(
-        operations.prune(
+    "results.lingering_runs": operations.results.lingering_runs,
+    "schedules.make_run": lambda: operations.schedules.make_run(
+        _one(PeriodicTask), None
+    ),
+    "queues.move": lambda: operations.queues.move(MAIL, OTHER),
+    "queues.pause": lambda: operations.queues.pause(MAIL),
+    "pruning.prune": lambda: list(
+        operations.pruning.prune(
             Retention(days=1, failed_days=1, most=9, quarantined_days=1, log_days=1)
         )
     ),
-    "purge": lambda: operations.purge(MAIL),
-    "push_quarantined": _push_quarantined,
-    "quiet": lambda: operations.quiet("here"),
-    "read_status": operations.read_status,
-    "resize": lambda: operations.resize("here", 2),
-    "resume": lambda: operations.resume(MAIL),
-    "retry": lambda: operations.retry(TaskResult.objects.failed()),
-    "run_now": lambda: operations.run_now(_one(PeriodicTask)),
-    "skip_next": lambda: operations.skip_next(_one(PeriodicTask)),
-    "start_bulk": _bulk,
-    "still_running": lambda: operations.still_running([_one(TaskResult)]),
-    "stop": lambda: operations.stop("here"),
-    "stop_bulk": lambda: operations.stop_bulk(_bulk()),
-    "submit": lambda: operations.submit("tests.tasks.add", [1, 2]),
-    "submit_again": lambda: operations.submit_again(_one(TaskResult), ["a"], {}),
-    "synchronise_schedules": operations.synchronise_schedules,
-    "ticks_to_backfill": lambda: operations.ticks_to_backfill(
+    "queues.purge": lambda: operations.queues.purge(MAIL),
+    "quarantine.push": _push_quarantined,
+    "nodes.quiet": lambda: operations.nodes.quiet("here"),
+    "status.read_status": operations.status.read_status,
+    "nodes.resize": lambda: operations.nodes.resize("here", 2),
+    "queues.resume": lambda: operations.queues.resume(MAIL),
+    "results.retry": lambda: operations.results.retry(TaskResult.objects.failed()),
+    "schedules.run_now": lambda: operations.schedules.run_now(_one(PeriodicTask)),
+    "schedules.skip_next": lambda: operations.schedules.skip_next(_one(PeriodicTask)),
+    "results.start_bulk": _bulk,
+    "results.still_running": lambda: operations.results.still_running(
+        [_one(TaskResult)]
+    ),
+    "nodes.stop": lambda: operations.nodes.stop("here"),
+    "results.stop_bulk": lambda: operations.results.stop_bulk(_bulk()),
+    "results.submit": lambda: operations.results.submit("tests.tasks.add", [1, 2]),
+    "results.submit_again": lambda: operations.results.submit_again(
+        _one(TaskResult), ["a"], {}
+    ),
+    "schedules.synchronise": operations.schedules.synchronise,
+    "schedules.ticks_to_backfill": lambda: operations.schedules.ticks_to_backfill(
         _one(PeriodicTask), timezone.now() - DAY, timezone.now()
     ),
-    "validate": lambda: operations.validate(_one(PeriodicTask)),
+    "schedules.validate": lambda: operations.schedules.validate(_one(PeriodicTask)),
     # Of the modules.
-    "export": lambda: list(operations.exporting.export(Selection())),
-    "read_failures": operations.failures.read_failures,
-    "read_progress": lambda: operations.following.read_progress(_one(TaskResult).pk),
-    "read_metrics": operations.metrics.read_metrics,
-    "read_by_queue": operations.metrics.read_by_queue,
-    "save_filter": lambda: operations.saved_filters.save_filter("a", "b", owner="me"),
-    "filters_for": lambda: list(operations.saved_filters.filters_for("me")),
+    "results.exporting.export": lambda: list(
+        operations.results.exporting.export(Selection())
+    ),
+    "results.failures.read_failures": operations.results.failures.read_failures,
+    "results.following.read_progress": lambda: (
+        operations.results.following.read_progress(_one(TaskResult).pk)
+    ),
+    "metrics.read_metrics": operations.metrics.read_metrics,
+    "metrics.read_by_queue": operations.metrics.read_by_queue,
+    "nodes.find_node": lambda: operations.nodes.find_node("here"),
+    "queues.keep_state": lambda: operations.queues.keep_state(MAIL.state),
+    "queues.keep_states": lambda: operations.queues.keep_states(_config()),
+    "status.configs": operations.status.configs,
+    "status.read_depths": lambda: operations.status.read_depths(_config(), []),
 }
 
 
 def test_no_operation_is_left_out():
     functions = {
-        name
-        for name in operations.__all__
-        if inspect.isfunction(getattr(operations, name))
+        f"{noun}.{name}"
+        for noun in operations.__all__
+        for name, value in vars(getattr(operations, noun)).items()
+        if inspect.isfunction(value)
+        and value.__module__.startswith(f"taskhub.operations.{noun}")
+        and not name.startswith("_")
     }
     assert functions <= CALLS.keys()
 
@@ -142,9 +168,9 @@ def test_operations_find_what_the_replica_does_not_show_yet(reads_replica):
     tasks.send.enqueue("a@example.com")
     TaskResultFactory(failed=True)
 
-    assert operations.cancel(_waiting()).waiting == 1
-    assert operations.retry(TaskResult.objects.failed()) == 1
-    assert operations.forget(TaskResult.objects.all()).deleted == 2
+    assert operations.results.cancel(_waiting()).waiting == 1
+    assert operations.results.retry(TaskResult.objects.failed()) == 1
+    assert operations.results.forget(TaskResult.objects.all()).deleted == 2
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_a_retry_by_a_person_begins_with_the_first_pause_again(start_node):
     node = start_node("--processes=1")
     wait_until(lambda: result.row.is_finished, "the first two attempts")
 
-    operations.retry(TaskResult.objects.filter(pk=result.id))
+    operations.results.retry(TaskResult.objects.filter(pk=result.id))
     wait_until(lambda: len(result.row.errors) == 4, "two attempts more")
 
     assert pauses(node, result.task) == ["0:00:00.250000"] * 2

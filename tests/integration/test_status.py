@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from taskhub.beat.look import Look
 from taskhub.models import Node, PeriodicTask
-from taskhub.operations import read_status
 from taskhub.operations.schedules.beats import tell_of_beat
+from taskhub.operations.status import read_status
 from taskhub.worker.steward.health import Health
 from tests import tasks
 from tests.factories import (

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 
 from taskhub.models import Node, QueueState, TaskResult
-from taskhub.operations import Queue
+from taskhub.operations.queues import Queue
 from tests import tasks
 from tests.factories import NodeFactory, TaskResultFactory
 

@@ -47,7 +47,7 @@ class Verb:
 
 
 def _quiet(node: Node, values: Values) -> Done:
-    operations.quiet(node.name)
+    operations.nodes.quiet(node.name)
     return Done(
         _("“%s” takes nothing new.") % node.name,
         with_reason(_("Made quiet."), values["reason"]),
@@ -55,13 +55,13 @@ def _quiet(node: Node, values: Values) -> Done:
 
 
 def _awake(node: Node, values: Values) -> Done:
-    operations.awake(node.name)
+    operations.nodes.awake(node.name)
     return Done(_("“%s” works again.") % node.name, _("Woken up."))
 
 
 def _resize(node: Node, values: Values) -> Done:
     count = values["processes"]
-    operations.resize(node.name, count)
+    operations.nodes.resize(node.name, count)
     return Done(
         _("“%(node)s” will have %(count)d worker processes.")
         % {"node": node.name, "count": count},
@@ -70,7 +70,7 @@ def _resize(node: Node, values: Values) -> Done:
 
 
 def _stop(node: Node, values: Values) -> Done:
-    operations.stop(node.name)
+    operations.nodes.stop(node.name)
     return Done(
         _("“%s” will end when what it runs has finished.") % node.name,
         with_reason(_("Asked to stop."), values["reason"]),

@@ -18,8 +18,8 @@ from taskhub.admin.overview.charts import charts
 from taskhub.admin.overview.nodes import read_nodes
 from taskhub.admin.overview.ticks import read_ticks
 from taskhub.models import Node, PeriodicTask, TaskMetrics, TaskResult
-from taskhub.operations import Status
 from taskhub.operations.metrics.reading import RANGES, Metrics, read_metrics
+from taskhub.operations.status import SystemStatus
 
 DEFAULT_RANGE = "1h"
 
@@ -42,7 +42,7 @@ def read_overview(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
     if range_name not in RANGES:
         range_name = DEFAULT_RANGE
     metrics = read_metrics(range_name, rows_of(site, request, TaskMetrics))
-    status = operations.read_status(
+    status = operations.status.read_status(
         nodes=rows_of(site, request, Node),
         schedules=rows_of(site, request, PeriodicTask),
     )
@@ -77,7 +77,7 @@ def _more(all_figures: Sequence[object]) -> int:
     return max(0, len(all_figures) - figures.MOST_ROWS)
 
 
-def _tiles(metrics: Metrics, status: Status) -> list[Tile]:
+def _tiles(metrics: Metrics, status: SystemStatus) -> list[Tile]:
     ages = [each.oldest_seconds for each in status.queues if each.oldest_seconds]
     finished = sum(each.finished for each in metrics.by_queue)
     failed = sum(each.failed for each in metrics.by_queue)

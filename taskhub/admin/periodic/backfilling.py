@@ -92,11 +92,13 @@ class Range:
 
 def foresee(row: PeriodicTask, between: Range) -> Outlook:
     """Say what backfilling a row would do; nothing is done."""
-    faults = operations.validate(row)
+    faults = operations.schedules.validate(row)
     # Whether it fires again is of no concern here.
     wrong = [faults[name] for name in faults if name not in ("schedule", "end_at")]
     try:
-        ticks, more = operations.ticks_to_backfill(row, between.start, between.end)
+        ticks, more = operations.schedules.ticks_to_backfill(
+            row, between.start, between.end
+        )
     except TaskHubError as error:
         return Outlook(row, fault=str(error))
     if wrong:
@@ -215,7 +217,7 @@ class Backfilling(Operating):
         self, request: HttpRequest, rows: list[PeriodicTask], between: Range
     ) -> HttpResponse:
         def make_up(row: PeriodicTask, by: str) -> Done:
-            results = operations.backfill(row, between.start, between.end)
+            results = operations.schedules.backfill(row, between.start, between.end)
             if not results:
                 text = _("“%s” has nothing to make up for.") % row.name
                 return Done(text, level=messages.WARNING)

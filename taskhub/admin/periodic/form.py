@@ -191,7 +191,7 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
             self.add_error(field, sentence)
 
     def _faults(self) -> dict[str, str]:
-        faults = operations.validate(self.instance)
+        faults = operations.schedules.validate(self.instance)
         self._forgive_the_past(faults)
         if "args" in self.errors or "kwargs" in self.errors:
             # Without one of them, nothing can be said of how they fit.
@@ -249,6 +249,6 @@ class SwitchForm(forms.ModelForm):  # type: ignore[type-arg]
         """Refuse to enable what cannot be run; the code is where it is to be mended."""
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("enabled") and not self.instance.enabled:
-            for sentence in operations.validate(self.instance).values():
+            for sentence in operations.schedules.validate(self.instance).values():
                 self.add_error("enabled", sentence)
         return cleaned

@@ -14,7 +14,7 @@ from taskhub.models import PeriodicTask
 def _enable(row: PeriodicTask, by: str) -> Done:
     if row.enabled:
         return Done(_("“%s” is enabled already.") % row.name, level=messages.INFO)
-    operations.enable([row])
+    operations.schedules.enable([row])
     if not row.enabled:
         words = {"name": row.name, "reason": row.paused_because}
         return Done(
@@ -28,12 +28,12 @@ def _enable(row: PeriodicTask, by: str) -> Done:
 def _disable(row: PeriodicTask, by: str) -> Done:
     if not row.enabled:
         return Done(_("“%s” is disabled already.") % row.name, level=messages.INFO)
-    operations.disable([row])
+    operations.schedules.disable([row])
     return Done(_("“%s” is disabled.") % row.name, _("Disabled."))
 
 
 def _run_now(row: PeriodicTask, by: str) -> Done:
-    result = operations.run_now(row)
+    result = operations.schedules.run_now(row)
     return Done(
         _("“%s” was asked to run") % row.name,
         _("Asked to run now: result %s.") % result.pk,
@@ -42,7 +42,7 @@ def _run_now(row: PeriodicTask, by: str) -> Done:
 
 
 def _skip_next(row: PeriodicTask, by: str) -> Done:
-    tick = operations.skip_next(row)
+    tick = operations.schedules.skip_next(row)
     if tick is None:
         return Done(
             _("“%s” has no next run to skip.") % row.name, level=messages.WARNING

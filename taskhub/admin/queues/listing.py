@@ -14,8 +14,8 @@ from taskhub.admin.overview import figures
 from taskhub.admin.queues.forms import all_queues, find_queue
 from taskhub.models import QueueState
 from taskhub.models.results.task_result import results_database
-from taskhub.operations import Queue
 from taskhub.operations.metrics.reading import Figures, read_by_queue
+from taskhub.operations.queues import Queue
 from taskhub.operations.results.selection import is_restricted
 from taskhub.operations.status import QueueStatus
 
@@ -59,7 +59,7 @@ def read_queues(
 
     `rows` are those that may be shown, `results` is the address of the results' list.
     """
-    status = operations.read_status()
+    status = operations.status.read_status()
     depths = {(each.backend, each.name): each for each in status.queues}
     by_queue = {each.name: each for each in read_by_queue(_RANGE)}
     queues, states = shown_queues(rows, depths)

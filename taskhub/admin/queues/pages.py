@@ -24,7 +24,7 @@ from taskhub.admin.rendering import render
 from taskhub.exceptions import TaskHubError
 from taskhub.models import QueueState, TaskResult
 from taskhub.models.results.task_result import results_database
-from taskhub.operations import Queue
+from taskhub.operations.queues import Queue
 from taskhub.operations.status import configs
 
 

@@ -23,7 +23,7 @@ from taskhub.admin.queues.forms import (
 )
 from taskhub.exceptions import InvalidOption
 from taskhub.models import QueueState
-from taskhub.operations import Queue
+from taskhub.operations.queues import Queue
 
 Values = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Verb:
 
 
 def _pause(queue: Queue, values: Values, by: str) -> Done:
-    operations.pause(queue, by=by, reason=values["reason"])
+    operations.queues.pause(queue, by=by, reason=values["reason"])
     return Done(
         _("“%s” is paused.") % queue.name,
         with_reason(_("Paused."), values["reason"]),
@@ -59,12 +59,12 @@ def _pause(queue: Queue, values: Values, by: str) -> Done:
 
 
 def _resume(queue: Queue, values: Values, by: str) -> Done:
-    operations.resume(queue, by=by)
+    operations.queues.resume(queue, by=by)
     return Done(_("“%s” goes on.") % queue.name, _("Resumed."))
 
 
 def _drain(queue: Queue, values: Values, by: str) -> Done:
-    operations.drain(queue, by=by, reason=values["reason"])
+    operations.queues.drain(queue, by=by, reason=values["reason"])
     said = (
         _("“%s” was empty, and is paused.")
         if queue.state.is_paused
@@ -79,7 +79,7 @@ def _drain(queue: Queue, values: Values, by: str) -> Done:
 def _move(queue: Queue, values: Values, by: str) -> Done:
     target, path = values["target"], values["task"] or None
     _refuse_more_than_a_page(queue, path, f"move {queue.name} {target.name}")
-    count = operations.move(queue, target, task_path=path)
+    count = operations.queues.move(queue, target, task_path=path)
     if not count:
         return Done(_("Nothing of that waits any more."), level=messages.WARNING)
     details = {
@@ -98,7 +98,7 @@ def _move(queue: Queue, values: Values, by: str) -> Done:
 
 def _purge(queue: Queue, values: Values, by: str) -> Done:
     _refuse_more_than_a_page(queue, None, f"purge {queue.name}")
-    count = operations.purge(queue, by=by)
+    count = operations.queues.purge(queue, by=by)
     if not count:
         return Done(_("Nothing waits there any more."), level=messages.WARNING)
     details = {"count": count, "queue": queue.name}

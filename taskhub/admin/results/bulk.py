@@ -31,7 +31,7 @@ from taskhub.admin.results.selecting import (
 )
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import BulkAction, Node, TaskResult
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from taskhub.operations.results.rates import MAX_RATE, MIN_RATE
 from taskhub.operations.results.selection import is_restricted
 from taskhub.operations.results.time_limit import search_time_limit
@@ -194,7 +194,7 @@ class Bulk(Permissions, _Admin):
         selection = with_cause_in_words(selection.until_now(), rows)
         expected = count_affected(kind, selection, rows, MOST_EXPECTED)
         selection = bound_to(rows, kind, selection)
-        action: Any = operations.start_bulk(
+        action: Any = operations.results.start_bulk(
             kind,
             selection,
             by=request.user.get_username(),
@@ -211,7 +211,7 @@ class Bulk(Permissions, _Admin):
 
 def count_affected(kind: str, selection: Selection, rows: Any, most: int) -> int:
     """Count to which of the rows it would be done; `most` + 1 if there are more."""
-    meant: Any = operations.affected(kind, selection, rows)
+    meant: Any = operations.results.affected(kind, selection, rows)
     with search_time_limit(meant.db) if selection.search else nullcontext():
         return int(meant.order_by().values("pk")[: most + 1].count())
 
@@ -227,7 +227,7 @@ def bound_to(rows: Any, kind: str, selection: Selection) -> Selection:
     """
     if not is_restricted(rows):
         return selection
-    meant = operations.affected(kind, selection, rows).order_by("pk")
+    meant = operations.results.affected(kind, selection, rows).order_by("pk")
     with search_time_limit(meant.db) if selection.search else nullcontext():
         ids = list(meant.values_list("pk", flat=True)[: MOST_STORED + 1])
     if len(ids) > MOST_STORED:

@@ -23,7 +23,7 @@ class Deleting(_Admin):
     def delete_model(self, request: HttpRequest, obj: TaskResult) -> None:
         rows = TaskResultQuerySet(TaskResult, using=results_database())
         try:
-            forgotten = operations.forget(rows.filter(pk=obj.pk))
+            forgotten = operations.results.forget(rows.filter(pk=obj.pk))
         except BrokerError as error:
             text = _("It is not deleted: %s") % error
             self.message_user(request, text, messages.ERROR)

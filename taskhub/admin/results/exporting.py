@@ -29,7 +29,7 @@ from taskhub.admin.results.selecting import (
 )
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import TaskResult
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from taskhub.operations.results.exporting import COLUMNS, export
 
 if TYPE_CHECKING:

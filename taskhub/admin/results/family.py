@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from taskhub.admin import markup
 from taskhub.admin.addresses import address, link, row_address
 from taskhub.models import TaskResult, TaskResultQuerySet
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 
 #: So many of the results that it has enqueued are shown.
 _MOST_CHILDREN = 10

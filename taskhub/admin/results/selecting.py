@@ -20,7 +20,7 @@ from taskhub.admin.filters import (
 )
 from taskhub.admin.keys import read_key
 from taskhub.exceptions import InvalidOption
-from taskhub.operations import Selection
+from taskhub.operations.results import Selection
 from taskhub.operations.results.failures import name_cause
 
 #: As many as one page of a list may have, and a form send.

@@ -13,13 +13,13 @@ from taskhub.operations.results.lingering import may_be_ended
 
 
 def _retry(row: TaskResult, by: str) -> Done:
-    if not operations.retry(_only(row)):
+    if not operations.results.retry(_only(row)):
         return Done(_("It is not finished."), level=messages.WARNING)
     return Done(_("It will be tried again."), _("Asked to be tried again."))
 
 
 def _cancel(row: TaskResult, by: str) -> Done:
-    cancelled = operations.cancel(_only(row), reason=_reason(by))
+    cancelled = operations.results.cancel(_only(row), reason=_reason(by))
     if cancelled.waiting:
         return Done(_("It was cancelled, and is never run."), _("Cancelled."))
     if cancelled.running:
@@ -29,7 +29,7 @@ def _cancel(row: TaskResult, by: str) -> Done:
 
 
 def _cancel_by_force(row: TaskResult, by: str) -> Done:
-    cancelled = operations.cancel(_only(row), reason=_reason(by), by_force=True)
+    cancelled = operations.results.cancel(_only(row), reason=_reason(by), by_force=True)
     if cancelled.waiting or cancelled.running:
         said = _("It was cancelled: the process that runs it is replaced.")
         return Done(said, _("Cancelled by force."))

@@ -12,7 +12,7 @@ from taskhub.exceptions import InvalidSchedule
 from taskhub.interop.celery_beat.schedules import CannotCarry, schedule_of
 from taskhub.interop.celery_beat.tables import OldRow, OldTask
 from taskhub.models import PeriodicTask
-from taskhub.operations.schedules.actions import faults_of_task
+from taskhub.operations.schedules.validation import faults_of_task
 from taskhub.schedules import Clocked, Interval, Schedule
 from taskhub.tasks import registered_tasks
 from taskhub.tasks.masking import masks_nothing

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from taskhub.management.starting import check_database
-from taskhub.operations import synchronise_schedules
+from taskhub.operations.schedules import synchronise
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         """Synchronise, and say what was done."""
         check_database()
         only_check = options["check"]
-        done = synchronise_schedules(write=not only_check)
+        done = synchronise(write=not only_check)
         for word in ("created", "updated", "removed"):
             for name in getattr(done, word):
                 self.stdout.write(f"{'to be ' if only_check else ''}{word}: {name}")

@@ -9,7 +9,7 @@ import msgspec
 from django.core.management.base import BaseCommand, no_translations
 
 from taskhub.management.starting import check_database
-from taskhub.operations import Status, read_status
+from taskhub.operations.status import SystemStatus, read_status
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
             self._print(status)
         sys.exit(1 if status.needs_a_person else 0)
 
-    def _print(self, status: Status) -> None:
+    def _print(self, status: SystemStatus) -> None:
         self._table(
             ["queue", "ready", "delayed", "held", "oldest", "nodes"],
             (

@@ -27,7 +27,7 @@ def _resize(names: list[str], options: Options) -> Told:
     row = find_node(name)
     if not text.isdecimal() or len(text) > 8:
         raise CommandError(f"Expected a number of processes, not {text!r}.")
-    operations.resize(name, int(text))
+    operations.nodes.resize(name, int(text))
     said = f"{name} will have {int(text)} processes."
     return Told(said, {"processes": int(text)}, [row])
 
@@ -36,13 +36,13 @@ CONTROLS = {
     "quiet": Control(
         "NODE…",
         "Have nodes take nothing new.",
-        _to_each(operations.quiet, "will take nothing new"),
+        _to_each(operations.nodes.quiet, "will take nothing new"),
         ("reason",),
     ),
     "awake": Control(
         "NODE…",
         "Have them do so again.",
-        _to_each(operations.awake, "will work again"),
+        _to_each(operations.nodes.awake, "will work again"),
         ("reason",),
     ),
     "resize": Control(
@@ -51,7 +51,7 @@ CONTROLS = {
     "stop": Control(
         "NODE…",
         "Have nodes end as if told by TERM.",
-        _to_each(operations.stop, "will end"),
+        _to_each(operations.nodes.stop, "will end"),
         ("reason",),
     ),
 }

@@ -6,25 +6,25 @@ from taskhub import operations
 from taskhub.management.control.control import Control, Options, Told
 from taskhub.models import QueueState
 from taskhub.models.results.task_result import results_database
-from taskhub.operations import Queue
+from taskhub.operations.queues import Queue
 from taskhub.tasks import find_task
 
 
 def _pause(names: list[str], options: Options) -> Told:
     queue = Queue(names[0], options["backend"])
-    operations.pause(queue, by=options["who"], reason=options["reason"])
+    operations.queues.pause(queue, by=options["who"], reason=options["reason"])
     return Told(f"{queue.name} is paused.", rows=_rows_of(queue))
 
 
 def _resume(names: list[str], options: Options) -> Told:
     queue = Queue(names[0], options["backend"])
-    operations.resume(queue, by=options["who"])
+    operations.queues.resume(queue, by=options["who"])
     return Told(f"{queue.name} goes on.", rows=_rows_of(queue))
 
 
 def _drain(names: list[str], options: Options) -> Told:
     queue = Queue(names[0], options["backend"])
-    operations.drain(queue, by=options["who"], reason=options["reason"])
+    operations.queues.drain(queue, by=options["who"], reason=options["reason"])
     is_paused = queue.state.is_paused
     how = "was empty, and is paused" if is_paused else "is paused when it is empty"
     return Told(f"{queue.name} {how}.", {"paused": is_paused}, _rows_of(queue))
@@ -39,14 +39,14 @@ def _move(names: list[str], options: Options) -> Told:
     if path and not queue.waiting.for_task(path).exists():
         # A task that is not known here may wait there; if not, it is a slip.
         find_task(path)
-    count = operations.move(queue, target, task_path=path)
+    count = operations.queues.move(queue, target, task_path=path)
     said = f"{count:,} moved from {queue.name} to {target.name}."
     return Told(said, {"count": count}, _rows_of(queue))
 
 
 def _purge(names: list[str], options: Options) -> Told:
     queue = Queue(names[0], options["backend"])
-    count = operations.purge(queue, by=options["who"])
+    count = operations.queues.purge(queue, by=options["who"])
     said = f"{count:,} cancelled that waited in {queue.name}."
     return Told(said, {"count": count}, _rows_of(queue))
 

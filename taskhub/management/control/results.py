@@ -15,7 +15,7 @@ def _cancel(names: list[str], options: Options) -> Told:
     rows = _find(names)
     whom = f" by {options['who']}" if options["who"] else ""
     reason = options["reason"] or f"It was cancelled{whom}."
-    done = operations.cancel(
+    done = operations.results.cancel(
         TaskResultQuerySet(TaskResult, using=results_database()).filter(pk__in=rows),
         reason=reason,
         by_force=options["by_force"],
@@ -24,14 +24,14 @@ def _cancel(names: list[str], options: Options) -> Told:
     facts = {"waiting": done.waiting, "running": done.running}
     # As they were before; those that are cancelled now are still to end by themselves.
     earlier = [row for row in rows.values() if row.status == Status.CANCELLED]
-    if not options["by_force"] and (left := operations.still_running(earlier)):
+    if not options["by_force"] and (left := operations.results.still_running(earlier)):
         said += f" Cancelled before and still running: {len(left):,}; use --by-force."
     return Told(f"Cancelled: {said}", facts, list(rows.values()))
 
 
 def _retry(names: list[str], options: Options) -> Told:
     rows = _find(names)
-    count = operations.retry(
+    count = operations.results.retry(
         TaskResultQuerySet(TaskResult, using=results_database()).filter(pk__in=rows),
         per_second=options["per_second"],
     )

@@ -1,200 +1,26 @@
-"""What operators, and the beat, do to periodic tasks."""
+"""What operators do to periodic tasks: enable, disable, run, skip, backfill."""
 
-import random
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
 from taskhub import producer
-from taskhub.compat import django_tasks as compat
-from taskhub.conf import Config
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.exceptions import (
     CannotRun,
-    CannotRunHere,
-    InvalidArguments,
-    InvalidSchedule,
-    UnknownTask,
 )
 from taskhub.models import Overlap, PeriodicTask, TaskResult, TaskResultQuerySet
-from taskhub.models.periodic.periodic_task import as_schedule
-from taskhub.models.results.slices import NewSlice
 from taskhub.models.results.task_result import UNFINISHED, results_database
 from taskhub.operations.results.lifecycle import cancel
-from taskhub.schedules import Clocked
-from taskhub.tasks import Task, find_task
-from taskhub.tasks.arguments import check_arguments
+from taskhub.operations.schedules.runs import PendingRun, make_run
 
 #: So many runs are made up for at a time.
 MOST_BACKFILLED = 1_000
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run of a periodic task that is not in the database yet."""
-
-    config: Config
-    result: NewSlice
-
-
-def make_run(row: PeriodicTask, tick: datetime | None) -> Run:
-    """
-    Make the run of a periodic task for a tick, or for none if it is asked for by hand.
-
-    Raise UnknownTask if its task is not registered, CannotRunHere if its arguments or
-    options do not fit the code and settings, and CannotRun if anything else is wrong
-    with it.
-    """
-    task = find_task(row.task_path)
-    for fault in _faults_of_json(row).values():
-        raise CannotRun(fault)
-    try:
-        variant = _variant_of(row, task, _due(row, tick))
-        config = _config_of(variant)
-        result = producer.make_row(config, variant, row.args, row.kwargs)
-    except (InvalidArguments, compat.InvalidTask, compat.InvalidTaskBackend) as error:
-        raise CannotRunHere(str(error)) from error
-    result.periodic_task_id = row.pk
-    result.tick_at = tick
-    return Run(config, result)
-
-
-def _due(row: PeriodicTask, tick: datetime | None) -> datetime | None:
-    """Return when a run is due if not at once: at random within its jitter."""
-    if tick is None or not row.jitter:
-        return None
-    try:
-        latest = tick + row.jitter
-    except OverflowError:
-        raise CannotRun(
-            f"With a jitter of {row.jitter} it may be due after the end of the "
-            "calendar; expected less, such as 5 minutes."
-        ) from None
-    # Not a secret: it only spreads load.
-    return tick + (latest - tick) * random.random()  # noqa: S311
-
-
-def _variant_of(
-    row: PeriodicTask, task: Task[..., Any, Any], due: datetime | None = None
-) -> Task[..., Any, Any]:
-    options = {
-        "run_after": due,
-        "queue_name": row.queue_name or None,
-        "priority": row.priority,
-        "expires_after": row.expires_after,
-    }
-    given = {name: value for name, value in options.items() if value is not None}
-    return task.using(**given)  # type: ignore[arg-type]
-
-
-def _config_of(task: Task[..., Any, Any]) -> Config:
-    config = getattr(task.get_backend(), "config", None)
-    if not isinstance(config, Config):
-        raise CannotRun(
-            f"The backend {task.backend!r} of {task.name} does not belong to taskhub."
-        )
-    return config
-
-
-def validate(row: PeriodicTask) -> dict[str, str]:
-    """
-    Return what is wrong with a periodic task, a sentence by field; empty if nothing is.
-
-    For what people write: the beat finds the same faults when it comes to a row.
-    """
-    faults: dict[str, str] = {}
-    try:
-        schedule = as_schedule(row)
-        if (
-            isinstance(schedule, Clocked)
-            and schedule.next_after(timezone.now()) is None
-        ):
-            faults["schedule"] = "This time is in the past."
-        else:
-            # An Unreadable one says now what is wrong with it.
-            schedule.next_after(timezone.now())
-    except InvalidSchedule as error:
-        faults["schedule"] = str(error)
-    if row.start_at and row.end_at and row.end_at <= row.start_at:
-        faults["end_at"] = "The end is before the start."
-    elif row.end_at and row.end_at <= timezone.now():
-        faults["end_at"] = "The end is in the past."
-    for field in ("jitter", "missed_window", "expires_after"):
-        span: timedelta | None = getattr(row, field)
-        if span is not None and span < timedelta(0):
-            faults[field] = "A duration cannot be negative."
-    if row.expires_after == timedelta(0):
-        faults["expires_after"] = "No run can start at once; expected some time."
-    return _faults_of_columns(row) | faults | faults_of_task(row)
-
-
-def _faults_of_columns(row: PeriodicTask) -> dict[str, str]:
-    """Return which values do not fit into their columns, or are none of the choices."""
-    checked_apart = {"args", "kwargs", "schedule"}
-    others = {
-        field.name
-        for field in row._meta.fields
-        if not field.editable or field.name in checked_apart
-    }
-    try:
-        row.clean_fields(exclude=others)
-    except ValidationError as error:
-        return {name: " ".join(said) for name, said in error.message_dict.items()}
-    return {}
-
-
-def faults_of_task(row: PeriodicTask) -> dict[str, str]:
-    """Return what is wrong with the task, its arguments or its queue, as validate()."""
-    try:
-        task = find_task(row.task_path)
-    except UnknownTask as error:
-        return {"task_path": str(error)}
-    if faults := _faults_of_json(row):
-        return faults
-    try:
-        check_arguments(task.func, task.takes_context, row.args, row.kwargs)
-    except InvalidArguments as error:
-        return {"kwargs" if row.kwargs else "args": str(error)}
-    try:
-        _config_of(_variant_of(row, task))
-    except (compat.InvalidTask, compat.InvalidTaskBackend) as error:
-        is_about_priority = "riority" in str(error)
-        return {"priority" if is_about_priority else "queue_name": str(error)}
-    except CannotRun as error:
-        return {"task_path": str(error)}
-    return _faults_of_run(row)
-
-
-def _faults_of_run(row: PeriodicTask) -> dict[str, str]:
-    """Return why no run of it can be made, though nothing else is wrong with it."""
-    now = timezone.now()
-    try:
-        _due(row, now)
-    except CannotRun as error:
-        return {"jitter": str(error)}
-    try:
-        make_run(row, now)
-    except CannotRun as error:
-        if "would expire" in str(error):
-            return {"expires_after": str(error)}
-        return {"kwargs" if row.kwargs else "args": str(error)}
-    return {}
-
-
-def _faults_of_json(row: PeriodicTask) -> dict[str, str]:
-    if not isinstance(row.args, list):
-        return {"args": "Positional arguments are a list, such as [1, 2]."}
-    if not isinstance(row.kwargs, dict):
-        return {"kwargs": 'Keyword arguments are an object, such as {"name": 1}.'}
-    return {}
 
 
 def enable(rows: Iterable[PeriodicTask]) -> int:
@@ -316,7 +142,7 @@ def backfill(row: PeriodicTask, start: datetime, end: datetime) -> list[TaskResu
         return _submit(locked, runs) if runs else []
 
 
-def _submit(locked: PeriodicTask, runs: list[Run]) -> list[TaskResult]:
+def _submit(locked: PeriodicTask, runs: list[PendingRun]) -> list[TaskResult]:
     new = [run.result for run in runs]
     producer.submit(runs[0].config, new)
     for result in new:

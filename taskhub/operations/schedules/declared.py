@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from taskhub.models import PeriodicTask
 from taskhub.models.results.task_result import results_database
-from taskhub.operations.schedules.actions import validate
+from taskhub.operations.schedules.validation import validate
 from taskhub.tasks import Declared, declared_schedules
 from taskhub.tasks.declared import PeriodicOptions
 
@@ -27,7 +27,7 @@ class Synchronised:
     faults: dict[str, str] = field(default_factory=dict)
 
 
-def synchronise_schedules(*, write: bool = True) -> Synchronised:
+def synchronise(*, write: bool = True) -> Synchronised:
     """
     Make the table say what the code declares; without `write`, only tell what differs.
 

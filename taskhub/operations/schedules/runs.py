@@ -1,0 +1,90 @@
+"""Making the runs of periodic tasks, before anything is written."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from taskhub import producer
+from taskhub.compat import django_tasks as compat
+from taskhub.conf import Config
+from taskhub.exceptions import CannotRun, CannotRunHere, InvalidArguments
+from taskhub.models import PeriodicTask
+from taskhub.models.results.slices import NewSlice
+from taskhub.tasks import Task, find_task
+
+
+@dataclass(frozen=True)
+class PendingRun:
+    """A run of a periodic task that is not in the database yet."""
+
+    config: Config
+    result: NewSlice
+
+
+def make_run(row: PeriodicTask, tick: datetime | None) -> PendingRun:
+    """
+    Make the run of a periodic task for a tick, or for none if it is asked for by hand.
+
+    Raise UnknownTask if its task is not registered, CannotRunHere if its arguments or
+    options do not fit the code and settings, and CannotRun if anything else is wrong
+    with it.
+    """
+    task = find_task(row.task_path)
+    for fault in faults_of_json(row).values():
+        raise CannotRun(fault)
+    try:
+        variant = variant_of(row, task, due_at(row, tick))
+        config = config_of(variant)
+        result = producer.make_row(config, variant, row.args, row.kwargs)
+    except (InvalidArguments, compat.InvalidTask, compat.InvalidTaskBackend) as error:
+        raise CannotRunHere(str(error)) from error
+    result.periodic_task_id = row.pk
+    result.tick_at = tick
+    return PendingRun(config, result)
+
+
+def due_at(row: PeriodicTask, tick: datetime | None) -> datetime | None:
+    """Return when a run is due if not at once: at random within its jitter."""
+    if tick is None or not row.jitter:
+        return None
+    try:
+        latest = tick + row.jitter
+    except OverflowError:
+        raise CannotRun(
+            f"With a jitter of {row.jitter} it may be due after the end of the "
+            "calendar; expected less, such as 5 minutes."
+        ) from None
+    # Not a secret: it only spreads load.
+    return tick + (latest - tick) * random.random()  # noqa: S311
+
+
+def variant_of(
+    row: PeriodicTask, task: Task[..., Any, Any], due: datetime | None = None
+) -> Task[..., Any, Any]:
+    options = {
+        "run_after": due,
+        "queue_name": row.queue_name or None,
+        "priority": row.priority,
+        "expires_after": row.expires_after,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    return task.using(**given)  # type: ignore[arg-type]
+
+
+def config_of(task: Task[..., Any, Any]) -> Config:
+    config = getattr(task.get_backend(), "config", None)
+    if not isinstance(config, Config):
+        raise CannotRun(
+            f"The backend {task.backend!r} of {task.name} does not belong to taskhub."
+        )
+    return config
+
+
+def faults_of_json(row: PeriodicTask) -> dict[str, str]:
+    """Return which of the arguments are not of the type that their column holds."""
+    if not isinstance(row.args, list):
+        return {"args": "Positional arguments are a list, such as [1, 2]."}
+    if not isinstance(row.kwargs, dict):
+        return {"kwargs": 'Keyword arguments are an object, such as {"name": 1}.'}
+    return {}
