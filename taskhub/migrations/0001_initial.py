@@ -659,37 +659,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="SavedFilter",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                ("name", models.CharField(max_length=100, verbose_name="name")),
-                ("owner", models.CharField(max_length=150, verbose_name="owner")),
-                (
-                    "is_shared",
-                    models.BooleanField(default=False, verbose_name="for everybody"),
-                ),
-                ("query", models.TextField(default="", verbose_name="filter")),
-            ],
-            options={
-                "verbose_name": "saved filter",
-                "verbose_name_plural": "saved filters",
-                "ordering": ["name"],
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("owner", "name"), name="taskhub_one_filter_of_a_name"
-                    )
-                ],
-            },
-        ),
-        migrations.CreateModel(
             name="TaskLog",
             fields=[
                 (

@@ -1,15 +1,13 @@
 """
-What taskhub keeps in the database.
+The models, and the queries and writes that belong to their tables.
 
-`results` has the one table that matters: what was asked for and what became of it.
-`periodic` has what schedules fire, and when.
-`queues` has what the brokers need beside it, `nodes` who works, `logs` and `metrics`
-what was said and counted meanwhile; these can be emptied without losing a task.
-`bulk` has what is being done to many results at once, `filters` what people look for.
+`results` has the central table: one row for each enqueued task. `periodic` has the
+schedules. `queues` has what brokers need beside it, and `nodes` the nodes that work;
+`logs` and `metrics` can be emptied without losing a task. `bulk` has the actions on
+many results at once.
 """
 
 from taskhub.models.bulk import BulkAction
-from taskhub.models.filters import SavedFilter
 from taskhub.models.logs import TaskLog
 from taskhub.models.metrics import QueueDepth, TaskMetrics
 from taskhub.models.nodes import Node, Turn
@@ -30,7 +28,6 @@ __all__ = [
     "QuarantinedMessage",
     "QueueDepth",
     "QueueState",
-    "SavedFilter",
     "Stats",
     "Status",
     "TaskLog",

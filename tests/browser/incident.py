@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from taskhub import operations
-from taskhub.models import BulkAction, SavedFilter, Status, TaskLog, TaskResult
+from taskhub.models import BulkAction, Status, TaskLog, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations.results import Selection
 from taskhub.writer.errors import cause_of
@@ -52,16 +52,6 @@ def fill() -> dict[str, str]:
         _log(row)
     child = _row(dice, now - timedelta(minutes=2), send_invoices, parent_id=failed.pk)
     child.save(force_insert=True)
-    SavedFilter.objects.bulk_create(
-        [
-            SavedFilter(
-                owner="ada",
-                name="Payments that failed",
-                query="status=FAILED&task=shop.tasks.charge",
-            ),
-            SavedFilter(owner="grace", name="Mail", query="queue=mail", is_shared=True),
-        ]
-    )
     action = _half_done(failed.cause)
     return {
         "failed": str(failed.pk),

@@ -5,7 +5,7 @@ from django.urls import reverse
 from playwright.sync_api import expect
 
 from taskhub import operations
-from taskhub.models import BulkAction, SavedFilter, Status, TaskLog, TaskResult
+from taskhub.models import BulkAction, Status, TaskLog, TaskResult
 from taskhub.operations.results import Selection
 from tests import tasks
 from tests.browser.axe import assert_accessible
@@ -218,7 +218,6 @@ def test_everybody_can_use_each_page_by_day_and_by_night(admin, page):
         attempt=1,
         lines=[["", level, "shop", "said"] for level in ("INFO", "WARNING", "ERROR")],
     )
-    SavedFilter.objects.create(owner="admin", name="mine", query="status=FAILED")
     action = operations.results.start_bulk("retry", Selection(), by="admin", expected=4)
     pages = [
         ("taskhub_taskresult_changelist",),

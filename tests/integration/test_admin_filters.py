@@ -6,26 +6,17 @@ import json
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.contrib.auth.models import Permission, User
 from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from taskhub import operations
-from taskhub.models import SavedFilter
 from taskhub.operations.results import Selection, exporting
 from taskhub.operations.results.exporting import COLUMNS, export
-from taskhub.operations.saved_filters import MOST_OF_ONE
 from taskhub.tasks.masking import MASK
 from tests.factories import TaskResultFactory
 from tests.integration.result_pages import LIST, SCRIPT, history, text_of
 
 pytestmark = pytest.mark.django_db
-
-SAVE = reverse("admin:taskhub_taskresult_save_filter")
-
-
-def delete(row):
-    return reverse("admin:taskhub_taskresult_delete_filter", args=[row.pk])
 
 
 def export_url(kind):
@@ -36,110 +27,6 @@ def sent(response):
     """What a file has in it."""
     assert response.status_code == 200
     return b"".join(response.streaming_content).decode()
-
-
-# Saved filters.
-
-
-def test_a_filter_is_saved_picked_and_deleted(admin_client):
-    page = text_of(admin_client.get(f"{LIST}?status=FAILED&queue=mail&p=0"))
-    assert 'name="query" value="status=FAILED&amp;queue=mail"' in page
-    admin_client.post(
-        SAVE, {"name": "Mail <b>", "query": "status=FAILED&queue=mail&p=3"}
-    )
-
-    row = SavedFilter.objects.get()
-    assert (row.owner, row.query) == ("admin", "status=FAILED&queue=mail")
-    page = text_of(admin_client.get(LIST))
-    assert f'href="{LIST}?status=FAILED&amp;queue=mail"' in page
-    assert "Mail &lt;b&gt;" in page
-    assert "taskhub-chosen" in text_of(admin_client.get(f"{LIST}?{row.query}"))
-
-    admin_client.post(delete(row))
-    assert not SavedFilter.objects.exists()
-    assert history() == [("admin", "Saved."), ("admin", "Deleted.")]
-
-
-def test_a_name_is_given_once(admin_client):
-    for query in ("status=FAILED", "status=READY"):
-        admin_client.post(SAVE, {"name": "mine", "query": query})
-
-    assert SavedFilter.objects.get().query == "status=READY"
-
-
-@pytest.mark.parametrize("name", ["", "  ", "x" * 101])
-def test_a_name_that_is_none_is_refused(admin_client, name):
-    page = admin_client.post(SAVE, {"name": name, "query": ""}, follow=True)
-
-    assert "1 to 100 characters" in text_of(page)
-    assert not SavedFilter.objects.exists()
-
-
-def test_nobody_keeps_more_than_can_be_found(admin_client):
-    SavedFilter.objects.bulk_create(
-        SavedFilter(owner="admin", name=str(number)) for number in range(MOST_OF_ONE)
-    )
-
-    admin_client.post(SAVE, {"name": "one more", "query": ""})
-
-    assert not SavedFilter.objects.filter(name="one more").exists()
-
-
-def test_what_is_saved_is_only_a_filter(admin_client):
-    admin_client.post(SAVE, {"name": "odd", "query": f"//evil.example/{SCRIPT}"})
-
-    page = text_of(admin_client.get(LIST))
-
-    assert SCRIPT not in page
-    assert 'href="//evil' not in page
-
-
-def test_own_filters_and_shared_ones_are_shown(staff):
-    client = staff("view_taskresult")
-    for owner, name, is_shared in [
-        ("staff", "own-filter", False),
-        ("grace", "shared-filter", True),
-        ("grace", "private-filter", False),
-    ]:
-        SavedFilter.objects.create(owner=owner, name=name, is_shared=is_shared)
-
-    page = text_of(client.get(LIST))
-
-    assert "own-filter" in page
-    assert "shared-filter" in page
-    assert "private-filter" not in page
-
-
-def test_sharing_and_deleting_others_take_permissions(staff):
-    client = staff("view_taskresult")
-    shared = SavedFilter.objects.create(owner="grace", name="a", is_shared=True)
-    private = SavedFilter.objects.create(owner="grace", name="b")
-    mine = {"name": "mine", "query": "", "is_shared": "on"}
-
-    assert delete(shared) not in text_of(client.get(f"{LIST}?queue=mail"))
-    assert 'name="is_shared"' not in text_of(client.get(f"{LIST}?queue=mail"))
-    assert client.post(delete(shared)).status_code == 403
-    assert client.post(delete(private)).status_code == 404
-    assert client.post(SAVE, mine).status_code == 403
-
-    allowed = Permission.objects.filter(
-        codename__in=["add_savedfilter", "delete_savedfilter"]
-    )
-    User.objects.get().user_permissions.add(*allowed)
-    client.post(SAVE, mine)
-    client.post(delete(shared))
-    assert set(SavedFilter.objects.values_list("name", "is_shared")) == {
-        ("b", False),
-        ("mine", True),
-    }
-
-
-def test_who_may_not_view_keeps_no_filter(staff):
-    client = staff("add_savedfilter", "delete_savedfilter")
-    row = SavedFilter.objects.create(owner="staff", name="a")
-
-    assert client.post(SAVE, {"name": "b"}).status_code == 403
-    assert client.post(delete(row)).status_code == 403
 
 
 # Files.
@@ -222,13 +109,10 @@ def test_who_may_export_may(staff):
     assert client.post(export_url("csv")).status_code == 200
 
 
-def test_the_list_costs_the_same_with_filters_and_actions(
+def test_the_list_costs_the_same_with_actions(
     admin_client, django_assert_max_num_queries
 ):
     TaskResultFactory.create_batch(60, failed=True)
-    SavedFilter.objects.bulk_create(
-        SavedFilter(owner="admin", name=str(number)) for number in range(20)
-    )
     operations.results.start_bulk("retry", Selection())
 
     with django_assert_max_num_queries(7):

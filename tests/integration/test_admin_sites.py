@@ -17,7 +17,6 @@ from taskhub.models import (
     PeriodicTask,
     QuarantinedMessage,
     QueueState,
-    SavedFilter,
     TaskMetrics,
     TaskResult,
 )
@@ -85,7 +84,6 @@ def busy(db):
     TaskMetricsFactory(failed=1)
     action = operations.results.start_bulk("retry", Selection(status="FAILED"))
     TaskResult.objects.filter(pk=parent.pk).update(bulk_action_ids=[str(action.pk)])
-    SavedFilter.objects.create(owner="admin", name="mine", query="status=FAILED")
     operations.queues.pause(
         operations.queues.Queue("mail", "default"), by="ada", reason="late"
     )

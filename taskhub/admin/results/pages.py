@@ -1,6 +1,5 @@
 """The pages of task results."""
 
-from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -32,7 +31,6 @@ from taskhub.admin.results.failures import Failures
 from taskhub.admin.results.family import read_children
 from taskhub.admin.results.history import History
 from taskhub.admin.results.lingering import follow, note_lingering
-from taskhub.admin.results.saving import Saving
 from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
 from taskhub.admin.results.verbs import VERBS
@@ -76,7 +74,6 @@ class TaskResultAdmin(
     Failures,
     Enqueueing,
     Exporting,
-    Saving,
     History,
     Live,
     Doing,
@@ -135,8 +132,6 @@ class TaskResultAdmin(
             "filters": filters_of(request.GET),
             "may_enqueue": self.has_enqueue_permission(request),
             "may_export": self.has_export_permission(request),
-            "may_share_filters": self.may_share_filters(request),
-            "saved_filters": partial(self.saved_filters, request),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)
