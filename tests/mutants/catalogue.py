@@ -393,7 +393,7 @@ SCHEDULES = (
     ),
     Mutant(
         name="a-stale-save-undoes-what-the-beat-wrote",
-        path="taskhub/models/periodic/shared_row.py",
+        path="taskhub/models/shared_row.py",
         old="        return bool(read != self.__dict__[field.attname])\n",
         new="        return read is not None\n",
         tests=("tests/integration/test_shared_rows.py",),

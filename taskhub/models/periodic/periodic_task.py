@@ -12,8 +12,8 @@ from taskhub.foundation.values import escape_text
 from taskhub.models.constraints import ReadableTimes
 from taskhub.models.ids import ids_in
 from taskhub.models.periodic.columns import RECENT_RUNS, UNPLANNED, PeriodicColumns
-from taskhub.models.periodic.shared_row import SharedRow
 from taskhub.models.results.task_result import TaskResult
+from taskhub.models.shared_row import SharedRow
 from taskhub.schedules import Schedule, Span, parse
 
 #: What a row that has disabled itself says, beside the reason.

@@ -22,9 +22,9 @@ from taskhub.models.fields.names import NameField
 from taskhub.models.fields.shaped_json import ShapedJSONField, is_odd
 from taskhub.models.ids import new_id
 from taskhub.models.indexes import PartialIndex
-from taskhub.models.periodic.shared_row import WRITTEN_BY_WORKERS, SharedRow
 from taskhub.models.results.querysets import TaskResultQuerySet
 from taskhub.models.results.waiting import await_for, wait_for
+from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 
 if TYPE_CHECKING:
     from taskhub.models.results.querysets import TaskResultManager
