@@ -167,10 +167,9 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
     @property
     def _rows(self) -> "TaskResultQuerySet":
-        from taskhub.models import TaskResult, TaskResultQuerySet
-        from taskhub.models.results.task_result import results_database
+        from taskhub.models import TaskResult
 
-        return TaskResultQuerySet(TaskResult, using=results_database())
+        return TaskResult.writing.all()
 
 
 def _parse_id(result_id: str) -> UUID:

@@ -22,10 +22,10 @@ from taskhub.conf import Config
 from taskhub.exceptions import InvalidArguments
 from taskhub.foundation.current import current_result
 from taskhub.models import Place
+from taskhub.models.base import results_database
 from taskhub.models.ids import new_id
 from taskhub.models.results.inserting import insert
 from taskhub.models.results.slices import NewResult, NewSlice, PlainSlice
-from taskhub.models.results.task_result import results_database
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
 

@@ -9,7 +9,7 @@ from django.dispatch import receiver
 
 from taskhub.beat.alarm import wake_beats
 from taskhub.models import PeriodicTask
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 from taskhub.operations.schedules import synchronise
 
 logger = logging.getLogger(__name__)

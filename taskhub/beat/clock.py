@@ -7,8 +7,7 @@ from django.db.models import Q
 from taskhub.beat.finding import NOTHING, Found
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.periodic.periodic_task import AHEAD, PeriodicTaskQuerySet
-from taskhub.models.results.task_result import results_database
+from taskhub.models.periodic.periodic_task import AHEAD
 
 REVIEW_SECONDS = 60.0
 MAX_ROWS_AT_ONCE = 500
@@ -30,9 +29,10 @@ class ClockReview:
             return NOTHING
         self._next_at = time.monotonic() + REVIEW_SECONDS
         ahead = DatabaseNow() + AHEAD
-        rows = PeriodicTaskQuerySet(PeriodicTask, using=results_database())
         found = list(
-            rows.filter(Q(last_run_at__gt=ahead) | Q(planned_at__gt=ahead))
+            PeriodicTask.writing.filter(
+                Q(last_run_at__gt=ahead) | Q(planned_at__gt=ahead)
+            )
             .filter(enabled=True, next_run_at__gt=ahead)
             .order_by("pk")
             .values_list("pk", DatabaseNow())[:MAX_ROWS_AT_ONCE]

@@ -9,8 +9,6 @@ from django.db.models import Case, When
 from taskhub.beat.aside import Aside
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
-from taskhub.models.results.task_result import results_database
 
 #: A change by SQL is seen within this.
 LONGEST_PAUSE_SECONDS = 1.0
@@ -36,7 +34,7 @@ def find_due(aside: Aside) -> Found:
     """Return the rows that are due, with one query on the index."""
     soon = DatabaseNow() + timedelta(seconds=LONGEST_PAUSE_SECONDS)
     upcoming = list(
-        aside.without(_rows().with_plan())
+        aside.without(PeriodicTask.writing.with_plan())
         .filter(look_at__lte=soon)
         # When what is due has been due is not read: Python may not know such times.
         .annotate(
@@ -55,10 +53,6 @@ def find_due(aside: Aside) -> Found:
 
 def find_unplanned(aside: Aside) -> Found:
     """Return rows without a plan, with one query on the index."""
-    rows = aside.without(_rows().without_plan())
+    rows = aside.without(PeriodicTask.writing.without_plan())
     found = list(rows.values_list("pk", DatabaseNow())[:MAX_ROWS_TO_PLAN])
     return Found([pk for pk, _now in found], found[0][1]) if found else NOTHING
-
-
-def _rows() -> PeriodicTaskQuerySet:
-    return PeriodicTaskQuerySet(PeriodicTask, using=results_database())

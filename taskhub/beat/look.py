@@ -28,15 +28,13 @@ from taskhub.models import (
     PeriodicTask,
     Status,
     TaskResult,
-    TaskResultQuerySet,
 )
+from taskhub.models.base import results_database
 from taskhub.models.ids import first_id_at, ids_in
 from taskhub.models.periodic.periodic_task import (
     PLAN_FIELDS,
     RUN_FIELDS,
-    PeriodicTaskQuerySet,
 )
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.schedules import PendingRun, make_run
 from taskhub.operations.schedules.actions import cancel_earlier, unfinished_runs
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
@@ -103,7 +101,7 @@ class Look:
     def _lock(self, pks: Sequence[int]) -> list[PeriodicTask]:
         features = connections[results_database()].features
         # By key, so that the locks are on rows and not on a range of the index.
-        rows = _rows().filter(pk__in=pks).order_by("pk")
+        rows = PeriodicTask.writing.filter(pk__in=pks).order_by("pk")
         if self._only_due:
             rows = rows.filter(look_at__lte=self._now)
         locked = list(
@@ -199,7 +197,7 @@ class Look:
     ) -> list[datetime]:
         if not self._careful:
             return ticks
-        rows = _results().filter(periodic_task=row.pk, tick_at__in=ticks)
+        rows = TaskResult.writing.filter(periodic_task=row.pk, tick_at__in=ticks)
         fired = set(rows.values_list("tick_at", flat=True))
         return [tick for tick in ticks if tick not in fired]
 
@@ -232,7 +230,7 @@ def _failing(rows: Collection[PeriodicTask]) -> set[int]:
         return set()
     statuses: dict[int, list[str]] = defaultdict(list)
     by_key = {row.pk: row for row in rows}
-    finished = _results().filter(pk__in=recent).finished().order_by("id")
+    finished = TaskResult.writing.filter(pk__in=recent).finished().order_by("id")
     for key, pk, status in finished.values_list("periodic_task_id", "pk", "status"):
         row = by_key.get(key)
         # Only since it was enabled: whoever did that knows of the failures before.
@@ -250,7 +248,7 @@ def _write(rows: Sequence[PeriodicTask]) -> None:
     # They exist and are locked: of the INSERT, only what it does on a conflict counts.
     # Arguments may be large, and are not sent.
     features = connections[results_database()].features
-    _rows().bulk_create(
+    PeriodicTask.writing.bulk_create(
         [PeriodicTask(**{name: getattr(row, name) for name in _SENT}) for row in rows],
         update_conflicts=True,
         update_fields=_WRITTEN,
@@ -258,11 +256,3 @@ def _write(rows: Sequence[PeriodicTask]) -> None:
             ["id"] if features.supports_update_conflicts_with_target else None
         ),
     )
-
-
-def _rows() -> PeriodicTaskQuerySet:
-    return PeriodicTaskQuerySet(PeriodicTask, using=results_database())
-
-
-def _results() -> TaskResultQuerySet:
-    return TaskResultQuerySet(TaskResult, using=results_database())

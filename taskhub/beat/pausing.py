@@ -8,8 +8,8 @@ from django.db.utils import DatabaseError, IntegrityError
 from taskhub.exceptions import TaskHubError
 from taskhub.foundation.values import escape_text
 from taskhub.models import PeriodicTask
-from taskhub.models.periodic.periodic_task import PAUSED, PeriodicTaskQuerySet
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
+from taskhub.models.periodic.periodic_task import PAUSED
 
 logger = logging.getLogger(__name__)
 
@@ -35,15 +35,14 @@ def pause_unread(pk: int, reason: str | None, error: Exception) -> None:
 
 
 def _disable(pk: int, reason: str) -> bool:
-    rows = PeriodicTaskQuerySet(PeriodicTask, using=results_database())
     with transaction.atomic(using=results_database()):
-        enabled = rows.filter(pk=pk, enabled=True)
+        enabled = PeriodicTask.writing.filter(pk=pk, enabled=True)
         return bool(enabled.update(**PAUSED, paused_because=reason))
 
 
 def name_of(pk: int) -> str:
     """Return how to call a row in a log: by its name, if that can be read."""
-    rows = PeriodicTaskQuerySet(PeriodicTask, using=results_database()).filter(pk=pk)
+    rows = PeriodicTask.writing.filter(pk=pk)
     try:
         return repr(rows.values_list("name", flat=True).get())
     except Exception as error:

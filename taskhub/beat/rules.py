@@ -6,8 +6,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from taskhub.beat.finding import NOTHING, Found
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
-from taskhub.models.results.task_result import results_database
 from taskhub.schedules import Span
 
 MAX_ROWS_AT_ONCE = 500
@@ -32,8 +30,7 @@ class RulesReview:
 
     def next_outdated(self) -> Found:
         """Review some plans, with one query; return those that are out of date."""
-        rows = PeriodicTaskQuerySet(PeriodicTask, using=results_database())
-        planned = rows.filter(pk__gt=self._last_pk or 0, enabled=True)
+        planned = PeriodicTask.writing.filter(pk__gt=self._last_pk or 0, enabled=True)
         plans = list(
             planned.exclude(planned_between="")
             .order_by("pk")

@@ -20,7 +20,7 @@ from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals, show_attempt
 from taskhub.foundation.current import current_result
 from taskhub.models import Status
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 from taskhub.tasks import Context
 from taskhub.writer import (
     Attempt,

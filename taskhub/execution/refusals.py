@@ -25,7 +25,6 @@ from taskhub.exceptions import BadMessage
 from taskhub.foundation.values import show_foreign
 from taskhub.messages import Delivery, Message, read_unverified, seal, unseal
 from taskhub.models import QuarantinedMessage, Status, TaskResult
-from taskhub.models.results.task_result import results_database
 from taskhub.tasks.registry import UNKNOWN_FOR
 from taskhub.writer import Ended, Quarantined
 
@@ -77,7 +76,7 @@ class Refusals:
             pk = UUID(delivery.id)
         except ValueError:
             return None
-        rows = TaskResult.objects.using(results_database()).filter(
+        rows = TaskResult.writing.filter(
             backend=self._alias,
             queue_name=delivery.queue_name,
             status__in=(Status.READY, Status.RUNNING),
@@ -86,7 +85,7 @@ class Refusals:
 
     def _refused_at(self, delivery: Delivery) -> datetime | None:
         """Return when a message was quarantined first, if it is there."""
-        kept = QuarantinedMessage.objects.using(results_database()).filter(
+        kept = QuarantinedMessage.writing.filter(
             message_id=show_foreign(delivery.id), queue_name=delivery.queue_name
         )
         return kept.order_by("id").values_list("quarantined_at", flat=True).first()

@@ -18,8 +18,8 @@ from taskhub.conf import Config
 from taskhub.discarding import discard_all
 from taskhub.exceptions import BrokerError, NotPermitted
 from taskhub.foundation.nearest import did_you_mean
+from taskhub.models.base import results_database
 from taskhub.models.identity import identity_of
-from taskhub.models.results.task_result import results_database
 
 
 def find_backend(alias: str) -> TaskHubBackend:

@@ -5,11 +5,12 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.base import TaskHubModel
 from taskhub.models.constraints import ReadableTimes
 from taskhub.models.ids import new_id
 
 
-class BulkAction(models.Model):
+class BulkAction(TaskHubModel):
     """
     One thing, asked for once, that stewards do to many results bit by bit.
 

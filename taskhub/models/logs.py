@@ -4,10 +4,11 @@ from typing import ClassVar
 
 from django.db import models
 
+from taskhub.models.base import TaskHubModel
 from taskhub.models.ids import new_id
 
 
-class TaskLog(models.Model):
+class TaskLog(TaskHubModel):
     """
     Some lines that one attempt has logged, in order.
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.base import TaskHubModel
 from taskhub.models.constraints import ReadableTimes
 from taskhub.models.fields.names import NameField
 from taskhub.models.ids import new_id
@@ -13,7 +14,7 @@ from taskhub.models.ids import new_id
 FRESH, MINUTE, TEN_MINUTES, HALF_HOUR, HOUR = 0, 60, 600, 1_800, 3_600
 
 
-class TaskMetrics(models.Model):
+class TaskMetrics(TaskHubModel):
     """
     How runs of one task in one queue went, within a span of time.
 
@@ -55,7 +56,7 @@ class TaskMetrics(models.Model):
         return f"{self.task_path} {self.starts_at:%Y-%m-%d %H:%M}"
 
 
-class QueueDepth(models.Model):
+class QueueDepth(TaskHubModel):
     """
     How full a queue was within a span of time, at its fullest.
 

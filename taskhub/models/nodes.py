@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.base import TaskHubModel, WritingManager
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.constraints import ReadableTimes
 from taskhub.models.fields.names import NameField
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
         """What `as_manager()` makes, as every type checker understands it."""
 
 
-class Node(models.Model):
+class Node(TaskHubModel):
     """
     One invocation of `taskworker`, as its steward tells of it every few seconds.
 
@@ -69,6 +70,9 @@ class Node(models.Model):
     last_seen_at = models.DateTimeField(_("last seen"))
 
     objects: ClassVar["NodeManager"] = NodeQuerySet.as_manager()  # type: ignore[assignment]
+    writing: ClassVar["NodeManager"] = WritingManager.from_queryset(  # type: ignore[assignment]
+        NodeQuerySet
+    )()
 
     class Meta:
         verbose_name = _("node")
@@ -99,7 +103,7 @@ class Node(models.Model):
         ]
 
 
-class Turn(models.Model):
+class Turn(TaskHubModel):
     """Whose turn it is to do something that one node at a time is to do."""
 
     name = NameField(primary_key=True, max_length=100)

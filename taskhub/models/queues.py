@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.models.base import TaskHubModel
 from taskhub.models.constraints import ReadableTimes
 from taskhub.models.fields.names import NameField
 from taskhub.models.ids import new_id
@@ -13,7 +14,7 @@ from taskhub.models.ids import new_id
 MOST_OF_A_BODY = 2 * 1024 * 1024
 
 
-class Lease(models.Model):
+class Lease(TaskHubModel):
     """
     The right of one worker process to the messages it holds in the database broker.
 
@@ -32,7 +33,7 @@ class Lease(models.Model):
         return self.token
 
 
-class QueueState(models.Model):
+class QueueState(TaskHubModel):
     """Whether a queue is paused, by whom and why. One without a row runs."""
 
     backend = NameField(_("backend"), max_length=100)
@@ -67,7 +68,7 @@ class QueueState(models.Model):
         return self.paused_at is not None
 
 
-class QuarantinedMessage(models.Model):
+class QuarantinedMessage(TaskHubModel):
     """A message that could not be trusted or understood, kept to be looked at."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

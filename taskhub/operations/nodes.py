@@ -10,7 +10,6 @@ from typing import Any
 from taskhub.exceptions import InvalidOption, UnknownNode
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.models import Node
-from taskhub.models.results.task_result import results_database
 
 #: More are taken for a slip of the finger.
 MOST_PROCESSES = 256
@@ -53,7 +52,7 @@ def stop(name: str) -> None:
 
 def find_node(name: str) -> Node:
     """Return what a node has told of itself. Raise UnknownNode if there is none."""
-    nodes = Node.objects.using(results_database())
+    nodes = Node.writing.all()
     node = nodes.filter(name=name).first()
     if node is None:
         known = list(nodes.values_list("name", flat=True))
@@ -62,7 +61,7 @@ def find_node(name: str) -> Node:
 
 
 def _ask(name: str, **changes: Any) -> None:
-    nodes = Node.objects.using(results_database())
+    nodes = Node.writing.all()
     if not nodes.filter(name=name).update(**changes):
         # Raises; if it has come between the two, it is asked.
         nodes.filter(pk=find_node(name).pk).update(**changes)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from taskhub.conf import Config
@@ -19,7 +19,7 @@ from taskhub.models import (
     TaskResultQuerySet,
 )
 from taskhub.models.ids import first_id_at
-from taskhub.models.results.task_result import UNFINISHED, results_database
+from taskhub.models.results.task_result import UNFINISHED
 from taskhub.operations.results.deleting import (
     delete_results,
     is_referred_to,
@@ -87,13 +87,12 @@ def prune(retention: Retention, *, dry_run: bool = False) -> Iterator[int]:
         yield from _delete(rows, dry_run=dry_run)
     if retention.quarantined_days is not None:
         cutoff = first_id_at(now - timedelta(days=retention.quarantined_days))
-        quarantined = QuarantinedMessage.objects.using(results_database())
-        old_messages = quarantined.filter(id__lt=cutoff)
+        old_messages = QuarantinedMessage.writing.filter(id__lt=cutoff)
         yield old_messages.count() if dry_run else old_messages.delete()[0]
     if retention.log_days is not None and not dry_run:
         # Of results that were not kept when they had finished.
         cutoff = first_id_at(now - timedelta(days=retention.log_days))
-        _logs().filter(id__lt=cutoff).delete()
+        TaskLog.writing.filter(id__lt=cutoff).delete()
 
 
 def describe_kept(retention: Retention) -> str:
@@ -128,7 +127,7 @@ def _past(
 
     `are_left` says that none is deleted in between, and each is to be yielded once.
     """
-    own = _results()
+    own = TaskResult.writing.all()
     if retention.backend is not None:
         own = own.filter(backend=retention.backend)
     rest = own.exclude(status__in=UNFINISHED)
@@ -174,11 +173,3 @@ def _delete(rows: TaskResultQuerySet, *, dry_run: bool) -> Iterator[int]:
         deleted = delete_results(pks).deleted
         time.sleep(_PAUSE_SECONDS)
         yield deleted
-
-
-def _logs() -> QuerySet[TaskLog]:
-    return TaskLog.objects.using(results_database())
-
-
-def _results() -> TaskResultQuerySet:
-    return TaskResultQuerySet(TaskResult, using=results_database())

@@ -27,9 +27,8 @@ from taskhub.messages import (
     read_unverified,
     unseal,
 )
-from taskhub.models import QuarantinedMessage, Status, TaskResult, TaskResultQuerySet
+from taskhub.models import QuarantinedMessage, Status, TaskResult
 from taskhub.models.queues import MOST_OF_A_BODY
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.results.lifecycle import retry
 from taskhub.operations.status import configs
 from taskhub.tasks import find_task
@@ -75,8 +74,7 @@ def push(quarantined: QuarantinedMessage) -> None:
     else:
         # Of what anybody may have written, nothing is taken for true.
         _push(quarantined, config, verified.priority if verified else 0)
-    rows = QuarantinedMessage.objects.using(results_database())
-    rows.filter(pk=quarantined.pk).delete()
+    QuarantinedMessage.writing.filter(pk=quarantined.pk).delete()
 
 
 def _read(quarantined: QuarantinedMessage) -> Message | None:
@@ -114,8 +112,7 @@ def _retry(quarantined: QuarantinedMessage, row: TaskResult | None) -> None:
         raise BadMessage(
             f"Its result is {row.status}: there is nothing to push; it can be deleted."
         )
-    results = TaskResultQuerySet(TaskResult, using=results_database())
-    retry(results.filter(pk=row.pk))
+    retry(TaskResult.writing.filter(pk=row.pk))
 
 
 def _push(quarantined: QuarantinedMessage, config: Config, priority: int) -> None:
@@ -151,9 +148,10 @@ def _check_task(row: TaskResult | None) -> None:
 
 
 def _result_of(quarantined: QuarantinedMessage) -> TaskResult | None:
-    rows = TaskResult.objects.using(results_database())
     message_id = _id_of(quarantined)
-    return None if message_id is None else rows.filter(pk=message_id).first()
+    return (
+        None if message_id is None else TaskResult.writing.filter(pk=message_id).first()
+    )
 
 
 def _id_of(quarantined: QuarantinedMessage) -> UUID | None:

@@ -18,7 +18,7 @@ from taskhub.conf import Config, name_fault
 from taskhub.exceptions import BrokerError, UnknownQueue
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.models import QueueState, Status, TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 from taskhub.operations.results.lifecycle import batches, cancel, push_or_leave
 
 logger = logging.getLogger(__name__)
@@ -58,8 +58,7 @@ class Queue:
     @property
     def results(self) -> TaskResultQuerySet:
         """Its results, whatever has become of them."""
-        rows = TaskResultQuerySet(TaskResult, using=results_database())
-        return rows.in_queue(self.name).filter(backend=self.backend)
+        return TaskResult.writing.in_queue(self.name).filter(backend=self.backend)
 
     @property
     def waiting(self) -> TaskResultQuerySet:
@@ -69,8 +68,9 @@ class Queue:
     @property
     def state(self) -> QueueState:
         """Whether it is paused, and why; of one that never was, a new row."""
-        states = QueueState.objects.using(results_database())
-        found = states.filter(backend=self.backend, queue_name=self.name).first()
+        found = QueueState.writing.filter(
+            backend=self.backend, queue_name=self.name
+        ).first()
         return found or QueueState(backend=self.backend, queue_name=self.name)
 
 
@@ -95,7 +95,7 @@ def resume(queue: Queue, *, by: str = "") -> None:
 
 
 def _change(queue: Queue, *, paused: bool, drains: bool, by: str, reason: str) -> None:
-    QueueState.objects.using(results_database()).update_or_create(
+    QueueState.writing.update_or_create(
         backend=queue.backend,
         queue_name=queue.name,
         defaults={
@@ -123,9 +123,8 @@ def keep_states(config: Config) -> None:
 
     For the steward. Raise BrokerError if the broker is away.
     """
-    states = QueueState.objects.using(results_database())
     damage = get_broker(config).damage
-    for state in states.filter(backend=config.alias):
+    for state in QueueState.writing.filter(backend=config.alias):
         with damage.tolerated(state.queue_name, "keep"):
             keep_state(state)
 

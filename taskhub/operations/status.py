@@ -21,7 +21,6 @@ from taskhub.models import Node, PeriodicTask, QuarantinedMessage, TaskResult
 from taskhub.models.nodes import NodeQuerySet
 from taskhub.models.periodic.columns import UNPLANNED
 from taskhub.models.results.querysets import TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.results.selection import is_restricted
 from taskhub.operations.schedules.beats import running_beat
 
@@ -108,12 +107,10 @@ def read_status(
         names = set(nodes.values_list("pk", flat=True))
         present = [node for node in present if node.name in names]
     if schedules is None:
-        schedules = PeriodicTask.objects.using(results_database())
+        schedules = PeriodicTask.writing.all()
     paused = schedules.filter(enabled=False).exclude(paused_because="")
     late = dict(_late(schedules, now).values_list("name", "postponed_because")[:100])
-    quarantined = QuarantinedMessage.objects.using(results_database()).filter(
-        quarantined_at__gte=now - _NEWS
-    )
+    quarantined = QuarantinedMessage.writing.filter(quarantined_at__gte=now - _NEWS)
     status = SystemStatus(
         queues=queues,
         nodes=present,
@@ -212,7 +209,7 @@ def _worries_of_queue(queue: QueueStatus) -> Iterator[str]:
 
 
 def _read_nodes() -> list[NodeStatus]:
-    rows = NodeQuerySet(Node, using=results_database())
+    rows = Node.writing.all()
     silent = set(rows.silent().values_list("pk", flat=True))
     running = _running_by_token()
     now = timezone.now()
@@ -241,7 +238,9 @@ def _read_nodes() -> list[NodeStatus]:
 
 def _running_by_token() -> dict[str, int]:
     counts: dict[str, int] = {}
-    for worker_ids in _results().running().values_list("worker_ids", flat=True)[:1_000]:
+    for worker_ids in TaskResult.writing.running().values_list("worker_ids", flat=True)[
+        :1_000
+    ]:
         token = worker_ids[-1] if worker_ids else ""
         counts[token] = counts.get(token, 0) + 1
     return counts
@@ -288,7 +287,7 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
 def _oldest(
     config: Config, queue_name: str, now: datetime, far: UUID | None
 ) -> float | None:
-    due = _results().ready().in_queue(queue_name).filter(backend=config.alias)
+    due = TaskResult.writing.ready().in_queue(queue_name).filter(backend=config.alias)
     due = due.filter(Q(run_after=None) | Q(run_after__lte=now))
     oldest = _first_due(due if far is None else due.filter(id__lt=far))
     if oldest is None and far is not None:
@@ -308,7 +307,7 @@ def _first_due(due: TaskResultQuerySet) -> datetime | None:
 
 def _far_id() -> UUID | None:
     """Return the id that so many waiting results precede; None if there are fewer."""
-    ids = _results().ready().order_by("id").values_list("id", flat=True)
+    ids = TaskResult.writing.ready().order_by("id").values_list("id", flat=True)
     return ids[MAX_LOOKED_THROUGH : MAX_LOOKED_THROUGH + 1].first()
 
 
@@ -317,7 +316,3 @@ def configs() -> list[Config]:
     backends: Any = compat.task_backends.all()
     found = [getattr(backend, "config", None) for backend in backends]
     return [config for config in found if isinstance(config, Config)]
-
-
-def _results() -> TaskResultQuerySet:
-    return TaskResultQuerySet(TaskResult, using=results_database())

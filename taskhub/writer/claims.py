@@ -10,13 +10,13 @@ from django.db.models import DurationField, ExpressionWrapper, F
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.messages import Message, Returned
-from taskhub.models import Status
+from taskhub.models import Status, TaskResult
+from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results.task_result import results_database
 from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt, count_deaths
 from taskhub.writer.giving_back import describe_death, words_for_death
-from taskhub.writer.rows import new_row, rows_in
+from taskhub.writer.rows import new_row
 
 #: A message may come so much before its time, by the database's clock.
 _EARLY = timedelta(seconds=2)
@@ -43,7 +43,7 @@ def claim(
     alias = results_database()
     now = datetime.now(UTC)
     with transaction.atomic(using=alias):
-        row = rows_in(alias).select_for_update().filter(pk=message.id).first()
+        row = TaskResult.writing.select_for_update().filter(pk=message.id).first()
         if row is None and not message.durable:
             row = new_row(message)
         if row is None or row.is_finished:
@@ -84,7 +84,7 @@ def claim(
 
 def _wait(pk: UUID) -> timedelta:
     """Return how long it is until a row is due."""
-    rows = rows_in(results_database()).filter(pk=pk)
+    rows = TaskResult.writing.filter(pk=pk)
     wait = ExpressionWrapper(
         F("run_after") - DatabaseNow(), output_field=DurationField()
     )
@@ -98,7 +98,7 @@ def deaths_of(pk: UUID, *, besides: str) -> int:
 
     Without that of one, by its token, which may or may not be in the row already.
     """
-    rows = rows_in(results_database()).filter(pk=pk)
+    rows = TaskResult.writing.filter(pk=pk)
     errors = rows.values_list("errors", flat=True).first() or []
     own = words_for_death(besides)
     return count_deaths(error for error in errors if error.get("message") != own)

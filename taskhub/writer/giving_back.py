@@ -16,12 +16,12 @@ from django.db import transaction
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.models import Status, TaskResult
+from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results.task_result import results_database
 from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt
-from taskhub.writer.rows import locked, rows_in
+from taskhub.writer.rows import locked
 
 #: Rows in one UPDATE: its statement has a case for each of them and each column.
 _BATCH = 100
@@ -40,11 +40,11 @@ class GivenBack(msgspec.Struct, frozen=True):
 
 def write_given_back(given_back: Iterable[GivenBack]) -> None:
     """Write that attempts were given back: those that their rows belong to."""
-    alias, now = results_database(), datetime.now(UTC)
+    now = datetime.now(UTC)
     for each in given_back:
         attempt = each.attempt
         pause = max(timedelta(0), each.due_again - now) if each.due_again else None
-        rows_in(alias).filter(
+        TaskResult.writing.filter(
             pk=attempt.message.id,
             status=Status.RUNNING,
             attempts=attempt.number,
@@ -62,7 +62,7 @@ def write_deaths_of(tokens: Collection[str], backend: str) -> int:
 
     Return of how many results. Blocks for one query, and for two more if it is any.
     """
-    running = rows_in(results_database()).running().filter(backend=backend)
+    running = TaskResult.writing.running().filter(backend=backend)
     holders = {
         pk: worker_ids[-1]
         for pk, worker_ids in running.values_list("pk", "worker_ids")
@@ -79,9 +79,9 @@ def write_deaths(holders: Mapping[UUID, str]) -> int:
     `holders` gives the token of the process. Rows that are another attempt's by now are
     left alone. Return how many were not.
     """
-    alias, now = results_database(), datetime.now(UTC)
-    with transaction.atomic(using=alias):
-        running = rows_in(alias).running().filter(pk__in=holders)
+    now = datetime.now(UTC)
+    with transaction.atomic(using=results_database()):
+        running = TaskResult.writing.running().filter(pk__in=holders)
         rows = [
             row for row in locked(running) if row.worker_ids[-1:] == [holders[row.pk]]
         ]
@@ -89,7 +89,7 @@ def write_deaths(holders: Mapping[UUID, str]) -> int:
             row.errors = [*row.errors, describe_death(row, holders[row.pk], now)]
             row.status, row.run_after = Status.READY, DatabaseNow()
         for batch in batches_of(rows):
-            rows_in(alias).bulk_update(
+            TaskResult.writing.bulk_update(
                 batch, ["status", "run_after", "errors"], batch_size=_BATCH
             )
     return len(rows)

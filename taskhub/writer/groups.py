@@ -8,14 +8,13 @@ from django.db.models import Q
 
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.foundation.values import escape_text, show_foreign
-from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics
+from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics, TaskResult
+from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.queues import MOST_OF_A_BODY
-from taskhub.models.results.task_result import results_database
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.giving_back import GivenBack, write_given_back
 from taskhub.writer.outcomes import write_outcomes
-from taskhub.writer.rows import rows_in
 from taskhub.writer.tally import Tally, write_metrics
 
 
@@ -54,9 +53,8 @@ def write_group(
 
 def mark_running(attempts: Iterable[Attempt]) -> None:
     """Write that attempts are under way: those that last long enough to be seen."""
-    alias = results_database()
     for attempt in attempts:
-        rows_in(alias).filter(
+        TaskResult.writing.filter(
             pk=attempt.message.id, status=Status.READY, attempts=0
         ).update(
             status=Status.RUNNING,
@@ -69,11 +67,10 @@ def mark_running(attempts: Iterable[Attempt]) -> None:
 
 def write_progress(reports: Iterable[Progress]) -> None:
     """Write how far running tasks are."""
-    alias = results_database()
     for report in reports:
         attempt = report.attempt
         own = Q(attempts=0) | Q(attempts=attempt.number, worker_ids=attempt.worker_ids)
-        rows_in(alias).unfinished().filter(own, pk=attempt.message.id).update(
+        TaskResult.writing.unfinished().filter(own, pk=attempt.message.id).update(
             progress={
                 "done": report.done,
                 "total": report.total,
@@ -94,7 +91,7 @@ def write_logs(logged: Iterable[Logged]) -> None:
         for each in logged
     )
     for batch in batches_of(rows):
-        TaskLog.objects.using(results_database()).bulk_create(batch)
+        TaskLog.writing.bulk_create(batch)
 
 
 def quarantine(messages: Collection[Quarantined]) -> None:
@@ -114,4 +111,4 @@ def quarantine(messages: Collection[Quarantined]) -> None:
         for each in messages
     )
     for batch in batches_of(rows):
-        QuarantinedMessage.objects.using(results_database()).bulk_create(batch)
+        QuarantinedMessage.writing.bulk_create(batch)

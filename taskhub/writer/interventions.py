@@ -10,10 +10,11 @@ from django.db import transaction
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.foundation.values import escape_text
 from taskhub.models import Place, Status, TaskResult
+from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results.task_result import CANCELLED, results_database
-from taskhub.writer.rows import locked, rows_in
+from taskhub.models.results.task_result import CANCELLED
+from taskhub.writer.rows import locked
 from taskhub.writer.tally import Tally, write_metrics
 
 #: Of so many bulk actions a row tells: what is retried each night is not to grow.
@@ -46,7 +47,7 @@ def write_cancelled(
         "by_force": by_force,
     }
     with transaction.atomic(using=alias):
-        unfinished = rows_in(alias).unfinished().filter(pk__in=pks)
+        unfinished = TaskResult.writing.unfinished().filter(pk__in=pks)
         rows = list(
             locked(unfinished).only(
                 "pk",
@@ -86,7 +87,7 @@ def write_forced(
     alias = results_database()
     now = datetime.now(UTC)
     with transaction.atomic(using=alias):
-        cancelled = rows_in(alias).cancelled().filter(pk__in=pks)
+        cancelled = TaskResult.writing.cancelled().filter(pk__in=pks)
         found = locked(cancelled).only("pk", "errors", "bulk_action_ids")
         rows = [row for row in found if row.errors and not _is_forced(row.errors)]
         for row in rows:
@@ -112,7 +113,7 @@ def write_retried(
     """
     alias, now = results_database(), datetime.now(UTC)
     with transaction.atomic(using=alias):
-        rows = list(locked(rows_in(alias).finished().filter(pk__in=due_times)))
+        rows = list(locked(TaskResult.writing.finished().filter(pk__in=due_times)))
         for row in rows:
             row.status, row.finished_at, row.cause = Status.READY, None, ""
             # At once is by the database's clock, as all that is compared with it.
@@ -143,7 +144,7 @@ def write_retried(
 
 def _update(rows: list[TaskResult], fields: list[str]) -> None:
     for batch in batches_of(rows):
-        rows_in(results_database()).bulk_update(batch, fields, batch_size=_BATCH)
+        TaskResult.writing.bulk_update(batch, fields, batch_size=_BATCH)
 
 
 def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
@@ -161,7 +162,7 @@ def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
 
 def read_cancelled(pks: Collection[UUID]) -> dict[UUID, bool]:
     """Return which of these results were cancelled, and whether by force."""
-    rows = rows_in(results_database()).cancelled().filter(pk__in=pks)
+    rows = TaskResult.writing.cancelled().filter(pk__in=pks)
     return {pk: _is_forced(errors) for pk, errors in rows.values_list("pk", "errors")}
 
 

@@ -14,7 +14,7 @@ from django.db.utils import Error as DatabaseFault
 
 from taskhub.foundation.exception_tree import related
 from taskhub.models import Lease
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 
 #: Those are about what was asked; anything else that a database says may pass.
 _ABOUT_CONTENT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
@@ -63,9 +63,7 @@ def probe() -> None:
 
     Raise a database's error if it takes no writes now.
     """
-    Lease.objects.using(results_database()).filter(token="").update(
-        ends_at=datetime.now(UTC)
-    )
+    Lease.writing.filter(token="").update(ends_at=datetime.now(UTC))
 
 
 def tells_of_server(error: BaseException) -> bool:

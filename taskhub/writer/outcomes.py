@@ -11,13 +11,13 @@ from django.db.models import QuerySet
 
 from taskhub.messages import Returned
 from taskhub.models import Place, Status, TaskResult
+from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.results.slices import EndedSlice, ReturnedSlice
-from taskhub.models.results.task_result import results_database
 from taskhub.retries import is_death
 from taskhub.writer.attempts import Attempt, Outcome
-from taskhub.writer.rows import locked, new_row, rows_in
+from taskhub.writer.rows import locked, new_row
 from taskhub.writer.tally import Tally
 
 
@@ -42,16 +42,16 @@ def write_outcomes(
     alias = results_database()
     # Without a savepoint: what refuses a part refuses all of it.
     with transaction.atomic(using=alias, savepoint=False):
-        admitted = _admit(outcomes, alias)
+        admitted = _admit(outcomes)
         gone = [each.attempt.message.id for each in admitted if not each.is_kept]
         if gone:
-            rows_in(alias).filter(pk__in=gone).delete()
+            TaskResult.writing.filter(pk__in=gone).delete()
         kept = [each for each in admitted if each.is_kept]
         _write_plain([each for each in kept if _is_plain(each)], alias, in_rows=in_rows)
         others = [each for each in kept if not _is_plain(each)]
         if others:
             rows = [_ended_row(each, in_rows=in_rows) for each in others]
-            _upsert(rows_in(alias), rows, _ENDING_FIELDS)
+            _upsert(TaskResult.writing.all(), rows, _ENDING_FIELDS)
         if tally is not None:
             transaction.on_commit(partial(tally.count, admitted), using=alias)
     return len(outcomes) - len(admitted)
@@ -80,7 +80,7 @@ def _write_alone(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> boo
             "place": Place.NOWHERE,
             "held_by": "",
         }
-    as_enqueued = rows_in(alias).filter(
+    as_enqueued = TaskResult.writing.filter(
         pk=attempt.message.id, status=Status.READY, attempts=0
     )
     if not as_enqueued.update(**changes):
@@ -90,22 +90,22 @@ def _write_alone(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> boo
     return True
 
 
-def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
+def _admit(outcomes: Collection[Outcome]) -> list[Outcome]:
     """Lock the rows of a group, and return the outcomes that may be written."""
     by_id = {outcome.attempt.message.id: outcome for outcome in outcomes}
-    unfinished = rows_in(alias).unfinished().filter(pk__in=by_id)
+    unfinished = TaskResult.writing.unfinished().filter(pk__in=by_id)
     found = list(locked(unfinished).values_list("pk", "status", "attempts"))
     waiting = [
         pk for pk, status, attempts in found if status == Status.READY and attempts
     ]
-    ended = _with_outcome(waiting, alias) if waiting else set()
+    ended = _with_outcome(waiting) if waiting else set()
     attempts_of: dict[UUID, int] = {
         pk: attempts for pk, _status, attempts in found if pk not in ended
     }
     # Most rows belong to nobody yet; of the others, it is asked to whom.
     claimed = [pk for pk, attempts in attempts_of.items() if attempts]
     owners = dict(
-        rows_in(alias).filter(pk__in=claimed).values_list("pk", "worker_ids")
+        TaskResult.writing.filter(pk__in=claimed).values_list("pk", "worker_ids")
         if claimed
         else ()
     )
@@ -115,7 +115,7 @@ def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
         if pk not in attempts_of and not outcome.attempt.message.durable
     ]
     if rowless:
-        finished = set(rows_in(alias).filter(pk__in=rowless).ids())
+        finished = set(TaskResult.writing.filter(pk__in=rowless).ids())
         attempts_of |= {pk: 0 for pk in rowless if pk not in finished}
     return [
         outcome
@@ -125,13 +125,13 @@ def _admit(outcomes: Collection[Outcome], alias: str) -> list[Outcome]:
     ]
 
 
-def _with_outcome(waiting: list[UUID], alias: str) -> set[UUID]:
+def _with_outcome(waiting: list[UUID]) -> set[UUID]:
     """
     Return which of these waiting rows have the outcome of their last attempt already.
 
     The others were given back, or taken back from a process that seemed dead.
     """
-    rows = rows_in(alias).filter(pk__in=waiting)
+    rows = TaskResult.writing.filter(pk__in=waiting)
     return {
         pk
         for pk, attempts, errors in rows.values_list("pk", "attempts", "errors")

@@ -25,8 +25,3 @@ def new_row(message: Message) -> TaskResult:
 def locked(rows: TaskResultQuerySet) -> TaskResultQuerySet:
     """Return rows to be locked, in an order in which no two groups wait in a circle."""
     return rows.order_by("pk").select_for_update()
-
-
-def rows_in(alias: str) -> TaskResultQuerySet:
-    """Return all results of a database."""
-    return TaskResultQuerySet(TaskResult, using=alias)

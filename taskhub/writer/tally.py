@@ -16,7 +16,6 @@ from taskhub.foundation.histogram import Histogram, bucket_of
 from taskhub.models import Status, TaskMetrics
 from taskhub.models.ids import new_id
 from taskhub.models.metrics import FRESH, MINUTE
-from taskhub.models.results.task_result import results_database
 from taskhub.writer.attempts import Outcome
 
 _Key = tuple[int, str, str]
@@ -106,8 +105,7 @@ class Tally:
 def write_metrics(rows: Collection[TaskMetrics]) -> None:
     """Write what was counted; once only, however often it is tried."""
     if rows:
-        metrics = TaskMetrics.objects.using(results_database())
-        metrics.bulk_create(rows, ignore_conflicts=True)
+        TaskMetrics.writing.bulk_create(rows, ignore_conflicts=True)
 
 
 def _add(histogram: Histogram, seconds: float) -> None:

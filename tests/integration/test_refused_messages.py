@@ -7,8 +7,8 @@ import pytest
 from taskhub.brokers import get_broker
 from taskhub.messages import Depth, Envelope, derive_key, seal
 from taskhub.models import QuarantinedMessage, Status, TaskResult
+from taskhub.models.base import results_database
 from taskhub.models.nodes import take_turn
-from taskhub.models.results.task_result import results_database
 from tests import tasks
 from tests.benches import make_bench
 from tests.factories import MessageFactory, TaskResultFactory, now

@@ -11,9 +11,9 @@ from django.utils import timezone
 from taskhub.brokers import get_broker
 from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult
+from taskhub.models.base import results_database
 from taskhub.models.ids import first_id_at
 from taskhub.models.nodes import take_turn
-from taskhub.models.results.task_result import results_database
 from taskhub.worker.node_options import Node
 from taskhub.worker.steward import sweeper
 from taskhub.worker.steward.sweeper import Sweeper

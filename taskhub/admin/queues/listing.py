@@ -13,7 +13,6 @@ from taskhub.admin import markup
 from taskhub.admin.overview import figures
 from taskhub.admin.queues.forms import all_queues, find_queue
 from taskhub.models import QueueState
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.metrics.reading import Figures, read_by_queue
 from taskhub.operations.queues import Queue
 from taskhub.operations.results.selection import is_restricted
@@ -102,7 +101,7 @@ def shown_queues(
 
 def _make_rows(queues: set[_Key]) -> None:
     """Give a row to those queues that have none."""
-    states = QueueState.objects.using(results_database())
+    states = QueueState.writing.all()
     if missing := queues - {*states.values_list("backend", "queue_name")}:
         states.bulk_create(
             [QueueState(backend=backend, queue_name=name) for backend, name in missing],

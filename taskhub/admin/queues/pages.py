@@ -23,7 +23,6 @@ from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.rendering import render
 from taskhub.exceptions import TaskHubError
 from taskhub.models import QueueState, TaskResult
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.queues import Queue
 from taskhub.operations.status import configs
 
@@ -163,7 +162,7 @@ class QueueStateAdmin(ReadOnly, Listed, admin.ModelAdmin):  # type: ignore[type-
 
 def _row_of(queue: Queue) -> QueueState:
     """Return its row, to write a history of; a new one if it has none yet."""
-    row, _is_new = QueueState.objects.using(results_database()).get_or_create(
+    row, _is_new = QueueState.writing.get_or_create(
         backend=queue.backend, queue_name=queue.name
     )
     return row

@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 
 from taskhub import operations
 from taskhub.exceptions import BrokerError
-from taskhub.models import TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
+from taskhub.models import TaskResult
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[TaskResult]
@@ -21,9 +20,8 @@ class Deleting(_Admin):
     """Deletes through operations, and tells what else that means."""
 
     def delete_model(self, request: HttpRequest, obj: TaskResult) -> None:
-        rows = TaskResultQuerySet(TaskResult, using=results_database())
         try:
-            forgotten = operations.results.forget(rows.filter(pk=obj.pk))
+            forgotten = operations.results.forget(TaskResult.writing.filter(pk=obj.pk))
         except BrokerError as error:
             text = _("It is not deleted: %s") % error
             self.message_user(request, text, messages.ERROR)

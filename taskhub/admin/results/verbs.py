@@ -8,7 +8,6 @@ from taskhub import operations
 from taskhub.admin.done import Done
 from taskhub.admin.verbs import Verb
 from taskhub.models import TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.results.lingering import may_be_ended
 
 
@@ -45,7 +44,7 @@ def _reason(by: str) -> str:
 
 
 def _only(row: TaskResult) -> TaskResultQuerySet:
-    return TaskResultQuerySet(TaskResult, using=results_database()).filter(pk=row.pk)
+    return TaskResult.writing.filter(pk=row.pk)
 
 
 #: In the order in which they are offered.

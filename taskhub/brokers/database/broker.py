@@ -24,8 +24,8 @@ from taskhub.deadlocks import again_after_deadlock
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, Depth, Envelope, Returned
 from taskhub.models import Lease, Place, QueueState, TaskResult, TaskResultQuerySet
+from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results.task_result import results_database
 
 #: How many ids one statement names; SQLite takes no more than 999 variables by default.
 _BATCH = 500

@@ -12,7 +12,7 @@ from django.db.utils import ProgrammingError
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.discarding import discard
 from taskhub.exceptions import BrokerError, BrokerUnavailable
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 
 P = ParamSpec("P")
 R = TypeVar("R")

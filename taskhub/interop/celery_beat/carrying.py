@@ -10,8 +10,8 @@ from django.db import transaction
 from taskhub.interop.celery_beat.rows import CannotCarryRow, Wishes, make_row
 from taskhub.interop.celery_beat.tables import OldTask
 from taskhub.models import PeriodicTask
+from taskhub.models.base import results_database
 from taskhub.models.periodic.periodic_task import as_schedule
-from taskhub.models.results.task_result import results_database
 from taskhub.schedules import Interval
 
 #: Tasks of Celery's own that taskhub needs none for, and why.

@@ -21,7 +21,6 @@ from taskhub.management.starting import (
     stop_on_signals,
 )
 from taskhub.models import PeriodicTask
-from taskhub.models.results.task_result import results_database
 from taskhub.worker.process_signals import tell_ending, tell_started
 
 logger = logging.getLogger(__name__)
@@ -54,7 +53,7 @@ class Command(BaseCommand):
             return
         configure_logging(options["verbosity"])
         if options["verbosity"]:
-            schedules = PeriodicTask.objects.using(results_database())
+            schedules = PeriodicTask.writing.all()
             enabled = schedules.filter(enabled=True)
             facts = {
                 "schedules": f"{enabled.count()} enabled, of {schedules.count()}",

@@ -5,7 +5,7 @@ from django.core.management.base import CommandError
 from taskhub import operations
 from taskhub.management.control.control import Control, Options, Told
 from taskhub.models import QueueState
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 from taskhub.operations.queues import Queue
 from taskhub.tasks import find_task
 

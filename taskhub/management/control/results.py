@@ -7,8 +7,7 @@ from django.core.management.base import CommandError
 
 from taskhub import operations
 from taskhub.management.control.control import Control, Options, Told
-from taskhub.models import Status, TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
+from taskhub.models import Status, TaskResult
 
 
 def _cancel(names: list[str], options: Options) -> Told:
@@ -16,7 +15,7 @@ def _cancel(names: list[str], options: Options) -> Told:
     whom = f" by {options['who']}" if options["who"] else ""
     reason = options["reason"] or f"It was cancelled{whom}."
     done = operations.results.cancel(
-        TaskResultQuerySet(TaskResult, using=results_database()).filter(pk__in=rows),
+        TaskResult.writing.filter(pk__in=rows),
         reason=reason,
         by_force=options["by_force"],
     )
@@ -32,7 +31,7 @@ def _cancel(names: list[str], options: Options) -> Told:
 def _retry(names: list[str], options: Options) -> Told:
     rows = _find(names)
     count = operations.results.retry(
-        TaskResultQuerySet(TaskResult, using=results_database()).filter(pk__in=rows),
+        TaskResult.writing.filter(pk__in=rows),
         per_second=options["per_second"],
     )
     left = len(rows) - count
@@ -44,7 +43,7 @@ def _retry(names: list[str], options: Options) -> Told:
 def _find(names: Sequence[str]) -> dict[UUID, TaskResult]:
     """Return results by their ids. Raise CommandError if one is not there."""
     pks = [_id(name) for name in names]
-    found = TaskResult.objects.using(results_database()).in_bulk(pks)
+    found = TaskResult.writing.in_bulk(pks)
     for pk in pks:
         if pk not in found:
             raise CommandError(f"There is no result {pk}; nothing was done.")

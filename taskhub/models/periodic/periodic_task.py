@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.foundation.values import escape_text
+from taskhub.models.base import WritingManager
 from taskhub.models.constraints import ReadableTimes
 from taskhub.models.ids import ids_in
 from taskhub.models.periodic.columns import RECENT_RUNS, UNPLANNED, PeriodicColumns
@@ -90,6 +91,9 @@ class PeriodicTask(PeriodicColumns, SharedRow):
     written_by_processes = frozenset((*PLAN_FIELDS, *RUN_FIELDS))
 
     objects: ClassVar["PeriodicTaskManager"] = PeriodicTaskQuerySet.as_manager()  # type: ignore[assignment]
+    writing: ClassVar["PeriodicTaskManager"] = WritingManager.from_queryset(  # type: ignore[assignment]
+        PeriodicTaskQuerySet
+    )()
 
     class Meta:
         verbose_name = _("periodic task")

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from django.db import models, router
+from django.db import models
 from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,7 @@ from taskhub.exceptions import (
     TaskFailed,
 )
 from taskhub.messages import Message
+from taskhub.models.base import WritingManager
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.constraints import PartialUniqueConstraint, ReadableTimes
 from taskhub.models.fields.exact_json import ExactJSONField
@@ -207,6 +208,9 @@ class TaskResult(Carried, SharedRow):
     )
 
     objects: ClassVar["TaskResultManager"] = TaskResultQuerySet.as_manager()  # type: ignore[assignment]
+    writing: ClassVar["TaskResultManager"] = WritingManager.from_queryset(  # type: ignore[assignment]
+        TaskResultQuerySet
+    )()
 
     class Meta:
         verbose_name = _("task result")
@@ -394,13 +398,8 @@ class TaskResult(Carried, SharedRow):
     @property
     def _rows(self) -> TaskResultQuerySet:
         # Not from where this row was read: a replica may be behind.
-        return TaskResultQuerySet(type(self), using=results_database())
+        return TaskResult.writing.all()
 
     def _adopt(self, other: "TaskResult") -> None:
         for field in self._meta.concrete_fields:
             setattr(self, field.attname, getattr(other, field.attname))
-
-
-def results_database() -> str:
-    """Return the alias of the database that results are written to."""
-    return router.db_for_write(TaskResult)

@@ -13,7 +13,6 @@ from django.utils import timezone
 from taskhub.foundation.histogram import Histogram, add_up, percentile
 from taskhub.models import QueueDepth, TaskMetrics
 from taskhub.models.metrics import HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
-from taskhub.models.results.task_result import results_database
 
 #: The ranges that can be looked at, and the span of each point: never finer than what
 #: is still known; see rollup.py.
@@ -147,7 +146,7 @@ def _spans(range_name: str) -> tuple[list[int], int]:
 
 
 def _rows(rows: QuerySet[TaskMetrics] | None) -> QuerySet[TaskMetrics]:
-    return TaskMetrics.objects.using(results_database()) if rows is None else rows
+    return TaskMetrics.writing.all() if rows is None else rows
 
 
 def _series(rows: QuerySet[TaskMetrics], starts: list[int], seconds: int) -> Series:
@@ -231,7 +230,7 @@ def _spread(histogram: Histogram) -> Spread:
 
 
 def _depths(since: datetime, starts: list[int], seconds: int) -> list[DepthSeries]:
-    depths = QueueDepth.objects.using(results_database()).filter(starts_at__gte=since)
+    depths = QueueDepth.writing.filter(starts_at__gte=since)
     by_queue = depths.values_list("queue_name").annotate(most=Max("ready"))
     fullest = by_queue.order_by("-most", "queue_name")[:MOST_QUEUES]
     names = sorted(name for name, _most in fullest)

@@ -22,8 +22,8 @@ from taskhub.conf import Config
 from taskhub.deadlocks import again_after_deadlock
 from taskhub.foundation.histogram import merge
 from taskhub.models import QueueDepth, TaskMetrics
+from taskhub.models.base import results_database
 from taskhub.models.metrics import FRESH, HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.status import read_depths
 
 #: Makes rows of longer spans, of so many seconds, out of those of shorter ones.
@@ -44,7 +44,9 @@ _BATCH = 2_000
 def roll_up() -> int:
     """Merge what is due; return how many rows were. Blocks for as long as it takes."""
     now = timezone.now()
-    return _roll_up(_metrics(), _add_up, now) + _roll_up(_depths(), _fullest, now)
+    return _roll_up(TaskMetrics.writing.all(), _add_up, now) + _roll_up(
+        QueueDepth.writing.all(), _fullest, now
+    )
 
 
 def _roll_up(rows: QuerySet[Any], join: _Join, now: datetime) -> int:
@@ -70,14 +72,6 @@ def _due_spans(rows: QuerySet[Any], now: datetime) -> set[int]:
     for seconds, _longer, age in _STEPS:
         due |= Q(seconds=seconds, starts_at__lt=now - age)
     return set(rows.filter(due).order_by().values_list("seconds", flat=True).distinct())
-
-
-def _metrics() -> QuerySet[TaskMetrics]:
-    return TaskMetrics.objects.using(results_database())
-
-
-def _depths() -> QuerySet[QueueDepth]:
-    return QueueDepth.objects.using(results_database())
 
 
 @again_after_deadlock(results_database)
@@ -145,7 +139,9 @@ def sample_depths(config: Config) -> None:
     Raise BrokerError if that cannot be asked.
     """
     minute = _start_of(timezone.now(), MINUTE)
-    noted = _depths().filter(starts_at=minute, seconds=MINUTE, backend=config.alias)
+    noted = QueueDepth.writing.filter(
+        starts_at=minute, seconds=MINUTE, backend=config.alias
+    )
     before = {row.queue_name: row for row in noted}
     new = []
     for status in read_depths(config, nodes=[]):
@@ -164,4 +160,4 @@ def sample_depths(config: Config) -> None:
         elif fullest.grow(row):
             fullest.save(using=results_database())
     # Another node may note the same minute.
-    _depths().bulk_create(new, ignore_conflicts=True)
+    QueueDepth.writing.bulk_create(new, ignore_conflicts=True)

@@ -18,7 +18,6 @@ from taskhub import writer
 from taskhub.exceptions import BrokerError, InvalidOption
 from taskhub.foundation.values import escape_text
 from taskhub.models import BulkAction, TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.results.failures import name_cause
 from taskhub.operations.results.lifecycle import cancel, forget, retry_at
 from taskhub.operations.results.rates import check_rate
@@ -76,7 +75,7 @@ def start_bulk(
         # Of a failure that is tried again, nobody can tell it any more.
         words = name_cause(selection.cause)
         selection = msgspec.structs.replace(selection, cause_in_words=words)
-    return BulkAction.objects.using(results_database()).create(
+    return BulkAction.writing.create(
         kind=kind,
         selection=selection.until_now().to_json(),
         per_second=per_second,
@@ -101,13 +100,13 @@ def bulk_actions_of(
 ) -> list[BulkAction]:
     """Return those actions that have done something to a result, the last first."""
     if actions is None:
-        actions = BulkAction.objects.using(results_database())
+        actions = BulkAction.writing.all()
     return list(actions.filter(pk__in=row.bulk_action_ids or []).order_by("-pk"))
 
 
 def unfinished() -> QuerySet[BulkAction]:
     """Return the actions that are under way, or not begun yet."""
-    return BulkAction.objects.using(results_database()).filter(finished_at=None)
+    return BulkAction.writing.filter(finished_at=None)
 
 
 def do_some(seconds: float) -> None:
@@ -160,7 +159,7 @@ def _rest(action: BulkAction) -> TaskResultQuerySet:
 
 def _do(action: BulkAction, pks: list[UUID]) -> int:
     """Do it to some results; return to how many it was done."""
-    rows = TaskResultQuerySet(TaskResult, using=results_database()).filter(pk__in=pks)
+    rows = TaskResult.writing.filter(pk__in=pks)
     whom = f" by {action.asked_by}" if action.asked_by else ""
     match Kind(action.kind):
         case Kind.RETRY:

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.deletion import DO_NOTHING, PROTECT, RESTRICT
 
 from taskhub.models import TaskLog, TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 
 logger = logging.getLogger(__name__)
 

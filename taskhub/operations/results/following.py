@@ -5,8 +5,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from taskhub.models import BulkAction, Status, TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
+from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.tasks.context import MAX_PROGRESS
 
 #: Arguments, outcomes and errors are not for who may only know how far it is.
@@ -15,8 +14,7 @@ _READ = ("status", "progress", "attempts")
 
 def read_progress(pk: UUID) -> dict[str, Any] | None:
     """Return how far a result is, or None if there is no such result; one query."""
-    rows = TaskResultQuerySet(TaskResult, using=results_database())
-    row = rows.only(*_READ).filter(pk=pk).first()
+    row = TaskResult.writing.only(*_READ).filter(pk=pk).first()
     return None if row is None else tell_progress(row)
 
 

@@ -16,7 +16,7 @@ from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 from taskhub.operations.results.deleting import delete_results
 from taskhub.operations.results.lingering import cancelled_and_running
 from taskhub.operations.results.rates import check_rate
@@ -127,9 +127,7 @@ def _tell_cancelled(results: TaskResultQuerySet, pks: Collection[UUID]) -> None:
     """Send Django's signal for each, if anybody but Django itself listens."""
     if not pks or len(compat.task_finished.receivers) <= 1:
         return
-    for row in TaskResultQuerySet(TaskResult, using=results_database()).filter(
-        pk__in=pks
-    ):
+    for row in TaskResult.writing.filter(pk__in=pks):
         if row.backend in compat.task_backends.settings:
             result: Result[Any] = Result.from_row(task_of(row.task_path, row), row)
             tell_finished(row.backend, result, is_meant=True)
@@ -203,7 +201,7 @@ def batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
 
 
 def _with_pks(pks: list[UUID]) -> TaskResultQuerySet:
-    return TaskResultQuerySet(TaskResult, using=results_database()).filter(pk__in=pks)
+    return TaskResult.writing.filter(pk__in=pks)
 
 
 def _take_out(rows: TaskResultQuerySet) -> set[UUID]:

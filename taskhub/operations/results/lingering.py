@@ -8,10 +8,10 @@ from uuid import UUID
 from django.db.models import Q
 
 from taskhub.models import Node, Status, TaskResult, TaskResultQuerySet
+from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.nodes import PRESENCE_SECONDS, NodeQuerySet
+from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.models.results.lingering import LingeringRun
-from taskhub.models.results.task_result import results_database
 
 #: For so long after a cancellation, nodes may not have told yet that it still runs.
 _UNTOLD = timedelta(seconds=2 * PRESENCE_SECONDS)
@@ -24,7 +24,7 @@ def lingering_runs() -> list[LingeringRun]:
     Their results were cancelled, say. It is what the nodes that are present have told
     in the last seconds. One query.
     """
-    nodes = NodeQuerySet(Node, using=results_database()).present().order_by("name")
+    nodes = Node.writing.present().order_by("name")
     return [run for node in nodes for run in node.lingering_runs]
 
 
@@ -70,5 +70,4 @@ def may_be_ended(row: TaskResult) -> bool:
         return True
     if row.status != Status.CANCELLED:
         return False
-    rows = TaskResultQuerySet(TaskResult, using=results_database())
-    return bool(cancelled_and_running(rows.filter(pk=row.pk)))
+    return bool(cancelled_and_running(TaskResult.writing.filter(pk=row.pk)))

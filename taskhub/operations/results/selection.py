@@ -13,7 +13,6 @@ from taskhub.exceptions import InvalidOption
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.foundation.values import is_storable_text
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.results.searching import read_words, search
 
 #: Words for several statuses at once.
@@ -63,7 +62,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def results(self) -> TaskResultQuerySet:
         """Return the results that are meant now."""
-        return self.of(TaskResultQuerySet(TaskResult, using=results_database()))
+        return self.of(TaskResult.writing.all())
 
     def of(self, results: TaskResultQuerySet) -> TaskResultQuerySet:
         """Return those of some results that are meant now."""

@@ -14,8 +14,9 @@ from taskhub.deadlocks import again_after_deadlock
 from taskhub.exceptions import (
     CannotRun,
 )
-from taskhub.models import Overlap, PeriodicTask, TaskResult, TaskResultQuerySet
-from taskhub.models.results.task_result import UNFINISHED, results_database
+from taskhub.models import Overlap, PeriodicTask, TaskResult
+from taskhub.models.base import results_database
+from taskhub.models.results.task_result import UNFINISHED
 from taskhub.operations.results.lifecycle import cancel
 from taskhub.operations.schedules.runs import PendingRun, make_run
 
@@ -75,7 +76,7 @@ def run_now(row: PeriodicTask) -> TaskResult:
 def unfinished_runs(pks: Collection[int]) -> dict[int, list[UUID]]:
     """Return the ids of the unfinished results of periodic tasks, by their keys."""
     found: dict[int, list[UUID]] = defaultdict(list)
-    rows = _results().filter(periodic_task__in=pks, status__in=UNFINISHED)
+    rows = TaskResult.writing.filter(periodic_task__in=pks, status__in=UNFINISHED)
     for key, pk in rows.values_list("periodic_task_id", "pk"):
         found[key].append(pk)
     return found
@@ -83,7 +84,10 @@ def unfinished_runs(pks: Collection[int]) -> dict[int, list[UUID]]:
 
 def cancel_earlier(pks: Collection[UUID]) -> None:
     """Cancel earlier runs of a schedule because of a new one."""
-    cancel(_results().filter(pk__in=pks), reason="The next run of its schedule is due.")
+    cancel(
+        TaskResult.writing.filter(pk__in=pks),
+        reason="The next run of its schedule is due.",
+    )
 
 
 @again_after_deadlock(results_database)
@@ -115,9 +119,9 @@ def ticks_to_backfill(
     Raise InvalidSchedule if the schedule cannot be read.
     """
     fired = set(
-        _results()
-        .filter(periodic_task=row.pk, tick_at__range=(start, end))
-        .values_list("tick_at", flat=True)
+        TaskResult.writing.filter(
+            periodic_task=row.pk, tick_at__range=(start, end)
+        ).values_list("tick_at", flat=True)
     )
     ticks: list[datetime] = []
     for tick in row.rule.between(start - timedelta(microseconds=1), end):
@@ -148,16 +152,13 @@ def _submit(locked: PeriodicTask, runs: list[PendingRun]) -> list[TaskResult]:
     for result in new:
         locked.remember(result.pk, result.enqueued_at)
     locked.save(update_fields=["recent_ids", "last_run_at", "total_run_count"])
-    return list(_results().filter(pk__in=[result.pk for result in new]).order_by("pk"))
+    return list(
+        TaskResult.writing.filter(pk__in=[result.pk for result in new]).order_by("pk")
+    )
 
 
 @contextmanager
 def _locked(row: PeriodicTask) -> Iterator[PeriodicTask]:
     """Read a row anew, and keep the beat from it until what is done is committed."""
-    rows = PeriodicTask.objects.using(results_database())
     with transaction.atomic(using=results_database()):
-        yield rows.select_for_update().get(pk=row.pk)
-
-
-def _results() -> TaskResultQuerySet:
-    return TaskResultQuerySet(TaskResult, using=results_database())
+        yield PeriodicTask.writing.select_for_update().get(pk=row.pk)

@@ -5,8 +5,8 @@ from datetime import timedelta
 from django.db import IntegrityError, transaction
 
 from taskhub.models import Turn
+from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results.task_result import results_database
 
 #: How often a beat tells of itself; after three times as long none is known to run.
 BEAT_SECONDS = 5.0
@@ -31,6 +31,5 @@ def tell_of_beat(holder: str) -> None:
 
 def running_beat() -> str:
     """Return the host and process of the beat that has looked last; "" if none does."""
-    turns = Turn.objects.using(results_database())
-    present = turns.filter(name=_NAME, ends_at__gte=DatabaseNow())
+    present = Turn.writing.filter(name=_NAME, ends_at__gte=DatabaseNow())
     return present.values_list("holder", flat=True).first() or ""

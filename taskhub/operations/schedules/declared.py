@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from taskhub.models import PeriodicTask
-from taskhub.models.results.task_result import results_database
+from taskhub.models.base import results_database
 from taskhub.operations.schedules.validation import validate
 from taskhub.tasks import Declared, declared_schedules
 from taskhub.tasks.declared import PeriodicOptions
@@ -51,7 +51,7 @@ def synchronise(*, write: bool = True) -> Synchronised:
 
 def _concerned(names: Collection[str]) -> list[PeriodicTask]:
     """Lock and return rows from code, and those with the name of a declaration."""
-    rows = PeriodicTask.objects.using(results_database())
+    rows = PeriodicTask.writing.all()
     # By key: a search would lock what it passes, and a beat waits for no locked row.
     found = rows.filter(Q(from_code=True) | Q(name__in=names))
     pks = list(found.values_list("pk", flat=True))

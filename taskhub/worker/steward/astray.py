@@ -18,7 +18,6 @@ from uuid import UUID
 
 from taskhub.brokers.base import Broker
 from taskhub.models import Status, TaskResult
-from taskhub.models.results.task_result import results_database
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +62,7 @@ class Astray:
             logger.warning("Put back %d messages whose place was lost.", count)
 
     def _rows_of(self, pks: Collection[UUID]) -> dict[UUID, TaskResult]:
-        rows = TaskResult.objects.using(results_database())
-        fields = rows.only("pk", "status", "queue_name", "backend")
+        fields = TaskResult.writing.only("pk", "status", "queue_name", "backend")
         return fields.in_bulk(list(pks))
 
     def _is_here(self, row: TaskResult, queue_name: str) -> bool:

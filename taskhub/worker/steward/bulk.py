@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from taskhub.models.base import results_database
 from taskhub.models.nodes import take_turn
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.results.bulk import do_some
 from taskhub.worker.node_options import Node
 

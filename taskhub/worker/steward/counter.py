@@ -1,7 +1,7 @@
 """The counter: keeps the numbers few, and notes how full the queues are."""
 
+from taskhub.models.base import results_database
 from taskhub.models.nodes import take_turn
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.metrics.rollup import roll_up, sample_depths
 from taskhub.worker.node_options import Node
 

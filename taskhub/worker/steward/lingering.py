@@ -17,9 +17,8 @@ from typing import Any
 from uuid import UUID
 
 from taskhub import writer
-from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models import Status, TaskResult
 from taskhub.models.results.lingering import Because
-from taskhub.models.results.task_result import results_database
 from taskhub.worker.board import Board, Shown
 
 #: What has been running for less is not asked about: it may be about to end.
@@ -128,7 +127,7 @@ class LingeringRuns:
 
 
 def _read_rows(pks: set[UUID]) -> dict[UUID, TaskResult]:
-    rows = TaskResultQuerySet(TaskResult, using=results_database()).only(
+    rows = TaskResult.writing.only(
         "id",
         "task_path",
         "status",

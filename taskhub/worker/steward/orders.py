@@ -3,7 +3,6 @@
 from django.db.models import Exists
 
 from taskhub.models import Node as NodeRow
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.results.bulk import unfinished
 from taskhub.worker.node_options import Node
 from taskhub.worker.pipes import AWAKE, QUIET, RESIZE, STOP, Upwards
@@ -26,7 +25,7 @@ class Orders:
 
     def look(self) -> None:
         """Pass on what is new. Raise a database's error if it is away."""
-        rows = NodeRow.objects.using(results_database()).filter(name=self._node.name)
+        rows = NodeRow.writing.filter(name=self._node.name)
         # In the same question: it is asked all the time, also of an idle node.
         told = rows.annotate(has_bulk_actions=Exists(unfinished()))
         row = told.values_list(

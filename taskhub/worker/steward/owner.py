@@ -3,8 +3,8 @@
 import logging
 
 from taskhub.brokers import get_broker
+from taskhub.models.base import results_database
 from taskhub.models.identity import identity_of
-from taskhub.models.results.task_result import results_database
 from taskhub.worker.node_options import Node
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,6 @@ import taskhub
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.models import Node as NodeRow
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results.task_result import results_database
 from taskhub.worker.node_options import Node
 
 #: A node that has been silent for so long is forgotten.
@@ -45,7 +44,7 @@ class Presence:
 
     def tell(self) -> None:
         """Write that the node is there, and what of it there is."""
-        rows = NodeRow.objects.using(results_database())
+        rows = NodeRow.writing.all()
         described = self._describe()
         if not rows.filter(name=self._node.name).update(**described):
             rows.create(name=self._node.name, **described)
@@ -85,9 +84,10 @@ class Presence:
 
     def leave(self) -> None:
         """Forget the node: it has ended as it should."""
-        NodeRow.objects.using(results_database()).filter(name=self._node.name).delete()
+        NodeRow.writing.filter(name=self._node.name).delete()
 
     def forget_others(self) -> None:
         """Forget nodes that have been silent for a day."""
-        rows = NodeRow.objects.using(results_database())
-        rows.filter(last_seen_at__lt=DatabaseNow() - _FORGOTTEN_AFTER).delete()
+        NodeRow.writing.filter(
+            last_seen_at__lt=DatabaseNow() - _FORGOTTEN_AFTER
+        ).delete()

@@ -3,8 +3,8 @@
 import logging
 from itertools import islice
 
+from taskhub.models.base import results_database
 from taskhub.models.nodes import take_turn
-from taskhub.models.results.task_result import results_database
 from taskhub.operations.pruning import Retention, describe_kept, prune
 from taskhub.worker.node_options import Node
 

@@ -36,10 +36,10 @@ from taskhub import outbox, writer
 from taskhub.brokers import get_broker
 from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.ids import first_id_at
 from taskhub.models.nodes import PRESENCE_SECONDS, database_now, take_turn
-from taskhub.models.results.task_result import results_database
 from taskhub.worker.node_options import Node
 from taskhub.worker.steward.astray import Astray
 
@@ -156,8 +156,7 @@ class Sweeper:
             self._sweep(rows, _MOST)
 
     def _unfinished(self) -> TaskResultQuerySet:
-        rows = TaskResultQuerySet(TaskResult, using=results_database())
-        return rows.unfinished().filter(backend=self._config.alias)
+        return TaskResult.writing.unfinished().filter(backend=self._config.alias)
 
     def _sweep(self, rows: TaskResultQuerySet, most: int) -> UUID | None:
         """Look at the first of these rows; return the last if there may be more."""
@@ -218,6 +217,7 @@ class Sweeper:
 
     def _living_tokens(self) -> set[str]:
         lease = timedelta(seconds=self._config.options.lease_seconds)
-        nodes = NodeRow.objects.using(results_database())
-        recent = nodes.filter(last_seen_at__gte=DatabaseNow() - lease - _GRACE)
+        recent = NodeRow.writing.filter(
+            last_seen_at__gte=DatabaseNow() - lease - _GRACE
+        )
         return {token for node in recent for token in node.tokens}

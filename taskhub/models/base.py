@@ -1,0 +1,46 @@
+"""
+The database of taskhub's tables, and the manager that works on it.
+
+All tables are in the database that the site's routers choose for writing `TaskResult`.
+Routers may send reads to a replica, which may be behind. `writing` never reads there.
+"""
+
+from functools import cache
+from typing import Any, ClassVar, Self, TypeVar
+
+from django.apps import apps
+from django.db import models, router
+
+_M_co = TypeVar("_M_co", bound=models.Model, covariant=True)
+
+
+def results_database() -> str:
+    """Return the alias of the database that results are written to."""
+    return router.db_for_write(_task_result())
+
+
+@cache
+def _task_result() -> type[models.Model]:
+    return apps.get_model("taskhub", "TaskResult")
+
+
+class WritingManager(models.Manager[_M_co]):
+    """The rows in the database that results are written to, also for reading."""
+
+    def get_queryset(self) -> models.QuerySet[_M_co]:
+        """Return all rows. Routers are asked for the database on each call."""
+        queryset_class: Any = self._queryset_class  # type: ignore[attr-defined]
+        rows: models.QuerySet[_M_co] = queryset_class(
+            self.model, using=results_database()
+        )
+        return rows
+
+
+class TaskHubModel(models.Model):
+    """A model with both managers: `objects` for the site, `writing` for taskhub."""
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
+    writing: ClassVar[models.Manager[Self]] = WritingManager()
+
+    class Meta:
+        abstract = True
