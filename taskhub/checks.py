@@ -15,7 +15,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from taskhub.compat import django_tasks as compat
-from taskhub.conf import Config
+from taskhub.conf import Config, configs
 from taskhub.schedules import zone_fault
 from taskhub.tasks import declared_schedules
 
@@ -134,12 +134,10 @@ def check_backends_apart(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Of two backends that share a queue in Redis, each takes the other's messages."""
-    backends: Any = compat.task_backends.all()
     in_redis = [
         config
-        for backend in backends
-        if isinstance(config := getattr(backend, "config", None), Config)
-        and not config.options.broker_url.startswith("database:")
+        for config in configs()
+        if not config.options.broker_url.startswith("database:")
     ]
     return [
         Error(

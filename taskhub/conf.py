@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 from django.conf import settings
 
-from taskhub.compat.django_tasks import DEFAULT_TASK_QUEUE_NAME
+from taskhub.compat import django_tasks as compat
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.messages import SigningKey, derive_key
 
@@ -88,7 +88,7 @@ def read_config(alias: str, params: Mapping[str, Any]) -> Config:
     return Config(
         alias=alias,
         queues=_read_queues(
-            params.get("QUEUES", [DEFAULT_TASK_QUEUE_NAME]), place, faults
+            params.get("QUEUES", [compat.DEFAULT_TASK_QUEUE_NAME]), place, faults
         ),
         options=_read_options(params.get("OPTIONS", {}), f"{place}['OPTIONS']", faults),
         signing_keys=tuple(
@@ -97,6 +97,25 @@ def read_config(alias: str, params: Mapping[str, Any]) -> Config:
         ),
         faults=tuple(faults),
     )
+
+
+def configs() -> list[Config]:
+    """Return the configuration of every taskhub backend in `TASKS`."""
+    found = [config_of(backend) for backend in compat.task_backends.all()]
+    return [config for config in found if config is not None]
+
+
+def find_config(alias: str) -> Config | None:
+    """Return the configuration of a taskhub backend; None if `TASKS` has none such."""
+    if alias not in compat.task_backends.settings:
+        return None
+    return config_of(compat.task_backends[alias])
+
+
+def config_of(backend: object) -> Config | None:
+    """Return the configuration of a tasks backend; None if it is not taskhub's."""
+    config = getattr(backend, "config", None)
+    return config if isinstance(config, Config) else None
 
 
 def name_fault(queue_name: object) -> str | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from taskhub.conf import Config
+from taskhub.conf import Config, configs
 from taskhub.models import (
     QuarantinedMessage,
     Status,
@@ -26,7 +26,6 @@ from taskhub.operations.results.deleting import (
     name_of,
     protecting_relations,
 )
-from taskhub.operations.status import configs
 
 #: So many rows are deleted at a time, and so long others have the table to themselves.
 _BATCH = 1_000

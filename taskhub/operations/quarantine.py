@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from taskhub.brokers import get_broker
-from taskhub.conf import Config
+from taskhub.conf import Config, configs
 from taskhub.exceptions import BadMessage, UnknownTask
 from taskhub.messages import (
     Envelope,
@@ -30,7 +30,6 @@ from taskhub.messages import (
 from taskhub.models import QuarantinedMessage, Status, TaskResult
 from taskhub.models.queues import MOST_OF_A_BODY
 from taskhub.operations.results.lifecycle import retry
-from taskhub.operations.status import configs
 from taskhub.tasks import find_task
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from taskhub.brokers import get_broker
 from taskhub.compat import django_tasks as compat
-from taskhub.conf import Config, name_fault
+from taskhub.conf import Config, find_config, name_fault
 from taskhub.exceptions import BrokerError, UnknownQueue
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.models import QueueState, Status, TaskResult, TaskResultQuerySet
@@ -50,8 +50,8 @@ class Queue:
                 f"There is no backend {self.backend!r} in TASKS"
                 f"{did_you_mean(self.backend, known)}"
             )
-        config = getattr(compat.task_backends[self.backend], "config", None)
-        if not isinstance(config, Config):
+        config = find_config(self.backend)
+        if config is None:
             raise UnknownQueue(f"The backend {self.backend!r} is not one of taskhub's.")
         return config
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -14,7 +13,7 @@ from django.utils.translation import ngettext
 
 from taskhub.brokers import get_broker
 from taskhub.compat import django_tasks as compat
-from taskhub.conf import Config
+from taskhub.conf import Config, configs
 from taskhub.exceptions import BrokerError
 from taskhub.foundation.remembering import Remembered
 from taskhub.models import Node, PeriodicTask, QuarantinedMessage, TaskResult
@@ -309,10 +308,3 @@ def _far_id() -> UUID | None:
     """Return the id that so many waiting results precede; None if there are fewer."""
     ids = TaskResult.writing.ready().order_by("id").values_list("id", flat=True)
     return ids[MAX_LOOKED_THROUGH : MAX_LOOKED_THROUGH + 1].first()
-
-
-def configs() -> list[Config]:
-    """Return the configuration of every backend of ours."""
-    backends: Any = compat.task_backends.all()
-    found = [getattr(backend, "config", None) for backend in backends]
-    return [config for config in found if isinstance(config, Config)]

@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.utils import timezone
 
 from taskhub import operations
+from taskhub.conf import configs
 from taskhub.exceptions import TaskHubError
 from taskhub.models import Node, PeriodicTask, QuarantinedMessage, TaskResult
 from taskhub.operations.pruning import Retention
@@ -65,7 +66,7 @@ def _bulk():
 
 
 def _config():
-    return operations.status.configs()[0]
+    return configs()[0]
 
 
 CALLS = {
@@ -135,7 +136,6 @@ CALLS = {
     "nodes.find_node": lambda: operations.nodes.find_node("here"),
     "queues.keep_state": lambda: operations.queues.keep_state(MAIL.state),
     "queues.keep_states": lambda: operations.queues.keep_states(_config()),
-    "status.configs": operations.status.configs,
     "status.read_depths": lambda: operations.status.read_depths(_config(), []),
 }
 

@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy
 
 from taskhub.admin.asking import ReasonForm
 from taskhub.admin.bounded import in_words
+from taskhub.conf import configs
 from taskhub.exceptions import UnknownQueue
 from taskhub.operations.queues import Queue
-from taskhub.operations.status import configs
 
 #: As many as a page deals with: more takes longer than a page may, and is what the
 #: command is for.

@@ -21,10 +21,10 @@ from taskhub.admin.queues.listing import QueueOnPage, read_queues, shown_queues
 from taskhub.admin.queues.verbs import VERBS, Verb
 from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.rendering import render
+from taskhub.conf import configs
 from taskhub.exceptions import TaskHubError
 from taskhub.models import QueueState, TaskResult
 from taskhub.operations.queues import Queue
-from taskhub.operations.status import configs
 
 
 @admin.register(QueueState)

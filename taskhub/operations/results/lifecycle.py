@@ -13,7 +13,7 @@ from django.utils import timezone
 from taskhub import outbox, writer
 from taskhub.brokers import get_broker
 from taskhub.compat import django_tasks as compat
-from taskhub.conf import Config
+from taskhub.conf import find_config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.base import results_database
@@ -177,7 +177,7 @@ def push_or_leave(rows: Iterable[TaskResult]) -> None:
     for row in rows:
         by_backend[row.backend].append(row)
     for alias, group in by_backend.items():
-        config = _config_of(alias)
+        config = find_config(alias)
         if config is None:
             continue
         try:
@@ -219,13 +219,5 @@ def _take_out(rows: TaskResultQuerySet) -> set[UUID]:
 
 
 def _cancel_messages(alias: str, queue_name: str, pks: list[UUID]) -> set[UUID]:
-    config = _config_of(alias)
+    config = find_config(alias)
     return get_broker(config).cancel(queue_name, pks) if config else set()
-
-
-def _config_of(alias: str) -> Config | None:
-    if alias not in compat.task_backends.settings:
-        # A backend that is gone has no workers either.
-        return None
-    config = getattr(compat.task_backends[alias], "config", None)
-    return config if isinstance(config, Config) else None

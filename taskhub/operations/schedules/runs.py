@@ -7,7 +7,7 @@ from typing import Any
 
 from taskhub import producer
 from taskhub.compat import django_tasks as compat
-from taskhub.conf import Config
+from taskhub.conf import Config, config_of
 from taskhub.exceptions import CannotRun, CannotRunHere, InvalidArguments
 from taskhub.models import PeriodicTask
 from taskhub.models.results.slices import NewSlice
@@ -35,7 +35,7 @@ def make_run(row: PeriodicTask, tick: datetime | None) -> PendingRun:
         raise CannotRun(fault)
     try:
         variant = variant_of(row, task, due_at(row, tick))
-        config = config_of(variant)
+        config = config_of_task(variant)
         result = producer.make_row(config, variant, row.args, row.kwargs)
     except (InvalidArguments, compat.InvalidTask, compat.InvalidTaskBackend) as error:
         raise CannotRunHere(str(error)) from error
@@ -72,9 +72,10 @@ def variant_of(
     return task.using(**given)  # type: ignore[arg-type]
 
 
-def config_of(task: Task[..., Any, Any]) -> Config:
-    config = getattr(task.get_backend(), "config", None)
-    if not isinstance(config, Config):
+def config_of_task(task: Task[..., Any, Any]) -> Config:
+    """Return the configuration of a task's backend. Raise CannotRun if it has none."""
+    config = config_of(task.get_backend())
+    if config is None:
         raise CannotRun(
             f"The backend {task.backend!r} of {task.name} does not belong to taskhub."
         )

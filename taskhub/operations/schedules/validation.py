@@ -15,7 +15,7 @@ from taskhub.exceptions import (
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic.periodic_task import as_schedule
 from taskhub.operations.schedules.runs import (
-    config_of,
+    config_of_task,
     due_at,
     faults_of_json,
     make_run,
@@ -86,7 +86,7 @@ def faults_of_task(row: PeriodicTask) -> dict[str, str]:
     except InvalidArguments as error:
         return {"kwargs" if row.kwargs else "args": str(error)}
     try:
-        config_of(variant_of(row, task))
+        config_of_task(variant_of(row, task))
     except (compat.InvalidTask, compat.InvalidTaskBackend) as error:
         is_about_priority = "riority" in str(error)
         return {"priority" if is_about_priority else "queue_name": str(error)}
