@@ -1,8 +1,8 @@
 """
-What operators ask of nodes: to be quiet, to stop, to have more or fewer processes.
+What operators do to nodes: quiet, resume, resize and stop them.
 
-It is written into the node's row, where its steward looks every second. It is meant for
-this life of the node: one that is started anew does what its command line says.
+Each function writes into the node's row, which its steward reads every second. The
+change holds until the node ends: a new node follows its command line.
 """
 
 from typing import Any
@@ -11,47 +11,46 @@ from taskhub.exceptions import InvalidOption, UnknownNode
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.models import Node
 
-#: More are taken for a slip of the finger.
-MOST_PROCESSES = 256
+MAX_PROCESSES = 256
 
 
 def quiet(name: str) -> None:
-    """Have a node take nothing new, and go on with what it runs."""
-    _ask(name, is_quiet=True)
+    """Let a node take no new messages; its running tasks continue."""
+    _change(name, is_quiet=True)
 
 
-def awake(name: str) -> None:
-    """Have a quiet node work again."""
-    _ask(name, is_quiet=False)
+def resume(name: str) -> None:
+    """Let a quiet node take messages again."""
+    _change(name, is_quiet=False)
 
 
 def resize(name: str, processes: int) -> None:
     """
-    Have a node run so many worker processes.
+    Set the number of a node's worker processes.
 
-    Those that are too many finish what they run, for as long as its grace period.
+    Surplus processes finish their running tasks, within the node's grace period.
 
     Raise InvalidOption for fewer than 1 or more than 256.
     """
-    if not 1 <= processes <= MOST_PROCESSES:
+    if not 1 <= processes <= MAX_PROCESSES:
         raise InvalidOption(
-            f"A node has from 1 to {MOST_PROCESSES} processes, not {processes}; to "
-            "have it do nothing, make it quiet."
+            f"A node has 1 to {MAX_PROCESSES} processes, not {processes}; to stop it "
+            "from taking messages, quiet it."
         )
-    _ask(name, wanted_processes=processes)
+    _change(name, wanted_processes=processes)
 
 
 def stop(name: str) -> None:
     """
-    Have a node end as if told by TERM: what runs has its grace period.
+    Stop a node as the signal TERM does: its running tasks have the grace period.
 
-    Its service manager may start another one.
+    A service manager may start another node in its place.
     """
-    _ask(name, is_to_stop=True)
+    _change(name, is_to_stop=True)
 
 
 def find_node(name: str) -> Node:
-    """Return what a node has told of itself. Raise UnknownNode if there is none."""
+    """Return the row of a node. Raise UnknownNode if there is none."""
     nodes = Node.writing.all()
     node = nodes.filter(name=name).first()
     if node is None:
@@ -60,8 +59,8 @@ def find_node(name: str) -> Node:
     return node
 
 
-def _ask(name: str, **changes: Any) -> None:
+def _change(name: str, **changes: Any) -> None:
     nodes = Node.writing.all()
     if not nodes.filter(name=name).update(**changes):
-        # Raises; if it has come between the two, it is asked.
+        # find_node() raises, unless the node has started in between.
         nodes.filter(pk=find_node(name).pk).update(**changes)

@@ -273,7 +273,7 @@ def test_more_than_a_page_may_take_is_for_the_command(
     assert "more than 2" in admin_client.get(url_of(verb)).content.decode()
     page = do(admin_client, verb, **values)
 
-    assert f"use: manage.py taskcontrol {verb} mail" in page
+    assert f"use: manage.py taskcontrol queue {verb} mail" in page
     assert MAIL.waiting.count() == 3
     assert history() == []
 

@@ -77,13 +77,15 @@ def test_what_was_cancelled_and_still_runs_is_told_and_ended_by_force(
     assert operations.results.still_running([row]) == {row.pk: run}
     assert is_alive(pid)
 
-    said = control(capsys, "cancel", str(row.pk))
+    said = control(capsys, "result", "cancel", str(row.pk))
     assert said == (
-        "Cancelled: 0 that waited, 0 that ran. "
-        "Cancelled before and still running: 1; use --by-force."
+        "Cancelled: 0 waiting, 0 running. "
+        "Cancelled before, still running: 1; use --by-force."
     )
-    said = control(capsys, "cancel", str(row.pk), "--by-force", "--reason=It hangs.")
-    assert said == "Cancelled: 0 that waited, 1 that ran."
+    said = control(
+        capsys, "result", "cancel", str(row.pk), "--by-force", "--reason=It hangs."
+    )
+    assert said == "Cancelled: 0 waiting, 1 running."
     wait_until(lambda: not is_alive(pid), "the end of its process", 60)
     wait_until(lambda: not told(), "the node to tell", 30)
     after = tasks.tell_process.enqueue()

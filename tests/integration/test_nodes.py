@@ -46,7 +46,7 @@ def test_a_quiet_node_takes_nothing_until_it_is_awake(config, start_known_node, 
     waiting = tasks.add.enqueue(1, 2)
     assert get_broker(config).depth("default") == Depth(ready=1)
 
-    operations.nodes.awake(name)
+    operations.nodes.resume(name)
     assert waiting.get(timeout=30) == 3
     assert process.stop() == 0
 
@@ -92,5 +92,5 @@ def test_a_wrong_name_is_answered_with_the_nearest_one(start_known_node):
 
 @pytest.mark.parametrize("processes", [0, 257])
 def test_a_node_cannot_have_none_or_too_many(processes):
-    with pytest.raises(InvalidOption, match="from 1 to 256 processes"):
+    with pytest.raises(InvalidOption, match="1 to 256 processes"):
         operations.nodes.resize("somewhere", processes)

@@ -73,7 +73,7 @@ CALLS = {
     "results.affected": lambda: operations.results.affected(
         "retry", Selection()
     ).count(),
-    "nodes.awake": lambda: operations.nodes.awake("here"),
+    "nodes.resume": lambda: operations.nodes.resume("here"),
     "schedules.backfill": lambda: operations.schedules.backfill(
         _one(PeriodicTask), timezone.now() - DAY, timezone.now()
     ),
@@ -181,9 +181,9 @@ def test_operations_find_what_the_replica_does_not_show_yet(reads_replica):
         ["taskstatus"],
         ["taskbeat", "--check"],
         ["taskworker", "--check"],
-        ["taskcontrol", "pause", "mail"],
-        ["taskcontrol", "purge", "mail", "--no-input"],
-        ["taskcontrol", "quiet", "here"],
+        ["taskcontrol", "queue", "pause", "mail"],
+        ["taskcontrol", "queue", "purge", "mail", "--no-input"],
+        ["taskcontrol", "node", "quiet", "here"],
     ],
     ids=" ".join,
 )

@@ -5,11 +5,12 @@ import json
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
+from django.utils.dateparse import parse_datetime
 
-from taskhub.models import Node, QueueState, TaskResult
+from taskhub.models import Node, PeriodicTask, QueueState, TaskResult
 from taskhub.operations.queues import Queue
 from tests import tasks
-from tests.factories import NodeFactory, TaskResultFactory
+from tests.factories import NodeFactory, PeriodicTaskFactory, TaskResultFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,18 +46,20 @@ def history():
 
 
 def test_a_queue_is_paused_drained_and_resumed(control):
-    assert control("pause", "mail", "--reason=A flood.") == "mail is paused."
+    assert control("queue", "pause", "mail", "--reason=A flood.") == "mail is paused."
     assert MAIL.state.is_paused
     assert MAIL.state.reason == "A flood."
-    assert control("resume", "mail") == "mail goes on."
+    assert control("queue", "resume", "mail") == "mail is active."
     assert not MAIL.state.is_paused
-    assert control("drain", "mail") == "mail was empty, and is paused."
+    assert control("queue", "drain", "mail") == "mail was empty, and is paused."
     TaskResultFactory(queue_name="other", place="ready")
-    assert control("drain", "other") == "other is paused when it is empty."
+    assert (
+        control("queue", "drain", "other") == "other will be paused when it is empty."
+    )
 
 
 def test_a_queue_of_another_backend(control):
-    control("pause", "sounds", "--backend=free")
+    control("queue", "pause", "sounds", "--backend=free")
 
     assert QueueState.objects.get().backend == "free"
 
@@ -65,16 +68,20 @@ def test_what_waits_is_moved(control):
     tasks.send.enqueue("a")
     TaskResultFactory(queue_name="mail", task_path="gone.task", place="ready")
 
-    said = control("move", "mail", "other", "--task=tests.tasks.send", "--json")
+    said = control(
+        "queue", "move", "mail", "other", "--task=tests.tasks.send", "--json"
+    )
     assert json.loads(said) == {
+        "noun": "queue",
         "verb": "move",
-        "names": ["mail", "other"],
-        "said": "1 moved from mail to other.",
+        "said": "Moved 1 from mail to other.",
         "count": 1,
     }
     # A task that is not known here may wait there.
-    said = control("move", "mail", "sounds", "--to-backend=free", "--task=gone.task")
-    assert said == "1 moved from mail to sounds."
+    said = control(
+        "queue", "move", "mail", "sounds", "--to-backend=free", "--task=gone.task"
+    )
+    assert said == "Moved 1 from mail to sounds."
     assert TaskResult.objects.filter(backend="free").get().queue_name == "sounds"
 
 
@@ -87,12 +94,12 @@ def test_purging_asks_first(control, monkeypatch):
 
     answer("no")
     with pytest.raises(CommandError, match="Nothing was done"):
-        control("purge", "mail")
+        control("queue", "purge", "mail")
     assert MAIL.waiting.count() == 1
-    assert asked == ["purge mail: 1 wait there. Go on? [y/N] "]
+    assert asked == ["Cancel 1 waiting results of mail? [y/N] "]
 
     answer("y")
-    assert control("purge", "mail") == "1 cancelled that waited in mail."
+    assert control("queue", "purge", "mail") == "Cancelled 1 waiting results of mail."
     assert MAIL.waiting.count() == 0
 
 
@@ -103,11 +110,11 @@ def test_purging_without_anybody_to_ask(control, monkeypatch):
     tasks.send.enqueue("a")
     monkeypatch.setattr("builtins.input", nobody)
     with pytest.raises(CommandError, match="Nothing was done"):
-        control("purge", "mail")
+        control("queue", "purge", "mail")
     with pytest.raises(CommandError, match="with --json, give --no-input"):
-        control("purge", "mail", "--json")
+        control("queue", "purge", "mail", "--json")
 
-    said = json.loads(control("purge", "mail", "--json", "--no-input"))
+    said = json.loads(control("queue", "purge", "mail", "--json", "--no-input"))
 
     assert said["count"] == 1
 
@@ -119,11 +126,14 @@ def test_nodes_are_asked(control):
     NodeFactory(name="web-1")
     NodeFactory(name="web-2")
 
-    assert control("quiet", "web-1", "web-2") == "web-1, web-2 will take nothing new."
+    assert (
+        control("node", "quiet", "web-1", "web-2")
+        == "web-1, web-2 will take nothing new."
+    )
     assert Node.objects.filter(is_quiet=True).count() == 2
-    assert control("awake", "web-1") == "web-1 will work again."
-    assert control("resize", "web-1", "4") == "web-1 will have 4 processes."
-    assert control("stop", "web-2") == "web-2 will end."
+    assert control("node", "resume", "web-1") == "web-1 will work again."
+    assert control("node", "resize", "web-1", "4") == "web-1 will have 4 processes."
+    assert control("node", "stop", "web-2") == "web-2 will end."
 
     assert list(
         Node.objects.values_list("is_quiet", "wanted_processes", "is_to_stop")
@@ -134,7 +144,7 @@ def test_a_slip_in_one_name_does_nothing_to_others(control):
     NodeFactory(name="web-1")
 
     with pytest.raises(CommandError, match="no node 'web-9'; did you mean 'web-1'"):
-        control("stop", "web-1", "web-9")
+        control("node", "stop", "web-1", "web-9")
 
     assert not Node.objects.get().is_to_stop
 
@@ -142,12 +152,14 @@ def test_a_slip_in_one_name_does_nothing_to_others(control):
 # Results.
 
 
-def test_results_are_cancelled_and_tried_again(control):
+def test_results_are_cancelled_and_retried(control):
     waiting = tasks.add.enqueue(1)
     running = TaskResultFactory(running=True)
     failed = TaskResultFactory(failed=True)
 
-    said = control("cancel", str(waiting.id), str(running.pk), "--by-force", "--json")
+    said = control(
+        "result", "cancel", str(waiting.id), str(running.pk), "--by-force", "--json"
+    )
     told = json.loads(said)
     assert (told["waiting"], told["running"]) == (1, 1)
     running.refresh_from_db()
@@ -155,10 +167,33 @@ def test_results_are_cancelled_and_tried_again(control):
     assert running.errors[-1]["by_force"]
 
     left = tasks.add.enqueue(1)
-    said = control("retry", str(failed.pk), str(left.id), "--per-second=2")
-    assert said == "To be tried again: 1. 1 had not finished, and are left alone."
+    said = control("result", "retry", str(failed.pk), str(left.id), "--per-second=2")
+    assert said == "Retried: 1. Left alone, since unfinished: 1."
     failed.refresh_from_db()
     assert failed.status == "READY"
+
+
+# Schedules.
+
+
+def test_schedules_are_disabled_enabled_run_and_skipped(control):
+    PeriodicTaskFactory(name="nightly", task_path="tests.tasks.add", args=[1])
+    PeriodicTaskFactory(name="hourly", task_path="tests.tasks.add", args=[1])
+
+    assert control("schedule", "disable", "nightly", "hourly") == "Disabled: 2."
+    assert not PeriodicTask.objects.filter(enabled=True).exists()
+    said = control("schedule", "skip", "nightly")
+    assert said == "nightly has no run to skip."
+    assert control("schedule", "enable", "nightly", "hourly") == "Enabled: 2."
+
+    told = json.loads(control("schedule", "run", "nightly", "--json"))
+    assert told["ids"] == [str(TaskResult.objects.get().pk)]
+
+    told = json.loads(control("schedule", "skip", "nightly", "--json"))
+    row = PeriodicTask.objects.get(name="nightly")
+    assert row.skipped_run_count == 1
+    assert list(told["skipped"]) == ["nightly"]
+    assert parse_datetime(told["skipped"]["nightly"]) < row.next_run_at
 
 
 # Who.
@@ -168,22 +203,22 @@ def test_it_is_written_into_the_history_of_who_asks(control, admin_user):
     NodeFactory(name="web-1")
     row = TaskResultFactory(failed=True)
 
-    control("pause", "mail", "--by=admin", "--reason=A flood.")
-    control("stop", "web-1", "--by=admin")
-    control("retry", str(row.pk), "--by=admin")
-    control("move", "other", "mail", "--by=admin")
+    control("queue", "pause", "mail", "--by=admin", "--reason=A flood.")
+    control("node", "stop", "web-1", "--by=admin")
+    control("result", "retry", str(row.pk), "--by=admin")
+    control("queue", "move", "other", "mail", "--by=admin")
 
     assert history() == [
         ("admin", "mail", "mail is paused. A flood."),
         ("admin", "web-1", "web-1 will end."),
-        ("admin", str(row), "To be tried again: 1."),
-        ("admin", "other", "0 moved from other to mail."),
+        ("admin", str(row), "Retried: 1."),
+        ("admin", "other", "Moved 0 from other to mail."),
     ]
     assert MAIL.state.changed_by == "admin"
 
 
 def test_without_a_user_there_is_no_history(control):
-    control("pause", "mail")
+    control("queue", "pause", "mail")
 
     assert history() == []
     assert MAIL.state.changed_by
@@ -195,47 +230,85 @@ def test_without_a_user_there_is_no_history(control):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["puase", "mail"], "'puase' cannot be done; did you mean 'pause'?"),
-        (["pause", "mial"], "has no queue 'mial'; did you mean 'mail'?"),
-        (["pause", "mail", "--backend=fre"], "'fre' in TASKS; did you mean 'free'?"),
-        (["pause", "mail", "other"], "Expected: taskcontrol pause QUEUE"),
-        (["move", "mail"], "Expected: taskcontrol move QUEUE TARGET"),
-        (["move", "mail", "mail"], "It is in mail already; name another queue."),
-        (["move", "mail", "othr"], "has no queue 'othr'; did you mean 'other'?"),
+        (["queue", "puase", "mail"], "There is no verb 'puase'; did you mean 'pause'?"),
+        (["queue", "pause", "mial"], "has no queue 'mial'; did you mean 'mail'?"),
         (
-            ["move", "mail", "other", "--task=tests.tasks.sned"],
+            ["queue", "pause", "mail", "--backend=fre"],
+            "'fre' in TASKS; did you mean 'free'?",
+        ),
+        (["queue", "pause", "mail", "other"], "unrecognized arguments: other"),
+        (["qeue", "pause", "mail"], "invalid choice: 'qeue'"),
+        (["queue"], "the following arguments are required: VERB"),
+        ([], "the following arguments are required: NOUN"),
+        (["schedule", "run", "nihtly"], "no periodic task 'nihtly'; did you mean 'ni"),
+        (["queue", "move", "mail"], "arguments are required: TARGET"),
+        (
+            ["queue", "move", "mail", "mail"],
+            "QUEUE and TARGET are both mail; name another one.",
+        ),
+        (
+            ["queue", "move", "mail", "othr"],
+            "has no queue 'othr'; did you mean 'other'?",
+        ),
+        (
+            ["queue", "move", "mail", "other", "--task=tests.tasks.sned"],
             "No task 'tests.tasks.sned' is registered here; did you mean",
         ),
-        (["resize", "web-1", "many"], "Expected a number of processes, not 'many'."),
-        (["resize", "web-1", "999"], "A node has from 1 to 256 processes"),
-        (["cancel", "mail"], "'mail' is no id of a result."),
         (
-            ["retry", "01a20884-d2d7-725b-9065-ae2acf415cb1"],
+            ["node", "resize", "web-1", "many"],
+            "Expected a number of processes, not 'many'.",
+        ),
+        (["node", "resize", "web-1", "999"], "A node has 1 to 256 processes"),
+        (["result", "cancel", "mail"], "'mail' is not the id of a result."),
+        (
+            ["result", "retry", "01a20884-d2d7-725b-9065-ae2acf415cb1"],
             "There is no result 01a20884-d2d7-725b-9065-ae2acf415cb1",
         ),
-        (["resize", "web-1", "9" * 5_000], "Expected a number of processes, not '9"),
-        (["retry", "any", "--per-second=1e-308"], "a number from 0.001 to 1,000,000."),
-        (["stop", "\udcff"], "expected UTF-8, not '\\udcff'"),
-        (["stop", "web-1", "--by=\udcff"], "expected UTF-8, not '\\udcff'"),
-        (["pause", "mail", "--reason=\udcff"], "expected UTF-8, not '\\udcff'"),
-        (["move", "mail", "other", "--task=\udcff"], "expected UTF-8, not '\\udcff'"),
-        (["pause", "mail", "--by-force"], "--by-force does not go with pause."),
         (
-            ["retry", "x", "--per-second=0"],
+            ["node", "resize", "web-1", "9" * 5_000],
+            "Expected a number of processes, not '9",
+        ),
+        (
+            ["result", "retry", "any", "--per-second=1e-308"],
+            "a number from 0.001 to 1,000,000.",
+        ),
+        (["node", "stop", "\udcff"], "expected UTF-8, not '\\udcff'"),
+        (["node", "stop", "web-1", "--by=\udcff"], "expected UTF-8, not '\\udcff'"),
+        (
+            ["queue", "pause", "mail", "--reason=\udcff"],
+            "expected UTF-8, not '\\udcff'",
+        ),
+        (
+            ["queue", "move", "mail", "other", "--task=\udcff"],
+            "expected UTF-8, not '\\udcff'",
+        ),
+        (
+            ["queue", "pause", "mail", "--by-force"],
+            "unrecognized arguments: --by-force",
+        ),
+        (
+            ["result", "retry", "x", "--per-second=0"],
             "--per-second is a number from 0.001 to 1,000,000.",
         ),
-        (["pause", "mail", "--by=nobody"], "There is no user 'nobody'."),
-        (["resume", "mail", "--reason=Why"], "--reason does not go with resume."),
-        (["purge", "mail", "--reason=Why"], "--reason of purge is written into the"),
-        (["stop", "web-1", "--reason=Why"], "say with --by whose it is."),
+        (["queue", "pause", "mail", "--by=nobody"], "There is no user 'nobody'."),
         (
-            ["retry", "any", "--per-second=nan"],
+            ["queue", "resume", "mail", "--reason=Why"],
+            "unrecognized arguments: --reason=Why",
+        ),
+        (
+            ["queue", "purge", "mail", "--reason=Why"],
+            "--reason is written into the admin's history",
+        ),
+        (["node", "stop", "web-1", "--reason=Why"], "name its user with --by."),
+        (
+            ["result", "retry", "any", "--per-second=nan"],
             "--per-second is a number from 0.001 to 1,000,000.",
         ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(control, arguments, message):
     NodeFactory(name="web-1")
+    PeriodicTaskFactory(name="nightly")
 
     with pytest.raises(CommandError) as caught:
         control(*arguments)

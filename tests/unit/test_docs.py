@@ -1,5 +1,6 @@
 """What there is, is documented; what the pages point to, exists."""
 
+import argparse
 import inspect
 import re
 import subprocess
@@ -109,6 +110,15 @@ def test_operations_are_where_their_page_says():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def with_verbs(parser):
+    """A parser, and those of its verbs."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from with_verbs(each)
+
+
 @pytest.mark.parametrize("name", commands())
 def test_every_command_and_its_options_are_documented(name):
     text = page("reference/commands.md")
@@ -117,7 +127,7 @@ def test_every_command_and_its_options_are_documented(name):
     known = set(chain.from_iterable(each.option_strings for each in common._actions))
     own = {
         option
-        for action in parser._actions
+        for action in chain.from_iterable(each._actions for each in with_verbs(parser))
         for option in action.option_strings or [action.dest]
         if option not in known
     }

@@ -13,7 +13,7 @@ from taskhub import operations
 from taskhub.admin.asking import ReasonForm, with_reason
 from taskhub.admin.done import Done
 from taskhub.models import Node
-from taskhub.operations.nodes import MOST_PROCESSES
+from taskhub.operations.nodes import MAX_PROCESSES
 
 Values = dict[str, Any]
 
@@ -24,7 +24,7 @@ class ResizeForm(ReasonForm):
     processes = forms.IntegerField(
         label=gettext_lazy("Worker processes"),
         min_value=1,
-        max_value=MOST_PROCESSES,
+        max_value=MAX_PROCESSES,
     )
 
     field_order = ("processes", "reason")
@@ -55,7 +55,7 @@ def _quiet(node: Node, values: Values) -> Done:
 
 
 def _awake(node: Node, values: Values) -> Done:
-    operations.nodes.awake(node.name)
+    operations.nodes.resume(node.name)
     return Done(_("“%s” works again.") % node.name, _("Woken up."))
 
 

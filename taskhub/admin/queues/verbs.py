@@ -78,7 +78,7 @@ def _drain(queue: Queue, values: Values, by: str) -> Done:
 
 def _move(queue: Queue, values: Values, by: str) -> Done:
     target, path = values["target"], values["task"] or None
-    _refuse_more_than_a_page(queue, path, f"move {queue.name} {target.name}")
+    _refuse_more_than_a_page(queue, path, f"queue move {queue.name} {target.name}")
     count = operations.queues.move(queue, target, task_path=path)
     if not count:
         return Done(_("Nothing of that waits any more."), level=messages.WARNING)
@@ -97,7 +97,7 @@ def _move(queue: Queue, values: Values, by: str) -> Done:
 
 
 def _purge(queue: Queue, values: Values, by: str) -> Done:
-    _refuse_more_than_a_page(queue, None, f"purge {queue.name}")
+    _refuse_more_than_a_page(queue, None, f"queue purge {queue.name}")
     count = operations.queues.purge(queue, by=by)
     if not count:
         return Done(_("Nothing waits there any more."), level=messages.WARNING)

@@ -1,18 +1,11 @@
 """
-What `manage.py taskcontrol` can do, each by one of the operations.
+What `manage.py taskcontrol` can do: `taskcontrol NOUN VERB NAME…`.
 
-A module for each thing that something is done to; `control` says what they have in
-common, and `history` writes down who has done it.
+A module for each noun registers its verbs, each with a parser of its own. `verbs` has
+what they share, and `history` writes the admin's history.
 """
 
-from taskhub.management.control import nodes, queues, results
-from taskhub.management.control.control import Control, Told
+from taskhub.management.control import nodes, queues, results, schedules
+from taskhub.management.control.verbs import Nouns, Report
 
-#: By the word on the command line, in the order in which they are told of.
-CONTROLS: dict[str, Control] = {
-    **queues.CONTROLS,
-    **nodes.CONTROLS,
-    **results.CONTROLS,
-}
-
-__all__ = ["CONTROLS", "Control", "Told"]
+__all__ = ["Nouns", "Report", "nodes", "queues", "results", "schedules"]

@@ -1,57 +1,51 @@
-"""What can be asked of nodes from the command line."""
+"""`taskcontrol node`: quiet, resume, resize and stop nodes."""
 
 from collections.abc import Callable
+from functools import partial
 
 from django.core.management.base import CommandError
 
 from taskhub import operations
-from taskhub.management.control.control import Control, Options, Told
-from taskhub.operations.nodes import find_node
+from taskhub.management.control.verbs import Nouns, Options, Report
+
+_NAMES = (("names", "NODE…"),)
 
 
-def _to_each(
-    do: Callable[[str], None], becomes: str
-) -> Callable[[list[str], Options], Told]:
-    def to_each(names: list[str], options: Options) -> Told:
-        # A slip in one of the names is noticed before anything is done to others.
-        rows = [find_node(name) for name in names]
-        for name in names:
-            do(name)
-        return Told(f"{', '.join(names)} {becomes}.", rows=rows)
+def add_verbs(nouns: Nouns) -> None:
+    """Add the noun and its verbs."""
+    node = nouns.add_noun("node", "Quiet, resume, resize and stop nodes.")
+    for verb, change, becomes, help in (
+        ("quiet", operations.nodes.quiet, "will take nothing new", "Take nothing new."),
+        ("resume", operations.nodes.resume, "will work again", "Take messages again."),
+        ("stop", operations.nodes.stop, "will end", "End, as if told by TERM."),
+    ):
+        run = partial(_change_each, change, becomes)
+        node.add_verb(verb, run, _NAMES, help, reason="history")
+    node.add_verb(
+        "resize",
+        _resize,
+        (("name", "NODE"), ("processes", "PROCESSES")),
+        "Set the number of worker processes, 1 to 256.",
+        reason="history",
+    )
 
-    return to_each
+
+def _change_each(
+    change: Callable[[str], None], becomes: str, options: Options
+) -> Report:
+    names = options["names"]
+    # A slip in one of the names is noticed before anything is done to others.
+    rows = [operations.nodes.find_node(name) for name in names]
+    for name in names:
+        change(name)
+    return Report(f"{', '.join(names)} {becomes}.", rows=rows)
 
 
-def _resize(names: list[str], options: Options) -> Told:
-    name, text = names
-    row = find_node(name)
+def _resize(options: Options) -> Report:
+    name, text = options["name"], options["processes"]
+    row = operations.nodes.find_node(name)
     if not text.isdecimal() or len(text) > 8:
         raise CommandError(f"Expected a number of processes, not {text!r}.")
     operations.nodes.resize(name, int(text))
     said = f"{name} will have {int(text)} processes."
-    return Told(said, {"processes": int(text)}, [row])
-
-
-CONTROLS = {
-    "quiet": Control(
-        "NODE…",
-        "Have nodes take nothing new.",
-        _to_each(operations.nodes.quiet, "will take nothing new"),
-        ("reason",),
-    ),
-    "awake": Control(
-        "NODE…",
-        "Have them do so again.",
-        _to_each(operations.nodes.awake, "will work again"),
-        ("reason",),
-    ),
-    "resize": Control(
-        "NODE PROCESSES", "Have so many worker processes.", _resize, ("reason",)
-    ),
-    "stop": Control(
-        "NODE…",
-        "Have nodes end as if told by TERM.",
-        _to_each(operations.nodes.stop, "will end"),
-        ("reason",),
-    ),
-}
+    return Report(said, {"processes": int(text)}, [row])

@@ -1,95 +1,114 @@
-"""What can be done to queues from the command line."""
+"""`taskcontrol queue`: pause, resume, drain, move and purge queues."""
+
+from argparse import ArgumentParser
 
 from django.core.management.base import CommandError
 
 from taskhub import operations
-from taskhub.management.control.control import Control, Options, Told
+from taskhub.management.control.verbs import Nouns, Options, Report, confirm
+from taskhub.management.options import add_backend, text
 from taskhub.models import QueueState
 from taskhub.models.base import results_database
 from taskhub.operations.queues import Queue
 from taskhub.tasks import find_task
 
+_NAME = ("name", "QUEUE")
 
-def _pause(names: list[str], options: Options) -> Told:
-    queue = Queue(names[0], options["backend"])
+
+def add_verbs(nouns: Nouns) -> None:
+    """Add the noun and its verbs."""
+    queue = nouns.add_noun("queue", "Pause, resume, drain, move and purge queues.")
+    pause = queue.add_verb(
+        "pause", _pause, [_NAME], "Hand nothing out of a queue.", reason="row"
+    )
+    resume = queue.add_verb("resume", _resume, [_NAME], "Hand messages out again.")
+    drain = queue.add_verb(
+        "drain", _drain, [_NAME], "Pause a queue when it is empty.", reason="row"
+    )
+    move = queue.add_verb(
+        "move",
+        _move,
+        [_NAME, ("target", "TARGET")],
+        "Move waiting messages to another queue.",
+        reason="history",
+    )
+    purge = queue.add_verb(
+        "purge", _purge, [_NAME], "Cancel waiting results.", reason="history"
+    )
+    for parser in (pause, resume, drain, move, purge):
+        add_backend(parser, "The backend of the queue.")
+    _add_options_of_move(move)
+    purge.add_argument(
+        "--no-input", "--noinput", action="store_true", help="Do not ask."
+    )
+
+
+def _add_options_of_move(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--to-backend",
+        default="",
+        metavar="ALIAS",
+        help="The backend of TARGET; that of QUEUE by default.",
+    )
+    parser.add_argument(
+        "--task",
+        type=text,
+        default="",
+        metavar="PATH",
+        help="Move only the messages of this task.",
+    )
+
+
+def _pause(options: Options) -> Report:
+    queue = _queue(options)
     operations.queues.pause(queue, by=options["who"], reason=options["reason"])
-    return Told(f"{queue.name} is paused.", rows=_rows_of(queue))
+    return Report(f"{queue.name} is paused.", rows=_rows_of(queue))
 
 
-def _resume(names: list[str], options: Options) -> Told:
-    queue = Queue(names[0], options["backend"])
+def _resume(options: Options) -> Report:
+    queue = _queue(options)
     operations.queues.resume(queue, by=options["who"])
-    return Told(f"{queue.name} goes on.", rows=_rows_of(queue))
+    return Report(f"{queue.name} is active.", rows=_rows_of(queue))
 
 
-def _drain(names: list[str], options: Options) -> Told:
-    queue = Queue(names[0], options["backend"])
+def _drain(options: Options) -> Report:
+    queue = _queue(options)
     operations.queues.drain(queue, by=options["who"], reason=options["reason"])
     is_paused = queue.state.is_paused
-    how = "was empty, and is paused" if is_paused else "is paused when it is empty"
-    return Told(f"{queue.name} {how}.", {"paused": is_paused}, _rows_of(queue))
+    how = "was empty, and is paused" if is_paused else "will be paused when it is empty"
+    return Report(f"{queue.name} {how}.", {"paused": is_paused}, _rows_of(queue))
 
 
-def _move(names: list[str], options: Options) -> Told:
-    queue = Queue(names[0], options["backend"])
-    target = Queue(names[1], options["to_backend"] or queue.backend)
+def _move(options: Options) -> Report:
+    queue = _queue(options)
+    target = Queue(options["target"], options["to_backend"] or queue.backend)
     if target == queue:
-        raise CommandError(f"It is in {queue.name} already; name another queue.")
+        raise CommandError(f"QUEUE and TARGET are both {queue.name}; name another one.")
     path = options["task"] or None
     if path and not queue.waiting.for_task(path).exists():
-        # A task that is not known here may wait there; if not, it is a slip.
+        # An unregistered task may have messages there; without any, it is a slip.
         find_task(path)
     count = operations.queues.move(queue, target, task_path=path)
-    said = f"{count:,} moved from {queue.name} to {target.name}."
-    return Told(said, {"count": count}, _rows_of(queue))
+    said = f"Moved {count:,} from {queue.name} to {target.name}."
+    return Report(said, {"count": count}, _rows_of(queue))
 
 
-def _purge(names: list[str], options: Options) -> Told:
-    queue = Queue(names[0], options["backend"])
+def _purge(options: Options) -> Report:
+    queue = _queue(options)
+    waiting = queue.waiting.count()
+    confirm(options, f"Cancel {waiting:,} waiting results of {queue.name}?")
     count = operations.queues.purge(queue, by=options["who"])
-    said = f"{count:,} cancelled that waited in {queue.name}."
-    return Told(said, {"count": count}, _rows_of(queue))
+    said = f"Cancelled {count:,} waiting results of {queue.name}."
+    return Report(said, {"count": count}, _rows_of(queue))
 
 
-def _count_waiting(names: list[str], options: Options) -> int:
-    return Queue(names[0], options["backend"]).waiting.count()
+def _queue(options: Options) -> Queue:
+    return Queue(options["name"], options["backend"])
 
 
 def _rows_of(queue: Queue) -> list[QueueState]:
-    """Return the row that has its history; a new one if it has none yet."""
+    """Return the row that the admin's history refers to, saved if it is new."""
     state = queue.state
     if state.pk is None:
         state.save(using=results_database())
     return [state]
-
-
-CONTROLS = {
-    "pause": Control(
-        "QUEUE",
-        "Hand nothing out of a queue.",
-        _pause,
-        ("backend", "reason"),
-        keeps_reason=True,
-    ),
-    "resume": Control("QUEUE", "Do so again.", _resume, ("backend",)),
-    "drain": Control(
-        "QUEUE",
-        "Pause it when it is empty.",
-        _drain,
-        ("backend", "reason"),
-        keeps_reason=True,
-    ),
-    "move": Control(
-        "QUEUE TARGET",
-        "Move what waits to another queue.",
-        _move,
-        ("backend", "to_backend", "task", "reason"),
-    ),
-    "purge": Control(
-        "QUEUE",
-        "Cancel what waits.",
-        _purge,
-        ("backend", "reason", "no_input"),
-        count=_count_waiting,
-    ),
-}

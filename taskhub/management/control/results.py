@@ -1,4 +1,4 @@
-"""What can be done to results from the command line."""
+"""`taskcontrol result`: cancel and retry results."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -6,43 +6,69 @@ from uuid import UUID
 from django.core.management.base import CommandError
 
 from taskhub import operations
-from taskhub.management.control.control import Control, Options, Told
+from taskhub.management.control.verbs import Nouns, Options, Report
 from taskhub.models import Status, TaskResult
+from taskhub.operations.results.rates import check_rate
+
+_IDS = (("ids", "ID…"),)
 
 
-def _cancel(names: list[str], options: Options) -> Told:
-    rows = _find(names)
-    whom = f" by {options['who']}" if options["who"] else ""
-    reason = options["reason"] or f"It was cancelled{whom}."
-    done = operations.results.cancel(
+def add_verbs(nouns: Nouns) -> None:
+    """Add the noun and its verbs."""
+    result = nouns.add_noun("result", "Cancel and retry results.")
+    cancel = result.add_verb(
+        "cancel", _cancel, _IDS, "Cancel unfinished results.", reason="row"
+    )
+    cancel.add_argument(
+        "--by-force",
+        action="store_true",
+        help="Replace the processes that run them.",
+    )
+    retry = result.add_verb(
+        "retry", _retry, _IDS, "Retry finished results.", reason="history"
+    )
+    retry.add_argument(
+        "--per-second",
+        type=float,
+        metavar="N",
+        help="Spread the retries over time: this many become due in a second.",
+    )
+
+
+def _cancel(options: Options) -> Report:
+    rows = _find(options["ids"])
+    by = f" by {options['who']}" if options["who"] else ""
+    reason = options["reason"] or f"It was cancelled{by}."
+    cancelled = operations.results.cancel(
         TaskResult.writing.filter(pk__in=rows),
         reason=reason,
         by_force=options["by_force"],
     )
-    said = f"{done.waiting:,} that waited, {done.running:,} that ran."
-    facts = {"waiting": done.waiting, "running": done.running}
-    # As they were before; those that are cancelled now are still to end by themselves.
+    said = f"Cancelled: {cancelled.waiting:,} waiting, {cancelled.running:,} running."
+    # The rows as they were before: what is cancelled now has yet to end by itself.
     earlier = [row for row in rows.values() if row.status == Status.CANCELLED]
-    if not options["by_force"] and (left := operations.results.still_running(earlier)):
-        said += f" Cancelled before and still running: {len(left):,}; use --by-force."
-    return Told(f"Cancelled: {said}", facts, list(rows.values()))
+    running = operations.results.still_running(earlier)
+    if running and not options["by_force"]:
+        said += f" Cancelled before, still running: {len(running):,}; use --by-force."
+    counts = {"waiting": cancelled.waiting, "running": cancelled.running}
+    return Report(said, counts, list(rows.values()))
 
 
-def _retry(names: list[str], options: Options) -> Told:
-    rows = _find(names)
+def _retry(options: Options) -> Report:
+    check_rate(options["per_second"], "--per-second")
+    rows = _find(options["ids"])
     count = operations.results.retry(
-        TaskResult.writing.filter(pk__in=rows),
-        per_second=options["per_second"],
+        TaskResult.writing.filter(pk__in=rows), per_second=options["per_second"]
     )
-    left = len(rows) - count
-    note = f" {left:,} had not finished, and are left alone." if left else ""
-    said = f"To be tried again: {count:,}.{note}"
-    return Told(said, {"count": count}, list(rows.values()))
+    unfinished = len(rows) - count
+    note = f" Left alone, since unfinished: {unfinished:,}." if unfinished else ""
+    said = f"Retried: {count:,}.{note}"
+    return Report(said, {"count": count}, list(rows.values()))
 
 
-def _find(names: Sequence[str]) -> dict[UUID, TaskResult]:
-    """Return results by their ids. Raise CommandError if one is not there."""
-    pks = [_id(name) for name in names]
+def _find(ids: Sequence[str]) -> dict[UUID, TaskResult]:
+    """Return results by their ids. Raise CommandError if one of them is missing."""
+    pks = [_parse_id(text) for text in ids]
     found = TaskResult.writing.in_bulk(pks)
     for pk in pks:
         if pk not in found:
@@ -50,25 +76,8 @@ def _find(names: Sequence[str]) -> dict[UUID, TaskResult]:
     return found
 
 
-def _id(name: str) -> UUID:
+def _parse_id(text: str) -> UUID:
     try:
-        return UUID(name)
+        return UUID(text)
     except ValueError:
-        raise CommandError(f"{name!r} is no id of a result.") from None
-
-
-CONTROLS = {
-    "cancel": Control(
-        "ID…",
-        "Cancel unfinished results.",
-        _cancel,
-        ("reason", "by_force"),
-        keeps_reason=True,
-    ),
-    "retry": Control(
-        "ID…",
-        "Try finished results again.",
-        _retry,
-        ("reason", "per_second"),
-    ),
-}
+        raise CommandError(f"{text!r} is not the id of a result.") from None

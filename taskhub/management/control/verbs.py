@@ -1,0 +1,117 @@
+"""Nouns and verbs of the command line, and what running one reports."""
+
+from argparse import ArgumentParser
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+from django.db.models import Model
+
+from taskhub.foundation.nearest import did_you_mean
+from taskhub.management.options import text
+
+Options = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done: a sentence, counts for programs, and the rows it was done to."""
+
+    said: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    rows: Sequence[Model] = ()
+
+
+class _NounParser(CommandParser):
+    """Names the nearest verb when there is no such verb."""
+
+    verbs: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in self.verbs:
+            self.error(
+                f"There is no verb {args[0]!r}{did_you_mean(args[0], self.verbs)}"
+            )
+        return super().parse_known_args(args, namespace)
+
+
+class Noun:
+    """Adds the verbs of one noun."""
+
+    def __init__(self, parser: _NounParser) -> None:
+        self._parser = parser
+        self._verbs = parser.add_subparsers(
+            dest="verb", metavar="VERB", required=True, parser_class=CommandParser
+        )
+
+    def add_verb(
+        self,
+        verb: str,
+        run: Callable[[Options], Report],
+        names: Sequence[tuple[str, str]],
+        help: str,
+        *,
+        reason: str = "",
+    ) -> ArgumentParser:
+        """
+        Add a verb, and return its parser for further options.
+
+        `names` gives the destination and the metavar of each positional argument; a
+        metavar that ends with "…" takes one or more. `reason` says where --reason is
+        kept: in the "row", in the admin's "history" only, or nowhere.
+
+        `run` raises TaskHubError or CommandError if it cannot be done.
+        """
+        parser: ArgumentParser = self._verbs.add_parser(
+            verb, help=help, description=help
+        )
+        parser.set_defaults(run=run, reason="", reason_is_kept=reason == "row")
+        for dest, metavar in names:
+            many: dict[str, Any] = {"nargs": "+"} if metavar.endswith("…") else {}
+            parser.add_argument(dest, metavar=metavar.rstrip("…"), type=text, **many)
+        if reason:
+            parser.add_argument(
+                "--reason",
+                type=text,
+                metavar="TEXT",
+                help="Why. Needs --by, unless the row itself keeps the reason.",
+            )
+        parser.add_argument(
+            "--by",
+            type=text,
+            default="",
+            metavar="USERNAME",
+            help="The user whose name is written into the admin's history.",
+        )
+        parser.add_argument("--json", action="store_true", help="Print JSON.")
+        self._parser.verbs = [*self._parser.verbs, verb]
+        return parser
+
+
+class Nouns:
+    """Adds the nouns of a command."""
+
+    def __init__(self, parser: CommandParser) -> None:
+        self._nouns = parser.add_subparsers(
+            dest="noun", metavar="NOUN", required=True, parser_class=_NounParser
+        )
+
+    def add_noun(self, noun: str, help: str) -> Noun:
+        """Add a noun."""
+        return Noun(self._nouns.add_parser(noun, help=help, description=help))
+
+
+def confirm(options: Options, question: str) -> None:
+    """Ask a question, unless --no-input is given. Raise CommandError for a no."""
+    if options["no_input"]:
+        return
+    if options["json"]:
+        raise CommandError("This asks for confirmation; with --json, give --no-input.")
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        # There is no terminal.
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise CommandError("Nothing was done.")
