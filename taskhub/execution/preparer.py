@@ -27,7 +27,7 @@ from taskhub.messages import (
 )
 from taskhub.models import Status
 from taskhub.tasks import Task, find_task, misfit_of
-from taskhub.tasks.finishing import task_of
+from taskhub.tasks.finished_signal import task_of
 from taskhub.writer import (
     Attempt,
     Ended,

@@ -7,7 +7,7 @@ from taskhub.exceptions import Retry, TaskTimeout
 from taskhub.execution.runs import Run
 from taskhub.foundation.exception_tree import members
 from taskhub.retries import pause_of
-from taskhub.tasks.options import DEFAULT_BACKOFF
+from taskhub.tasks.options.checks import DEFAULT_BACKOFF
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from taskhub.compat import django_tasks as compat
 from taskhub.execution.runs import Run
 from taskhub.models import Status
 from taskhub.tasks import AttemptError
-from taskhub.tasks.finishing import tell_finished
+from taskhub.tasks.finished_signal import tell_finished
 from taskhub.writer import Outcome
 
 logger = logging.getLogger(__name__)

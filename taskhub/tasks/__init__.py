@@ -11,7 +11,7 @@ from taskhub.tasks.calls import Call
 from taskhub.tasks.context import Context
 from taskhub.tasks.declared import Declared, declared_schedules, periodic
 from taskhub.tasks.decorator import task
-from taskhub.tasks.finding import find_task, misfit_of
+from taskhub.tasks.lookup import find_task, misfit_of
 from taskhub.tasks.registry import registered_tasks
 from taskhub.tasks.result import AttemptError, Result, as_enqueued
 from taskhub.tasks.task import Task

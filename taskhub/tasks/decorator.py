@@ -18,8 +18,8 @@ from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidOption
 from taskhub.retries import Backoff
 from taskhub.tasks.context import Context
-from taskhub.tasks.hints import TASK_HINTS, hint
-from taskhub.tasks.options import Keep
+from taskhub.tasks.options.checks import Keep
+from taskhub.tasks.options.hints import TASK_HINTS, hint
 from taskhub.tasks.task import OPTION_NAMES, ContextTask, Task
 
 P = ParamSpec("P")

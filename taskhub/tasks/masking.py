@@ -6,7 +6,7 @@ from typing import Any
 
 from taskhub.exceptions import InvalidArguments, UnknownTask
 from taskhub.tasks.arguments import Arguments, signature_of
-from taskhub.tasks.finding import find_task
+from taskhub.tasks.lookup import find_task
 from taskhub.tasks.registry import registered_tasks
 
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from taskhub.compat import django_tasks as compat
 from taskhub.retries import counts_as_failure
-from taskhub.tasks import elsewhere
+from taskhub.tasks import other_backends as elsewhere
 
 if TYPE_CHECKING:
     from taskhub.backend import TaskHubBackend

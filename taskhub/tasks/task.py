@@ -24,10 +24,15 @@ from taskhub.retries import Backoff
 from taskhub.tasks.arguments import Arguments, check_arguments
 from taskhub.tasks.calls import Call, LooseCall, check_positional, read_calls
 from taskhub.tasks.context import Context
-from taskhub.tasks.options import DEFAULT_BACKOFF, Keep, check_options
+from taskhub.tasks.options.checks import DEFAULT_BACKOFF, Keep, check_options
+from taskhub.tasks.options.variants import (
+    CeleryOptions,
+    UsingOptions,
+    changes_of,
+    from_celery,
+)
 from taskhub.tasks.registry import register
 from taskhub.tasks.result import Result, hub_of
-from taskhub.tasks.variants import CeleryOptions, UsingOptions, changes_of, from_celery
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)

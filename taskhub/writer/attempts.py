@@ -10,7 +10,7 @@ import msgspec
 from taskhub.messages import Delivery, Message
 from taskhub.models import Status
 from taskhub.retries import count_failures, is_death
-from taskhub.tasks.options import Keep
+from taskhub.tasks.options.checks import Keep
 
 
 def count_deaths(errors: Iterable[Mapping[str, Any]]) -> int:

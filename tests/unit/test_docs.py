@@ -26,7 +26,7 @@ from taskhub.models import (
     TaskResultQuerySet,
 )
 from taskhub.tasks.decorator import TaskOptions
-from taskhub.tasks.variants import UsingOptions
+from taskhub.tasks.options.variants import UsingOptions
 
 ROOT = settings.BASE_DIR
 DOCS = ROOT / "docs"

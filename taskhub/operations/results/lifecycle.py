@@ -21,7 +21,7 @@ from taskhub.operations.results.deleting import delete_results
 from taskhub.operations.results.lingering import cancelled_and_running
 from taskhub.operations.results.rates import check_rate
 from taskhub.tasks import Result
-from taskhub.tasks.finishing import task_of, tell_finished
+from taskhub.tasks.finished_signal import task_of, tell_finished
 
 logger = logging.getLogger(__name__)
 

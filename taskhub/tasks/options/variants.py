@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from taskhub.exceptions import InvalidOption
-from taskhub.tasks.hints import CELERY_HINTS, USING_HINTS, hint
+from taskhub.tasks.options.hints import CELERY_HINTS, USING_HINTS, hint
 from taskhub.tasks.registry import lookup
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import UnknownTask
-from taskhub.tasks.finding import find_task
+from taskhub.tasks.lookup import find_task
 from taskhub.tasks.result import Enqueued, Result, as_enqueued
 from taskhub.tasks.task import Task
 

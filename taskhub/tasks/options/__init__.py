@@ -1,0 +1,1 @@
+"""The options of `@task`, `using()` and `apply_async()`: their checks and hints."""
