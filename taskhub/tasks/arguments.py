@@ -1,7 +1,6 @@
-"""Arguments, checked when a task is enqueued and not when it fails at night."""
+"""Checks of arguments, made when a task is enqueued."""
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,7 +16,7 @@ Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 def signature_of(
     function: Callable[..., Any], takes_context: bool
 ) -> inspect.Signature:
-    """Return the signature that callers of `enqueue` see: without the context."""
+    """Return the signature of `enqueue`: the function's, without the context."""
     signature = inspect.signature(function)
     if not takes_context:
         return signature
@@ -34,8 +33,8 @@ def check_arguments(
     """
     Return the arguments as the task will receive them, in JSON's own types.
 
-    Raise InvalidArguments if they do not fit the function's signature, or if one of
-    them cannot travel.
+    Raise InvalidArguments if they do not fit the function's signature, or if JSON
+    cannot carry one of them.
     """
     check_fit(function, takes_context, args, kwargs)
     return (
@@ -60,8 +59,8 @@ def check_fit(
         signature.bind(*args, **kwargs)
     except TypeError as error:
         raise InvalidArguments(
-            f"{function.__name__}() cannot be called so: {error}"
-            f"{_nearest_parameter(signature, kwargs)} It is "
+            f"{function.__name__}() cannot be called with these arguments: {error}"
+            f"{_nearest_parameter(signature, kwargs)} Its signature is "
             f"{function.__name__}{signature}."
         ) from None
 
@@ -71,10 +70,10 @@ def _keywords_after(
     function: Callable[..., Any], takes_context: bool, count: int
 ) -> tuple[frozenset[str], frozenset[str]] | None:
     """
-    Return the keywords that are needed and allowed after so many positional arguments.
+    Return the required and the allowed keywords after `count` positional arguments.
 
-    That is looked up in a fifth of the time that `Signature.bind()` takes. None if only
-    bind() can tell: too many arguments, or parameters such as `*args`.
+    Checking these sets takes a fifth of the time of `Signature.bind()`. Return None if
+    only bind() can tell: for too many arguments, or parameters such as `*args`.
     """
     parameters = signature_of(function, takes_context).parameters.values()
     places = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
@@ -92,7 +91,7 @@ def check_value(value: Any, where: str) -> Any:
     """
     Return a value in JSON's own types; `where` names it in errors.
 
-    Raise InvalidArguments, and say what to pass instead, if JSON cannot carry it.
+    Raise InvalidArguments, with what to pass instead, if JSON cannot carry it.
     """
     return walk(value, where, _refuse)
 
@@ -106,7 +105,7 @@ def _nearest_parameter(signature: inspect.Signature, kwargs: Mapping[Any, Any]) 
     return "."
 
 
-#: What is wrong with a value, and what to do about it. `{value}` stands for its repr().
+#: What is wrong with a value, and the remedy. `{value}` stands for its repr().
 _PROBLEMS = {
     Oddity.TEXT: (
         "contains a NUL or a lone surrogate, which databases refuse; pass the text "
@@ -138,8 +137,7 @@ _PROBLEMS = {
 def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
     if oddity is Oddity.TYPE:
         name = type(value).__qualname__
-        article = "an" if _VOWEL.match(name) else "a"
-        problem = f"is {article} {name}, which JSON cannot carry; {advise(value)}"
+        problem = f"is of type {name}, which JSON cannot carry; {advise(value)}"
     else:
         problem = _PROBLEMS[oddity]
         if oddity in (Oddity.NUMBER, Oddity.KEY):
@@ -147,19 +145,15 @@ def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
     raise InvalidArguments(f"{_BEGINNINGS.get(oddity, '')}{where} {problem}.")
 
 
-#: What django.tasks promises to say of these.
+#: How the messages of django.tasks begin.
 _BEGINNINGS = {
     Oddity.TYPE: "Unsupported type: ",
     Oddity.BYTES: "Unsupported value: ",
 }
 
 
-#: What begins with a vowel as it is spoken: an Order and an Upload, but a User, a UUID
-#: and a Union.
-_VOWEL = re.compile(r"(?!U[A-Z]|[Uu](ni|s[ae]|ti)|[Ee]u)[AEIOUaeiou]")
-
-#: What to pass instead of an object, by the name of one of its classes. By name, so
-#: that nothing has to be imported that the value's own module has not imported.
+#: What to pass instead of an object, by the name of one of its classes. Names, because
+#: importing the classes would load modules that the site does not use.
 _ADVICE = {
     "Model": "pass its primary key and fetch it in the task",
     "QuerySet": "pass a list of primary keys",
@@ -184,7 +178,7 @@ _ADVICE = {
 
 
 def advise(value: object) -> str:
-    """Say what to pass, or return, instead of a value that JSON cannot carry."""
+    """Return what to pass, or return, instead of a value that JSON cannot carry."""
     for cls in type(value).__mro__:
         if advice := _ADVICE.get(cls.__name__):
             return advice

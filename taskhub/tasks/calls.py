@@ -1,4 +1,4 @@
-"""The calls that `enqueue_many` takes."""
+"""Calls: the arguments of many runs, for `enqueue_many`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,19 +23,19 @@ LooseCall = tuple[Any, ...] | list[Any] | Mapping[str, Any]
 
 
 def check_positional(args: Any, what: str) -> None:
-    """Raise InvalidArguments if positional arguments are a single value, or a dict."""
+    """Raise InvalidArguments if `args` is a single value or a dict."""
     if isinstance(args, str | bytes | bytearray | Mapping):
         raise InvalidArguments(
-            f"{what} takes a tuple or list of positional arguments, not a single "
-            f"{_name(args)}; expected such as (value,)."
+            f"{what} takes a tuple or list of positional arguments, such as (value,), "
+            f"not a single {_name(args)}."
         )
 
 
 def read_calls(calls: Iterable[Any]) -> list[Arguments]:
     """
-    Return the arguments of each of many calls.
+    Return the arguments of each call.
 
-    Raise InvalidArguments for what is no call, such as a string.
+    Raise InvalidArguments for anything that is not a call, such as a string.
     """
     if isinstance(calls, str | bytes | Mapping | Call):
         raise InvalidArguments(
@@ -52,7 +52,7 @@ def _read_call(call: Any, index: int) -> Arguments:
         return (), call
     if isinstance(call, Sequence) and not isinstance(call, str | bytes | bytearray):
         return call, {}
-    # Not the value, which may be one that is masked.
+    # The message leaves the value out, which may be masked.
     raise InvalidArguments(
         f"Call {index} of enqueue_many() is a single {_name(call)}; expected a tuple "
         "of positional arguments, such as (value,), or a dict of keyword arguments."

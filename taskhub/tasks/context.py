@@ -1,4 +1,4 @@
-"""What a task that takes its context receives as its first argument."""
+"""`Context`: the first argument of a task with `takes_context=True`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from taskhub.retries import MAX_PAUSE, bounded
 if TYPE_CHECKING:
     from taskhub.tasks.result import Result
 
-#: The largest number that progress() takes; every database's JSON holds it exactly.
+#: Every database's JSON holds numbers up to this exactly.
 MAX_PROGRESS = 10**15
 
 #: Receives the progress of the running task: done, total, message.
@@ -31,16 +31,16 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
     asks_to_end: Callable[[], bool] | None = field(
         default=None, repr=False, compare=False
     )
-    #: The due time that a schedule fired this run for; None if none has.
+    #: The due time for which a schedule fired this run; None without a schedule.
     tick_at: datetime | None = None
 
     @property
     def cancelled(self) -> bool:
         """
-        Whether somebody has cancelled this run: to be asked now and then.
+        Whether somebody has cancelled this run.
 
-        What it does from then on is not recorded. An `async def` task is cancelled by
-        an exception instead.
+        A sync task should look regularly, and return. Its outcome is not recorded. An
+        `async def` task is cancelled by an exception instead.
         """
         return self.asks_to_end is not None and self.asks_to_end()
 
@@ -48,10 +48,10 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         self, done: float, total: float | None = None, message: str = ""
     ) -> None:
         """
-        Tell how far the task is; it is stored in the row's `progress`.
+        Report how far the task is; the row's `progress` stores it.
 
-        Never blocks: calls that follow each other fast are stored as one. Does nothing
-        where nobody listens, as in a plain call.
+        Never blocks: of calls in quick succession, only the last is stored. Does
+        nothing in a plain call, outside of a worker.
 
         Raise InvalidArguments if `done` or `total` is not an int or float, or is not
         finite, or larger than MAX_PROGRESS.
@@ -66,11 +66,11 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         self, after: timedelta | float | None = None, reason: str = ""
     ) -> NoReturn:
         """
-        End this attempt, and have the task tried again.
+        End this attempt, and retry the task.
 
-        `after` is a timedelta or seconds, between 0 (at once) and a year; without it,
-        the task's own backoff says how long to wait. This counts as a failed attempt:
-        with none left of its `max_attempts`, the task has failed.
+        `after` is a timedelta or seconds, from 0 to a year; without it, the task's
+        backoff decides. This counts as a failed attempt: after the last of its
+        `max_attempts`, the task has failed.
         """
         if after is not None:
             if not isinstance(after, timedelta):
@@ -83,7 +83,7 @@ def _check_progress(name: str, value: object) -> None:
     # Written so that NaN is refused, too.
     if isinstance(value, int | float) and -MAX_PROGRESS <= value <= MAX_PROGRESS:
         return
-    # Not the value, which may come from a masked argument.
+    # The message leaves the value out, which may come from a masked argument.
     given = "not in that range"
     if not isinstance(value, int | float):
         given = f"of type {type(value).__qualname__}"

@@ -1,4 +1,4 @@
-"""`@periodic`: schedules that are declared in code, beside the task that they fire."""
+"""`@periodic`: schedules that are declared in code, above the task that they fire."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules import Schedule
 from taskhub.tasks.calls import check_positional
 
-#: Also a plain Django task, made while another backend was configured.
+#: Includes plain Django tasks, made while another backend was configured.
 AnyTask = TypeVar("AnyTask", bound="compat.Task[..., Any]")
 
 
 class PeriodicOptions(TypedDict, total=False):
-    """What `@periodic` can set; each is the field of `PeriodicTask` of that name."""
+    """The options of `@periodic`; each sets the field of `PeriodicTask` of its name."""
 
     args: tuple[Any, ...] | list[Any]
     kwargs: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Declared:
     name: str
     task_path: str
     schedule: Schedule
-    #: Not shown by repr(): the arguments are among them.
+    #: Not in repr(), because it has the arguments.
     options: PeriodicOptions = field(default_factory=PeriodicOptions, repr=False)
 
 
@@ -52,18 +52,33 @@ def periodic(
     schedule: Schedule, *, name: str | None = None, **options: Unpack[PeriodicOptions]
 ) -> Callable[[AnyTask], AnyTask]:
     """
-    Declare that a task is fired by a schedule.
+    Declare a schedule that fires a task.
 
         @periodic(cron("0 3 * * *", tz="Europe/Berlin"))
         @task
         def tidy_up(): ...
 
-    `migrate` makes a `PeriodicTask` of it, called by the task's path unless it has a
-    name. More than one on a task need names that differ.
+    `migrate` makes a `PeriodicTask` of it. Its name is the task's path by default; the
+    names of several schedules of one task must differ.
 
     Raise InvalidOption if there is no such option, or the name is taken, and
     InvalidArguments if `args` is a string.
     """
+    _check(schedule, options)
+
+    def declare(task: AnyTask) -> AnyTask:
+        if not isinstance(task, compat.Task):
+            raise InvalidOption(
+                f"@periodic goes above @task, and not on the bare function {task!r}."
+            )
+        path = task.module_path
+        _declare(Declared(name or path, path, schedule, options))
+        return task
+
+    return declare
+
+
+def _check(schedule: object, options: PeriodicOptions) -> None:
     for option in options:
         if option not in PeriodicOptions.__annotations__:
             raise InvalidOption(
@@ -74,30 +89,20 @@ def periodic(
         raise InvalidOption(
             f"@periodic takes a schedule, such as cron('0 3 * * *'), not {schedule!r}."
         )
-
     check_positional(options.get("args", ()), "args of @periodic")
 
-    def declare(task: AnyTask) -> AnyTask:
-        if not isinstance(task, compat.Task):
-            raise InvalidOption(
-                f"@periodic goes above @task, and not on the bare function {task!r}."
-            )
-        declared = Declared(
-            name or task.module_path, task.module_path, schedule, options
-        )
-        known = _declared.get(declared.name)
-        # A module that is loaded again declares again.
-        if known is not None and known.task_path != declared.task_path:
-            raise InvalidOption(
-                f"Two schedules are called {declared.name!r}: that of "
-                f"{known.task_path}, and that of {declared.task_path}."
-            )
-        _declared[declared.name] = declared
-        return task
 
-    return declare
+def _declare(declared: Declared) -> None:
+    known = _declared.get(declared.name)
+    # A reloaded module declares its schedules again.
+    if known is not None and known.task_path != declared.task_path:
+        raise InvalidOption(
+            f"Two schedules have the name {declared.name!r}: one of "
+            f"{known.task_path}, and one of {declared.task_path}."
+        )
+    _declared[declared.name] = declared
 
 
 def declared_schedules() -> dict[str, Declared]:
-    """Return all declared schedules by name, in the order of their names."""
+    """Return all declared schedules by name, sorted."""
     return dict(sorted(_declared.items()))

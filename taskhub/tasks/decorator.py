@@ -25,7 +25,7 @@ from taskhub.tasks.task import OPTION_NAMES, ContextTask, Task
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Django 6.0 has no defaults of its own for these.
+#: Django 6.0 requires these fields of a task.
 _DEFAULTS: dict[str, Any] = {
     "priority": compat.DEFAULT_TASK_PRIORITY,
     "queue_name": compat.DEFAULT_TASK_QUEUE_NAME,
@@ -35,7 +35,7 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class TaskOptions(TypedDict, total=False):
-    """What `@task` can set."""
+    """The options of `@task`."""
 
     priority: int
     queue_name: str
@@ -57,7 +57,7 @@ class TaskOptions(TypedDict, total=False):
 class Decorator(Protocol):
     """What `@task(...)` returns: it takes the function."""
 
-    # First what an async function is, since the second takes anything.
+    # The async overload comes first, because the second matches any function.
     @overload
     def __call__(
         self, function: Callable[P, Coroutine[Any, Any, R]], /
@@ -97,7 +97,7 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """
     Make a task of a module-level function, sync or async.
 
-    Like Django's own decorator, with taskhub's options beside Django's: `priority`,
+    As Django's own decorator, with taskhub's options beside Django's: `priority`,
     `queue_name`, `backend`, `takes_context`, `durable`, `keep`, `expires_after`,
     `max_attempts`, `backoff`, `retry_on`, `give_up_on`, `timeout`, `hard_timeout`,
     `atomic`, `masked`, `meta`. docs/reference/tasks.md describes each.

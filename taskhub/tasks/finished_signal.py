@@ -1,10 +1,10 @@
 """
-Django's `task_finished`, for results that end without having been run.
+Sending Django's `task_finished`.
 
-Whoever decides it sends the signal: the worker that gives up on a result, or the
-process in which somebody cancels one. Django knows no CANCELLED: such a result is
-FAILED there, and Django's own receiver would log an error, and mail it to ADMINS. But
-what was cancelled is meant to be, and so is logged as INFO.
+For results that end without a run, the process that ends them sends it: the worker that
+gives up on a result, or the process in which somebody cancels one. Django has no status
+CANCELLED: such a result is FAILED, and Django's own receiver would log an error and
+mail it to ADMINS. Cancelling is no error, so its record is logged as INFO.
 """
 
 import logging
@@ -28,7 +28,7 @@ def tell_finished(alias: str, result: "Result[Any]", *, is_meant: bool) -> None:
     """
     Send `task_finished` for a result; `is_meant` if it was cancelled or has expired.
 
-    A receiver that fails is logged, and nothing else.
+    An exception in a receiver is logged, and does not propagate.
     """
     sender = type(compat.task_backends[alias])
     with _as_info(is_meant):
@@ -40,7 +40,7 @@ def tell_finished(alias: str, result: "Result[Any]", *, is_meant: bool) -> None:
 
 
 def task_of(path: str, enqueued: Enqueued) -> Task[..., Any, Any]:
-    """Return the task of a result, or something with its path if none is known."""
+    """Return the task of a result, or a stand-in if it is not registered."""
     try:
         return as_enqueued(find_task(path), enqueued)
     except UnknownTask:
@@ -48,7 +48,7 @@ def task_of(path: str, enqueued: Enqueued) -> Task[..., Any, Any]:
 
 
 class _Unknown:
-    """What receivers see of a task that is not registered here."""
+    """Stands in for a task that is not registered here."""
 
     def __init__(self, path: str, enqueued: Enqueued) -> None:
         self.module_path = path

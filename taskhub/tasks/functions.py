@@ -1,4 +1,4 @@
-"""Functions: whether two are the same, and which ones can be no task."""
+"""Functions: whether two are the same, and where one was defined."""
 
 import inspect
 import sys
@@ -9,10 +9,10 @@ from typing import Any
 
 def is_same_function(one: Any, other: Any) -> bool:
     """
-    Whether two functions come from the same lines, and close over the same values.
+    Whether two functions have the same code, defaults and closed-over values.
 
-    Those of a module that was loaded again do, as do two results of a factory that was
-    called twice with the same arguments.
+    So have the functions of a module before and after a reload, and those that a
+    factory returns for the same arguments.
     """
     return _is_same(one, other, set())
 
@@ -43,23 +43,23 @@ def _closed_over(function: FunctionType) -> list[Any]:
         try:
             values.append(cell.cell_contents)
         except ValueError:
-            # It is not bound yet.
+            # The variable is not bound yet.
             values.append(None)
     return values
 
 
 def loading_of(function: Callable[..., Any]) -> object | None:
     """
-    Return what stands for one execution of a function's module.
+    Return an object that identifies one execution of a function's module.
 
-    None if it is not known: in a shell, say, where names are defined again.
+    Return None where that is unknown, as in a shell, where functions are redefined.
     """
     module = sys.modules.get(function.__module__)
     return getattr(module, "__spec__", None)
 
 
 def place_of(function: Any) -> str:
-    """Return where a function is written: file and line."""
+    """Return the file and line of a function."""
     code = getattr(function, "__code__", None)
     if code is None:
         return repr(function)
@@ -67,5 +67,5 @@ def place_of(function: Any) -> str:
 
 
 def is_generator(function: Any) -> bool:
-    """Whether calling a function only makes a generator, sync or async."""
+    """Whether a function is a generator, sync or async."""
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)

@@ -1,9 +1,8 @@
 """
-Finding a task by its path.
+Find a task by its path.
 
 Every `taskhub.Task` registers itself. A plain Django task, made while another backend
-was configured, does not: it is looked for in the modules that are loaded already.
-Nothing is imported by a name from outside.
+was configured, does not: it is found in its module, if that is imported already.
 """
 
 import sys
@@ -20,9 +19,9 @@ from taskhub.tasks.task import Task
 
 def find_task(path: str) -> Task[..., Any, Any]:
     """
-    Return the task of that path.
+    Return the task with this path.
 
-    Raise UnknownTask if there is none, or none that could be run.
+    Raise UnknownTask if there is none, or if taskhub cannot run it.
     """
     if task := lookup(path):
         return task
@@ -40,9 +39,7 @@ def find_task(path: str) -> Task[..., Any, Any]:
 
 def misfit_of(path: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
     """
-    Say why the code here cannot run a task with these arguments; nothing if it can.
-
-    Cheap where all is well.
+    Return why the code here cannot run a task with these arguments; "" if it can.
     """
     task = lookup(path) or _find_plain_task(path)
     if task is None:

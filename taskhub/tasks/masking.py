@@ -1,4 +1,4 @@
-"""Arguments that people are not to see: kept as they are, and shown as dots."""
+"""Masked arguments: stored as they are, and shown as dots."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from inspect import Parameter
@@ -19,8 +19,8 @@ def masked(
     """
     Return the arguments of a run as they may be shown.
 
-    What its task's `masked` names is dots. Of a task that is not registered here it
-    cannot be told, and everything is.
+    The values of the task's `masked` parameters become dots. If the task is not
+    registered here, all values do.
     """
     try:
         task = find_task(task_path)
@@ -46,10 +46,10 @@ def masks_nothing(task_path: str) -> bool:
 
 def hides(task: Any, name: str) -> bool:
     """
-    Whether a task masks what is given by a name, also if that is one of **kwargs.
+    Whether a task masks the argument of this name, which may belong to **kwargs.
 
-    A task that masks anything masks what its signature does not know, too: the task
-    has changed since, and nobody can tell what it was.
+    A task with masked parameters also masks arguments that its signature does not have:
+    the signature has changed since, and a masked parameter may have been renamed.
     """
     hidden = getattr(task, "masked", ())
     if not hidden or name in hidden:
@@ -71,13 +71,13 @@ def unmasked(
     stored: Arguments,
 ) -> tuple[list[Any], dict[str, Any]]:
     """
-    Return arguments that were edited as they were shown, with what is behind the dots.
+    Return edited arguments with the stored values in the place of dots.
 
-    That is looked for in `stored` by the parameter's name, whether it is given by its
-    position or by keyword.
+    A value is found in `stored` by the parameter's name, whether it is positional or a
+    keyword argument.
 
-    Raise UnknownTask for a task that is not registered, and InvalidArguments for dots
-    where nothing was hidden.
+    Raise UnknownTask if the task is not registered, and InvalidArguments for dots
+    without a stored value.
     """
     task = find_task(task_path)
     behind = {
@@ -87,8 +87,8 @@ def unmasked(
     for place, value in _placed(task, args, kwargs):
         if value == MASK and place not in behind:
             raise InvalidArguments(
-                f"{MASK} stands for a value that is not shown, and there is none here; "
-                "write the value."
+                f"{MASK} stands for a stored value, and this argument has none; write "
+                "the value."
             )
         values.append(behind[place] if value == MASK else value)
     count = len(args)
@@ -98,7 +98,7 @@ def unmasked(
 def _placed(
     task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Iterator[tuple[tuple[str, int], Any]]:
-    """Yield each argument after its parameter's name, and its number among *args."""
+    """Yield ((parameter's name, index among *args), value) of each argument."""
     names = _names_of_positions(task, len(args))
     for index, value in enumerate(args):
         yield (names[index], names[:index].count(names[index])), value
@@ -107,7 +107,7 @@ def _placed(
 
 
 def _names_of_positions(task: Any, count: int) -> list[str]:
-    """Name the parameter of each positional argument; those of *args are all one."""
+    """Return the parameter's name of each of `count` positional arguments."""
     parameters = signature_of(task.func, task.takes_context).parameters.values()
     names = [each.name for each in parameters if each.kind in _POSITIONAL]
     rest = [each.name for each in parameters if each.kind is each.VAR_POSITIONAL]

@@ -1,7 +1,7 @@
 """
 Waiting for results of other backends: Django's own, or a third party's.
 
-They have no rows. What is known of them is what `django.tasks` tells.
+These results have no rows; only the interface of `django.tasks` is known.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ def wait_for(result: "Result[Any]", timeout: float | None) -> Any:
     """
     Block until a result is finished, and return what its task returned.
 
-    Raise TaskFailed if it failed, and ResultTimeout after `timeout` seconds, or at once
-    if its backend has no way to tell that it has finished.
+    Raise TaskFailed if it failed. Raise ResultTimeout after `timeout` seconds, or at
+    once if its backend cannot read results.
     """
     for pause in pauses(timeout):
         if not result.is_finished:
@@ -63,7 +63,7 @@ def _check_that_it_can_finish(result: "Result[Any]") -> None:
     backend = result.task.get_backend()
     if not backend.supports_get_result:
         raise ResultTimeout(
-            f"Result {result.id} is {result.status}, and waiting does not change that: "
+            f"Result {result.id} is {result.status}, and waiting cannot change that: "
             f"its backend, {type(backend).__name__}, does not share results between "
             "threads and processes."
         )

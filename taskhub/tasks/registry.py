@@ -1,8 +1,8 @@
 """
-The tasks there are, by dotted path.
+The registered tasks, by dotted path.
 
-A message names a task, and only what is registered here is ever run: nothing is
-imported by a name that came from outside.
+A worker runs only tasks that are registered here. It never imports a module because a
+message names it.
 """
 
 from datetime import timedelta
@@ -14,22 +14,22 @@ from taskhub.tasks.functions import is_same_function, loading_of, place_of
 if TYPE_CHECKING:
     from taskhub.tasks.task import Task
 
-#: For so long a task that is not registered here may be in a deploy that is under way.
+#: How long an unregistered task may belong to a rolling deploy.
 UNKNOWN_FOR = timedelta(minutes=10)
-#: So often it is looked at again meanwhile, here or where it is known.
+#: How long its message waits before a worker reserves it again.
 UNKNOWN_AGAIN = timedelta(seconds=5)
 
 _tasks: dict[str, "Task[..., Any, Any]"] = {}
-#: In which execution of its module each was declared.
+#: The execution of its module that declared each task; see loading_of().
 _loadings: dict[str, object | None] = {}
 
 
 def register(task: "Task[..., Any, Any]") -> None:
     """
-    Register a task under its path, once for a function.
+    Register a task under its path.
 
-    The variants that `using()` makes share the function, and do not replace it; a
-    module that is loaded again brings new functions, which do.
+    Variants made by `using()` share the function and do not replace the task. When a
+    module is reloaded, its new functions replace the old ones.
 
     Raise InvalidTask if the same module has declared another function with that path.
     """
@@ -47,10 +47,10 @@ def register(task: "Task[..., Any, Any]") -> None:
 
 
 def lookup(path: str) -> "Task[..., Any, Any] | None":
-    """Return the task that is registered under a path, if there is one."""
+    """Return the task that is registered under a path, or None."""
     return _tasks.get(path)
 
 
 def registered_tasks() -> "dict[str, Task[..., Any, Any]]":
-    """Return all registered tasks by path, in the order of their paths."""
+    """Return all registered tasks by path, sorted."""
     return dict(sorted(_tasks.items()))

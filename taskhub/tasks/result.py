@@ -1,4 +1,4 @@
-"""What `enqueue` gives back: Django's view of one row, and a way to wait for it."""
+"""`Result`: what `enqueue` returns, Django's view of one row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -19,7 +19,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Enqueued(Protocol):
-    """What a row and a message both know of a run that was asked for."""
+    """The fields that a row and a message share."""
 
     @property
     def id(self) -> UUID: ...
@@ -45,13 +45,13 @@ class Enqueued(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptError(compat.TaskError):  # type: ignore[misc]
-    """Why an attempt failed, and whether it counts towards `max_attempts`."""
+    """The error of an attempt, and whether it counts towards `max_attempts`."""
 
     counts: bool = True
 
     @classmethod
     def from_entry(cls, entry: Mapping[str, Any]) -> Self:
-        """Make the error that an entry of `TaskResult.errors` is about."""
+        """Make the error of an entry of `TaskResult.errors`."""
         return cls(
             exception_class_path=entry["exception_class_path"],
             traceback=entry["traceback"],
@@ -63,24 +63,24 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
     """
     A result as `django.tasks` shows it, plus `get()` and `aget()`.
 
-    A copy of the row at one moment; `refresh()` reads it again. Django knows no
-    cancelled results: here they are FAILED, with TaskCancelled as their error.
+    A copy of the row at one moment; `refresh()` reads it again. Django has no status
+    for cancelled results: they are FAILED, with TaskCancelled as their error.
     """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        # Django's own shows the arguments and the return value.
+        # Django's own repr() shows the arguments and the return value.
         return f"<Result {self.id} of {self.task.module_path}: {self.status}>"
 
     if TYPE_CHECKING:
-        # Django's own; only the type is ours.
+        # Defined by Django; declared here for its type.
         @property
         def return_value(self) -> R_co: ...
 
     @classmethod
     def from_enqueued(cls, task: "Task[..., Any, Any]", enqueued: Enqueued) -> Self:
-        """Make the result of a run that has not begun."""
+        """Make the result of a run that has not started."""
         return cls(
             task=task,
             id=str(enqueued.id),
@@ -98,7 +98,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
 
     @classmethod
     def from_row(cls, task: "Task[..., Any, Any]", row: "TaskResult") -> Self:
-        """Make the result that a row is about."""
+        """Make the result of a row."""
         result = cls.from_enqueued(task, row)
         known = row.status in compat.TaskResultStatus.values
         for name, value in {
@@ -116,19 +116,21 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
     @property
     def failures(self) -> int:
         """
-        How many attempts have failed, which is what `max_attempts` limits.
+        The number of failed attempts, which `max_attempts` limits.
 
-        Neither a worker's death counts, nor a failure before a person's last retry.
+        The death of a worker does not count, nor does a failure before somebody
+        retried the result.
         """
-        # Errors of another backend are Django's own.
+        # Errors of another backend have no `counts`.
         return sum(getattr(error, "counts", True) for error in self.errors)
 
     @classmethod
     def of(cls, result: Any) -> Any:
         """
-        Return the result that a backend gave back, as one of this class.
+        Return a backend's result as an instance of this class.
 
-        What is not plainly Django's, a third party's class or None, stays as it is.
+        Anything but Django's own class, such as a third party's or None, is returned
+        unchanged.
         """
         if type(result) is not compat.TaskResult:
             return result
@@ -139,12 +141,12 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         return copy
 
     def __eq__(self, other: object) -> bool:
-        """Equal what Django's own class knows the same of."""
+        """Compare the fields of Django's own class."""
         if not isinstance(other, compat.TaskResult):
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
 
-    # As Django's: it has lists.
+    # Not hashable, as Django's class, because it has lists.
     __hash__ = None  # type: ignore[assignment]
 
     def change(self, name: str, value: Any) -> None:
@@ -153,13 +155,13 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
 
     def get(self, timeout: float | None = None) -> R_co:
         """
-        Wait until the task has finished, and return what it returned.
+        Wait until the task has finished, and return its return value.
 
-        Block for up to `timeout` seconds, or for as long as it takes.
+        Block for up to `timeout` seconds; without a timeout, until it has finished.
 
-        Raise TaskFailed or TaskCancelled if that is how it ended, ResultTimeout if it
-        has not ended in time, ResultNotKept if its row is gone, and ResultTruncated if
-        the return value was too large to store.
+        Raise TaskFailed or TaskCancelled if it ended so, ResultTimeout if it has not
+        finished in time, ResultNotKept if its row is gone, and ResultTruncated if the
+        return value was too large to store.
         """
         hub = hub_of(self.task)
         value: R_co = (
@@ -184,8 +186,8 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         """
         The `TaskResult` row, read from the database now.
 
-        Raise TaskResultDoesNotExist if there is none (yet, or any more), or if the
-        backend is not one of taskhub's.
+        Raise TaskResultDoesNotExist if there is none, yet or any more, or if the
+        backend is not taskhub's.
         """
         if hub := hub_of(self.task):
             return hub.get_row(self.id)
@@ -199,7 +201,7 @@ _FIELDS = tuple(each.name for each in fields(compat.TaskResult))
 
 
 def hub_of(task: "compat.Task[..., Any]") -> "TaskHubBackend | None":
-    """Return the backend of a task, or None if it is not one of taskhub's."""
+    """Return the backend of a task, or None if it is not taskhub's."""
     backend: Any = task.get_backend()
     return backend if getattr(backend, "keeps_rows", False) else None
 
@@ -208,9 +210,9 @@ def as_enqueued(
     task: "Task[..., Any, Any]", enqueued: Enqueued
 ) -> "Task[..., Any, Any]":
     """
-    Return the variant of a registered task that a run was asked for with.
+    Return the variant of a registered task with the options of an enqueued run.
 
-    The task itself, if the run's options are not allowed any more: a queue may have
+    Return the task itself if these options are not allowed any more: a queue may have
     been renamed since.
     """
     due = max(enqueued.run_after or enqueued.enqueued_at, enqueued.enqueued_at)

@@ -1,4 +1,4 @@
-"""The `Task`: Django's, and what taskhub adds to it."""
+"""`Task`: Django's task, with taskhub's options and ways to enqueue it."""
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,37 +44,37 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     """
     A module-level function that can be run in the background.
 
-    To type checkers, `P` is what `enqueue` takes, `R_co` what comes of a run, and
-    `C_co` what a plain call returns: the same, or a coroutine.
+    To type checkers, `P` are the parameters of `enqueue`, `R_co` is the type of the
+    return value, and `C_co` what a plain call returns: `R_co`, or a coroutine of it.
 
     Immutable; `using()` makes a variant with other options.
     """
 
-    #: Whether the row is written at once, in the caller's transaction. If not, the
-    #: message goes straight to the broker and may be lost with it.
+    #: Whether the row is inserted when the task is enqueued, in the caller's
+    #: transaction. If not, the broker alone has the message, and may lose it.
     durable: bool = True
-    #: Whose row stays when the task has finished: everybody's, failures', nobody's.
+    #: Which finished results keep their row: all, only failures, or none.
     keep: Keep = "all"
-    #: A run that has not started this long after it is due is never started.
+    #: How long after its due time a run may start; later it expires.
     expires_after: timedelta | None = None
-    #: How long after it is enqueued a run is due; `run_after` is then of no account.
+    #: How long after enqueueing a run is due. Overrides `run_after`.
     run_in: timedelta | None = None
-    #: How many failures a result may have; then it is FAILED.
+    #: How many attempts may fail before the result is FAILED.
     max_attempts: int = 1
-    #: How long to wait before the next attempt.
+    #: How long to wait before a retry.
     backoff: Backoff = field(default=DEFAULT_BACKOFF, hash=False)
-    #: Only these are tried again, and of these not those.
+    #: The exceptions that are retried, except for those in `give_up_on`.
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     give_up_on: tuple[type[BaseException], ...] = ()
-    #: Seconds after which TaskTimeout is raised in the task.
+    #: Seconds until TaskTimeout is raised in the task.
     timeout: float | None = None
-    #: Seconds after which its process is replaced, whatever the task does.
+    #: Seconds until the process that runs the task is replaced.
     hard_timeout: float | None = None
-    #: Whether the database work of the body, and its outcome, are one transaction.
+    #: Whether the task's database work and its outcome are one transaction.
     atomic: bool = False
-    #: The names of parameters whose values people are not to see.
+    #: The names of parameters whose values are not shown to people.
     masked: tuple[str, ...] = ()
-    #: The user's own notes on a run, stored in its row: JSON.
+    #: The user's own notes, stored in the row of each run: JSON.
     meta: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
@@ -89,16 +89,16 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     @classmethod
     def of(cls, task: "compat.Task[..., Any]", **changes: Any) -> "Task[..., Any, Any]":
         """
-        Return a task as one of this class, with some options changed.
+        Return a task as an instance of this class, with some options changed.
 
-        taskhub's own options have their defaults if it is a plain Django task.
+        A plain Django task gets the defaults of taskhub's own options.
         """
         if isinstance(task, Task):
             return replace(task, **changes) if changes else task
-        return cls(**{name: getattr(task, name) for name in _DJANGOS} | changes)
+        return cls(**{name: getattr(task, name) for name in _DJANGO_FIELDS} | changes)
 
     def __eq__(self, other: object) -> bool:
-        """Equal a task with the same options, and a plain Django task as well."""
+        """Compare the options; a plain Django task can be equal, too."""
         if type(other) not in (type(self), compat.Task):
             return NotImplemented
         return all(
@@ -107,16 +107,16 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         )
 
     def __hash__(self) -> int:
-        # That of the plain Django task which it may equal.
-        return hash(tuple(getattr(self, name) for name in _DJANGOS))
+        # The same as the hash of an equal plain Django task.
+        return hash(tuple(getattr(self, name) for name in _DJANGO_FIELDS))
 
-    # In all of these, `self` may be the name of a parameter of the task, too.
+    # Positional-only `self`: a task may have a parameter of that name.
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> C_co:
-        """Call the function here and now, as if it were no task."""
+        """Call the function directly, without enqueueing."""
         return cast("C_co", self.func(*self._with_context(args), **kwargs))
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Run the function, as Django's own backends do; an async one, too."""
+        """Run the function, sync or async, as Django's own backends do."""
         function = partial(self.func, *self._with_context(args), **kwargs)
         return cast("R_co", async_to_sync(function)() if self.is_async else function())
 
@@ -127,7 +127,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         return cast("R_co", await run())
 
     def _with_context(self, args: Sequence[Any]) -> Sequence[Any]:
-        """Put a Context in the place of Django's own, which other backends give."""
+        """Replace a context of Django's, which other backends pass, with a Context."""
         if (
             not self.takes_context
             or not args
@@ -139,27 +139,25 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
 
     @property
     def __wrapped__(self) -> Any:
-        # For inspect.signature, doctest and everything else that looks behind a
-        # decorator.
+        # For inspect.signature(), doctest, and whatever else unwraps decorators.
         return self.func
 
     def using(self, **options: Unpack[UsingOptions]) -> Self:
         """
         Make a variant of this task with other options.
 
-        `run_after` is an aware datetime, or a timedelta from when it is enqueued. None
-        removes `run_after`, `expires_after` and `meta`, and takes any other option
-        back to what `@task` says.
+        `run_after` is an aware datetime, or a timedelta from the time of enqueueing.
+        None removes `run_after`, `expires_after` and `meta`, and resets any other
+        option to its value in `@task`.
 
         Raise InvalidOption if there is no such option.
         """
         return replace(self, **changes_of(self, options, OPTION_NAMES))
 
-    # Not even Django's pages and mails about an error show arguments: as elsewhere
-    # below, and in the backend.
+    # Here, below and in the backend: Django's error pages and mails show no arguments.
     @sensitive_variables()
     def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
-        """Ask for one run; return its result."""
+        """Enqueue one run; return its result."""
         task = self if self.run_in is None else self.due()
         backend: Any = task.get_backend()
         result: Result[R_co] = Result.of(backend.enqueue(task, args, kwargs))
@@ -174,7 +172,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         return result
 
     def due(self) -> Self:
-        """Return this task with the `run_after` that it has if it is enqueued now."""
+        """Return this task with `run_in` turned into `run_after`, counted from now."""
         if self.run_in is None:
             return self
         return replace(self, run_after=datetime.now(UTC) + self.run_in, run_in=None)
@@ -194,7 +192,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
 
     @sensitive_variables()
     def delay(self, /, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
-        """Celery's word for `enqueue`."""
+        """Enqueue one run; Celery's name for enqueue()."""
         return self.enqueue(*args, **kwargs)
 
     @sensitive_variables()
@@ -207,11 +205,11 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         """
         Enqueue with Celery's options: countdown, eta, expires, queue, priority.
 
-        `countdown` is in seconds; `eta` an aware datetime; `expires` either: seconds
-        after the run is due, or a time. A higher priority goes first, as everywhere in
-        taskhub.
+        `countdown` is in seconds, `eta` an aware datetime. `expires` is seconds after
+        the due time, or an aware datetime. As everywhere in taskhub, and unlike with
+        Celery's Redis transport, a higher priority goes first.
 
-        Raise InvalidOption for any other, and InvalidArguments for `args` that is a
+        Raise InvalidOption for any other option, and InvalidArguments if `args` is a
         string.
         """
         check_positional(args, f"{self.name}.apply_async()")
@@ -232,7 +230,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         arguments, or both, as `bind()` makes them. Return the results in the same
         order. All calls are checked before the first is written.
 
-        Raise InvalidArguments for what is no call, such as a string.
+        Raise InvalidArguments for anything that is not a call, such as a string.
         """
         if hub := hub_of(self):
             return hub.enqueue_many(self.due(), calls)
@@ -249,7 +247,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         return [await self.aenqueue(*args, **kwargs) for args, kwargs in checked]
 
     def _check(self, calls: Iterable[Any]) -> list[Arguments]:
-        """Return calls for another backend, all of them checked."""
+        """Check calls for a backend that is not taskhub's."""
         return [
             check_arguments(self.func, self.takes_context, *call)
             for call in read_calls(calls)
@@ -264,7 +262,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
 if TYPE_CHECKING:
 
     class ContextTask(Task[P, R_co, C_co]):
-        """A task that takes its context, which a plain call has to give it."""
+        """A task that takes its context; a plain call has to pass one."""
 
         def __call__(  # type: ignore[override]
             self, context: Context, /, *args: P.args, **kwargs: P.kwargs
@@ -281,14 +279,14 @@ else:
 
 
 def _as_classes(given: Any) -> Any:
-    """Take one class of exceptions for a tuple of it."""
+    """Return classes of exceptions as a tuple, also if given a single class."""
     if isinstance(given, type):
         return (given,)
     return tuple(given) if isinstance(given, list | set | frozenset) else given
 
 
-#: The options that every Django task has.
-_DJANGOS = tuple(each.name for each in fields(compat.Task))
+#: The fields of Django's own task.
+_DJANGO_FIELDS = tuple(each.name for each in fields(compat.Task))
 
 OPTION_NAMES = frozenset(each.name for each in fields(Task)) - {
     "func",

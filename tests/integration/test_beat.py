@@ -407,7 +407,7 @@ def test_a_malformed_row_disables_itself_and_its_neighbours_go_on(values, reason
     ("values", "reason"),
     [
         ({"task_path": "tests.tasks.ad"}, "did you mean 'tests.tasks.add'"),
-        ({"args": "[1, 2, 3, 4]"}, "add() cannot be called so"),
+        ({"args": "[1, 2, 3, 4]"}, "add() cannot be called with"),
         ({"queue_name": "mial"}, "did you mean 'mail'"),
         ({"priority": 999}, "priority"),
     ],

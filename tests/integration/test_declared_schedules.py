@@ -132,7 +132,7 @@ def test_arguments_that_do_not_fit_are_told():
 
     done = synchronise()
 
-    assert "add() cannot be called so" in done.faults["tests.tasks.add"]
+    assert "add() cannot be called with" in done.faults["tests.tasks.add"]
     assert not PeriodicTask.objects.exists()
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_declared_is_refused_where_it_is_written():
     with pytest.raises(InvalidOption, match="goes above @task"):
         periodic(every(hours=1))(tasks.add.func)
     declare(name="nightly")
-    with pytest.raises(InvalidOption, match="Two schedules are called 'nightly'"):
+    with pytest.raises(InvalidOption, match="Two schedules have the name 'nightly'"):
         periodic(every(hours=1), name="nightly")(tasks.send)
 
 
@@ -172,7 +172,10 @@ def test_rows_that_are_made_by_hand_are_not_even_read():
 def test_the_command_ends_with_what_is_wrong():
     declare(args=[1, 2, 3])
 
-    with pytest.raises(CommandError, match=r"tests\.tasks\.add: .*cannot be called so"):
+    with pytest.raises(
+        CommandError,
+        match=r"tests\.tasks\.add: .*cannot be called with",
+    ):
         call_command("taskschedules")
 
 

@@ -98,7 +98,7 @@ def test_tasks_that_differ_are_not_equal(config):
 def test_wrong_values_are_refused_as_for_tasks_of_ours(config):
     with pytest.raises(compat.InvalidTask, match="did you mean 'mail'"):
         made_elsewhere(triple, queue_name="mial").enqueue(1)
-    with pytest.raises(InvalidArguments, match="cannot be called so"):
+    with pytest.raises(InvalidArguments, match="cannot be called with"):
         made_elsewhere(triple).enqueue(1, 2, 3)
 
 

@@ -73,19 +73,26 @@ def test_values_become_jsons_own_types(value, expected):
 @pytest.mark.parametrize(
     ("value", "advice"),
     [
-        ({1, 2}, "Unsupported type: args[0] is a set, which JSON cannot carry; pass"),
+        (
+            {1, 2},
+            "Unsupported type: args[0] is of type set, which JSON",
+        ),
         (frozenset(), "pass a sorted list"),
         (datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), "value.isoformat()"),
         (datetime.date(2026, 1, 1), "pass value.isoformat()"),
         (datetime.timedelta(1), "pass value.total_seconds()"),
-        (decimal.Decimal("1.1"), "args[0] is a Decimal, which JSON cannot carry; pass"),
-        (uuid.uuid4(), "is a UUID, which JSON cannot carry; pass str(value)."),
+        (
+            decimal.Decimal("1.1"),
+            "args[0] is of type Decimal, which JSON cannot carry",
+        ),
+        (uuid.uuid4(), "is of type UUID, which JSON cannot carry; pass str(value)."),
         (float("nan"), "args[0] is nan, which JSON does not have; pass None"),
         (float("-inf"), "is -inf, which JSON does not have"),
-        (User(username="a"), "is a User, which JSON cannot carry; pass its primary"),
-        (type("Upload", (), {})(), "is an Upload, which JSON"),
-        (type("Order", (), {})(), "is an Order, which JSON"),
-        (type("Unit", (), {})(), "is a Unit, which JSON"),
+        (
+            User(username="a"),
+            "is of type User, which JSON cannot carry; pass its",
+        ),
+        (type("Upload", (), {})(), "is of type Upload, which JSON"),
         (User.objects.all(), "pass a list of primary keys"),
         (pathlib.Path("x"), "pass str(value)"),
         (io.BytesIO(), "save it and pass its name"),
@@ -112,7 +119,9 @@ def test_what_cannot_travel_is_refused_with_what_to_pass_instead(value, advice):
 
 
 def test_the_place_is_named():
-    with pytest.raises(InvalidArguments, match=r"kwargs\['user'\]\['tags'\]\[1\] is a"):
+    with pytest.raises(
+        InvalidArguments, match=r"kwargs\['user'\]\['tags'\]\[1\] is of type"
+    ):
         check_arguments(lambda user: None, False, [], {"user": {"tags": ["a", {1}]}})
 
 
@@ -135,16 +144,19 @@ def test_arguments_are_checked_against_the_signature(args, kwargs, message):
     with pytest.raises(InvalidArguments) as caught:
         check_arguments(send_welcome, False, args, kwargs)
 
-    assert str(caught.value).startswith("send_welcome() cannot be called so: ")
+    assert str(caught.value).startswith("send_welcome() cannot be called with ")
     assert message in str(caught.value)
-    assert str(caught.value).endswith("It is send_welcome(user_id, *, language='en').")
+    signature = "send_welcome(user_id, *, language='en')"
+    assert str(caught.value).endswith(f"Its signature is {signature}.")
 
 
 def test_the_context_is_not_an_argument():
     def with_context(context, user_id): ...
 
     assert check_arguments(with_context, True, [1], {}) == ([1], {})
-    with pytest.raises(InvalidArguments, match=r"It is with_context\(user_id\)"):
+    with pytest.raises(
+        InvalidArguments, match=r"Its signature is with_context\(user_id\)"
+    ):
         check_arguments(with_context, True, [1, 2], {})
 
 

@@ -129,7 +129,7 @@ def test_tasks_can_be_hashed():
         ({"max_retries": 1}, "Unknown option 'max_retries' in add.using()"),
         (
             {"max_attempts": 3},
-            "using(). Workers take it from @task; define a task with",
+            "using(). Workers read it from @task; define a task with",
         ),
         ({"timeout": None}, "with another timeout."),
         ({"backoff": None}, "with another backoff."),
@@ -164,7 +164,7 @@ def test_an_unknown_option_of_the_decorator_is_refused():
         ("max_retries", None, "did you mean 'max_attempts', which counts the first"),
         ("bind", True, "did you mean takes_context=True?"),
         ("base", object, "There are no task classes to inherit from"),
-        ("name", "shop.add", "The path of its function is the name of a task"),
+        ("name", "shop.add", "The name of a task is the path of its function"),
         ("acks_late", True, "always acknowledged after its run; leave it out."),
         ("reject_on_worker_lost", True, "leave it out."),
         ("ignore_result", True, 'Write keep="none"'),
@@ -274,7 +274,7 @@ def test_apply_async_refuses_what_it_does_not_know(enqueued):
     with pytest.raises(InvalidOption, match=r"'count_down'.*did you mean 'countdown'"):
         tasks.add.apply_async([1], count_down=3)
     for option, message in {
-        "task_id": r"An id cannot be chosen; result\.id has it",
+        "task_id": r"An id cannot be chosen; read it from result\.id",
         "link": "enqueue the next task at the end of this one",
         "headers": "using",
         "time_limit": "an option of @task: hard_timeout",

@@ -1,4 +1,4 @@
-"""The options of a task, checked where they are written."""
+"""Checks of a task's options, made when the task is defined."""
 
 import inspect
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def check_options(task: "Task[..., Any, Any]") -> None:
     """Raise InvalidTask for a value that an option cannot have, or a generator."""
     if is_generator(task.func):
         raise InvalidTask(
-            f"{task.name} is a generator, which nobody iterates over; return a list."
+            f"{task.name} is a generator, which no worker iterates over; return a list."
         )
     _check_enqueueing(task)
     _check_retries(task)

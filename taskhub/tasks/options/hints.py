@@ -1,5 +1,5 @@
 """
-What to write instead of options that Celery has, and taskhub has not.
+Hints for options that Celery has and taskhub does not.
 
 Each hint ends the sentence "Unknown option 'x' in …".
 """
@@ -22,7 +22,7 @@ def _attempts(retries: Any) -> str:
 
 
 def _keep(ignored: Any) -> str:
-    return '. Write keep="none", or "errors", to keep no row of a run that has ended.'
+    return '. Write keep="none", or keep="errors", to keep no row of a finished run.'
 
 
 #: For `@task`.
@@ -41,9 +41,9 @@ TASK_HINTS: Hints = {
     "expires": "; did you mean 'expires_after', a timedelta?",
     "ignore_result": _keep,
     "max_retries": _attempts,
-    "name": ". The path of its function is the name of a task; leave it out.",
+    "name": ". The name of a task is the path of its function; leave it out.",
     "rate_limit": ". There are no rate limits; use a queue with few processes.",
-    "reject_on_worker_lost": ". A run whose worker died always goes to another one; "
+    "reject_on_worker_lost": ". When a worker dies, another one always runs the task; "
     "leave it out.",
     "retry_backoff": "; did you mean backoff=exponential(seconds=…)?",
     "retry_backoff_max": "; did you mean backoff=exponential(cap=timedelta(…))?",
@@ -56,7 +56,8 @@ TASK_HINTS: Hints = {
     "store_errors_even_if_ignored": '; did you mean keep="errors"?',
     "throws": "; did you mean 'give_up_on'?",
     "time_limit": "; did you mean 'hard_timeout'?",
-    "track_started": ". A run that lasts is RUNNING anyway; leave it out.",
+    "track_started": ". A run of more than 0.1 s is always shown as RUNNING; leave it "
+    "out.",
 }
 
 #: For `using()`.
@@ -90,13 +91,13 @@ CELERY_HINTS: Hints = {
     "run_after": "; did you mean 'eta' or 'countdown'?",
     "serializer": ". Arguments are always JSON; leave it out.",
     "soft_time_limit": f"{_IN_TASK}timeout.",
-    "task_id": ". An id cannot be chosen; result.id has it.",
+    "task_id": ". An id cannot be chosen; read it from result.id.",
     "time_limit": f"{_IN_TASK}hard_timeout.",
 }
 
 
 def hint(option: str, value: Any, hints: Hints, known: Iterable[str]) -> str:
-    """End an error message about an unknown option, and say what to write instead."""
+    """Return the end of an error message about an unknown option."""
     found = hints.get(option)
     if found is None:
         return did_you_mean(option, known)

@@ -1,4 +1,4 @@
-"""What `using()` and `apply_async()` take, and what that changes in a task."""
+"""The options of `using()` and `apply_async()`, and what they change in a task."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class UsingOptions(TypedDict, total=False):
-    """What `using()` can change."""
+    """The options of `using()`."""
 
     priority: int | None
     queue_name: str | None
@@ -25,7 +25,7 @@ class UsingOptions(TypedDict, total=False):
 
 
 class CeleryOptions(TypedDict, total=False):
-    """What `apply_async()` takes; None is the same as nothing."""
+    """The options of `apply_async()`; None is the same as leaving an option out."""
 
     countdown: float | None
     eta: datetime | None
@@ -34,7 +34,7 @@ class CeleryOptions(TypedDict, total=False):
     priority: int | None
 
 
-#: Options that a task need not have.
+#: Options that None removes; it resets the others.
 _OPTIONAL = {"run_after", "expires_after", "meta"}
 
 
@@ -44,7 +44,7 @@ def changes_of(
     """
     Return the fields of a task that `using(**options)` changes.
 
-    Raise InvalidOption if there is no such option. `of_task` are those of `@task`.
+    `of_task` are the options of `@task`. Raise InvalidOption for an unknown option.
     """
     known = UsingOptions.__annotations__
     for name, value in options.items():
@@ -52,7 +52,7 @@ def changes_of(
             end = hint(name, value, USING_HINTS, known)
             if name in of_task:
                 end = (
-                    f". Workers take it from @task; define a task with another {name}."
+                    f". Workers read it from @task; define a task with another {name}."
                 )
             raise InvalidOption(f"Unknown option {name!r} in {task.name}.using(){end}")
     changes = dict(options)
@@ -68,7 +68,7 @@ def changes_of(
 
 def from_celery(task: "Task[..., Any, Any]", options: CeleryOptions) -> UsingOptions:
     """
-    Return Celery's options as those of `using()`.
+    Return the options of `using()` that correspond to Celery's options.
 
     Raise InvalidOption for an option that does not exist, or two that exclude each
     other.
@@ -99,7 +99,7 @@ def from_celery(task: "Task[..., Any, Any]", options: CeleryOptions) -> UsingOpt
 
 
 def _due(run_after: datetime | timedelta | None) -> datetime:
-    """Return when a run is due that is asked for now."""
+    """Return when a run is due if it is enqueued now."""
     now = datetime.now(UTC)
     if isinstance(run_after, timedelta):
         return now + max(run_after, timedelta(0))
