@@ -1,9 +1,9 @@
 """
 The tasks backend that Django creates from an entry of `TASKS`.
 
-Django makes one for each thread and async context, and `@task` loads this module while
-apps are still loading; so it holds nothing but its configuration, and imports what
-needs models only when it is called.
+Django creates one for each thread and async context, so it has no state but its
+configuration. `@task` imports this module while apps are still loading, so functions
+import models only when they are called.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: As long as the column that holds it.
-_LONGEST_PATH = 255
+_MAX_PATH_LENGTH = 255
 
 
 class TaskHubBackend(compat.BaseTaskBackend):
@@ -49,7 +48,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
         super().__init__(alias, params)
         self.config = read_config(alias, params)
-        #: One line for each thing that is wrong with the settings.
+        #: One line for each error in the settings.
         self.faults = list(self.config.faults)
         try:
             find_broker(self.config.options.broker_url)
@@ -57,7 +56,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
             self.faults.append(str(error))
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
-        """Say what is wrong with this backend's settings; see also checks.py."""
+        """Return an error for each fault of the settings; see also checks.py."""
         names = ", ".join(field.name for field in msgspec.structs.fields(Options))
         return [
             Error(fault, id="taskhub.E001", hint=f"The OPTIONS are {names}.")
@@ -74,18 +73,18 @@ class TaskHubBackend(compat.BaseTaskBackend):
                 f"{did_you_mean(task.queue_name, self.queues)}"
             )
         super().validate_task(task)
-        if len(task.module_path) > _LONGEST_PATH:
+        if len(task.module_path) > _MAX_PATH_LENGTH:
             raise compat.InvalidTask(
-                f"The path {task.module_path!r} is longer than {_LONGEST_PATH} "
+                f"The path {task.module_path!r} is longer than {_MAX_PATH_LENGTH} "
                 "characters; give the function or its module a shorter name."
             )
 
-    # Arguments are not shown in Django's pages and mails about an error.
+    # Django's error pages and mails show no arguments.
     @sensitive_variables()
     def enqueue(
         self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Result[Any]:
-        """Ask for one run; see producer.enqueue for what it does and raises."""
+        """Enqueue one run; see producer.enqueue() for what it does and raises."""
         (result,) = self._enqueue(task, [(args, kwargs)])
         return result
 
@@ -95,7 +94,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def enqueue_many(
         self, task: Task[P, R, Any], calls: Iterable[Call[P] | LooseCall]
     ) -> list[Result[R]]:
-        """Ask for many runs with one INSERT and one push."""
+        """Enqueue many runs with one INSERT and one push."""
         return self._enqueue(task, read_calls(calls))
 
     @sensitive_variables()
@@ -121,7 +120,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
         return results
 
     def _own(self, task: "compat.Task[..., Any]") -> Task[..., Any, Any]:
-        """Return a task as this backend runs it, whatever backend it was made for."""
+        """Return a task, which may be made for another backend, as one of this one."""
         if isinstance(task, Task) and task.backend == self.alias:
             return task if task.run_in is None else task.due()
         return self.task_class.of(task, backend=self.alias).due()
@@ -173,7 +172,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
 
 def _parse_id(result_id: str) -> UUID:
-    """Read an id before any SQL does. Raise TaskResultDoesNotExist if it is none."""
+    """Return an id as a UUID. Raise TaskResultDoesNotExist if it is none."""
     try:
         return UUID(result_id)
     except (ValueError, TypeError, AttributeError):
@@ -181,6 +180,6 @@ def _parse_id(result_id: str) -> UUID:
 
 
 def _has_row(result: Result[Any]) -> bool:
-    """Whether a result has a row before it is finished."""
+    """Whether an unfinished result has a row."""
     task: Any = result.task
     return bool(task.durable)

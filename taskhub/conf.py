@@ -2,8 +2,8 @@
 Settings, read once into a frozen value.
 
 taskhub is configured as one of Django's tasks backends and nowhere else: an entry of
-`TASKS` whose `BACKEND` is `taskhub.backend.TaskHubBackend`. Faults are collected and
-not raised, so that a system check can show all of them; see `checks.py`.
+`TASKS` whose `BACKEND` is `taskhub.backend.TaskHubBackend`. Errors are collected, so
+that a system check can show all of them; see `checks.py`.
 """
 
 import re
@@ -23,7 +23,7 @@ Bytes = Annotated[int, msgspec.Meta(ge=1_024, le=512 * 1024 * 1024)]
 
 
 class BrokerURL(str):
-    """A URL that may have a password in it; its repr() shows the scheme alone."""
+    """A URL that may contain a password; its repr() shows only the scheme."""
 
     __slots__ = ()
 
@@ -35,28 +35,28 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`TASKS[alias]["OPTIONS"]`; docs/reference/settings.md describes each."""
 
     broker_url: str = "database://"
-    #: Before every key in Redis, so that sites can share a server.
+    #: The prefix of every key in Redis; sites that share a server need different ones.
     key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[\w.:-]+$")] = "taskhub"
-    #: How long a node may be silent before its messages go to others.
+    #: How long a node may be silent before other nodes get its messages.
     lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 30.0
-    #: Whether enqueueing wakes idle workers, where the database can.
+    #: Whether enqueueing wakes idle workers, if the database supports it.
     notify: bool = True
-    #: How often an idle worker looks, where the database does not notify.
+    #: How often an idle worker polls a database that does not notify.
     poll_seconds: Annotated[float, msgspec.Meta(ge=0.01, le=60)] = 0.2
     connect_timeout_seconds: Seconds = 1.0
     socket_timeout_seconds: Seconds = 5.0
-    #: The arguments and meta of one run, as JSON.
+    #: The largest arguments and meta of one run, as JSON.
     max_argument_bytes: Bytes = 1024 * 1024
-    #: What is kept of one return value, as JSON.
+    #: The largest return value that is stored whole, as JSON.
     max_result_bytes: Bytes = 256 * 1024
-    #: For how many days finished results are kept, and failed ones; None is for ever.
+    #: How long finished and failed results are kept; None is forever.
     keep_days: Days | None = 30
     keep_failed_days: Days | None = 90
-    #: How many finished results are kept at the most.
+    #: How many finished results are kept; None is all of them.
     keep_most: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None
-    #: How many times a message whose worker died is handed to another one.
+    #: How many times a message is given to another worker after its worker has died.
     max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2
-    #: The modules of every installed app in which tasks are looked for.
+    #: The modules with tasks, imported from every installed app.
     task_modules: tuple[str, ...] = ("tasks",)
 
     def __post_init__(self) -> None:
@@ -67,17 +67,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """One backend's settings, validated."""
 
     alias: str
-    #: Empty when any queue name is allowed.
+    #: Empty if any queue name is allowed.
     queues: tuple[str, ...]
     options: Options
-    #: The first key signs messages, any of them verifies.
+    #: The first key signs messages; each of them verifies.
     signing_keys: tuple[SigningKey, ...]
-    #: One line for each thing that is wrong; a backend with faults runs nothing.
+    #: One line for each error in the settings; a backend with faults runs nothing.
     faults: tuple[str, ...] = ()
 
 
 def read_config(alias: str, params: Mapping[str, Any]) -> Config:
-    """Read one entry of `TASKS`. What is wrong with it goes into `faults`."""
+    """Read one entry of `TASKS`; its errors are collected in `faults`."""
     faults: list[str] = []
     place = f"TASKS[{alias!r}]"
     known_keys = {"BACKEND", "QUEUES", "OPTIONS"}
@@ -119,12 +119,12 @@ def config_of(backend: object) -> Config | None:
 
 
 def name_fault(queue_name: object) -> str | None:
-    """Say what is wrong with a queue's name, or return None."""
+    """Return what is wrong with a queue's name, or None."""
     if isinstance(queue_name, str) and re.fullmatch(r"[\w.:-]{1,100}", queue_name):
         return None
     return (
-        f"{queue_name!r} cannot name a queue; expected up to 100 letters, digits "
-        "or any of _ - . :"
+        f"{queue_name!r} is not a valid queue name; expected up to 100 letters, "
+        "digits or any of _ - . :"
     )
 
 
@@ -139,7 +139,7 @@ def _read_queues(raw: Any, place: str, faults: list[str]) -> tuple[str, ...]:
 
 def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
     if not isinstance(raw, Mapping):
-        # Not what it is: it may be a URL with a password.
+        # The message leaves the value out: it may be a URL with a password.
         faults.append(f"{place} must be a dict, not a {type(raw).__name__}.")
         return Options()
     fields = {field.name: field for field in msgspec.structs.fields(Options)}

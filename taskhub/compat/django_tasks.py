@@ -1,8 +1,8 @@
 """
-`django.tasks`, wherever it comes from.
+`django.tasks`, from Django itself or from its backport.
 
-Django 6.0 and later have it; on Django 5.2 the `django-tasks` backport gives the same
-under other names. Nothing else in taskhub imports either.
+Django 6.0 and later have it. On Django 5.2 the backport `django-tasks` has the same
+under other names. No other module of taskhub imports either.
 """
 
 import logging
@@ -14,12 +14,12 @@ import django
 from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import Signal
 
-#: The app that has to be in INSTALLED_APPS for Django's tasks to work, if any.
+#: The app that Django's tasks require in INSTALLED_APPS, if any.
 REQUIRED_APP: str | None
 
 
 def _backport_needed() -> ImproperlyConfigured:
-    """Return the error for a Django without tasks, and without their backport."""
+    """Return the error for a Django without tasks and without their backport."""
     try:
         found = f"django-tasks {version('django-tasks')} is installed"
     except PackageNotFoundError:
@@ -74,11 +74,11 @@ else:
         from django_tasks.exceptions import TaskResultDoesNotExist
         from django_tasks.signals import task_enqueued, task_finished, task_started
     except ImportError:
-        # The traceback of the import is about our own code.
+        # The traceback of the import would only show this module.
         raise _backport_needed() from None
 
     def _exception(name: str) -> type[Exception]:
-        # Up to 0.12, some have names of their own; then they have Django's.
+        # Versions up to 0.12 have other names for some exceptions than Django.
         return getattr(exceptions, name, None) or getattr(exceptions, f"{name}Error")
 
     InvalidTask = _exception("InvalidTask")
@@ -117,8 +117,8 @@ _logger = logging.getLogger(LOGGER_NAME)
 
 def is_heard(signal: Signal) -> bool:
     """
-    Whether sending a signal of Django's tasks would do anything.
+    Whether a signal of Django's tasks has a receiver that would do something.
 
-    Django itself always listens, to log a line at INFO for each task.
+    Django itself always has one, which logs a line at INFO for each task.
     """
     return len(signal.receivers) > 1 or _logger.isEnabledFor(logging.INFO)

@@ -46,7 +46,7 @@ def test_a_worker_that_could_start_is_told_so(config):
     ("arguments", "message"),
     [
         (["--queues=mial"], r"Queue 'mial' is not in .* did you mean 'mail'\?"),
-        (["--queues=a b"], "'a b' cannot name a queue"),
+        (["--queues=a b"], "'a b' is not a valid queue name"),
         (["--backend=defualt"], "no backend 'defualt' in TASKS; did you mean 'defau"),
         (["--processes=0"], "expected a whole number from 1, not '0'"),
         (["--threads=many"], "expected a whole number from 1, not 'many'"),
