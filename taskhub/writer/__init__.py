@@ -20,7 +20,7 @@ from taskhub.writer.attempts import (
 )
 from taskhub.writer.claims import NotDue, claim, deaths_of
 from taskhub.writer.ended import Ended
-from taskhub.writer.giving_back import (
+from taskhub.writer.given_back import (
     GivenBack,
     write_deaths,
     write_deaths_of,

@@ -15,7 +15,7 @@ from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt, count_deaths
-from taskhub.writer.giving_back import describe_death, words_for_death
+from taskhub.writer.given_back import describe_death, words_for_death
 from taskhub.writer.rows import new_row
 
 #: A message may come so much before its time, by the database's clock.

@@ -7,7 +7,7 @@ import msgspec
 from taskhub.messages import Delivery
 from taskhub.models import Status
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Quarantined
-from taskhub.writer.giving_back import GivenBack
+from taskhub.writer.given_back import GivenBack
 
 
 class Ended(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.queues import MOST_OF_A_BODY
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
-from taskhub.writer.giving_back import GivenBack, write_given_back
+from taskhub.writer.given_back import GivenBack, write_given_back
 from taskhub.writer.outcomes import write_outcomes
 from taskhub.writer.tally import Tally, write_metrics
 

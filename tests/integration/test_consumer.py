@@ -9,7 +9,7 @@ from django.db import connections
 from taskhub.exceptions import BrokerUnavailable, LeaseLost
 from taskhub.worker.process import consumer as module
 from taskhub.worker.process.consumer import Consumer
-from taskhub.worker.process.pace import Pace
+from taskhub.worker.process.prefetch import Pace
 from taskhub.worker.quiet import Quiet
 from taskhub.writer.thread.holdings import Holdings
 

@@ -28,7 +28,7 @@ DELIVERY = (
     ),
     Mutant(
         name="death-overwrites-another-attempt",
-        path="taskhub/writer/giving_back.py",
+        path="taskhub/writer/given_back.py",
         old=" if row.worker_ids[-1:] == [holders[row.pk]]",
         new="",
         tests=(_GIVEN_BACK,),

@@ -10,12 +10,12 @@ from taskhub.brokers.base import MOST_RESERVED
 from taskhub.foundation.backoff import Backoff
 from taskhub.foundation.polling import pauses
 from taskhub.worker.pipes import BEGINS, ENDS, LEAVES, Upwards
-from taskhub.worker.process.pace import Pace
+from taskhub.worker.process.prefetch import Pace
 from taskhub.worker.process.running import Running
-from taskhub.worker.supervisor import stuck_runs, succession
+from taskhub.worker.supervisor import respawn, stuck_runs
 from taskhub.worker.supervisor.children import Child, Role
+from taskhub.worker.supervisor.respawn import Succession
 from taskhub.worker.supervisor.stuck_runs import StuckRuns
-from taskhub.worker.supervisor.succession import Succession
 from taskhub.writer.errors import describe_error
 from tests.factories import now
 
@@ -100,7 +100,7 @@ def clock(monkeypatch):
     """What succession and stuck runs take for the time."""
     clock = SimpleNamespace(now=1000.0)
     time = SimpleNamespace(monotonic=lambda: clock.now)
-    monkeypatch.setattr(succession, "time", time)
+    monkeypatch.setattr(respawn, "time", time)
     monkeypatch.setattr(stuck_runs, "time", time)
     return clock
 

@@ -11,7 +11,7 @@ from taskhub.discarding import forget_queries
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.foundation.backoff import Backoff
 from taskhub.messages import Delivery
-from taskhub.worker.process.pace import Pace
+from taskhub.worker.process.prefetch import Pace
 from taskhub.worker.quiet import Quiet
 from taskhub.writer.thread.holdings import Holdings
 

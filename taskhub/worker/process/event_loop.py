@@ -10,8 +10,8 @@ from asgiref.sync import sync_to_async
 
 from taskhub.execution import Executor, Run
 from taskhub.execution.isolation.connections import ConnectionKeeper
+from taskhub.worker.process.exclusive_runs import Solitude
 from taskhub.worker.process.running import Running
-from taskhub.worker.process.solitude import Solitude
 from taskhub.writer import Ended
 
 logger = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from time import monotonic
 from uuid import UUID
 
 from taskhub.execution import Run
-from taskhub.worker.board import Section
 from taskhub.worker.pipes import BEGINS, ENDS
+from taskhub.worker.scoreboard import Section
 
 
 @dataclass(slots=True)

@@ -27,10 +27,10 @@ from taskhub.messages import Delivery
 from taskhub.worker.node_options import Node
 from taskhub.worker.process.consumer import Consumer
 from taskhub.worker.process.event_loop import EventLoop
+from taskhub.worker.process.exclusive_runs import Solitude
 from taskhub.worker.process.limits import ProcessLimits
-from taskhub.worker.process.pace import Pace
+from taskhub.worker.process.prefetch import Pace
 from taskhub.worker.process.running import Running
-from taskhub.worker.process.solitude import Solitude
 from taskhub.writer import Ended, is_transient
 from taskhub.writer.thread.group_writer import GroupWriter
 

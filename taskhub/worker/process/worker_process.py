@@ -36,18 +36,18 @@ from taskhub.execution.isolation.output import flush_output, print_promptly
 from taskhub.execution.isolation.process_state import ProcessState
 from taskhub.execution.logs import capture_logs
 from taskhub.foundation.backoff import Backoff
-from taskhub.worker.board import Section
 from taskhub.worker.node_options import Node
 from taskhub.worker.pipes import LEAVES, Upwards
 from taskhub.worker.process.consumer import Consumer
 from taskhub.worker.process.limits import TimeLimits
-from taskhub.worker.process.pace import MOMENT_SECONDS, Every, Pace
+from taskhub.worker.process.prefetch import MOMENT_SECONDS, Every, Pace
 from taskhub.worker.process.running import Running
 from taskhub.worker.process.slots import Slots
 from taskhub.worker.process.watch import Watch
+from taskhub.worker.process_group import Departure, lead_own_group
 from taskhub.worker.process_signals import tell_started
 from taskhub.worker.quiet import Quiet
-from taskhub.worker.remains import Departure, lead_own_group
+from taskhub.worker.scoreboard import Section
 from taskhub.writer import Tally
 from taskhub.writer.thread.group_writer import GroupWriter
 from taskhub.writer.thread.holdings import Holdings

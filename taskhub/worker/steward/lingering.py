@@ -19,7 +19,7 @@ from uuid import UUID
 from taskhub import writer
 from taskhub.models import Status, TaskResult
 from taskhub.models.results.lingering import Because
-from taskhub.worker.board import Board, Shown
+from taskhub.worker.scoreboard import Board, Shown
 
 #: What has been running for less is not asked about: it may be about to end.
 _LASTING_SECONDS = 1.0

@@ -25,9 +25,9 @@ from functools import partial
 from taskhub.foundation.readiness import wait_readable
 from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.operations.queues import keep_states
-from taskhub.worker.board import Board
 from taskhub.worker.node_options import Node
 from taskhub.worker.pipes import KILL, Upwards
+from taskhub.worker.scoreboard import Board
 from taskhub.worker.steward.bulk import BULK_SECONDS, Bulk
 from taskhub.worker.steward.counter import COUNT_SECONDS, Counter
 from taskhub.worker.steward.deaths import DEATHS_SECONDS, Deaths

@@ -16,8 +16,8 @@ from taskhub.execution.isolation.log_listeners import (
     restart_log_listeners,
 )
 from taskhub.execution.isolation.output import flush_output
+from taskhub.worker.process_group import kill_group
 from taskhub.worker.process_signals import limit_hooks, tell_ending
-from taskhub.worker.remains import kill_group
 
 logger = logging.getLogger(__name__)
 

@@ -29,7 +29,6 @@ from collections.abc import Sequence
 
 from taskhub.execution.isolation.log_listeners import find_log_listeners
 from taskhub.foundation.readiness import wait_readable
-from taskhub.worker.board import Board
 from taskhub.worker.node_options import Node
 from taskhub.worker.pipes import (
     AT_ONCE_BYTE,
@@ -48,6 +47,7 @@ from taskhub.worker.pipes import (
 from taskhub.worker.process.worker_process import Exit, WorkerProcess
 from taskhub.worker.process_signals import tell_started
 from taskhub.worker.quiet import Quiet
+from taskhub.worker.scoreboard import Board
 from taskhub.worker.steward.steward import DIED, LIVES, Steward
 from taskhub.worker.supervisor.children import (
     HEARD_SIGNALS,
@@ -59,8 +59,8 @@ from taskhub.worker.supervisor.children import (
     tell_exit,
 )
 from taskhub.worker.supervisor.reload import Reloading
+from taskhub.worker.supervisor.respawn import Succession
 from taskhub.worker.supervisor.stuck_runs import StuckRuns
-from taskhub.worker.supervisor.succession import Succession
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from taskhub.foundation.values import show_foreign
 from taskhub.writer.attempts import Attempt, Logged, Progress
 from taskhub.writer.ended import Ended
-from taskhub.writer.giving_back import GivenBack
+from taskhub.writer.given_back import GivenBack
 from taskhub.writer.groups import write_group
 from taskhub.writer.tally import Tally
 from taskhub.writer.thread.items import Item, Numbers

@@ -26,7 +26,7 @@ from taskhub.discarding import discard_all, forget_queries
 from taskhub.foundation.backoff import Backoff
 from taskhub.writer.attempts import Attempt, Logged, Progress
 from taskhub.writer.ended import Ended
-from taskhub.writer.giving_back import GivenBack
+from taskhub.writer.given_back import GivenBack
 from taskhub.writer.interventions import read_cancelled
 from taskhub.writer.outages import probe, tells_of_server
 from taskhub.writer.tally import Tally
@@ -34,8 +34,8 @@ from taskhub.writer.thread.acknowledger import Acknowledger
 from taskhub.writer.thread.group import write_items
 from taskhub.writer.thread.holdings import Holdings
 from taskhub.writer.thread.items import Item, Numbers, Watched
-from taskhub.writer.thread.refused import RefusedBytes, refused_bytes
-from taskhub.writer.thread.replacing import replacement_of
+from taskhub.writer.thread.refused_bytes import RefusedBytes, refused_bytes
+from taskhub.writer.thread.replacement import replacement_of
 from taskhub.writer.transient import may_be_transient
 
 logger = logging.getLogger(__name__)

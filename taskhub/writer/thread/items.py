@@ -8,7 +8,7 @@ import msgspec
 from taskhub.models import TaskMetrics
 from taskhub.writer.attempts import Attempt, Logged, Progress
 from taskhub.writer.ended import Ended
-from taskhub.writer.giving_back import GivenBack
+from taskhub.writer.given_back import GivenBack
 
 
 class Numbers(msgspec.Struct, frozen=True):

@@ -4,8 +4,8 @@ from threading import Thread
 
 import pytest
 
-from taskhub.worker.process import solitude as module
-from taskhub.worker.process.solitude import Solitude
+from taskhub.worker.process import exclusive_runs as module
+from taskhub.worker.process.exclusive_runs import Solitude
 from tests.servers import wait_until
 
 
