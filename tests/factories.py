@@ -17,7 +17,7 @@ from taskhub.models import (
     TaskResult,
 )
 from taskhub.schedules import cron, every, once, solar
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 
 
 def now() -> datetime:
@@ -204,9 +204,9 @@ class NodeFactory(factory.django.DjangoModelFactory):
         )
 
 
-def small_node(config: Config, *queues: str) -> Node:
+def small_node(config: Config, *queues: str) -> NodeOptions:
     """What an operator asks of a node that runs one thing at a time."""
-    return Node(
+    return NodeOptions(
         config=config,
         queues=queues or ("default",),
         processes=1,

@@ -14,7 +14,7 @@ from taskhub.brokers.base import BEAT
 from taskhub.conf import Config
 from taskhub.discarding import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
-from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.backoff import ReconnectBackoff
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ class Beat:
         self._is_wanted = is_wanted
         self._ticker = Ticker()
         self._stopping = StopFlag()
-        self._backoff = Backoff()
-        self._broker_backoff = Backoff()
+        self._backoff = ReconnectBackoff()
+        self._broker_backoff = ReconnectBackoff()
 
     def run(self) -> None:
         """Fire what is due, until stopped or no longer wanted."""

@@ -41,10 +41,10 @@ logger = logging.getLogger(__name__)
 _LASTING = timedelta(seconds=1)
 #: After so many attempts that ended without an outcome, a failure is one. Each has to
 #: wait twice as long as the one before, up to so many seconds.
-_MOST_INTERRUPTIONS = 100
+_MAX_INTERRUPTIONS = 100
 #: The same where only the task's connection was ended: perhaps by what it has asked.
-_MOST_CUTS = 3
-_LONGEST_INTERRUPTION_SECONDS = 10
+_MAX_CUTS = 3
+_MAX_INTERRUPTION_SECONDS = 10
 
 
 class _OvertakenError(Exception):
@@ -215,7 +215,7 @@ class Executor:
             run.task.module_path,
             str(error).strip(),
         )
-        pause = timedelta(seconds=min(2**before, _LONGEST_INTERRUPTION_SECONDS))
+        pause = timedelta(seconds=min(2**before, _MAX_INTERRUPTION_SECONDS))
         again = datetime.now(UTC) + pause
         return self._end(run, due_again=again, interrupted=run.attempt)
 
@@ -259,8 +259,8 @@ async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:
 def _most_interruptions(error: Exception) -> int:
     """Return how often a task that failed so may have been interrupted before."""
     if is_outage(error):
-        return _MOST_INTERRUPTIONS
-    return _MOST_CUTS if was_cut_off(error) else 0
+        return _MAX_INTERRUPTIONS
+    return _MAX_CUTS if was_cut_off(error) else 0
 
 
 def _write_or_undo(outcome: Outcome, tally: Tally) -> None:

@@ -22,10 +22,10 @@ from taskhub.models.ids import new_id
 from taskhub.writer import Attempt, Logged
 
 #: Of one attempt: so many lines are kept as they come, and of the rest the last ones.
-_MOST_FIRST = 900
-_MOST_LAST = 100
+_MAX_FIRST = 900
+_MAX_LAST = 100
 #: Of one line.
-_MOST_CHARACTERS = 4_000
+_MAX_CHARACTERS = 4_000
 
 
 class RunLog:
@@ -34,14 +34,14 @@ class RunLog:
     def __init__(self) -> None:
         self._lock = Lock()
         self._first: list[list[str]] = []
-        self._last: deque[list[str]] = deque(maxlen=_MOST_LAST)
+        self._last: deque[list[str]] = deque(maxlen=_MAX_LAST)
         self._seen = 0
 
     def add(self, line: list[str]) -> None:
         """Keep a line; see `TaskLog.lines`."""
         with self._lock:
             self._seen += 1
-            if self._seen <= _MOST_FIRST:
+            if self._seen <= _MAX_FIRST:
                 self._first.append(line)
             else:
                 self._last.append(line)
@@ -51,7 +51,7 @@ class RunLog:
         with self._lock:
             lines, self._first = self._first, []
             if at_end and self._last:
-                if left_out := self._seen - _MOST_FIRST - len(self._last):
+                if left_out := self._seen - _MAX_FIRST - len(self._last):
                     lines.append(["", "", "", f"… {left_out:,} lines left out …"])
                 lines += self._last
                 self._last.clear()
@@ -96,7 +96,7 @@ def _keep(record: logging.LogRecord, log: RunLog) -> None:
     except Exception:
         # The line does not fit its arguments. Whoever prints it says so.
         text = escape_text(f"{record.msg} (its arguments do not fit)")
-    if len(text) > _MOST_CHARACTERS:
-        text = f"{text[:_MOST_CHARACTERS]} …"
+    if len(text) > _MAX_CHARACTERS:
+        text = f"{text[:_MAX_CHARACTERS]} …"
     moment = datetime.fromtimestamp(record.created, UTC).isoformat()
     log.add([moment, record.levelname, record.name, text])

@@ -8,7 +8,7 @@ from taskhub.foundation.values import MAX_DEPTH, Oddity, escape_text, walk
 #: A value that nests deeper than this most likely contains itself.
 _DEEPEST = 200
 #: How many escaped places a note names.
-_MOST_PLACES = 5
+_MAX_PLACES = 5
 
 
 class StorableValue:
@@ -88,5 +88,5 @@ class StorableValue:
 
 
 def _name_places(places: list[str]) -> str:
-    more = len(places) - _MOST_PLACES
-    return ", ".join(places[:_MOST_PLACES]) + (f" and {more} more" if more > 0 else "")
+    more = len(places) - _MAX_PLACES
+    return ", ".join(places[:_MAX_PLACES]) + (f" and {more} more" if more > 0 else "")

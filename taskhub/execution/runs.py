@@ -20,7 +20,7 @@ class Run(msgspec.Struct):
     interrupt: Interrupt
     log: RunLog
     #: Whether nothing else is to run in its process meanwhile.
-    is_alone: bool = False
+    is_exclusive: bool = False
     _result: Result[Any] | None = None
 
     @property

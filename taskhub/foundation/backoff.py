@@ -2,14 +2,14 @@
 
 import random
 
-_FIRST_SECONDS = 0.1
-_LONGEST_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS = 0.1
+_MAX_PAUSE_SECONDS = 2.0
 #: So many failures double the pause; an outage of half an hour has a thousand, and
 #: their power of two would be no number any more.
-_MOST_DOUBLINGS = 10
+_MAX_DOUBLINGS = 10
 
 
-class Backoff:
+class ReconnectBackoff:
     """Grows to two seconds, with jitter so that not everybody comes at once."""
 
     def __init__(self) -> None:
@@ -28,8 +28,8 @@ class Backoff:
     @property
     def pause(self) -> float:
         """How many seconds to let pass before the next attempt."""
-        doublings = min(self._failures, _MOST_DOUBLINGS)
-        longest = min(_FIRST_SECONDS * 2**doublings, _LONGEST_SECONDS)
+        doublings = min(self._failures, _MAX_DOUBLINGS)
+        longest = min(_FIRST_PAUSE_SECONDS * 2**doublings, _MAX_PAUSE_SECONDS)
         return random.uniform(longest / 2, longest)  # noqa: S311  not a secret
 
     def fail(self) -> None:

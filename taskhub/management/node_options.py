@@ -11,7 +11,7 @@ from taskhub.conf import Config, name_fault
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.management.cpus import allowed_cpus
 from taskhub.management.options import at_least_one, number_up_to, port
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 
 #: A week.
 _LONGEST_GRACE_SECONDS = 604_800
@@ -25,9 +25,9 @@ def add_node_options(parser: ArgumentParser) -> None:
     _add_health(parser)
 
 
-def node_of(config: Config, options: Mapping[str, Any]) -> Node:
+def node_of(config: Config, options: Mapping[str, Any]) -> NodeOptions:
     """Return the node. Raise CommandError if it is to work for unknown queues."""
-    return Node(
+    return NodeOptions(
         config=config,
         queues=_choose_queues(config, options["queues"]),
         processes=options["processes"],

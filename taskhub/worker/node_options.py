@@ -10,7 +10,7 @@ from taskhub.conf import Config
 
 
 @dataclass(frozen=True, kw_only=True)
-class Node:
+class NodeOptions:
     """One invocation of `taskworker`, as its options describe it."""
 
     config: Config

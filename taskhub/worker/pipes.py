@@ -18,7 +18,7 @@ ENDS = "ends"
 #: new, to do so again, to end.
 RESIZE = "resize"
 QUIET = "quiet"
-AWAKE = "awake"
+RESUME = "resume"
 STOP = "stop"
 #: Of the steward: a process, by its token, does not end what was cancelled by force.
 KILL = "kill"

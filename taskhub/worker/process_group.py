@@ -41,26 +41,26 @@ def kill_group(worker: int) -> None:
         os.killpg(worker, signal.SIGKILL)
 
 
-class Departure:
+class ProcessExit:
     """The end of this worker process, and of what it leaves behind."""
 
     def __init__(self) -> None:
         self._supervisor = os.getppid()
 
-    def leave(self, code: int) -> NoReturn:
+    def exit(self, code: int) -> NoReturn:
         """Do what the site, and tasks with `atexit`, want done at the end; and end."""
-        limit_hooks(lambda: self.leave_at_once(code))
+        limit_hooks(lambda: self.exit_at_once(code))
         tell_ending()
         atexit._run_exitfuncs()
-        self.leave_at_once(code)
+        self.exit_at_once(code)
 
-    def leave_running(self, code: int) -> NoReturn:
+    def exit_under_runs(self, code: int) -> NoReturn:
         """End under tasks that go on, without hooks of `atexit`; from any thread."""
-        limit_hooks(lambda: self.leave_at_once(code))
+        limit_hooks(lambda: self.exit_at_once(code))
         tell_ending()
-        self.leave_at_once(code)
+        self.exit_at_once(code)
 
-    def leave_at_once(self, code: int) -> NoReturn:
+    def exit_at_once(self, code: int) -> NoReturn:
         """End; from any thread."""
         close_logging()
         flush_output()

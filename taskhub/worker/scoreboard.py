@@ -1,5 +1,5 @@
 """
-The board: memory in which the worker processes of a node show what they run.
+The scoreboard: memory in which the worker processes of a node show what they run.
 
 All processes of a node share it, so that the steward sees what a process runs even if
 that process can tell nothing any more: its task keeps the interpreter to itself, or it
@@ -22,7 +22,7 @@ import msgspec
 #: More worker processes than a node can have at a time, also while some are replaced.
 _SECTIONS = 512
 #: Of a process that may run more at a time, the others are not shown.
-_MOST_RUNS = 1_000
+_MAX_RUNS = 1_000
 
 #: Of a section: the process that has it, and how many of its slots were ever used.
 _HEAD = struct.Struct("=II")
@@ -34,7 +34,7 @@ _FLAGS_AT = 18
 _DURABLE, _GIVEN_UP = 1, 2
 
 
-class Shown(msgspec.Struct, frozen=True):
+class ShownRun(msgspec.Struct, frozen=True):
     """A run that a process shows."""
 
     id: UUID
@@ -92,11 +92,11 @@ class Section:
         self._memory[self._start + slot * _SLOT.size + _FLAGS_AT] |= _GIVEN_UP
 
 
-class Board:
+class Scoreboard:
     """The sections of a node's worker processes; made before any of them is forked."""
 
     def __init__(self, runs: int) -> None:
-        self._runs = min(runs, _MOST_RUNS)
+        self._runs = min(runs, _MAX_RUNS)
         heads = _SECTIONS * _HEAD.size
         self._memory = mmap(-1, heads + _SECTIONS * self._runs * _SLOT.size)
         #: The number of each process's section; for the supervisor.
@@ -127,7 +127,7 @@ class Board:
         head = number * _HEAD.size
         return Section(self._memory, head, self._start_of(number), self._runs)
 
-    def runs_of(self, pid: int) -> list[Shown]:
+    def runs_of(self, pid: int) -> list[ShownRun]:
         """Return what a process shows."""
         number = self._find(pid)
         if number is None:
@@ -136,12 +136,12 @@ class Board:
         slots = (start + slot * _SLOT.size for slot in range(used))
         return [shown for at in slots if (shown := self._read_slot(at))]
 
-    def _read_slot(self, at: int) -> Shown | None:
+    def _read_slot(self, at: int) -> ShownRun | None:
         raw_id, attempt, began_at = _SLOT.unpack_from(self._memory, at)
         flags = self._memory[at + _FLAGS_AT]
         if not began_at:
             return None
-        return Shown(
+        return ShownRun(
             id=UUID(bytes=raw_id),
             attempt=attempt,
             began_at=began_at,

@@ -12,10 +12,10 @@ from taskhub.foundation.exception_tree import members
 from taskhub.foundation.values import escape_text
 from taskhub.writer.attempts import Attempt
 
-_MOST_CHARACTERS = 64 * 1024
-_MOST_OF_A_MESSAGE = 2 * 1024
+_MAX_CHARACTERS = 64 * 1024
+_MAX_OF_A_MESSAGE = 2 * 1024
 #: How many exceptions of a group its message tells of.
-_MOST_OF_A_GROUP = 10
+_MAX_OF_A_GROUP = 10
 
 
 def describe_error(
@@ -37,8 +37,8 @@ def describe_error(
         "attempt": attempt,
         "failed_at": failed_at.isoformat(),
         "exception_class_path": f"{kind.__module__}.{kind.__qualname__}",
-        "message": _cut(escape_text(_message_of(error)), _MOST_OF_A_MESSAGE),
-        "traceback": _cut(escape_text(text), _MOST_CHARACTERS),
+        "message": _cut(escape_text(_message_of(error)), _MAX_OF_A_MESSAGE),
+        "traceback": _cut(escape_text(text), _MAX_CHARACTERS),
         "place": escape_text(place),
     }
 
@@ -96,7 +96,7 @@ def _message_of(error: BaseException) -> str:
         found = [each for each in members(error) if each is not error]
         named = [
             f"{type(each).__qualname__}: {_message_of(each)}"
-            for each in found[:_MOST_OF_A_GROUP]
+            for each in found[:_MAX_OF_A_GROUP]
             if not isinstance(each, BaseExceptionGroup)
         ]
         text = "; ".join([text, *named])

@@ -18,7 +18,7 @@ from taskhub.writer.rows import locked
 from taskhub.writer.tally import Tally, write_metrics
 
 #: Of so many bulk actions a row tells: what is retried each night is not to grow.
-_MOST_NOTED = 50
+_MAX_NOTED = 50
 #: Rows in one UPDATE: its statement has a case for each of them and each column.
 _BATCH = 100
 
@@ -156,7 +156,7 @@ def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
         others = [
             each for each in row.bulk_action_ids or [] if each != str(bulk_action)
         ]
-        row.bulk_action_ids = [*others, str(bulk_action)][-_MOST_NOTED:]
+        row.bulk_action_ids = [*others, str(bulk_action)][-_MAX_NOTED:]
     return ["bulk_action_ids"]
 
 

@@ -9,7 +9,7 @@ from django.db import connections
 from taskhub.exceptions import BrokerUnavailable, LeaseLost
 from taskhub.worker.process import consumer as module
 from taskhub.worker.process.consumer import Consumer
-from taskhub.worker.process.prefetch import Pace
+from taskhub.worker.process.prefetch import Prefetch
 from taskhub.worker.quiet import Quiet
 from taskhub.writer.thread.holdings import Holdings
 
@@ -34,7 +34,7 @@ def make_consumer(bench, monkeypatch):
             bench.broker,
             ["default"],
             TOKEN,
-            Pace(slots=2),
+            Prefetch(slots=2),
             Quiet(),
             Holdings(),
             drain=False,

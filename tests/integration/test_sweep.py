@@ -14,7 +14,7 @@ from taskhub.models import Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.ids import first_id_at
 from taskhub.models.nodes import take_turn
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.steward import sweeper
 from taskhub.worker.steward.sweeper import Sweeper
 from tests import tasks
@@ -33,7 +33,7 @@ def config(configure, redis_url):
 
 
 @pytest.fixture
-def node(config) -> Node:
+def node(config) -> NodeOptions:
     return small_node(config)
 
 
@@ -173,7 +173,7 @@ def test_only_one_node_sweeps(config, sweep):
 
 
 def test_many_rows_are_looked_at_some_at_a_time(config, sweep, monkeypatch):
-    monkeypatch.setattr(sweeper, "_MOST_SLOW", 2)
+    monkeypatch.setattr(sweeper, "_MAX_SLOW", 2)
     for _ in range(5):
         old()
 
@@ -188,7 +188,7 @@ def test_many_rows_are_looked_at_some_at_a_time(config, sweep, monkeypatch):
 def test_a_broker_that_was_emptied_is_filled_in_a_hurry(
     config, sweep, client, monkeypatch, caplog
 ):
-    monkeypatch.setattr(sweeper, "_MOST_SLOW", 1)
+    monkeypatch.setattr(sweeper, "_MAX_SLOW", 1)
     rows = [old() for _ in range(6)]
     for _ in range(7):
         sweep()

@@ -1,17 +1,17 @@
-"""Being alone in a process."""
+"""Exclusive runs in a process."""
 
 from threading import Thread
 
 import pytest
 
 from taskhub.worker.process import exclusive_runs as module
-from taskhub.worker.process.exclusive_runs import Solitude
+from taskhub.worker.process.exclusive_runs import ExclusiveRuns
 from tests.servers import wait_until
 
 
 @pytest.fixture
-def solitude():
-    return Solitude(settle=lambda: None)
+def runs():
+    return ExclusiveRuns(settle=lambda: None)
 
 
 def in_thread(function, **arguments):
@@ -20,65 +20,65 @@ def in_thread(function, **arguments):
     return thread
 
 
-def is_claimed(solitude):
-    if entered := solitude.enter(alone=False):
-        solitude.leave(alone=False)
+def is_claimed(runs):
+    if entered := runs.enter(exclusive=False):
+        runs.leave(exclusive=False)
     return not entered
 
 
-def test_those_that_need_not_be_alone_are_together(solitude):
-    assert solitude.enter(alone=False)
-    assert solitude.enter(alone=False)
-    solitude.wait()
+def test_shared_runs_are_together(runs):
+    assert runs.enter(exclusive=False)
+    assert runs.enter(exclusive=False)
+    runs.wait()
 
 
-def test_nobody_enters_beside_one_that_is_alone(solitude):
-    assert solitude.enter(alone=True)
+def test_nobody_enters_beside_an_exclusive_run(runs):
+    assert runs.enter(exclusive=True)
 
-    assert not solitude.enter(alone=False)
-    assert not solitude.enter(alone=True)
-
-
-def test_one_that_is_to_be_alone_waits_for_the_others_to_end(solitude):
-    solitude.enter(alone=False)
-    solitude.enter(alone=False)
-    alone = in_thread(solitude.enter, alone=True)
-    wait_until(lambda: is_claimed(solitude), "the claim")
-
-    solitude.leave(alone=False)
-    assert alone.is_alive()
-    solitude.leave(alone=False)
-    alone.join(30)
-
-    assert not alone.is_alive()
+    assert not runs.enter(exclusive=False)
+    assert not runs.enter(exclusive=True)
 
 
-def test_the_others_go_on_when_it_has_ended(solitude):
-    solitude.enter(alone=True)
-    waiting = in_thread(solitude.wait)
+def test_an_exclusive_run_waits_for_the_others_to_end(runs):
+    runs.enter(exclusive=False)
+    runs.enter(exclusive=False)
+    exclusive = in_thread(runs.enter, exclusive=True)
+    wait_until(lambda: is_claimed(runs), "the claim")
+
+    runs.leave(exclusive=False)
+    assert exclusive.is_alive()
+    runs.leave(exclusive=False)
+    exclusive.join(30)
+
+    assert not exclusive.is_alive()
+
+
+def test_the_others_go_on_when_it_has_ended(runs):
+    runs.enter(exclusive=True)
+    waiting = in_thread(runs.wait)
     assert waiting.is_alive()
 
-    solitude.leave(alone=True)
+    runs.leave(exclusive=True)
     waiting.join(30)
 
     assert not waiting.is_alive()
-    assert solitude.enter(alone=False)
+    assert runs.enter(exclusive=False)
 
 
-def test_outcomes_are_settled_before_one_is_alone_and_before_others_enter():
+def test_outcomes_are_settled_before_an_exclusive_run_and_before_others_enter():
     settled = []
-    solitude = Solitude(settle=lambda: settled.append(is_claimed(solitude)))
+    runs = ExclusiveRuns(settle=lambda: settled.append(is_claimed(runs)))
 
-    solitude.enter(alone=True)
+    runs.enter(exclusive=True)
     assert settled == [True]
-    solitude.leave(alone=True)
+    runs.leave(exclusive=True)
 
     assert settled == [True, True]
-    assert not is_claimed(solitude)
+    assert not is_claimed(runs)
 
 
-def test_one_that_others_never_leave_is_run_beside_them(solitude, monkeypatch):
+def test_one_that_others_never_leave_is_run_beside_them(runs, monkeypatch):
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.01)
-    solitude.enter(alone=False)
+    runs.enter(exclusive=False)
 
-    assert solitude.enter(alone=True)
+    assert runs.enter(exclusive=True)

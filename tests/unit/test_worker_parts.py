@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from taskhub.brokers.base import MOST_RESERVED
-from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.foundation.polling import pauses
 from taskhub.worker.pipes import BEGINS, ENDS, LEAVES, Upwards
-from taskhub.worker.process.prefetch import Pace
+from taskhub.worker.process.prefetch import Prefetch
 from taskhub.worker.process.running import Running
 from taskhub.worker.supervisor import respawn, stuck_runs
 from taskhub.worker.supervisor.children import Child, Role
-from taskhub.worker.supervisor.respawn import Succession
+from taskhub.worker.supervisor.respawn import RespawnDelay
 from taskhub.worker.supervisor.stuck_runs import StuckRuns
 from taskhub.writer.errors import describe_error
 from tests.factories import now
@@ -45,32 +45,32 @@ def test_a_run_is_ended_once_and_by_whoever_is_first():
 
 
 def test_a_new_process_reserves_one_message_for_each_slot():
-    assert Pace(slots=1).batch() == 1
-    assert Pace(slots=4).batch() == 4
+    assert Prefetch(slots=1).count() == 1
+    assert Prefetch(slots=4).count() == 4
 
 
 def test_short_tasks_are_reserved_in_batches_and_long_ones_singly():
-    pace = Pace(slots=2)
+    prefetch = Prefetch(slots=2)
 
     for _ in range(50):
-        pace.observe(0.0001)
-    assert pace.batch() == 200
+        prefetch.observe(0.0001)
+    assert prefetch.count() == 200
 
-    pace.observe(10)
-    assert pace.batch() == 2
+    prefetch.observe(10)
+    assert prefetch.count() == 2
 
 
 def test_no_more_is_asked_for_than_a_broker_hands_out():
-    pace = Pace(slots=16)
+    prefetch = Prefetch(slots=16)
 
     for _ in range(50):
-        pace.observe(0.0001)
+        prefetch.observe(0.0001)
 
-    assert pace.batch() == MOST_RESERVED
+    assert prefetch.count() == MOST_RESERVED
 
 
 def test_pauses_grow_up_to_a_bound_and_begin_anew():
-    backoff = Backoff()
+    backoff = ReconnectBackoff()
 
     pauses = []
     for _ in range(10):
@@ -87,7 +87,7 @@ def test_pauses_grow_up_to_a_bound_and_begin_anew():
 
 
 def test_pauses_go_on_however_long_an_outage_is():
-    backoff = Backoff()
+    backoff = ReconnectBackoff()
 
     for _ in range(10_000):
         backoff.fail()
@@ -97,7 +97,7 @@ def test_pauses_go_on_however_long_an_outage_is():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """What succession and stuck runs take for the time."""
+    """The time for respawn delays and stuck runs."""
     clock = SimpleNamespace(now=1000.0)
     time = SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr(respawn, "time", time)
@@ -111,28 +111,28 @@ def dead_after(clock, seconds):
 
 
 def test_the_first_successor_comes_at_once_and_a_series_of_short_lives_is_slowed(clock):
-    births = Succession()
+    delay = RespawnDelay()
 
     delays = []
     for _ in range(3_000):
-        births.delay(dead_after(clock, 1), code=1)
-        delays.append(births.opens_at - clock.now)
+        delay.note_death(dead_after(clock, 1), code=1)
+        delays.append(delay.ends_at - clock.now)
     assert delays[:4] == [0, 1, 3, 7]
     assert set(delays[5:]) == {30}
-    assert not births.is_open
+    assert not delay.is_over
 
-    births.delay(dead_after(clock, 10), code=1)
-    births.delay(dead_after(clock, 1), code=1)
-    assert births.is_open
+    delay.note_death(dead_after(clock, 10), code=1)
+    delay.note_death(dead_after(clock, 1), code=1)
+    assert delay.is_over
 
 
 def test_the_successors_of_the_killed_come_soon(clock):
-    births = Succession()
+    delay = RespawnDelay()
 
     for _ in range(3_000):
-        births.delay(dead_after(clock, 1), code=-9)
+        delay.note_death(dead_after(clock, 1), code=-9)
 
-    assert births.opens_at == pytest.approx(clock.now + 0.3)
+    assert delay.ends_at == pytest.approx(clock.now + 0.3)
 
 
 def test_a_run_is_stuck_some_time_after_its_hard_limit(clock):

@@ -27,7 +27,7 @@ from taskhub.management.starting import (
     stop_on_signals,
 )
 from taskhub.tasks import registered_tasks
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.process_signals import tell_started
 from taskhub.worker.steward.health import listen_for_probes
 from taskhub.worker.supervisor.children import Companion
@@ -91,7 +91,7 @@ class Command(BaseCommand):
             self._greet(node, beats=options["beat"])
         sys.exit(supervisor.run())
 
-    def _greet(self, node: Node, *, beats: bool) -> None:
+    def _greet(self, node: NodeOptions, *, beats: bool) -> None:
         tasks = list(registered_tasks())
         names = ", ".join(tasks[:_MOST_NAMES]) or "none: is there a tasks.py in an app?"
         more = (
@@ -109,7 +109,7 @@ class Command(BaseCommand):
         greet(self.stdout, f"node {node.name}", facts)
 
 
-def _listen(node: Node) -> socket.socket | None:
+def _listen(node: NodeOptions) -> socket.socket | None:
     """Open the port for probes. Raise CommandError if it cannot be had."""
     if node.health_port is None:
         return None
@@ -124,7 +124,7 @@ def _listen(node: Node) -> socket.socket | None:
         ) from error
 
 
-def _beat_of(node: Node) -> Companion:
+def _beat_of(node: NodeOptions) -> Companion:
     def run(is_wanted: Callable[[], bool]) -> None:
         beat = Beat(node.config, is_wanted=is_wanted)
         stop_on_signals(beat.stop)

@@ -9,9 +9,9 @@ from threading import Event, Lock
 from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
 from taskhub.discarding import forget_queries
 from taskhub.exceptions import BrokerError, LeaseLost
-from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.messages import Delivery
-from taskhub.worker.process.prefetch import Pace
+from taskhub.worker.process.prefetch import Prefetch
 from taskhub.worker.quiet import Quiet
 from taskhub.writer.thread.holdings import Holdings
 
@@ -41,7 +41,7 @@ class Consumer:
         broker: Broker,
         queues: Sequence[str],
         token: str,
-        pace: Pace,
+        prefetch: Prefetch,
         quiet: Quiet,
         holdings: Holdings,
         *,
@@ -51,7 +51,7 @@ class Consumer:
         self._quiet = quiet
         self._queues = queues
         self._token = token
-        self._pace = pace
+        self._prefetch = prefetch
         self._drain = drain
         self._waiting: deque[Delivery] = deque()
         self._reserved_at = 0.0
@@ -59,7 +59,7 @@ class Consumer:
         self._fresh_seconds = broker.config.options.lease_seconds / 3
         self._reserving = Lock()
         self._stopping = Event()
-        self._backoff = Backoff()
+        self._backoff = ReconnectBackoff()
         #: Whether there was nothing left to drain.
         self.is_drained = False
         self._holdings = holdings
@@ -98,7 +98,7 @@ class Consumer:
             self._give_back_strangers()
             asked_at = time.clock_gettime(_CLOCK)
             deliveries = self._broker.reserve(
-                self._queues, limit=self._pace.batch(), token=self._token
+                self._queues, limit=self._prefetch.count(), token=self._token
             )
             self._reserved_at = asked_at
             self._holdings.add(delivery.id for delivery in deliveries)

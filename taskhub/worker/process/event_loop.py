@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 
 from taskhub.execution import Executor, Run
 from taskhub.execution.isolation.connections import ConnectionKeeper
-from taskhub.worker.process.exclusive_runs import Solitude
+from taskhub.worker.process.exclusive_runs import ExclusiveRuns
 from taskhub.worker.process.running import Running
 from taskhub.writer import Ended
 
@@ -24,7 +24,7 @@ class EventLoop:
         self,
         executor: Executor,
         running: Running,
-        solitude: Solitude,
+        exclusive_runs: ExclusiveRuns,
         hand_on: Callable[[Ended], None],
         look_at_limits: Callable[[], None],
         fail: Callable[[Exception], None],
@@ -32,7 +32,7 @@ class EventLoop:
     ) -> None:
         self._executor = executor
         self._running = running
-        self._solitude = solitude
+        self._exclusive_runs = exclusive_runs
         self._hand_on = hand_on
         self._look_at_limits = look_at_limits
         self._fail = fail
@@ -100,10 +100,10 @@ class EventLoop:
             await sync_to_async(self._keeper.after)()
 
     async def _end(self, run: Run) -> None:
-        if run.is_alone:
-            await asyncio.to_thread(self._solitude.leave, alone=True)
+        if run.is_exclusive:
+            await asyncio.to_thread(self._exclusive_runs.leave, exclusive=True)
         else:
-            self._solitude.leave(alone=False)
+            self._exclusive_runs.leave(exclusive=False)
         self._begun -= 1
         with self._lock:
             self._under_way -= 1

@@ -7,7 +7,7 @@ from threading import Condition, Lock
 _PATIENCE_SECONDS = 30.0
 
 
-class Solitude:
+class ExclusiveRuns:
     """
     Lets a run be alone, so that it takes nobody with it if it kills its process again.
 
@@ -29,7 +29,7 @@ class Solitude:
         with self._changed:
             self._changed.wait_for(lambda: not self._is_claimed)
 
-    def enter(self, *, alone: bool) -> bool:
+    def enter(self, *, exclusive: bool) -> bool:
         """
         Begin a run; False if another one is alone, and this has to be given back.
 
@@ -38,21 +38,21 @@ class Solitude:
         with self._changed:
             if self._is_claimed:
                 return False
-            if alone:
+            if exclusive:
                 self._is_claimed = True
                 self._changed.wait_for(lambda: self._inside == 0, _PATIENCE_SECONDS)
             self._inside += 1
-        if alone:
+        if exclusive:
             self._settle()
         return True
 
-    def leave(self, *, alone: bool) -> None:
+    def leave(self, *, exclusive: bool) -> None:
         """End a run. Blocks, for one that was alone, until it has settled."""
-        if alone:
+        if exclusive:
             self._settle()
         with self._changed:
             self._inside -= 1
             if self._is_claimed:
-                if alone:
+                if exclusive:
                     self._is_claimed = False
                 self._changed.notify_all()

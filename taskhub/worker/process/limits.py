@@ -7,7 +7,7 @@ from collections.abc import Callable
 from taskhub.exceptions import TaskTimeout
 from taskhub.execution import Run
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.process.running import Running
 
 
@@ -39,7 +39,7 @@ class TimeLimits:
 class ProcessLimits:
     """Says when a process has done enough, and is to be replaced after its task."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: NodeOptions) -> None:
         self._most_tasks = node.tasks_per_process
         self._most_bytes = (node.memory_per_process or 0) * MEBIBYTE
         self._tasks = 0

@@ -8,7 +8,7 @@ from taskhub.brokers.base import MOST_RESERVED
 #: nothing is held back behind it.
 MOMENT_SECONDS = 0.1
 
-_MOST_AT_ONCE = 100
+_MAX_AT_ONCE = 100
 #: How much the last task counts for, against all before it.
 _WEIGHT = 0.2
 
@@ -29,7 +29,7 @@ class Every:
         return True
 
 
-class Pace:
+class Prefetch:
     """
     Learns how long a delivery occupies a slot, and says how many to reserve.
 
@@ -46,8 +46,8 @@ class Pace:
         """Learn from one delivery."""
         self._mean_seconds += _WEIGHT * (seconds - self._mean_seconds)
 
-    def batch(self) -> int:
+    def count(self) -> int:
         """Say how many messages can be started within a moment."""
         soon = MOMENT_SECONDS / max(self._mean_seconds, 1e-6)
-        wanted = self._slots * max(1, min(int(soon), _MOST_AT_ONCE))
+        wanted = self._slots * max(1, min(int(soon), _MAX_AT_ONCE))
         return min(wanted, MOST_RESERVED)

@@ -17,7 +17,7 @@ class _UnderWay:
     since: float = field(default_factory=monotonic)
     thread: int = field(default_factory=get_ident)
     is_marked: bool = False
-    #: Where the board shows it, if it does.
+    #: Where the scoreboard shows it, if it does.
     slot: int | None = None
 
 
@@ -25,8 +25,8 @@ class Running:
     """
     The runs that are under way, and since when; shared by all threads of a process.
 
-    `tell` lets the supervisor know of those with a hard limit. `section` of the board
-    shows them to the steward.
+    `tell` informs the supervisor of runs with a hard limit. `section` of the scoreboard
+    shows all runs to the steward.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Running:
         """
         Note that nobody waits for a run any more; False if it has ended before.
 
-        It goes on regardless, and the board shows it until this process has ended.
+        It goes on regardless, and the scoreboard shows it until this process has ended.
         """
         with self._lock:
             if (under_way := self._runs.pop(id(run), None)) is None:

@@ -21,15 +21,15 @@ from taskhub.execution import Executor, Preparer, Run
 from taskhub.execution.isolation.connections import ConnectionKeeper
 from taskhub.execution.isolation.process_state import ProcessState
 from taskhub.execution.refusals import REFUSED_AGAIN
-from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.foundation.values import show_foreign
 from taskhub.messages import Delivery
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.process.consumer import Consumer
 from taskhub.worker.process.event_loop import EventLoop
-from taskhub.worker.process.exclusive_runs import Solitude
+from taskhub.worker.process.exclusive_runs import ExclusiveRuns
 from taskhub.worker.process.limits import ProcessLimits
-from taskhub.worker.process.prefetch import Pace
+from taskhub.worker.process.prefetch import Prefetch
 from taskhub.worker.process.running import Running
 from taskhub.writer import Ended, is_transient
 from taskhub.writer.thread.group_writer import GroupWriter
@@ -49,14 +49,14 @@ class Slots:
 
     def __init__(
         self,
-        node: Node,
+        node: NodeOptions,
         token: str,
         *,
         consumer: Consumer,
         executor: Executor,
         running: Running,
         writer: GroupWriter,
-        pace: Pace,
+        prefetch: Prefetch,
         process_state: ProcessState,
         retire: Callable[[], None],
         fail: Callable[[Exception], None],
@@ -67,16 +67,16 @@ class Slots:
         self._executor = executor
         self._running = running
         self._writer = writer
-        self._pace = pace
+        self._prefetch = prefetch
         self._process_state = process_state
         self._retire = retire
         self._fail = fail
         self._limits = ProcessLimits(node)
-        self._solitude = Solitude(writer.flush)
+        self._exclusive_runs = ExclusiveRuns(writer.flush)
         self._loop = EventLoop(
             executor,
             running,
-            self._solitude,
+            self._exclusive_runs,
             hand_on=writer.put,
             look_at_limits=self._look_at_limits,
             fail=fail,
@@ -106,7 +106,7 @@ class Slots:
             while (delivery := self._take()) is not None:
                 begun = time.monotonic()
                 self._execute(delivery, keeper)
-                self._pace.observe(time.monotonic() - begun)
+                self._prefetch.observe(time.monotonic() - begun)
                 self._look_at_limits()
         except LeaseLost as error:
             logger.error("%s A new process takes over.", error)
@@ -122,7 +122,7 @@ class Slots:
             self._retire()
 
     def _take(self) -> Delivery | None:
-        self._solitude.wait()
+        self._exclusive_runs.wait()
         # While the database is away, most tasks would only fail.
         while self._has_no_room() and not self._consumer.is_stopping:
             time.sleep(_ROOM_SECONDS)
@@ -132,19 +132,19 @@ class Slots:
         return self._writer.is_full or self._writer.is_stuck
 
     def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
-        alone = self._look_at_row(self._preparer.has_killed_often, delivery, keeper)
-        if alone is None:
+        exclusive = self._look_at_row(self._preparer.has_killed_often, delivery, keeper)
+        if exclusive is None:
             return
-        if alone:
+        if exclusive:
             # If it kills this process too, nothing else must go down with it: no
             # message that waits, no run, and no outcome that is ready.
             self._consumer.give_back()
-        if not self._solitude.enter(alone=alone):
+        if not self._exclusive_runs.enter(exclusive=exclusive):
             self._consumer.give_back([delivery])
             return
         run = self._look_at_row(self._preparer.prepare, delivery, keeper)
         if isinstance(run, Run) and run.task.is_async:
-            run.is_alone = alone
+            run.is_exclusive = exclusive
             # As it begins: many may be under way before the first one ends.
             self._limits.count()
             self._loop.submit(run)
@@ -153,7 +153,7 @@ class Slots:
             self._run_here(run, keeper)
         elif run is not None:
             self._writer.put(run)
-        self._solitude.leave(alone=alone)
+        self._exclusive_runs.leave(exclusive=exclusive)
 
     def _run_here(self, run: Run, keeper: ConnectionKeeper) -> None:
         self._running.begin(run)
@@ -192,5 +192,5 @@ class Slots:
                 self._writer.put(Ended(delivery, due_again=again))
                 return None
             self._consumer.give_back([delivery])
-            time.sleep(Backoff().pause)
+            time.sleep(ReconnectBackoff().pause)
             return None

@@ -35,16 +35,16 @@ from taskhub.execution.isolation.log_listeners import close_logging
 from taskhub.execution.isolation.output import flush_output, print_promptly
 from taskhub.execution.isolation.process_state import ProcessState
 from taskhub.execution.logs import capture_logs
-from taskhub.foundation.backoff import Backoff
-from taskhub.worker.node_options import Node
+from taskhub.foundation.backoff import ReconnectBackoff
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.pipes import LEAVES, Upwards
 from taskhub.worker.process.consumer import Consumer
 from taskhub.worker.process.limits import TimeLimits
-from taskhub.worker.process.prefetch import MOMENT_SECONDS, Every, Pace
+from taskhub.worker.process.prefetch import MOMENT_SECONDS, Every, Prefetch
 from taskhub.worker.process.running import Running
 from taskhub.worker.process.slots import Slots
 from taskhub.worker.process.watch import Watch
-from taskhub.worker.process_group import Departure, lead_own_group
+from taskhub.worker.process_group import ProcessExit, lead_own_group
 from taskhub.worker.process_signals import tell_started
 from taskhub.worker.quiet import Quiet
 from taskhub.worker.scoreboard import Section
@@ -55,7 +55,7 @@ from taskhub.writer.thread.holdings import Holdings
 logger = logging.getLogger(__name__)
 
 
-class Exit(IntEnum):
+class ExitCode(IntEnum):
     """What a worker process tells its supervisor by its exit code."""
 
     DONE = 0
@@ -81,7 +81,7 @@ class WorkerProcess:
 
     def __init__(
         self,
-        node: Node,
+        node: NodeOptions,
         token: str,
         quiet: Quiet,
         line: int,
@@ -89,19 +89,19 @@ class WorkerProcess:
         section: Section | None = None,
     ) -> None:
         lead_own_group()
-        self._departure = Departure()
+        self._process_exit = ProcessExit()
         self._node = node
         self._quiet = quiet
         self._token = token
         self._upwards = Upwards(upwards, token)
         self._broker = get_broker(node.config)
-        pace = Pace(node.threads)
+        prefetch = Prefetch(node.threads)
         holdings = Holdings()
         self._consumer = Consumer(
             self._broker,
             node.queues,
             token,
-            pace,
+            prefetch,
             quiet,
             holdings,
             drain=node.drain,
@@ -139,7 +139,7 @@ class WorkerProcess:
             executor=self._executor,
             running=self._running,
             writer=self._writer,
-            pace=pace,
+            prefetch=prefetch,
             process_state=ProcessState(self._watch.wakeup),
             retire=self._retire,
             fail=self._fail,
@@ -159,11 +159,11 @@ class WorkerProcess:
             self._slots.work()
             self._finish()
         is_drained = self._consumer.is_drained
-        self._departure.leave(Exit.DRAINED if is_drained else Exit.DONE)
+        self._process_exit.exit(ExitCode.DRAINED if is_drained else ExitCode.DONE)
 
     def _join(self) -> bool:
         """Begin the lease; wait for a broker that is away. False if told to stop."""
-        backoff = Backoff()
+        backoff = ReconnectBackoff()
         while not self._consumer.is_stopping:
             try:
                 self._broker.join(self._node.queues, self._token)
@@ -270,18 +270,18 @@ class WorkerProcess:
         with self._ending:
             self._writer.stop()
             self._leave()
-            self._departure.leave_running(Exit.DONE)
+            self._process_exit.exit_under_runs(ExitCode.DONE)
 
     def _die(self) -> NoReturn:
         flush_output()
-        os._exit(Exit.FAULT)
+        os._exit(ExitCode.FAULT)
 
     def _fail(self, error: Exception) -> NoReturn:
         """End because a part of this process did; on that part's thread."""
         logger.critical("A fault of taskhub; this process is replaced.", exc_info=error)
         close_logging()
         flush_output()
-        os._exit(Exit.FAULT)
+        os._exit(ExitCode.FAULT)
 
     def _finish(self) -> None:
         """Steps 2, 4 and 5, with nothing running any more."""

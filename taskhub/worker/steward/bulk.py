@@ -5,7 +5,7 @@ from collections.abc import Callable
 from taskhub.models.base import results_database
 from taskhub.models.nodes import take_turn
 from taskhub.operations.results.bulk import do_some
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 
 #: How often it works; while there is much to do, other chores come in between.
 BULK_SECONDS = 2.0
@@ -16,7 +16,7 @@ _TURN_SECONDS = 10.0
 class Bulk:
     """Works every two seconds, if `are_there` says so and it is this node's turn."""
 
-    def __init__(self, node: Node, are_there: Callable[[], bool]) -> None:
+    def __init__(self, node: NodeOptions, are_there: Callable[[], bool]) -> None:
         self._node = node
         self._are_there = are_there
 

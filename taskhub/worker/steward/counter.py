@@ -3,7 +3,7 @@
 from taskhub.models.base import results_database
 from taskhub.models.nodes import take_turn
 from taskhub.operations.metrics.rollup import roll_up, sample_depths
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 
 #: How often it looks.
 COUNT_SECONDS = 10.0
@@ -12,7 +12,7 @@ COUNT_SECONDS = 10.0
 class Counter:
     """Looks every ten seconds, if it is this node's turn."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: NodeOptions) -> None:
         self._node = node
 
     def look(self) -> None:

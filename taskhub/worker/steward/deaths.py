@@ -3,7 +3,7 @@
 from threading import Lock
 
 from taskhub import writer
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 
 #: How often it is looked whether there are any.
 DEATHS_SECONDS = 1.0
@@ -12,7 +12,7 @@ DEATHS_SECONDS = 1.0
 class Deaths:
     """Knows the tokens of the dead whose rows are still to be written."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: NodeOptions) -> None:
         self._backend = node.config.alias
         self._lock = Lock()
         self._tokens: set[str] = set()

@@ -15,7 +15,7 @@ from django.db.utils import Error as DatabaseFault
 
 from taskhub.discarding import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
-from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.backoff import ReconnectBackoff
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ class Chore:
         self.name = name
         self._seconds = seconds
         self._work = work
-        self._backoff = Backoff()
+        self._backoff = ReconnectBackoff()
         self.due_at = 0.0
 
     def do(self) -> None:

@@ -17,16 +17,16 @@ from taskhub.brokers.base import Broker
 from taskhub.discarding import forget_queries
 from taskhub.exceptions import BrokerError
 from taskhub.execution.isolation.log_listeners import close_logging
-from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.foundation.values import show_foreign
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_ROUND_SECONDS = 1.5
+_MAX_ROUND_SECONDS = 1.5
 #: A token of another node has to be silent for this long while this steward is in touch
 #: with the broker: after an outage, all are silent until they are back.
-_LONGEST_CONTACT_SECONDS = 3.0
+_MAX_CONTACT_SECONDS = 3.0
 #: How often it looks at the end, when nothing but the last leases is waited for.
 _LAST_ROUND_SECONDS = 0.2
 
@@ -41,15 +41,15 @@ class Leases:
 
     def __init__(
         self,
-        node: Node,
+        node: NodeOptions,
         has_answered: Callable[[], None],
         took_back: Callable[[str], None],
     ) -> None:
         self._queues = node.queues
         self._broker: Broker = get_broker(node.config)
         lease_seconds = node.config.options.lease_seconds
-        self._round_seconds = min(_LONGEST_ROUND_SECONDS, lease_seconds / 3)
-        self._contact_seconds = min(_LONGEST_CONTACT_SECONDS, lease_seconds)
+        self._round_seconds = min(_MAX_ROUND_SECONDS, lease_seconds / 3)
+        self._contact_seconds = min(_MAX_CONTACT_SECONDS, lease_seconds)
         self._has_answered = has_answered
         self._took_back = took_back
         self._lock = Lock()
@@ -58,7 +58,7 @@ class Leases:
         self._dead: set[str] = set()
         self._is_last = False
         self._silent_since: dict[str, float] = {}
-        self._backoff = Backoff()
+        self._backoff = ReconnectBackoff()
         self._news = Event()
         self._settled = Event()
         self._thread = Thread(target=self._run, name="leases", daemon=True)

@@ -3,7 +3,7 @@ Lingering runs: functions that still run though nobody waits for their outcome.
 
 Their result was cancelled, has finished, was deleted, or belongs to another attempt by
 now. Such a run keeps its process busy, and no row says so: the steward finds it by
-comparing the board with the rows, and the node's row tells of it.
+comparing the scoreboard with the rows, and the node's row tells of it.
 
 A process ends what was cancelled by force within two seconds. One that cannot, since
 its task keeps the interpreter to itself, is killed by the supervisor.
@@ -19,16 +19,16 @@ from uuid import UUID
 from taskhub import writer
 from taskhub.models import Status, TaskResult
 from taskhub.models.results.lingering import Because
-from taskhub.worker.scoreboard import Board, Shown
+from taskhub.worker.scoreboard import Scoreboard, ShownRun
 
 #: What has been running for less is not asked about: it may be about to end.
 _LASTING_SECONDS = 1.0
 #: Of what a node runs, the oldest are asked about, so many in one query.
-_MOST_ASKED = 1_000
+_MAX_ASKED = 1_000
 _BATCH = 500
 #: How long a process has for ending what was cancelled by force.
 _OBEY_SECONDS = 4.0
-#: A result that finished less than this ago may still have its run on the board.
+#: A result that finished less than this ago may still have its run on the scoreboard.
 _SETTLED = timedelta(seconds=1)
 
 #: A run: the token of its process, the result, the attempt.
@@ -38,8 +38,8 @@ _Key = tuple[str, UUID, int]
 class LingeringRuns:
     """Looks for them, whenever the node tells of itself. `kill` is given a token."""
 
-    def __init__(self, board: Board, kill: Callable[[str], None]) -> None:
-        self._board = board
+    def __init__(self, scoreboard: Scoreboard, kill: Callable[[str], None]) -> None:
+        self._scoreboard = scoreboard
         self._kill = kill
         #: When each was first seen, by our clock: of a deleted row nobody knows more.
         self._seen: dict[_Key, datetime] = {}
@@ -57,7 +57,7 @@ class LingeringRuns:
         rows = _read_rows({run.id for _token, run in asked})
         # What has ended meanwhile has changed its row, as it should.
         still = set(self._shown(living))
-        found: dict[_Key, tuple[Shown, dict[str, Any]]] = {}
+        found: dict[_Key, tuple[ShownRun, dict[str, Any]]] = {}
         for token, run in asked:
             if (token, run) not in still:
                 continue
@@ -71,17 +71,17 @@ class LingeringRuns:
             told[token].append(entry)
         return told
 
-    def _shown(self, living: Mapping[str, int]) -> list[tuple[str, Shown]]:
+    def _shown(self, living: Mapping[str, int]) -> list[tuple[str, ShownRun]]:
         lasting = [
             (token, run)
             for token, pid in living.items()
-            for run in self._board.runs_of(pid)
+            for run in self._scoreboard.runs_of(pid)
             if run.seconds >= _LASTING_SECONDS
         ]
-        return sorted(lasting, key=lambda each: each[1].began_at)[:_MOST_ASKED]
+        return sorted(lasting, key=lambda each: each[1].began_at)[:_MAX_ASKED]
 
     def _judge(
-        self, key: _Key, run: Shown, row: TaskResult | None
+        self, key: _Key, run: ShownRun, row: TaskResult | None
     ) -> dict[str, Any] | None:
         """Return what to tell of a run; None if all is as it should be."""
         token, pk, attempt = key
@@ -102,7 +102,7 @@ class LingeringRuns:
             "since": since.isoformat(),
         }
 
-    def _enforce(self, found: Mapping[_Key, tuple[Shown, dict[str, Any]]]) -> None:
+    def _enforce(self, found: Mapping[_Key, tuple[ShownRun, dict[str, Any]]]) -> None:
         """Have processes killed that do not end what was cancelled by force."""
         cancelled = {
             key

@@ -2,10 +2,10 @@
 
 from django.db.models import Exists
 
-from taskhub.models import Node as NodeRow
+from taskhub.models import Node
 from taskhub.operations.results.bulk import unfinished
-from taskhub.worker.node_options import Node
-from taskhub.worker.pipes import AWAKE, QUIET, RESIZE, STOP, Upwards
+from taskhub.worker.node_options import NodeOptions
+from taskhub.worker.pipes import QUIET, RESIZE, RESUME, STOP, Upwards
 
 #: How often it looks.
 ORDERS_SECONDS = 1.5
@@ -14,7 +14,7 @@ ORDERS_SECONDS = 1.5
 class Orders:
     """Knows what was passed on already; for the steward."""
 
-    def __init__(self, node: Node, upwards: Upwards) -> None:
+    def __init__(self, node: NodeOptions, upwards: Upwards) -> None:
         self._node = node
         self._upwards = upwards
         #: How many processes the node is to have.
@@ -25,7 +25,7 @@ class Orders:
 
     def look(self) -> None:
         """Pass on what is new. Raise a database's error if it is away."""
-        rows = NodeRow.writing.filter(name=self._node.name)
+        rows = Node.writing.filter(name=self._node.name)
         # In the same question: it is asked all the time, also of an idle node.
         told = rows.annotate(has_bulk_actions=Exists(unfinished()))
         row = told.values_list(
@@ -40,6 +40,6 @@ class Orders:
             self._upwards.tell(RESIZE, wanted)
         if is_quiet != self._is_quiet:
             self._is_quiet = is_quiet
-            self._upwards.tell(QUIET if is_quiet else AWAKE)
+            self._upwards.tell(QUIET if is_quiet else RESUME)
         if is_to_stop:
             self._upwards.tell(STOP)

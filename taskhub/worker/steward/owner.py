@@ -5,7 +5,7 @@ import logging
 from taskhub.brokers import get_broker
 from taskhub.models.base import results_database
 from taskhub.models.identity import identity_of
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ OWNER_SECONDS = 10.0
 class Owner:
     """Tells the broker whose queues these are, again if it has forgotten."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: NodeOptions) -> None:
         self._node = node
         self._identity = ""
         self._others: list[str] = []

@@ -7,9 +7,9 @@ from typing import Any
 
 import taskhub
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
-from taskhub.models import Node as NodeRow
+from taskhub.models import Node
 from taskhub.models.clock import DatabaseNow
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 
 #: A node that has been silent for so long is forgotten.
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -26,7 +26,7 @@ class Presence:
 
     def __init__(
         self,
-        node: Node,
+        node: NodeOptions,
         *,
         processes: Callable[[], int],
         living: Callable[[], Mapping[str, int]],
@@ -44,7 +44,7 @@ class Presence:
 
     def tell(self) -> None:
         """Write that the node is there, and what of it there is."""
-        rows = NodeRow.writing.all()
+        rows = Node.writing.all()
         described = self._describe()
         if not rows.filter(name=self._node.name).update(**described):
             rows.create(name=self._node.name, **described)
@@ -84,10 +84,8 @@ class Presence:
 
     def leave(self) -> None:
         """Forget the node: it has ended as it should."""
-        NodeRow.writing.filter(name=self._node.name).delete()
+        Node.writing.filter(name=self._node.name).delete()
 
     def forget_others(self) -> None:
         """Forget nodes that have been silent for a day."""
-        NodeRow.writing.filter(
-            last_seen_at__lt=DatabaseNow() - _FORGOTTEN_AFTER
-        ).delete()
+        Node.writing.filter(last_seen_at__lt=DatabaseNow() - _FORGOTTEN_AFTER).delete()

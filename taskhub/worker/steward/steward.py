@@ -25,9 +25,9 @@ from functools import partial
 from taskhub.foundation.readiness import wait_readable
 from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.operations.queues import keep_states
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.pipes import KILL, Upwards
-from taskhub.worker.scoreboard import Board
+from taskhub.worker.scoreboard import Scoreboard
 from taskhub.worker.steward.bulk import BULK_SECONDS, Bulk
 from taskhub.worker.steward.counter import COUNT_SECONDS, Counter
 from taskhub.worker.steward.deaths import DEATHS_SECONDS, Deaths
@@ -60,10 +60,10 @@ class Steward:
 
     def __init__(
         self,
-        node: Node,
+        node: NodeOptions,
         pipe: int,
         upwards: int,
-        board: Board,
+        scoreboard: Scoreboard,
         probes: socket.socket | None = None,
     ) -> None:
         self._node = node
@@ -85,7 +85,7 @@ class Steward:
             node,
             processes=lambda: orders.processes,
             living=lambda: self._leases.living,
-            lingering=LingeringRuns(board, partial(to_supervisor.tell, KILL)).look,
+            lingering=LingeringRuns(scoreboard, partial(to_supervisor.tell, KILL)).look,
             told=self._health.database_has_answered,
         )
         self._housekeeper = Housekeeper(

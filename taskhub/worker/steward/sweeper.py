@@ -34,13 +34,12 @@ from django.utils import timezone
 
 from taskhub import outbox, writer
 from taskhub.brokers import get_broker
-from taskhub.models import Node as NodeRow
-from taskhub.models import Status, TaskResult, TaskResultQuerySet
+from taskhub.models import Node, Status, TaskResult, TaskResultQuerySet
 from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.ids import first_id_at
 from taskhub.models.nodes import PRESENCE_SECONDS, database_now, take_turn
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.steward.astray import Astray
 
 logger = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ _GRACE = timedelta(seconds=3 * PRESENCE_SECONDS)
 _YOUNG_FROM = timedelta(minutes=1)
 #: So many rows are looked at at a time; by the slow pass, unless it is in a hurry.
 _MOST = 10_000
-_MOST_SLOW = 1_000
+_MAX_SLOW = 1_000
 _TURN_SECONDS = 10.0
 #: How long the slow pass rests when it has seen all rows.
 _REST_SECONDS = 5.0
@@ -64,7 +63,7 @@ SWEEP_SECONDS = 3.0
 class Sweeper:
     """Looks every three seconds, if it is this node's turn."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: NodeOptions) -> None:
         self._node = node
         self._config = node.config
         self._broker = get_broker(node.config)
@@ -141,7 +140,7 @@ class Sweeper:
         rows = self._unfinished().filter(id__lt=first_id_at(now - _YOUNG))
         if self._slow is not None:
             rows = rows.filter(id__gt=self._slow)
-        most = _MOST if self._hurries else _MOST_SLOW
+        most = _MOST if self._hurries else _MAX_SLOW
         self._slow = self._sweep(rows, most)
         if self._slow is None:
             # All are seen; from the beginning, then.
@@ -217,7 +216,5 @@ class Sweeper:
 
     def _living_tokens(self) -> set[str]:
         lease = timedelta(seconds=self._config.options.lease_seconds)
-        recent = NodeRow.writing.filter(
-            last_seen_at__gte=DatabaseNow() - lease - _GRACE
-        )
+        recent = Node.writing.filter(last_seen_at__gte=DatabaseNow() - lease - _GRACE)
         return {token for node in recent for token in node.tokens}

@@ -177,9 +177,9 @@ class Children:
         if (line := self._lines.pop(child.pid, None)) is not None:
             os.close(line)
 
-    def bury(self, *, block: bool = False) -> list[tuple[Child, int]]:
+    def reap(self, *, block: bool = False) -> list[tuple[Child, int]]:
         """Return those that have ended, with their exit codes; or wait for all."""
-        buried = []
+        reaped = []
         while self._children:
             pid, status = os.waitpid(-1, 0 if block else os.WNOHANG)
             if pid == 0:
@@ -188,14 +188,14 @@ class Children:
                 self._close_line(child)
                 if child.role is Role.WORKER:
                     kill_group(pid)
-                buried.append((child, os.waitstatus_to_exitcode(status)))
-        return buried
+                reaped.append((child, os.waitstatus_to_exitcode(status)))
+        return reaped
 
     def wait_for(self, role: Role, seconds: float) -> None:
         """Bury what ends, until no child of a role is left or the time is over."""
         end = time.monotonic() + seconds
         while self.with_role(role) and time.monotonic() < end:
-            self.bury()
+            self.reap()
             time.sleep(_LOOK_SECONDS)
 
 

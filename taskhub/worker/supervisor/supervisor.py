@@ -29,25 +29,25 @@ from collections.abc import Sequence
 
 from taskhub.execution.isolation.log_listeners import find_log_listeners
 from taskhub.foundation.readiness import wait_readable
-from taskhub.worker.node_options import Node
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.pipes import (
     AT_ONCE_BYTE,
-    AWAKE,
     BEGINS,
     ENDS,
     KILL,
     LEAVES,
     QUIET,
     RESIZE,
+    RESUME,
     STOP,
     STOP_BYTE,
     read_available,
     read_words,
 )
-from taskhub.worker.process.worker_process import Exit, WorkerProcess
+from taskhub.worker.process.worker_process import ExitCode, WorkerProcess
 from taskhub.worker.process_signals import tell_started
 from taskhub.worker.quiet import Quiet
-from taskhub.worker.scoreboard import Board
+from taskhub.worker.scoreboard import Scoreboard
 from taskhub.worker.steward.steward import DIED, LIVES, Steward
 from taskhub.worker.supervisor.children import (
     HEARD_SIGNALS,
@@ -59,7 +59,7 @@ from taskhub.worker.supervisor.children import (
     tell_exit,
 )
 from taskhub.worker.supervisor.reload import Reloading
-from taskhub.worker.supervisor.respawn import Succession
+from taskhub.worker.supervisor.respawn import RespawnDelay
 from taskhub.worker.supervisor.stuck_runs import StuckRuns
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Supervisor:
 
     def __init__(
         self,
-        node: Node,
+        node: NodeOptions,
         companions: Sequence[Companion] = (),
         *,
         probes: socket.socket | None = None,
@@ -94,8 +94,8 @@ class Supervisor:
         self._wanted = node.processes
         self._quiet = Quiet()
         #: Where worker processes show the steward what they run.
-        self._board = Board(node.threads + node.async_tasks)
-        self._succession = Succession()
+        self._scoreboard = Scoreboard(node.threads + node.async_tasks)
+        self._respawn_delay = RespawnDelay()
         self._stopping = False
         self._kill_at: float | None = None
         #: When the first signal to stop was heard.
@@ -136,8 +136,8 @@ class Supervisor:
             for number in self._wait():
                 self._handle(number)
             self._listen()
-            for child, code in self._children.bury():
-                self._mourn(child, code)
+            for child, code in self._children.reap():
+                self._handle_exit(child, code)
             self._kill_overdue()
         self._end()
         if self._restart and not self._forced:
@@ -162,7 +162,7 @@ class Supervisor:
         if self._kill_at is not None:
             deadlines.append(self._kill_at)
         if self._is_incomplete() or self._lacks_steward():
-            deadlines.append(self._succession.opens_at)
+            deadlines.append(self._respawn_delay.ends_at)
         timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         wait_readable([self._signals, self._told], timeout)
         return read_available(self._signals)
@@ -184,7 +184,7 @@ class Supervisor:
         if word == STOP and not self._stopping:
             logger.info("Stopping, as was asked of this node.")
             self._stop()
-        elif word in (QUIET, AWAKE):
+        elif word in (QUIET, RESUME):
             logger.info("Asked to be %s.", word)
             self._quiet.set(word == QUIET)
         elif word == RESIZE and not self._stopping:
@@ -256,11 +256,11 @@ class Supervisor:
         return not self._children.with_role(Role.STEWARD)
 
     def _spawn_missing(self) -> None:
-        if self._lacks_steward() and self._succession.is_open:
+        if self._lacks_steward() and self._respawn_delay.is_over:
             self._spawn_steward()
         if not self._stopping:
             self._reloading.watch()
-        while self._is_incomplete() and self._succession.is_open:
+        while self._is_incomplete() and self._respawn_delay.is_over:
             self._spawn_one()
 
     def _spawn_one(self) -> None:
@@ -278,18 +278,18 @@ class Supervisor:
     def _spawn_worker(self) -> None:
         token = self._node.make_token(self._serial)
         self._serial += 1
-        number = self._board.find_free()
+        number = self._scoreboard.find_free()
 
         def work(line: int) -> None:
             if self._probes is not None:
                 self._probes.close()
-            section = self._board.open(number)
+            section = self._scoreboard.open(number)
             WorkerProcess(
                 self._node, token, self._quiet, line, self._upwards, section
             ).run()
 
         child = self._children.fork(Role.WORKER, work, token=token)
-        self._board.give(number, child.pid)
+        self._scoreboard.give(number, child.pid)
         self._tell_steward(LIVES, child)
 
     def _spawn_steward(self) -> None:
@@ -301,7 +301,9 @@ class Supervisor:
         def work(line: int) -> None:
             os.close(to_steward)
             tell_started("steward")
-            Steward(self._node, pipe, self._upwards, self._board, self._probes).run()
+            Steward(
+                self._node, pipe, self._upwards, self._scoreboard, self._probes
+            ).run()
 
         self._children.fork(Role.STEWARD, work)
         self._to_steward = to_steward
@@ -311,26 +313,26 @@ class Supervisor:
 
     # Deaths.
 
-    def _mourn(self, child: Child, code: int) -> None:
+    def _handle_exit(self, child: Child, code: int) -> None:
         if child.role is Role.WORKER:
             self._tell_steward(DIED, child)
-            self._board.take_back(child.pid)
+            self._scoreboard.take_back(child.pid)
             self._stuck_runs.forget(child.token)
             self._judge_death(child, code)
         elif self._reloading.hear_end(child, code):
             return
         elif not self._stopping:
             logger.error("The %s ended with %s.", child.name, tell_exit(code))
-            self._succession.delay(child, code)
+            self._respawn_delay.note_death(child, code)
 
     def _judge_death(self, child: Child, code: int) -> None:
         if child.token in self._leaving:
             self._leaving.discard(child.token)
-        elif code == Exit.DRAINED:
+        elif code == ExitCode.DRAINED:
             self._drained += 1
         elif not self._stopping:
             logger.error("The process %s ended with %s.", child.name, tell_exit(code))
-            self._succession.delay(child, code)
+            self._respawn_delay.note_death(child, code)
 
     def _tell_steward(self, kind: str, child: Child) -> None:
         if self._to_steward is None:
@@ -353,7 +355,7 @@ class Supervisor:
         if self._to_steward is not None:
             os.close(self._to_steward)
             self._to_steward = None
-        self._children.bury(block=True)
+        self._children.reap(block=True)
 
     # New code.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from taskhub.brokers.base import Broker
 from taskhub.exceptions import BrokerError
-from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.writer.ended import Ended
 from taskhub.writer.thread.holdings import Holdings
 
@@ -25,7 +25,7 @@ class Acknowledger:
         self._token = token
         self._holdings = holdings
         self._waiting: list[Ended] = []
-        self._backoff = Backoff()
+        self._backoff = ReconnectBackoff()
 
     def add(self, written: Iterable[Ended]) -> None:
         """Take over what is committed."""

@@ -23,7 +23,7 @@ from django.db.utils import Error as DatabaseFault
 
 from taskhub.brokers.base import Broker
 from taskhub.discarding import discard_all, forget_queries
-from taskhub.foundation.backoff import Backoff
+from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.writer.attempts import Attempt, Logged, Progress
 from taskhub.writer.ended import Ended
 from taskhub.writer.given_back import GivenBack
@@ -40,11 +40,11 @@ from taskhub.writer.transient import may_be_transient
 
 logger = logging.getLogger(__name__)
 
-_LARGEST_GROUP = 200
+_MAX_GROUP = 200
 #: With so many outcomes waiting to be written, no more tasks are run.
-_MOST_WAITING = 5_000
+_MAX_WAITING = 5_000
 #: After so many bytes to be quarantined, a group is closed.
-_LARGEST_BYTES = 8 * 1024 * 1024
+_MAX_BYTES = 8 * 1024 * 1024
 #: After so many refusals in a row, an outcome that stands alone may be the reason.
 _OFTEN = 5
 #: How long a stop waits for a database or a broker that is away.
@@ -76,8 +76,8 @@ class GroupWriter:
         self._reports: dict[UUID, Progress] = {}
         self._unwritten: deque[Item] = deque()
         self._refused = RefusedBytes()
-        self._group_size = _LARGEST_GROUP
-        self._backoff = Backoff()
+        self._group_size = _MAX_GROUP
+        self._backoff = ReconnectBackoff()
         self._is_stuck = False
         # Whether the database took another write when it had refused an outcome.
         self._takes_other = False
@@ -91,7 +91,7 @@ class GroupWriter:
     @property
     def is_full(self) -> bool:
         """Whether so much waits to be written that no more should be run."""
-        return self._incoming.qsize() > _MOST_WAITING or self._refused.are_many
+        return self._incoming.qsize() > _MAX_WAITING or self._refused.are_many
 
     @property
     def is_stuck(self) -> bool:
@@ -229,7 +229,7 @@ class GroupWriter:
         self._is_stuck = False
         if self._backoff.succeed():
             logger.info("Outcomes are being written again.")
-        self._group_size = min(self._group_size * 2, _LARGEST_GROUP)
+        self._group_size = min(self._group_size * 2, _MAX_GROUP)
         self._refused.remove(group)
         self._acknowledger.add(item for item in group if isinstance(item, Ended))
         for item in group:
@@ -240,9 +240,7 @@ class GroupWriter:
         """Take what is written together: not so much that a database refuses it."""
         group: list[Item] = []
         size = 0
-        while (
-            self._unwritten and len(group) < self._group_size and size < _LARGEST_BYTES
-        ):
+        while self._unwritten and len(group) < self._group_size and size < _MAX_BYTES:
             group.append(self._unwritten.popleft())
             size += refused_bytes(group[-1])
         return group

@@ -6,7 +6,7 @@ from threading import Lock
 from taskhub.writer.ended import Ended
 
 #: With so many bytes waiting, no more messages are taken.
-_MOST_BYTES = 32 * 1024 * 1024
+_MAX_BYTES = 32 * 1024 * 1024
 
 
 def refused_bytes(item: object) -> int:
@@ -26,7 +26,7 @@ class RefusedBytes:
     @property
     def are_many(self) -> bool:
         """Whether so much waits that no more messages should be taken."""
-        return self._count > _MOST_BYTES
+        return self._count > _MAX_BYTES
 
     def add(self, item: object) -> None:
         """Count a message that is handed in."""
