@@ -35,7 +35,7 @@ from taskhub.worker.steward.health import Health, HealthServer
 from taskhub.worker.steward.housekeeper import Chore, Housekeeper
 from taskhub.worker.steward.leases import Leases
 from taskhub.worker.steward.lingering import LingeringRuns
-from taskhub.worker.steward.orders import ORDERS_SECONDS, Orders
+from taskhub.worker.steward.node_requests import REQUESTS_SECONDS, NodeRequests
 from taskhub.worker.steward.owner import OWNER_SECONDS, Owner
 from taskhub.worker.steward.presence import Presence
 from taskhub.worker.steward.pruner import PRUNE_SECONDS, Pruner
@@ -72,10 +72,10 @@ class Steward:
         self._rest = b""
         self._ended = False
         to_supervisor = Upwards(upwards, "steward")
-        orders = Orders(node, to_supervisor)
-        bulk = Bulk(node, lambda: orders.has_bulk_actions)
+        requests = NodeRequests(node, to_supervisor)
+        bulk = Bulk(node, lambda: requests.has_bulk_actions)
         self._health = Health(
-            lambda: orders.processes, lambda: len(self._leases.living)
+            lambda: requests.processes, lambda: len(self._leases.living)
         )
         self._deaths = Deaths(node)
         self._leases = Leases(
@@ -83,7 +83,7 @@ class Steward:
         )
         self._presence = Presence(
             node,
-            processes=lambda: orders.processes,
+            processes=lambda: requests.processes,
             living=lambda: self._leases.living,
             lingering=LingeringRuns(scoreboard, partial(to_supervisor.tell, KILL)).look,
             told=self._health.database_has_answered,
@@ -93,7 +93,7 @@ class Steward:
                 Chore("tell of this node", PRESENCE_SECONDS, self._presence.tell),
                 Chore("forget nodes", 600.0, self._presence.forget_others),
                 Chore("write of the dead", DEATHS_SECONDS, self._deaths.look),
-                Chore("hear of orders", ORDERS_SECONDS, orders.look),
+                Chore("hear of orders", REQUESTS_SECONDS, requests.look),
                 Chore("keep queues paused", QUEUES_SECONDS, self._keep_queues),
                 Chore("do bulk actions", BULK_SECONDS, bulk.look),
                 Chore("sweep", SWEEP_SECONDS, Sweeper(node).look),

@@ -1,4 +1,4 @@
-"""Orders: what somebody asks of this node in its row, passed on to the supervisor."""
+"""What operators request of this node in its row, passed on to the supervisor."""
 
 from django.db.models import Exists
 
@@ -8,10 +8,10 @@ from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.pipes import QUIET, RESIZE, RESUME, STOP, Upwards
 
 #: How often it looks.
-ORDERS_SECONDS = 1.5
+REQUESTS_SECONDS = 1.5
 
 
-class Orders:
+class NodeRequests:
     """Knows what was passed on already; for the steward."""
 
     def __init__(self, node: NodeOptions, upwards: Upwards) -> None:
