@@ -23,6 +23,10 @@ STOP = "stop"
 #: Of the steward: a process, by its token, does not end what was cancelled by force.
 KILL = "kill"
 
+#: To the steward: a worker process was started, or has died.
+LIVES = "+"
+DIED = "-"
+
 #: Downwards: end gracefully, or now.
 STOP_BYTE = b"s"
 AT_ONCE_BYTE = b"q"

@@ -15,7 +15,7 @@ from taskhub.models import QuarantinedMessage, TaskLog, TaskResult
 from taskhub.models.ids import first_id_at, new_id
 from taskhub.operations import pruning
 from taskhub.operations.pruning import Retention, prune
-from taskhub.worker.steward.pruner import Pruner
+from taskhub.worker.steward.chores import prune_chore
 from tests.factories import QuarantinedMessageFactory, TaskResultFactory, small_node
 
 pytestmark = pytest.mark.django_db
@@ -239,11 +239,11 @@ def test_the_command_refuses_what_is_no_number_of_days(option, number):
 def test_a_steward_prunes_if_it_is_its_turn(configure):
     config = configure(keep_days=30, broker_url="database://")
     aged(31, successful=True)
-    Pruner(small_node(config)).look()
+    prune_chore(small_node(config)).do()
     assert left() == set()
 
     aged(31, successful=True)
-    other = Pruner(small_node(config))
-    other._node.__dict__["name"] = "another node"
-    other.look()
+    other = small_node(config)
+    other.__dict__["name"] = "another node"
+    prune_chore(other).do()
     assert len(left()) == 1

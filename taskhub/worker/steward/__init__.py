@@ -1,1 +1,24 @@
-"""The steward: one process of a node that keeps leases alive and does its chores."""
+"""
+The steward: a process of a node that keeps leases alive and does the node's chores.
+
+It is a process of its own, so that a task that holds the GIL for minutes is not taken
+for dead. Its threads, and what each owns:
+
+    main           reads births and deaths of worker processes from the supervisor's
+                   pipe; talks to no server
+    leases         owns the tokens of living and dead processes; sends heartbeats to the
+                   broker, and takes back the messages that the dead held, also those of
+                   other nodes that have become silent
+    housekeeper    does the chores, one after another: everything that needs the
+                   database, such as the node's row, the sweep and pruning
+    health         answers probes, each in a thread of its own, from values in memory
+
+The main thread passes tokens to the leases thread. The leases thread passes the tokens
+of the dead to the housekeeper, which records the deaths in rows. Requests to the node,
+which the housekeeper reads from the node's row, go up to the supervisor.
+
+How it stops: it ignores signals. When the supervisor closes the pipe, the leases thread
+goes on until the last worker process has left; then the housekeeper does its last
+chores, each within a few seconds. If the leases thread fails, the whole process exits,
+and the supervisor starts another steward.
+"""

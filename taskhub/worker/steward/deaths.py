@@ -1,16 +1,13 @@
-"""Deaths: what dead processes were running waits again, and its rows are to say so."""
+"""The deaths of worker processes, to be recorded in the rows that they were running."""
 
 from threading import Lock
 
 from taskhub import writer
 from taskhub.worker.node_options import NodeOptions
 
-#: How often it is looked whether there are any.
-DEATHS_SECONDS = 1.0
-
 
 class Deaths:
-    """Knows the tokens of the dead whose rows are still to be written."""
+    """Knows the tokens of dead processes until their rows are written."""
 
     def __init__(self, node: NodeOptions) -> None:
         self._backend = node.config.alias
@@ -18,12 +15,12 @@ class Deaths:
         self._tokens: set[str] = set()
 
     def add(self, token: str) -> None:
-        """Note that what a token held was taken back; from any thread."""
+        """Note that the messages of a token were taken back; from any thread."""
         with self._lock:
             self._tokens.add(token)
 
-    def look(self) -> None:
-        """Write what is known. Raise a database's error if it is away; later, then."""
+    def record(self) -> None:
+        """Write the rows. Raise a database's error if it is away; then call again."""
         with self._lock:
             tokens = set(self._tokens)
         if tokens:

@@ -1,14 +1,14 @@
 """
-The housekeeper: a thread of the steward for what needs the database.
+The housekeeper: a thread of the steward that does chores in the database.
 
-Of its own, because a database that does not answer must not keep the steward from its
-heartbeats. It tells of the node, sweeps, and prunes; each when it is time, and none of
-them any worse for being late.
+It is a separate thread, so that a database that does not answer delays no heartbeat.
+Every chore may be late without harm.
 """
 
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from threading import Event, Thread
 
 from django.db.utils import Error as DatabaseFault
@@ -16,24 +16,59 @@ from django.db.utils import Error as DatabaseFault
 from taskhub.discarding import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
 from taskhub.foundation.backoff import ReconnectBackoff
+from taskhub.models.base import results_database
+from taskhub.models.nodes import take_turn
 
 logger = logging.getLogger(__name__)
 
+#: The pause after a fault of taskhub in a chore.
+_FAULT_PAUSE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The name under which one node at a time does a chore, and for how long."""
+
+    name: str
+    node_name: str
+    seconds: float
+
+    def take(self) -> bool:
+        """Take or keep the turn; return False if another node has it."""
+        return take_turn(
+            self.name, self.node_name, seconds=self.seconds, using=results_database()
+        )
+
 
 class Chore:
-    """Something to be done every so often; tried again soon if it could not be done."""
+    """
+    Work that is done at an interval of some seconds, and retried soon after a failure.
 
-    def __init__(self, name: str, seconds: float, work: Callable[[], None]) -> None:
+    Nothing is done while `is_needed` returns False, or while another node has `turn`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        seconds: float,
+        work: Callable[[], None],
+        *,
+        turn: Turn | None = None,
+        is_needed: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.name = name
         self._seconds = seconds
         self._work = work
+        self._turn = turn
+        self._is_needed = is_needed
         self._backoff = ReconnectBackoff()
         self.due_at = 0.0
 
     def do(self) -> None:
-        """Do it, and say when next. A server that is away is said once."""
+        """Do the work, and set `due_at`. Log the first failure of an outage."""
         try:
-            self._work()
+            if self._is_needed() and (self._turn is None or self._turn.take()):
+                self._work()
         except (DatabaseFault, BrokerError) as error:
             discard_all()
             self._backoff.fail()
@@ -47,7 +82,7 @@ class Chore:
 
 
 class Housekeeper:
-    """Does chores in a thread of its own, until stopped."""
+    """Does chores in its own thread until it is stopped."""
 
     def __init__(self, chores: list[Chore], at_end: Sequence[Chore]) -> None:
         self._chores = chores
@@ -60,7 +95,7 @@ class Housekeeper:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """End, within so many seconds: what it is at can be left at any point."""
+        """Wait up to `seconds` for the end; any chore may be cut off at any point."""
         self._stopping.set()
         self._thread.join(seconds)
 
@@ -74,9 +109,9 @@ class Housekeeper:
             try:
                 chore.do()
             except Exception:
-                # A fault of taskhub's is not to end the leases, nor the other chores.
+                # It must stop neither the heartbeats nor the other chores.
                 logger.exception("A fault of taskhub: cannot %s.", chore.name)
-                chore.due_at = time.monotonic() + 60
+                chore.due_at = time.monotonic() + _FAULT_PAUSE_SECONDS
             forget_queries()
         for chore in self._at_end:
             chore.do()

@@ -46,7 +46,7 @@ class LingeringRuns:
         #: Since when each was seen to be cancelled by force, by time.monotonic().
         self._forced: dict[_Key, float] = {}
 
-    def look(self, living: Mapping[str, int]) -> dict[str, list[dict[str, Any]]]:
+    def find(self, living: Mapping[str, int]) -> dict[str, list[dict[str, Any]]]:
         """
         Return what processes still run that they should not, by their tokens.
 

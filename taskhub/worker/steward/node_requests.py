@@ -7,12 +7,9 @@ from taskhub.operations.results.bulk import unfinished
 from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.pipes import QUIET, RESIZE, RESUME, STOP, Upwards
 
-#: How often it looks.
-REQUESTS_SECONDS = 1.5
-
 
 class NodeRequests:
-    """Knows what was passed on already; for the steward."""
+    """Reads the requests, and remembers which were passed on already."""
 
     def __init__(self, node: NodeOptions, upwards: Upwards) -> None:
         self._node = node
@@ -20,19 +17,19 @@ class NodeRequests:
         #: How many processes the node is to have.
         self.processes = node.processes
         self._is_quiet = False
-        #: Whether there are bulk actions to be done, by whichever node.
+        #: Whether any node has to run bulk actions.
         self.has_bulk_actions = False
 
-    def look(self) -> None:
-        """Pass on what is new. Raise a database's error if it is away."""
+    def read(self) -> None:
+        """Pass on new requests. Raise a database's error if it is away."""
         rows = Node.writing.filter(name=self._node.name)
-        # In the same question: it is asked all the time, also of an idle node.
-        told = rows.annotate(has_bulk_actions=Exists(unfinished()))
-        row = told.values_list(
+        # One query for both, since it is repeated for as long as the node lives.
+        annotated = rows.annotate(has_bulk_actions=Exists(unfinished()))
+        row = annotated.values_list(
             "wanted_processes", "is_quiet", "is_to_stop", "has_bulk_actions"
         ).first()
         if row is None:
-            # It has not told of itself yet.
+            # The node has not written its row yet.
             return
         wanted, is_quiet, is_to_stop, self.has_bulk_actions = row
         if wanted is not None and wanted != self.processes:

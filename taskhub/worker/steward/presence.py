@@ -1,4 +1,4 @@
-"""Presence: what a node tells of itself, in a row of its own."""
+"""The row in which a node reports itself."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -11,17 +11,17 @@ from taskhub.models import Node
 from taskhub.models.clock import DatabaseNow
 from taskhub.worker.node_options import NodeOptions
 
-#: A node that has been silent for so long is forgotten.
-_FORGOTTEN_AFTER = timedelta(days=1)
+#: A node that has been silent for this long is deleted.
+_SILENCE_BEFORE_DELETION = timedelta(days=1)
 
 
 class Presence:
     """
     Keeps the node's row.
 
-    `processes` says how many there are to be, `living` gives the pid of each token,
-    and `lingering` what each of them still runs though nobody waits for it; `told`
-    hears of each time that it was written.
+    `processes` returns how many processes the node is to have, `living` the pid of each
+    token, and `lingering` the lingering runs of each token. `has_reported` is called
+    after each write.
     """
 
     def __init__(
@@ -31,24 +31,24 @@ class Presence:
         processes: Callable[[], int],
         living: Callable[[], Mapping[str, int]],
         lingering: Callable[[Mapping[str, int]], Mapping[str, list[dict[str, Any]]]],
-        told: Callable[[], None],
+        has_reported: Callable[[], None],
     ) -> None:
         self._node = node
         self._processes = processes
         self._living = living
         self._lingering = lingering
-        self._told = told
+        self._has_reported = has_reported
         # This runs in the steward; the node is its supervisor.
         self._supervisor = os.getppid()
         self._started_at = datetime.now(UTC)
 
-    def tell(self) -> None:
-        """Write that the node is there, and what of it there is."""
+    def report(self) -> None:
+        """Write the node's row."""
         rows = Node.writing.all()
         described = self._describe()
         if not rows.filter(name=self._node.name).update(**described):
             rows.create(name=self._node.name, **described)
-        self._told()
+        self._has_reported()
 
     def _describe(self) -> dict[str, Any]:
         node = self._node
@@ -82,10 +82,12 @@ class Presence:
             "last_seen_at": DatabaseNow(),
         }
 
-    def leave(self) -> None:
-        """Forget the node: it has ended as it should."""
+    def delete_own(self) -> None:
+        """Delete the node's row, since the node has stopped."""
         Node.writing.filter(name=self._node.name).delete()
 
-    def forget_others(self) -> None:
-        """Forget nodes that have been silent for a day."""
-        Node.writing.filter(last_seen_at__lt=DatabaseNow() - _FORGOTTEN_AFTER).delete()
+    def delete_silent(self) -> None:
+        """Delete the rows of nodes that have been silent for a day."""
+        Node.writing.filter(
+            last_seen_at__lt=DatabaseNow() - _SILENCE_BEFORE_DELETION
+        ).delete()

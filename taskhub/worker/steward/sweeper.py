@@ -56,8 +56,6 @@ _MAX_SLOW = 1_000
 _TURN_SECONDS = 10.0
 #: How long the slow pass rests when it has seen all rows.
 _REST_SECONDS = 5.0
-#: How often it looks.
-SWEEP_SECONDS = 3.0
 
 
 class Sweeper:

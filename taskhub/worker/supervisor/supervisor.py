@@ -33,9 +33,11 @@ from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.pipes import (
     AT_ONCE_BYTE,
     BEGINS,
+    DIED,
     ENDS,
     KILL,
     LEAVES,
+    LIVES,
     QUIET,
     RESIZE,
     RESUME,
@@ -48,7 +50,7 @@ from taskhub.worker.process.worker_process import ExitCode, WorkerProcess
 from taskhub.worker.process_signals import tell_started
 from taskhub.worker.quiet import Quiet
 from taskhub.worker.scoreboard import Scoreboard
-from taskhub.worker.steward.steward import DIED, LIVES, Steward
+from taskhub.worker.steward.steward import Steward
 from taskhub.worker.supervisor.children import (
     HEARD_SIGNALS,
     STOP_SIGNALS,
