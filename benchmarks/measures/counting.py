@@ -10,7 +10,7 @@ from benchmarks.report import Figure, measure
 from benchmarks.stage import Stage, until
 
 _A_GROUP = 200
-#: As worker/process/worker_process.py and worker/steward/counter.py have them.
+#: As worker/process/run_monitor.py and worker/steward/chores.py have them.
 _WRITTEN_EVERY_SECONDS = 5.0
 _ROLLED_UP_EVERY_SECONDS = 10.0
 _PROCESSES = 2

@@ -1,7 +1,5 @@
 """How many messages a process should hold, and how often it looks at what."""
 
-from time import monotonic
-
 from taskhub.brokers.base import MOST_RESERVED
 
 #: A task that has been running for longer than this is long: it is marked RUNNING, and
@@ -11,22 +9,6 @@ MOMENT_SECONDS = 0.1
 _MAX_AT_ONCE = 100
 #: How much the last task counts for, against all before it.
 _WEIGHT = 0.2
-
-
-class Every:
-    """Says, each time that so many seconds have passed, that it is time again."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._due_at = 0.0
-
-    def is_due(self) -> bool:
-        """Whether it is time; asked by one thread, as often as it likes."""
-        now = monotonic()
-        if now < self._due_at:
-            return False
-        self._due_at = now + self._seconds
-        return True
 
 
 class Prefetch:
