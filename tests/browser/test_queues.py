@@ -98,7 +98,7 @@ def test_a_node_is_resized_and_made_quiet(admin, page, start_node):
     expect(page.get_by_text("takes nothing new")).to_be_visible()
     expect(page.get_by_text("Quiet", exact=True)).to_be_visible()
     assert_accessible(page)
-    wait_until(lambda: "Asked to be quiet" in process.log, "the order")
+    wait_until(lambda: "Quiet, as requested" in process.log, "the order")
 
 
 def test_a_quarantined_message_can_be_read(admin, page, config):

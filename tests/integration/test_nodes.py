@@ -40,7 +40,7 @@ def test_a_quiet_node_takes_nothing_until_it_is_awake(config, start_known_node, 
     wait_until(lambda: running.row.status == "RUNNING", "it to run")
 
     operations.nodes.quiet(name)
-    wait_until(lambda: "Asked to be quiet" in process.log, "the order")
+    wait_until(lambda: "Quiet, as requested" in process.log, "the order")
     gate.open()
     running.get(timeout=30)
     waiting = tasks.add.enqueue(1, 2)
@@ -63,7 +63,7 @@ def test_a_node_gets_more_processes_and_fewer(start_known_node, gate):
     wait_until(lambda: all(each.row.status == "RUNNING" for each in results), "all")
 
     operations.nodes.resize(name, 1)
-    wait_until(lambda: "Asked to have 1 processes" in process.log, "the order")
+    wait_until(lambda: "Changing to 1 processes" in process.log, "the order")
     assert len(living(process)) == 4
     gate.open()
 

@@ -147,7 +147,7 @@ def test_changed_code_is_taken_and_broken_code_is_not(
     )
     wait_until(lambda: tasks.add.enqueue(1).get(timeout=30) == 1, "the node", 30)
 
-    broken = "does not load; the old one runs on"
+    broken = "does not load; the old code keeps running"
     change(module, "this is no Python\n", lambda: broken in node.log)
     assert tasks.add.enqueue(2).get(timeout=30) == 2
 

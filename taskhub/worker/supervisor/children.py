@@ -18,16 +18,13 @@ from taskhub.execution.isolation.log_listeners import (
 from taskhub.execution.isolation.output import flush_output
 from taskhub.worker.process_group import kill_group
 from taskhub.worker.process_signals import limit_hooks, tell_ending
+from taskhub.worker.supervisor.signal_pipe import HANDLED_SIGNALS
 
 logger = logging.getLogger(__name__)
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-#: What a supervisor hears; its children begin without.
-HEARD_SIGNALS = (*STOP_SIGNALS, signal.SIGQUIT, signal.SIGCHLD)
-
-#: What a child ends with that its own code has not foreseen.
+#: The exit code of a child after an unexpected exception.
 FAULT = 1
-_LOOK_SECONDS = 0.01
+_POLL_SECONDS = 0.01
 
 
 class Role(Enum):
@@ -42,10 +39,10 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class Companion:
-    """What else runs in a process of this node: a beat, say. Replaced when it dies."""
+    """Another process of the node, such as a beat. It is replaced when it dies."""
 
     name: str
-    #: Blocks until TERM, or until what it is given says that the node is gone.
+    #: Blocks until TERM, or until its argument returns False: the node is gone.
     run: Callable[[Callable[[], bool]], None]
 
 
@@ -55,31 +52,33 @@ class Child:
 
     pid: int
     role: Role
-    #: Of a worker process, the token that it holds messages under.
+    #: The token of a worker process; empty for other roles.
     token: str = ""
     companion: Companion | None = None
     born_at: float = field(default_factory=time.monotonic)
 
     @property
     def name(self) -> str:
-        """What it is, for people."""
+        """The name in log lines."""
         if self.companion:
             return self.companion.name
-        return self.token or self.role.name.lower().replace("_", " ")
+        if self.token:
+            return f"process {self.token}"
+        return self.role.name.lower().replace("_", " ")
 
 
 class Children:
     """
-    Forks, signals and buries. `begin` is what a child does first, in its process.
+    Forks, signals and reaps. Each child calls `begin` first.
 
-    Each child has a line: a pipe whose writing end only the supervisor has. It reads
-    what the supervisor says, and its end when the supervisor is gone.
+    Each child has a line: a pipe whose writing end only the supervisor has. The child
+    reads commands from it; the line ends when the supervisor is gone.
     """
 
     def __init__(self, begin: Callable[[], None]) -> None:
         self._begin = begin
         self._children: dict[int, Child] = {}
-        #: The writing ends of their lines.
+        #: The writing end of each line, by pid.
         self._lines: dict[int, int] = {}
 
     def fork(
@@ -91,22 +90,22 @@ class Children:
         companion: Companion | None = None,
     ) -> Child:
         """
-        Start a child that does `work`, and ends with what that returns.
+        Start a child that calls `work` and exits with the code that it returns.
 
-        `work` is given the reading end of the child's line.
+        `work` takes the reading end of the child's line.
         """
         reading, line = os.pipe()
-        # Else the child would print it once more.
+        # Otherwise the child would print it once more.
         flush_output()
-        # A signal that the child is sent before it has handlers of its own would be
-        # heard here, as if it had been sent twice.
-        signal.pthread_sigmask(signal.SIG_BLOCK, HEARD_SIGNALS)
+        # Until the child has reset its handlers, its signals would come through the
+        # wakeup descriptor that it shares with this process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
         pid = os.fork()
         if pid == 0:
             os.close(line)
             self._become(partial(work, reading))
         os.close(reading)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)
         child = self._children[pid] = Child(pid, role, token, companion)
         self._lines[pid] = line
         return child
@@ -115,11 +114,11 @@ class Children:
         code: int = FAULT
         try:
             signal.set_wakeup_fd(-1)
-            for number in HEARD_SIGNALS:
+            for number in HANDLED_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, HEARD_SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)
             discard_all(for_fork=True)
-            # While this has the lines of its siblings, they would not see them end.
+            # While this process has them open, its siblings would not see them end.
             for line in self._lines.values():
                 os.close(line)
             restart_log_listeners()
@@ -130,7 +129,7 @@ class Children:
         except BaseException:
             logger.exception("A fault of taskhub.")
         finally:
-            # Not sys.exit: what the parent wants done at its exit is not this one's.
+            # Not sys.exit(): the parent's hooks of atexit are not for the child.
             limit_hooks(lambda: os._exit(code))
             tell_ending()
             close_logging()
@@ -138,11 +137,11 @@ class Children:
             os._exit(code)
 
     def with_role(self, role: Role) -> list[Child]:
-        """Return the children of a role, in the order of their birth."""
+        """Return the children with a role, the oldest first."""
         return [child for child in self._children.values() if child.role is role]
 
     def with_token(self, token: str) -> Child | None:
-        """Return the worker process of a token, if it lives."""
+        """Return the worker process with a token, if it lives."""
         for child in self._children.values():
             if child.token == token:
                 return child
@@ -150,26 +149,26 @@ class Children:
 
     @property
     def companions(self) -> set[Companion]:
-        """Which companions there are."""
+        """The companions that live."""
         return {each.companion for each in self._children.values() if each.companion}
 
     def signal(self, role: Role, number: int) -> None:
-        """Send a signal to all of a role."""
+        """Send a signal to all children with a role."""
         for child in self.with_role(role):
             os.kill(child.pid, number)
 
     def tell(self, role: Role, word: bytes) -> None:
-        """Say something to all of a role."""
+        """Write a command into the lines of all children with a role."""
         for child in self.with_role(role):
             self.tell_one(child, word)
 
     def tell_one(self, child: Child, word: bytes) -> None:
-        """Say something through a child's line; in vain if it has just died."""
+        """Write a command into a child's line; it is lost if the child has died."""
         with suppress(BrokenPipeError):
             os.write(self._lines[child.pid], word)
 
     def hang_up(self, role: Role) -> None:
-        """End the lines of all of a role, which end by themselves then."""
+        """Close the lines of all children with a role, which makes them exit."""
         for child in self.with_role(role):
             self._close_line(child)
 
@@ -178,7 +177,7 @@ class Children:
             os.close(line)
 
     def reap(self, *, block: bool = False) -> list[tuple[Child, int]]:
-        """Return those that have ended, with their exit codes; or wait for all."""
+        """Return the ended children with their exit codes; or wait for all to end."""
         reaped = []
         while self._children:
             pid, status = os.waitpid(-1, 0 if block else os.WNOHANG)
@@ -192,13 +191,13 @@ class Children:
         return reaped
 
     def wait_for(self, role: Role, seconds: float) -> None:
-        """Bury what ends, until no child of a role is left or the time is over."""
+        """Reap until no child with a role is left or the time is over."""
         end = time.monotonic() + seconds
         while self.with_role(role) and time.monotonic() < end:
             self.reap()
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
 
-def tell_exit(code: int) -> str:
-    """Tell an exit code in words."""
+def describe_exit(code: int) -> str:
+    """Return an exit code in words."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

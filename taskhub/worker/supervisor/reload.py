@@ -1,11 +1,12 @@
 """
-For development: notice that the code has changed, and whether it still loads.
+For development: notice changes of the code, and check that the changed code loads.
 
-Both are children of the supervisor. They end when their line does: see `Children`.
+The supervisor forks a child for each. They end when their line does: see `Children`.
 """
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,13 +18,13 @@ from taskhub.worker.supervisor.children import Child, Children, Role
 
 logger = logging.getLogger(__name__)
 
-#: What Django's reloader exits with when a file has changed.
-_CHANGED = 3
+#: The exit code of Django's reloader when a file has changed.
+_CHANGED_CODE = 3
 
 
 class Reloading:
     """
-    Keeps a watch over the code, and calls `take` when it has changed and still loads.
+    Watches the code, and calls `take` when it has changed and still loads.
 
     Does nothing unless `is_wanted`.
     """
@@ -34,30 +35,30 @@ class Reloading:
         self._children = children
         self._take = take
         self._is_wanted = is_wanted
-        #: Whether the code has changed since the check of it has begun.
+        #: Whether the code has changed since its check began.
         self._changed_again = False
 
     def watch(self) -> None:
-        """Start a watch, if there is none."""
+        """Start the child that watches the code, if there is none."""
         if self._is_wanted and not self._children.with_role(Role.CODE_WATCH):
             self._children.fork(Role.CODE_WATCH, _watch_code)
 
-    def hear_end(self, child: Child, code: int) -> bool:
-        """Learn of a child that has ended. Return whether it was one of these."""
-        if child.role is Role.CODE_WATCH and code == _CHANGED:
-            # Before the check, which takes a while: no change is to be missed.
+    def handle_exit(self, child: Child, code: int) -> bool:
+        """Handle the end of a child; return False if it is none of these."""
+        if child.role is Role.CODE_WATCH and code == _CHANGED_CODE:
+            # Before the check, which takes a while, so that no change is missed.
             self.watch()
             self._changed_again = bool(self._children.with_role(Role.CODE_CHECK))
             if not self._changed_again:
                 self._check()
         elif child.role is Role.CODE_CHECK:
-            self._judge(code)
+            self._handle_check(code)
         else:
             return False
         return True
 
     def stop(self) -> None:
-        """Let all of it end."""
+        """End both children."""
         self._is_wanted = False
         self._children.hang_up(Role.CODE_WATCH)
         self._children.hang_up(Role.CODE_CHECK)
@@ -66,19 +67,26 @@ class Reloading:
         if self._is_wanted:
             self._children.fork(Role.CODE_CHECK, _check_code)
 
-    def _judge(self, code: int) -> None:
+    def _handle_check(self, code: int) -> None:
         if code == 0:
             self._take()
         elif self._changed_again:
             self._changed_again = False
             self._check()
         else:
-            logger.error("The changed code does not load; the old one runs on.")
+            logger.error("The changed code does not load; the old code keeps running.")
+
+
+def execute_again() -> None:
+    """Replace this process, the supervisor, by one with the new code."""
+    signal.set_wakeup_fd(-1)
+    command = [sys.executable, *sys.orig_argv[1:]]
+    os.execv(sys.executable, command)  # noqa: S606  our own command line
 
 
 def _watch_code(line: int) -> None:
-    """Block until a module or template changes, and exit with _CHANGED."""
-    _at_end_of(line, lambda: None)
+    """Block until a module or template changes, and exit with _CHANGED_CODE."""
+    _exit_with(line, lambda: None)
     reloader = autoreload.get_reloader()
     autoreload.autoreload_started.send(sender=reloader)
     reloader.run_loop()
@@ -86,22 +94,22 @@ def _watch_code(line: int) -> None:
 
 def _check_code(line: int) -> int:
     """
-    Return 0 if a worker could start with the code as it is now.
+    Return 0 if a worker could start with the current code.
 
-    Blocks for as long as it takes to load the site; prints what is wrong.
+    Print what is wrong. Block while the site loads.
     """
     command = [sys.executable, *sys.orig_argv[1:], "--check"]
     with subprocess.Popen(command) as check:  # noqa: S603  our own command line
-        _at_end_of(line, check.kill)
+        _exit_with(line, check.kill)
         return check.wait()
 
 
-def _at_end_of(line: int, tidy_up: Callable[[], None]) -> None:
-    """Have this process end as soon as its line does."""
+def _exit_with(line: int, clean_up: Callable[[], None]) -> None:
+    """Make this process exit when its line ends."""
 
     def end() -> None:
         os.read(line, 1)
-        tidy_up()
+        clean_up()
         os._exit(0)
 
     Thread(target=end, name="line", daemon=True).start()

@@ -1,10 +1,10 @@
-"""Stuck runs: those so far past their hard limit that only a kill ends them."""
+"""Stuck runs: runs so far past their hard limit that their process has to be killed."""
 
 import time
 from collections.abc import Collection
 
-#: A process ends a task by itself that is past its hard limit; if it is stuck, too, in
-#: code that keeps the interpreter to itself, it is killed so much later.
+#: A process ends a task that is past its hard limit. If it has not after this time, the
+#: task holds the GIL, and the supervisor kills the process.
 _STUCK_SECONDS = 5.0
 
 
@@ -30,11 +30,11 @@ class StuckRuns:
 
     @property
     def deadlines(self) -> Collection[float]:
-        """When to look again."""
+        """When to call `take` again, by time.monotonic()."""
         return self._deadlines.values()
 
     def take(self) -> list[tuple[str, str]]:
-        """Return those that are stuck, token and run; each once."""
+        """Return the token and run of those that are stuck now; each once."""
         now = time.monotonic()
         stuck = [key for key, deadline in self._deadlines.items() if now >= deadline]
         for key in stuck:
