@@ -1,14 +1,14 @@
 """
-The one pen for outcomes: what workers found out goes into rows here and nowhere else.
+The writer: all code that writes what became of tasks into their rows.
 
-The fence, which every write goes through: a row is changed only while it is unfinished,
-and only by the attempt that it belongs to. A row belongs to nobody until an attempt has
-put its number and its worker into it, by being marked RUNNING or by a claim; whoever
-comes first with an outcome of an unclaimed row has it. So a worker that was thought
-dead, and whose message somebody else has claimed, writes nothing any more.
+The fence, which every outcome passes: a row is changed only while it is unfinished, and
+only by the attempt that owns it. A row has no owner until an attempt has put its number
+and its worker into it, by being marked RUNNING or by a claim. The first outcome for a
+row without an owner is accepted. So a worker that was thought dead, and whose message
+another worker has claimed, writes nothing any more.
 
-Functions here are given groups and write each in one transaction; see
-`writer/thread/group_writer.py` for who makes the groups.
+The functions take groups, and write each in one transaction. In worker processes, the
+thread in `taskhub.writer.thread` makes the groups.
 """
 
 from taskhub.writer.attempts import (

@@ -1,4 +1,4 @@
-"""Attempts, and how they end: the values that the pen writes down."""
+"""Attempts and how they end: the values that the writer writes."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,25 +14,25 @@ from taskhub.tasks.options.checks import Keep
 
 
 def count_deaths(errors: Iterable[Mapping[str, Any]]) -> int:
-    """Count the errors that no task has raised: its worker died."""
+    """Count the errors that say that a worker process died."""
     return sum(map(is_death, errors))
 
 
 class Attempt(msgspec.Struct, kw_only=True):
-    """One execution of a result: what its row is to say of it."""
+    """One execution of a result, as it is written into the row."""
 
     message: Message
     worker_id: str
-    #: Counts from 1.
+    #: From 1.
     number: int = 1
     started_at: datetime
-    #: Of the result's first attempt.
+    #: When the result's first attempt started.
     first_started_at: datetime
-    #: This attempt's worker is the last of them.
+    #: The last one is this attempt's worker.
     worker_ids: list[str]
-    #: One for each attempt that has failed, as in `TaskResult.errors`.
+    #: As in `TaskResult.errors`: an entry for each failed attempt.
     errors: list[dict[str, Any]] = []
-    #: The row's, which an earlier attempt may have moved on.
+    #: From the row, where an earlier attempt may have changed it.
     run_after: datetime | None = None
 
     def __repr__(self) -> str:
@@ -41,19 +41,19 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     @property
     def deaths(self) -> int:
-        """How many attempts ended with their worker's death since the last retry."""
+        """How many worker processes died with an attempt since the last retry."""
         return count_deaths(
             error for error in self.errors if not error.get("before_retry")
         )
 
     @property
     def failures(self) -> int:
-        """How many attempts have failed by themselves since the last retry."""
+        """How many attempts have raised since the last retry."""
         return count_failures(self.errors)
 
     @classmethod
     def first(cls, message: Message, worker_id: str) -> "Attempt":
-        """Begin the first attempt of a message; nothing is written."""
+        """Return the first attempt of a message. Write nothing."""
         now = datetime.now(UTC)
         return cls(
             message=message,
@@ -72,15 +72,15 @@ class Outcome(msgspec.Struct, kw_only=True):
     #: READY if another attempt is to follow.
     status: Status
     finished_at: datetime
-    #: When another attempt is to follow.
+    #: When another attempt is to follow; None if none is.
     retry_at: datetime | None = None
     return_value: Any = None
     storage_notes: dict[str, str] = {}
-    #: Of a failure; see `TaskResult.cause`.
+    #: The cause of a failure; see `TaskResult.cause`.
     cause: str = ""
-    #: Of its process, at the end; only for runs that last.
+    #: The memory of the process at the end; None for short runs.
     memory_mib: int | None = None
-    #: False for a task that was not begun: expired, say.
+    #: False for a task that was not begun, such as an expired one.
     was_started: bool = True
     keep: Keep = "all"
 
@@ -97,7 +97,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """What a running task said of itself."""
+    """The progress that a running task has reported."""
 
     attempt: Attempt
     done: float
@@ -109,7 +109,7 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Logged(msgspec.Struct, frozen=True):
-    """Lines that an attempt has logged; see `TaskLog.lines`."""
+    """Lines that an attempt has logged, as in `TaskLog.lines`."""
 
     id: UUID
     attempt: Attempt

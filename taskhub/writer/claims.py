@@ -1,4 +1,4 @@
-"""Claims: another attempt of a message that came back, begun in its row."""
+"""Claims: the start of another attempt, written into the row before it runs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,12 +18,12 @@ from taskhub.writer.attempts import Attempt, count_deaths
 from taskhub.writer.given_back import describe_death, words_for_death
 from taskhub.writer.rows import new_row
 
-#: A message may come so much before its time, by the database's clock.
-_EARLY = timedelta(seconds=2)
+#: How early a message may be run, by the database's clock.
+_MAX_EARLY = timedelta(seconds=2)
 
 
 class NotDue(msgspec.Struct, frozen=True):
-    """A message that came before its time: its row waits for another attempt."""
+    """The message came before its row is due, which is in `wait`."""
 
     wait: timedelta
 
@@ -35,10 +35,11 @@ def claim(
     """
     Begin another attempt of a message that came back, and may have been started.
 
-    The row says so before anything is run, and what became of the attempt before it.
-    Return None if there is nothing to run: the row is finished, or was deleted. Return
-    NotDue if a failed attempt has left it to be tried later, and its worker died before
-    it could tell the broker; or if the broker has lost when it is due.
+    Write the attempt into the row, and what became of the attempt before it.
+
+    Return None if the row is finished, or was deleted: there is nothing to run. Return
+    NotDue if the row is due later: the worker of a failed attempt died before it could
+    postpone the message, or the broker has lost the time.
     """
     alias = results_database()
     now = datetime.now(UTC)
@@ -48,22 +49,9 @@ def claim(
             row = new_row(message)
         if row is None or row.is_finished:
             return None
-        waits = row.status == Status.READY and row.attempts > 0
-        if row.status == Status.READY and row.run_after:
-            # A row that is not written yet has only this clock to go by.
-            is_new = row._state.adding
-            wait = row.run_after - now if is_new else _wait(row.pk)
-            if wait > _EARLY:
-                return NotDue(wait)
-        if row.attempts == 0 and returned.holder:
-            # It was not under way for long enough to be marked, if at all.
-            row.attempts, row.worker_ids = 1, [returned.holder]
-        if returned.died and not waits and not _is_known(returned.holder, row.errors):
-            row.errors = [*row.errors, describe_death(row, returned.holder, now)]
-        if row.status == Status.RUNNING:
-            # Whoever has given it back could not write so: it was just now, at the
-            # latest.
-            row.run_after = now
+        if (wait := _wait_for(row, now)) > _MAX_EARLY:
+            return NotDue(wait)
+        _end_previous_attempt(row, returned, now)
         row.status = Status.RUNNING
         row.attempts += 1
         row.worker_ids = [*row.worker_ids, worker_id]
@@ -82,21 +70,38 @@ def claim(
     )
 
 
-def _wait(pk: UUID) -> timedelta:
-    """Return how long it is until a row is due."""
-    rows = TaskResult.writing.filter(pk=pk)
+def _wait_for(row: TaskResult, now: datetime) -> timedelta:
+    """Return how long it is until a row is due, by the database's clock."""
+    if row.status != Status.READY or not row.run_after:
+        return timedelta(0)
+    if row._state.adding:
+        # The database does not have this row yet.
+        return row.run_after - now
     wait = ExpressionWrapper(
         F("run_after") - DatabaseNow(), output_field=DurationField()
     )
-    found: timedelta = rows.annotate(wait=wait).values_list("wait", flat=True).get()
+    rows = TaskResult.writing.filter(pk=row.pk).annotate(wait=wait)
+    found: timedelta = rows.values_list("wait", flat=True).get()
     return found
+
+
+def _end_previous_attempt(row: TaskResult, returned: Returned, now: datetime) -> None:
+    waits = row.status == Status.READY and row.attempts > 0
+    if row.attempts == 0 and returned.holder:
+        # The attempt was too short to be marked, or did not begin.
+        row.attempts, row.worker_ids = 1, [returned.holder]
+    if returned.died and not waits and not _is_known(returned.holder, row.errors):
+        row.errors = [*row.errors, describe_death(row, returned.holder, now)]
+    if row.status == Status.RUNNING:
+        # It was given back, and that could not be written. The time is not known.
+        row.run_after = now
 
 
 def deaths_of(pk: UUID, *, besides: str) -> int:
     """
     Return how many worker processes have died with a result, by its row.
 
-    Without that of one, by its token, which may or may not be in the row already.
+    Do not count the process with the token `besides`, which the row may not have yet.
     """
     rows = TaskResult.writing.filter(pk=pk)
     errors = rows.values_list("errors", flat=True).first() or []
@@ -106,11 +111,11 @@ def deaths_of(pk: UUID, *, besides: str) -> int:
 
 def _is_known(holder: str, errors: list[dict[str, Any]]) -> bool:
     """
-    Whether the death of a worker process is in the row already: each dies once.
+    Whether the death of a worker process is in the row already.
 
-    Whoever took the message back has written it. Or an earlier claim was committed, and
-    its reply was lost; so the message went back to the broker as one that was not
-    begun, with what the broker knew of it before.
+    The process that took the message back may have written it. Or an earlier claim was
+    committed and its reply was lost. Then the message went back to the broker as not
+    started, together with what the broker knew about it before.
     """
     death = {"exception_class_path": WORKER_DIED, "message": words_for_death(holder)}
     return any(death.items() <= error.items() for error in errors)

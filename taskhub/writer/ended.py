@@ -1,4 +1,4 @@
-"""`Ended`: what a worker process hands to the writer when a delivery is done."""
+"""`Ended`: the end of a delivery, which a worker process hands to the writer."""
 
 from datetime import datetime
 
@@ -12,19 +12,19 @@ from taskhub.writer.given_back import GivenBack
 
 class Ended(msgspec.Struct, frozen=True):
     """
-    A delivery with which there is nothing more to do than to write how it ended.
+    A delivery that has ended; the end is still to be written.
 
-    With neither an outcome nor a quarantine, it was finished before.
+    Without an outcome and a quarantined message, the result had finished before.
     """
 
     delivery: Delivery
     outcome: Outcome | None = None
     quarantined: Quarantined | None = None
-    #: When its message is to be handed out again, if it is.
+    #: When its message is to be delivered again; None if it is not.
     due_again: datetime | None = None
-    #: The attempt, if the database went away under it.
+    #: The attempt, if it ended because the database went away.
     interrupted: Attempt | None = None
-    #: What it has logged, and is not written yet.
+    #: The logged lines that are not written yet.
     logged: Logged | None = None
 
     def __repr__(self) -> str:
@@ -32,24 +32,24 @@ class Ended(msgspec.Struct, frozen=True):
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether the database went away under it."""
+        """Whether the attempt ended because the database went away."""
         return self.interrupted is not None
 
     @property
     def given_back(self) -> GivenBack | None:
-        """What its row is to say if it was begun, and has no outcome."""
+        """What to write into the row if the attempt began and has no outcome."""
         if self.interrupted is None:
             return None
         return GivenBack(self.interrupted, self.due_again)
 
     @property
     def is_kept(self) -> bool:
-        """Whether its row stays, so that there is something for its log to be of."""
+        """Whether its row is kept, so that its log can be."""
         return self.outcome is None or self.outcome.is_kept
 
     @property
     def was_started(self) -> bool:
-        """Whether its row has to be looked at before it is run again."""
+        """Whether its row has to be read before the message is run again."""
         return (
             self.outcome is not None
             or self.delivery.redelivered
@@ -58,5 +58,5 @@ class Ended(msgspec.Struct, frozen=True):
 
     @property
     def failed(self) -> bool:
-        """Whether the task was run, and raised."""
+        """Whether it has an outcome other than success."""
         return self.outcome is not None and self.outcome.status is not Status.SUCCESSFUL

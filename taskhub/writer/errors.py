@@ -1,4 +1,4 @@
-"""Exceptions as rows keep them."""
+"""Exceptions as they are stored in rows."""
 
 import sysconfig
 import traceback
@@ -12,10 +12,10 @@ from taskhub.foundation.exception_tree import members
 from taskhub.foundation.values import escape_text
 from taskhub.writer.attempts import Attempt
 
-_MAX_CHARACTERS = 64 * 1024
-_MAX_OF_A_MESSAGE = 2 * 1024
-#: How many exceptions of a group its message tells of.
-_MAX_OF_A_GROUP = 10
+_MAX_TRACEBACK_CHARACTERS = 64 * 1024
+_MAX_MESSAGE_CHARACTERS = 2 * 1024
+#: How many exceptions of a group are named in its message.
+_MAX_NAMED_EXCEPTIONS = 10
 
 
 def describe_error(
@@ -24,8 +24,8 @@ def describe_error(
     """
     Return an entry of `TaskResult.errors`.
 
-    The traceback begins with the first frame that is not of the file `hide`. What no
-    database takes is escaped, and what is too long is cut in its middle.
+    The traceback begins with the first frame outside the file `hide`. Characters that a
+    database refuses are escaped, and long texts are cut in the middle.
     """
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == hide:
@@ -37,8 +37,8 @@ def describe_error(
         "attempt": attempt,
         "failed_at": failed_at.isoformat(),
         "exception_class_path": f"{kind.__module__}.{kind.__qualname__}",
-        "message": _cut(escape_text(_message_of(error)), _MAX_OF_A_MESSAGE),
-        "traceback": _cut(escape_text(text), _MAX_CHARACTERS),
+        "message": _cut(escape_text(_message_of(error)), _MAX_MESSAGE_CHARACTERS),
+        "traceback": _cut(escape_text(text), _MAX_TRACEBACK_CHARACTERS),
         "place": escape_text(place),
     }
 
@@ -46,7 +46,7 @@ def describe_error(
 def describe_failure(
     error: BaseException, attempt: Attempt, *, hide: str
 ) -> dict[str, Any]:
-    """Return an entry as describe_error() does, with its times and its worker, too."""
+    """Return an entry as describe_error() does, with times and the worker."""
     return {
         "due_at": (attempt.run_after or attempt.message.enqueued_at).isoformat(),
         "started_at": attempt.started_at.isoformat(),
@@ -57,8 +57,8 @@ def describe_failure(
 
 
 def cause_of(entry: Mapping[str, Any]) -> str:
-    """Return a short text that is the same for the same exception at the same place."""
-    # Not the line, which moves with every edit above it.
+    """Return a short text that is equal for equal exceptions at the same place."""
+    # Without the line number, which changes with every edit above it.
     where = str(entry.get("place", "")).partition(":")[0::2]
     function = where[1].partition(" in ")[2]
     parts = (entry.get("exception_class_path", ""), where[0], function)
@@ -77,7 +77,7 @@ def _own_place(frames: TracebackType | None) -> str:
 
 
 def is_foreign(path: str) -> bool:
-    """Whether a file belongs to Python, or to a package that was installed."""
+    """Whether a file belongs to Python or to an installed package."""
     return path.startswith(("<", *_FOREIGN)) or "site-packages" in path
 
 
@@ -92,20 +92,20 @@ def _message_of(error: BaseException) -> str:
     except Exception:
         text = "<its __str__ failed>"
     if isinstance(error, BaseExceptionGroup):
-        # A group's own message only counts what is in it.
+        # A group's own message only says how many exceptions it has.
         found = [each for each in members(error) if each is not error]
         named = [
             f"{type(each).__qualname__}: {_message_of(each)}"
-            for each in found[:_MAX_OF_A_GROUP]
+            for each in found[:_MAX_NAMED_EXCEPTIONS]
             if not isinstance(each, BaseExceptionGroup)
         ]
         text = "; ".join([text, *named])
     return text
 
 
-def _cut(text: str, most: int) -> str:
-    if len(text) <= most:
+def _cut(text: str, max_characters: int) -> str:
+    if len(text) <= max_characters:
         return text
-    # The end says what happened, the beginning where it came from.
-    head, tail = text[: most // 4], text[-(most * 3 // 4) :]
-    return f"{head}\n… {len(text) - most:,} characters left out …\n{tail}"
+    # The end says what happened, and the beginning where.
+    head, tail = text[: max_characters // 4], text[-(max_characters * 3 // 4) :]
+    return f"{head}\n… {len(text) - max_characters:,} characters left out …\n{tail}"

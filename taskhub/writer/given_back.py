@@ -1,9 +1,9 @@
 """
-What was begun and given back waits again: its row says so, and since when.
+Attempts that were begun and given back: their rows are READY again.
 
-Whoever gives it back writes that: a process that leaves it to others, or the steward
-that has taken it back from the dead. The outcome of that attempt is still welcome, for
-as long as no other attempt has begun: the process may only have been frozen.
+The rows are written by the process that leaves an attempt to others, or by the steward
+that has taken the message back from a dead process. Until another attempt has begun,
+the outcome of the old one is still accepted: its process may only have been frozen.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -23,15 +23,15 @@ from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt
 from taskhub.writer.rows import locked
 
-#: Rows in one UPDATE: its statement has a case for each of them and each column.
-_BATCH = 100
+#: An UPDATE has a CASE for each of its rows and columns.
+_MAX_ROWS_PER_UPDATE = 100
 
 
 class GivenBack(msgspec.Struct, frozen=True):
-    """An attempt that was begun, and has no outcome: another one is to follow."""
+    """An attempt that was begun and has no outcome: another one is to follow."""
 
     attempt: Attempt
-    #: When it is due, if that is not at once.
+    #: When the next one is due; None for at once.
     due_again: datetime | None = None
 
     def __repr__(self) -> str:
@@ -39,7 +39,7 @@ class GivenBack(msgspec.Struct, frozen=True):
 
 
 def write_given_back(given_back: Iterable[GivenBack]) -> None:
-    """Write that attempts were given back: those that their rows belong to."""
+    """Write that attempts were given back, into the rows that they own."""
     now = datetime.now(UTC)
     for each in given_back:
         attempt = each.attempt
@@ -51,16 +51,16 @@ def write_given_back(given_back: Iterable[GivenBack]) -> None:
             worker_ids=attempt.worker_ids,
         ).update(
             status=Status.READY,
-            # By the database's clock, as all that is compared with it.
+            # Compared with the database's clock later.
             run_after=DatabaseNow() + pause if pause else DatabaseNow(),
         )
 
 
 def write_deaths_of(tokens: Collection[str], backend: str) -> int:
     """
-    Write that what some processes ran waits again, since they have died with it.
+    Write that the results which some dead processes were running are READY again.
 
-    Return of how many results. Blocks for one query, and for two more if it is any.
+    Return how many. Block for one query, and for two more if there are any.
     """
     running = TaskResult.writing.running().filter(backend=backend)
     holders = {
@@ -74,10 +74,10 @@ def write_deaths_of(tokens: Collection[str], backend: str) -> int:
 @again_after_deadlock(results_database)
 def write_deaths(holders: Mapping[UUID, str]) -> int:
     """
-    Write that results wait again, since the process that ran each has died with it.
+    Write that results are READY again, since the process that ran each has died.
 
-    `holders` gives the token of the process. Rows that are another attempt's by now are
-    left alone. Return how many were not.
+    `holders` has the token of each result's process. Rows that another attempt owns by
+    now are not changed. Return how many were changed.
     """
     now = datetime.now(UTC)
     with transaction.atomic(using=results_database()):
@@ -90,13 +90,15 @@ def write_deaths(holders: Mapping[UUID, str]) -> int:
             row.status, row.run_after = Status.READY, DatabaseNow()
         for batch in batches_of(rows):
             TaskResult.writing.bulk_update(
-                batch, ["status", "run_after", "errors"], batch_size=_BATCH
+                batch,
+                ["status", "run_after", "errors"],
+                batch_size=_MAX_ROWS_PER_UPDATE,
             )
     return len(rows)
 
 
 def words_for_death(holder: str) -> str:
-    """Return the message of the error that a process has died."""
+    """Return the message of the error for a process that has died."""
     return f"The worker process died: {holder}."
 
 

@@ -1,4 +1,4 @@
-"""What has come together in a worker, written in one transaction."""
+"""Groups of everything that a worker writes, each in one transaction."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
@@ -32,17 +32,18 @@ def write_group(
     in_rows: bool = False,
 ) -> int:
     """
-    Write all that has come together, in one transaction.
+    Write a group in one transaction.
 
-    What of it is committed is counted in `tally`. `in_rows` says that the rows are the
-    messages, too: what is to be tried again is back in line with that. Return how many
-    outcomes were refused by the fence.
+    Count the committed outcomes in `tally`. `in_rows` says that the rows are the
+    messages, too, so that writing a retry also puts it back into its queue.
+
+    Return how many outcomes were refused by the fence.
     """
     if not (quarantined or running or given_back or progress or logs or metrics):
         return write_outcomes(outcomes, in_rows=in_rows, tally=tally)
     with transaction.atomic(using=results_database()):
         mark_running(running)
-        # After the marks: it may have been begun just before.
+        # After the marks: an attempt may be in both.
         write_given_back(given_back)
         write_progress(progress)
         quarantine(quarantined)
@@ -52,7 +53,7 @@ def write_group(
 
 
 def mark_running(attempts: Iterable[Attempt]) -> None:
-    """Write that attempts are under way: those that last long enough to be seen."""
+    """Mark the rows of attempts as RUNNING."""
     for attempt in attempts:
         TaskResult.writing.filter(
             pk=attempt.message.id, status=Status.READY, attempts=0
@@ -66,7 +67,7 @@ def mark_running(attempts: Iterable[Attempt]) -> None:
 
 
 def write_progress(reports: Iterable[Progress]) -> None:
-    """Write how far running tasks are."""
+    """Write the progress of running tasks."""
     for report in reports:
         attempt = report.attempt
         own = Q(attempts=0) | Q(attempts=attempt.number, worker_ids=attempt.worker_ids)
@@ -80,7 +81,7 @@ def write_progress(reports: Iterable[Progress]) -> None:
 
 
 def write_logs(logged: Iterable[Logged]) -> None:
-    """Write what tasks have logged; also of an attempt that is overtaken by now."""
+    """Write what tasks have logged, even if another attempt owns the row by now."""
     rows = (
         TaskLog(
             id=each.id,
@@ -95,7 +96,7 @@ def write_logs(logged: Iterable[Logged]) -> None:
 
 
 def quarantine(messages: Collection[Quarantined]) -> None:
-    """Keep messages that could not be run, to be looked at."""
+    """Store messages that could not be run."""
     if not messages:
         return
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What people do to results: they cancel them, and have them tried again."""
+"""What operators do to results: cancel and retry them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -17,10 +17,10 @@ from taskhub.models.results.task_result import CANCELLED
 from taskhub.writer.rows import locked
 from taskhub.writer.tally import Tally, write_metrics
 
-#: Of so many bulk actions a row tells: what is retried each night is not to grow.
-_MAX_NOTED = 50
-#: Rows in one UPDATE: its statement has a case for each of them and each column.
-_BATCH = 100
+#: Bounds the size of a row that is retried every night.
+_MAX_BULK_ACTIONS_PER_ROW = 50
+#: An UPDATE has a CASE for each of its rows and columns.
+_MAX_ROWS_PER_UPDATE = 100
 
 
 @again_after_deadlock(results_database)
@@ -32,10 +32,10 @@ def write_cancelled(
     bulk_action: UUID | None = None,
 ) -> set[UUID]:
     """
-    Write that results were cancelled, those of them that are unfinished.
+    Cancel those of some results that are unfinished.
 
-    Return their ids. An attempt that is under way writes nothing any more; its worker
-    finds out within two seconds, and `by_force` replaces the process that runs it.
+    Return their ids. The outcome of a running attempt will be refused. Its worker
+    notices within two seconds, and with `by_force` ends the process that runs it.
     """
     alias = results_database()
     now = datetime.now(UTC)
@@ -48,22 +48,11 @@ def write_cancelled(
     }
     with transaction.atomic(using=alias):
         unfinished = TaskResult.writing.unfinished().filter(pk__in=pks)
-        rows = list(
-            locked(unfinished).only(
-                "pk",
-                "status",
-                "attempts",
-                "worker_ids",
-                "errors",
-                "task_path",
-                "queue_name",
-                "bulk_action_ids",
-            )
-        )
+        rows = list(locked(unfinished).only(*_READ_BY_CANCEL))
         tally = Tally()
         for row in rows:
             tally.count_cancelled(row.task_path, row.queue_name)
-            # Who runs it may go on with it for a while.
+            # The worker that runs it may go on for a while.
             runs = row.status == Status.RUNNING and row.worker_ids
             worker = {"worker": row.worker_ids[-1]} if runs else {}
             row.status, row.finished_at = Status.CANCELLED, now
@@ -75,14 +64,26 @@ def write_cancelled(
     return {row.pk for row in rows}
 
 
+_READ_BY_CANCEL = (
+    "pk",
+    "status",
+    "attempts",
+    "worker_ids",
+    "errors",
+    "task_path",
+    "queue_name",
+    "bulk_action_ids",
+)
+
+
 @again_after_deadlock(results_database)
 def write_forced(
     pks: Collection[UUID], reason: str, *, bulk_action: UUID | None = None
 ) -> set[UUID]:
     """
-    Write that results which were cancelled before are to be ended by force.
+    Write that cancelled results are to be ended by force; see write_cancelled().
 
-    Return the ids of those that were not yet. See write_cancelled().
+    Return the ids of those for which this was not written before.
     """
     alias = results_database()
     now = datetime.now(UTC)
@@ -105,21 +106,21 @@ def write_retried(
     due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
 ) -> list[TaskResult]:
     """
-    Write that finished results are to be tried again, each at once or when it says.
+    Retry those of some results that are finished, each at its due time or at once.
 
-    They are due then: what they lay finished for is no part of any wait.
+    The time for which they were finished does not count as a wait.
 
-    Return their rows, as they are now: those of them that are finished.
+    Return their rows as they are now.
     """
     alias, now = results_database(), datetime.now(UTC)
     with transaction.atomic(using=alias):
         rows = list(locked(TaskResult.writing.finished().filter(pk__in=due_times)))
         for row in rows:
             row.status, row.finished_at, row.cause = Status.READY, None, ""
-            # At once is by the database's clock, as all that is compared with it.
+            # By the database's clock, with which it is compared later.
             row.run_after, row.expires_at = due_times[row.pk] or DatabaseNow(), None
             row.return_value, row.storage_notes = None, {}
-            # Its task's attempts are its own again; what was before is only told.
+            # The retry has all of its attempts again; older errors are only shown.
             row.errors = [entry | {"before_retry": True} for entry in row.errors]
             if row.errors:
                 row.errors[-1].setdefault("retried_at", now.isoformat())
@@ -137,26 +138,27 @@ def write_retried(
         ]
         _update(rows, [*changed, *_note(bulk_action, rows)])
     for row in rows:
-        # Of what is due at once, the broker is told no time.
+        # The broker takes None for at once.
         row.run_after = due_times[row.pk]
     return rows
 
 
 def _update(rows: list[TaskResult], fields: list[str]) -> None:
     for batch in batches_of(rows):
-        TaskResult.writing.bulk_update(batch, fields, batch_size=_BATCH)
+        TaskResult.writing.bulk_update(batch, fields, batch_size=_MAX_ROWS_PER_UPDATE)
 
 
 def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
-    """Note in rows which bulk action deals with them; return the columns of that."""
+    """Note a bulk action in the rows it changes; return the changed columns."""
     if bulk_action is None:
         return []
     for row in rows:
-        # A batch is done once more if its steward died with it.
+        # A batch is repeated if its steward died amid it.
         others = [
             each for each in row.bulk_action_ids or [] if each != str(bulk_action)
         ]
-        row.bulk_action_ids = [*others, str(bulk_action)][-_MAX_NOTED:]
+        ids = [*others, str(bulk_action)]
+        row.bulk_action_ids = ids[-_MAX_BULK_ACTIONS_PER_ROW:]
     return ["bulk_action_ids"]
 
 

@@ -1,4 +1,4 @@
-"""Outcomes, written in groups and through the fence."""
+"""Outcomes, written in groups that pass the fence."""
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
@@ -28,10 +28,10 @@ def write_outcomes(
     tally: Tally | None = None,
 ) -> int:
     """
-    Write how attempts ended, in one transaction, through the fence; see write_group().
+    Write outcomes that pass the fence, in one transaction; see write_group().
 
-    Return how many were refused: their rows were finished, deleted, or belong to
-    another attempt by now.
+    Return how many were refused: their rows were finished or deleted, or another
+    attempt owns them by now.
     """
     match outcomes:
         case []:
@@ -40,7 +40,7 @@ def write_outcomes(
             if _write_alone(one, in_rows=in_rows, tally=tally):
                 return 0
     alias = results_database()
-    # Without a savepoint: what refuses a part refuses all of it.
+    # Without a savepoint: the group is written whole or not at all.
     with transaction.atomic(using=alias, savepoint=False):
         admitted = _admit(outcomes)
         gone = [each.attempt.message.id for each in admitted if not each.is_kept]
@@ -59,10 +59,10 @@ def write_outcomes(
 
 def _write_alone(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> bool:
     """
-    Write a plain outcome with one UPDATE, if nobody has claimed or marked its row.
+    Write a plain outcome with one UPDATE, if its row was neither claimed nor marked.
 
-    Return False if somebody has; then the fence has to decide. Under little load most
-    outcomes come alone, and this saves them a transaction, a lock and an INSERT.
+    Return False if it was: then the fence has to decide. Under little load most
+    outcomes come one at a time; this saves a transaction, a lock and an INSERT.
     """
     alias = results_database()
     attempt = outcome.attempt
@@ -91,7 +91,7 @@ def _write_alone(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> boo
 
 
 def _admit(outcomes: Collection[Outcome]) -> list[Outcome]:
-    """Lock the rows of a group, and return the outcomes that may be written."""
+    """Lock the rows of a group, and return the outcomes that pass the fence."""
     by_id = {outcome.attempt.message.id: outcome for outcome in outcomes}
     unfinished = TaskResult.writing.unfinished().filter(pk__in=by_id)
     found = list(locked(unfinished).values_list("pk", "status", "attempts"))
@@ -102,7 +102,7 @@ def _admit(outcomes: Collection[Outcome]) -> list[Outcome]:
     attempts_of: dict[UUID, int] = {
         pk: attempts for pk, _status, attempts in found if pk not in ended
     }
-    # Most rows belong to nobody yet; of the others, it is asked to whom.
+    # Most rows have no owner yet; only those of the others are read.
     claimed = [pk for pk, attempts in attempts_of.items() if attempts]
     owners = dict(
         TaskResult.writing.filter(pk__in=claimed).values_list("pk", "worker_ids")
@@ -127,9 +127,9 @@ def _admit(outcomes: Collection[Outcome]) -> list[Outcome]:
 
 def _with_outcome(waiting: list[UUID]) -> set[UUID]:
     """
-    Return which of these waiting rows have the outcome of their last attempt already.
+    Return the waiting rows that have the outcome of their last attempt already.
 
-    The others were given back, or taken back from a process that seemed dead.
+    The other rows were given back, or taken back from a process that seemed dead.
     """
     rows = TaskResult.writing.filter(pk__in=waiting)
     return {
@@ -149,7 +149,7 @@ def _belongs_to(attempt: Attempt, attempts: int, worker_ids: list[str]) -> bool:
 
 
 def _is_plain(outcome: Outcome) -> bool:
-    """Whether nothing happened but what happens to most: a slice of a row says it."""
+    """Whether an outcome needs only the columns of EndedSlice or ReturnedSlice."""
     return (
         outcome.status is Status.SUCCESSFUL
         and outcome.attempt.number == 1
@@ -205,9 +205,9 @@ _ENDING_FIELDS = [
 
 
 def _upsert(table: QuerySet[Any], rows: Sequence[Any], fields: Sequence[str]) -> None:
-    # One statement for a whole group, unless it is too large. The rows exist and are
-    # locked, so that only the fields named here are written; those of tasks that are
-    # not durable are inserted.
+    # One statement for a whole group, unless it is too large. Rows that exist are
+    # locked, and only `fields` are written. Rows of tasks that are not durable are
+    # inserted.
     features = connections[table.db].features
     for batch in batches_of(rows):
         table.bulk_create(
@@ -234,7 +234,7 @@ def _ended_row(outcome: Outcome, *, in_rows: bool) -> TaskResult:
     if outcome.retry_at is None:
         row.finished_at = outcome.finished_at
     else:
-        # By the database's clock: others look at it, whose clocks may differ.
+        # By the database's clock, since the clocks of workers may differ.
         row.run_after = DatabaseNow() + (outcome.retry_at - datetime.now(UTC))
         if in_rows:
             row.place = Place.DELAYED

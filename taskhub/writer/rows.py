@@ -1,12 +1,12 @@
-"""Rows of results, as the pen reads and makes them."""
+"""Rows of results, as the writer makes and locks them."""
 
 from taskhub.messages import Message
 from taskhub.models import TaskResult, TaskResultQuerySet
 
 
 def new_row(message: Message) -> TaskResult:
-    """Make the row of a message; its arguments only if there is none yet."""
-    # A durable message's arguments are in its row already, and are not sent again.
+    """Make the row of a message; with arguments only if the row does not exist yet."""
+    # The row of a durable message exists and has its arguments.
     return TaskResult(
         id=message.id,
         task_path=message.task_path,
@@ -23,5 +23,5 @@ def new_row(message: Message) -> TaskResult:
 
 
 def locked(rows: TaskResultQuerySet) -> TaskResultQuerySet:
-    """Return rows to be locked, in an order in which no two groups wait in a circle."""
+    """Return rows to be locked in the order of their keys, against deadlocks."""
     return rows.order_by("pk").select_for_update()

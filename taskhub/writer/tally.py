@@ -1,9 +1,9 @@
 """
-The tally: what a process has written, in numbers, until they are written, too.
+The tally: counts of the outcomes that a process has written.
 
-Only outcomes that are committed are counted, so that numbers and rows agree. Their
-numbers go into the database some seconds later, within the transaction of another
-group; a process that is killed takes the numbers of these seconds with it, and no row.
+Only committed outcomes are counted, so that metrics and rows agree. The counts are
+written some seconds later, in the transaction of another group. If the process is
+killed, the counts of these seconds are lost, but no row is.
 """
 
 from collections.abc import Collection, Iterable
@@ -22,7 +22,7 @@ _Key = tuple[int, str, str]
 
 
 class _Counts(msgspec.Struct):
-    """Of one task in one queue, within a minute."""
+    """The counts of one task in one queue within one minute."""
 
     successful: int = 0
     failed: int = 0
@@ -35,7 +35,7 @@ class _Counts(msgspec.Struct):
 
 
 class Tally:
-    """Counts on one thread; others may ask whether there is anything to write."""
+    """Counts on one thread; other threads may read `is_empty`."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -79,14 +79,14 @@ class Tally:
         counts.longest_run = max(counts.longest_run, ran)
 
     def count_cancelled(self, task_path: str, queue_name: str) -> None:
-        """Count a result that somebody has cancelled before its end."""
+        """Count a result that was cancelled before its end."""
         minute = int(datetime.now(UTC).timestamp()) // MINUTE
         with self._lock:
             counts = self._counts.setdefault((minute, task_path, queue_name), _Counts())
             counts.cancelled += 1
 
     def take(self) -> list[TaskMetrics]:
-        """Return what was counted as rows to be written, and begin anew."""
+        """Return the counts as rows to be written, and start from zero."""
         with self._lock:
             counted, self._counts = self._counts, {}
         return [
@@ -103,7 +103,7 @@ class Tally:
 
 
 def write_metrics(rows: Collection[TaskMetrics]) -> None:
-    """Write what was counted; once only, however often it is tried."""
+    """Insert rows of metrics. A repeated call with the same rows changes nothing."""
     if rows:
         TaskMetrics.writing.bulk_create(rows, ignore_conflicts=True)
 

@@ -1,9 +1,9 @@
 """
-Errors that pass: about the database or this process, and not about what a row holds.
+Transient errors: about the database or this process, and not about a row's content.
 
 Most errors say which of the two it is. Others, such as a lost connection, may be
-either: the server is gone, or it has hung up on a packet that was too big for it. Then
-a write that changes nothing is tried: if the server takes that, it is not away.
+either: the server is gone, or it has closed the connection because a packet was too
+large. Then a write that changes nothing is tried: if it succeeds, the server is there.
 """
 
 from typing import Any
@@ -28,8 +28,8 @@ def is_transient(error: Exception) -> bool:
     """
     Whether an error is about the database or this process, and not about some rows.
 
-    Blocks for an attempt to write where the error does not say that. The connection may
-    be closed then.
+    If the error does not say, block for an attempt to write; the connection may be
+    closed by that.
     """
     if isinstance(error, MemoryError):
         return True
@@ -47,13 +47,13 @@ def is_transient(error: Exception) -> bool:
 
 
 def may_be_transient(error: Exception) -> bool:
-    """Whether the same may succeed later, as far as the error itself says."""
+    """Whether the same write may succeed later, as far as the error says."""
     is_about_content = isinstance(error, DataError | IntegrityError)
     return isinstance(error, DatabaseFault) and not is_about_content
 
 
 def _tells_of_schema(error: Exception) -> bool:
-    """Whether the tables do not fit the code: they are about to be migrated."""
+    """Whether the tables do not fit the code, since a migration is still to come."""
     driver: Any = error.__cause__
     return (
         isinstance(error, ProgrammingError | NotSupportedError)

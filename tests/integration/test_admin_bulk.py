@@ -367,7 +367,7 @@ def test_it_tells_of_each_bulk_action_once_beside_its_own_history(config, admin_
 
 
 def test_a_row_tells_of_the_last_bulk_actions(config, monkeypatch):
-    monkeypatch.setattr(interventions, "_MAX_NOTED", 2)
+    monkeypatch.setattr(interventions, "_MAX_BULK_ACTIONS_PER_ROW", 2)
     row = TaskResultFactory(failed=True)
     for _n in range(3):
         action = operations.results.start_bulk("retry", FAILED)

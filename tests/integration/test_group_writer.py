@@ -121,7 +121,7 @@ def test_a_database_that_is_back_right_after_a_refusal_does_not_lose_the_outcome
 ):
     """It takes another write then, and this one the next time."""
     row = TaskResultFactory()
-    refusals = iter(range(module._OFTEN))
+    refusals = iter(range(module._MIN_REFUSALS))
 
     def refuse_often(connection):
         if next(refusals, None) is not None:

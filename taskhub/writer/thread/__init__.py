@@ -1,1 +1,20 @@
-"""The writer's thread in a worker process: it commits outcomes in groups."""
+"""
+The group writer: the thread of a worker process that writes what its tasks have done.
+
+The slots, the event loop and the watch hand items in: ends of deliveries, marks of long
+runs, progress, logs, metrics, and checks for cancelled results. An item is owned in
+turn by
+
+    the queue            until the thread collects it; progress first waits beside the
+                         queue, the latest of each task only
+    the unwritten items  until a group with it is committed; after an error they keep it
+    the acknowledger     until the broker knows the end of the delivery
+
+The holdings know every message that the process holds, from the reservation to the
+acknowledgement. The consumer and the group writer share them.
+
+How it stops: `stop` hands in an end mark. The thread writes and acknowledges everything
+from before the mark, and last the metrics. If the database or the broker is away, it
+ends after some seconds, and what is left is still held. If the thread fails, the whole
+process exits.
+"""

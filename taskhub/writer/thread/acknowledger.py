@@ -1,4 +1,4 @@
-"""The acknowledger: tells the broker of what is written."""
+"""The acknowledger: tells the broker which deliveries have ended."""
 
 import logging
 from collections import defaultdict
@@ -15,9 +15,10 @@ logger = logging.getLogger(__name__)
 
 class Acknowledger:
     """
-    Owns what is written until the broker has heard of it. For one thread.
+    Owns written deliveries until the broker knows that they have ended.
 
-    What fails is kept, and tried again with what comes next, or after `pause`.
+    After a failure they are kept, and retried with the next ones or after `pause`. For
+    one thread.
     """
 
     def __init__(self, broker: Broker, token: str, holdings: Holdings) -> None:
@@ -28,21 +29,21 @@ class Acknowledger:
         self._backoff = ReconnectBackoff()
 
     def add(self, written: Iterable[Ended]) -> None:
-        """Take over what is committed."""
+        """Take over deliveries whose end is committed."""
         self._waiting += written
 
     @property
     def is_empty(self) -> bool:
-        """Whether the broker has heard of everything."""
+        """Whether the broker knows everything."""
         return not self._waiting
 
     @property
     def pause(self) -> float | None:
-        """How long to wait for more before trying again; None if nothing has failed."""
+        """How many seconds to wait before a retry; None if nothing has failed."""
         return self._backoff.pause if self._waiting else None
 
     def acknowledge(self) -> None:
-        """Tell the broker of all there is, queue by queue."""
+        """Tell the broker everything, one queue after another."""
         by_queue: dict[str, list[Ended]] = defaultdict(list)
         for ended in self._waiting:
             by_queue[ended.delivery.queue_name].append(ended)
@@ -55,7 +56,7 @@ class Acknowledger:
                 self._waiting += group
                 self._backoff.fail()
                 if self._backoff.is_first:
-                    logger.error("Cannot acknowledge messages now: %s", error)
+                    logger.error("Cannot acknowledge messages now: %s Retrying.", error)
             else:
                 self._backoff.succeed()
 
@@ -80,10 +81,10 @@ class Acknowledger:
         self, queue_name: str, group: Sequence[Ended]
     ) -> Sequence[Ended]:
         """
-        Return those whose rows do not say yet where their messages are.
+        Return the deliveries whose messages still have to be moved in the rows.
 
-        An outcome has said so as it was written. Since then, a retry may have been
-        reserved anew, by this process even: it is not this attempt's to postpone.
+        Writing an outcome has moved the message. Since then the retry may have been
+        reserved, even by this process, and must not be postponed for this attempt.
         """
         if any(each.outcome and each.due_again for each in group):
             self._broker.wake({queue_name})

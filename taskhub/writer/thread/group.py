@@ -1,4 +1,4 @@
-"""One group of the writer: items of all kinds, written in one transaction."""
+"""One group of items of all kinds, written in one transaction."""
 
 import logging
 from collections.abc import Sequence
@@ -16,10 +16,9 @@ logger = logging.getLogger(__name__)
 
 def write_items(items: Sequence[Item], tally: Tally, *, in_rows: bool) -> None:
     """
-    Write items, and log what was quarantined or refused. Blocks for the database.
+    Write items, and log what was quarantined or refused. `in_rows`: see write_group().
 
-    Raise what the database raises; then nothing is written. `in_rows` says that the
-    rows are the messages, too: see write_group().
+    Block for the database. If it raises an error, nothing is written.
     """
     ended = [item for item in items if isinstance(item, Ended)]
     over = {item.delivery.id for item in ended}
@@ -48,6 +47,10 @@ def write_items(items: Sequence[Item], tally: Tally, *, in_rows: bool) -> None:
         tally=tally,
         in_rows=in_rows,
     )
+    _log(ended, refused)
+
+
+def _log(ended: Sequence[Ended], refused: int) -> None:
     for item in ended:
         if item.quarantined:
             logger.error(
@@ -57,7 +60,7 @@ def write_items(items: Sequence[Item], tally: Tally, *, in_rows: bool) -> None:
             )
     if refused:
         logger.warning(
-            "Outcomes that were not needed any more (cancelled, or overtaken by "
-            "another attempt): %d.",
+            "Refused outcomes, since their results were cancelled or belong to another "
+            "attempt: %d.",
             refused,
         )

@@ -1,14 +1,15 @@
 """
-The group writer: a thread that commits what has ended in groups.
+The group writer: a thread that commits the ends of deliveries in groups.
 
-A group is whatever has come together while the last one was being written: under load
-groups grow by themselves, and a single outcome never waits for company. Acknowledged is
-after the commit: the other way round, a crash between the two would lose the outcome.
+A group is everything that was handed in while the last group was being written. Under
+load groups grow by themselves, and a single outcome never waits for others. Messages
+are acknowledged after the commit. In the other order, a crash between the two would
+lose the outcome.
 
-Nothing is dropped. While the database is away, groups wait here, and the process stops
-taking more when too many do; while the broker is away, acknowledgements wait. A group
-that is refused is halved until the one outcome that cannot be stored stands alone; that
-one is written as failed, with the reason.
+No outcome is dropped. While the database is away, items wait here, and the process
+takes no more messages when too many wait. While the broker is away, acknowledgements
+wait. A group that the database refuses is halved until only the outcome that cannot be
+stored is left; that one is written as failed, with the reason.
 """
 
 import logging
@@ -40,21 +41,21 @@ from taskhub.writer.transient import may_be_transient
 
 logger = logging.getLogger(__name__)
 
-_MAX_GROUP = 200
-#: With so many outcomes waiting to be written, no more tasks are run.
-_MAX_WAITING = 5_000
-#: After so many bytes to be quarantined, a group is closed.
-_MAX_BYTES = 8 * 1024 * 1024
-#: After so many refusals in a row, an outcome that stands alone may be the reason.
-_OFTEN = 5
+_MAX_GROUP_SIZE = 200
+#: When more items wait to be written, no more tasks are run.
+_MAX_WAITING_ITEMS = 5_000
+#: A group is closed when it has this many bytes to be quarantined.
+_MAX_GROUP_BYTES = 8 * 1024 * 1024
+#: How often a single item has to be refused before it may itself be the reason.
+_MIN_REFUSALS = 5
 #: How long a stop waits for a database or a broker that is away.
 _STOP_SECONDS = 5.0
-#: How often a flush looks whether there is still somebody to wait for.
+#: How often a flush checks that the thread still lives.
 _FLUSH_SECONDS = 1.0
 
 
 class GroupWriter:
-    """Owns what has ended until it is written and acknowledged."""
+    """Owns ended deliveries until they are written and acknowledged."""
 
     def __init__(
         self,
@@ -76,11 +77,11 @@ class GroupWriter:
         self._reports: dict[UUID, Progress] = {}
         self._unwritten: deque[Item] = deque()
         self._refused = RefusedBytes()
-        self._group_size = _MAX_GROUP
+        self._group_size = _MAX_GROUP_SIZE
         self._backoff = ReconnectBackoff()
         self._is_stuck = False
-        # Whether the database took another write when it had refused an outcome.
-        self._takes_other = False
+        # Whether the database accepted another write after it refused an outcome.
+        self._accepts_others = False
         self._give_up_at: float | None = None
         self._thread = Thread(target=self._run, name="group-writer", daemon=True)
 
@@ -90,16 +91,16 @@ class GroupWriter:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much waits to be written that no more should be run."""
-        return self._incoming.qsize() > _MAX_WAITING or self._refused.are_many
+        """Whether so much waits to be written that no more tasks should be run."""
+        return self._incoming.qsize() > _MAX_WAITING_ITEMS or self._refused.are_many
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the database takes nothing now."""
+        """Whether the database accepts nothing now."""
         return self._is_stuck
 
     def put(self, ended: Ended) -> None:
-        """Have an outcome written, after what its task has last reported."""
+        """Write the end of a delivery, after the last progress of its task."""
         if self._reports and ended.outcome is not None:
             with self._reporting:
                 report = self._reports.pop(ended.outcome.attempt.message.id, None)
@@ -109,40 +110,40 @@ class GroupWriter:
         self._incoming.put(ended)
 
     def mark(self, attempt: Attempt) -> None:
-        """Have a row marked as RUNNING."""
+        """Mark a row as RUNNING."""
         self._incoming.put(attempt)
 
     def give_back(self, attempt: Attempt) -> None:
-        """Have a row say that it waits for another attempt."""
+        """Write that an attempt was given back."""
         self._incoming.put(GivenBack(attempt))
 
     def report(self, progress: Progress) -> None:
-        """Keep a task's progress until `write_reports`, in place of its earlier one."""
+        """Keep a task's latest progress until `write_reports` is called."""
         with self._reporting:
             self._reports[progress.attempt.message.id] = progress
 
     def write_reports(self) -> None:
-        """Have the latest progress of every task written."""
+        """Write the latest progress of every task."""
         with self._reporting:
             reports, self._reports = self._reports, {}
         for report in reports.values():
             self._incoming.put(report)
 
     def log(self, logged: Logged) -> None:
-        """Have lines written that a task has logged."""
+        """Write lines that a task has logged."""
         self._incoming.put(logged)
 
     def write_numbers(self) -> None:
-        """Have written what was counted since this was last called."""
+        """Write the counts since the last call."""
         if not self._tally.is_empty:
             self._incoming.put(Numbers())
 
     def watch(self, ids: list[UUID]) -> None:
-        """Have it looked whether runs were cancelled; told to `cancelled`."""
+        """Read which results were cancelled, and call `cancelled` with them."""
         self._incoming.put(Watched(ids))
 
     def flush(self) -> None:
-        """Block until all that was handed in before is written, or has to be left."""
+        """Block until everything handed in before is written, or the thread ends."""
         written = Event()
         self._incoming.put(written)
         while not written.wait(_FLUSH_SECONDS) and self._thread.is_alive():
@@ -150,10 +151,10 @@ class GroupWriter:
 
     def stop(self) -> bool:
         """
-        Write and acknowledge all there is, and end.
+        Write and acknowledge everything, and end the thread.
 
-        Return whether all was: if not, the database or the broker stayed away for some
-        seconds, and what is left is still held.
+        Return False if something is left, since the database or the broker was away.
+        Its messages are still held.
         """
         self._give_up_at = time.monotonic() + _STOP_SECONDS
         self._incoming.put(None)
@@ -175,16 +176,15 @@ class GroupWriter:
             self._acknowledger.acknowledge()
             forget_queries()
             if stopping and not self._unwritten and not self._tally.is_empty:
-                # Only now: what was written before is counted in them.
+                # Only now, when everything that it counts is written.
                 self._unwritten.append(Numbers(self._tally.take()))
-        self._give_up_numbers()
+        self._drop_numbers()
         discard_all()
 
-    def _give_up_numbers(self) -> None:
-        """Drop numbers that could not be written: nobody counts them again."""
+    def _drop_numbers(self) -> None:
         others = [each for each in self._unwritten if not isinstance(each, Numbers)]
         if len(others) < len(self._unwritten) or not self._tally.is_empty:
-            logger.warning("The numbers of the last seconds are lost.")
+            logger.warning("The metrics of the last seconds could not be written.")
         self._unwritten = deque(others)
 
     def _is_done(self) -> bool:
@@ -195,12 +195,12 @@ class GroupWriter:
 
     def _collect(self) -> bool:
         """
-        Take in what has come; block only if there is nothing else to do.
+        Take in what was handed in; block only if there is nothing else to do.
 
-        Return whether the end was among it.
+        Return whether `stop` was called before that.
         """
         blocking = not self._unwritten
-        # Acknowledgements that failed are tried again even if nothing new comes.
+        # Failed acknowledgements are retried even if nothing new comes.
         timeout = self._acknowledger.pause
         stopping = False
         while len(self._unwritten) < self._group_size:
@@ -225,11 +225,11 @@ class GroupWriter:
             self._unwritten.extendleft(reversed(group))
             self._recover(error, len(group))
             return
-        self._takes_other = False
+        self._accepts_others = False
         self._is_stuck = False
         if self._backoff.succeed():
             logger.info("Outcomes are being written again.")
-        self._group_size = min(self._group_size * 2, _MAX_GROUP)
+        self._group_size = min(self._group_size * 2, _MAX_GROUP_SIZE)
         self._refused.remove(group)
         self._acknowledger.add(item for item in group if isinstance(item, Ended))
         for item in group:
@@ -237,10 +237,14 @@ class GroupWriter:
                 item.set()
 
     def _next_group(self) -> list[Item]:
-        """Take what is written together: not so much that a database refuses it."""
+        """Take the items that are written together."""
         group: list[Item] = []
         size = 0
-        while self._unwritten and len(group) < self._group_size and size < _MAX_BYTES:
+        while (
+            self._unwritten
+            and len(group) < self._group_size
+            and size < _MAX_GROUP_BYTES
+        ):
             group.append(self._unwritten.popleft())
             size += refused_bytes(group[-1])
         return group
@@ -252,37 +256,37 @@ class GroupWriter:
             self._cancelled(cancelled)
 
     def _recover(self, error: Exception, size: int) -> None:
-        """Decide how to go on after a group of so many was refused."""
+        """Decide how to go on after a group of `size` items was refused."""
         discard_all()
         self._backoff.fail()
-        # Everything else may pass: the database is away, full, read-only for the time
-        # of a fail-over, or about to be migrated.
+        # Other errors may pass: the database is away, full, read-only during a
+        # failover, or about to be migrated.
         if not may_be_transient(error) or (size == 1 and self._is_only_this_one(error)):
             if size == 1:
-                self._takes_other = False
+                self._accepts_others = False
                 self._replace(error)
         else:
             if self._backoff.is_first:
-                logger.error("Cannot write outcomes now: %s Keeping them.", error)
+                logger.error("Cannot write outcomes now: %s Retrying.", error)
             self._is_stuck = True
             self._pause(self._backoff.pause)
-        # Perhaps it is only one of them, or they are too much for one packet.
+        # Perhaps the reason is one item, or they are too large for one packet.
         self._group_size = max(1, size // 2)
 
     def _is_only_this_one(self, error: Exception) -> bool:
-        """Whether the database has often refused this, and takes other writes."""
-        if self._backoff.failures < _OFTEN or tells_of_server(error):
+        """Whether the database often refused this item, and accepts other writes."""
+        if self._backoff.failures < _MIN_REFUSALS or tells_of_server(error):
             return False
-        took_other_before = self._takes_other
+        accepted_others_before = self._accepts_others
         try:
             probe()
         except DatabaseFault:
             discard_all()
-            self._takes_other = False
+            self._accepts_others = False
         else:
-            self._takes_other = True
-        # Before this was refused and after: it may have come back just between the two.
-        return took_other_before and self._takes_other
+            self._accepts_others = True
+        # Before and after this refusal: the database may have come back in between.
+        return accepted_others_before and self._accepts_others
 
     def _pause(self, seconds: float) -> None:
         if self._give_up_at is not None:
@@ -290,11 +294,11 @@ class GroupWriter:
         time.sleep(seconds)
 
     def _replace(self, error: Exception) -> None:
-        """Put in the place of what cannot be stored what can."""
+        """Replace an item that cannot be stored by one that can."""
         item = self._unwritten.popleft()
         self._refused.remove([item])
         logger.error("Cannot store %r.", item, exc_info=error)
-        # Of a mark or a progress, the outcome comes later, and tells more.
+        # After a mark or a progress, the outcome follows, and says more.
         if isinstance(item, Ended):
             replacement = replacement_of(item, error)
             self._refused.add(replacement)

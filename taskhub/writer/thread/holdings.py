@@ -1,4 +1,4 @@
-"""What a process knows to hold of the broker's messages."""
+"""The messages that a process knows that it holds."""
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -7,9 +7,10 @@ from threading import Lock
 
 class Holdings:
     """
-    The ids of what is started, waits, or is still to be acknowledged. For any thread.
+    The ids of messages that wait, are started, or are still to be acknowledged.
 
-    What the broker says beyond that came in a reply that was lost: strangers.
+    Others that the broker counts as held here are strangers: the reply in which they
+    were reserved was lost. For any thread.
     """
 
     def __init__(self) -> None:
@@ -18,23 +19,23 @@ class Holdings:
         self._settling: set[str] = set()
 
     def add(self, ids: Iterable[str]) -> None:
-        """Note that these were reserved."""
+        """Note that messages were reserved."""
         with self._lock:
             self._known.update(ids)
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Note that these are given back."""
+        """Note that messages are being given back."""
         with self._lock:
             self._known.difference_update(ids)
 
     @contextmanager
     def settling(self, ids: Collection[str]) -> Iterator[None]:
         """
-        Let these go within the block, and have them back if it fails.
+        Give messages up within the block, and take them back if it fails.
 
-        Meanwhile the broker may or may not still count them as held, and they are no
-        strangers. One that is due again at once may even be reserved anew, and be
-        added, before its block ends.
+        Within the block the broker may or may not count them as held, and they are not
+        strangers. A message that is due again at once may be reserved and added again
+        before the block ends.
         """
         with self._lock:
             self._settling.update(ids)
@@ -49,6 +50,6 @@ class Holdings:
                 self._settling.difference_update(ids)
 
     def strangers(self, held: Collection[str]) -> set[str]:
-        """Return those, of what the broker counts as held, that nobody here knows."""
+        """Return the messages that the broker counts as held and this does not know."""
         with self._lock:
             return set(held) - self._known - self._settling

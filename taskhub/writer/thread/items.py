@@ -13,20 +13,20 @@ from taskhub.writer.given_back import GivenBack
 
 class Numbers(msgspec.Struct, frozen=True):
     """
-    What was counted a moment ago, to be written with the next group.
+    Metrics to be written with the next group.
 
-    Handed in it is empty, and filled when it is collected: what is handed in behind the
-    end is never collected, and must take nothing from the tally.
+    It is handed in empty, and filled from the tally when it is collected. An item that
+    is handed in after the end is never collected, and so takes nothing from the tally.
     """
 
     rows: list[TaskMetrics] = []
 
 
 class Watched(msgspec.Struct, frozen=True):
-    """Runs of which it is asked whether somebody has cancelled them."""
+    """Results to be checked for cancellation."""
 
     ids: list[UUID]
 
 
-#: What is handed in. An event is set when all before it is written.
+#: An event is set when everything before it is written.
 Item = Ended | Attempt | GivenBack | Progress | Logged | Numbers | Watched | Event

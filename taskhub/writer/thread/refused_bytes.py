@@ -1,23 +1,23 @@
-"""The bytes of messages that wait to be quarantined; they are not to fill memory."""
+"""The size of messages that wait to be quarantined, so that they do not fill memory."""
 
 from collections.abc import Iterable
 from threading import Lock
 
 from taskhub.writer.ended import Ended
 
-#: With so many bytes waiting, no more messages are taken.
-_MAX_BYTES = 32 * 1024 * 1024
+#: When more bytes wait, no more messages are taken.
+_MAX_WAITING_BYTES = 32 * 1024 * 1024
 
 
 def refused_bytes(item: object) -> int:
-    """Return how many bytes of a message are to be quarantined; 0 of anything else."""
+    """Return the size of a message that is to be quarantined; 0 for other items."""
     if isinstance(item, Ended) and item.quarantined is not None:
         return len(item.delivery.body)
     return 0
 
 
 class RefusedBytes:
-    """Counts what waits to be quarantined. For any thread."""
+    """Counts the bytes that wait to be quarantined. For any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -25,15 +25,15 @@ class RefusedBytes:
 
     @property
     def are_many(self) -> bool:
-        """Whether so much waits that no more messages should be taken."""
-        return self._count > _MAX_BYTES
+        """Whether so many bytes wait that no more messages should be taken."""
+        return self._count > _MAX_WAITING_BYTES
 
     def add(self, item: object) -> None:
-        """Count a message that is handed in."""
+        """Count an item that is handed in."""
         self._change(refused_bytes(item))
 
     def remove(self, items: Iterable[object]) -> None:
-        """Forget messages that are written, or replaced."""
+        """Uncount items that are written or replaced."""
         self._change(-sum(map(refused_bytes, items)))
 
     def _change(self, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What is written in place of an outcome that cannot be stored."""
+"""Replacements for outcomes and messages that cannot be stored."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -14,11 +14,11 @@ from taskhub.writer.errors import describe_error
 
 def replacement_of(ended: Ended, error: Exception) -> Ended:
     """
-    Return what can be stored: a failure, a row that was not to be kept, or a message
+    Return what can be stored: a failure, the outcome with its row kept, or a message
     without its bytes.
 
-    Raise the error itself if this was the replacement: its message has to go to
-    somebody else.
+    Raise `error` if `ended` is a replacement already: then the process ends, and its
+    messages go to another worker.
     """
     if ended.outcome is not None:
         return _as_failed(ended, ended.outcome, error)
@@ -29,7 +29,7 @@ def replacement_of(ended: Ended, error: Exception) -> Ended:
 
 def _as_failed(ended: Ended, outcome: Outcome, error: Exception) -> Ended:
     if isinstance(error, IntegrityError) and not outcome.is_kept:
-        # A row of the site refers to it, and may not be left without it.
+        # A row of the site refers to this row, and protects it from deletion.
         return structs.replace(ended, outcome=structs.replace(outcome, keep="all"))
     attempt = outcome.attempt
     if attempt.errors and attempt.errors[-1].get("storage"):
