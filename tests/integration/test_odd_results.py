@@ -127,7 +127,7 @@ def test_a_row_that_cannot_be_claimed_is_put_off(config, start_node):
     broker = get_broker(config)
     wait_until(lambda: broker.depth("default") == Depth(delayed=1), "its place")
     assert node.stop() == 0
-    assert "Cannot look at the row" in node.log
+    assert "Cannot read the row" in node.log
 
 
 def test_what_is_odd_stays_as_it_is():

@@ -1,4 +1,4 @@
-"""The consumer: what a process has reserved and not yet started."""
+"""The consumer: the messages that a process has reserved and not started."""
 
 import logging
 import time
@@ -17,14 +17,14 @@ from taskhub.writer.thread.holdings import Holdings
 
 logger = logging.getLogger(__name__)
 
-#: How often it is asked what the broker believes to be held here.
+#: How often to ask the broker which messages it counts as held here.
 _STRANGERS_SECONDS = 30.0
-#: How often a quiet one looks whether it is to go on.
+#: How often a quiet process checks that it still is.
 _QUIET_SECONDS = 0.2
-#: How often a draining worker looks whether the others have finished.
+#: How often a draining process checks that the others have finished.
 _DRAIN_SECONDS = 0.05
 
-# It goes on while a machine is suspended, as the broker's clock does.
+# This clock runs while the machine is suspended, as the broker's clock does.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -32,8 +32,7 @@ class Consumer:
     """
     Reserves as many messages as can be started soon, and hands them out one by one.
 
-    Slots call `take`, from any thread; the watch has what waits given back, and stops
-    everything.
+    Slots call `take` from any thread. The watch calls `give_back` and `stop`.
     """
 
     def __init__(
@@ -55,24 +54,24 @@ class Consumer:
         self._drain = drain
         self._waiting: deque[Delivery] = deque()
         self._reserved_at = 0.0
-        # Leases are renewed more often, so that none ends sooner than that.
+        # The steward renews leases more often, so that none ends sooner.
         self._fresh_seconds = broker.config.options.lease_seconds / 3
         self._reserving = Lock()
         self._stopping = Event()
         self._backoff = ReconnectBackoff()
-        #: Whether there was nothing left to drain.
+        #: Whether it has stopped because the queues are drained.
         self.is_drained = False
         self._holdings = holdings
         self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
-        # What is just being given back must not be given back as a stranger, too: by
-        # the second time it may have been reserved anew, and be under way.
+        # A message that is being given back must not be given back again as a stranger:
+        # it may have been reserved and started in between.
         self._giving_back = Lock()
 
     def take(self) -> Delivery | None:
         """
-        Block until there is something to start; None when it is time to end.
+        Block until there is a message to start; return None when the process is to end.
 
-        Raise LeaseLost if what this process held belongs to others now.
+        Raise LeaseLost if the messages that this process held belong to others now.
         """
         while not self._stopping.is_set():
             if self._quiet.is_set:
@@ -90,7 +89,7 @@ class Consumer:
         return None
 
     def _is_stale(self) -> bool:
-        """Whether the process was frozen since, and others may have run what waits."""
+        """Whether the process was frozen, so that others may have the messages."""
         return time.clock_gettime(_CLOCK) - self._reserved_at > self._fresh_seconds
 
     def _refill(self) -> None:
@@ -124,7 +123,7 @@ class Consumer:
             self._broker.wait(self._queues, _DRAIN_SECONDS)
 
     def _is_dry(self) -> bool:
-        """Whether nothing can be taken, and nobody runs what might enqueue more."""
+        """Whether no message can be taken, and no task runs that may enqueue more."""
         depths = self._broker.depths(self._queues)
         return not any(
             depth.held or (depth.ready and not depth.paused)
@@ -136,10 +135,10 @@ class Consumer:
 
     def _give_back_strangers(self) -> None:
         """
-        Give back what the broker says is held here, and nobody here knows of.
+        Give back messages that the broker counts as held here, and this does not know.
 
-        After a lost reply, and every now and then: a request may reach the broker long
-        after its connection was given up.
+        Do so after a lost reply, and every 30 seconds: a request may reach the broker
+        long after its connection was given up.
         """
         if time.monotonic() < self._strangers_at:
             return
@@ -154,15 +153,15 @@ class Consumer:
     def _pause(self, error: BrokerError) -> None:
         self._backoff.fail()
         if self._backoff.is_first:
-            logger.error("%s Trying again until it is back.", error)
+            logger.error("%s Retrying until it is back.", error)
         self._stopping.wait(self._backoff.pause)
 
     def give_back(self, deliveries: Iterable[Delivery] | None = None) -> int:
         """
-        Release what is reserved and not started: all of it, or these deliveries.
+        Release messages that are reserved and not started: all, or these deliveries.
 
-        Return how many. If the broker is away, it may or may not have heard of it: what
-        it has not given back by the next reserve is given back then.
+        Return how many. If the broker is away, messages that it did not release are
+        released as strangers before the next reserve.
         """
         if deliveries is None:
             deliveries = self._take_all()
@@ -176,7 +175,7 @@ class Consumer:
             )
 
     def _release(self, queue_name: str, ids: Sequence[str]) -> int:
-        # Before, since a slot may reserve them anew as soon as they are released.
+        # Before the release, since a slot may reserve them again right after it.
         self._holdings.remove(ids)
         try:
             self._broker.release(queue_name, ids, token=self._token)
@@ -192,25 +191,25 @@ class Consumer:
             try:
                 taken.append(self._waiting.popleft())
             except IndexError:
-                # A slot was faster.
+                # A slot took the last one in between.
                 break
         return taken
 
     @property
     def has_waiting(self) -> bool:
-        """Whether something is reserved and not started."""
+        """Whether any message is reserved and not started."""
         return bool(self._waiting)
 
     @property
     def is_stopping(self) -> bool:
-        """Whether `take` hands out nothing any more."""
+        """Whether `take` returns no more messages."""
         return self._stopping.is_set()
 
     def stop(self) -> None:
-        """Reserve no more, and wake a slot that waits. May be called again."""
+        """Reserve no more, and wake a waiting slot. May be called again."""
         self._stopping.set()
         try:
             self._broker.interrupt()
         except BrokerError as error:
-            # The wait ends by itself.
+            # The wait has a timeout.
             logger.debug("Cannot interrupt the wait: %s", error)

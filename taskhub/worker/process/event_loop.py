@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class EventLoop:
-    """Takes runs from slots, and hands on how they ended."""
+    """Takes runs from slots, and hands their ends to `hand_on`."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class EventLoop:
         hand_on: Callable[[Ended], None],
         look_at_limits: Callable[[], None],
         fail: Callable[[Exception], None],
-        most: int,
+        max_runs: int,
     ) -> None:
         self._executor = executor
         self._running = running
@@ -36,19 +36,19 @@ class EventLoop:
         self._hand_on = hand_on
         self._look_at_limits = look_at_limits
         self._fail = fail
-        self._room = BoundedSemaphore(most)
+        self._room = BoundedSemaphore(max_runs)
         self._lock = Lock()
         self._under_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        # Of the one thread in which Django's ORM serves all runs on the loop.
+        # For the one thread in which Django's ORM serves all runs on the loop.
         self._keeper = ConnectionKeeper()
         self._is_kept = False
-        # On the loop: how many runs have begun and not ended.
+        # The number of runs that have begun and not ended. Used on the loop only.
         self._begun = 0
 
     def submit(self, run: Run) -> None:
-        """Start a run. Blocks while as many as are allowed are under way."""
+        """Start a run. Block while the maximum number of runs is under way."""
         self._room.acquire()
         with self._lock:
             self._under_way += 1
@@ -63,8 +63,8 @@ class EventLoop:
             try:
                 self._loop.run_forever()
             except BaseException as error:
-                # asyncio stops its loop for a SystemExit in any of its tasks; the one
-                # that has started that task hears of it, and the others go on.
+                # asyncio stops its loop for a SystemExit in any asyncio task. The run
+                # that started that task gets the exception; the others go on.
                 logger.warning("A task raised %r on the event loop.", error)
 
     def _begin(self, run: Run) -> None:
@@ -91,8 +91,8 @@ class EventLoop:
             await self._end(run)
 
     async def _look_after_connections(self, ended: Ended) -> None:
-        # What runs side by side shares a connection: its session is reset when the last
-        # of them ends, and before anything that begins meanwhile gets to use it.
+        # Runs side by side share connections. Their sessions are reset when the last
+        # run ends, before a run that begins meanwhile can use them.
         if self._begun > 1:
             if ended.failed or ended.was_interrupted:
                 await sync_to_async(self._keeper.mend)()
@@ -110,5 +110,5 @@ class EventLoop:
         self._room.release()
 
     def is_idle(self) -> bool:
-        """Whether every run that was submitted has ended and was handed on."""
+        """Whether every submitted run has ended and was handed on."""
         return self._under_way == 0

@@ -1,19 +1,19 @@
-"""Being alone in a process: for a message that more than one has died with."""
+"""Exclusive runs: of messages with which more than one process has died."""
 
 from collections.abc import Callable
 from threading import Condition, Lock
 
-#: How long it waits for others to end; then it is run beside them.
+#: How long an exclusive run waits for others to end. After that it runs beside them.
 _PATIENCE_SECONDS = 30.0
 
 
 class ExclusiveRuns:
     """
-    Lets a run be alone, so that it takes nobody with it if it kills its process again.
+    Lets a run be the only one in its process, so that its death ends no other run.
 
-    Nor does the next one take it with it: when it leaves, its outcome is written.
-    Shared by slots, which enter, and the event loop, which leaves for them. `settle`
-    blocks until all outcomes that were handed in are written.
+    `settle` blocks until all outcomes that were handed in are written. It is called
+    before and after an exclusive run, so that no outcome is lost with a dead process.
+    Slots call `enter`, and slots or the event loop call `leave`.
     """
 
     def __init__(self, settle: Callable[[], None]) -> None:
@@ -23,7 +23,7 @@ class ExclusiveRuns:
         self._is_claimed = False
 
     def wait(self) -> None:
-        """Block while a run is alone, or waits to be."""
+        """Block while an exclusive run is under way, or waits for others to end."""
         if not self._is_claimed:
             return
         with self._changed:
@@ -31,9 +31,9 @@ class ExclusiveRuns:
 
     def enter(self, *, exclusive: bool) -> bool:
         """
-        Begin a run; False if another one is alone, and this has to be given back.
+        Begin a run. Return False during an exclusive run: this one is to be given back.
 
-        Blocks, for one that is to be alone, until the others have ended and settled.
+        Before an exclusive run, block until the others have ended and settled.
         """
         with self._changed:
             if self._is_claimed:
@@ -47,7 +47,7 @@ class ExclusiveRuns:
         return True
 
     def leave(self, *, exclusive: bool) -> None:
-        """End a run. Blocks, for one that was alone, until it has settled."""
+        """End a run. After an exclusive one, block until it has settled."""
         if exclusive:
             self._settle()
         with self._changed:

@@ -1,4 +1,4 @@
-"""Limits: how long a task may run, and how long a process may live."""
+"""Limits on the time of a task, and on the tasks and memory of a process."""
 
 import sys
 import traceback
@@ -13,9 +13,9 @@ from taskhub.worker.process.running import Running
 
 class TimeLimits:
     """
-    Looks at what runs: interrupts what is past its timeout, and gives up on the rest.
+    Interrupts runs past their timeout, and gives up runs past their hard timeout.
 
-    Called by the watch, so that it is exact to about 0.1 s.
+    For the watch, so that limits are exact to about 0.1 s.
     """
 
     def __init__(
@@ -25,7 +25,7 @@ class TimeLimits:
         self._give_up = give_up
 
     def look(self) -> None:
-        """Enforce what is due."""
+        """Enforce the limits of all runs."""
         for seconds, run, thread in self._running.durations():
             soft, hard = run.task.timeout, run.task.hard_timeout
             if hard is not None and seconds > hard:
@@ -37,11 +37,11 @@ class TimeLimits:
 
 
 class ProcessLimits:
-    """Says when a process has done enough, and is to be replaced after its task."""
+    """Says when a process is to be replaced after its task."""
 
     def __init__(self, node: NodeOptions) -> None:
-        self._most_tasks = node.tasks_per_process
-        self._most_bytes = (node.memory_per_process or 0) * MEBIBYTE
+        self._max_tasks = node.tasks_per_process
+        self._max_bytes = (node.memory_per_process or 0) * MEBIBYTE
         self._tasks = 0
 
     def count(self) -> None:
@@ -49,10 +49,10 @@ class ProcessLimits:
         self._tasks += 1
 
     def reached(self) -> str | None:
-        """Return which limit is reached, in words; None if none is."""
-        if self._most_tasks and self._tasks >= self._most_tasks:
+        """Return in words which limit is reached; None if none is."""
+        if self._max_tasks and self._tasks >= self._max_tasks:
             return f"it has run {self._tasks} tasks"
-        if self._most_bytes and (size := resident_bytes()) > self._most_bytes:
+        if self._max_bytes and (size := resident_bytes()) > self._max_bytes:
             return f"it has grown to {size // MEBIBYTE} MiB"
         return None
 

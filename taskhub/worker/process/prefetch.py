@@ -1,13 +1,12 @@
-"""How many messages a process should hold, and how often it looks at what."""
+"""Prefetch: how many messages a process reserves at a time."""
 
 from taskhub.brokers.base import MOST_RESERVED
 
-#: A task that has been running for longer than this is long: it is marked RUNNING, and
-#: nothing is held back behind it.
+#: A longer run is marked RUNNING, and messages that wait behind it are given back.
 MOMENT_SECONDS = 0.1
 
-_MAX_AT_ONCE = 100
-#: How much the last task counts for, against all before it.
+_MAX_PER_SLOT = 100
+#: The weight of the last delivery in the moving average.
 _WEIGHT = 0.2
 
 
@@ -15,13 +14,13 @@ class Prefetch:
     """
     Learns how long a delivery occupies a slot, and says how many to reserve.
 
-    An `async def` task occupies it only until it has been handed to the event loop.
-    Threads may race here: a lost observation does no harm.
+    An `async def` task occupies its slot only until the event loop has it. Threads may
+    race: a lost observation does no harm.
     """
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
-        # Long until known to be short: the first reserves take one for each slot.
+        # The first reserves take one message for each slot.
         self._mean_seconds = MOMENT_SECONDS
 
     def observe(self, seconds: float) -> None:
@@ -29,7 +28,7 @@ class Prefetch:
         self._mean_seconds += _WEIGHT * (seconds - self._mean_seconds)
 
     def count(self) -> int:
-        """Say how many messages can be started within a moment."""
+        """Return how many messages can be started within a moment."""
         soon = MOMENT_SECONDS / max(self._mean_seconds, 1e-6)
-        wanted = self._slots * max(1, min(int(soon), _MAX_AT_ONCE))
+        wanted = self._slots * max(1, min(int(soon), _MAX_PER_SLOT))
         return min(wanted, MOST_RESERVED)

@@ -1,4 +1,4 @@
-"""What a process is running now."""
+"""The runs of a process that are under way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ class _UnderWay:
     since: float = field(default_factory=monotonic)
     thread: int = field(default_factory=get_ident)
     is_marked: bool = False
-    #: Where the scoreboard shows it, if it does.
+    #: Its slot in the scoreboard; None if there was no room.
     slot: int | None = None
 
 
 class Running:
     """
-    The runs that are under way, and since when; shared by all threads of a process.
+    The runs that are under way, and since when. Shared by all threads of a process.
 
     `tell` informs the supervisor of runs with a hard limit. `section` of the scoreboard
     shows all runs to the steward.
@@ -38,7 +38,7 @@ class Running:
         self._runs: dict[int, _UnderWay] = {}
 
     def begin(self, run: Run) -> None:
-        """Note, in the thread that it runs in, that a run is about to start."""
+        """Note that a run is about to start in this thread."""
         if run.task.hard_timeout is not None:
             self._tell(BEGINS, run.delivery.id, run.task.hard_timeout)
         under_way = _UnderWay(run)
@@ -52,10 +52,10 @@ class Running:
 
     def end(self, run: Run, hand_on: Callable[[], None] = lambda: None) -> bool:
         """
-        Note that a run has ended; False if that was noted before.
+        Note that a run has ended. Return False if that was noted before.
 
-        Whoever ends it first says how: by `hand_on`, which is called before anybody
-        sees that nothing is under way any more, and must not take long.
+        The first caller decides how it ended, by `hand_on`. That is called before other
+        threads can see that the run is over, and must not take long.
         """
         with self._lock:
             if id(run) not in self._runs:
@@ -69,9 +69,9 @@ class Running:
 
     def give_up(self, run: Run) -> bool:
         """
-        Note that nobody waits for a run any more; False if it has ended before.
+        Note that a run was given up. Return False if it has ended before.
 
-        It goes on regardless, and the scoreboard shows it until this process has ended.
+        It goes on, and the scoreboard shows it until this process ends.
         """
         with self._lock:
             if (under_way := self._runs.pop(id(run), None)) is None:
@@ -87,11 +87,11 @@ class Running:
 
     @property
     def has_any(self) -> bool:
-        """Whether anything is under way; asked without waiting for anybody."""
+        """Whether any run is under way. Does not wait for the lock."""
         return bool(self._runs)
 
     def newly_long(self, seconds: float) -> list[Run]:
-        """Return the runs that have passed `seconds` since this was last asked."""
+        """Return the runs that became longer than `seconds` since the last call."""
         start = monotonic() - seconds
         with self._lock:
             found = [
@@ -110,14 +110,14 @@ class Running:
             return any(each.since <= start for each in self._runs.values())
 
     def durations(self) -> list[tuple[float, Run, int]]:
-        """Return for how many seconds each run is under way, and in which thread."""
+        """Return the seconds of each run so far, the run, and its thread."""
         now = monotonic()
         with self._lock:
             runs = list(self._runs.values())
         return [(now - each.since, each.run, each.thread) for each in runs]
 
     def lasting(self, seconds: float) -> list[UUID]:
-        """Return the ids of the results that have been run for at least `seconds`."""
+        """Return the ids of results whose run has lasted for at least `seconds`."""
         start = monotonic() - seconds
         with self._lock:
             return [
@@ -127,6 +127,6 @@ class Running:
             ]
 
     def all(self) -> list[Run]:
-        """Return the runs under way, the oldest first."""
+        """Return the runs that are under way, the oldest first."""
         with self._lock:
             return [each.run for each in self._runs.values()]

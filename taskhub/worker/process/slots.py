@@ -1,8 +1,8 @@
 """
-The slots of a worker process: each takes a delivery, and runs it or hands it on.
+The slots of a worker process: each takes a delivery, and runs or submits its task.
 
-One slot is the main thread; several are threads of their own. `async def` tasks go to
-the event loop, and leave the slot free for the next delivery.
+A single slot is the main thread; several slots are threads of their own. `async def`
+tasks are submitted to the event loop, and leave the slot free for the next delivery.
 """
 
 import logging
@@ -38,14 +38,14 @@ logger = logging.getLogger(__name__)
 
 _Found = TypeVar("_Found")
 
-#: How long a slot rests after the database has gone away under a task.
+#: How long a slot pauses after the database has gone away during a task.
 _OUTAGE_SECONDS = 0.5
-#: How often a slot looks whether outcomes are being written again.
+#: How often a slot checks that outcomes are being written again.
 _ROOM_SECONDS = 0.05
 
 
 class Slots:
-    """As many as tasks are run at a time, beside those on the event loop."""
+    """One for each sync task that runs at a time."""
 
     def __init__(
         self,
@@ -80,13 +80,13 @@ class Slots:
             hand_on=writer.put,
             look_at_limits=self._look_at_limits,
             fail=fail,
-            most=node.async_tasks,
+            max_runs=node.async_tasks,
         )
 
     def work(self) -> None:
-        """Block until the consumer hands out no more, and what was run has ended."""
+        """Block until the consumer hands out no more, and all runs have ended."""
         if self._count == 1:
-            # In the main thread: a task may use signals, and nothing is handed over.
+            # In the main thread, where tasks may use signals.
             self._work()
         else:
             slots = [
@@ -116,7 +116,7 @@ class Slots:
         self._consumer.stop()
 
     def _look_at_limits(self) -> None:
-        """Let this process be replaced if it has done enough; from any thread."""
+        """Retire this process if it has reached a limit; from any thread."""
         if not self._consumer.is_stopping and (reason := self._limits.reached()):
             logger.info("A new process takes over: %s.", reason)
             self._retire()
@@ -136,8 +136,8 @@ class Slots:
         if exclusive is None:
             return
         if exclusive:
-            # If it kills this process too, nothing else must go down with it: no
-            # message that waits, no run, and no outcome that is ready.
+            # If it kills this process, too, no waiting message must be lost with it,
+            # no other run, and no outcome.
             self._consumer.give_back()
         if not self._exclusive_runs.enter(exclusive=exclusive):
             self._consumer.give_back([delivery])
@@ -145,7 +145,7 @@ class Slots:
         run = self._look_at_row(self._preparer.prepare, delivery, keeper)
         if isinstance(run, Run) and run.task.is_async:
             run.is_exclusive = exclusive
-            # As it begins: many may be under way before the first one ends.
+            # When it begins: many may be under way before the first one ends.
             self._limits.count()
             self._loop.submit(run)
             return
@@ -159,17 +159,17 @@ class Slots:
         self._running.begin(run)
         keeper.before()
         began = time.monotonic()
-        # A context of its own: what a task sets, the next one does not see.
+        # In a new context, so that the next task does not see what this one sets.
         ended = copy_context().run(self._executor.run, run)
         self._process_state.restore_after(
             time.monotonic() - began, is_last=not self._consumer.has_waiting
         )
-        # Before anything else that may fail: it is the product of work.
+        # Before anything else that may fail, so that the outcome is not lost.
         self._running.end(run, partial(self._writer.put, ended))
         self._limits.count()
         keeper.after()
         if ended.was_interrupted:
-            # The next one would fare no better.
+            # The next task would be interrupted, too.
             time.sleep(_OUTAGE_SECONDS)
 
     def _look_at_row(
@@ -181,13 +181,13 @@ class Slots:
         try:
             return look(delivery)
         except DatabaseFault as error:
-            # Only a message that came back needs its row before it can be run.
+            # Only a message that came back needs its row before it is run.
             logger.error(
-                "Cannot look at the row of %s: %s", show_foreign(delivery.id), error
+                "Cannot read the row of %s: %s", show_foreign(delivery.id), error
             )
             keeper.after()
             if not is_transient(error):
-                # It is about this row: others are not to wait for it.
+                # The error is about this row, and must not hold up others.
                 again = datetime.now(UTC) + REFUSED_AGAIN
                 self._writer.put(Ended(delivery, due_again=again))
                 return None

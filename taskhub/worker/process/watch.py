@@ -1,17 +1,17 @@
 """
-The watch: a thread that looks at what a process runs, and hears when it is to end.
+The watch: a thread that looks at the running tasks, and hears when to end.
 
-Invariant: what the supervisor says reaches a worker process, whatever its tasks do to
-signals. So it is said through the line, a pipe of this process alone whose other end
-only the supervisor has:
+Invariant: the supervisor's commands reach a worker process whatever its tasks do to
+signals. So they come through the line, a pipe to this process whose other end only the
+supervisor has:
 
-    STOP        end gracefully
-    AT_ONCE     end now
-    its end     the supervisor is gone; the same as STOP
+    STOP_BYTE        end gracefully
+    AT_ONCE_BYTE     end now
+    end of file      the supervisor is gone; the same as STOP_BYTE
 
-Signals are heard as well: TERM from somebody who wants this process alone to end, QUIT
-for at once. INT and HUP reach all processes of a terminal, and TERM all of a service;
-then the supervisor has heard them, too, and says what is to be done.
+Signals are heard as well. TERM ends this process gracefully, and QUIT ends it now. INT
+and HUP do nothing here: a terminal sends them to all processes, and so the supervisor
+gets them, too, and decides.
 """
 
 import os
@@ -22,15 +22,15 @@ from threading import Thread
 from taskhub.foundation.readiness import wait_readable
 from taskhub.worker.pipes import AT_ONCE_BYTE
 
-_HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
+_HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 
 
 class Watch:
     """
-    Calls `look` every `pause()` seconds, `stop` when told to end, `die` when at once.
+    Calls `look` every `pause()` seconds, `stop` to end gracefully, `die` to end now.
 
     Signals come through Python's wakeup descriptor, so that they are heard while a task
-    keeps the main thread busy; all other threads may hold locks meanwhile.
+    keeps the main thread busy.
     """
 
     def __init__(
@@ -65,20 +65,20 @@ class Watch:
             self._fail(error)
 
     def _watch(self) -> None:
-        heard = [self._line, self._signals]
+        descriptors = [self._line, self._signals]
         while True:
-            readable = wait_readable(heard, self._pause())
+            readable = wait_readable(descriptors, self._pause())
             if self._line in readable:
-                said = os.read(self._line, 1024)
-                if not said:
-                    heard.remove(self._line)
-                self._heed(AT_ONCE_BYTE in said, True)
+                commands = os.read(self._line, 1024)
+                if not commands:
+                    descriptors.remove(self._line)
+                self._obey(AT_ONCE_BYTE in commands, True)
             if self._signals in readable:
                 received = os.read(self._signals, 1024)
-                self._heed(signal.SIGQUIT in received, signal.SIGTERM in received)
+                self._obey(signal.SIGQUIT in received, signal.SIGTERM in received)
             self._look()
 
-    def _heed(self, at_once: bool, stop: bool) -> None:
+    def _obey(self, at_once: bool, stop: bool) -> None:
         if at_once:
             self._die()
         if stop:
@@ -86,16 +86,15 @@ class Watch:
 
 
 def _hear_signals(descriptor: int) -> None:
-    # A handler that does nothing, since SIG_IGN would be inherited by programs that
-    # tasks start.
-    for number in _HEARD:
+    # Handlers that do nothing. Programs that tasks start would inherit SIG_IGN.
+    for number in _HANDLED_SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
-    # A process that a task forks must not pass its own signals on to this one.
+    # A process that a task forks must not send its own signals to this one.
     os.register_at_fork(after_in_child=_stop_hearing)
 
 
 def _stop_hearing() -> None:
     signal.set_wakeup_fd(-1)
-    for number in _HEARD:
+    for number in _HANDLED_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
