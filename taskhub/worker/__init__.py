@@ -1,25 +1,20 @@
 """
-The worker: what `manage.py taskworker` runs.
+The worker: what `manage.py taskworker` runs, called a node.
 
-Processes. A *supervisor* forks and waits; it holds no connection and no thread. Under
-it run the *worker processes*, each with a token of its own under which it holds
-messages, one *steward*, which keeps the tokens' leases alive and takes back what the
-dead held, and *companions*: a beat, if one was asked for. Pipes lead from the
-supervisor to its children; when one of them closes, the supervisor is gone, and they
-stop by themselves.
+A node consists of these processes, each in a package or a class of its own:
 
-Threads of a worker process, and who owns what:
+    supervisor         `worker.supervisor`: the parent; forks the others and waits
+    worker processes   `worker.process`: run tasks; each holds messages under a token
+    steward            `worker.steward`: sends the heartbeats for the tokens, takes back
+                       what dead processes held, and does the node's chores
+    companions         other processes, such as a beat with `--beat`
 
-    slots          one (the main thread) or several; each takes a delivery from the
-                   consumer, and runs it, or hands it to the event loop
-    event loop     runs `async def` tasks, many at a time; started by the first
-    group writer   owns what has ended until it is written and acknowledged
-    watch          looks at what runs: marks the long ones, has what waits behind them
-                   given back, and hears the signals
+The modules of this package itself are shared by all of them. The processes have in
+common a flag that makes the node quiet, the scoreboard of running tasks, and pipes. A
+child that sees its pipe from the supervisor end knows that the supervisor is gone, and
+stops by itself.
 
-The consumer owns what is reserved and not yet started. It has no thread: a slot that
-finds it empty reserves more, one slot at a time.
-
-How a process stops is a numbered recipe in `process.py`, how a node stops in
-`supervisor.py`.
+What runs in which process: one package imports another only to start it, as the
+supervisor does after a fork. The numbered lists in supervisor.py and worker_process.py
+say how a node and a worker process stop.
 """

@@ -1,4 +1,4 @@
-"""What an operator asked a node to be."""
+"""The options of a node."""
 
 import os
 import secrets
@@ -11,22 +11,22 @@ from taskhub.conf import Config
 
 @dataclass(frozen=True, kw_only=True)
 class NodeOptions:
-    """One invocation of `taskworker`, as its options describe it."""
+    """The options of one invocation of `taskworker`."""
 
     config: Config
     queues: tuple[str, ...]
     processes: int
-    #: Sync tasks at a time, in each process.
+    #: How many sync tasks each process runs at a time.
     threads: int
-    #: `async def` tasks at a time, in each process.
+    #: How many `async def` tasks each process runs at a time.
     async_tasks: int
-    #: How long after a signal to stop it has ended.
+    #: The time from a signal to stop to the end of the node.
     grace_seconds: float
-    #: A process is replaced after so many tasks, and after a task if it has grown
-    #: beyond so many MiB.
+    #: A process is replaced after this number of tasks.
     tasks_per_process: int | None = None
+    #: A process is replaced when it is larger, in MiB, after a task.
     memory_per_process: int | None = None
-    #: Where probes are answered, if anywhere.
+    #: Where health probes are answered; None for nowhere.
     health_host: str = "127.0.0.1"
     health_port: int | None = None
     #: Whether to end when the queues are empty.
@@ -34,12 +34,12 @@ class NodeOptions:
 
     @property
     def running_seconds(self) -> float:
-        """How long what runs may go on after a signal; the rest is for writing."""
+        """How long tasks may run after a signal; the rest is for writing."""
         return max(0.0, self.grace_seconds - min(3.0, self.grace_seconds / 5))
 
     @cached_property
     def name(self) -> str:
-        """Host, process id, and what a restarted container does not repeat."""
+        """The host, the pid, and a random part, since containers repeat their pids."""
         return f"{self.host}-{os.getpid()}-{secrets.token_hex(3)}"
 
     @property
@@ -48,5 +48,5 @@ class NodeOptions:
         return socket.gethostname().partition(".")[0][:60]
 
     def make_token(self, serial: int) -> str:
-        """Name a worker process; it holds messages, and signs rows, under this name."""
+        """Return the token of a worker process, for messages that it holds and rows."""
         return f"{self.name}-{serial}"

@@ -1,14 +1,13 @@
 """
-The scoreboard: memory in which the worker processes of a node show what they run.
+The scoreboard: shared memory in which worker processes show their runs.
 
-All processes of a node share it, so that the steward sees what a process runs even if
-that process can tell nothing any more: its task keeps the interpreter to itself, or it
-was frozen. To show a run is to write 32 bytes; nobody is woken by it.
+The steward reads there what a process runs even if the process is frozen, or its task
+holds the GIL. Showing a run writes 32 bytes, and wakes no other process.
 
-Invariant: the supervisor alone says which process has which section, and clears it when
-that process has ended. Until then only the process writes into it. The steward only
-reads, and may see a slot that is just being written: what it acts on, it has read
-twice.
+Invariant: only the supervisor assigns sections to processes, and it clears a section
+when its process has ended. Until then only that process writes into it. The steward
+only reads. It may read a slot that is being written, and so acts only on what it has
+read twice.
 """
 
 import os
@@ -19,14 +18,14 @@ from uuid import UUID
 
 import msgspec
 
-#: More worker processes than a node can have at a time, also while some are replaced.
+#: More than a node's worker processes, also while some are being replaced.
 _SECTIONS = 512
-#: Of a process that may run more at a time, the others are not shown.
+#: How many runs of a process are shown.
 _MAX_RUNS = 1_000
 
-#: Of a section: the process that has it, and how many of its slots were ever used.
+#: The head of a section: its process, and how many of its slots were ever used.
 _HEAD = struct.Struct("=II")
-#: Of a slot: the result's id, the attempt, when it began, and flags. Zero is empty.
+#: A slot: the result's id, the attempt, flags, and when it began; zero if it is empty.
 _SLOT = struct.Struct("=16sHxxxxxxd")
 _BEGAN = struct.Struct("=d")
 _BEGAN_AT = _SLOT.size - _BEGAN.size
@@ -49,25 +48,25 @@ class ShownRun(msgspec.Struct, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """For how long it has been running."""
+        """How long it has been running."""
         return time.monotonic() - self.began_at
 
 
 class Section:
-    """What one worker process writes. For one thread at a time."""
+    """The part that one worker process writes. For one thread at a time."""
 
     def __init__(self, memory: mmap, head: int, start: int, size: int) -> None:
         self._memory = memory
         self._head = head
         self._pid = os.getpid()
         self._start = start
-        # The lowest are taken first, so that a reader need not look at many.
+        # The lowest are taken first, so that readers look at few.
         self._free = list(range(size - 1, -1, -1))
         self._used = 0
         _HEAD.pack_into(memory, head, self._pid, 0)
 
     def show(self, id: UUID, attempt: int, *, is_durable: bool) -> int | None:
-        """Show a run; return its slot, or None if there is no room."""
+        """Show a run. Return its slot, or None if there is no room."""
         if not self._free:
             return None
         slot = self._free.pop()
@@ -82,33 +81,33 @@ class Section:
         return slot
 
     def hide(self, slot: int) -> None:
-        """Show a run no more."""
+        """Stop showing a run."""
         at = self._start + slot * _SLOT.size
         _BEGAN.pack_into(self._memory, at + _BEGAN_AT, 0.0)
         self._free.append(slot)
 
     def give_up(self, slot: int) -> None:
-        """Go on showing a run, until the end of the process, as one it has given up."""
+        """Show a run as given up, until the end of the process."""
         self._memory[self._start + slot * _SLOT.size + _FLAGS_AT] |= _GIVEN_UP
 
 
 class Scoreboard:
-    """The sections of a node's worker processes; made before any of them is forked."""
+    """The sections of all worker processes; made before any of them is forked."""
 
     def __init__(self, runs: int) -> None:
         self._runs = min(runs, _MAX_RUNS)
         heads = _SECTIONS * _HEAD.size
         self._memory = mmap(-1, heads + _SECTIONS * self._runs * _SLOT.size)
-        #: The number of each process's section; for the supervisor.
+        #: The number of the section of each pid; for the supervisor.
         self._numbers: dict[int, int] = {}
 
     def find_free(self) -> int | None:
-        """Return the number of a section that no process has; None if all are taken."""
+        """Return the number of a free section; None if there is none."""
         taken = set(self._numbers.values())
         return next((each for each in range(_SECTIONS) if each not in taken), None)
 
     def give(self, number: int | None, pid: int) -> None:
-        """Note that a process has a section, if it has one."""
+        """Assign a section to a process; none if `number` is None."""
         if number is not None:
             self._numbers[pid] = number
 
@@ -121,14 +120,14 @@ class Scoreboard:
             _HEAD.pack_into(self._memory, number * _HEAD.size, 0, 0)
 
     def open(self, number: int | None) -> Section | None:
-        """Return this process's section, to be written, if it has one."""
+        """Return the section of this process for writing; None if it has none."""
         if number is None:
             return None
         head = number * _HEAD.size
         return Section(self._memory, head, self._start_of(number), self._runs)
 
     def runs_of(self, pid: int) -> list[ShownRun]:
-        """Return what a process shows."""
+        """Return the runs that a process shows."""
         number = self._find(pid)
         if number is None:
             return []

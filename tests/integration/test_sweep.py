@@ -173,7 +173,7 @@ def test_only_one_node_sweeps(config, sweep):
 
 
 def test_many_rows_are_looked_at_some_at_a_time(config, sweep, monkeypatch):
-    monkeypatch.setattr(sweeper, "_MAX_SLOW", 2)
+    monkeypatch.setattr(sweeper, "_MAX_SLOW_ROWS_PER_LOOK", 2)
     for _ in range(5):
         old()
 
@@ -188,7 +188,7 @@ def test_many_rows_are_looked_at_some_at_a_time(config, sweep, monkeypatch):
 def test_a_broker_that_was_emptied_is_filled_in_a_hurry(
     config, sweep, client, monkeypatch, caplog
 ):
-    monkeypatch.setattr(sweeper, "_MAX_SLOW", 1)
+    monkeypatch.setattr(sweeper, "_MAX_SLOW_ROWS_PER_LOOK", 1)
     rows = [old() for _ in range(6)]
     for _ in range(7):
         sweep()

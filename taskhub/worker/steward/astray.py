@@ -1,15 +1,16 @@
 """
-Messages that are astray: their body is in the broker, and their place was lost.
+Messages that are astray: the broker has their body and has lost their place.
 
-What holds: a message that two looks in a row find to be astray is given a place, unless
-a living process runs it. Once is not enough: a process may have reserved it, and the
-key that said so was lost. By the second look it has ended, or its row says that it
-runs.
+Invariant: a message that two looks in a row find astray is given a place, unless a
+living process runs it. One look is not enough: a process may have reserved the message,
+and the key that said so was lost. By the second look that run has ended, or its row is
+RUNNING.
 
-1. If its row is unfinished, the row is pushed: it says when the message is due.
-2. If its row is finished, or in another queue by now, the message is forgotten.
-3. If it has no row, it is put back as it is: it may be one of `durable=False`, which
-   whoever gets it runs, or one that nobody of us has sent, which is quarantined.
+1. If the row is unfinished, it is pushed: it says when the message is due.
+2. If the row is finished, or in another queue by now, the message is deleted.
+3. If there is no row, the message is put back as it is. Its task may have
+   `durable=False`; then it runs. If the message is not from this site, it is
+   quarantined.
 """
 
 import logging
@@ -21,7 +22,7 @@ from taskhub.models import Status, TaskResult
 
 logger = logging.getLogger(__name__)
 
-#: Whose word it is that a message is done; nobody holds anything under this name.
+#: The token for acknowledgements; no process holds messages under it.
 _TOKEN = "sweep"  # noqa: S105  not a secret
 
 
@@ -37,12 +38,12 @@ class Astray:
         self._seen: dict[str, set[str]] = {}
 
     def add(self, queue_name: str, ids: set[str]) -> None:
-        """Have some looked at again that somebody else has found."""
+        """Remember messages until the next look."""
         if ids:
             self._seen.setdefault(queue_name, set()).update(ids)
 
     def look(self, queue_name: str, *, has_any: bool) -> None:
-        """Give what the last look has seen a place; look again if there may be any."""
+        """Give messages of the last look a place; find new ones if there may be any."""
         if seen := self._seen.pop(queue_name, None):
             self._give_places(queue_name, seen)
         if has_any:
@@ -57,8 +58,8 @@ class Astray:
         over = [each for each, pk in pks.items() if pk in rows.keys() - set(waiting)]
         if over:
             self._broker.acknowledge(queue_name, over, token=_TOKEN)
-        strangers = [each for each in ids if pks.get(each) not in rows]
-        if count := self._broker.put_back(queue_name, strangers):
+        rowless = [each for each in ids if pks.get(each) not in rows]
+        if count := self._broker.put_back(queue_name, rowless):
             logger.warning("Put back %d messages whose place was lost.", count)
 
     def _rows_of(self, pks: Collection[UUID]) -> dict[UUID, TaskResult]:
@@ -74,7 +75,7 @@ class Astray:
 
 
 def _parse(text: str) -> UUID | None:
-    """Return an id of ours; None for one that nobody of us has made."""
+    """Return the id of a result; None if the text is none."""
     try:
         pk = UUID(text)
     except ValueError:

@@ -1,11 +1,10 @@
 """
-Health: an HTTP server in the steward, for a service manager's probes.
+Health: an HTTP server in the steward for a service manager's probes.
 
-`/live` says whether the node's own parts go on: 200 unless the steward is stuck, which
-only a restart mends. A broker or a database that hangs does not change that. `/ready`
-says whether the node can work: 200 if the broker and the database answer and its
-processes are there, 503 with the reasons if not. Both read a value that is there
-already; nothing is asked for them.
+`/live` answers 200 unless the steward is stuck, which only a restart mends. A broker or
+a database that hangs does not change that. `/ready` answers 200 if the broker and the
+database respond and there are worker processes, and 503 with the reasons otherwise.
+Both read values in memory, and query nothing.
 """
 
 import json
@@ -18,15 +17,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
-#: A part that has not been heard of for longer is stuck, or out of touch.
-_SILENT_SECONDS = 15.0
-#: What one who connects to it can cost.
+#: A part that has been silent for longer is stuck, or cannot reach its server.
+_MAX_SILENCE_SECONDS = 15.0
 MAX_CONNECTIONS = 64
 MAX_REQUEST_SECONDS = 5.0
 
 
 class Health:
-    """What is known of a node's health; parts tell, probes ask."""
+    """The health of a node, reported by the steward's threads and read by probes."""
 
     def __init__(self, processes: Callable[[], int], living: Callable[[], int]) -> None:
         self._processes = processes
@@ -36,23 +34,23 @@ class Health:
         self._broker_at = self._database_at = 0.0
 
     def steward_is_alive(self) -> None:
-        """Told by the steward's main thread, which waits for no server."""
+        """Called by the steward's main thread, which waits for no server."""
         self._steward_at = time.monotonic()
 
     def broker_has_answered(self) -> None:
-        """Told by every round that reached the broker."""
+        """Called after every round that reached the broker."""
         self._broker_at = time.monotonic()
 
     def database_has_answered(self) -> None:
-        """Told by every chore that reached the database."""
+        """Called after every report that reached the database."""
         self._database_at = time.monotonic()
 
     def reasons_not_to_live(self) -> list[str]:
-        """Say what only a restart mends."""
+        """Return what only a restart mends."""
         return _unless(self._steward_at, "The steward is stuck.")
 
     def reasons_not_to_be_ready(self) -> list[str]:
-        """Say what keeps the node from working."""
+        """Return what keeps the node from working."""
         living = self._living()
         return [
             *self.reasons_not_to_live(),
@@ -63,14 +61,14 @@ class Health:
 
 
 def _unless(heard_at: float, reason: str) -> list[str]:
-    return [] if time.monotonic() - heard_at < _SILENT_SECONDS else [reason]
+    return [] if time.monotonic() - heard_at < _MAX_SILENCE_SECONDS else [reason]
 
 
 def listen_for_probes(host: str, port: int) -> socket.socket:
     """
     Return a socket that probes can connect to, on an IPv4 or IPv6 address.
 
-    Raise OSError if the address is not of this machine, or the port is taken.
+    Raise OSError if the address is not this machine's, or the port is taken.
     """
     family, kind, _protocol, _name, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -79,7 +77,7 @@ def listen_for_probes(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # "::" is all addresses, of either kind.
+            # "::" means all IPv4 addresses, too.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind(address)
         listener.listen(MAX_CONNECTIONS)
@@ -91,10 +89,10 @@ def listen_for_probes(host: str, port: int) -> socket.socket:
 
 class HealthServer(ThreadingHTTPServer):
     """
-    Answers probes, in threads of its own.
+    Answers probes, each in a thread.
 
-    Connections are bounded, and so is the time of each: with too many, the oldest is
-    closed.
+    The number of connections is bounded: the oldest is closed. The time of each is
+    bounded, too.
     """
 
     daemon_threads = True
@@ -107,16 +105,16 @@ class HealthServer(ThreadingHTTPServer):
             "/live": health.reasons_not_to_live,
             "/ready": health.reasons_not_to_be_ready,
         }
-        #: Since when each connection is open, the oldest first.
+        #: When each connection was opened, the oldest first.
         self._open: OrderedDict[socket.socket, float] = OrderedDict()
         self._lock = Lock()
 
     def start(self) -> None:
-        """Start the thread that takes connections."""
+        """Start the thread that accepts connections."""
         Thread(target=self.serve_forever, name="health", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Take a connection, and make room for it."""
+        """Accept a connection; close the oldest one if there are too many."""
         with self._lock:
             self._open[request] = time.monotonic()
             if len(self._open) > MAX_CONNECTIONS:
@@ -124,21 +122,21 @@ class HealthServer(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def service_actions(self) -> None:
-        """End connections that have had their time; called twice a second."""
+        """Close connections that are too old; called twice a second."""
         since = time.monotonic() - MAX_REQUEST_SECONDS
         with self._lock:
             for request in [each for each, at in self._open.items() if at < since]:
                 self._hang_up(request)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that is over."""
+        """Forget a connection that is closed."""
         with self._lock:
             self._open.pop(request, None)
         super().shutdown_request(request)
 
     def _hang_up(self, request: socket.socket) -> None:
         self._open.pop(request, None)
-        # Its thread, which waits for more, is told of the end, and closes it.
+        # Its thread, which waits for input, sees the end and closes it.
         with suppress(OSError):
             request.shutdown(socket.SHUT_RDWR)
 
@@ -167,9 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def handle(self) -> None:
-        """Answer; one who has gone meanwhile needs none."""
+        """Answer, unless the client has disconnected."""
         with suppress(ConnectionError):
             super().handle()
 
     def log_message(self, *args: object) -> None:
-        """Probes are not worth a line each."""
+        """Log nothing."""

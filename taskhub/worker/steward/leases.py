@@ -1,8 +1,8 @@
 """
-The leases of a node's processes, kept by a thread of the steward.
+The leases of a node's worker processes, kept by a thread of the steward.
 
-Of its own, so that a broker that hangs holds up nothing else: neither what the
-supervisor says of births and deaths, nor the proof that the steward is alive.
+It is a separate thread, so that a broker that hangs delays nothing else: neither the
+supervisor's messages, nor the proof that the steward is alive.
 """
 
 import logging
@@ -24,19 +24,19 @@ from taskhub.worker.node_options import NodeOptions
 logger = logging.getLogger(__name__)
 
 _MAX_ROUND_SECONDS = 1.5
-#: A token of another node has to be silent for this long while this steward is in touch
-#: with the broker: after an outage, all are silent until they are back.
+#: How long a token of another node has to be silent while this steward reaches the
+#: broker. After an outage, all tokens are silent until their stewards are back.
 _MAX_CONTACT_SECONDS = 3.0
-#: How often it looks at the end, when nothing but the last leases is waited for.
+#: The pause between rounds while the last worker processes leave.
 _LAST_ROUND_SECONDS = 0.2
 
 
 class Leases:
     """
-    Heartbeats and reclaims.
+    Sends heartbeats, and reclaims messages.
 
-    `has_answered` hears of each round that was possible, and `took_back` of each token
-    from which something was taken back.
+    `has_answered` is called after each round that reached the broker, and `took_back`
+    with each token from which messages were taken back.
     """
 
     def __init__(
@@ -69,17 +69,17 @@ class Leases:
 
     @property
     def living(self) -> dict[str, int]:
-        """The pid of each token that lives."""
+        """The pid of the living process of each token."""
         with self._lock:
             return dict(self._living)
 
     def begin(self, token: str, pid: int) -> None:
-        """Keep the lease of a process from now on."""
+        """Keep the lease of a token from now on."""
         with self._lock:
             self._living[token] = pid
 
     def take_back(self, token: str) -> None:
-        """Take back soon what a process holds, which has died."""
+        """Make the thread take back the messages of a dead process at once."""
         with self._lock:
             self._living.pop(token, None)
             self._dead.add(token)
@@ -87,9 +87,9 @@ class Leases:
 
     def stop(self, seconds: float) -> None:
         """
-        Keep the leases until the last of the living has left, for so long at the most.
+        Keep the leases until the last process has left, for up to `seconds`.
 
-        If the supervisor was killed, its processes finish what they run, and end their
+        If the supervisor was killed, its processes finish their tasks, and end their
         leases themselves.
         """
         self._is_last = True
@@ -110,7 +110,7 @@ class Leases:
         self._settled.set()
 
     def _fail(self, error: Exception) -> NoReturn:
-        """End the steward, which is replaced: nobody else keeps the leases."""
+        """End the steward, which is replaced, since only this thread keeps leases."""
         logger.critical("A fault of taskhub; the steward is replaced.", exc_info=error)
         close_logging()
         os._exit(1)
@@ -120,7 +120,7 @@ class Leases:
             return not (self._living or self._dead)
 
     def round(self) -> float:
-        """Do all there is to do; return how many seconds until the next round."""
+        """Do all that is due. Return the seconds until the next round."""
         try:
             self._reclaim_dead()
             self._keep_leases()
@@ -129,7 +129,7 @@ class Leases:
             self._silent_since.clear()
             self._backoff.fail()
             if self._backoff.is_first:
-                logger.error("%s Leases are at risk until it is back.", error)
+                logger.error("%s Leases may end until it is back.", error)
             return self._backoff.pause
         self._has_answered()
         if self._backoff.succeed():
@@ -149,7 +149,7 @@ class Leases:
     def _keep_leases(self) -> None:
         lost = self._broker.heartbeat(self._queues, list(self.living))
         if self._is_last:
-            # They have left.
+            # These processes have left.
             with self._lock:
                 for token in lost:
                     self._living.pop(token, None)

@@ -1,12 +1,13 @@
 """
-Lingering runs: functions that still run though nobody waits for their outcome.
+Lingering runs: tasks that still run though their outcome is not needed.
 
 Their result was cancelled, has finished, was deleted, or belongs to another attempt by
-now. Such a run keeps its process busy, and no row says so: the steward finds it by
-comparing the scoreboard with the rows, and the node's row tells of it.
+now. Such a run keeps its process busy, and its result's row does not show it. The
+steward finds it by comparing the scoreboard with the rows, and writes it into the
+node's row.
 
-A process ends what was cancelled by force within two seconds. One that cannot, since
-its task keeps the interpreter to itself, is killed by the supervisor.
+A process ends a run that was cancelled by force within two seconds. If it cannot, since
+the task holds the GIL, the supervisor kills it.
 """
 
 import time
@@ -21,44 +22,44 @@ from taskhub.models import Status, TaskResult
 from taskhub.models.results.lingering import Because
 from taskhub.worker.scoreboard import Scoreboard, ShownRun
 
-#: What has been running for less is not asked about: it may be about to end.
-_LASTING_SECONDS = 1.0
-#: Of what a node runs, the oldest are asked about, so many in one query.
-_MAX_ASKED = 1_000
-_BATCH = 500
-#: How long a process has for ending what was cancelled by force.
-_OBEY_SECONDS = 4.0
-#: A result that finished less than this ago may still have its run on the scoreboard.
-_SETTLED = timedelta(seconds=1)
+#: Shorter runs are not checked: they may be about to end.
+_MIN_SECONDS = 1.0
+#: How many runs of a node are checked, the oldest.
+_MAX_CHECKED = 1_000
+_MAX_ROWS_PER_QUERY = 500
+#: How long a process has to end a run that was cancelled by force.
+_FORCE_SECONDS = 4.0
+#: How long the run of a finished result may still be on the scoreboard.
+_SETTLE_TIME = timedelta(seconds=1)
 
 #: A run: the token of its process, the result, the attempt.
 _Key = tuple[str, UUID, int]
 
 
 class LingeringRuns:
-    """Looks for them, whenever the node tells of itself. `kill` is given a token."""
+    """Finds lingering runs. `kill` is called with the token of a process."""
 
     def __init__(self, scoreboard: Scoreboard, kill: Callable[[str], None]) -> None:
         self._scoreboard = scoreboard
         self._kill = kill
-        #: When each was first seen, by our clock: of a deleted row nobody knows more.
+        #: When each was first seen, by this machine's clock: for deleted rows.
         self._seen: dict[_Key, datetime] = {}
-        #: Since when each was seen to be cancelled by force, by time.monotonic().
+        #: When each was first seen as cancelled by force, by time.monotonic().
         self._forced: dict[_Key, float] = {}
 
     def find(self, living: Mapping[str, int]) -> dict[str, list[dict[str, Any]]]:
         """
-        Return what processes still run that they should not, by their tokens.
+        Return the lingering runs of each token, as in `Node.workers`.
 
-        `living` gives the pid of each token. Blocks for a query for every 500 runs that
-        have lasted for a second, and for one more if there is something to tell.
+        `living` has the pid of each token. Block for a query for every 500 runs that
+        have lasted a second, and for one more if any run was cancelled.
         """
-        asked = self._shown(living)
-        rows = _read_rows({run.id for _token, run in asked})
-        # What has ended meanwhile has changed its row, as it should.
+        checked = self._shown(living)
+        rows = _read_rows({run.id for _token, run in checked})
+        # Runs that have ended in the meantime have changed their rows.
         still = set(self._shown(living))
         found: dict[_Key, tuple[ShownRun, dict[str, Any]]] = {}
-        for token, run in asked:
+        for token, run in checked:
             if (token, run) not in still:
                 continue
             key = (token, run.id, run.attempt)
@@ -66,24 +67,24 @@ class LingeringRuns:
                 found[key] = (run, entry)
         self._seen = {key: at for key, at in self._seen.items() if key in found}
         self._enforce(found)
-        told: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        by_token: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for (token, *_rest), (_run, entry) in found.items():
-            told[token].append(entry)
-        return told
+            by_token[token].append(entry)
+        return by_token
 
     def _shown(self, living: Mapping[str, int]) -> list[tuple[str, ShownRun]]:
         lasting = [
             (token, run)
             for token, pid in living.items()
             for run in self._scoreboard.runs_of(pid)
-            if run.seconds >= _LASTING_SECONDS
+            if run.seconds >= _MIN_SECONDS
         ]
-        return sorted(lasting, key=lambda each: each[1].began_at)[:_MAX_ASKED]
+        return sorted(lasting, key=lambda each: each[1].began_at)[:_MAX_CHECKED]
 
     def _judge(
         self, key: _Key, run: ShownRun, row: TaskResult | None
     ) -> dict[str, Any] | None:
-        """Return what to tell of a run; None if all is as it should be."""
+        """Return the entry for a run; None if it is not lingering."""
         token, pk, attempt = key
         if row is not None:
             because, since = _compare(row, token, attempt)
@@ -92,7 +93,7 @@ class LingeringRuns:
         if because is None:
             return None
         since = since or self._seen.setdefault(key, datetime.now(UTC))
-        if because == Because.FINISHED and datetime.now(UTC) - since < _SETTLED:
+        if because == Because.FINISHED and datetime.now(UTC) - since < _SETTLE_TIME:
             return None
         return {
             "id": str(pk),
@@ -103,11 +104,12 @@ class LingeringRuns:
         }
 
     def _enforce(self, found: Mapping[_Key, tuple[ShownRun, dict[str, Any]]]) -> None:
-        """Have processes killed that do not end what was cancelled by force."""
+        """Kill processes that do not end runs that were cancelled by force."""
         cancelled = {
             key
             for key, (run, entry) in found.items()
-            # What its process has given up on ends with it, after its other runs.
+            # A run that its process has given up ends with the process, which waits
+            # for its other runs first.
             if entry["because"] == Because.CANCELLED and not run.is_given_up
         }
         by_force = (
@@ -120,7 +122,7 @@ class LingeringRuns:
         overdue = {
             token
             for (token, _, _), since in self._forced.items()
-            if now - since >= _OBEY_SECONDS
+            if now - since >= _FORCE_SECONDS
         }
         for token in overdue:
             self._kill(token)
@@ -140,15 +142,15 @@ def _read_rows(pks: set[UUID]) -> dict[UUID, TaskResult]:
     wanted = list(pks)
     return {
         row.pk: row
-        for start in range(0, len(wanted), _BATCH)
-        for row in rows.filter(pk__in=wanted[start : start + _BATCH])
+        for start in range(0, len(wanted), _MAX_ROWS_PER_QUERY)
+        for row in rows.filter(pk__in=wanted[start : start + _MAX_ROWS_PER_QUERY])
     }
 
 
 def _compare(
     row: TaskResult, token: str, attempt: int
 ) -> tuple[Because | None, datetime | None]:
-    """Return why a row is not the run's any more, and since when."""
+    """Return why a run does not own its row any more, and since when."""
     if row.status == Status.CANCELLED:
         return Because.CANCELLED, row.finished_at
     if row.is_finished:

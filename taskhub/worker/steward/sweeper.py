@@ -1,26 +1,25 @@
 """
 The sweep: rows that the broker does not know are pushed again.
 
-A row that is committed may be unknown to the broker because whoever enqueued it died
-before the push, because the broker was away then, or because it has lost its data.
-Three passes look for such rows:
+The broker may not know a committed row because the process that enqueued it died before
+the push, because the broker was away, or because the broker has lost its data. Three
+passes look for such rows:
 
-- The young one sees every row once, some seconds after it was enqueued.
-- The slow one goes over all unfinished rows, some hundred a second, again and again. If
-  the broker says that it is another one, or has been emptied, it hurries.
-- After that, another one sees those of sites whose clocks are ahead.
+- The young pass sees every row once, some seconds after it was enqueued.
+- The slow pass goes over all unfinished rows, some hundred a second, again and again.
+  It hurries if the broker says that it is another one, or was emptied.
+- After the slow pass, one more sees rows of sites whose clocks are ahead.
 
-A pass that has found lost rows is followed by another one, in a hurry: others may be
-lost, too. What the broker has lost in part, the body of a message or its place, shows
-in the depth of its queue: see `taskhub.worker.steward.astray` for what has lost its
-place.
+After lost rows were found, the next slow pass hurries, since more rows may be lost. If
+the broker has lost only the body of a message or its place, the depth of its queue
+shows it. See `taskhub.worker.steward.astray` for lost places.
 
-Where the rows are the messages, a row can only be in none of the three places if
-whoever moved it, or had it tried again, died in between: the slow pass is enough.
+Where the rows are the messages, a row has no place only if the process that moved or
+retried it died in between. Then the slow pass is enough.
 
-A row is pushed as one that came back: whoever gets it looks at the row before running
-it. So it does no harm if it was finished, or pushed, while this was looking. A row that
-is RUNNING is pushed only if the process that runs it is not there any more.
+A row is pushed as one that came back: the worker reads the row before running it. So it
+does no harm if the row is finished or pushed by another process during the sweep. A
+RUNNING row is pushed only if its process is gone.
 """
 
 import logging
@@ -44,22 +43,22 @@ from taskhub.worker.steward.astray import Astray
 
 logger = logging.getLogger(__name__)
 
-#: A row that is younger may well be on its way.
-_YOUNG = timedelta(seconds=3)
-#: For so long a process that its node has not told of may well be alive.
+#: A younger row may still be on its way to the broker.
+_MIN_AGE = timedelta(seconds=3)
+#: How long a process may be alive without being in its node's row.
 _GRACE = timedelta(seconds=3 * PRESENCE_SECONDS)
-#: How far back the young pass begins; the slow one sees what is older.
-_YOUNG_FROM = timedelta(minutes=1)
-#: So many rows are looked at at a time; by the slow pass, unless it is in a hurry.
-_MOST = 10_000
-_MAX_SLOW = 1_000
+#: How far back the young pass begins; the slow pass sees older rows.
+_MAX_YOUNG_AGE = timedelta(minutes=1)
+_MAX_ROWS_PER_LOOK = 10_000
+#: For the slow pass when it does not hurry.
+_MAX_SLOW_ROWS_PER_LOOK = 1_000
 _TURN_SECONDS = 10.0
-#: How long the slow pass rests when it has seen all rows.
+#: How long the slow pass rests after it has seen all rows.
 _REST_SECONDS = 5.0
 
 
 class Sweeper:
-    """Looks every three seconds, if it is this node's turn."""
+    """Pushes lost rows, if it is this node's turn."""
 
     def __init__(self, node: NodeOptions) -> None:
         self._node = node
@@ -67,8 +66,8 @@ class Sweeper:
         self._broker = get_broker(node.config)
         self._young: UUID | None = None
         self._slow: UUID | None = None
-        #: Of each queue, what the broker says if it has lost nothing.
-        self._said: dict[str, tuple[str, int]] = {}
+        #: For each queue, a value that changes when the broker loses messages.
+        self._fingerprints: dict[str, tuple[str, int]] = {}
         self._queues = {*node.queues, *node.config.queues}
         self._astray = Astray(self._broker, node.config.alias, self._push)
         self._hurries = False
@@ -79,10 +78,10 @@ class Sweeper:
 
     def look(self) -> None:
         """
-        Push what the broker does not know, of some rows.
+        Check some rows, and push those that the broker does not know.
 
-        Blocks for some queries. Raise BrokerError or a database's error if either is
-        away; the rows are looked at again.
+        Block for some queries. Raise BrokerError or a database's error if either is
+        away; the next call checks the rows again.
         """
         if not self._has_turn():
             return
@@ -96,13 +95,13 @@ class Sweeper:
             self._sweep_slowly(now)
 
     def _database_now(self) -> datetime:
-        """Return the time by the database's clock, which is asked once a turn."""
+        """Return the time by the database's clock, which is queried once a turn."""
         if self._ahead_by is None:
             self._ahead_by = database_now(results_database()) - timezone.now()
         return timezone.now() + self._ahead_by
 
     def _has_turn(self) -> bool:
-        # Gone on with before it ends, and not more often than needed.
+        # Kept before it ends, and not more often than needed.
         now = time.monotonic()
         if now > self._turn_until - _TURN_SECONDS / 2:
             taken = take_turn(
@@ -116,32 +115,33 @@ class Sweeper:
         return now < self._turn_until
 
     def _look_at(self, queue_name: str) -> None:
-        """Notice if the broker has lost messages of a queue, all of one or a part."""
+        """Notice if the broker has lost messages of a queue, or parts of them."""
         astray = self._broker.count_astray(queue_name)
         self._astray.look(queue_name, has_any=astray > 0)
-        says = self._broker.fingerprint([queue_name]), min(0, astray)
-        if self._said.setdefault(queue_name, says) != says:
+        fingerprint = self._broker.fingerprint([queue_name]), min(0, astray)
+        if self._fingerprints.setdefault(queue_name, fingerprint) != fingerprint:
             logger.warning(
-                "The broker may have lost messages of queue %s; looking at all rows.",
+                "The broker may have lost messages of queue %s; checking all rows.",
                 queue_name,
             )
             self._slow, self._hurries = None, True
             self._resting_until = 0.0
-        self._said[queue_name] = says
+        self._fingerprints[queue_name] = fingerprint
 
     def _sweep_young(self, now: datetime) -> None:
-        after = self._young or first_id_at(now - _YOUNG_FROM)
-        rows = self._unfinished().filter(id__gt=after, id__lt=first_id_at(now - _YOUNG))
-        self._young = self._sweep(rows, _MOST) or first_id_at(now - _YOUNG)
+        after = self._young or first_id_at(now - _MAX_YOUNG_AGE)
+        before = first_id_at(now - _MIN_AGE)
+        rows = self._unfinished().filter(id__gt=after, id__lt=before)
+        self._young = self._sweep(rows, _MAX_ROWS_PER_LOOK) or before
 
     def _sweep_slowly(self, now: datetime) -> None:
-        rows = self._unfinished().filter(id__lt=first_id_at(now - _YOUNG))
+        rows = self._unfinished().filter(id__lt=first_id_at(now - _MIN_AGE))
         if self._slow is not None:
             rows = rows.filter(id__gt=self._slow)
-        most = _MOST if self._hurries else _MAX_SLOW
-        self._slow = self._sweep(rows, most)
+        count = _MAX_ROWS_PER_LOOK if self._hurries else _MAX_SLOW_ROWS_PER_LOOK
+        self._slow = self._sweep(rows, count)
         if self._slow is None:
-            # All are seen; from the beginning, then.
+            # It has seen all rows, and begins again.
             self._sweep_ahead(now)
             self._hurries, self._found_some = self._found_some, False
             if not self._hurries:
@@ -149,15 +149,15 @@ class Sweeper:
 
     def _sweep_ahead(self, now: datetime) -> None:
         if not self._broker.lives_in_rows:
-            rows = self._unfinished().filter(id__gt=first_id_at(now + _YOUNG))
-            self._sweep(rows, _MOST)
+            rows = self._unfinished().filter(id__gt=first_id_at(now + _MIN_AGE))
+            self._sweep(rows, _MAX_ROWS_PER_LOOK)
 
     def _unfinished(self) -> TaskResultQuerySet:
         return TaskResult.writing.unfinished().filter(backend=self._config.alias)
 
-    def _sweep(self, rows: TaskResultQuerySet, most: int) -> UUID | None:
-        """Look at the first of these rows; return the last if there may be more."""
-        seen = list(rows.order_by("id").values_list("id", "queue_name")[:most])
+    def _sweep(self, rows: TaskResultQuerySet, count: int) -> UUID | None:
+        """Check the first `count` rows. Return the last if there may be more."""
+        seen = list(rows.order_by("id").values_list("id", "queue_name")[:count])
         by_queue: dict[str, list[UUID]] = defaultdict(list)
         for pk, queue_name in seen:
             by_queue[queue_name].append(pk)
@@ -168,10 +168,10 @@ class Sweeper:
                 missing |= self._missing(queue_name, pks)
         if missing:
             self._push(missing)
-        return seen[-1][0] if len(seen) == most else None
+        return seen[-1][0] if len(seen) == count else None
 
     def _missing(self, queue_name: str, pks: Collection[UUID]) -> set[UUID]:
-        """Return what the broker does not have; what is astray is looked at again."""
+        """Return the ids that the broker does not have; note those that are astray."""
         missing = self._broker.missing(queue_name, pks)
         if not missing:
             return missing
@@ -180,7 +180,7 @@ class Sweeper:
         return missing - set(map(UUID, astray))
 
     def _push(self, pks: Collection[UUID]) -> None:
-        # Read again: what was finished meanwhile is no longer known to the broker.
+        # Read again: a row that has finished is not known to the broker either.
         rows = list(self._unfinished().filter(pk__in=pks))
         living = self._living_tokens()
         lost: dict[str, list[TaskResult]] = defaultdict(list)
@@ -202,13 +202,13 @@ class Sweeper:
                 )
                 self._found_some = True
 
-    # Generous, both: what is taken for dead too early runs twice.
+    # Both are generous, since a run that is taken for dead too early runs twice.
 
     def _is_being_run(self, row: TaskResult, living: set[str]) -> bool:
         if row.status == Status.READY or row.last_attempted_at is None:
             return False
-        # A node tells of a new process some seconds after that has begun to work. Its
-        # clock may be another one; far ahead of this one, it says nothing.
+        # A node reports a new process some seconds after it has begun to work. The time
+        # is by the process's clock; if that is far ahead, the time says nothing.
         is_new = abs(timezone.now() - row.last_attempted_at) < _GRACE
         return is_new or row.worker_ids[-1] in living
 
