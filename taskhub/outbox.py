@@ -1,8 +1,8 @@
 """
-The outbox: what was committed is pushed, at once or as soon as it can be.
+The outbox: committed rows are pushed to the broker.
 
-Not every caller waits for a broker that is away: after a failure, the next ones leave
-their pushes for later at once, and the sweep sees to them.
+While the broker is away, only the first caller waits for it. After a failure, the next
+callers skip their pushes for a moment, and the sweep pushes their rows later.
 """
 
 import logging
@@ -24,15 +24,14 @@ from taskhub.retries import is_death
 
 logger = logging.getLogger(__name__)
 
-#: For so long after a push has failed, others are left for later without a try: each
-#: would hold its caller up until a timeout.
+#: How long pushes are skipped after a failure. Each would block until a timeout.
 _REST_SECONDS = 2.0
 
 _breakers: WeakKeyDictionary[Broker, Breaker] = WeakKeyDictionary()
 
 
 class _Push:
-    """A hook for on_commit: pushes rows. More may be added until then."""
+    """A hook for on_commit that pushes rows. Rows may be added until the commit."""
 
     def __init__(self, config: Config, rows: Sequence[NewResult]) -> None:
         self.config = config
@@ -44,10 +43,10 @@ class _Push:
 
 def push_on_commit(config: Config, rows: Sequence[NewResult], alias: str) -> None:
     """
-    Push rows when what is under way on a database is committed; now, if nothing is.
+    Push rows when the transaction on a database is committed; at once without one.
 
-    Does not raise: what cannot be pushed is logged, and left to the sweep. What one
-    transaction enqueues in a row is one push.
+    Log rows that cannot be pushed, and leave them to the sweep. Consecutive calls in a
+    transaction make one push.
     """
     if (earlier := _joinable(config, connections[alias])) is not None:
         earlier.rows += rows
@@ -57,10 +56,10 @@ def push_on_commit(config: Config, rows: Sequence[NewResult], alias: str) -> Non
 
 def _joinable(config: Config, connection: Any) -> _Push | None:
     """
-    Return the push that rows of now can join: it will happen if, and only if, theirs.
+    Return a push that new rows can join, since it is rolled back if they are.
 
-    That is the last hook, if it belongs to the same savepoints: a rollback to one of
-    them takes both or none. In a TestCase each hook may be run by itself.
+    That is the last hook, if it has the same savepoints: a rollback to one of them
+    drops both or none. In a TestCase a test may run each hook by itself.
     """
     if not connection.run_on_commit or not connection.in_atomic_block:
         return None
@@ -81,15 +80,15 @@ def _push_or_leave(config: Config, rows: Sequence[NewResult]) -> None:
         if breaker.skip():
             _log_left(
                 rows,
-                "The broker was away a moment ago; what follows is not tried for "
+                "The broker was away a moment ago; pushes are skipped for "
                 f"{_REST_SECONDS:g} s.",
             )
         return
     try:
         push(config, rows, durable=True)
     except BrokerError as error:
-        # The caller's work is committed and the rows are there: nothing is lost, and
-        # nothing that a web request could do about it.
+        # The caller's work and the rows are committed. Nothing is lost, and the caller
+        # cannot do anything about it.
         _log_left(rows, error)
 
 
@@ -105,9 +104,9 @@ def _log_left(rows: Sequence[NewResult], reason: object) -> None:
 
 def push(config: Config, rows: Sequence[NewResult], *, durable: bool) -> None:
     """
-    Push the messages about rows that are in the database, or not yet.
+    Push the messages of rows, which need not be in the database yet.
 
-    Blocks. Raise BrokerError if the broker cannot be reached, or refuses them.
+    Block. Raise BrokerError if the broker cannot be reached or refuses them.
     """
     key = config.signing_keys[0]
     breaker = _breaker(config)
@@ -136,10 +135,10 @@ def _breaker(config: Config) -> Breaker:
 
 def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
     """
-    Push rows that the broker has lost or never had; each may have been started.
+    Push rows that the broker has lost or never had. They may have been started.
 
-    Whoever gets one looks at its row before running it. Raise BrokerError if the broker
-    cannot be reached.
+    Workers will read the row before they run such a message. Raise BrokerError if the
+    broker cannot be reached.
     """
     key = config.signing_keys[0]
     get_broker(config).push(
@@ -149,7 +148,7 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
                 queue_name=row.queue_name,
                 priority=row.priority,
                 run_after=row.run_after,
-                # What cannot be run is refused by whoever gets it.
+                # A row that cannot be run: the worker refuses an empty body.
                 body=b"" if row.oddity else seal(row.to_message(), key),
                 returned=Returned(
                     holder=row.worker_ids[-1] if row.worker_ids else "",
@@ -162,7 +161,7 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
 
 
 def _has_died(row: TaskResult) -> bool:
-    """Whether the process that ran the last attempt has died with it."""
+    """Whether the process that ran the last attempt has died."""
     last = row.errors[-1] if row.errors else {}
     is_last = last.get("attempt") == row.attempts and not last.get("before_retry")
     return is_last and is_death(last)

@@ -1,12 +1,12 @@
 """
-The one door in: what is enqueued becomes a row, and its message goes to the broker.
+The producer: enqueued tasks become rows, and their messages go to the broker.
 
-The row is inserted in the transaction that the caller has open on the results'
-database, and the push waits for that commit; see outbox.py. Rolled back, the task never
-existed; committed, the row is there, even if this process dies before the push or the
-broker is down. The push is only late then: the row says what is still to be done.
+A row is inserted in the transaction that the caller has open on the results' database,
+and the push waits for its commit; see outbox.py. After a rollback, the task was never
+enqueued. After a commit, the row exists even if this process dies before the push, or
+the broker is down. Then the sweep pushes the row later.
 
-With a broker that lives in the rows, the insert is the push, and there is no gap.
+With a broker that lives in the rows, the insert is the push.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,15 +34,15 @@ def enqueue(
     config: Config, task: Task[..., Any, Any], calls: Iterable[Arguments]
 ) -> Sequence[NewResult]:
     """
-    Ask for runs of a task, one for each pair of positional and keyword arguments.
+    Enqueue a task once for each pair of positional and keyword arguments.
 
-    Return their rows, which are in the database unless the task is not durable. All
-    arguments are checked before anything is written. Blocks for the INSERT and, outside
+    Return the rows, which are in the database unless the task is not durable. All
+    arguments are checked before anything is written. Block for the INSERT and, outside
     a transaction, for the push.
 
-    Raise InvalidArguments if arguments do not fit or cannot travel. Raise BrokerError
-    only for a task that is not durable, outside a transaction: any other can be pushed
-    later, and what a commit cannot push any more is logged.
+    Raise InvalidArguments if arguments do not fit the task, or cannot be sent. Raise
+    BrokerError only for a task that is not durable, outside a transaction. Rows of
+    other tasks are pushed later, and a push that fails after a commit is logged.
     """
     make: Callable[..., NewResult] = make_row
     if _is_plain(config, task):
@@ -53,14 +53,14 @@ def enqueue(
 
 
 def _is_plain(config: Config, task: Task[..., Any, Any]) -> bool:
-    """Whether nothing is asked for that most rows have not: see slices.py."""
-    asked = (
+    """Whether PlainSlice has all the columns that are needed; see slices.py."""
+    options = (
         task.run_after,
         task.expires_after,
         task.meta or None,
         current_result.get(),
     )
-    is_plain = all(each is None for each in asked)
+    is_plain = all(each is None for each in options)
     return is_plain and not get_broker(config).lives_in_rows
 
 
@@ -68,7 +68,7 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
     """
     Insert rows of one kind, and push their messages on commit.
 
-    Blocks, and raises BrokerError, as enqueue() does.
+    Block, and raise BrokerError, as enqueue() does.
     """
     if not rows:
         return
@@ -77,7 +77,7 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
     if broker.lives_in_rows:
         for row in rows:
             if isinstance(row, NewSlice):
-                # Whether it is due yet is for the database's clock to say.
+                # The database's clock decides when it is due.
                 row.place = Place.DELAYED if row.run_after else Place.READY
         insert(rows, alias)
         broker.wake({row.queue_name for row in rows})
@@ -85,8 +85,8 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
         insert(rows, alias)
         outbox.push_on_commit(config, rows, alias)
     elif connections[alias].in_atomic_block:
-        # Robust: the site's own hooks are to run, whatever becomes of this one. It has
-        # a name, which Django logs then.
+        # Robust, so that the site's hooks run even if this one fails. Django logs the
+        # name of the function.
         def push() -> None:
             outbox.push(config, rows, durable=False)
 
@@ -102,9 +102,9 @@ def make_row(
     kwargs: Mapping[str, Any],
 ) -> NewSlice:
     """
-    Make the row of one run, which is not in the database yet.
+    Return the row of one run, which is not in the database yet.
 
-    Raise InvalidArguments if the arguments do not fit or cannot travel.
+    Raise InvalidArguments if the arguments do not fit the task, or cannot be sent.
     """
     meta = check_value(task.meta or {}, "meta")
     (args, kwargs), size = _check(config, task, args, kwargs, meta)
@@ -134,7 +134,7 @@ def _make_plain_row(
 ) -> PlainSlice:
     (args, kwargs), size = _check(config, task, args, kwargs)
     row = PlainSlice(
-        # By position, in the order of its fields: half of what it costs is the names.
+        # By position, which takes half the time of keyword arguments.
         new_id(),
         task.module_path,
         task.queue_name,
@@ -155,7 +155,7 @@ def _check(
     kwargs: Mapping[str, Any],
     meta: Any = None,
 ) -> tuple[tuple[list[Any], dict[str, Any]], int]:
-    """Return the arguments as they travel, if they do, and their size in bytes."""
+    """Return the arguments as they are sent, and their size in bytes."""
     checked = check_arguments(task.func, task.takes_context, args, kwargs)
     size = len(msgspec.json.encode((*checked, meta or {})))
     if size > config.options.max_argument_bytes:
@@ -168,7 +168,7 @@ def _check(
 
 
 def _expiry(task: Task[..., Any, Any], enqueued_at: datetime) -> datetime | None:
-    """Return when a run expires: so long after it is due, and not after the call."""
+    """Return when a run expires: `expires_after` counts from the due time."""
     if task.expires_after is None:
         return None
     due = max(task.run_after or enqueued_at, enqueued_at)

@@ -1,8 +1,8 @@
 """
-Execution: one delivery becomes one outcome.
+Execution: from a delivery to an outcome.
 
-`Preparer` opens a message, finds its task and begins an attempt; `Executor` calls the
-function, and tells how it ended. They know no threads, processes or brokers.
+`Preparer` opens a message, finds its task and begins an attempt. `Executor` calls the
+function, and returns how the attempt ended. They know no threads, processes or brokers.
 """
 
 from taskhub.execution.executor import Executor

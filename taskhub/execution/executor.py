@@ -1,4 +1,4 @@
-"""The pipeline from a run to how it ended."""
+"""The pipeline from a run to its end."""
 
 import logging
 from collections.abc import Callable, Coroutine
@@ -37,27 +37,27 @@ from taskhub.writer.errors import cause_of, describe_failure
 
 logger = logging.getLogger(__name__)
 
-#: A run of this length is worth a look at how much memory it takes.
-_LASTING = timedelta(seconds=1)
-#: After so many attempts that ended without an outcome, a failure is one. Each has to
-#: wait twice as long as the one before, up to so many seconds.
+#: The memory of the process is read only after runs of this length.
+_MIN_DURATION_FOR_MEMORY = timedelta(seconds=1)
+#: After more interruptions by outages of the database, an attempt fails.
 _MAX_INTERRUPTIONS = 100
-#: The same where only the task's connection was ended: perhaps by what it has asked.
+#: The same if only the task's connection was closed, perhaps because of its statement.
 _MAX_CUTS = 3
+#: The pause after an interruption doubles up to this.
 _MAX_INTERRUPTION_SECONDS = 10
 
 
 class _OvertakenError(Exception):
-    """Another attempt has the row by now."""
+    """Another attempt owns the row by now."""
 
 
 class Executor:
     """
     Calls the functions of runs, for one worker process.
 
-    `run` may be called from several threads, `arun` on an event loop. Whatever a task
-    raises becomes an outcome, SystemExit included; what is raised from here is a fault
-    of the database or of taskhub.
+    `run` may be called from several threads, and `arun` on an event loop. Everything
+    that a task raises becomes an outcome, even SystemExit. Exceptions of these methods
+    are faults of the database or of taskhub.
     """
 
     def __init__(
@@ -69,46 +69,48 @@ class Executor:
         self._tally = tally
 
     def run(self, run: Run) -> Ended:
-        """Call a sync task's function, and tell how it ended."""
+        """Call a sync task's function, and return how it ended."""
         self._begin(run)
         if run.task.atomic:
             return self._run_atomically(run)
         try:
             stored = self._call(run)
         except BaseException as error:
-            return self._end_badly(run, error)
+            return self._end_with_error(run, error)
         return self._succeed(run, self._success(run, stored))
 
     def _call(self, run: Run) -> StorableValue:
         with OnlyHere(), run.interrupt:
             value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
             if iscoroutine(value):
-                # An async function, behind a decorator that does not await it.
+                # An async function in a decorator that does not await it.
                 value = async_to_sync(_wait_for)(value)
         return StorableValue(value, max_bytes=self._max_result_bytes)
 
     def _run_atomically(self, run: Run) -> Ended:
         """
-        Commit the body's database work together with its outcome, or neither.
+        Commit the task's database work together with its outcome, or roll back both.
 
-        If another attempt has overtaken this one, that is found out in the same
-        transaction, and nothing of it stays.
+        If another attempt has overtaken this one, the fence refuses the outcome in the
+        same transaction, and everything is rolled back.
         """
         try:
             with transaction.atomic(using=results_database()):
                 outcome = self._success(run, self._call(run))
                 _write_or_undo(outcome, self._tally)
         except _OvertakenError:
-            logger.warning("Undone, since another attempt has it: %s.", run.result.id)
+            logger.warning(
+                "Rolled back, since another attempt owns the result: %s.", run.result.id
+            )
             return self._end(run)
         except BaseException as error:
-            return self._end_badly(run, error)
+            return self._end_with_error(run, error)
         self._succeed(run, outcome)
-        # It is written already; its message is what is left.
+        # The outcome is written; the message is still to be acknowledged.
         return self._end(run)
 
     async def arun(self, run: Run) -> Ended:
-        """See run(); for an `async def` task, on the event loop."""
+        """Call an `async def` task's function on the event loop; see run()."""
         self._begin(run)
         try:
             with OnlyHere(), run.interrupt.around_async():
@@ -126,7 +128,7 @@ class Executor:
     def _begin(self, run: Run) -> None:
         current_result.set(run.attempt.message.id)
         current_log.set(run.log)
-        # Nobody may care for the result as Django shows it, which costs to make.
+        # Django's result costs time to make, and is often not needed.
         if run.task.takes_context or compat.is_heard(compat.task_started):
             self._signals.tell_start(run)
 
@@ -162,11 +164,11 @@ class Executor:
 
     def abandon(self, run: Run, error: BaseException, stack: str) -> Ended:
         """
-        End a run that goes on regardless, from outside; its process is to be replaced.
+        Fail a run that does not end; its process is to be replaced.
 
-        `stack` is where it was. What it may still come to is refused by the fence.
+        `stack` is where it was. The fence refuses an outcome that comes later.
         """
-        # Not raised: there is no frame of it that would tell anything.
+        # The error is not raised, so that its traceback has no frames.
         ended = self._fail(run, error)
         run.attempt.errors[-1]["traceback"] += f"It was here:\n{stack}"
         return ended
@@ -192,22 +194,22 @@ class Executor:
             logged=run.log.take(run.attempt, at_end=True),
         )
 
-    def _end_badly(self, run: Run, error: BaseException) -> Ended:
-        """End a run whose task has raised; while the exception is handled."""
+    def _end_with_error(self, run: Run, error: BaseException) -> Ended:
+        """End a run whose task has raised. Called while the exception is handled."""
         given_back = self._interrupted(run, error)
         return given_back or self._fail(run, run.interrupt.explain(error))
 
     def _interrupted(self, run: Run, error: BaseException) -> Ended | None:
         """
-        End a run that failed because the database went away, without an outcome.
+        End a run without an outcome if it failed because the database went away.
 
-        It is no failure of the task's, and costs none of its attempts. Not for ever,
-        though: the database may have gone away because of it.
+        This does not count as a failure of the task. The number of interruptions is
+        limited, since the task may be the reason that the database went away.
         """
         before = run.attempt.number - 1 - len(run.attempt.errors)
         if run.interrupt.reason or not isinstance(error, Exception):
             return None
-        if before >= _most_interruptions(error):
+        if before >= _max_interruptions(error):
             return None
         logger.warning(
             "Given back, since the database went away: Task id=%s path=%s: %s",
@@ -220,7 +222,7 @@ class Executor:
         return self._end(run, due_again=again, interrupted=run.attempt)
 
     def _fail(self, run: Run, error: BaseException) -> Ended:
-        """End a run that failed; while the exception is handled, if there is one."""
+        """End a run that failed. Called while the exception is handled, if any."""
         attempt = run.attempt
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]
@@ -238,11 +240,11 @@ class Executor:
             memory_mib=_memory(attempt, now),
         )
         if retry_at is None:
-            # Here, where sys.exc_info() tells the receivers what happened.
+            # Receivers read the exception from sys.exc_info().
             self._signals.tell_end(run, outcome)
         else:
             logger.warning(
-                "Task id=%s path=%s attempt=%d failed, and is tried again in %s: %s",
+                "Task id=%s path=%s attempt=%d failed; retrying in %s: %s",
                 run.result.id,
                 run.task.module_path,
                 attempt.number,
@@ -256,8 +258,8 @@ async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:
     return await value
 
 
-def _most_interruptions(error: Exception) -> int:
-    """Return how often a task that failed so may have been interrupted before."""
+def _max_interruptions(error: Exception) -> int:
+    """Return how often a task with this error may have been interrupted before."""
     if is_outage(error):
         return _MAX_INTERRUPTIONS
     return _MAX_CUTS if was_cut_off(error) else 0
@@ -269,7 +271,7 @@ def _write_or_undo(outcome: Outcome, tally: Tally) -> None:
 
 
 def _memory(attempt: Attempt, finished_at: datetime) -> int | None:
-    """Return how large this process is, in MiB, if the attempt has lasted."""
-    if finished_at - attempt.started_at < _LASTING:
+    """Return the size of this process in MiB; None after a short attempt."""
+    if finished_at - attempt.started_at < _MIN_DURATION_FOR_MEMORY:
         return None
     return resident_bytes() // MEBIBYTE

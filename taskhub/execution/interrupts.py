@@ -1,9 +1,9 @@
 """
-Interrupts: an exception, raised in a running task from outside.
+Interrupts: exceptions that are raised in a running task from outside.
 
-A task in the main thread is reached by a signal, which also ends a system call that
-blocks. One in another thread is reached between two of its instructions: not while it
-is in a system call or in foreign code. An `async def` task is cancelled.
+A task in the main thread is interrupted by a signal, which also ends a blocking system
+call. A task in another thread is interrupted between two bytecode instructions, but not
+during a system call or foreign code. An `async def` task is cancelled.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from contextlib import contextmanager
 from taskhub.exceptions import TaskCancelled
 from taskhub.execution.isolation.sessions import cancel_statements
 
-#: Wakes the main thread, whose handler looks whether there is anything to raise.
+#: Wakes the main thread, whose handler raises the reason, if there is one.
 SIGNAL = signal.SIGUSR2
 
 
 class Interrupt:
     """
-    A way into one run. It raises at most once, and never outside of the task.
+    Interrupts one run: at most once, and never outside of the task.
 
-    A context manager around a sync task; see `around_async` for others.
+    A context manager around a sync task; see `around_async` for `async def` tasks.
     """
 
     __slots__ = (
@@ -43,13 +43,13 @@ class Interrupt:
         self._thread = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
-        #: Whether somebody has cancelled the run; a sync task is asked to look.
+        #: Whether the run was cancelled. Sync tasks have to check it themselves.
         self.is_cancelled = False
-        #: What was raised in the task, if anything was.
+        #: The exception that was raised in the task, if any.
         self.reason: BaseException | None = None
 
     def __enter__(self) -> None:
-        """Let a sync task be interrupted within this block, and only there."""
+        """Allow interrupts of a sync task within this block."""
         global _in_main_thread
         self._thread = threading.get_ident()
         if self._thread == _MAIN_THREAD:
@@ -67,7 +67,7 @@ class Interrupt:
 
     @contextmanager
     def around_async(self) -> Iterator[None]:
-        """Let the current asyncio task be interrupted within this block."""
+        """Allow interrupts of the current asyncio task within this block."""
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._is_inside = True
@@ -77,7 +77,7 @@ class Interrupt:
             self._is_inside = False
 
     def send(self, reason: BaseException) -> bool:
-        """Raise `reason` in the task. Return whether it was there to be interrupted."""
+        """Raise `reason` in the task. Return False if it could not be interrupted."""
         with self._lock:
             if not self._is_inside or self.reason is not None:
                 return False
@@ -91,18 +91,18 @@ class Interrupt:
             return True
 
     def _cancel_on_loop(self) -> None:
-        # There nothing moves on meanwhile, but it may have left since it was sent.
+        # The task may have left the block since the interrupt was sent.
         if self._is_inside and self._task is not None:
             self._task.cancel()
 
     def cancel(self) -> None:
-        """Let the task know that it was cancelled; an async one by an exception."""
+        """Inform the task that it was cancelled; an async task by an exception."""
         self.is_cancelled = True
         if self._loop is not None:
             self.send(TaskCancelled("It was cancelled."))
 
     def explain(self, error: BaseException) -> BaseException:
-        """Return what a task's exception really was: the reason, if it was for that."""
+        """Return the reason if it has caused a task's exception, or else the error."""
         if self.reason is None or (
             isinstance(error, Exception) and not isinstance(error, type(self.reason))
         ):
@@ -111,17 +111,17 @@ class Interrupt:
 
 
 _in_main_thread: Interrupt | None = None
-# The same after a fork, from whichever thread that was.
+# The ident stays the same after a fork.
 _MAIN_THREAD = threading.main_thread().ident
 
 
 def hear_interrupts() -> None:
-    """Have the main thread raise what it is sent. To be called from there."""
+    """Install the handler of interrupts. To be called in the main thread."""
     signal.signal(SIGNAL, _raise_reason)
 
 
 def _raise_reason(number: int, frame: object) -> None:
-    # In the main thread, and so never between the lines that begin and end a block.
+    # This runs in the main thread, and so not while __enter__ or __exit__ does.
     if _in_main_thread is not None and _in_main_thread.reason is not None:
         cancel_statements()
         raise _in_main_thread.reason

@@ -1,4 +1,4 @@
-"""From a delivery to a run, or to the reason why there is nothing to run."""
+"""From a delivery to a run, or to its end if there is nothing to run."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -39,15 +39,15 @@ from taskhub.writer import (
 )
 from taskhub.writer.errors import cause_of, describe_failure
 
-#: So many deaths with one message are hardly by chance.
-_OFTEN = 2
+#: A message that so many processes have died with is hardly innocent.
+_SUSPECT_DEATHS = 2
 
 
 class Preparer:
     """
-    Opens deliveries, and begins attempts, for one worker process; from any thread.
+    Opens deliveries and begins attempts, for one worker process. For any thread.
 
-    What is raised from here is a fault of the database or of taskhub.
+    Exceptions of these methods are faults of the database or of taskhub.
     """
 
     def __init__(self, config: Config, worker_id: str) -> None:
@@ -62,29 +62,29 @@ class Preparer:
 
     def has_killed_often(self, delivery: Delivery) -> bool:
         """
-        Whether more than one process has died with a message: it may well be of it.
+        Whether a message may have killed its processes: more than one has died with it.
 
-        Once is what happens to all that a process, or a node, has under way when it
-        dies. Where a second time is the end, once is taken for often. Touches the
-        database only for a message that came back from the dead.
+        One death says little, since every run of a process dies with it. It is enough
+        if the second one would fail the task. Query the database only for a message
+        that came back from a dead process.
         """
         if not delivery.has_killed:
             return False
-        if self._max_redeliveries < _OFTEN:
+        if self._max_redeliveries < _SUSPECT_DEATHS:
             return True
         try:
             message = self._open(delivery)
         except BadMessage:
             return False
         holder = delivery.returned.holder if delivery.returned else ""
-        # The last one may not be in the row before the claim.
-        return deaths_of(message.id, besides=holder) + 1 >= _OFTEN
+        # The last death may not be in the row before the claim.
+        return deaths_of(message.id, besides=holder) + 1 >= _SUSPECT_DEATHS
 
     def prepare(self, delivery: Delivery) -> Run | Ended:
         """
-        Open a delivery and begin an attempt, or say why there is nothing to run.
+        Open a delivery and begin an attempt, or return its end.
 
-        Touches the database only for a message that came back, or is refused.
+        Query the database only for a message that came back or is refused.
         """
         try:
             message = self._open(delivery)
@@ -115,13 +115,13 @@ class Preparer:
         if not isinstance(attempt, Attempt):
             return Ended(delivery)
         try:
-            # What is told of a failure, Django logs with the exception in hand.
+            # Django logs a failure together with the current exception.
             raise verdict.error from None
         except BadMessage as reason:
             return self._give_up(delivery, attempt, reason)
 
     def _open(self, delivery: Delivery) -> Message:
-        """Return the message of a delivery. Raise BadMessage if it is none of ours."""
+        """Return the message of a delivery. Raise BadMessage if it is not valid."""
         if delivery.message is not None:
             return delivery.message
         message = unseal(
@@ -134,7 +134,7 @@ class Preparer:
         return message
 
     def _check(self, attempt: Attempt, misfit: str) -> Task[..., Any, Any]:
-        """Return the task to run. Raise what a row is to say if there is nothing to."""
+        """Return the task to run. Raise the error for the row if it must not run."""
         message = attempt.message
         task = find_task(message.task_path)
         if attempt.deaths > self._max_redeliveries:
@@ -148,7 +148,7 @@ class Preparer:
         return task
 
     def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
-        """End an attempt without having called its function."""
+        """End an attempt without calling its function."""
         expired = isinstance(error, TaskExpired)
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]

@@ -1,19 +1,20 @@
 """
-Messages that this worker refuses, while their results wait.
+Messages that this worker refuses although their results wait.
 
-What a worker refuses, another one may take: nodes with other keys or limits are normal
-while new settings are rolled out. What holds: of each message, one copy is in
-quarantine, and its result neither waits for ever nor fails before others had time.
+Another worker may accept such a message: while new settings are deployed, nodes differ
+in their keys and limits. So one copy of each refused message is quarantined, and its
+result fails neither too early nor never:
 
-1. The first time, the bytes are quarantined, and the broker forgets them. The sweep
-   pushes the row anew, signed by its own node: most often that is the remedy.
-2. If the row's own message is refused again, it is put off for others, for minutes.
-3. After these, the result fails, with the reason.
+1. The first time, the bytes are quarantined, and the broker deletes them. The sweep
+   pushes the row again, signed by its own node. Most often that is enough.
+2. If the message made from the row is refused, too, it is postponed for other workers,
+   for some minutes.
+3. After that, the result fails with the reason.
 
-A row that somebody has edited so that nobody can run it fails at once.
+A row that was edited so that no worker can run it fails at once.
 
-Bytes that do not say what the row says were altered, or forged. They never make a
-result fail: they are forgotten, and the sweep pushes what the row says.
+Bytes that differ from the row were altered or forged. They never make a result fail:
+they are deleted, and the sweep pushes the row.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -28,19 +29,19 @@ from taskhub.models import QuarantinedMessage, Status, TaskResult
 from taskhub.tasks.registry import UNKNOWN_FOR
 from taskhub.writer import Ended, Quarantined
 
-#: How long a refused message is put off, each time.
+#: How long a refused message is postponed, each time.
 REFUSED_AGAIN = timedelta(seconds=30)
 
 
 class Refused(NamedTuple):
-    """A message whose result is to fail, and why."""
+    """A message whose result is to fail with an error."""
 
     message: Message
     error: BadMessage
 
 
 class Refusals:
-    """Judges refused messages for one worker process; from any thread."""
+    """Judges refused messages, for one worker process. For any thread."""
 
     def __init__(self, config: Config, worker_id: str, max_message_bytes: int) -> None:
         self._alias = config.alias
@@ -50,12 +51,12 @@ class Refusals:
 
     def judge(self, delivery: Delivery, error: BadMessage) -> Ended | Refused:
         """
-        Say what becomes of a message; with the row's message if its result is to fail.
+        Return the end of a delivery, or a message made from the row that is to fail.
 
-        Blocks for two queries.
+        Block for two queries.
         """
         row, refused_at = self._row_of(delivery), self._refused_at(delivery)
-        # What still runs somewhere ends there.
+        # A run that another process has goes on, and decides.
         may_fail = row and (row.status == Status.READY or delivery.has_killed)
         if row and may_fail and row.oddity:
             return Refused(row.to_message(), BadMessage(row.oddity))
@@ -84,14 +85,14 @@ class Refusals:
         return rows.filter(pk=pk).first()
 
     def _refused_at(self, delivery: Delivery) -> datetime | None:
-        """Return when a message was quarantined first, if it is there."""
+        """Return when a message was quarantined first; None if it was not."""
         kept = QuarantinedMessage.writing.filter(
             message_id=show_foreign(delivery.id), queue_name=delivery.queue_name
         )
         return kept.order_by("id").values_list("quarantined_at", flat=True).first()
 
     def _is_own(self, delivery: Delivery, message: Message) -> bool:
-        """Whether this is what the row says, or what it says would be refused, too."""
+        """Whether a delivery equals its row's message, or that is refused, too."""
         body = seal(message, self._keys[0])
         try:
             unseal(body, self._keys, max_bytes=self._max_message_bytes)

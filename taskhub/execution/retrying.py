@@ -1,4 +1,4 @@
-"""Whether a run that failed is tried again, and when."""
+"""Whether a failed run is retried, and when."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 def pause_after(run: Run, error: BaseException) -> timedelta | None:
     """
-    Return how long to wait for the next attempt; None if there is to be none.
+    Return how long to wait before the next attempt; None if there is none.
 
-    An exception group counts as every exception in it: one of `retry_on` is enough for
-    a retry, and one of `give_up_on` against it.
+    An exception group stands for all exceptions in it: one of `retry_on` is enough for
+    a retry, and one of `give_up_on` prevents it.
     """
     task = run.task
     if run.attempt.failures >= task.max_attempts:
@@ -42,11 +42,11 @@ def _ask_backoff(run: Run, reason: BaseException) -> timedelta:
         return pause_of(run.task.backoff, reason, run.result)
     except Exception:
         logger.exception(
-            "The backoff of %s failed; pausing as without one.", run.task.module_path
+            "The backoff of %s raised; using the default.", run.task.module_path
         )
         return pause_of(DEFAULT_BACKOFF, reason, run.result)
 
 
 def _counted(kinds: tuple[type[BaseException], ...]) -> tuple[type[BaseException], ...]:
-    # A timeout is no Exception only so that tasks do not swallow it.
+    # TaskTimeout is no Exception, only so that tasks do not catch it by accident.
     return (*kinds, TaskTimeout) if Exception in kinds else kinds

@@ -1,26 +1,26 @@
-"""Return values as rows keep them: whatever can be kept of one is kept."""
+"""Return values as they are stored in rows, as completely as possible."""
 
 import json
 from typing import Any
 
 from taskhub.foundation.values import MAX_DEPTH, Oddity, escape_text, walk
 
-#: A value that nests deeper than this most likely contains itself.
-_DEEPEST = 200
-#: How many escaped places a note names.
-_MAX_PLACES = 5
+#: A value that nests deeper most likely contains itself.
+_MAX_LEVELS = 200
+#: How many places a note names.
+_MAX_NAMED_PLACES = 5
 
 
 class StorableValue:
     """
-    A return value as it can be stored, and what had to be changed for that.
+    A return value as it can be stored, and notes about what had to be changed.
 
-    `value` is what goes into the column; `notes` has a sentence under "escaped" if
-    characters or numbers had to be spelt out, under "merged" if keys are the same in
-    JSON, so that only one of their values is kept, and under "truncated" if the value
-    is kept as text, perhaps not all of it.
+    `value` is for the column. `notes` has a text under "escaped" if characters or
+    numbers were escaped, under "merged" if keys are equal in JSON, so that only one of
+    their values is kept, and under "truncated" if the value is kept as text, or only
+    its beginning is.
 
-    Raise TypeError if JSON cannot hold a value of its type at all.
+    Raise TypeError if JSON cannot hold a value of its type.
     """
 
     __slots__ = ("_escaped", "_is_deep", "_merged", "notes", "value")
@@ -50,17 +50,17 @@ class StorableValue:
                 self._escaped.append(where)
                 return hex(value)
             case Oddity.KEY if value is None or isinstance(value, bool | int | float):
-                # As json.dumps writes such keys.
+                # As json.dumps() writes such keys.
                 return json.dumps(value)
             case Oddity.KEYS:
                 self._merged.append(where)
                 return value
             case Oddity.DEPTH:
                 self._is_deep = True
-                if where.count("[") > _DEEPEST:
+                if where.count("[") > _MAX_LEVELS:
                     raise TypeError(
-                        f"The return value nests deeper than {_DEEPEST} levels; does "
-                        "it contain itself?"
+                        f"The return value nests deeper than {_MAX_LEVELS} levels; "
+                        "does it contain itself?"
                     )
                 return value
         raise TypeError(
@@ -70,11 +70,11 @@ class StorableValue:
         )
 
     def _fit(self, max_bytes: int) -> None:
-        """Keep what is too deep as text, and of what is too big the beginning."""
+        """Replace a value that is too deep or too large by text."""
         text = json.dumps(self.value, ensure_ascii=False)
         size = len(text) if text.isascii() else len(text.encode())
         if size > max_bytes:
-            # As JSON again, a character of it may take six bytes: \uXXXX.
+            # The text is stored as JSON, where a character may take six bytes: \uXXXX.
             self.value = text.encode()[: max_bytes // 6].decode(errors="ignore")
             self.notes["truncated"] = (
                 f"It is {size:,} bytes of JSON; the first {len(self.value):,} "
@@ -88,5 +88,6 @@ class StorableValue:
 
 
 def _name_places(places: list[str]) -> str:
-    more = len(places) - _MAX_PLACES
-    return ", ".join(places[:_MAX_PLACES]) + (f" and {more} more" if more > 0 else "")
+    more = len(places) - _MAX_NAMED_PLACES
+    named = ", ".join(places[:_MAX_NAMED_PLACES])
+    return f"{named} and {more} more" if more > 0 else named

@@ -1,4 +1,4 @@
-"""A run: what the executor is given."""
+"""A run: the argument of the executor."""
 
 from typing import Any
 
@@ -12,20 +12,20 @@ from taskhub.writer import Attempt
 
 
 class Run(msgspec.Struct):
-    """An attempt that is about to be made, or being made."""
+    """An execution of an attempt in a worker process."""
 
     delivery: Delivery
     task: Task[..., Any, Any]
     attempt: Attempt
     interrupt: Interrupt
     log: RunLog
-    #: Whether nothing else is to run in its process meanwhile.
+    #: Whether no other run may be in its process.
     is_exclusive: bool = False
     _result: Result[Any] | None = None
 
     @property
     def result(self) -> Result[Any]:
-        """The result as `django.tasks` shows it; made when it is first asked for."""
+        """The result for `django.tasks`, made at the first access."""
         if self._result is None:
             message = self.attempt.message
             self._result = Result.from_enqueued(

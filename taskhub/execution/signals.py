@@ -1,4 +1,4 @@
-"""Django's signals of a run, and its result as they show it."""
+"""Django's signals about a run, and the result that they carry."""
 
 import logging
 from typing import Any
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def show_attempt(run: Run) -> None:
-    """Show in its result that a run is under way, and how earlier attempts failed."""
+    """Update a run's result: it is running, and has the errors of its attempts."""
     attempt, result = run.attempt, run.result
     result.change("status", compat.TaskResultStatus.RUNNING)
     result.change("started_at", attempt.first_started_at)
@@ -25,23 +25,23 @@ def show_attempt(run: Run) -> None:
 
 
 class Signals:
-    """Tells the receivers of one backend's signals."""
+    """Sends the signals of one backend."""
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
 
     def tell_start(self, run: Run) -> None:
-        """Tell that a run has started."""
+        """Send that a run has started."""
         show_attempt(run)
         self._send(compat.task_started, run)
 
     def tell_success(self, run: Run, outcome: Outcome) -> None:
-        """Tell that a run was successful."""
+        """Send that a run was successful."""
         run.result.change("_return_value", outcome.return_value)
         self.tell_end(run, outcome)
 
     def tell_end(self, run: Run, outcome: Outcome) -> None:
-        """Tell that no attempt follows this run, unless whoever cancelled it has."""
+        """Send that no attempt follows this run, unless its cancellation was sent."""
         if run.interrupt.is_cancelled:
             return
         is_meant = outcome.status is Status.CANCELLED
@@ -51,16 +51,16 @@ class Signals:
         tell_finished(self._alias, run.result, is_meant=is_meant)
 
     def tell_given_up(self, run: Run, outcome: Outcome) -> None:
-        """Tell that a result has ended without a run; in an exception's handler."""
+        """Send that a result has ended without a run; while an exception is handled."""
         if compat.is_heard(compat.task_finished):
             show_attempt(run)
             self.tell_end(run, outcome)
 
     def _send(self, signal: Any, run: Run) -> None:
-        # Robust: a receiver that fails is logged by Django, and the task goes on.
+        # Django logs a receiver that fails, and the task goes on.
         backend = compat.task_backends[self._alias]
         try:
             signal.send_robust(type(backend), task_result=run.result)
         except BaseException:
-            # SystemExit, for which "robust" is not meant.
+            # SystemExit, say, which send_robust() does not catch.
             logger.exception("A receiver of %s raised.", run.task.module_path)

@@ -1,4 +1,4 @@
-"""Messages that the code here cannot run, while new code is being deployed."""
+"""Messages that this code cannot run, during a rolling deploy."""
 
 import logging
 from collections import OrderedDict
@@ -11,17 +11,17 @@ from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)
 
-#: So many messages are remembered, the latest.
-_MOST = 10_000
+#: The latest messages are remembered.
+_MAX_REMEMBERED = 10_000
 
 
 class WaitingForCode:
     """
-    Says how long a message waits for a worker that may have newer code already.
+    Says how long a message waits for a worker that may have newer code.
 
-    That is some minutes from when it was due, or from when it was first seen here: a
-    broker that lives in the rows moves the one as it puts the message off. For any
-    thread.
+    It waits some minutes from its due time, or from when this process first saw it,
+    since a broker that lives in the rows changes the due time when it postpones the
+    message. For any thread.
     """
 
     def __init__(self) -> None:
@@ -31,9 +31,9 @@ class WaitingForCode:
 
     def due_again(self, message: Message, misfit: str) -> datetime | None:
         """
-        Return when to come back to a message; None if it need not wait any more.
+        Return when to deliver a message again; None if it has waited long enough.
 
-        `misfit` says why it cannot be run here.
+        `misfit` says why this code cannot run it.
         """
         now = datetime.now(UTC)
         self._tell(message.task_path, misfit)
@@ -47,7 +47,7 @@ class WaitingForCode:
 
     def _seen(self, pk: UUID, now: datetime) -> datetime:
         with self._lock:
-            if len(self._seen_at) >= _MOST and pk not in self._seen_at:
+            if len(self._seen_at) >= _MAX_REMEMBERED and pk not in self._seen_at:
                 self._seen_at.popitem(last=False)
             return self._seen_at.setdefault(pk, now)
 

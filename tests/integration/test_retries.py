@@ -44,7 +44,7 @@ def test_a_task_is_tried_again_until_it_succeeds(start_node):
         assert classes(row) == ["ConnectionError", "ConnectionError"]
         assert [error["attempt"] for error in row.errors] == [1, 2]
         assert result.get() == 3
-    assert "attempt=1 failed, and is tried again in 0:00:00.05" in node.log
+    assert "attempt=1 failed; retrying in 0:00:00.05" in node.log
 
 
 def test_a_task_fails_when_it_has_no_attempt_left(start_node):
@@ -74,9 +74,9 @@ def pauses(node, task) -> list[str]:
     """How long the node has said that it waits for the next attempts of a task."""
     told = f"path={task.module_path} attempt="
     return [
-        line.partition("tried again in ")[2].partition(": ")[0]
+        line.partition("retrying in ")[2].partition(": ")[0]
         for line in node.log.splitlines()
-        if told in line and "tried again in" in line
+        if told in line and "retrying in" in line
     ]
 
 
@@ -182,7 +182,7 @@ def test_a_backoff_that_fails_costs_none_of_the_attempts(start_node):
     node = run(start_node, result)
 
     assert (result.row.status, result.row.attempts) == (Status.FAILED, 2)
-    assert "The backoff of tests.tasks.broken_backoff failed" in node.log
+    assert "The backoff of tests.tasks.broken_backoff raised" in node.log
 
 
 def test_a_waiting_retry_is_a_ready_row_and_a_delayed_message(start_node, config):

@@ -92,7 +92,7 @@ def test_a_young_row_is_given_time(config, sweep, monkeypatch):
     sweep()
     assert depth(config) == 0
 
-    monkeypatch.setattr(sweeper, "_YOUNG", timedelta(0))
+    monkeypatch.setattr(sweeper, "_MIN_AGE", timedelta(0))
     sweep()
 
     assert depth(config) == 1

@@ -1,1 +1,1 @@
-"""Keeping a process as it was, whatever the tasks that it runs do to it."""
+"""Isolation: undoing what tasks do to the worker process that runs them."""

@@ -1,13 +1,13 @@
 """
 Database connections between tasks.
 
-Django closes connections after each request. A worker keeps them: opening one costs
-more than a short task. What a task has broken is replaced, and what it has left in its
-session is undone, before the next one.
+Django closes connections after each request. A worker keeps them, since opening one
+costs more than a short task. Before the next task, a broken connection is replaced, and
+what the task has changed in its session is undone.
 
 Between tasks the driver's connection is parked: Django's wrapper has none, as before
-its first query. So a task that uses none costs nothing, and whether it has used one is
-seen without looking at its statements.
+its first query. So a task without queries costs nothing, and an open connection shows
+that a task has used it.
 """
 
 from threading import get_ident
@@ -21,16 +21,15 @@ from taskhub.discarding import discard, forget_queries
 from taskhub.execution.isolation.sessions import reset
 from taskhub.foundation.readiness import wait_readable
 
-#: A connection that was idle for longer may have been closed by the server, or by
-#: something on the way to it.
+#: A connection that was idle for longer is checked: it may have been closed.
 _IDLE_SECONDS = 1.0
 
 
 class ConnectionKeeper:
     """
-    Looks after a thread's connections, `before` and `after` each task.
+    Looks after a thread's connections `before` and `after` each task.
 
-    It keeps hold of Django's wrappers: to look them up costs more than a look at them.
+    It keeps references to Django's wrappers, since looking them up takes longer.
     """
 
     def __init__(self) -> None:
@@ -38,14 +37,14 @@ class ConnectionKeeper:
         self._thread = 0
 
     def before(self) -> None:
-        """Park what was opened between tasks: so it is seen whether a task uses it."""
+        """Park connections that were opened between tasks."""
         forget_queries()
         for place in self._open_places():
             if not place.wrapper.in_atomic_block:
                 place.park()
 
     def after(self) -> None:
-        """Have the server forget the task's session, or replace the connection."""
+        """Reset the sessions of the task's connections, or replace the connections."""
         self.mend()
         for place in self._open_places():
             if place.is_too_old or not reset(place.wrapper):
@@ -55,7 +54,7 @@ class ConnectionKeeper:
         forget_queries()
 
     def mend(self) -> None:
-        """Replace what a task broke, or left in a transaction; others may go on."""
+        """Replace broken connections, and those in a transaction; keep the others."""
         for place in self._open_places():
             connection = place.wrapper
             if _is_left_open(connection):
@@ -65,7 +64,7 @@ class ConnectionKeeper:
                 _discard_if_broken(connection)
 
     def _replace(self, place: "_Place") -> None:
-        # The old wrapper would still believe that it is in a transaction.
+        # The old wrapper would still count as in a transaction.
         alias = place.wrapper.alias
         del connections[alias]
         self._places.remove(place)
@@ -102,18 +101,18 @@ class _Place:
 
     @property
     def is_too_old(self) -> bool:
-        """Whether it was open for CONN_MAX_AGE, which by default is no bound here."""
-        # 0 is the default, and for requests means "close at once".
-        most = self.wrapper.settings_dict["CONN_MAX_AGE"]
-        return bool(most) and monotonic() >= self._opened_at + most
+        """Whether it has been open for CONN_MAX_AGE, if that is set."""
+        # For requests the default of 0 means to close it at once; here, to keep it.
+        max_age = self.wrapper.settings_dict["CONN_MAX_AGE"]
+        return bool(max_age) and monotonic() >= self._opened_at + max_age
 
     def park(self) -> None:
-        """Take the connection off the wrapper, which connects again when it is used."""
+        """Take the connection off the wrapper until the wrapper is used."""
         self._parked, self.wrapper.connection = self.wrapper.connection, None
         self._parked_at = monotonic()
 
     def _take_or_open(self, parameters: dict[str, Any]) -> Any:
-        """Stand in for the wrapper's get_new_connection()."""
+        """Replace the wrapper's get_new_connection()."""
         parked, self._parked = self._parked, None
         if parked is not None:
             self.wrapper.connection = parked
@@ -128,7 +127,7 @@ class _Place:
 
 
 def _is_readable(connection: Any) -> bool:
-    """Whether there is something to read, though nothing was asked: its end?"""
+    """Whether there is unexpected input, which may be the end of the connection."""
     if connection.vendor != "postgresql":
         return False
     try:
@@ -150,8 +149,8 @@ def _is_left_open(connection: Any) -> bool:
 
 
 def _discard_if_broken(connection: Any) -> None:
-    # Not is_usable(): on SQLite that is always true. By the driver's own cursor, since
-    # Django's may be about to connect.
+    # Not is_usable(), which is always true on SQLite. With the driver's own cursor,
+    # since Django's would connect.
     try:
         if connection.connection is not None:
             with connection.wrap_database_errors:

@@ -1,11 +1,11 @@
 """
 Processes that tasks fork.
 
-Such a child has copies of the worker's database connections, each on the same socket as
-the worker's own: a query, or a farewell, of one would reach into the other's. So a
-worker holds on to all of them while it forks, and its child cuts its copies off from
-their sockets before anything else is done. Redis connections need no such care: brokers
-are kept by process, and redis-py closes nothing that another process has opened.
+Such a child has copies of the worker's database connections, on the same sockets. A
+query or the closing of a copy would disturb the worker's own connection. So the worker
+keeps references to all of them during a fork, and the child first cuts its copies off
+from their sockets. Redis connections need no such care: each process has its own
+brokers, and redis-py closes no connections of another process.
 """
 
 import logging
@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 
 class OnlyHere:
     """
-    Ends a process that was forked within this block where it would leave the block.
+    Ends a process that was forked within this block when it leaves the block.
 
-    It would go on as a second worker: with the same token, on the same connections.
+    Otherwise it would go on as a second worker with the same token and connections.
     """
 
     __slots__ = ("_pid",)
@@ -48,7 +48,7 @@ class OnlyHere:
 def _end(error: BaseException | None) -> None:
     code = 0
     if isinstance(error, SystemExit):
-        # As Python itself does at the end of a script.
+        # As Python does at the end of a script.
         code = error.code if isinstance(error.code, int) else int(bool(error.code))
     elif error is not None:
         code = 1
@@ -58,24 +58,24 @@ def _end(error: BaseException | None) -> None:
 
 
 def guard_connections() -> None:
-    """Give the children of this process connections of their own. Call it once."""
+    """Give the children of this process their own connections. To be called once."""
     connection_created.connect(_note, dispatch_uid="taskhub.forks")
     os.register_at_fork(
         before=_hold, after_in_parent=_let_go, after_in_child=_begin_anew
     )
 
 
-#: The driver's connections that are open, of all threads.
+#: The open connections of the drivers, of all threads.
 _open: WeakSet[Any] = WeakSet()
-#: While it is forked, and in the child for good: an object that is deleted there says
-#: farewell to the server.
+#: References during a fork, and for ever in the child, where deleting a connection
+#: would close the session of the worker.
 _held: list[Any] = []
-#: Held across a fork, so that none is half way through being noted.
+#: Held during a fork, so that no connection is partly noted.
 _noting = Lock()
 
 
 def _note(connection: Any, **kwargs: Any) -> None:
-    # SQLite's connections cannot be referred to, and have no server.
+    # SQLite's connections have no weak references, and no server.
     if connection.vendor != "sqlite":
         with _noting:
             _open.add(connection.connection)
@@ -107,5 +107,5 @@ def _cut_off(driver: Any, nowhere: int) -> None:
     try:
         os.dup2(nowhere, driver.fileno(), inheritable=False)
     except Exception as error:
-        # Each driver has errors of its own for a connection that is closed.
+        # Each driver has other errors for a closed connection.
         logger.debug("Not cut off: %s", error)

@@ -1,13 +1,12 @@
 """
-Listeners of log queues, in processes that are forked.
+Listeners of log queues in forked processes.
 
-A `logging.handlers.QueueHandler` leaves what is logged to the thread of a
-`QueueListener`. A fork copies the queue and not the thread, so that nobody would empty
-the queue in the child: its lines would be lost, and a queue with a bound would block.
-So each child gets a queue and a thread of its own.
+A `logging.handlers.QueueHandler` passes log lines to the thread of a `QueueListener`. A
+fork copies the queue and not the thread. Without a thread, the child's lines would be
+lost, and a bounded queue would block. So each child gets its own queue and thread.
 
 The supervisor finds the listeners before it forks, since the garbage collector does not
-tell of what is frozen.
+list objects after gc.freeze().
 """
 
 import gc
@@ -17,23 +16,23 @@ from queue import Full, Queue, SimpleQueue
 from threading import Thread
 from typing import Any
 
-#: How long lines that still wait may take at the end of a process.
+#: How long the remaining lines may take at the end of a process.
 _DRAIN_SECONDS = 2.0
 
-#: Those that run in the supervisor, and those of this process.
+#: The listeners in the supervisor, and those of this process.
 _found: list[QueueListener] = []
 _started: list[QueueListener] = []
 
 
 def find_log_listeners() -> None:
-    """Find the listeners that run in this process, for those that it forks."""
+    """Find the listeners that run in this process, for its children."""
     global _found
     if not _queue_handlers():
         return
     _found = [
         each
         for each in gc.get_objects()
-        # By its type: other objects may do anything when they are asked.
+        # Not isinstance(), which may run any object's own code.
         if issubclass(type(each), QueueListener)
         and isinstance(each.queue, Queue | SimpleQueue)
         and each._thread is not None
@@ -41,10 +40,10 @@ def find_log_listeners() -> None:
 
 
 def restart_log_listeners() -> None:
-    """In a process that was just forked: start its own listeners, on empty queues."""
+    """Start this process's own listeners on empty queues, after its fork."""
     for listener in _found:
         old: Any = listener.queue
-        # What the old one holds is the supervisor's to show, and its locks may be held.
+        # The supervisor shows the lines in the old queue, and may hold its locks.
         new: Any = Queue(old.maxsize) if isinstance(old, Queue) else SimpleQueue()
         for handler in _queue_handlers():
             if handler.queue is old:
@@ -56,16 +55,16 @@ def restart_log_listeners() -> None:
 
 
 def close_logging() -> None:
-    """Show what was logged so far. To be called before os._exit(), which does not."""
+    """Write all log lines. To be called before os._exit(), which does not."""
     for listener in _started:
         thread: Thread | None = listener._thread
         if thread is None:
-            # The site has stopped it.
+            # The site has stopped the listener.
             continue
         try:
             listener.enqueue_sentinel()
         except Full:
-            # Its thread is stuck: nothing more can be shown.
+            # Its thread is stuck, and cannot write more lines.
             continue
         thread.join(_DRAIN_SECONDS)
     logging.shutdown()

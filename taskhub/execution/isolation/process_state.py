@@ -1,23 +1,23 @@
 """
-What belongs to a worker process, and not to the tasks that it runs.
+The signal handling of a worker process, restored after each task.
 
-Invariant: when a sync task has ended, the process handles signals as it did before. Its
-handlers, its wakeup descriptor, the mask of its thread and its timers are what they
-were, whatever the task did: `asyncio.run()` with `add_signal_handler()`,
-`signal.signal()`, `signal.alarm()`.
+Invariant: when a sync task has ended, the process handles signals as before. Its
+handlers, its wakeup descriptor, the mask of its thread and its timers are the same,
+whether the task used `asyncio.run()` with `add_signal_handler()`, `signal.signal()` or
+`signal.alarm()`.
 
-To ask for a mask, a timer or a descriptor is a system call each, and most tasks touch
-none. So after a brief task only the handlers are compared, and the rest is looked at
-after the last task of a batch, which is some milliseconds later.
+Reading a mask, a timer or a descriptor takes a system call, and most tasks change none.
+So after a brief task only the handlers are compared. The rest is restored after the
+last task of a batch, some milliseconds later.
 """
 
-# The functions that `signal` wraps: a tenth of the price, and the same values.
+# The functions that `signal` wraps are ten times faster and return the same values.
 import _signal  # type: ignore[import-not-found]
 import signal
 import threading
 from typing import Any
 
-#: What tasks may take over, and a worker or Python itself depends on.
+#: Signals that tasks may handle, and a worker or Python depends on.
 _NUMBERS = (
     signal.SIGINT,
     signal.SIGTERM,
@@ -31,7 +31,7 @@ _NUMBERS = (
 )
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _TIMER_SIGNALS = {signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF}
-#: In less time than that, hardly any task has begun to use signals.
+#: Hardly any shorter task uses signals.
 _BRIEF_SECONDS = 0.0005
 
 
@@ -45,7 +45,7 @@ class ProcessState:
 
     def restore_after(self, seconds: float, *, is_last: bool) -> None:
         """
-        Undo what a task of this thread did, which has run for `seconds`.
+        Restore the state after a task of this thread that has run for `seconds`.
 
         `is_last` says that no other task waits behind it.
         """
@@ -54,8 +54,8 @@ class ProcessState:
         has_changed = is_main and self._read_handlers() != self._handlers
         if not (has_changed or is_last or seconds > _BRIEF_SECONDS):
             return
-        # A timer must not fire into the handlers of this process, nor must a signal
-        # that was blocked come before they are back.
+        # First, so that no timer fires after the handlers are restored. The mask is
+        # last, so that no blocked signal comes before they are.
         for timer in _TIMERS:
             signal.setitimer(timer, 0)
         if has_changed:
@@ -69,14 +69,14 @@ class ProcessState:
 
     def _restore_handlers(self) -> None:
         for number, handler in zip(_NUMBERS, self._handlers, strict=True):
-            # None is a handler that was not set from Python, and cannot be.
+            # None is a handler that was not set from Python, and cannot be restored.
             if handler is not None:
                 signal.signal(number, handler)
 
     def _restore_mask(self) -> None:
         if _signal.pthread_sigmask(signal.SIG_BLOCK, ()) == self._mask:
             return
-        # What a timer has left is nobody's any more.
+        # Pending signals of the task's timers are dropped.
         while signal.sigpending() & _TIMER_SIGNALS:
             signal.sigwait(_TIMER_SIGNALS)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)

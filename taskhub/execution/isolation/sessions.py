@@ -1,8 +1,8 @@
 """
-Sessions: what a task leaves on the server behind its connection, and undoing it.
+Database sessions: resetting what a task has changed in them on the server.
 
 Settings such as search_path, roles, temporary tables and session locks outlive the task
-that asked for them, and so does a statement that an exception has cut short.
+that set them, and so does a statement that an exception has interrupted.
 """
 
 import logging
@@ -19,10 +19,10 @@ logger = logging.getLogger(__name__)
 
 #: How long to wait for a server to cancel a statement.
 _CANCEL_SECONDS = 1.0
-#: libpq's words for a connection between transactions, and for one amid a statement.
+#: The transaction status of libpq outside of transactions, and during a statement.
 _IDLE, _ACTIVE = 0, 1
 
-#: DISCARD ALL, but for DEALLOCATE ALL; dearer, but in one round trip, too.
+#: DISCARD ALL without DEALLOCATE ALL. It is slower, but also one round trip.
 _DISCARD_ALL_BUT_PREPARED = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; "
     "SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
@@ -31,17 +31,17 @@ _DISCARD_ALL_BUT_PREPARED = (
 
 def reset(connection: Any) -> bool:
     """
-    Have the server forget what this session was told; return whether it has.
+    Reset the session of a connection. Block for a round trip.
 
-    Blocks for a round trip. False says that the connection is not fit for another task:
-    it is lost, amid a statement or a transaction, or cannot be reset.
+    Return False if the connection cannot be used for another task: it is lost, is in a
+    statement or a transaction, or cannot be reset.
     """
-    forget = _RESETS.get(connection.vendor, _obey_max_age)
+    reset_session = _RESETS.get(connection.vendor, _obey_max_age)
     try:
         with connection.wrap_database_errors:
-            return forget(connection)
+            return reset_session(connection)
     except (DatabaseFault, OSError):
-        # The driver's word for any of these.
+        # The connection is lost, in one driver's error or another's.
         return False
 
 
@@ -52,7 +52,7 @@ def _reset_postgresql(connection: Any) -> bool:
         if status == _ACTIVE:
             _cancel(connection)
         return False
-    # psycopg would believe that the statements that it has prepared still exist.
+    # psycopg would go on using the statements that it has prepared.
     prepares = getattr(driver, "prepare_threshold", None) is not None
     with driver.cursor() as cursor:
         cursor.execute(_DISCARD_ALL_BUT_PREPARED if prepares else "DISCARD ALL")
@@ -68,7 +68,7 @@ def _reset_mysql(connection: Any) -> bool:
     driver.change_user(
         wanted["user"], wanted.get("password", ""), wanted.get("database", "")
     )
-    # What the driver does for a new connection only.
+    # The driver does the following for new connections only.
     if collation := wanted.get("collation"):
         driver.set_character_set(wanted.get("charset", "utf8mb4"), collation)
     if sql_mode := wanted.get("sql_mode"):
@@ -83,13 +83,13 @@ def _reset_sqlite(connection: Any) -> bool:
     driver = connection.connection
     if driver.in_transaction:
         return False
-    # More than the main one: temporary tables, or others that were attached.
+    # More than one means temporary tables or attached databases.
     databases = driver.execute("PRAGMA database_list").fetchall()
     return len(databases) == 1
 
 
 def _obey_max_age(connection: Any) -> bool:
-    """Keep a connection only where requests keep theirs, too."""
+    """Return whether the site's requests keep their connections, too."""
     return bool(connection.settings_dict["CONN_MAX_AGE"] != 0)
 
 
@@ -102,10 +102,10 @@ _RESETS: dict[str, Callable[[Any], bool]] = {
 
 def cancel_statements() -> None:
     """
-    Cancel the statements that this thread waits for, before an exception cuts them off.
+    Cancel the statement that this thread waits for, before an exception interrupts it.
 
-    Blocks for up to a second. Outside of a transaction the task gets a new connection
-    if it goes on. Only on PostgreSQL: other drivers are not to be interrupted in a
+    Block for up to a second. Outside of a transaction, the task gets a new connection
+    if it goes on. This is for PostgreSQL: other drivers cannot be interrupted during a
     statement.
     """
     for connection in connections.all(initialized_only=True):
@@ -123,7 +123,7 @@ def _is_amid_statement(connection: Any) -> bool:
 
 
 def _cancel(connection: Any) -> None:
-    # In a thread, since the server, or what is before it, may not answer at all.
+    # In a thread, since the server or a proxy before it may not answer.
     canceller = Thread(target=_ask_to_cancel, args=[connection], daemon=True)
     canceller.start()
     canceller.join(_CANCEL_SECONDS)
@@ -134,5 +134,5 @@ def _ask_to_cancel(connection: Any) -> None:
         with connection.wrap_database_errors:
             connection.connection.cancel()
     except DatabaseFault as error:
-        # The connection is closed all the same; the statement ends by itself.
+        # The connection is closed in any case, and the statement ends by itself.
         logger.debug("Cannot cancel a statement: %s", error)
