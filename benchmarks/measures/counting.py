@@ -35,7 +35,8 @@ def counting(stage: Stage) -> Iterable[Figure]:
 def _share(stage: Stage) -> float:
     from benchmarks.tasks import no_op
     from taskhub.operations.metrics.rollup import roll_up
-    from taskhub.writer import Tally, write_metrics
+    from taskhub.writer import Tally
+    from taskhub.writer.tally import write_metrics
 
     count = stage.pick(30_000, 2_000)
     seconds, used = _busy_node(stage, no_op, count)

@@ -31,12 +31,10 @@ class Signals:
         self._alias = alias
 
     def tell_start(self, run: Run) -> None:
-        """Send that a run has started."""
         show_attempt(run)
         self._send(compat.task_started, run)
 
     def tell_success(self, run: Run, outcome: Outcome) -> None:
-        """Send that a run was successful."""
         run.result.change("_return_value", outcome.return_value)
         self.tell_end(run, outcome)
 

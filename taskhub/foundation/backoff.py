@@ -32,7 +32,6 @@ class ReconnectBackoff:
         return random.uniform(longest / 2, longest)  # noqa: S311  not a secret
 
     def fail(self) -> None:
-        """Count a failure."""
         self._failures += 1
 
     def succeed(self) -> bool:

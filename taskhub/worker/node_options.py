@@ -44,7 +44,6 @@ class NodeOptions:
 
     @property
     def host(self) -> str:
-        """The short name of the machine."""
         return socket.gethostname().partition(".")[0][:60]
 
     def make_token(self, serial: int) -> str:

@@ -15,5 +15,4 @@ class Quiet:
         return self._byte[0] == 1
 
     def set(self, value: bool) -> None:
-        """Set the flag, for all processes."""
         self._byte[0] = int(value)

@@ -48,7 +48,6 @@ class ShownRun(msgspec.Struct, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """How long it has been running."""
         return time.monotonic() - self.began_at
 
 
@@ -81,7 +80,6 @@ class Section:
         return slot
 
     def hide(self, slot: int) -> None:
-        """Stop showing a run."""
         at = self._start + slot * _SLOT.size
         _BEGAN.pack_into(self._memory, at + _BEGAN_AT, 0.0)
         self._free.append(slot)
@@ -127,7 +125,6 @@ class Scoreboard:
         return Section(self._memory, head, self._start_of(number), self._runs)
 
     def runs_of(self, pid: int) -> list[ShownRun]:
-        """Return the runs that a process shows."""
         number = self._find(pid)
         if number is None:
             return []

@@ -20,39 +20,21 @@ from taskhub.writer.attempts import (
 )
 from taskhub.writer.claims import NotDue, claim, deaths_of
 from taskhub.writer.ended import Ended
-from taskhub.writer.given_back import (
-    GivenBack,
-    write_deaths,
-    write_deaths_of,
-    write_given_back,
-)
-from taskhub.writer.groups import (
-    mark_running,
-    quarantine,
-    write_group,
-    write_progress,
-)
+from taskhub.writer.given_back import write_deaths, write_deaths_of
 from taskhub.writer.interventions import (
     read_cancelled,
     write_cancelled,
     write_forced,
     write_retried,
 )
-from taskhub.writer.outages import (
-    concerns_database,
-    is_outage,
-    probe,
-    tells_of_server,
-    was_cut_off,
-)
+from taskhub.writer.outages import concerns_database, is_outage, was_cut_off
 from taskhub.writer.outcomes import write_outcomes
-from taskhub.writer.tally import Tally, write_metrics
+from taskhub.writer.tally import Tally
 from taskhub.writer.transient import is_transient, may_be_transient
 
 __all__ = [
     "Attempt",
     "Ended",
-    "GivenBack",
     "Logged",
     "NotDue",
     "Outcome",
@@ -64,21 +46,13 @@ __all__ = [
     "deaths_of",
     "is_outage",
     "is_transient",
-    "mark_running",
     "may_be_transient",
-    "probe",
-    "quarantine",
     "read_cancelled",
-    "tells_of_server",
     "was_cut_off",
     "write_cancelled",
     "write_deaths",
     "write_deaths_of",
     "write_forced",
-    "write_given_back",
-    "write_group",
-    "write_metrics",
     "write_outcomes",
-    "write_progress",
     "write_retried",
 ]

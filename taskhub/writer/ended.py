@@ -32,7 +32,6 @@ class Ended(msgspec.Struct, frozen=True):
 
     @property
     def was_interrupted(self) -> bool:
-        """Whether the attempt ended because the database went away."""
         return self.interrupted is not None
 
     @property

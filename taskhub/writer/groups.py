@@ -53,7 +53,6 @@ def write_group(
 
 
 def mark_running(attempts: Iterable[Attempt]) -> None:
-    """Mark the rows of attempts as RUNNING."""
     for attempt in attempts:
         TaskResult.writing.filter(
             pk=attempt.message.id, status=Status.READY, attempts=0
@@ -67,7 +66,6 @@ def mark_running(attempts: Iterable[Attempt]) -> None:
 
 
 def write_progress(reports: Iterable[Progress]) -> None:
-    """Write the progress of running tasks."""
     for report in reports:
         attempt = report.attempt
         own = Q(attempts=0) | Q(attempts=attempt.number, worker_ids=attempt.worker_ids)
@@ -96,7 +94,6 @@ def write_logs(logged: Iterable[Logged]) -> None:
 
 
 def quarantine(messages: Collection[Quarantined]) -> None:
-    """Store messages that could not be run."""
     if not messages:
         return
     now = datetime.now(UTC)

@@ -43,11 +43,9 @@ class Tally:
 
     @property
     def is_empty(self) -> bool:
-        """Whether everything that was counted has been taken."""
         return not self._counts
 
     def count(self, outcomes: Iterable[Outcome]) -> None:
-        """Count outcomes that have been committed."""
         with self._lock:
             for outcome in outcomes:
                 self._count(outcome)

@@ -26,7 +26,8 @@ from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, unseal
 from taskhub.models import Status, TaskResult
 from taskhub.models.results.slices import NewSlice
-from taskhub.writer import Attempt, NotDue, Outcome, claim, mark_running, write_outcomes
+from taskhub.writer import Attempt, NotDue, Outcome, claim, write_outcomes
+from taskhub.writer.groups import mark_running
 from tests import tasks
 from tests.benches import Bench, forget_all
 from tests.factories import MessageFactory

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from taskhub import writer
 from taskhub.models import Place, Status, TaskResult
 from taskhub.writer import Attempt, Ended, Outcome
+from taskhub.writer.groups import write_group
 from taskhub.writer.thread.acknowledger import Acknowledger
 from taskhub.writer.thread.holdings import Holdings
 
@@ -21,7 +21,7 @@ def test_a_retry_that_was_reserved_anew_is_not_put_off_again(bench, broker):
     bench.join("worker-1")
     (first,) = broker.reserve(["default"], limit=1, token="worker-1")
     ended = failed_first(first, "worker-1")
-    writer.write_group(outcomes=[ended.outcome], in_rows=True)
+    write_group(outcomes=[ended.outcome], in_rows=True)
     (again,) = broker.reserve(["default"], limit=1, token="worker-1")
 
     acknowledger = Acknowledger(broker, "worker-1", Holdings())

@@ -13,14 +13,8 @@ from taskhub import operations
 from taskhub.brokers import get_broker
 from taskhub.messages import Depth
 from taskhub.models import Status, TaskResult
-from taskhub.writer import (
-    Attempt,
-    GivenBack,
-    Outcome,
-    write_deaths,
-    write_given_back,
-    write_outcomes,
-)
+from taskhub.writer import Attempt, Outcome, write_deaths, write_outcomes
+from taskhub.writer.given_back import GivenBack, write_given_back
 from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.models import Trace

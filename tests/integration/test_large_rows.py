@@ -13,7 +13,8 @@ from taskhub.models.ids import new_id
 from taskhub.operations.results import Selection
 from taskhub.operations.results.exporting import export
 from taskhub.schedules import every
-from taskhub.writer import Attempt, Logged, Outcome, Quarantined, write_group
+from taskhub.writer import Attempt, Logged, Outcome, Quarantined
+from taskhub.writer.groups import write_group
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
 

@@ -14,13 +14,11 @@ from taskhub.writer import (
     Progress,
     Quarantined,
     claim,
-    mark_running,
-    quarantine,
     write_cancelled,
     write_outcomes,
-    write_progress,
     write_retried,
 )
+from taskhub.writer.groups import mark_running, quarantine, write_progress
 from tests.factories import MessageFactory, TaskResultFactory
 from tests.queries import statements_for
 

@@ -112,7 +112,6 @@ class _Place:
         self._parked_at = monotonic()
 
     def _take_or_open(self, parameters: dict[str, Any]) -> Any:
-        """Replace the wrapper's get_new_connection()."""
         parked, self._parked = self._parked, None
         if parked is not None:
             self.wrapper.connection = parked

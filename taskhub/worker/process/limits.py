@@ -25,7 +25,6 @@ class TimeLimits:
         self._give_up = give_up
 
     def look(self) -> None:
-        """Enforce the limits of all runs."""
         for seconds, run, thread in self._running.durations():
             soft, hard = run.task.timeout, run.task.hard_timeout
             if hard is not None and seconds > hard:
@@ -45,7 +44,6 @@ class ProcessLimits:
         self._tasks = 0
 
     def count(self) -> None:
-        """Count a task."""
         self._tasks += 1
 
     def reached(self) -> str | None:

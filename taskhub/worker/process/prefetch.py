@@ -24,7 +24,6 @@ class Prefetch:
         self._mean_seconds = MOMENT_SECONDS
 
     def observe(self, seconds: float) -> None:
-        """Learn from one delivery."""
         self._mean_seconds += _WEIGHT * (seconds - self._mean_seconds)
 
     def count(self) -> int:

@@ -56,7 +56,6 @@ class RunMonitor:
         return _IDLE_PAUSE_SECONDS if is_idle else MOMENT_SECONDS
 
     def look(self) -> None:
-        """Do all that is due."""
         for run in self._running.newly_long(MOMENT_SECONDS):
             self._writer.mark(run.attempt)
         self._write_reports()

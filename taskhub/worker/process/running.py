@@ -104,7 +104,6 @@ class Running:
         return [each.run for each in found]
 
     def has_long(self, seconds: float) -> bool:
-        """Whether a run has been under way for more than `seconds`."""
         start = monotonic() - seconds
         with self._lock:
             return any(each.since <= start for each in self._runs.values())

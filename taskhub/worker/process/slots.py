@@ -1,9 +1,4 @@
-"""
-The slots of a worker process: each takes a delivery, and runs or submits its task.
-
-A single slot is the main thread; several slots are threads of their own. `async def`
-tasks are submitted to the event loop, and leave the slot free for the next delivery.
-"""
+"""The slots of a worker process: each takes deliveries, and runs or submits them."""
 
 import logging
 import time

@@ -5,7 +5,7 @@ It is a process of its own, so that a task that holds the GIL for minutes is not
 for dead. Its threads, and what each owns:
 
     main           reads births and deaths of worker processes from the supervisor's
-                   pipe; talks to no server
+                   pipe; talks to no server, and so proves that the steward is alive
     leases         owns the tokens of living and dead processes; sends heartbeats to the
                    broker, and takes back the messages that the dead held, also those of
                    other nodes that have become silent
@@ -13,9 +13,9 @@ for dead. Its threads, and what each owns:
                    database, such as the node's row, the sweep and pruning
     health         answers probes, each in a thread of its own, from values in memory
 
-The main thread passes tokens to the leases thread. The leases thread passes the tokens
-of the dead to the housekeeper, which records the deaths in rows. Requests to the node,
-which the housekeeper reads from the node's row, go up to the supervisor.
+The main thread passes tokens to the leases thread, which passes the tokens of the dead
+to the housekeeper. Requests to the node, which the housekeeper reads from the node's
+row, go up to the supervisor.
 
 How it stops: it ignores signals. When the supervisor closes the pipe, the leases thread
 goes on until the last worker process has left; then the housekeeper does its last

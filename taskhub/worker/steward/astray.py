@@ -38,7 +38,6 @@ class Astray:
         self._seen: dict[str, set[str]] = {}
 
     def add(self, queue_name: str, ids: set[str]) -> None:
-        """Remember messages until the next look."""
         if ids:
             self._seen.setdefault(queue_name, set()).update(ids)
 

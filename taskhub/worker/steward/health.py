@@ -110,7 +110,6 @@ class HealthServer(ThreadingHTTPServer):
         self._lock = Lock()
 
     def start(self) -> None:
-        """Start the thread that accepts connections."""
         Thread(target=self.serve_forever, name="health", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -129,7 +128,6 @@ class HealthServer(ThreadingHTTPServer):
                 self._hang_up(request)
 
     def shutdown_request(self, request: Any) -> None:
-        """Forget a connection that is closed."""
         with self._lock:
             self._open.pop(request, None)
         super().shutdown_request(request)

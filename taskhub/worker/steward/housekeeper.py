@@ -1,15 +1,15 @@
 """
 The housekeeper: a thread of the steward that does chores in the database.
 
-It is a separate thread, so that a database that does not answer delays no heartbeat.
-Every chore may be late without harm.
+It is a separate thread, so that a database that hangs delays no heartbeat. Every chore
+may be late without harm.
 """
 
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Event, Thread
+from typing import NamedTuple
 
 from django.db.utils import Error as DatabaseFault
 
@@ -25,19 +25,12 @@ logger = logging.getLogger(__name__)
 _FAULT_PAUSE_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Turn:
+class Turn(NamedTuple):
     """The name under which one node at a time does a chore, and for how long."""
 
     name: str
     node_name: str
     seconds: float
-
-    def take(self) -> bool:
-        """Take or keep the turn; return False if another node has it."""
-        return take_turn(
-            self.name, self.node_name, seconds=self.seconds, using=results_database()
-        )
 
 
 class Chore:
@@ -67,7 +60,7 @@ class Chore:
     def do(self) -> None:
         """Do the work, and set `due_at`. Log the first failure of an outage."""
         try:
-            if self._is_needed() and (self._turn is None or self._turn.take()):
+            if self._is_needed() and self._take_turn():
                 self._work()
         except (DatabaseFault, BrokerError) as error:
             discard_all()
@@ -80,6 +73,12 @@ class Chore:
             logger.info("Can %s again.", self.name)
         self.due_at = time.monotonic() + self._seconds
 
+    def _take_turn(self) -> bool:
+        if self._turn is None:
+            return True
+        name, node_name, seconds = self._turn
+        return take_turn(name, node_name, seconds=seconds, using=results_database())
+
 
 class Housekeeper:
     """Does chores in its own thread until it is stopped."""
@@ -91,7 +90,6 @@ class Housekeeper:
         self._thread = Thread(target=self._run, name="housekeeper", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     def stop(self, seconds: float) -> None:

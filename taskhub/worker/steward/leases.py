@@ -1,8 +1,7 @@
 """
 The leases of a node's worker processes, kept by a thread of the steward.
 
-It is a separate thread, so that a broker that hangs delays nothing else: neither the
-supervisor's messages, nor the proof that the steward is alive.
+It is a separate thread, so that a broker that hangs delays nothing else.
 """
 
 import logging
@@ -64,7 +63,6 @@ class Leases:
         self._thread = Thread(target=self._run, name="leases", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     @property

@@ -1,7 +1,6 @@
 """The row in which a node reports itself."""
 
 import os
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,34 +9,31 @@ from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.models import Node
 from taskhub.models.clock import DatabaseNow
 from taskhub.worker.node_options import NodeOptions
+from taskhub.worker.steward.health import Health
+from taskhub.worker.steward.leases import Leases
+from taskhub.worker.steward.lingering import LingeringRuns
+from taskhub.worker.steward.node_requests import NodeRequests
 
 #: A node that has been silent for this long is deleted.
 _SILENCE_BEFORE_DELETION = timedelta(days=1)
 
 
 class Presence:
-    """
-    Keeps the node's row.
-
-    `processes` returns how many processes the node is to have, `living` the pid of each
-    token, and `lingering` the lingering runs of each token. `has_reported` is called
-    after each write.
-    """
+    """Keeps the node's row, and tells the health of each write."""
 
     def __init__(
         self,
         node: NodeOptions,
-        *,
-        processes: Callable[[], int],
-        living: Callable[[], Mapping[str, int]],
-        lingering: Callable[[Mapping[str, int]], Mapping[str, list[dict[str, Any]]]],
-        has_reported: Callable[[], None],
+        requests: NodeRequests,
+        leases: Leases,
+        lingering: LingeringRuns,
+        health: Health,
     ) -> None:
         self._node = node
-        self._processes = processes
-        self._living = living
+        self._requests = requests
+        self._leases = leases
         self._lingering = lingering
-        self._has_reported = has_reported
+        self._health = health
         # This runs in the steward; the node is its supervisor.
         self._supervisor = os.getppid()
         self._started_at = datetime.now(UTC)
@@ -48,16 +44,16 @@ class Presence:
         described = self._describe()
         if not rows.filter(name=self._node.name).update(**described):
             rows.create(name=self._node.name, **described)
-        self._has_reported()
+        self._health.database_has_answered()
 
     def _describe(self) -> dict[str, Any]:
         node = self._node
-        living = self._living()
+        living = self._leases.living
         sizes = {
             pid: resident_bytes(pid) // MEBIBYTE
             for pid in (self._supervisor, os.getpid(), *living.values())
         }
-        lingering = self._lingering(living)
+        lingering = self._lingering.find(living)
         workers = [
             {
                 "token": token,
@@ -72,7 +68,7 @@ class Presence:
             "host": node.host,
             "pid": self._supervisor,
             "queues": list(node.queues),
-            "processes": self._processes(),
+            "processes": self._requests.processes,
             "threads": node.threads,
             "async_tasks": node.async_tasks,
             "workers": workers,

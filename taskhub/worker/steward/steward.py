@@ -1,11 +1,4 @@
-"""
-The steward process; see `taskhub.worker.steward` for its threads.
-
-Its main thread reads the supervisor's pipe: one line for each worker process that has
-started or died. It talks to no server, and so proves that the steward is alive even
-while servers hang. When the pipe ends, the supervisor is gone or wants the steward to
-end. The steward then keeps the leases until the last worker process has left.
-"""
+"""The steward process and its main thread; see `taskhub.worker.steward`."""
 
 import logging
 import os
@@ -60,13 +53,8 @@ class Steward:
         self._leases = Leases(
             node, self._health.broker_has_answered, took_back=deaths.add
         )
-        presence = Presence(
-            node,
-            processes=lambda: requests.processes,
-            living=lambda: self._leases.living,
-            lingering=LingeringRuns(scoreboard, partial(to_supervisor.tell, KILL)).find,
-            has_reported=self._health.database_has_answered,
-        )
+        lingering = LingeringRuns(scoreboard, partial(to_supervisor.tell, KILL))
+        presence = Presence(node, requests, self._leases, lingering, self._health)
         self._housekeeper = Housekeeper(
             chores_of(node, presence, requests, deaths),
             at_end=last_chores_of(presence, deaths),

@@ -59,7 +59,6 @@ class Child:
 
     @property
     def name(self) -> str:
-        """The name in log lines."""
         if self.companion:
             return self.companion.name
         if self.token:
@@ -149,11 +148,9 @@ class Children:
 
     @property
     def companions(self) -> set[Companion]:
-        """The companions that live."""
         return {each.companion for each in self._children.values() if each.companion}
 
     def signal(self, role: Role, number: int) -> None:
-        """Send a signal to all children with a role."""
         for child in self.with_role(role):
             os.kill(child.pid, number)
 
@@ -199,5 +196,4 @@ class Children:
 
 
 def describe_exit(code: int) -> str:
-    """Return an exit code in words."""
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -58,7 +58,6 @@ class Reloading:
         return True
 
     def stop(self) -> None:
-        """End both children."""
         self._is_wanted = False
         self._children.hang_up(Role.CODE_WATCH)
         self._children.hang_up(Role.CODE_CHECK)

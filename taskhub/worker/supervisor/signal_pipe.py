@@ -17,7 +17,6 @@ class SignalPipe:
         self.reading_end, self._writing_end = os.pipe()
 
     def open(self) -> None:
-        """Collect signals from now on."""
         os.set_blocking(self._writing_end, False)
         signal.set_wakeup_fd(self._writing_end, warn_on_full_buffer=False)
         for each in HANDLED_SIGNALS:
@@ -28,6 +27,5 @@ class SignalPipe:
         return read_available(self.reading_end)
 
     def close(self) -> None:
-        """Close both ends, in a child."""
         os.close(self.reading_end)
         os.close(self._writing_end)

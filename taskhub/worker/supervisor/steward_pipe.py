@@ -21,7 +21,6 @@ class StewardPipe:
         return reading_end
 
     def close(self) -> None:
-        """Close the writing end, if it is open."""
         if self._writing_end is not None:
             os.close(self._writing_end)
             self._writing_end = None

@@ -16,11 +16,9 @@ class StuckRuns:
         self._deadlines: dict[tuple[str, str], float] = {}
 
     def begin(self, token: str, run: str, hard_timeout: float) -> None:
-        """Note that a run has begun."""
         self._deadlines[token, run] = time.monotonic() + hard_timeout + _STUCK_SECONDS
 
     def end(self, token: str, run: str) -> None:
-        """Note that a run has ended."""
         self._deadlines.pop((token, run), None)
 
     def forget(self, token: str) -> None:

@@ -1,8 +1,7 @@
 """
-The supervisor: forks worker processes, a steward and companions, and waits.
+The supervisor process; see `taskhub.worker.supervisor` for its children and pipes.
 
-It opens no connection and starts no thread. So little in it can fail, and every fork is
-a clean copy. How a node stops on TERM, INT or HUP:
+How a node stops on TERM, INT or HUP:
 
 1. Worker processes are told through their lines, and companions by TERM. None is
    replaced any more.
@@ -175,7 +174,6 @@ class Supervisor:
                 self._obey(word, rest)
 
     def _obey(self, word: str, rest: list[str]) -> None:
-        """Do what was requested of the node."""
         if word == STOP and not self._stopping:
             logger.info("Stopping, as requested.")
             self._stop()

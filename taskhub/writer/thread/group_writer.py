@@ -3,13 +3,12 @@ The group writer: a thread that commits the ends of deliveries in groups.
 
 A group is everything that was handed in while the last group was being written. Under
 load groups grow by themselves, and a single outcome never waits for others. Messages
-are acknowledged after the commit. In the other order, a crash between the two would
+are acknowledged after the commit: the other way round, a crash between the two would
 lose the outcome.
 
-No outcome is dropped. While the database is away, items wait here, and the process
-takes no more messages when too many wait. While the broker is away, acknowledgements
-wait. A group that the database refuses is halved until only the outcome that cannot be
-stored is left; that one is written as failed, with the reason.
+No outcome is dropped while the database or the broker is away; if too many wait, the
+process takes no more messages. A group that the database refuses is halved until only
+the outcome that cannot be stored is left. That one is written as failed.
 """
 
 import logging
@@ -86,7 +85,6 @@ class GroupWriter:
         self._thread = Thread(target=self._run, name="group-writer", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
         self._thread.start()
 
     @property
@@ -110,11 +108,9 @@ class GroupWriter:
         self._incoming.put(ended)
 
     def mark(self, attempt: Attempt) -> None:
-        """Mark a row as RUNNING."""
         self._incoming.put(attempt)
 
     def give_back(self, attempt: Attempt) -> None:
-        """Write that an attempt was given back."""
         self._incoming.put(GivenBack(attempt))
 
     def report(self, progress: Progress) -> None:
@@ -130,7 +126,6 @@ class GroupWriter:
             self._incoming.put(report)
 
     def log(self, logged: Logged) -> None:
-        """Write lines that a task has logged."""
         self._incoming.put(logged)
 
     def write_numbers(self) -> None:
@@ -294,7 +289,6 @@ class GroupWriter:
         time.sleep(seconds)
 
     def _replace(self, error: Exception) -> None:
-        """Replace an item that cannot be stored by one that can."""
         item = self._unwritten.popleft()
         self._refused.remove([item])
         logger.error("Cannot store %r.", item, exc_info=error)

@@ -19,12 +19,10 @@ class Holdings:
         self._settling: set[str] = set()
 
     def add(self, ids: Iterable[str]) -> None:
-        """Note that messages were reserved."""
         with self._lock:
             self._known.update(ids)
 
     def remove(self, ids: Iterable[str]) -> None:
-        """Note that messages are being given back."""
         with self._lock:
             self._known.difference_update(ids)
 

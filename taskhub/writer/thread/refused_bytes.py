@@ -29,11 +29,9 @@ class RefusedBytes:
         return self._count > _MAX_WAITING_BYTES
 
     def add(self, item: object) -> None:
-        """Count an item that is handed in."""
         self._change(refused_bytes(item))
 
     def remove(self, items: Iterable[object]) -> None:
-        """Uncount items that are written or replaced."""
         self._change(-sum(map(refused_bytes, items)))
 
     def _change(self, size: int) -> None:
