@@ -46,21 +46,19 @@ class ProcessExit:
     def __init__(self) -> None:
         self._supervisor = os.getppid()
 
-    def exit(self, code: int) -> NoReturn:
-        """Call receivers of `process_ending` and hooks of `atexit`, and exit."""
-        limit_hooks(lambda: self.exit_at_once(code))
-        tell_ending()
-        atexit._run_exitfuncs()
-        self.exit_at_once(code)
+    def exit(self, code: int, *, with_hooks: bool) -> NoReturn:
+        """
+        Call receivers of `process_ending`, and exit; from any thread.
 
-    def exit_under_runs(self, code: int) -> NoReturn:
-        """Exit while tasks run, without hooks of `atexit`; from any thread."""
-        limit_hooks(lambda: self.exit_at_once(code))
+        Before, call hooks of `atexit` if `with_hooks`: not while tasks still run.
+        """
+        limit_hooks(lambda: self._exit_at_once(code))
         tell_ending()
-        self.exit_at_once(code)
+        if with_hooks:
+            atexit._run_exitfuncs()
+        self._exit_at_once(code)
 
-    def exit_at_once(self, code: int) -> NoReturn:
-        """Exit; from any thread."""
+    def _exit_at_once(self, code: int) -> NoReturn:
         close_logging()
         flush_output()
         if os.getpgrp() != os.getpid():

@@ -84,6 +84,6 @@ def test_a_zombie_undoes_its_work(start_node, gate):
     gate.open()
 
     wait_until(lambda: result.row.is_finished, "the outcome")
-    wait_until(lambda: "another attempt has it" in zombie.log, "the zombie")
+    wait_until(lambda: "another attempt owns the result" in zombie.log, "the zombie")
     assert Trace.objects.count() == 1
     assert result.row.attempts == 2

@@ -141,8 +141,8 @@ class WorkerProcess:
             self._writer.start()
             self._slots.work()
             self._finish()
-        is_drained = self._consumer.is_drained
-        self._process_exit.exit(ExitCode.DRAINED if is_drained else ExitCode.DONE)
+        code = ExitCode.DRAINED if self._consumer.is_drained else ExitCode.DONE
+        self._process_exit.exit(code, with_hooks=True)
 
     def _join(self) -> bool:
         """Begin the lease; wait while the broker is away. False if told to stop."""
@@ -222,7 +222,7 @@ class WorkerProcess:
         with self._ending:
             self._writer.stop()
             self._end_lease()
-            self._process_exit.exit_under_runs(ExitCode.DONE)
+            self._process_exit.exit(ExitCode.DONE, with_hooks=False)
 
     def _die(self) -> NoReturn:
         flush_output()
