@@ -130,7 +130,7 @@ class Executor:
         current_log.set(run.log)
         # Django's result costs time to make, and is often not needed.
         if run.task.takes_context or compat.is_heard(compat.task_started):
-            self._signals.tell_start(run)
+            self._signals.send_started(run)
 
     def _arguments(self, run: Run) -> list[Any]:
         args = run.attempt.message.args
@@ -175,7 +175,7 @@ class Executor:
 
     def _succeed(self, run: Run, outcome: Outcome) -> Ended:
         if compat.is_heard(compat.task_finished):
-            self._signals.tell_success(run, outcome)
+            self._signals.send_success(run, outcome)
         return self._end(run, outcome)
 
     def _end(
@@ -241,7 +241,7 @@ class Executor:
         )
         if retry_at is None:
             # Receivers read the exception from sys.exc_info().
-            self._signals.tell_end(run, outcome)
+            self._signals.send_finished(run, outcome)
         else:
             logger.warning(
                 "Task id=%s path=%s attempt=%d failed; retrying in %s: %s",

@@ -30,15 +30,15 @@ class Signals:
     def __init__(self, alias: str) -> None:
         self._alias = alias
 
-    def tell_start(self, run: Run) -> None:
+    def send_started(self, run: Run) -> None:
         show_attempt(run)
         self._send(compat.task_started, run)
 
-    def tell_success(self, run: Run, outcome: Outcome) -> None:
+    def send_success(self, run: Run, outcome: Outcome) -> None:
         run.result.change("_return_value", outcome.return_value)
-        self.tell_end(run, outcome)
+        self.send_finished(run, outcome)
 
-    def tell_end(self, run: Run, outcome: Outcome) -> None:
+    def send_finished(self, run: Run, outcome: Outcome) -> None:
         """Send that no attempt follows this run, unless its cancellation was sent."""
         if run.interrupt.is_cancelled:
             return
@@ -48,11 +48,11 @@ class Signals:
         run.result.change("status", compat.TaskResultStatus(status.value))
         tell_finished(self._alias, run.result, is_meant=is_meant)
 
-    def tell_given_up(self, run: Run, outcome: Outcome) -> None:
+    def send_given_up(self, run: Run, outcome: Outcome) -> None:
         """Send that a result has ended without a run; while an exception is handled."""
         if compat.is_heard(compat.task_finished):
             show_attempt(run)
-            self.tell_end(run, outcome)
+            self.send_finished(run, outcome)
 
     def _send(self, signal: Any, run: Run) -> None:
         # Django logs a receiver that fails, and the task goes on.

@@ -22,7 +22,7 @@ from typing import NoReturn
 
 from taskhub.execution.isolation.log_listeners import close_logging
 from taskhub.execution.isolation.output import flush_output
-from taskhub.worker.process_signals import limit_hooks, tell_ending
+from taskhub.worker.process_signals import limit_hooks, send_ending
 
 
 def lead_own_group() -> None:
@@ -53,7 +53,7 @@ class ProcessExit:
         Before, call hooks of `atexit` if `with_hooks`: not while tasks still run.
         """
         limit_hooks(lambda: self._exit_at_once(code))
-        tell_ending()
+        send_ending()
         if with_hooks:
             atexit._run_exitfuncs()
         self._exit_at_once(code)

@@ -17,14 +17,14 @@ MAX_HOOK_SECONDS = 3.0
 _role = ""
 
 
-def tell_started(role: str) -> None:
+def send_started(role: str) -> None:
     """Send `process_started`. Block for the receivers."""
     global _role
     _role = role
     _send(signals.process_started)
 
 
-def tell_ending() -> None:
+def send_ending() -> None:
     """Send `process_ending` if `process_started` was sent. Block for the receivers."""
     if _role:
         _send(signals.process_ending)

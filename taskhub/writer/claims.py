@@ -15,7 +15,7 @@ from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt, count_deaths
-from taskhub.writer.given_back import describe_death, words_for_death
+from taskhub.writer.given_back import death_message, describe_death
 from taskhub.writer.rows import new_row
 
 #: How early a message may be run, by the database's clock.
@@ -105,7 +105,7 @@ def deaths_of(pk: UUID, *, besides: str) -> int:
     """
     rows = TaskResult.writing.filter(pk=pk)
     errors = rows.values_list("errors", flat=True).first() or []
-    own = words_for_death(besides)
+    own = death_message(besides)
     return count_deaths(error for error in errors if error.get("message") != own)
 
 
@@ -117,5 +117,5 @@ def _is_known(holder: str, errors: list[dict[str, Any]]) -> bool:
     committed and its reply was lost. Then the message went back to the broker as not
     started, together with what the broker knew about it before.
     """
-    death = {"exception_class_path": WORKER_DIED, "message": words_for_death(holder)}
+    death = {"exception_class_path": WORKER_DIED, "message": death_message(holder)}
     return any(death.items() <= error.items() for error in errors)

@@ -97,7 +97,7 @@ def write_deaths(holders: Mapping[UUID, str]) -> int:
     return len(rows)
 
 
-def words_for_death(holder: str) -> str:
+def death_message(holder: str) -> str:
     """Return the message of the error for a process that has died."""
     return f"The worker process died: {holder}."
 
@@ -114,6 +114,6 @@ def describe_death(
         "attempt": row.attempts,
         "failed_at": noticed_at.isoformat(),
         "exception_class_path": WORKER_DIED,
-        "message": words_for_death(holder),
+        "message": death_message(holder),
         "traceback": "",
     }

@@ -44,7 +44,7 @@ def is_outage(error: BaseException) -> bool:
     from a database. An outage of another database is a failure of the task.
     """
     faults = [each for each in related(error) if _may_pass(each)]
-    return any(map(tells_of_server, faults)) or (bool(faults) and not _takes_writes())
+    return any(map(is_about_server, faults)) or (bool(faults) and not _takes_writes())
 
 
 def was_cut_off(error: BaseException) -> bool:
@@ -54,7 +54,7 @@ def was_cut_off(error: BaseException) -> bool:
     An operator may have closed it, or the server because of the statement. It may be a
     connection to another database: the errors of drivers do not say.
     """
-    return any(_may_pass(each) and _tells_of_cut(each) for each in related(error))
+    return any(_may_pass(each) and _is_about_cut(each) for each in related(error))
 
 
 def probe() -> None:
@@ -66,7 +66,7 @@ def probe() -> None:
     Lease.writing.filter(token="").update(ends_at=datetime.now(UTC))
 
 
-def tells_of_server(error: BaseException) -> bool:
+def is_about_server(error: BaseException) -> bool:
     """Whether an error says that the server accepts no writes at all now."""
     driver: Any = error.__cause__
     if (attempt := getattr(driver, "pgconn", None)) is not None:
@@ -81,7 +81,7 @@ def tells_of_server(error: BaseException) -> bool:
     return bool(error.args) and error.args[0] in _MYSQL
 
 
-def _tells_of_cut(error: BaseException) -> bool:
+def _is_about_cut(error: BaseException) -> bool:
     driver: Any = error.__cause__
     if getattr(driver, "pgconn", None) is not None:
         # There was no connection yet.

@@ -37,7 +37,7 @@ def write_outcomes(
         case []:
             return 0
         case [one] if _is_plain(one) and one.is_kept:
-            if _write_alone(one, in_rows=in_rows, tally=tally):
+            if _write_single(one, in_rows=in_rows, tally=tally):
                 return 0
     alias = results_database()
     # Without a savepoint: the group is written whole or not at all.
@@ -57,7 +57,7 @@ def write_outcomes(
     return len(outcomes) - len(admitted)
 
 
-def _write_alone(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> bool:
+def _write_single(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> bool:
     """
     Write a plain outcome with one UPDATE, if its row was neither claimed nor marked.
 

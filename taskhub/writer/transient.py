@@ -18,7 +18,7 @@ from django.db.utils import Error as DatabaseFault
 
 from taskhub.deadlocks import tells_of_contention
 from taskhub.discarding import discard_all
-from taskhub.writer.outages import probe, tells_of_server
+from taskhub.writer.outages import is_about_server, probe
 
 # Unknown column, unknown table, no value for a column.
 _MYSQL_SCHEMA = (1054, 1146, 1364)
@@ -35,7 +35,7 @@ def is_transient(error: Exception) -> bool:
         return True
     if not may_be_transient(error):
         return False
-    tells = (_tells_of_schema, tells_of_contention, tells_of_server)
+    tells = (_is_about_schema, tells_of_contention, is_about_server)
     if any(each(error) for each in tells):
         return True
     discard_all()
@@ -52,7 +52,7 @@ def may_be_transient(error: Exception) -> bool:
     return isinstance(error, DatabaseFault) and not is_about_content
 
 
-def _tells_of_schema(error: Exception) -> bool:
+def _is_about_schema(error: Exception) -> bool:
     """Whether the tables do not fit the code, since a migration is still to come."""
     driver: Any = error.__cause__
     return (

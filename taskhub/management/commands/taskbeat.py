@@ -21,7 +21,7 @@ from taskhub.management.starting import (
     stop_on_signals,
 )
 from taskhub.models import PeriodicTask
-from taskhub.worker.process_signals import tell_ending, tell_started
+from taskhub.worker.process_signals import send_ending, send_started
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             greet(self.stdout, "beat", facts)
         beat = Beat(config)
         stop_on_signals(beat.stop)
-        tell_started("beat")
+        send_started("beat")
         beat.run()
-        tell_ending()
+        send_ending()
         logger.info("Stopped.")

@@ -28,7 +28,7 @@ from taskhub.management.starting import (
 )
 from taskhub.tasks import registered_tasks
 from taskhub.worker.node_options import NodeOptions
-from taskhub.worker.process_signals import tell_started
+from taskhub.worker.process_signals import send_started
 from taskhub.worker.steward.health import listen_for_probes
 from taskhub.worker.supervisor.children import Companion
 from taskhub.worker.supervisor.supervisor import Supervisor
@@ -128,7 +128,7 @@ def _beat_of(node: NodeOptions) -> Companion:
     def run(is_wanted: Callable[[], bool]) -> None:
         beat = Beat(node.config, is_wanted=is_wanted)
         stop_on_signals(beat.stop)
-        tell_started("beat")
+        send_started("beat")
         beat.run()
 
     return Companion("beat", run)

@@ -26,7 +26,7 @@ class EventLoop:
         running: Running,
         exclusive_runs: ExclusiveRuns,
         hand_on: Callable[[Ended], None],
-        look_at_limits: Callable[[], None],
+        check_limits: Callable[[], None],
         fail: Callable[[Exception], None],
         max_runs: int,
     ) -> None:
@@ -34,7 +34,7 @@ class EventLoop:
         self._running = running
         self._exclusive_runs = exclusive_runs
         self._hand_on = hand_on
-        self._look_at_limits = look_at_limits
+        self._check_limits = check_limits
         self._fail = fail
         self._room = BoundedSemaphore(max_runs)
         self._lock = Lock()
@@ -83,7 +83,7 @@ class EventLoop:
             self._running.begin(run)
             ended = await self._executor.arun(run)
             self._running.end(run, partial(self._hand_on, ended))
-            self._look_at_limits()
+            self._check_limits()
             await self._look_after_connections(ended)
         except Exception as error:
             self._fail(error)

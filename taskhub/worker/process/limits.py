@@ -24,7 +24,7 @@ class TimeLimits:
         self._running = running
         self._give_up = give_up
 
-    def look(self) -> None:
+    def enforce(self) -> None:
         for seconds, run, thread in self._running.durations():
             soft, hard = run.task.timeout, run.task.hard_timeout
             if hard is not None and seconds > hard:

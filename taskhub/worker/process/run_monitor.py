@@ -12,14 +12,13 @@ from taskhub.worker.process.running import Running
 from taskhub.worker.quiet import Quiet
 from taskhub.writer.thread.group_writer import GroupWriter
 
-#: The pause between two looks at an idle process. A run that begins meanwhile is marked
-#: later by this time, and so are the messages behind it given back.
+#: The pause between two looks at an idle process, by which a new run is marked later.
 _IDLE_PAUSE_SECONDS = 0.3
-#: How often to read whether runs were cancelled, once they have lasted this long.
+#: How often to check whether runs were cancelled that have lasted this long.
 _CANCELLED_SECONDS = 1.0
 _LOGS_SECONDS = 1.0
 _NUMBERS_SECONDS = 5.0
-#: How often the broker is offered to close what it does not need when idle.
+#: How often the broker may close what it only needs for waiting.
 _REST_SECONDS = 5.0
 
 
@@ -61,7 +60,7 @@ class RunMonitor:
         self._write_reports()
         if self._rest_timer.is_due():
             self._broker.rest()
-        self._time_limits.look()
+        self._time_limits.enforce()
         self._watch_cancellations()
         if self._consumer.has_waiting and self._running.has_long(MOMENT_SECONDS):
             self._consumer.give_back()

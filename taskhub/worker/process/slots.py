@@ -73,7 +73,7 @@ class Slots:
             running,
             self._exclusive_runs,
             hand_on=writer.put,
-            look_at_limits=self._look_at_limits,
+            check_limits=self._check_limits,
             fail=fail,
             max_runs=node.async_tasks,
         )
@@ -102,7 +102,7 @@ class Slots:
                 begun = time.monotonic()
                 self._execute(delivery, keeper)
                 self._prefetch.observe(time.monotonic() - begun)
-                self._look_at_limits()
+                self._check_limits()
         except LeaseLost as error:
             logger.error("%s A new process takes over.", error)
             self._retire()
@@ -110,7 +110,7 @@ class Slots:
             self._fail(error)
         self._consumer.stop()
 
-    def _look_at_limits(self) -> None:
+    def _check_limits(self) -> None:
         """Retire this process if it has reached a limit; from any thread."""
         if not self._consumer.is_stopping and (reason := self._limits.reached()):
             logger.info("A new process takes over: %s.", reason)
@@ -127,7 +127,7 @@ class Slots:
         return self._writer.is_full or self._writer.is_stuck
 
     def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
-        exclusive = self._look_at_row(self._preparer.has_killed_often, delivery, keeper)
+        exclusive = self._read_row(self._preparer.has_killed_often, delivery, keeper)
         if exclusive is None:
             return
         if exclusive:
@@ -137,7 +137,7 @@ class Slots:
         if not self._exclusive_runs.enter(exclusive=exclusive):
             self._consumer.give_back([delivery])
             return
-        run = self._look_at_row(self._preparer.prepare, delivery, keeper)
+        run = self._read_row(self._preparer.prepare, delivery, keeper)
         if isinstance(run, Run) and run.task.is_async:
             run.is_exclusive = exclusive
             # When it begins: many may be under way before the first one ends.
@@ -167,14 +167,14 @@ class Slots:
             # The next task would be interrupted, too.
             time.sleep(_OUTAGE_SECONDS)
 
-    def _look_at_row(
+    def _read_row(
         self,
-        look: Callable[[Delivery], _Found],
+        read: Callable[[Delivery], _Found],
         delivery: Delivery,
         keeper: ConnectionKeeper,
     ) -> _Found | None:
         try:
-            return look(delivery)
+            return read(delivery)
         except DatabaseFault as error:
             # Only a message that came back needs its row before it is run.
             logger.error(

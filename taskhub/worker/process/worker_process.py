@@ -45,7 +45,7 @@ from taskhub.worker.process.running import Running
 from taskhub.worker.process.slots import Slots
 from taskhub.worker.process.watch import Watch
 from taskhub.worker.process_group import ProcessExit, lead_own_group
-from taskhub.worker.process_signals import tell_started
+from taskhub.worker.process_signals import send_started
 from taskhub.worker.quiet import Quiet
 from taskhub.worker.scoreboard import Section
 from taskhub.writer import Tally
@@ -135,7 +135,7 @@ class WorkerProcess:
         guard_connections()
         capture_logs()
         print_promptly()
-        tell_started("worker")
+        send_started("worker")
         self._watch.start()
         if self._join():
             self._writer.start()

@@ -17,7 +17,7 @@ from taskhub.execution.isolation.log_listeners import (
 )
 from taskhub.execution.isolation.output import flush_output
 from taskhub.worker.process_group import kill_group
-from taskhub.worker.process_signals import limit_hooks, tell_ending
+from taskhub.worker.process_signals import limit_hooks, send_ending
 from taskhub.worker.supervisor.signal_pipe import HANDLED_SIGNALS
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Children:
         finally:
             # Not sys.exit(): the parent's hooks of atexit are not for the child.
             limit_hooks(lambda: os._exit(code))
-            tell_ending()
+            send_ending()
             close_logging()
             flush_output()
             os._exit(code)

@@ -45,7 +45,7 @@ from taskhub.worker.pipes import (
     read_words,
 )
 from taskhub.worker.process.worker_process import ExitCode, WorkerProcess
-from taskhub.worker.process_signals import tell_started
+from taskhub.worker.process_signals import send_started
 from taskhub.worker.quiet import Quiet
 from taskhub.worker.scoreboard import Scoreboard
 from taskhub.worker.steward.steward import Steward
@@ -294,7 +294,7 @@ class Supervisor:
         pipe = self._steward_pipe.renew()
 
         def work(line: int) -> None:
-            tell_started("steward")
+            send_started("steward")
             Steward(
                 self._node, pipe, self._upwards, self._scoreboard, self._probes
             ).run()

@@ -28,7 +28,7 @@ from taskhub.writer.attempts import Attempt, Logged, Progress
 from taskhub.writer.ended import Ended
 from taskhub.writer.given_back import GivenBack
 from taskhub.writer.interventions import read_cancelled
-from taskhub.writer.outages import probe, tells_of_server
+from taskhub.writer.outages import is_about_server, probe
 from taskhub.writer.tally import Tally
 from taskhub.writer.thread.acknowledger import Acknowledger
 from taskhub.writer.thread.group import write_items
@@ -270,7 +270,7 @@ class GroupWriter:
 
     def _is_only_this_one(self, error: Exception) -> bool:
         """Whether the database often refused this item, and accepts other writes."""
-        if self._backoff.failures < _MIN_REFUSALS or tells_of_server(error):
+        if self._backoff.failures < _MIN_REFUSALS or is_about_server(error):
             return False
         accepted_others_before = self._accepts_others
         try:
