@@ -111,7 +111,7 @@ class Interrupt:
 
 
 _in_main_thread: Interrupt | None = None
-# The ident stays the same after a fork.
+# After a fork, the main thread has the same ident.
 _MAIN_THREAD = threading.main_thread().ident
 
 

@@ -39,7 +39,7 @@ from taskhub.writer import (
 )
 from taskhub.writer.errors import cause_of, describe_failure
 
-#: A message that so many processes have died with is hardly innocent.
+#: After this number of deaths, the message is suspected to be the reason.
 _SUSPECT_DEATHS = 2
 
 

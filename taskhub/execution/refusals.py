@@ -56,7 +56,7 @@ class Refusals:
         Block for two queries.
         """
         row, refused_at = self._row_of(delivery), self._refused_at(delivery)
-        # A run that another process has goes on, and decides.
+        # Not while another process may be running it.
         may_fail = row and (row.status == Status.READY or delivery.has_killed)
         if row and may_fail and row.oddity:
             return Refused(row.to_message(), BadMessage(row.oddity))

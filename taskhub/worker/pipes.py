@@ -11,12 +11,12 @@ from contextlib import suppress
 
 #: From a worker process: it takes no more messages, and is to be replaced.
 LEAVES = "leaves"
-#: From a worker process: a run with a hard limit begins, with its id and the limit in
-#: seconds; or ends, with its id.
+#: From a worker process: a run with a hard limit begins, with the id of its message and
+#: the limit in seconds; or ends, with the id.
 BEGINS = "begins"
 ENDS = "ends"
-#: From the steward: an operator has requested a number of processes, to take no new
-#: messages, to take them again, or to stop.
+#: From the steward: an operator requests a number of processes, that the node takes no
+#: new messages, that it takes them again, or that it stops.
 RESIZE = "resize"
 QUIET = "quiet"
 RESUME = "resume"

@@ -153,7 +153,7 @@ def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
     if bulk_action is None:
         return []
     for row in rows:
-        # A batch is repeated if its steward died amid it.
+        # A batch is repeated if its steward died during it.
         others = [
             each for each in row.bulk_action_ids or [] if each != str(bulk_action)
         ]

@@ -61,7 +61,7 @@ def guard_connections() -> None:
     """Give the children of this process their own connections. To be called once."""
     connection_created.connect(_note, dispatch_uid="taskhub.forks")
     os.register_at_fork(
-        before=_hold, after_in_parent=_let_go, after_in_child=_begin_anew
+        before=_hold, after_in_parent=_let_go, after_in_child=_cut_off_copies
     )
 
 
@@ -91,7 +91,7 @@ def _let_go() -> None:
     _noting.release()
 
 
-def _begin_anew() -> None:
+def _cut_off_copies() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for driver in _held:
         _cut_off(driver, nowhere)

@@ -19,9 +19,9 @@ logger = logging.getLogger(__name__)
 
 #: How often to ask the broker which messages it counts as held here.
 _STRANGERS_SECONDS = 30.0
-#: How often a quiet process checks that it still is.
+#: How often a quiet process checks whether it may resume.
 _QUIET_SECONDS = 0.2
-#: How often a draining process checks that the others have finished.
+#: How often a draining process checks whether the others have finished.
 _DRAIN_SECONDS = 0.05
 
 # This clock runs while the machine is suspended, as the broker's clock does.

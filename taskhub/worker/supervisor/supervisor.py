@@ -148,8 +148,6 @@ class Supervisor:
     def _staying(self) -> list[Child]:
         return [each for each in self._workers() if each.token not in self._leaving]
 
-    # Signals, and messages from children.
-
     def _wait(self) -> bytes:
         """Block until a signal or a message comes, or something is due."""
         deadlines = [*self._stuck_runs.deadlines]
@@ -239,8 +237,6 @@ class Supervisor:
                 logger.error("Killing %s: it is stuck in %s.", stuck.name, run)
                 os.kill(stuck.pid, signal.SIGKILL)
 
-    # Births.
-
     def _is_incomplete(self) -> bool:
         if self._stopping:
             return False
@@ -303,8 +299,6 @@ class Supervisor:
         os.close(pipe)
         for child in self._workers():
             self._steward_pipe.tell(LIVES, child)
-
-    # Deaths.
 
     def _handle_exit(self, child: Child, code: int) -> None:
         if child.role is Role.WORKER:
