@@ -47,20 +47,11 @@ def write_items(items: Sequence[Item], tally: Tally, *, in_rows: bool) -> None:
         tally=tally,
         in_rows=in_rows,
     )
-    _log(ended, refused)
-
-
-def _log(ended: Sequence[Ended], refused: int) -> None:
     for item in ended:
         if item.quarantined:
-            logger.error(
-                "Quarantined %s: %s",
-                show_foreign(item.delivery.id),
-                item.quarantined.reason,
-            )
+            id = show_foreign(item.delivery.id)
+            logger.error("Quarantined %s: %s", id, item.quarantined.reason)
     if refused:
         logger.warning(
-            "Refused outcomes, since their results were cancelled or belong to another "
-            "attempt: %d.",
-            refused,
+            "Refused %d outcomes of cancelled results or overtaken attempts.", refused
         )
