@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from taskhub.operations.results.following import read_progress, tell_absent
+from taskhub.operations.results.progress import read_progress, tell_absent
 
 _SALT = "taskhub.views"
 #: A page that is left open for longer asks in vain, and shows what it has.
@@ -39,7 +39,7 @@ def progress_url(pk: UUID | str) -> str:
 @never_cache
 def show_progress(request: HttpRequest, token: str) -> JsonResponse:
     """
-    Answer how far the result of a token is; see operations.results.following.
+    Answer how far the result of a token is; see operations.results.progress.
 
     Whoever asks with `?seen=yes` has seen it before: if it is gone, it is over.
     """

@@ -22,7 +22,7 @@ from taskhub.admin.verbs import Verb
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction, Node
 from taskhub.operations.results import Selection
-from taskhub.operations.results.following import tell_bulk
+from taskhub.operations.results.progress import tell_bulk
 
 
 def _stop(action: BulkAction, by: str) -> Done:

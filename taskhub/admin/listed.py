@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from taskhub.admin.keys import may_be_key
 from taskhub.admin.lookups import Guarded
 from taskhub.exceptions import InvalidOption, SearchTimeout
-from taskhub.operations.results.searching import read_words
+from taskhub.operations.results.search import read_words
 from taskhub.operations.results.time_limit import search_time_limit
 
 

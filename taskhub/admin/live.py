@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from taskhub.admin.addresses import address
-from taskhub.operations.results.following import tell_absent
+from taskhub.operations.results.progress import tell_absent
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -25,7 +25,7 @@ class Live(_Admin):
 
     def tell(self, row: Any) -> dict[str, Any]:
         """
-        Return how far a row is; see operations.results.following.
+        Return how far a row is; see operations.results.progress.
 
         `state` differs as soon as its page has something new to show.
         """

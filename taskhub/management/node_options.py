@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config, name_fault
 from taskhub.foundation.nearest import did_you_mean
-from taskhub.management.cpus import allowed_cpus
+from taskhub.management.cpu_count import allowed_cpus
 from taskhub.management.options import at_least_one, number_up_to, port
 from taskhub.worker.node_options import NodeOptions
 

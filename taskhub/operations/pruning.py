@@ -20,7 +20,7 @@ from taskhub.models import (
 )
 from taskhub.models.ids import first_id_at
 from taskhub.models.results.task_result import UNFINISHED
-from taskhub.operations.results.deleting import (
+from taskhub.operations.results.deletion import (
     delete_results,
     is_referred_to,
     name_of,

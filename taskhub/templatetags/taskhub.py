@@ -6,7 +6,7 @@ from uuid import UUID
 from django import template
 
 from taskhub.models import TaskResult
-from taskhub.operations.results.following import (
+from taskhub.operations.results.progress import (
     read_progress,
     tell_absent,
     tell_progress,

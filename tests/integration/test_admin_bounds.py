@@ -9,7 +9,7 @@ from django.urls import reverse
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction
 from taskhub.operations.results import Selection
-from taskhub.operations.results.searching import MAX_CHARACTERS, MAX_WORDS
+from taskhub.operations.results.search import MAX_CHARACTERS, MAX_WORDS
 from tests.factories import (
     PeriodicTaskFactory,
     TaskResultFactory,

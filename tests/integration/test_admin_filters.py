@@ -10,8 +10,8 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from taskhub import operations
-from taskhub.operations.results import Selection, exporting
-from taskhub.operations.results.exporting import COLUMNS, export
+from taskhub.operations.results import Selection, exports
+from taskhub.operations.results.exports import COLUMNS, export
 from taskhub.tasks.masking import MASK
 from tests.factories import TaskResultFactory
 from tests.integration.result_pages import LIST, SCRIPT, history, text_of
@@ -73,7 +73,7 @@ def test_nothing_is_an_empty_file(admin_client):
 
 
 def test_few_are_in_memory_at_a_time(monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(exporting, "_AT_A_TIME", 4)
+    monkeypatch.setattr(exports, "_AT_A_TIME", 4)
     TaskResultFactory.create_batch(10)
 
     # Two that look for ids, and one for each few of these.

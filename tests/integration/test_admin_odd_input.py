@@ -9,7 +9,7 @@ from django.urls import reverse
 from taskhub import operations
 from taskhub.models import BulkAction, TaskResult
 from taskhub.operations.results import Selection
-from taskhub.operations.results.following import tell_progress
+from taskhub.operations.results.progress import tell_progress
 from tests.factories import (
     NodeFactory,
     PeriodicTaskFactory,

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from taskhub import operations
 from taskhub.models import Status, TaskResult
-from taskhub.operations.metrics.reading import read_metrics
+from taskhub.operations.metrics.figures import read_metrics
 from taskhub.operations.status import read_status
 from tests import tasks
 from tests.integration.result_pages import change, text_of

@@ -11,7 +11,7 @@ from taskhub.messages import Delivery
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskResult
 from taskhub.models.ids import new_id
 from taskhub.operations.results import Selection
-from taskhub.operations.results.exporting import export
+from taskhub.operations.results.exports import export
 from taskhub.schedules import every
 from taskhub.writer import Attempt, Logged, Outcome, Quarantined
 from taskhub.writer.groups import write_group

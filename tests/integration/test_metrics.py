@@ -8,7 +8,7 @@ from django.utils import timezone
 from taskhub import operations
 from taskhub.models import QueueDepth, TaskMetrics, TaskResult
 from taskhub.models.metrics import FRESH, HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
-from taskhub.operations.metrics.reading import read_by_queue, read_metrics
+from taskhub.operations.metrics.figures import read_by_queue, read_metrics
 from taskhub.operations.metrics.rollup import roll_up, sample_depths
 from tests import tasks
 from tests.factories import TaskResultFactory

@@ -124,12 +124,10 @@ CALLS = {
     ),
     "schedules.validate": lambda: operations.schedules.validate(_one(PeriodicTask)),
     # Of the modules.
-    "results.exporting.export": lambda: list(
-        operations.results.exporting.export(Selection())
-    ),
-    "results.failures.read_failures": operations.results.failures.read_failures,
-    "results.following.read_progress": lambda: (
-        operations.results.following.read_progress(_one(TaskResult).pk)
+    "results.export": lambda: list(operations.results.export(Selection())),
+    "results.read_failures": operations.results.read_failures,
+    "results.read_progress": lambda: operations.results.read_progress(
+        _one(TaskResult).pk
     ),
     "metrics.read_metrics": operations.metrics.read_metrics,
     "metrics.read_by_queue": operations.metrics.read_by_queue,

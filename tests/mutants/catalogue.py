@@ -441,10 +441,10 @@ PAGES = (
     ),
     Mutant(
         name="a-silent-network-is-waited-for",
-        path="taskhub/management/network_waits.py",
+        path="taskhub/management/network_timeouts.py",
         old="                _add(alias, _POSTGRESQL)",
         new="                pass",
-        tests=("tests/integration/test_network_waits.py",),
+        tests=("tests/integration/test_network_timeouts.py",),
         database="postgres",
     ),
     Mutant(

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from taskhub.admin import markup
 from taskhub.admin.overview.figures import counted
-from taskhub.operations.metrics.reading import DepthSeries, Metrics
+from taskhub.operations.metrics.figures import DepthSeries, Metrics
 
 Value = int | float | None
 

@@ -7,7 +7,7 @@ from django.utils.formats import number_format
 from django.utils.http import urlencode
 
 from taskhub.admin import markup
-from taskhub.operations.metrics.reading import Figures, Spread
+from taskhub.operations.metrics.figures import Figures, Spread
 
 #: Rows of a table; the busiest are shown.
 MOST_ROWS = 50

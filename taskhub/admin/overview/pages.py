@@ -22,7 +22,7 @@ from taskhub.admin.overview.reading import read_overview
 from taskhub.admin.read_only import ReadOnly
 from taskhub.admin.rendering import render
 from taskhub.models import Node, PeriodicTask, TaskMetrics, TaskResult
-from taskhub.operations.metrics.reading import RANGES
+from taskhub.operations.metrics.figures import RANGES
 
 #: The parts of the page that are replaced while it is open, each with a template.
 _PANELS = ("attention", "tiles", "tables", "nodes", "ticks")

@@ -18,7 +18,7 @@ from taskhub.admin.overview.charts import charts
 from taskhub.admin.overview.nodes import read_nodes
 from taskhub.admin.overview.ticks import read_ticks
 from taskhub.models import Node, PeriodicTask, TaskMetrics, TaskResult
-from taskhub.operations.metrics.reading import RANGES, Metrics, read_metrics
+from taskhub.operations.metrics.figures import RANGES, Metrics, read_metrics
 from taskhub.operations.status import SystemStatus
 
 DEFAULT_RANGE = "1h"

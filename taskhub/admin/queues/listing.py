@@ -13,7 +13,7 @@ from taskhub.admin import markup
 from taskhub.admin.overview import figures
 from taskhub.admin.queues.forms import all_queues, find_queue
 from taskhub.models import QueueState
-from taskhub.operations.metrics.reading import Figures, read_by_queue
+from taskhub.operations.metrics.figures import Figures, read_by_queue
 from taskhub.operations.queues import Queue
 from taskhub.operations.results.selection import is_restricted
 from taskhub.operations.status import QueueStatus

@@ -30,7 +30,7 @@ from taskhub.admin.results.selecting import (
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import TaskResult
 from taskhub.operations.results import Selection
-from taskhub.operations.results.exporting import COLUMNS, export
+from taskhub.operations.results.exports import COLUMNS, export
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[TaskResult]

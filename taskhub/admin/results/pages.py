@@ -35,8 +35,8 @@ from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
 from taskhub.admin.results.verbs import VERBS
 from taskhub.models import TaskLog, TaskResult
-from taskhub.operations.results.following import tell_progress
-from taskhub.operations.results.searching import SEARCHED_TEXTS, search
+from taskhub.operations.results.progress import tell_progress
+from taskhub.operations.results.search import SEARCHED_TEXTS, search
 
 #: What is read for a page, by the name of its address; arguments and outcomes may be
 #: large, and stay in the table.

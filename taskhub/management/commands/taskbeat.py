@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand
 
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
-from taskhub.management.network_waits import bound_network_waits
+from taskhub.management.network_timeouts import bound_network_waits
 from taskhub.management.options import add_backend, add_check
-from taskhub.management.starting import (
+from taskhub.management.startup import (
     check_broker,
     check_database,
     configure_logging,

@@ -16,7 +16,7 @@ from taskhub.management.control import (
     schedules,
 )
 from taskhub.management.control.history import find_user, write_history
-from taskhub.management.starting import check_database
+from taskhub.management.startup import check_database
 
 
 class Command(BaseCommand):

@@ -24,7 +24,7 @@ from taskhub.interop.celery_beat import (
     read_tasks,
 )
 from taskhub.management.options import text
-from taskhub.management.starting import check_database
+from taskhub.management.startup import check_database
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic.periodic_task import as_schedule
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from taskhub.management.starting import check_database
+from taskhub.management.startup import check_database
 from taskhub.operations.schedules import synchronise
 
 

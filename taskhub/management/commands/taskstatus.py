@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from django.core.management.base import BaseCommand, no_translations
 
-from taskhub.management.starting import check_database
+from taskhub.management.startup import check_database
 from taskhub.operations.status import SystemStatus, read_status
 
 

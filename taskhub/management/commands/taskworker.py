@@ -12,11 +12,11 @@ from django.core.management.base import BaseCommand, CommandError
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
 from taskhub.discarding import discard_all
-from taskhub.management.foreign_threads import warn_of_threads
-from taskhub.management.network_waits import bound_network_waits
+from taskhub.management.fork_safety import warn_of_threads
+from taskhub.management.network_timeouts import bound_network_waits
 from taskhub.management.node_options import add_node_options, node_of
 from taskhub.management.options import add_backend, add_check
-from taskhub.management.starting import (
+from taskhub.management.startup import (
     check_broker,
     check_database,
     configure_logging,

@@ -1,7 +1,9 @@
 """What operators do to results."""
 
-from taskhub.operations.results import exporting, failures, following
 from taskhub.operations.results.bulk import affected, start_bulk, stop_bulk
+from taskhub.operations.results.enqueue import submit, submit_again
+from taskhub.operations.results.exports import export
+from taskhub.operations.results.failures import read_failures
 from taskhub.operations.results.lifecycle import (
     Cancelled,
     Forgotten,
@@ -10,8 +12,8 @@ from taskhub.operations.results.lifecycle import (
     retry,
 )
 from taskhub.operations.results.lingering import lingering_runs, still_running
+from taskhub.operations.results.progress import read_progress
 from taskhub.operations.results.selection import Selection
-from taskhub.operations.results.submitting import submit, submit_again
 
 __all__ = [
     "Cancelled",
@@ -19,11 +21,11 @@ __all__ = [
     "Selection",
     "affected",
     "cancel",
-    "exporting",
-    "failures",
-    "following",
+    "export",
     "forget",
     "lingering_runs",
+    "read_failures",
+    "read_progress",
     "retry",
     "start_bulk",
     "still_running",

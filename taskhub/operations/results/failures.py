@@ -9,7 +9,7 @@ from django.db.models import CharField, Count, Max, Min
 from django.db.models.functions import Cast
 
 from taskhub.models import TaskResult, TaskResultQuerySet
-from taskhub.operations.results.searching import newest
+from taskhub.operations.results.search import newest
 from taskhub.operations.results.selection import Selection, is_restricted
 from taskhub.operations.results.time_limit import search_time_limit
 

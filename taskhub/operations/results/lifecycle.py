@@ -17,7 +17,7 @@ from taskhub.conf import find_config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.base import results_database
-from taskhub.operations.results.deleting import delete_results
+from taskhub.operations.results.deletion import delete_results
 from taskhub.operations.results.lingering import cancelled_and_running
 from taskhub.operations.results.rates import check_rate
 from taskhub.tasks import Result

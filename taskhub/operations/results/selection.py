@@ -13,7 +13,7 @@ from taskhub.exceptions import InvalidOption
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.foundation.values import is_storable_text
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
-from taskhub.operations.results.searching import read_words, search
+from taskhub.operations.results.search import read_words, search
 
 #: Words for several statuses at once.
 UNFINISHED, FINISHED = "unfinished", "finished"

@@ -6,7 +6,7 @@ import socket
 import pytest
 from django.db import connection
 
-from taskhub.management.network_waits import bound_network_waits
+from taskhub.management.network_timeouts import bound_network_waits
 from taskhub.models import PeriodicTask
 from taskhub.schedules import every
 from tests import tasks

@@ -7,7 +7,7 @@ import sys
 import pytest
 from django.conf import settings
 
-from taskhub.management.cpus import allowed_cpus
+from taskhub.management.cpu_count import allowed_cpus
 
 ALL = len(os.sched_getaffinity(0))
 
