@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from taskhub.operations.results.progress import read_progress, tell_absent
+from taskhub.operations.results.progress import describe_missing, read_progress
 
 _SALT = "taskhub.views"
 #: A page that is left open for longer asks in vain, and shows what it has.
@@ -48,4 +48,4 @@ def show_progress(request: HttpRequest, token: str) -> JsonResponse:
     except (signing.BadSignature, ValueError):
         raise Http404 from None
     answer = read_progress(pk)
-    return JsonResponse(answer or tell_absent(was_there="seen" in request.GET))
+    return JsonResponse(answer or describe_missing(was_there="seen" in request.GET))

@@ -22,7 +22,7 @@ from taskhub.admin.verbs import Verb
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction, Node
 from taskhub.operations.results import Selection
-from taskhub.operations.results.progress import tell_bulk
+from taskhub.operations.results.progress import describe_bulk_action
 
 
 def _stop(action: BulkAction, by: str) -> Done:
@@ -92,7 +92,7 @@ class BulkActionAdmin(ReadOnly, Doing, Live, Listed, admin.ModelAdmin):  # type:
     # How it is shown.
 
     def tell(self, row: BulkAction) -> dict[str, Any]:
-        told = tell_bulk(row)
+        told = describe_bulk_action(row)
         return {**told, "state": f"{told['status']}"}
 
     def get_readonly_fields(
@@ -119,7 +119,7 @@ class BulkActionAdmin(ReadOnly, Doing, Live, Listed, admin.ModelAdmin):  # type:
 
     @admin.display(description=gettext_lazy("how far"))
     def how_far(self, action: BulkAction) -> SafeString:
-        told = tell_bulk(action)
+        told = describe_bulk_action(action)
         share = told["percent"]
         return format_html(
             '<progress class="taskhub-small-bar" max="100"{} aria-label="{}">'

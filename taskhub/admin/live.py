@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from taskhub.admin.addresses import address
-from taskhub.operations.results.progress import tell_absent
+from taskhub.operations.results.progress import describe_missing
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Any]
@@ -54,5 +54,5 @@ class Live(_Admin):
         if row is None and "seen" not in request.GET:
             raise Http404
         if row is None:
-            return JsonResponse(tell_absent(was_there=True))
+            return JsonResponse(describe_missing(was_there=True))
         return JsonResponse(self.tell(row))

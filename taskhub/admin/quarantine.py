@@ -30,7 +30,7 @@ from taskhub.admin.paging import BoundedPaginator
 from taskhub.admin.read_only import Unedited
 from taskhub.exceptions import TaskHubError
 from taskhub.models import QuarantinedMessage
-from taskhub.operations.quarantine import Inspected
+from taskhub.operations.quarantine import Inspection
 from taskhub.tasks.masking import masked
 
 #: So many are pushed with one click, and told of one by one.
@@ -187,10 +187,10 @@ class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: igno
         return True
 
 
-def _inspect(message: QuarantinedMessage) -> Inspected:
+def _inspect(message: QuarantinedMessage) -> Inspection:
     """Look at a message once, for all that is shown of it."""
     row: Any = message
     if not hasattr(row, "inspected"):
         row.inspected = operations.quarantine.inspect(message)
-    inspected: Inspected = row.inspected
+    inspected: Inspection = row.inspected
     return inspected

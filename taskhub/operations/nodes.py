@@ -1,8 +1,8 @@
 """
 What operators do to nodes: quiet, resume, resize and stop them.
 
-Each function writes into the node's row, which its steward reads every second. The
-change holds until the node ends: a new node follows its command line.
+Each function writes to the node's row, which its steward reads every second. The change
+holds until the node ends. A new node follows its command line.
 """
 
 from typing import Any

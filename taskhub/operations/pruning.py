@@ -1,4 +1,4 @@
-"""Pruning: finished results, and quarantined messages, that are not kept any longer."""
+"""Prune finished results, quarantined messages and logs that have expired."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -23,15 +23,14 @@ from taskhub.models.results.task_result import UNFINISHED
 from taskhub.operations.results.deletion import (
     delete_results,
     is_referred_to,
-    name_of,
     protecting_relations,
+    relation_label,
 )
 
-#: So many rows are deleted at a time, and so long others have the table to themselves.
-_BATCH = 1_000
+MAX_BATCH_ROWS = 1_000
+#: Let other transactions work on the table between two batches.
 _PAUSE_SECONDS = 0.02
-#: How many of those that cannot be deleted are counted.
-_MOST_COUNTED = 10_000
+_MAX_COUNTED_ROWS = 10_000
 
 _FAILED = (Status.FAILED,)
 _OTHERS = (Status.SUCCESSFUL, Status.CANCELLED)
@@ -39,92 +38,92 @@ _OTHERS = (Status.SUCCESSFUL, Status.CANCELLED)
 
 @dataclass(frozen=True)
 class Retention:
-    """For how long what has finished is kept; None is for ever."""
+    """How long finished results are kept; None means for ever."""
 
     days: float | None = None
     failed_days: float | None = None
-    #: How many finished results are kept at the most.
+    #: The maximum number of finished results.
     most: int | None = None
-    #: Whose results; None is those of all backends.
+    #: The backend of the results; None means all backends.
     backend: str | None = None
-    #: Messages in quarantine, and logs of results without a row, are of no backend.
+    #: For messages in quarantine, of all backends.
     quarantined_days: float | None = None
+    #: For logs of all backends, also of results without a row.
     log_days: float | None = None
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """What the settings say of a backend, and of what belongs to none."""
+        """Return the settings of a backend, and the longest times of all backends."""
         own = config.options
-        every = [own, *(each.options for each in configs())]
-        quarantined_days = _longest(options.keep_failed_days for options in every)
+        all_options = [own, *(each.options for each in configs())]
+        quarantined_days = _longest(each.keep_failed_days for each in all_options)
         return cls(
             own.keep_days,
             own.keep_failed_days,
             own.keep_most,
             config.alias,
             quarantined_days,
-            _longest([quarantined_days, *(options.keep_days for options in every)]),
+            _longest([quarantined_days, *(each.keep_days for each in all_options)]),
         )
 
 
 def _longest(days: Iterable[float | None]) -> float | None:
-    """Return the longest time; None, for ever, if one is that."""
-    found = list(days)
-    return None if None in found else max(each for each in found if each is not None)
+    """Return the longest time, or None if one of the times is None."""
+    known = list(days)
+    return None if None in known else max(each for each in known if each is not None)
 
 
 def prune(retention: Retention, *, dry_run: bool = False) -> Iterator[int]:
     """
-    Delete what is not kept any longer, a batch at a time; yield how many each was.
+    Delete expired rows in batches; yield the number of deleted rows of each batch.
 
-    Memory stays flat, whatever there is to delete. Unfinished results are never
-    touched, and neither are other backends'. With `dry_run`, yield how many there
-    would be, and delete nothing.
+    Memory use is constant. Unfinished results, and results of other backends, are never
+    deleted. With `dry_run`, only count the rows.
     """
     now = timezone.now()
-    for rows in _past(retention, now, are_left=dry_run):
+    for rows in _expired(retention, now, distinct=dry_run):
         yield from _delete(rows, dry_run=dry_run)
     if retention.quarantined_days is not None:
         cutoff = first_id_at(now - timedelta(days=retention.quarantined_days))
         old_messages = QuarantinedMessage.writing.filter(id__lt=cutoff)
         yield old_messages.count() if dry_run else old_messages.delete()[0]
     if retention.log_days is not None and not dry_run:
-        # Of results that were not kept when they had finished.
+        # Logs of results whose rows were deleted when they finished.
         cutoff = first_id_at(now - timedelta(days=retention.log_days))
         TaskLog.writing.filter(id__lt=cutoff).delete()
 
 
 def describe_kept(retention: Retention) -> str:
     """
-    Say how many results are kept for longer, since rows of the site refer to them.
+    Describe how many expired results are kept because rows of the site refer to them.
 
-    Return an empty text if there are none. Costs nothing where nothing can refer.
+    Return "" if there are none. No query without a foreign key that protects results.
     """
     relations = protecting_relations()
     if not relations:
         return ""
     count = sum(
-        rows.filter(is_referred_to(relations))[:_MOST_COUNTED].count()
-        for rows in _past(retention, timezone.now(), are_left=True)
+        rows.filter(is_referred_to(relations))[:_MAX_COUNTED_ROWS].count()
+        for rows in _expired(retention, timezone.now(), distinct=True)
     )
     if not count:
         return ""
     number = f"{count:,} results" if count > 1 else "1 result"
-    if count >= _MOST_COUNTED:
+    if count >= _MAX_COUNTED_ROWS:
         number = f"At least {number}"
     return (
-        f"{number} past their time cannot be deleted, since rows refer to them: "
-        f"{', '.join(map(name_of, relations))}."
+        f"{number} cannot be pruned, because rows of the site refer to them: "
+        f"{', '.join(map(relation_label, relations))}."
     )
 
 
-def _past(
-    retention: Retention, now: datetime, *, are_left: bool
+def _expired(
+    retention: Retention, now: datetime, *, distinct: bool
 ) -> Iterator[TaskResultQuerySet]:
     """
-    Yield the results that are past their time, by one rule after the other.
+    Yield the expired results, one queryset for each rule.
 
-    `are_left` says that none is deleted in between, and each is to be yielded once.
+    `distinct` keeps the querysets disjoint where the caller does not delete the rows.
     """
     own = TaskResult.writing.all()
     if retention.backend is not None:
@@ -134,35 +133,33 @@ def _past(
         if days is not None:
             old = _finished_before(now - timedelta(days=days)) & Q(status__in=statuses)
             yield own.filter(old)
-            if are_left:
+            if distinct:
                 rest = rest.exclude(old)
     if retention.most is not None:
-        yield _beyond(retention.most, rest)
+        yield _all_but_newest(retention.most, rest)
 
 
 def _finished_before(cutoff: datetime) -> Q:
-    # By id first, which the primary key serves; what was delayed for long has an old id
-    # and a late finish.
+    # The id uses the primary key. A result that was delayed for long has an old id and
+    # a recent finish, so both conditions are needed.
     return Q(id__lt=first_id_at(cutoff), finished_at__lt=cutoff)
 
 
-def _beyond(most: int, finished: TaskResultQuerySet) -> TaskResultQuerySet:
-    newest = finished.order_by("-id").values_list("id", flat=True)
-    first_too_many = newest[most : most + 1].first()
-    if first_too_many is None:
-        return finished.none()
-    return finished.filter(id__lte=first_too_many)
+def _all_but_newest(limit: int, finished: TaskResultQuerySet) -> TaskResultQuerySet:
+    newest_first = finished.order_by("-id").values_list("id", flat=True)
+    boundary = newest_first[limit : limit + 1].first()
+    return finished.none() if boundary is None else finished.filter(id__lte=boundary)
 
 
 def _delete(rows: TaskResultQuerySet, *, dry_run: bool) -> Iterator[int]:
     last: UUID | None = None
     if relations := protecting_relations():
-        # Not tried again each time, however many there are.
+        # Do not attempt to delete the protected results each time.
         rows = rows.exclude(is_referred_to(relations))
     while True:
-        # From where the last batch ended: what is kept is not looked at again.
+        # Start after the last batch, which may contain kept results.
         rest = rows.filter(id__gt=last) if last else rows
-        pks = list(rest.order_by("id").values_list("id", flat=True)[:_BATCH])
+        pks = list(rest.order_by("id").values_list("id", flat=True)[:MAX_BATCH_ROWS])
         if not pks:
             return
         last = pks[-1]

@@ -1,14 +1,13 @@
 """
-What operators do with quarantined messages: look at them, and push them once more.
+What operators do with quarantined messages: inspect them, and push them again.
 
-A message may be good by now: a key is back in SECRET_KEY_FALLBACKS, a task is known
-again, a limit is higher. It goes to its queue as it came, and as one that came back, so
-that whoever gets it looks at its row before running it. What is refused again is
-quarantined again.
+Workers may accept a message now: a key is back in SECRET_KEY_FALLBACKS, its task is
+registered again, or a limit is higher. Its bytes are pushed unchanged. It is marked as
+returned, so that a worker looks at its row before running it. A message that is refused
+again is quarantined again.
 
-Where a broker lives in the rows, a message is a row, and has no bytes to push. What is
-quarantined there is of a result that has failed for it, and that is tried again. The
-same goes elsewhere for a message that verifies, if its result has failed meanwhile.
+The database broker has no messages apart from the rows. There, and if a message can be
+verified and its result has failed, pushing the message retries the result.
 """
 
 from uuid import UUID
@@ -33,45 +32,52 @@ from taskhub.operations.results.lifecycle import retry
 from taskhub.tasks import find_task
 
 
-class Inspected(msgspec.Struct, frozen=True):
-    """What can be told of a quarantined message."""
+class Inspection(msgspec.Struct, frozen=True):
+    """The content of a quarantined message, and whether a worker would accept it."""
 
-    #: What it says, whoever has signed it; None if it cannot be read.
+    #: The unverified content; None if it cannot be read.
     message: Message | None
-    #: Why a worker would refuse it now, too; empty if it would not.
+    #: Why a worker would refuse the message; empty if it would accept it.
     fault: str
 
 
-def inspect(quarantined: QuarantinedMessage) -> Inspected:
-    """Say what is in a message, and whether a worker would take it now."""
+def inspect(quarantined: QuarantinedMessage) -> Inspection:
+    """Read a message, and check whether a worker would accept it now."""
     message = _read(quarantined)
     try:
-        config = _config_of(quarantined, message)
+        config = _find_config(quarantined, message)
         if not quarantined.body and get_broker(config).lives_in_rows:
-            _check_task(_result_of(quarantined))
+            if (row := _find_result(quarantined)) is None:
+                return Inspection(message, "Its result was deleted.")
+            find_task(row.task_path)
         else:
             find_task(_verify(quarantined, config).task_path)
     except (BadMessage, UnknownTask) as error:
-        return Inspected(message, str(error))
-    return Inspected(message, "")
+        return Inspection(message, str(error))
+    return Inspection(message, "")
 
 
 def push(quarantined: QuarantinedMessage) -> None:
     """
-    Push a message to its queue once more, and take it out of quarantine.
+    Push a message to its queue again, and remove it from quarantine.
 
-    Raise BadMessage, with the reason, if it cannot be pushed, and BrokerError if the
-    broker is away; it stays in quarantine then. If this process dies in between, it is
-    pushed and stays: to push it again does no harm.
+    If this process dies in between, the message is pushed and stays in quarantine;
+    pushing it again is harmless.
+
+    Raise BadMessage if it cannot be pushed, and BrokerError if the broker is away. The
+    message stays in quarantine then.
     """
-    config = _config_of(quarantined, _read(quarantined))
-    verified = _verified(quarantined, config)
-    row = _result_of(quarantined)
-    has_ended = verified is not None and row is not None and row.is_finished
-    if get_broker(config).lives_in_rows or has_ended:
+    config = _find_config(quarantined, _read(quarantined))
+    try:
+        verified = _verify(quarantined, config)
+    except BadMessage:
+        verified = None
+    row = _find_result(quarantined)
+    is_finished = verified is not None and row is not None and row.is_finished
+    if get_broker(config).lives_in_rows or is_finished:
         _retry(quarantined, row)
     else:
-        # Of what anybody may have written, nothing is taken for true.
+        # The priority of an unverified message cannot be trusted.
         _push(quarantined, config, verified.priority if verified else 0)
     QuarantinedMessage.writing.filter(pk=quarantined.pk).delete()
 
@@ -83,20 +89,13 @@ def _read(quarantined: QuarantinedMessage) -> Message | None:
         return None
 
 
-def _verified(quarantined: QuarantinedMessage, config: Config) -> Message | None:
-    try:
-        return _verify(quarantined, config)
-    except BadMessage:
-        return None
-
-
-def _config_of(quarantined: QuarantinedMessage, message: Message | None) -> Config:
-    """Return the backend whose queue it came from, as far as that can be told."""
+def _find_config(quarantined: QuarantinedMessage, message: Message | None) -> Config:
+    """Return the configuration of the backend to which the queue probably belongs."""
     queue_name = quarantined.queue_name
     found = [each for each in configs() if not each.queues or queue_name in each.queues]
     if not found:
-        raise BadMessage(f"No backend has a queue {queue_name!r} any more.")
-    # The row does not say of which backend; of several, the message may know.
+        raise BadMessage(f"No backend has the queue {queue_name!r} any more.")
+    # The row does not name the backend. If there are several, the message may.
     named = [each for each in found if message and each.alias == message.backend]
     return (named or found)[0]
 
@@ -104,23 +103,24 @@ def _config_of(quarantined: QuarantinedMessage, message: Message | None) -> Conf
 def _retry(quarantined: QuarantinedMessage, row: TaskResult | None) -> None:
     if row is None:
         raise BadMessage(
-            f"There is no result {quarantined.message_id} any more, and on this broker "
-            "no message without one; it can only be deleted."
+            f"Its result {quarantined.message_id} was deleted, and this broker needs "
+            "it; the message can only be deleted."
         )
     if row.status != Status.FAILED:
         raise BadMessage(
-            f"Its result is {row.status}: there is nothing to push; it can be deleted."
+            f"Its result is {row.status}, and only FAILED results can be retried; "
+            "delete the message."
         )
     retry(TaskResult.writing.filter(pk=row.pk))
 
 
 def _push(quarantined: QuarantinedMessage, config: Config, priority: int) -> None:
-    message_id = _id_of(quarantined)
+    message_id = _parse_id(quarantined)
     if message_id is None:
-        raise BadMessage("Its id is none of taskhub's; it can only be deleted.")
+        raise BadMessage("Its id is not a UUID; it can only be deleted.")
     body = bytes(quarantined.body)
     if not body or len(body) >= MOST_OF_A_BODY:
-        raise BadMessage("Not all of its bytes are kept; it can only be deleted.")
+        raise BadMessage("It was not stored completely; it can only be deleted.")
     envelope = Envelope(
         id=message_id,
         queue_name=quarantined.queue_name,
@@ -133,27 +133,21 @@ def _push(quarantined: QuarantinedMessage, config: Config, priority: int) -> Non
 
 
 def _verify(quarantined: QuarantinedMessage, config: Config) -> Message:
-    """Return what a worker would run. Raise BadMessage if it would not."""
-    most = most_bytes_of(config.options.max_argument_bytes)
-    message = unseal(bytes(quarantined.body), config.signing_keys, max_bytes=most)
+    """Verify a message as a worker does. Raise BadMessage if it would be refused."""
+    max_bytes = most_bytes_of(config.options.max_argument_bytes)
+    message = unseal(bytes(quarantined.body), config.signing_keys, max_bytes=max_bytes)
     check_place(message, quarantined.message_id, quarantined.queue_name, config.alias)
     return message
 
 
-def _check_task(row: TaskResult | None) -> None:
-    if row is None:
-        raise BadMessage("Its result is not there any more.")
-    find_task(row.task_path)
+def _find_result(quarantined: QuarantinedMessage) -> TaskResult | None:
+    message_id = _parse_id(quarantined)
+    if message_id is None:
+        return None
+    return TaskResult.writing.filter(pk=message_id).first()
 
 
-def _result_of(quarantined: QuarantinedMessage) -> TaskResult | None:
-    message_id = _id_of(quarantined)
-    return (
-        None if message_id is None else TaskResult.writing.filter(pk=message_id).first()
-    )
-
-
-def _id_of(quarantined: QuarantinedMessage) -> UUID | None:
+def _parse_id(quarantined: QuarantinedMessage) -> UUID | None:
     try:
         return UUID(quarantined.message_id)
     except ValueError:

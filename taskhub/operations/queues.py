@@ -1,8 +1,8 @@
 """
-What operators do to queues: pause, resume, drain, move, purge.
+What operators do to queues: pause, resume, drain, move and purge them.
 
-Whether a queue is paused is in its row, and nowhere else for good: brokers are told,
-and told again by the steward if they have forgotten.
+The row of a queue says whether it is paused. Brokers keep a copy of this state, which
+the steward restores if a broker has lost it.
 """
 
 import logging
@@ -17,9 +17,9 @@ from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config, find_config, name_fault
 from taskhub.exceptions import BrokerError, UnknownQueue
 from taskhub.foundation.nearest import did_you_mean
-from taskhub.models import QueueState, Status, TaskResult, TaskResultQuerySet
+from taskhub.models import QueueState, TaskResult, TaskResultQuerySet
 from taskhub.models.base import results_database
-from taskhub.operations.results.lifecycle import batches, cancel, push_or_leave
+from taskhub.operations.results.lifecycle import batches, cancel, push_rows
 
 logger = logging.getLogger(__name__)
 
@@ -57,40 +57,38 @@ class Queue:
 
     @property
     def results(self) -> TaskResultQuerySet:
-        """Its results, whatever has become of them."""
+        """All results of this queue."""
         return TaskResult.writing.in_queue(self.name).filter(backend=self.backend)
 
     @property
     def waiting(self) -> TaskResultQuerySet:
-        """Those of its results that wait, for a worker or for their time."""
+        """The results that wait for a worker or for their time."""
         return self.results.ready()
 
     @property
     def state(self) -> QueueState:
-        """Whether it is paused, and why; of one that never was, a new row."""
-        found = QueueState.writing.filter(
-            backend=self.backend, queue_name=self.name
-        ).first()
-        return found or QueueState(backend=self.backend, queue_name=self.name)
+        """The row that says whether the queue is paused, or a new, unsaved row."""
+        key = {"backend": self.backend, "queue_name": self.name}
+        return QueueState.writing.filter(**key).first() or QueueState(**key)
 
 
 def pause(queue: Queue, *, by: str = "", reason: str = "") -> None:
     """
-    Hand nothing out of a queue any more; what runs goes on, what comes in waits.
+    Pause a queue: its messages wait, and running tasks continue.
 
-    If the broker is away now, it is told when it is back.
+    If the broker is away, the steward pauses the queue there later.
     """
     _change(queue, paused=True, drains=False, by=by, reason=reason)
 
 
 def drain(queue: Queue, *, by: str = "", reason: str = "") -> None:
-    """Pause a queue as soon as nothing that is due waits in it, and nothing runs."""
+    """Pause a queue as soon as it has no due messages and no running tasks."""
     _change(queue, paused=False, drains=True, by=by, reason=reason)
-    keep_state(queue.state)
+    synchronise_state(queue.state)
 
 
 def resume(queue: Queue, *, by: str = "") -> None:
-    """Hand messages out again."""
+    """Let workers take messages of a paused or draining queue again."""
     _change(queue, paused=False, drains=False, by=by, reason="")
 
 
@@ -107,34 +105,34 @@ def _change(queue: Queue, *, paused: bool, drains: bool, by: str, reason: str) -
     )
     broker = get_broker(queue.config)
 
-    def tell() -> None:
+    def change_broker() -> None:
         try:
             broker.pause(queue.name, paused=paused)
         except BrokerError as error:
-            logger.error("%s It is told of queue %s later.", error, queue.name)
+            logger.error("%s Queue %s is changed there later.", error, queue.name)
 
-    # Not before others can see it: a broker in the database looks at the row.
-    transaction.on_commit(tell, using=results_database())
+    # The database broker reads the row, so it must be committed.
+    transaction.on_commit(change_broker, using=results_database())
 
 
-def keep_states(config: Config) -> None:
+def synchronise_states(config: Config) -> None:
     """
-    Pause what was drained, and tell the broker of what it has forgotten.
+    Pause the queues that were drained, and restore the states in the broker.
 
-    For the steward. Raise BrokerError if the broker is away.
+    Raise BrokerError if the broker is away.
     """
     damage = get_broker(config).damage
     for state in QueueState.writing.filter(backend=config.alias):
         with damage.tolerated(state.queue_name, "keep"):
-            keep_state(state)
+            synchronise_state(state)
 
 
-def keep_state(state: QueueState) -> None:
-    """The same of one queue."""
+def synchronise_state(state: QueueState) -> None:
+    """Pause a queue that was drained, or restore its state in the broker."""
     try:
         queue = Queue(state.queue_name, state.backend)
     except UnknownQueue:
-        # It is gone from the settings.
+        # The settings do not have this queue any more.
         return
     broker = get_broker(queue.config)
     if state.drains and broker.is_idle(state.queue_name):
@@ -146,14 +144,14 @@ def keep_state(state: QueueState) -> None:
 
 def move(queue: Queue, target: Queue, *, task_path: str | None = None) -> int:
     """
-    Move what waits in a queue to another one; return how many results were.
+    Move the waiting results of a queue to another queue; return how many were moved.
 
-    Of one task, or of all. What runs already ends where it is. Each goes out of its
-    broker first and then to the other one, so that it is in one of them at the most;
-    should this process die in between, the sweep pushes what is in neither. Blocks for
-    some statements for every 500.
+    `task_path` limits this to one task. A message is removed from its broker before it
+    is pushed to the target, so that it is never in both. If this process dies between
+    the two steps, the sweep pushes the message. Block for a few statements for every
+    500 results.
 
-    Raise BrokerError if the first broker is away; what is not moved yet is left.
+    Raise BrokerError if the broker of `queue` is away; the remaining results stay.
     """
     waiting = queue.waiting
     if task_path is not None:
@@ -162,26 +160,24 @@ def move(queue: Queue, target: Queue, *, task_path: str | None = None) -> int:
 
 
 def _move(pks: list[UUID], queue: Queue, target: Queue) -> int:
-    taken = get_broker(queue.config).cancel(queue.name, pks)
-    alias = results_database()
-    with transaction.atomic(using=alias):
-        rows = queue.waiting.filter(pk__in=taken).order_by("pk").select_for_update()
+    removed = get_broker(queue.config).cancel(queue.name, pks)
+    with transaction.atomic(using=results_database()):
+        rows = queue.waiting.filter(pk__in=removed).order_by("pk").select_for_update()
         moved = list(rows)
         for row in moved:
             row.queue_name, row.backend = target.name, target.backend
-        TaskResult.objects.using(alias).bulk_update(moved, ["queue_name", "backend"])
-    push_or_leave(moved)
+        TaskResult.writing.bulk_update(moved, ["queue_name", "backend"])
+    push_rows(moved)
     return len(moved)
 
 
 def purge(queue: Queue, *, by: str = "") -> int:
     """
-    Cancel all that waits in a queue; return how many results were.
+    Cancel all waiting results of a queue; return how many were cancelled.
 
-    What runs already is not. Blocks for some statements for every 500.
+    Running tasks continue. Block for a few statements for every 500 results.
 
-    Raise BrokerError if the broker is away; what is not cancelled yet is left.
+    Raise BrokerError if the broker is away; the remaining results stay.
     """
-    whom = f" by {by}" if by else ""
-    reason = f"The queue {queue.name} was purged{whom}."
-    return cancel(queue.waiting.filter(status=Status.READY), reason=reason).waiting
+    reason = f"The queue {queue.name} was purged{f' by {by}' if by else ''}."
+    return cancel(queue.waiting, reason=reason).waiting

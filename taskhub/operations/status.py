@@ -1,4 +1,4 @@
-"""How everything is: what `taskstatus` and the overview show."""
+"""The status of queues, nodes and schedules, for `taskstatus` and the overview."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -23,22 +23,23 @@ from taskhub.models.results.querysets import TaskResultQuerySet
 from taskhub.operations.results.selection import is_restricted
 from taskhub.operations.schedules.beats import running_beat
 
-#: A message that has waited for longer, and a tick that is later, need a person.
-_LONG_WAIT = timedelta(minutes=5)
-LATE_TICK = timedelta(minutes=1)
-#: When a beat has looked again at what it cannot fire yet.
-_AGAIN = timedelta(seconds=10)
-#: Of what waits in a queue, so many are asked since when.
-_MOST_LOOKED_AT = 1_000
-#: Among so many waiting results the oldest of each queue is looked for every time. One
-#: beyond is looked for among all, and remembered: no index serves a queue alone.
-MAX_LOOKED_THROUGH = 10_000
-REMEMBERED_SECONDS = 60.0
-#: Quarantined messages count as news for so long.
-_NEWS = timedelta(days=1)
+#: Longer waits, and later ticks, need attention.
+MAX_WAIT = timedelta(minutes=5)
+MAX_TICK_DELAY = timedelta(minutes=1)
+#: How long a quarantined message needs attention.
+QUARANTINE_ALERT = timedelta(days=1)
+#: A beat looks at a postponed schedule again within this time.
+_MAX_POSTPONEMENT = timedelta(seconds=10)
+_MAX_NAMES = 100
+_MAX_RUNNING_ROWS = 1_000
+#: The longest wait in a queue is found among the results that were enqueued first.
+_MAX_CANDIDATES = 1_000
+#: No index contains the queue. The oldest result of a queue is looked for among the
+#: oldest waiting results; if it is not there, among all, and the answer is cached.
+MAX_SCANNED_ROWS = 10_000
+CACHE_SECONDS = 60.0
 
-
-_oldest_beyond: Remembered[list[datetime | None]] = Remembered(REMEMBERED_SECONDS)
+_oldest_cache: Remembered[list[datetime | None]] = Remembered(CACHE_SECONDS)
 
 
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,15 +50,15 @@ class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
     delayed: int
     ready: int
     held: int
-    #: How long the oldest due result has waited, in seconds; None if nothing waits.
+    #: How long the oldest due result has waited; None if no due result waits.
     oldest_seconds: float | None
-    #: How many nodes that are present work for it.
+    #: How many present nodes work for this queue.
     nodes: int
     paused: bool = False
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One node, as it has last told of itself."""
+    """One node, as it last reported."""
 
     name: str
     host: str
@@ -68,24 +69,24 @@ class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
     processes_wanted: int
     memory_mib: int
     running: int
-    #: How many functions its processes still run though nobody waits for the outcome.
+    #: How many tasks its processes still run although their outcome will be refused.
     lingering: int
-    #: For how long the oldest of them; None if there is none.
+    #: How long the oldest of these has lingered; None if there is none.
     lingering_seconds: float | None = None
     version: str
 
 
 class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How everything is, at one moment."""
+    """The status of all queues, nodes and schedules at one moment."""
 
     queues: list[QueueStatus]
     nodes: list[NodeStatus]
     quarantined: int
     paused_schedules: list[str]
     late_schedules: list[str]
-    #: A sentence in the active language for each thing that needs a person; empty if
-    #: all is well. What a broker says of itself is not translated.
-    needs_a_person: list[str]
+    #: One sentence for each problem, in the active language; those of brokers are not
+    #: translated.
+    needs_attention: list[str]
 
 
 def read_status(
@@ -94,60 +95,47 @@ def read_status(
     schedules: QuerySet[PeriodicTask] | None = None,
 ) -> SystemStatus:
     """
-    Read how everything is, with a bounded number of queries.
+    Read the status with a bounded number of queries.
 
-    A broker that is away is one of the things that need a person. `nodes` and
-    `schedules` are those that may be named; all if they are None.
+    A broker that cannot be reached is reported in `needs_attention`. `nodes` and
+    `schedules` limit which nodes and schedules are named.
     """
     now = timezone.now()
-    present = _read_nodes()
-    queues, broker_faults = _read_queues(present)
+    all_nodes = visible_nodes = _read_nodes()
+    queues, broker_faults = _read_queues(all_nodes)
     if nodes is not None and is_restricted(nodes):
         names = set(nodes.values_list("pk", flat=True))
-        present = [node for node in present if node.name in names]
+        visible_nodes = [node for node in all_nodes if node.name in names]
     if schedules is None:
         schedules = PeriodicTask.writing.all()
     paused = schedules.filter(enabled=False).exclude(paused_because="")
-    late = dict(_late(schedules, now).values_list("name", "postponed_because")[:100])
-    quarantined = QuarantinedMessage.writing.filter(quarantined_at__gte=now - _NEWS)
+    late = _late_schedules(schedules, now)
+    reasons = dict(late.values_list("name", "postponed_because")[:_MAX_NAMES])
+    since = now - QUARANTINE_ALERT
     status = SystemStatus(
         queues=queues,
-        nodes=present,
-        quarantined=quarantined.count(),
-        paused_schedules=list(paused.values_list("name", flat=True)[:100]),
-        late_schedules=list(late),
-        needs_a_person=broker_faults,
+        nodes=visible_nodes,
+        quarantined=QuarantinedMessage.writing.filter(
+            quarantined_at__gte=since
+        ).count(),
+        paused_schedules=list(paused.values_list("name", flat=True)[:_MAX_NAMES]),
+        late_schedules=list(reasons),
+        needs_attention=broker_faults,
     )
-    return msgspec.structs.replace(
-        status, needs_a_person=[*broker_faults, *_worries(status), *_lateness(late)]
-    )
+    status.needs_attention.extend(_problems(status))
+    status.needs_attention.extend(_problems_of_late_schedules(reasons))
+    return status
 
 
-def _worries(status: SystemStatus) -> Iterator[str]:
+def _problems(status: SystemStatus) -> Iterator[str]:
     for queue in status.queues:
-        yield from _worries_of_queue(queue)
+        yield from _problems_of_queue(queue)
     for node in status.nodes:
-        if node.is_silent:
-            yield _("Node %(node)s has been silent for %(seconds).0f s.") % {
-                "node": node.name,
-                "seconds": node.seen_seconds_ago,
-            }
-        if (node.lingering_seconds or 0) > _LONG_WAIT.total_seconds():
-            yield ngettext(
-                "Node %(node)s still runs %(count)d task whose result is over, for "
-                "%(seconds).0f s; cancel it by force, or stop the node.",
-                "Node %(node)s still runs %(count)d tasks whose results are over, the "
-                "oldest for %(seconds).0f s; cancel them by force, or stop the node.",
-                node.lingering,
-            ) % {
-                "node": node.name,
-                "count": node.lingering,
-                "seconds": node.lingering_seconds,
-            }
+        yield from _problems_of_node(node)
     if status.quarantined:
         yield ngettext(
-            "%(count)d message was quarantined within a day; look at it in the admin.",
-            "%(count)d messages were quarantined within a day; look at them in the "
+            "%(count)d message was quarantined within a day; inspect it in the admin.",
+            "%(count)d messages were quarantined within a day; inspect them in the "
             "admin.",
             status.quarantined,
         ) % {"count": status.quarantined}
@@ -155,11 +143,33 @@ def _worries(status: SystemStatus) -> Iterator[str]:
         yield _("The schedule '%(name)s' has disabled itself.") % {"name": name}
 
 
-def _late(schedules: QuerySet[PeriodicTask], now: datetime) -> QuerySet[PeriodicTask]:
-    """Return schedules whose tick, or plan, is overdue, whatever they wait for."""
-    before = now - LATE_TICK
-    # What cannot be fired yet is looked at again within seconds.
-    urgent = schedules.filter(enabled=True, look_at__lt=now + _AGAIN)
+def _problems_of_node(node: NodeStatus) -> Iterator[str]:
+    if node.is_silent:
+        yield _("Node %(node)s has been silent for %(seconds).0f s.") % {
+            "node": node.name,
+            "seconds": node.seen_seconds_ago,
+        }
+    if (node.lingering_seconds or 0) > MAX_WAIT.total_seconds():
+        yield ngettext(
+            "Node %(node)s still runs %(count)d task whose result is over, for "
+            "%(seconds).0f s; cancel it by force, or stop the node.",
+            "Node %(node)s still runs %(count)d tasks whose results are over, the "
+            "oldest for %(seconds).0f s; cancel them by force, or stop the node.",
+            node.lingering,
+        ) % {
+            "node": node.name,
+            "count": node.lingering,
+            "seconds": node.lingering_seconds,
+        }
+
+
+def _late_schedules(
+    schedules: QuerySet[PeriodicTask], now: datetime
+) -> QuerySet[PeriodicTask]:
+    """Return the schedules whose tick, or whose planning, is overdue."""
+    before = now - MAX_TICK_DELAY
+    # `look_at` has an index. A beat looks at a postponed schedule again within seconds.
+    urgent = schedules.filter(enabled=True, look_at__lt=now + _MAX_POSTPONEMENT)
     return urgent.filter(
         Q(look_at__gt=UNPLANNED, look_at__lt=before)
         | Q(look_at__lte=UNPLANNED, created_at__lt=before)
@@ -167,10 +177,10 @@ def _late(schedules: QuerySet[PeriodicTask], now: datetime) -> QuerySet[Periodic
     )
 
 
-def _lateness(late: dict[str, str]) -> Iterator[str]:
-    """Say of schedules that are late why they are, as far as that is known."""
+def _problems_of_late_schedules(reasons: dict[str, str]) -> Iterator[str]:
+    """Yield one sentence for each reason why schedules, given by name, are late."""
     by_reason: dict[str, list[str]] = {}
-    for name, reason in late.items():
+    for name, reason in reasons.items():
         by_reason.setdefault(reason, []).append(name)
     for reason, names in by_reason.items():
         words = {"count": len(names), "name": names[0], "reason": reason}
@@ -179,29 +189,29 @@ def _lateness(late: dict[str, str]) -> Iterator[str]:
             "%(count)d schedules are late, such as '%(name)s': %(reason)s",
             len(names),
         )
-        yield sentence % (words | {"reason": reason or _beat_in_words()})
+        yield sentence % (words | {"reason": reason or _describe_beat()})
 
 
-def _beat_in_words() -> str:
+def _describe_beat() -> str:
     if beat := running_beat():
-        return _("a beat runs, %(beat)s; its log says more.") % {"beat": beat}
-    return _("no beat runs; start taskbeat, or a taskworker with --beat.")
+        return _("the beat %(beat)s is running; see its log.") % {"beat": beat}
+    return _("no beat is running; start taskbeat, or a taskworker with --beat.")
 
 
-def _worries_of_queue(queue: QueueStatus) -> Iterator[str]:
+def _problems_of_queue(queue: QueueStatus) -> Iterator[str]:
     waits = queue.oldest_seconds or 0
-    if waits <= _LONG_WAIT.total_seconds():
+    if waits <= MAX_WAIT.total_seconds():
         return
     if queue.paused:
         sentence = _(
-            "Queue '%(queue)s' is paused, and results in it have waited for "
+            "Queue '%(queue)s' is paused, and its results have waited for "
             "%(seconds).0f s."
         )
     elif queue.nodes:
         sentence = _("Results in queue '%(queue)s' have waited for %(seconds).0f s.")
     else:
         sentence = _(
-            "Nobody works for queue '%(queue)s', where results have waited for "
+            "No node works for queue '%(queue)s', and its results have waited for "
             "%(seconds).0f s; start a taskworker."
         )
     yield sentence % {"queue": queue.name, "seconds": waits}
@@ -230,16 +240,15 @@ def _read_nodes() -> list[NodeStatus]:
             version=row.version,
         )
         for row in rows.order_by("name")
-        # What a silent node has told is not known to be so any more.
+        # The last report of a silent node may be outdated.
         for lingering in [[] if row.pk in silent else row.lingering_runs]
     ]
 
 
 def _running_by_token() -> dict[str, int]:
     counts: dict[str, int] = {}
-    for worker_ids in TaskResult.writing.running().values_list("worker_ids", flat=True)[
-        :1_000
-    ]:
+    running = TaskResult.writing.running().values_list("worker_ids", flat=True)
+    for worker_ids in running[:_MAX_RUNNING_ROWS]:
         token = worker_ids[-1] if worker_ids else ""
         counts[token] = counts.get(token, 0) + 1
     return counts
@@ -260,14 +269,14 @@ def _read_queues(nodes: list[NodeStatus]) -> tuple[list[QueueStatus], list[str]]
 
 def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
     """
-    Return how full the queues of one backend are, but those that are damaged.
+    Return the status of the queues of one backend, except for damaged queues.
 
-    Raise BrokerError if that cannot be asked.
+    Raise BrokerError if the broker cannot be reached.
     """
     broker = get_broker(config)
     now = timezone.now()
     depths = broker.depths(config.queues or (compat.DEFAULT_TASK_QUEUE_NAME,))
-    far = _far_id() if any(depth.ready for depth in depths.values()) else None
+    boundary = _scan_boundary() if any(each.ready for each in depths.values()) else None
     return [
         QueueStatus(
             backend=config.alias,
@@ -275,7 +284,9 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
             delayed=depth.delayed,
             ready=depth.ready,
             held=depth.held,
-            oldest_seconds=(_oldest(config, name, now, far) if depth.ready else None),
+            oldest_seconds=(
+                _oldest_seconds(config, name, now, boundary) if depth.ready else None
+            ),
             nodes=sum(name in node.queues and not node.is_silent for node in nodes),
             paused=depth.paused,
         )
@@ -283,28 +294,28 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
     ]
 
 
-def _oldest(
-    config: Config, queue_name: str, now: datetime, far: UUID | None
+def _oldest_seconds(
+    config: Config, queue_name: str, now: datetime, boundary: UUID | None
 ) -> float | None:
     due = TaskResult.writing.ready().in_queue(queue_name).filter(backend=config.alias)
     due = due.filter(Q(run_after=None) | Q(run_after__lte=now))
-    oldest = _first_due(due if far is None else due.filter(id__lt=far))
-    if oldest is None and far is not None:
-        about = config.alias, queue_name
-        # A list, since there may be none.
-        (oldest,) = _oldest_beyond.get_or_find(about, lambda: [_first_due(due)])
+    oldest = _first_due(due if boundary is None else due.filter(id__lt=boundary))
+    if oldest is None and boundary is not None:
+        key = config.alias, queue_name
+        # A list, because the cache does not store None.
+        (oldest,) = _oldest_cache.get_or_find(key, lambda: [_first_due(due)])
     return None if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 
 def _first_due(due: TaskResultQuerySet) -> datetime | None:
-    # Those that were enqueued first: one of them was tried again a moment ago, perhaps.
+    # Not only the first: it may have been retried a moment ago.
     first = due.order_by("id").annotate(
         due=Coalesce("run_after", "enqueued_at", output_field=DateTimeField())
     )
-    return min(first.values_list("due", flat=True)[:_MOST_LOOKED_AT], default=None)
+    return min(first.values_list("due", flat=True)[:_MAX_CANDIDATES], default=None)
 
 
-def _far_id() -> UUID | None:
-    """Return the id that so many waiting results precede; None if there are fewer."""
+def _scan_boundary() -> UUID | None:
+    """Return the id after the first MAX_SCANNED_ROWS waiting results, or None."""
     ids = TaskResult.writing.ready().order_by("id").values_list("id", flat=True)
-    return ids[MAX_LOOKED_THROUGH : MAX_LOOKED_THROUGH + 1].first()
+    return ids[MAX_SCANNED_ROWS : MAX_SCANNED_ROWS + 1].first()

@@ -7,9 +7,9 @@ from django import template
 
 from taskhub.models import TaskResult
 from taskhub.operations.results.progress import (
+    describe_missing,
+    describe_progress,
     read_progress,
-    tell_absent,
-    tell_progress,
 )
 from taskhub.views import progress_url
 
@@ -26,8 +26,8 @@ def task_progress(result: Any, *, reload: bool = False) -> dict[str, Any]:
     sees the page may follow the result for a day: who that is, its view decides.
     """
     if isinstance(result, TaskResult):
-        pk, told = result.pk, tell_progress(result)
+        pk, told = result.pk, describe_progress(result)
     else:
         pk = UUID(str(getattr(result, "id", result)))
-        told = read_progress(pk) or tell_absent(was_there=False)
+        told = read_progress(pk) or describe_missing(was_there=False)
     return {"progress": {"url": progress_url(pk), **told}, "reload": reload}

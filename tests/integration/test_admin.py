@@ -158,8 +158,8 @@ def test_search_by_id(results_page):
 
 
 def test_arguments_are_searched_in_the_newest_rows(results_page, monkeypatch):
-    monkeypatch.setattr(search, "SEARCHED_TEXTS", 2)
-    monkeypatch.setattr(search, "SEARCHED_ROWS", 3)
+    monkeypatch.setattr(search, "MAX_TEXT_ROWS", 2)
+    monkeypatch.setattr(search, "MAX_KEYWORD_ROWS", 3)
     rows = [TaskResultFactory(args=["needle"], kwargs={"a": 1}) for _ in range(4)]
 
     assert results_page(q="needle")[0] == rows[:1:-1]

@@ -13,7 +13,7 @@ from taskhub.admin.results import bulk
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations.results import Selection, failures
-from taskhub.operations.results.bulk import do_some
+from taskhub.operations.results.bulk import run_bulk_actions
 from taskhub.writer import interventions
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
@@ -78,7 +78,7 @@ def test_all_that_match_the_filter_are_meant(config, admin_client):
     response = choose(admin_client, "retry", wanted[:1], query=query, across=True)
     assert response.context["count"] == 3
     confirm(admin_client, "retry", response)
-    do_some(1)
+    run_bulk_actions(1)
 
     assert set(TaskResult.objects.ready().filter(attempts=1)) == set(wanted)
 
@@ -182,7 +182,7 @@ def test_retries_are_spread_if_that_is_asked_for(config, admin_client):
     response = admin_client.get(bulk_url("retry"), {"per_second": "0.01"})
     assert 'value="0.01"' in text_of(response)
     page = confirm(admin_client, "retry", response, per_second="0.01")
-    do_some(1)
+    run_bulk_actions(1)
 
     action = BulkAction.objects.get()
     assert (action.per_second, action.expected) == (0.01, 2)
@@ -217,7 +217,7 @@ def test_all_are_cancelled(config, admin_client, by_force):
     confirm(
         admin_client, "cancel", response, **({"by_force": "on"} if by_force else {})
     )
-    do_some(1)
+    run_bulk_actions(1)
 
     rows = TaskResult.objects.all()
     assert {row.status for row in rows} == {Status.CANCELLED}
@@ -231,7 +231,7 @@ def test_the_selected_are_deleted(config, admin_client):
 
     response = choose(admin_client, "delete", [*waiting, running])
     confirm(admin_client, "delete", response)
-    do_some(1)
+    run_bulk_actions(1)
 
     assert TaskResult.objects.all().ids() == [kept.pk]
 
@@ -340,7 +340,7 @@ def test_a_result_tells_which_bulk_actions_have_dealt_with_it(
     row, other = TaskResultFactory.create_batch(2, failed=kind == "retry")
     response = choose(admin_client, kind, [row])
     confirm(admin_client, kind, response)
-    do_some(1)
+    run_bulk_actions(1)
 
     action = BulkAction.objects.get()
     page = text_of(staff("view_taskresult").get(history_of(row)))
@@ -354,11 +354,11 @@ def test_it_tells_of_each_bulk_action_once_beside_its_own_history(config, admin_
     row = TaskResultFactory(failed=True)
     for name in ("ada", "grace"):
         action = operations.results.start_bulk("retry", FAILED, by=name)
-        do_some(1)
+        run_bulk_actions(1)
         TaskResult.objects.update(status=Status.FAILED)
     # As if its steward had died before it was written down how far it is.
     BulkAction.objects.filter(pk=action.pk).update(done_id=None, finished_at=None)
-    do_some(1)
+    run_bulk_actions(1)
     admin_client.post(do(row, "cancel"))
 
     page = text_of(admin_client.get(history_of(row)))
@@ -371,7 +371,7 @@ def test_a_row_tells_of_the_last_bulk_actions(config, monkeypatch):
     row = TaskResultFactory(failed=True)
     for _n in range(3):
         action = operations.results.start_bulk("retry", FAILED)
-        do_some(1)
+        run_bulk_actions(1)
         TaskResult.objects.update(status=Status.FAILED)
 
     row.refresh_from_db()
@@ -439,7 +439,7 @@ def test_failures_are_shown_by_cause(admin_client, django_assert_max_num_queries
 
 
 def test_what_no_index_serves_is_of_the_newest_failures(admin_client, monkeypatch):
-    monkeypatch.setattr(failures, "MOST_NARROWED", 2)
+    monkeypatch.setattr(failures, "MAX_UNINDEXED_FAILURES", 2)
     fail(4, "often")
 
     narrowed = admin_client.get(FAILURES, {"queue": "default"})
@@ -486,7 +486,7 @@ def test_a_cause_is_told_in_words_also_when_it_is_gone(config, admin_client):
     assert ("Cause", words) in asked.context["words"]
     assert words in text_of(admin_client.get(f"{LIST}?cause=3f2a"))
     confirm(admin_client, "retry", asked)
-    do_some(1)
+    run_bulk_actions(1)
 
     assert not TaskResult.objects.failed().exists()
     page = text_of(admin_client.get(page_of(BulkAction.objects.get())))

@@ -73,7 +73,7 @@ def test_nothing_is_an_empty_file(admin_client):
 
 
 def test_few_are_in_memory_at_a_time(monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(exports, "_AT_A_TIME", 4)
+    monkeypatch.setattr(exports, "MAX_ROWS_IN_MEMORY", 4)
     TaskResultFactory.create_batch(10)
 
     # Two that look for ids, and one for each few of these.

@@ -9,7 +9,7 @@ from django.urls import reverse
 from taskhub import operations
 from taskhub.models import BulkAction, TaskResult
 from taskhub.operations.results import Selection
-from taskhub.operations.results.progress import tell_progress
+from taskhub.operations.results.progress import describe_progress
 from tests.factories import (
     NodeFactory,
     PeriodicTaskFactory,
@@ -193,7 +193,7 @@ def test_odd_progress_is_shown_on_every_page(admin_client, done, total, percent)
     said = {"done": done, "total": total, "message": "rows"}
     row = TaskResultFactory(running=True, progress=said)
 
-    told = tell_progress(row)
+    told = describe_progress(row)
     page = Template("{% load taskhub %}{% task_progress row %}").render(
         Context({"row": row})
     )

@@ -264,7 +264,7 @@ def test_a_paused_queue_is_told_of_when_something_waits_in_it(overview):
     operations.queues.pause(Queue("default"), by="ada")
     TaskResultFactory(enqueued_at=now() - timedelta(minutes=10), place="ready")
 
-    assert "Queue &#x27;default&#x27; is paused, and results in it" in overview()
+    assert "Queue &#x27;default&#x27; is paused, and its results" in overview()
 
 
 def test_a_broker_that_is_away_is_told_of(overview, configure):

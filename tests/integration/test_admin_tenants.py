@@ -27,7 +27,7 @@ from taskhub.models import (
     TaskMetrics,
     TaskResult,
 )
-from taskhub.operations.results.bulk import do_some
+from taskhub.operations.results.bulk import run_bulk_actions
 from tests.factories import (
     NodeFactory,
     PeriodicTaskFactory,
@@ -108,7 +108,7 @@ def test_a_bulk_delete_deletes_one_s_own(admin_client, pair, query):
     page = admin_client.get(url, query)
     assert "<strong>1</strong> result" in text_of(page)
     admin_client.post(url, {"selection": page.context["selection"]})
-    do_some(5)
+    run_bulk_actions(5)
 
     assert list(TaskResult.objects.all()) == [other]
     assert BulkAction.objects.get().done == 1
@@ -123,7 +123,7 @@ def test_what_comes_to_be_one_s_own_later_is_not_meant(admin_client, pair):
     page = admin_client.get(url)
     admin_client.post(url, {"selection": page.context["selection"]})
     TaskResult.objects.filter(pk=other.pk).update(queue_name="mail")
-    do_some(5)
+    run_bulk_actions(5)
 
     assert list(TaskResult.objects.all()) == [other]
 
@@ -133,7 +133,7 @@ def test_a_forged_selection_reaches_nobody_else(admin_client, pair):
     forged = {"selection": json.dumps({"ids": [str(other.pk)]})}
 
     admin_client.post(f"{RESULTS}bulk/delete/", forged)
-    do_some(5)
+    run_bulk_actions(5)
 
     assert TaskResult.objects.count() == 2
     assert BulkAction.objects.get().done == 0

@@ -79,7 +79,7 @@ def test_what_lay_failed_until_somebody_had_it_tried_again(work, oldest, admin_c
     operations.results.retry(TaskResult.objects.all())
 
     assert oldest() < SHORT.total_seconds()
-    assert not [text for text in read_status().needs_a_person if "waited" in text]
+    assert not [text for text in read_status().needs_attention if "waited" in text]
     row.refresh_from_db()
     assert (row.waited, row.ran) == (None, None)
     assert timezone.now() - row.due_at < SHORT

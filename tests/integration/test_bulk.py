@@ -11,7 +11,7 @@ from taskhub.exceptions import InvalidOption
 from taskhub.messages import Depth
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.operations.results import Selection
-from taskhub.operations.results.bulk import do_some
+from taskhub.operations.results.bulk import run_bulk_actions
 from taskhub.operations.results.failures import read_failures
 from tests import tasks
 from tests.factories import TaskResultFactory
@@ -24,7 +24,7 @@ FAILED = Selection(status="FAILED")
 
 def do_all() -> None:
     while BulkAction.objects.filter(finished_at=None).exists():
-        do_some(1)
+        run_bulk_actions(1)
 
 
 # Selections.
@@ -94,11 +94,11 @@ def test_a_steward_does_it(start_node):
 
 
 def test_it_goes_on_from_where_it_was(monkeypatch, config):
-    monkeypatch.setattr("taskhub.operations.results.bulk._BATCH", 2)
+    monkeypatch.setattr("taskhub.operations.results.bulk.MAX_BATCH_ROWS", 2)
     TaskResultFactory.create_batch(5, failed=True)
     action = operations.results.start_bulk("retry", FAILED, expected=5)
 
-    do_some(0)
+    run_bulk_actions(0)
     action.refresh_from_db()
     assert (action.done, action.finished_at) == (2, None)
     do_all()
@@ -110,10 +110,10 @@ def test_it_goes_on_from_where_it_was(monkeypatch, config):
 
 
 def test_it_can_be_stopped(monkeypatch, config):
-    monkeypatch.setattr("taskhub.operations.results.bulk._BATCH", 2)
+    monkeypatch.setattr("taskhub.operations.results.bulk.MAX_BATCH_ROWS", 2)
     TaskResultFactory.create_batch(5, failed=True)
     action = operations.results.start_bulk("retry", FAILED)
-    do_some(0)
+    run_bulk_actions(0)
 
     assert operations.results.stop_bulk(action, by="ada")
     do_all()
@@ -220,7 +220,7 @@ def test_an_action_goes_on_when_a_migration_is_done(config):
         cursor.execute("ALTER TABLE taskhub_tasklog RENAME TO elsewhere")
         try:
             with pytest.raises(DatabaseError):
-                do_some(1)
+                run_bulk_actions(1)
         finally:
             cursor.execute("ALTER TABLE elsewhere RENAME TO taskhub_tasklog")
     action.refresh_from_db()

@@ -116,7 +116,7 @@ def test_the_row_has_all_that_was_asked_for(config):
 def test_notes_of_a_task_are_in_the_row_of_each_run(config):
     row = tasks.with_notes.enqueue().row
     other = tasks.with_notes.using(meta={"order": 7}).enqueue().row
-    by_hand = operations.results.submit("tests.tasks.with_notes", by="ada")
+    by_hand = operations.results.enqueue("tests.tasks.with_notes", by="ada")
 
     assert row.meta == {"team": "billing"}
     assert other.meta == {"order": 7}

@@ -14,7 +14,7 @@ from taskhub.brokers.database import counting
 from taskhub.foundation import remembering
 from taskhub.models import Place, TaskResult
 from taskhub.operations import status
-from taskhub.operations.queues import Queue, keep_states
+from taskhub.operations.queues import Queue, synchronise_states
 from tests.factories import TaskResultFactory
 
 pytestmark = pytest.mark.django_db
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.django_db
 def small_bounds(monkeypatch):
     """What is many is a few here."""
     monkeypatch.setattr(counting, "MAX_COUNTED", 5)
-    monkeypatch.setattr(status, "MAX_LOOKED_THROUGH", 5)
-    monkeypatch.setattr(status, "_oldest_beyond", remembering.Remembered(60))
+    monkeypatch.setattr(status, "MAX_SCANNED_ROWS", 5)
+    monkeypatch.setattr(status, "_oldest_cache", remembering.Remembered(60))
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_keeping_queues_paused_counts_nothing(config):
     operations.queues.drain(Queue("mail"))
 
     with CaptureQueriesContext(connection) as asked:
-        keep_states(config)
+        synchronise_states(config)
 
     assert not [each["sql"] for each in asked if "COUNT(" in each["sql"]]
     assert Queue("default").state.is_paused

@@ -266,12 +266,12 @@ def lingering_node(**since):
 
 def test_what_lingers_for_long_needs_attention():
     lingering_node(minutes=4)
-    assert not operations.status.read_status().needs_a_person
+    assert not operations.status.read_status().needs_attention
 
     Node.objects.all().delete()
     lingering_node(minutes=6)
 
-    (worry,) = operations.status.read_status().needs_a_person
+    (worry,) = operations.status.read_status().needs_attention
     assert worry.startswith("Node web-1 still runs 1 task whose result is over, for 36")
 
 

@@ -9,7 +9,7 @@ from taskhub.brokers import get_broker
 from taskhub.exceptions import BrokerError
 from taskhub.messages import Depth
 from taskhub.models import TaskResult
-from taskhub.operations.results import Forgotten
+from taskhub.operations.results import Deleted
 from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.models import Trace
@@ -18,13 +18,13 @@ from tests.servers import free_port
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_what_waits_is_forgotten_and_never_run(config, drain):
+def test_what_waits_is_deleted_and_never_run(config, drain):
     ready = tasks.trace.enqueue("ready")
     delayed = tasks.trace.using(run_after=timedelta(days=1)).enqueue("delayed")
     kept = tasks.trace.enqueue("kept")
 
     rows = TaskResult.objects.filter(pk__in=[ready.id, delayed.id])
-    assert operations.results.forget(rows) == Forgotten(deleted=2, cancelled=2)
+    assert operations.results.delete(rows) == Deleted(deleted=2, cancelled=2)
 
     assert get_broker(config).depth("default") == Depth(ready=1)
     drain()
@@ -33,11 +33,11 @@ def test_what_waits_is_forgotten_and_never_run(config, drain):
     assert TaskResult.objects.count() == 1
 
 
-def test_what_runs_is_forgotten_but_goes_on(config):
+def test_what_runs_is_deleted_but_goes_on(config):
     TaskResultFactory(running=True)
     TaskResultFactory(successful=True)
 
-    assert operations.results.forget(TaskResult.objects.all()) == Forgotten(
+    assert operations.results.delete(TaskResult.objects.all()) == Deleted(
         deleted=2, running=1
     )
 
@@ -46,11 +46,11 @@ def test_more_than_a_batch_in_several_queues(config):
     tasks.add.enqueue_many([(number,) for number in range(700)])
     tasks.send.enqueue_many([(f"{number}",) for number in range(20)])
 
-    forgotten = operations.results.forget(
+    deleted = operations.results.delete(
         TaskResult.objects.filter(task_path__contains=".")
     )
 
-    assert forgotten == Forgotten(deleted=720, cancelled=720)
+    assert deleted == Deleted(deleted=720, cancelled=720)
     assert get_broker(config).depth("mail") == Depth()
 
 
@@ -59,7 +59,7 @@ def test_with_the_broker_away_nothing_is_deleted_that_could_still_run(configure)
     TaskResultFactory()
 
     with pytest.raises(BrokerError):
-        operations.results.forget(TaskResult.objects.all())
+        operations.results.delete(TaskResult.objects.all())
 
     assert TaskResult.objects.count() == 1
 
@@ -67,4 +67,4 @@ def test_with_the_broker_away_nothing_is_deleted_that_could_still_run(configure)
 def test_results_of_a_backend_that_is_gone_can_be_deleted(config):
     TaskResultFactory(backend="removed")
 
-    assert operations.results.forget(TaskResult.objects.all()).deleted == 1
+    assert operations.results.delete(TaskResult.objects.all()).deleted == 1

@@ -114,7 +114,7 @@ def test_the_backend_that_is_asked_is_the_one_that_runs_it(config):
 def test_a_result_is_submitted_again_on_its_own_backend(config):
     row = tasks.add.using(backend="free", queue_name="anything").enqueue(1).row
 
-    again = operations.results.submit_again(row, [2], {})
+    again = operations.results.enqueue_again(row, [2], {})
 
     assert (again.backend, again.queue_name) == ("free", "anything")
 
@@ -124,7 +124,7 @@ def test_operators_are_told_that_a_task_is_another_backends(config, settings):
     settings.TASKS = two_backends(settings.TASKS["default"])
 
     with pytest.raises(compat.InvalidTask, match="'default' of add does not belong"):
-        operations.results.submit("tests.tasks.add", [1])
+        operations.results.enqueue("tests.tasks.add", [1])
 
 
 def test_a_schedule_fires_a_task_made_under_another_backend():

@@ -82,7 +82,7 @@ def test_a_dry_run_deletes_nothing():
 
 
 def test_many_go_in_batches(monkeypatch, django_assert_max_num_queries):
-    monkeypatch.setattr(pruning, "_BATCH", 10)
+    monkeypatch.setattr(pruning, "MAX_BATCH_ROWS", 10)
     for _ in range(35):
         aged(31, successful=True)
 

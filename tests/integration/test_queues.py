@@ -7,7 +7,7 @@ from taskhub.brokers import get_broker
 from taskhub.exceptions import TaskCancelled, UnknownQueue
 from taskhub.messages import Depth
 from taskhub.models import QueueState, TaskResult
-from taskhub.operations.queues import Queue, keep_states
+from taskhub.operations.queues import Queue, synchronise_states
 from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.servers import wait_until
@@ -66,11 +66,11 @@ def test_what_a_broker_has_forgotten_it_is_told_again(config, redis_url):
         pytest.skip("it looks at the row")
     broker.pause("mail", paused=False)
 
-    keep_states(config)
+    synchronise_states(config)
 
     assert broker.depth("mail").paused
     QueueState.objects.update(paused_at=None)
-    keep_states(config)
+    synchronise_states(config)
     assert not broker.depth("mail").paused
 
 

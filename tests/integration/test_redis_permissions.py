@@ -134,12 +134,12 @@ def test_a_policy_that_throws_messages_away_is_told(
     configure(broker_url=own_redis.url)
     call_command("taskworker", "--check")
     assert capsys.readouterr().err == ""
-    assert read_status().needs_a_person == []
+    assert read_status().needs_attention == []
     client.config_set("maxmemory-policy", policy)
 
     call_command("taskworker", "--check")
 
     sentence = f"its maxmemory-policy is {policy}; set it to noeviction."
     assert sentence in capsys.readouterr().err
-    assert sentence in read_status().needs_a_person[0]
+    assert sentence in read_status().needs_attention[0]
     assert not client.keys("*")

@@ -99,7 +99,7 @@ def test_pruning_keeps_what_is_protected_and_deletes_the_rest(manage):
 
     assert left() == protected
     assert "5 deleted." in log
-    assert "1 result past their time cannot be deleted" in log
+    assert "1 result cannot be pruned" in log
     assert "orders.Order.result" in log
     assert (count("note"), count("link")) == (1, 1)
     assert "0 deleted." in manage("taskprune")

@@ -84,7 +84,7 @@ CALLS = {
     "schedules.disable": lambda: operations.schedules.disable([_one(PeriodicTask)]),
     "queues.drain": lambda: operations.queues.drain(MAIL),
     "schedules.enable": lambda: operations.schedules.enable([_one(PeriodicTask)]),
-    "results.forget": lambda: operations.results.forget(TaskResult.objects.all()),
+    "results.delete": lambda: operations.results.delete(TaskResult.objects.all()),
     "quarantine.inspect": lambda: operations.quarantine.inspect(
         _one(QuarantinedMessage)
     ),
@@ -114,8 +114,8 @@ CALLS = {
     ),
     "nodes.stop": lambda: operations.nodes.stop("here"),
     "results.stop_bulk": lambda: operations.results.stop_bulk(_bulk()),
-    "results.submit": lambda: operations.results.submit("tests.tasks.add", [1, 2]),
-    "results.submit_again": lambda: operations.results.submit_again(
+    "results.enqueue": lambda: operations.results.enqueue("tests.tasks.add", [1, 2]),
+    "results.enqueue_again": lambda: operations.results.enqueue_again(
         _one(TaskResult), ["a"], {}
     ),
     "schedules.synchronise": operations.schedules.synchronise,
@@ -132,8 +132,10 @@ CALLS = {
     "metrics.read_metrics": operations.metrics.read_metrics,
     "metrics.read_by_queue": operations.metrics.read_by_queue,
     "nodes.find_node": lambda: operations.nodes.find_node("here"),
-    "queues.keep_state": lambda: operations.queues.keep_state(MAIL.state),
-    "queues.keep_states": lambda: operations.queues.keep_states(_config()),
+    "queues.synchronise_state": lambda: operations.queues.synchronise_state(MAIL.state),
+    "queues.synchronise_states": lambda: operations.queues.synchronise_states(
+        _config()
+    ),
     "status.read_depths": lambda: operations.status.read_depths(_config(), []),
 }
 
@@ -168,7 +170,7 @@ def test_operations_find_what_the_replica_does_not_show_yet(reads_replica):
 
     assert operations.results.cancel(_waiting()).waiting == 1
     assert operations.results.retry(TaskResult.objects.failed()) == 1
-    assert operations.results.forget(TaskResult.objects.all()).deleted == 2
+    assert operations.results.delete(TaskResult.objects.all()).deleted == 2
 
 
 @pytest.mark.parametrize(

@@ -76,22 +76,22 @@ def test_all_is_well(capsys):
 
 
 @embedded
-def test_what_waits_for_nobody_needs_a_person():
+def test_what_waits_for_nobody_needs_attention():
     TaskResultFactory(place="ready", enqueued_at=now() - timedelta(hours=1))
 
-    (worry,) = read_status().needs_a_person
+    (worry,) = read_status().needs_attention
 
-    assert "Nobody works for queue 'default'" in worry
+    assert "No node works for queue 'default'" in worry
     make_node()
-    (worry,) = read_status().needs_a_person
+    (worry,) = read_status().needs_attention
     assert "Results in queue 'default' have waited for 36" in worry
 
 
 @embedded
-def test_a_silent_node_needs_a_person():
+def test_a_silent_node_needs_attention():
     make_node(last_seen_at=now() - timedelta(minutes=5))
 
-    (worry,) = read_status().needs_a_person
+    (worry,) = read_status().needs_attention
 
     assert "Node node-1 has been silent for 300 s." in worry
 
@@ -101,7 +101,7 @@ def test_quarantined_messages_need_a_person_for_a_day():
     QuarantinedMessageFactory()
     QuarantinedMessageFactory(quarantined_at=now() - timedelta(days=2))
 
-    (worry,) = read_status().needs_a_person
+    (worry,) = read_status().needs_attention
 
     assert "1 message was quarantined" in worry
 
@@ -114,21 +114,21 @@ def test_schedules_that_are_late_or_have_disabled_themselves_need_a_person():
     paused.save()
     PeriodicTaskFactory(enabled=False)
 
-    worries = read_status().needs_a_person
+    worries = read_status().needs_attention
 
     assert "The schedule 'paused' has disabled itself." in worries
     assert (
-        "1 schedule is late, 'late': no beat runs; start taskbeat, or a taskworker "
-        "with --beat." in worries
+        "1 schedule is late, 'late': no beat is running; start taskbeat, or a "
+        "taskworker with --beat." in worries
     )
     assert PeriodicTask.objects.count() == 3
 
 
 @pytest.mark.django_db
-def test_a_broker_that_is_away_needs_a_person(configure):
+def test_a_broker_that_is_away_needs_attention(configure):
     configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
 
-    worries = read_status().needs_a_person
+    worries = read_status().needs_attention
 
     assert any("Cannot reach Redis" in worry for worry in worries)
 
@@ -143,7 +143,7 @@ def test_as_json_for_monitors(capsys):
     assert ended.value.code == 1
     status = json.loads(capsys.readouterr().out)
     assert status["queues"][0]["name"] == "default"
-    assert len(status["needs_a_person"]) == 1
+    assert len(status["needs_attention"]) == 1
 
 
 @embedded
@@ -327,13 +327,13 @@ def test_a_late_schedule_says_what_it_waits_for(configure):
     # A beat has come to one of them.
     Look(timezone.now()).take([PeriodicTask.objects.get(name="gone").pk])
 
-    worries = read_status().needs_a_person
+    worries = read_status().needs_attention
 
     assert any(
         "'gone': No task 'tests.tasks.gone' is registered here" in each
         for each in worries
     )
     assert (
-        "1 schedule is late, 'refused': a beat runs, web-1:42; its log says more."
+        "1 schedule is late, 'refused': the beat web-1:42 is running; see its log."
         in (worries)
     )

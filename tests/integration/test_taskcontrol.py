@@ -288,7 +288,7 @@ def test_without_a_user_there_is_no_history(control):
         ),
         (
             ["result", "retry", "x", "--per-second=0"],
-            "--per-second is a number from 0.001 to 1,000,000.",
+            "Expected --per-second from 0.001 to 1,000,000, not 0.0.",
         ),
         (["queue", "pause", "mail", "--by=nobody"], "There is no user 'nobody'."),
         (
@@ -302,7 +302,7 @@ def test_without_a_user_there_is_no_history(control):
         (["node", "stop", "web-1", "--reason=Why"], "name its user with --by."),
         (
             ["result", "retry", "any", "--per-second=nan"],
-            "--per-second is a number from 0.001 to 1,000,000.",
+            "Expected --per-second from 0.001 to 1,000,000, not nan.",
         ),
     ],
 )

@@ -51,7 +51,7 @@ def read_overview(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
     silent = {node.name for node in status.nodes if node.is_silent}
     return {
         "range": range_name,
-        "attention": status.needs_a_person,
+        "attention": status.needs_attention,
         "tiles": _tiles(metrics, status),
         "charts": charts(metrics),
         "tables": [

@@ -14,7 +14,7 @@ from taskhub.admin.neighbours import rows_of
 from taskhub.admin.periodic.upcoming import relative
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
-from taskhub.operations.status import LATE_TICK
+from taskhub.operations.status import MAX_TICK_DELAY
 
 #: So many ticks are shown.
 MOST_TICKS = 10
@@ -53,7 +53,7 @@ def _on_page(
 ) -> TickOnPage:
     due = due or now
     # One that waits for an earlier run to finish is not late: it was told to wait.
-    is_late = now - max(due, row.postponed_until or due) > LATE_TICK
+    is_late = now - max(due, row.postponed_until or due) > MAX_TICK_DELAY
     return TickOnPage(
         url=row_address(site, row),
         name=row.name,

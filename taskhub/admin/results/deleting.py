@@ -21,18 +21,18 @@ class Deleting(_Admin):
 
     def delete_model(self, request: HttpRequest, obj: TaskResult) -> None:
         try:
-            forgotten = operations.results.forget(TaskResult.writing.filter(pk=obj.pk))
+            deleted = operations.results.delete(TaskResult.writing.filter(pk=obj.pk))
         except BrokerError as error:
             text = _("It is not deleted: %s") % error
             self.message_user(request, text, messages.ERROR)
             return
-        if forgotten.kept:
-            text = _("It is not deleted: %s") % forgotten.reason
+        if deleted.kept:
+            text = _("It is not deleted: %s") % deleted.reason
             self.message_user(request, text, messages.ERROR)
             return
-        if forgotten.cancelled:
+        if deleted.cancelled:
             text = _("It was waiting; it will not be run.")
             self.message_user(request, text, messages.INFO)
-        if forgotten.running:
+        if deleted.running:
             text = _("It is running; what comes of it is not recorded.")
             self.message_user(request, text, messages.WARNING)

@@ -124,7 +124,7 @@ class Enqueueing(Permissions, _Admin):
         chosen = {name: value or None for name, value in options.cleaned_data.items()}
         chosen["priority"] = options.cleaned_data["priority"]
         try:
-            row = operations.results.submit(
+            row = operations.results.enqueue(
                 task.module_path,
                 args,
                 kwargs,
@@ -175,7 +175,7 @@ class Enqueueing(Permissions, _Admin):
             return None
         by = request.user.get_username()
         try:
-            new = operations.results.submit_again(row, *call.call(), by=by)
+            new = operations.results.enqueue_again(row, *call.call(), by=by)
         except _FAULTS as error:
             call.add_error(None, str(error))
             return None

@@ -26,9 +26,9 @@ from taskhub.admin.task_select import TaskSelect
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import Status, TaskResult
 from taskhub.operations.results.failures import (
-    MOST_NARROWED,
+    MAX_UNINDEXED_FAILURES,
     FailureGroup,
-    is_narrowed,
+    is_unindexed,
     read_failures,
 )
 
@@ -130,7 +130,7 @@ class Failures(Bulk, _Admin):
             original=_("Failures"),
             form=FailureFilterForm(request.GET),
             groups=[_shown(self.admin_site, group, query) for group in groups],
-            most=MOST_NARROWED if is_narrowed(selection, rows) else 0,
+            most=MAX_UNINDEXED_FAILURES if is_unindexed(selection, rows) else 0,
             may_retry=self.may(request, Kind.RETRY),
             may_delete=self.may(request, Kind.DELETE),
         )

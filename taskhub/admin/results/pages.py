@@ -35,8 +35,8 @@ from taskhub.admin.results.selecting import filters_of
 from taskhub.admin.results.showing import Columns, Fields
 from taskhub.admin.results.verbs import VERBS
 from taskhub.models import TaskLog, TaskResult
-from taskhub.operations.results.progress import tell_progress
-from taskhub.operations.results.search import SEARCHED_TEXTS, search
+from taskhub.operations.results.progress import describe_progress
+from taskhub.operations.results.search import MAX_TEXT_ROWS, search
 
 #: What is read for a page, by the name of its address; arguments and outcomes may be
 #: large, and stay in the table.
@@ -113,7 +113,7 @@ class TaskResultAdmin(
     search_help_text = gettext_lazy(
         "An id, a part of a task's name, name=value for a keyword argument, or a piece "
         'of the arguments or errors, also "in quotes" (in the newest %(rows)s).'
-    ) % {"rows": f"{SEARCHED_TEXTS:,}"}
+    ) % {"rows": f"{MAX_TEXT_ROWS:,}"}
     change_list_template = "admin/taskhub/taskresult/change_list.html"
     change_form_template = "admin/taskhub/taskresult/change_form.html"
 
@@ -165,7 +165,7 @@ class TaskResultAdmin(
     def tell(self, row: TaskResult) -> dict[str, Any]:
         logged = TaskLog.objects.filter(result_id=row.pk).count()
         state = f"{row.status}-{row.attempts}-{len(row.errors)}-{logged}"
-        return follow(row, {**tell_progress(row), "state": state})
+        return follow(row, {**describe_progress(row), "state": state})
 
     def get_fieldsets(
         self, request: HttpRequest, obj: TaskResult | None = None

@@ -1,4 +1,4 @@
-"""`manage.py taskstatus`: how everything is, and whether it needs a person."""
+"""`manage.py taskstatus`: show the status of the system for people and monitors."""
 
 import sys
 from argparse import ArgumentParser
@@ -13,41 +13,41 @@ from taskhub.operations.status import SystemStatus, read_status
 
 
 class Command(BaseCommand):
-    """Print queues, nodes and worries; end with 1 if there are any."""
+    """Print queues, nodes and problems; exit with 1 if there are problems."""
 
     help = (
-        "Show queues, nodes, and what needs a person. Ends with 1 if anything does, so "
-        "that a monitor can ask."
+        "Show queues, nodes, and what needs attention. The exit code is 1 if anything "
+        "needs attention, for monitors."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Describe the options."""
         parser.add_argument(
-            "--json", action="store_true", help="Print JSON and not tables."
+            "--json", action="store_true", help="Print JSON instead of tables."
         )
 
-    # Monitors read what it prints.
+    # Monitors parse the output.
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
-        """Read it, print it."""
         check_database()
         status = read_status()
         if options["json"]:
             self.stdout.write(msgspec.json.format(msgspec.json.encode(status)).decode())
         else:
             self._print(status)
-        sys.exit(1 if status.needs_a_person else 0)
+        sys.exit(1 if status.needs_attention else 0)
 
     def _print(self, status: SystemStatus) -> None:
         self._table(
-            ["queue", "ready", "delayed", "held", "oldest", "nodes"],
+            ["queue", "ready", "scheduled", "in progress", "oldest", "nodes"],
             (
                 [
                     queue.name,
                     f"{queue.ready:,}",
                     f"{queue.delayed:,}",
                     f"{queue.held:,}",
-                    _age(queue.oldest_seconds),
+                    "-"
+                    if queue.oldest_seconds is None
+                    else f"{queue.oldest_seconds:.0f} s",
                     queue.nodes,
                 ]
                 for queue in status.queues
@@ -68,9 +68,9 @@ class Command(BaseCommand):
                 for node in status.nodes
             ),
         )
-        if not status.needs_a_person:
+        if not status.needs_attention:
             self.stdout.write("All is well.")
-        for sentence in status.needs_a_person:
+        for sentence in status.needs_attention:
             self.stdout.write(self.style.ERROR(sentence))
 
     def _table(self, titles: list[str], rows: Iterable[list[object]]) -> None:
@@ -80,7 +80,3 @@ class Command(BaseCommand):
             cells = map(str.ljust, line, widths)
             self.stdout.write("  ".join(cells).rstrip())
         self.stdout.write("")
-
-
-def _age(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds:.0f} s"

@@ -1,14 +1,14 @@
 """What operators do to results."""
 
 from taskhub.operations.results.bulk import affected, start_bulk, stop_bulk
-from taskhub.operations.results.enqueue import submit, submit_again
+from taskhub.operations.results.enqueue import enqueue, enqueue_again
 from taskhub.operations.results.exports import export
 from taskhub.operations.results.failures import read_failures
 from taskhub.operations.results.lifecycle import (
     Cancelled,
-    Forgotten,
+    Deleted,
     cancel,
-    forget,
+    delete,
     retry,
 )
 from taskhub.operations.results.lingering import lingering_runs, still_running
@@ -17,12 +17,14 @@ from taskhub.operations.results.selection import Selection
 
 __all__ = [
     "Cancelled",
-    "Forgotten",
+    "Deleted",
     "Selection",
     "affected",
     "cancel",
+    "delete",
+    "enqueue",
+    "enqueue_again",
     "export",
-    "forget",
     "lingering_runs",
     "read_failures",
     "read_progress",
@@ -30,6 +32,4 @@ __all__ = [
     "start_bulk",
     "still_running",
     "stop_bulk",
-    "submit",
-    "submit_again",
 ]

@@ -1,8 +1,8 @@
 """
-Deleting results to which rows of the site may refer.
+Delete results that rows of the site may refer to.
 
-A site's foreign key may forbid it, by `on_delete` or in the database. Such a result is
-kept, and the others go: one row that somebody refers to must not keep all.
+A foreign key of the site can forbid the deletion of a result, by `on_delete` or in the
+database. Such a result is kept, and the other ones are deleted.
 """
 
 import logging
@@ -15,7 +15,7 @@ from django.db import IntegrityError, models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.deletion import DO_NOTHING, PROTECT, RESTRICT
 
-from taskhub.models import TaskLog, TaskResult, TaskResultQuerySet
+from taskhub.models import TaskLog, TaskResult
 from taskhub.models.base import results_database
 
 logger = logging.getLogger(__name__)
@@ -23,26 +23,26 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Deletion:
-    """What became of results that were to be deleted."""
+    """The outcome of a deletion: what was deleted, what was kept, and why."""
 
     deleted: int = 0
-    #: Those to which something refers, and in words what that is.
     kept: list[UUID] = field(default_factory=list)
     reason: str = ""
 
 
 def delete_results(pks: Sequence[UUID]) -> Deletion:
     """
-    Delete results and their logs; keep those that the database, or a model, protects.
+    Delete results and their logs; keep results that the database or a model protects.
 
-    Blocks for a few statements, and for some more for each that is kept. Within a
-    caller's transaction, what the database itself refuses is the caller's error.
+    Block for a few statements, and for some more for each result that is kept.
+
+    Raise IntegrityError within a caller's transaction if the database refuses.
     """
     deletion = Deletion()
     _delete(pks, deletion)
     if deletion.kept:
         logger.warning(
-            "Kept %d results, beginning with %s: %s",
+            "Kept %d results, the first is %s: %s",
             len(deletion.kept),
             deletion.kept[0],
             deletion.reason,
@@ -51,14 +51,12 @@ def delete_results(pks: Sequence[UUID]) -> Deletion:
 
 
 def _delete(pks: Sequence[UUID], deletion: Deletion) -> None:
-    alias = results_database()
-    rows = TaskResultQuerySet(TaskResult, using=alias).filter(pk__in=pks)
     try:
-        _count, by_model = rows.delete()
+        _count, by_model = TaskResult.writing.filter(pk__in=pks).delete()
     except IntegrityError as error:
         if len(pks) == 1:
             deletion.kept += pks
-            # Django's own tells of the rows as well, which may be many.
+            # Without the objects that Django adds, of which there may be many.
             deletion.reason = str(error.args[0] if error.args else error)
             return
         half = len(pks) // 2
@@ -66,11 +64,11 @@ def _delete(pks: Sequence[UUID], deletion: Deletion) -> None:
         _delete(pks[half:], deletion)
         return
     deletion.deleted += by_model.get(TaskResult._meta.label, 0)
-    TaskLog.objects.using(alias).filter(result_id__in=pks).delete()
+    TaskLog.writing.filter(result_id__in=pks).delete()
 
 
 def protecting_relations() -> "list[models.ForeignObjectRel]":
-    """Return the foreign keys of the site that keep results from being deleted."""
+    """Return the foreign keys of the site that can prevent a deletion."""
     return [
         relation
         for relation in TaskResult._meta.get_fields(include_hidden=True)
@@ -84,16 +82,16 @@ def _protects(relation: models.ManyToOneRel) -> bool:
     return relation.on_delete in (PROTECT, RESTRICT)
 
 
-def name_of(relation: models.ForeignObjectRel) -> str:
+def relation_label(relation: models.ForeignObjectRel) -> str:
     """Return the name of a foreign key: app.Model.field."""
     return f"{relation.related_model._meta.label}.{relation.field.name}"
 
 
 def is_referred_to(relations: "Sequence[models.ForeignObjectRel]") -> Q:
-    """Return whether a result is one to which one of these foreign keys refers."""
-    found = Q()
+    """Return the condition that one of these foreign keys refers to a result."""
+    condition = Q()
     for relation in relations:
         model: Any = relation.related_model
         rows = model._base_manager.using(results_database())
-        found |= Q(Exists(rows.filter(**{relation.field.name: OuterRef("pk")})))
-    return found
+        condition |= Q(Exists(rows.filter(**{relation.field.name: OuterRef("pk")})))
+    return condition

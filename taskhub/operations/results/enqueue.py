@@ -1,4 +1,4 @@
-"""What operators enqueue by hand: a task with arguments, or a result with others."""
+"""Enqueue tasks by their path, as operators do."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from taskhub.models import TaskResult
 from taskhub.tasks import Task, find_task
 
 
-def submit(
+def enqueue(
     task_path: str,
     args: Sequence[Any] = (),
     kwargs: Mapping[str, Any] | None = None,
@@ -22,23 +22,23 @@ def submit(
     backend: str | None = None,
 ) -> TaskResult:
     """
-    Enqueue a registered task by its path; return its row, whose `meta` says by whom.
+    Enqueue a registered task by its path, and return its row.
 
-    `meta` is added to the task's own.
+    `meta` is added to the task's own meta; `by` is stored in it as "enqueued_by".
 
     Raise UnknownTask, InvalidArguments, or Django's InvalidTask for an option that the
-    task's backend does not take.
+    task's backend does not support.
     """
     task: Task[..., Any, Any] = find_task(task_path)
-    notes = {**(task.meta or {}), **(meta or {})}
+    merged = {**(task.meta or {}), **(meta or {})}
     if by:
-        notes["enqueued_by"] = by
+        merged["enqueued_by"] = by
     variant = task.using(
         durable=True,
         queue_name=queue_name,
         priority=priority,
         run_after=run_after,
-        meta=notes,
+        meta=merged,
         backend=backend,
     )
     if not getattr(variant.get_backend(), "keeps_rows", False):
@@ -49,7 +49,7 @@ def submit(
     return variant.enqueue(*args, **(kwargs or {})).row
 
 
-def submit_again(
+def enqueue_again(
     result: TaskResult,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
@@ -57,11 +57,12 @@ def submit_again(
     by: str = "",
 ) -> TaskResult:
     """
-    Enqueue the task of a result anew, with other arguments and the same options.
+    Enqueue the task of a result with other arguments and the same options.
 
-    The new row's `meta` names the old one, which stays as it is. Raise as submit().
+    The result stays as it is; the `meta` of the new row names it as "instead_of". Raise
+    the same errors as enqueue().
     """
-    return submit(
+    return enqueue(
         result.task_path,
         args,
         kwargs,

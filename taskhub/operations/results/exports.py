@@ -1,4 +1,4 @@
-"""Results as they are taken away: plain values, with masked arguments as dots."""
+"""Export results as plain values, with masked arguments as dots."""
 
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -10,11 +10,10 @@ from taskhub.operations.results.selection import Selection
 from taskhub.operations.results.time_limit import search_time_limit
 from taskhub.tasks.masking import masked
 
-#: So many results are looked for at a time; searching may take as long for a few.
-_IDS_AT_A_TIME = 1_000
-#: So many of them are in memory at a time: each may have a MiB of arguments.
-_AT_A_TIME = 20
-#: The columns, in their order.
+#: A search may take as long for a few ids as for many.
+MAX_BATCH_IDS = 1_000
+#: Each row may have a MiB of arguments.
+MAX_ROWS_IN_MEMORY = 20
 COLUMNS = (
     "id",
     "task",
@@ -41,39 +40,38 @@ def export(
     selection: Selection, results: TaskResultQuerySet | None = None
 ) -> Iterator[dict[str, Any]]:
     """
-    Yield the results of a selection that are there by now, oldest first.
+    Yield the results of a selection as dicts of COLUMNS, oldest first.
 
-    Only those among `results`, if that is given.
-
-    They are found by the thousand and read a few at a time, so that any number takes
-    as little memory as some. Return values and tracebacks stay where they are.
+    `results` limits the export to these results. Results that are enqueued later are
+    left out. The rows are read a few at a time, so that memory use is constant. Return
+    values and tracebacks are not exported.
     """
     selection = selection.until_now()
-    meant = selection.results() if results is None else selection.of(results)
-    rows = TaskResultQuerySet(TaskResult, using=meant.db).defer(
+    selected = selection.results() if results is None else selection.of(results)
+    rows = TaskResultQuerySet(TaskResult, using=selected.db).defer(
         "return_value", "progress", "storage_notes", "worker_ids"
     )
     last: UUID | None = None
-    while ids := _find(meant.order_by("pk"), last, is_search=bool(selection.search)):
-        for start in range(0, len(ids), _AT_A_TIME):
-            some = rows.filter(pk__in=ids[start : start + _AT_A_TIME])
-            yield from map(_plain, some.order_by("pk"))
+    while ids := _next_ids(selected, last, is_search=bool(selection.search)):
+        for start in range(0, len(ids), MAX_ROWS_IN_MEMORY):
+            batch = rows.filter(pk__in=ids[start : start + MAX_ROWS_IN_MEMORY])
+            yield from map(_as_dict, batch.order_by("pk"))
         last = ids[-1]
 
 
-def _find(
+def _next_ids(
     results: TaskResultQuerySet, last: UUID | None, *, is_search: bool
 ) -> list[UUID]:
     rest = results.filter(pk__gt=last) if last else results
     with search_time_limit(results.db) if is_search else nullcontext():
-        return list(rest.values_list("pk", flat=True)[:_IDS_AT_A_TIME])
+        return list(rest.order_by("pk").values_list("pk", flat=True)[:MAX_BATCH_IDS])
 
 
-def _plain(row: TaskResult) -> dict[str, Any]:
+def _as_dict(row: TaskResult) -> dict[str, Any]:
     args, kwargs = masked(row.task_path, row.args, row.kwargs)
     error = row.errors[-1] if row.errors else {}
-    moments = {
-        name: moment.isoformat() if (moment := getattr(row, name)) else None
+    times = {
+        name: time.isoformat() if (time := getattr(row, name)) else None
         for name in ("enqueued_at", "run_after", "started_at", "finished_at")
     }
     return {
@@ -83,7 +81,7 @@ def _plain(row: TaskResult) -> dict[str, Any]:
         "status": row.status,
         "priority": row.priority,
         "attempts": row.attempts,
-        **moments,
+        **times,
         "waited_seconds": row.waited.total_seconds() if row.waited else None,
         "ran_seconds": row.ran.total_seconds() if row.ran else None,
         "memory_mib": row.memory_mib,

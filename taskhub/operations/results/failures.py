@@ -1,4 +1,4 @@
-"""Failures in groups: the same exception at the same place in the code."""
+"""Failures grouped by cause: the same exception at the same place in the code."""
 
 from contextlib import nullcontext
 from datetime import datetime
@@ -13,10 +13,10 @@ from taskhub.operations.results.search import newest
 from taskhub.operations.results.selection import Selection, is_restricted
 from taskhub.operations.results.time_limit import search_time_limit
 
-#: What is told of a group; arguments and return values may be large.
-_READ = ("task_path", "errors", "enqueued_at", "finished_at")
+#: Arguments and return values may be large.
+_COLUMNS = ("task_path", "errors", "enqueued_at", "finished_at")
 #: See read_failures().
-MOST_NARROWED = 10_000
+MAX_UNINDEXED_FAILURES = 10_000
 
 
 class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,12 +24,12 @@ class FailureGroup(msgspec.Struct, frozen=True, kw_only=True):
 
     cause: str
     count: int
-    #: Of the last one.
+    #: The last failure; the fields below are its fields.
     last_id: UUID
     task_path: str
     exception: str
     message: str
-    #: Where in the site's own code: file:line in function.
+    #: The place in the site's code: file:line in function.
     place: str
     first_seen: datetime
     last_seen: datetime
@@ -39,25 +39,24 @@ def read_failures(
     selection: Selection | None = None,
     *,
     results: TaskResultQuerySet | None = None,
-    most: int = 50,
+    limit: int = 50,
 ) -> list[FailureGroup]:
     """
-    Return the failures of a selection by cause, the most frequent first.
+    Return the failures of a selection grouped by cause, the most frequent cause first.
 
-    With two queries, whatever there is; the first one reads an index of failures only.
-    What is narrowed by more than times and causes, which that index has, is of the
-    newest MOST_NARROWED failures, and takes a query more. `results` are those that
-    may be told of; all if it is None.
+    `results` limits them to these results. Two queries; the first reads only an index
+    of failures. A selection by more than times and causes, which this index contains,
+    covers the newest MAX_UNINDEXED_FAILURES failures and needs one more query.
 
     Raise SearchTimeout if the database takes too long to search.
     """
     selection = selection or Selection()
     results = Selection().results() if results is None else results
     failed = results.failed()
-    if is_narrowed(selection, results):
-        failed = newest(failed, MOST_NARROWED)
+    if is_unindexed(selection, results):
+        failed = newest(failed, MAX_UNINDEXED_FAILURES)
     failed = selection.of(failed).exclude(cause="")
-    # As text, whose order is the same: not every database compares UUIDs.
+    # Not every database can compare UUIDs. Their texts have the same order.
     as_text = Cast("pk", CharField(max_length=36))
     grouped = (
         failed.order_by()
@@ -66,14 +65,14 @@ def read_failures(
         .order_by("-count", "cause")
     )
     with search_time_limit(failed.db) if selection.search else nullcontext():
-        groups = list(grouped[:most])
+        groups = list(grouped[:limit])
     ids = [UUID(group[name]) for group in groups for name in ("first", "last")]
     rows = TaskResultQuerySet(TaskResult, using=failed.db)
-    found = rows.only(*_READ).in_bulk(ids)
+    found = rows.only(*_COLUMNS).in_bulk(ids)
     return [
         _describe(group["cause"], group["count"], first, last)
         for group in groups
-        # Unless somebody has deleted them in between.
+        # A row may have been deleted between the two queries.
         if (first := found.get(UUID(group["first"])))
         and (last := found.get(UUID(group["last"])))
     ]
@@ -81,9 +80,9 @@ def read_failures(
 
 def name_cause(cause: str, results: TaskResultQuerySet | None = None) -> str:
     """
-    Return the exception and the place of a cause, as its last failure has them.
+    Return the exception and the place of the last failure with a cause.
 
-    With one query; empty if there is no such failure any more, or not among `results`.
+    Return "" if `results`, by default all, have no such failure. One query.
     """
     selection = Selection(cause=cause)
     failures = selection.results() if results is None else selection.of(results)
@@ -93,20 +92,14 @@ def name_cause(cause: str, results: TaskResultQuerySet | None = None) -> str:
     return ", ".join(filter(None, (name, error.get("place", ""))))
 
 
-def is_narrowed(
+def is_unindexed(
     selection: Selection, results: TaskResultQuerySet | None = None
 ) -> bool:
-    """Whether a selection asks for what the index of failures does not have."""
+    """Return whether a selection needs columns that the index of failures lacks."""
     if results is not None and is_restricted(results):
         return True
-    served = {
-        "status",
-        "cause",
-        "cause_in_words",
-        "enqueued_from",
-        "enqueued_before",
-    }
-    return bool(selection.to_json().keys() - served)
+    indexed = {"status", "cause", "cause_in_words", "enqueued_from", "enqueued_before"}
+    return bool(selection.to_json().keys() - indexed)
 
 
 def _describe(

@@ -1,4 +1,4 @@
-"""What operators do to results."""
+"""Cancel, retry and delete results."""
 
 import logging
 from collections import defaultdict
@@ -25,25 +25,25 @@ from taskhub.tasks.finished_signal import task_of, tell_finished
 
 logger = logging.getLogger(__name__)
 
-#: How many results are dealt with in one go.
-_BATCH = 500
+MAX_BATCH_ROWS = 500
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """What became of results that were to be forgotten."""
+class Deleted:
+    """How many results were deleted, and how many were not."""
 
     deleted: int = 0
-    #: Of those, how many were waiting, and are never run.
+    #: Deleted results that were waiting; they will not run.
     cancelled: int = 0
-    #: Of those, how many are being run now; what comes of it is not recorded.
+    #: Deleted results that are still running; their outcomes will not be recorded.
     running: int = 0
-    #: How many could not be deleted, since rows of the site refer to them, and why.
+    #: Results that were not deleted because rows of the site refer to them.
     kept: int = 0
+    #: Why results were kept.
     reason: str = ""
 
-    def __add__(self, other: "Forgotten") -> "Forgotten":
-        return Forgotten(
+    def __add__(self, other: "Deleted") -> "Deleted":
+        return Deleted(
             self.deleted + other.deleted,
             self.cancelled + other.cancelled,
             self.running + other.running,
@@ -54,40 +54,37 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class Cancelled:
-    """What became of results that were to be cancelled."""
+    """How many results were cancelled."""
 
-    #: How many were waiting, and are never run.
+    #: Results that were waiting; they will not run.
     waiting: int = 0
-    #: How many were being run, or still were after an earlier cancellation; what comes
-    #: of it is not recorded.
+    #: Results that are running, also since before an earlier cancellation; their
+    #: outcomes will not be recorded.
     running: int = 0
 
     def __add__(self, other: "Cancelled") -> "Cancelled":
         return Cancelled(self.waiting + other.waiting, self.running + other.running)
 
 
-def forget(results: TaskResultQuerySet) -> Forgotten:
+def delete(results: TaskResultQuerySet) -> Deleted:
     """
-    Delete results; those that wait are taken out of the broker first, and never run.
+    Delete results; remove the messages of waiting results from the broker first.
 
-    A running task is not stopped by this. A result to which a row of the site refers,
-    by a foreign key that protects it, is kept. Blocks for a few statements for every
-    500.
+    Running tasks are not stopped. A result is kept if a foreign key of the site
+    protects it. Block for a few statements for every 500 results.
 
-    Raise BrokerError if a broker cannot be reached; what is waiting there is left.
+    Raise BrokerError if a broker cannot be reached; its waiting results are kept.
     """
-    # Not from where the site reads, which may be a replica.
-    results = results.using(results_database())
-    forgotten = Forgotten()
+    total = Deleted()
     for pks in batches(results):
-        rows = _with_pks(pks)
-        taken = _take_out(rows)
-        running = rows.filter(status=Status.RUNNING).exclude(pk__in=taken).count()
+        rows = TaskResult.writing.filter(pk__in=pks)
+        removed = _remove_messages(rows)
+        running = rows.filter(status=Status.RUNNING).exclude(pk__in=removed).count()
         deletion = delete_results(pks)
-        forgotten += Forgotten(
-            deletion.deleted, len(taken), running, len(deletion.kept), deletion.reason
+        total += Deleted(
+            deletion.deleted, len(removed), running, len(deletion.kept), deletion.reason
         )
-    return forgotten
+    return total
 
 
 def cancel(
@@ -98,33 +95,34 @@ def cancel(
     bulk_action: UUID | None = None,
 ) -> Cancelled:
     """
-    Cancel unfinished results: those that wait are never run.
+    Cancel unfinished results. Waiting results will not run.
 
-    Those that are being run are CANCELLED, too: whatever comes of them is refused, and
-    they are asked to end within two seconds. `by_force` also replaces the process that
-    runs them, and that of those which were cancelled before and still run.
-    `bulk_action` is noted in the rows. Blocks for a few statements for every 500.
+    Running tasks are asked to end within two seconds; their outcomes are refused.
+    `by_force` replaces the processes that run them, and the processes that still run
+    tasks of results that were cancelled earlier. `bulk_action` is stored in the rows.
+    Block for a few statements for every 500 results.
 
-    Raise BrokerError if a broker cannot be reached; what is waiting there is left.
+    Raise BrokerError if a broker cannot be reached; its waiting results stay READY.
     """
     cancelled = Cancelled()
     if by_force:
-        # First: those that are cancelled now are written as forced below.
+        # Before the loop, which writes `by_force` for the results that it cancels.
         lingering = cancelled_and_running(results)
         forced = writer.write_forced(lingering, reason, bulk_action=bulk_action)
         cancelled += Cancelled(running=len(forced))
     for pks in batches(results.unfinished()):
-        waiting = _take_out(_with_pks(pks))
+        waiting = _remove_messages(TaskResult.writing.filter(pk__in=pks))
         written = writer.write_cancelled(
             pks, reason, by_force=by_force, bulk_action=bulk_action
         )
-        _tell_cancelled(results, written)
+        _send_task_finished(written)
         cancelled += Cancelled(len(written & waiting), len(written - waiting))
     return cancelled
 
 
-def _tell_cancelled(results: TaskResultQuerySet, pks: Collection[UUID]) -> None:
-    """Send Django's signal for each, if anybody but Django itself listens."""
+def _send_task_finished(pks: Collection[UUID]) -> None:
+    """Send Django's signal for cancelled results, if the site has receivers."""
+    # Django's own receiver writes logs.
     if not pks or len(compat.task_finished.receivers) <= 1:
         return
     for row in TaskResult.writing.filter(pk__in=pks):
@@ -135,12 +133,12 @@ def _tell_cancelled(results: TaskResultQuerySet, pks: Collection[UUID]) -> None:
 
 def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> int:
     """
-    Have finished results tried again; return how many will be.
+    Retry finished results; return how many will be retried.
 
-    Each goes on where it ended: with its id, its attempts and its errors, and with all
-    of its task's attempts anew. With `per_second`, they are spread over time, so that
-    what has just recovered is not overrun. Those that are unfinished are left alone.
-    Blocks for a few statements for every 500.
+    Each keeps its id, its attempts and its errors, and gets the full number of its
+    task's attempts again. `per_second` spreads the retries over time, so that a service
+    that has just recovered is not overloaded. Unfinished results do not change. Block
+    for a few statements for every 500 results.
 
     Raise InvalidOption if `per_second` is not from 0.001 to 1,000,000.
     """
@@ -162,17 +160,17 @@ def retry_at(
     due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
 ) -> int:
     """
-    Have finished results tried again, each when it says; see retry().
+    Retry finished results, each at its due time or at once; see retry().
 
-    `bulk_action` is noted in the rows.
+    `bulk_action` is stored in the rows.
     """
     rows = writer.write_retried(due_times, bulk_action=bulk_action)
-    push_or_leave(rows)
+    push_rows(rows)
     return len(rows)
 
 
-def push_or_leave(rows: Iterable[TaskResult]) -> None:
-    """Push rows that their brokers do not have; while one is away, the sweep will."""
+def push_rows(rows: Iterable[TaskResult]) -> None:
+    """Push rows to their brokers. If a broker is away, the sweep pushes them later."""
     by_backend: dict[str, list[TaskResult]] = defaultdict(list)
     for row in rows:
         by_backend[row.backend].append(row)
@@ -183,41 +181,31 @@ def push_or_leave(rows: Iterable[TaskResult]) -> None:
         try:
             outbox.push_again(config, group)
         except BrokerError as error:
-            # The rows say so: they are pushed when the broker is back.
             logger.error("Not pushed yet: %d rows. %s", len(group), error)
 
 
 def batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
-    """Yield the ids of results in their order, 500 at a time; what comes late, too."""
+    """Yield the ids of results in order, 500 at a time, also of results added since."""
     last: UUID | None = None
+    # The site's own reads may go to a replica.
     in_order = results.using(results_database()).order_by("pk")
     while True:
         rest = in_order.filter(pk__gt=last) if last else in_order
-        pks = list(rest.values_list("pk", flat=True)[:_BATCH])
+        pks = list(rest.values_list("pk", flat=True)[:MAX_BATCH_ROWS])
         if not pks:
             return
         yield pks
         last = pks[-1]
 
 
-def _with_pks(pks: list[UUID]) -> TaskResultQuerySet:
-    return TaskResult.writing.filter(pk__in=pks)
-
-
-def _take_out(rows: TaskResultQuerySet) -> set[UUID]:
-    """Take what waits out of its broker; return the ids of what was."""
-    waiting: dict[tuple[str, str], list[UUID]] = defaultdict(list)
-    for pk, backend, queue_name in rows.unfinished().values_list(
-        "pk", "backend", "queue_name"
-    ):
-        waiting[backend, queue_name].append(pk)
-    return {
-        pk
-        for (backend, queue_name), unfinished in waiting.items()
-        for pk in _cancel_messages(backend, queue_name, unfinished)
-    }
-
-
-def _cancel_messages(alias: str, queue_name: str, pks: list[UUID]) -> set[UUID]:
-    config = find_config(alias)
-    return get_broker(config).cancel(queue_name, pks) if config else set()
+def _remove_messages(rows: TaskResultQuerySet) -> set[UUID]:
+    """Remove waiting messages from their brokers; return the ids of these messages."""
+    by_queue: dict[tuple[str, str], list[UUID]] = defaultdict(list)
+    columns = rows.unfinished().values_list("pk", "backend", "queue_name")
+    for pk, backend, queue_name in columns:
+        by_queue[backend, queue_name].append(pk)
+    removed: set[UUID] = set()
+    for (backend, queue_name), pks in by_queue.items():
+        if config := find_config(backend):
+            removed |= get_broker(config).cancel(queue_name, pks)
+    return removed

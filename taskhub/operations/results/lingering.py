@@ -1,8 +1,7 @@
-"""What still runs though nobody waits for its outcome, and may be ended by force."""
+"""Lingering runs: tasks that still run although their outcome will be refused."""
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -13,15 +12,15 @@ from taskhub.models.clock import DatabaseNow
 from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.models.results.lingering import LingeringRun
 
-#: For so long after a cancellation, nodes may not have told yet that it still runs.
-_UNTOLD = timedelta(seconds=2 * PRESENCE_SECONDS)
+#: How long after a cancellation a node may not have reported the lingering run yet.
+_REPORT_DELAY = timedelta(seconds=2 * PRESENCE_SECONDS)
 
 
 def lingering_runs() -> list[LingeringRun]:
     """
-    Return what worker processes still run though nobody waits for its outcome.
+    Return the runs of worker processes whose outcome will be refused.
 
-    Their results were cancelled, say. It is what the nodes that are present have told
+    For example, their results were cancelled. The nodes that are present reported them
     in the last seconds. One query.
     """
     nodes = Node.writing.present().order_by("name")
@@ -30,9 +29,9 @@ def lingering_runs() -> list[LingeringRun]:
 
 def still_running(results: Collection[TaskResult]) -> dict[UUID, LingeringRun]:
     """
-    Return which of these results a process still runs though nobody waits for it.
+    Return the lingering runs of these results, by the ids of the results.
 
-    By their ids. One query; none if no run of them can have been overtaken.
+    One query, or none if no result can have a lingering run.
     """
     pks = {row.pk for row in results if _may_linger(row)}
     if not pks:
@@ -41,31 +40,32 @@ def still_running(results: Collection[TaskResult]) -> dict[UUID, LingeringRun]:
 
 
 def _may_linger(row: TaskResult) -> bool:
-    is_first = row.attempts == (1 if row.status == Status.RUNNING else 0)
-    return row.is_finished or not is_first
+    is_first_attempt = row.attempts == (1 if row.status == Status.RUNNING else 0)
+    return row.is_finished or not is_first_attempt
 
 
 def cancelled_and_running(results: TaskResultQuerySet) -> list[UUID]:
     """
-    Return which of these results are cancelled, and still run, but not by force.
+    Return the cancelled results whose tasks still run and were not ended by force.
 
-    Also those that were cancelled a moment ago while they ran: their nodes may not have
-    told of them yet.
+    Include the results that were cancelled a moment ago while their task ran: its node
+    may not have reported the lingering run yet.
     """
-    told = {run.id for run in lingering_runs()}
-    recent = Q(finished_at__gte=DatabaseNow() - _UNTOLD)
+    reported = {run.id for run in lingering_runs()}
+    recent = Q(finished_at__gte=DatabaseNow() - _REPORT_DELAY)
     cancelled = results.using(results_database()).cancelled()
-    rows = cancelled.filter(recent | Q(pk__in=told)).values_list("pk", "errors")
-    return [pk for pk, errors in rows if errors and _may_run(errors[-1], pk in told)]
-
-
-def _may_run(cancellation: dict[str, Any], is_told: bool) -> bool:
-    was_running = "worker" in cancellation
-    return (is_told or was_running) and not cancellation.get("by_force")
+    rows = cancelled.filter(recent | Q(pk__in=reported)).values_list("pk", "errors")
+    return [
+        pk
+        for pk, errors in rows
+        if errors
+        and (pk in reported or "worker" in errors[-1])
+        and not errors[-1].get("by_force")
+    ]
 
 
 def may_be_ended(row: TaskResult) -> bool:
-    """Whether cancelling by force may end a process that runs a result."""
+    """Return whether cancelling by force may end a process that runs this result."""
     if row.status == Status.RUNNING:
         return True
     if row.status != Status.CANCELLED:

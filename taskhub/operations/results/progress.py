@@ -1,4 +1,4 @@
-"""How far something is, as who follows it is told: plain values, for JSON."""
+"""The progress of results and bulk actions as plain values, for JSON."""
 
 from typing import Any
 from uuid import UUID
@@ -8,40 +8,40 @@ from django.utils.translation import gettext as _
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.tasks.context import MAX_PROGRESS
 
-#: Arguments, outcomes and errors are not for who may only know how far it is.
-_READ = ("status", "progress", "attempts")
+#: Who may see the progress of a result may not see its arguments, outcome and errors.
+_COLUMNS = ("status", "progress", "attempts")
 
 
 def read_progress(pk: UUID) -> dict[str, Any] | None:
-    """Return how far a result is, or None if there is no such result; one query."""
-    row = TaskResult.writing.only(*_READ).filter(pk=pk).first()
-    return None if row is None else tell_progress(row)
+    """Return the progress of a result, or None if there is no such row. One query."""
+    row = TaskResult.writing.only(*_COLUMNS).filter(pk=pk).first()
+    return None if row is None else describe_progress(row)
 
 
-def tell_progress(row: TaskResult) -> dict[str, Any]:
+def describe_progress(row: TaskResult) -> dict[str, Any]:
     """
-    Return how far a result is: `status` and its `label`, `is_over`, `percent`, `text`.
+    Return the progress of a result: `status`, `label`, `is_over`, `percent`, `text`.
 
-    `percent` is None where it cannot be told.
+    `label` is the status in the active language. `percent` is None if it is unknown.
     """
-    said = row.progress if isinstance(row.progress, dict) else {}
-    done, total = _number(said.get("done")), _number(said.get("total"))
+    progress = row.progress if isinstance(row.progress, dict) else {}
+    done, total = _number(progress.get("done")), _number(progress.get("total"))
     is_successful = row.status == Status.SUCCESSFUL
     return {
         "status": row.status,
         "label": Status.label_of(row.status),
         "is_over": row.is_finished,
         "percent": 100 if is_successful else _percent(done, total),
-        "text": _in_words(done, total, str(said.get("message") or "")),
+        "text": _text(done, total, str(progress.get("message") or "")),
     }
 
 
-def tell_absent(*, was_there: bool) -> dict[str, Any]:
+def describe_missing(*, was_there: bool) -> dict[str, Any]:
     """
-    Return the same of what has no row, with `status` None.
+    Return the progress of a result without a row; its `status` is None.
 
-    One that was there has finished and is not kept, or was deleted. Another one may
-    come: that of a task that is not durable, or of a transaction that is under way.
+    A row that was there is over: it was not kept, or was deleted. Otherwise the row may
+    come later: of a task that is not durable, or from an open transaction.
     """
     return {
         "status": None,
@@ -52,37 +52,29 @@ def tell_absent(*, was_there: bool) -> dict[str, Any]:
     }
 
 
-def tell_bulk(action: BulkAction) -> dict[str, Any]:
-    """Return the same of a bulk action."""
-    is_over = action.finished_at is not None
-    was_stopped = bool(action.stopped_by)
+def describe_bulk_action(action: BulkAction) -> dict[str, Any]:
+    """Return the progress of a bulk action; the keys are those of a result."""
     percent = _percent(action.done, action.expected)
-    label = _("Under way")
-    if is_over:
-        label = _("Stopped") if was_stopped else _("Done")
+    if action.stopped_by:
+        status, label = Status.CANCELLED, _("Stopped")
+    elif action.finished_at is not None:
+        status, label, percent = Status.SUCCESSFUL, _("Done"), 100
+    else:
+        status, label = Status.RUNNING, _("In progress")
     return {
-        "status": "CANCELLED"
-        if was_stopped
-        else "SUCCESSFUL"
-        if is_over
-        else "RUNNING",
+        "status": status.value,
         "label": label,
-        "is_over": is_over,
-        "percent": 100 if is_over and not was_stopped else percent,
-        "text": _in_words(action.done, action.expected, ""),
+        "is_over": action.finished_at is not None,
+        "percent": percent,
+        "text": _text(action.done, action.expected, ""),
     }
 
 
-def _in_words(done: float | None, total: float | None, message: str) -> str:
-    share = ""
-    if done is not None and total is not None:
-        share = _("%(done)s of %(total)s") % {
-            "done": f"{done:,}",
-            "total": f"{total:,}",
-        }
-    elif done is not None:
-        share = f"{done:,}"
-    return f"{share} {message}".strip()
+def _text(done: float | None, total: float | None, message: str) -> str:
+    count = "" if done is None else f"{done:,}"
+    if count and total is not None:
+        count = _("%(done)s of %(total)s") % {"done": count, "total": f"{total:,}"}
+    return f"{count} {message}".strip()
 
 
 def _percent(done: float | None, total: float | None) -> int | None:
@@ -92,7 +84,7 @@ def _percent(done: float | None, total: float | None) -> int | None:
 
 
 def _number(value: object) -> float | None:
-    # Whoever may write SQL may have written anything. Not true of NaN.
+    # Rows can be edited with SQL. NaN fails this comparison.
     if isinstance(value, int | float) and abs(value) <= MAX_PROGRESS:
         return value
     return None

@@ -1,13 +1,15 @@
-"""How fast what is done to many results may be spread over time."""
+"""Bounds of the rate at which retries are spread over time."""
 
 from taskhub.exceptions import InvalidOption
 
-#: Results a second. With less, the last of many would never be due.
+#: In results per second. With a lower rate, the last of many would be due in years.
 MIN_RATE, MAX_RATE = 0.001, 1_000_000
 
 
 def check_rate(per_second: float | None, name: str = "per_second") -> None:
-    """Raise InvalidOption, with this name, for a rate that is out of bounds."""
-    # Written so that it is true of NaN.
+    """Raise InvalidOption if a rate is out of bounds; `name` is the option's name."""
+    # NaN is out of bounds, too.
     if per_second is not None and not MIN_RATE <= per_second <= MAX_RATE:
-        raise InvalidOption(f"{name} is a number from {MIN_RATE} to {MAX_RATE:,}.")
+        raise InvalidOption(
+            f"Expected {name} from {MIN_RATE} to {MAX_RATE:,}, not {per_second}."
+        )

@@ -1,8 +1,7 @@
 """
-Search by id, task, argument and error, at a cost that is known beforehand.
+Search by id, task, argument and error, at a bounded cost.
 
-What people are not to see cannot be searched for either: whether something is found
-would tell it.
+Masked arguments are not searched: a match would reveal their values.
 """
 
 import json
@@ -23,11 +22,10 @@ from taskhub.tasks import registered_tasks
 from taskhub.tasks.arguments import check_value
 from taskhub.tasks.masking import hides
 
-#: Arguments and errors have no index: they are searched in the newest rows, by name in
-#: so many, and by a piece of their text in so many.
-SEARCHED_ROWS = 50_000
-SEARCHED_TEXTS = 4_000
-#: Each word costs the database time, to plan with as well as to compare.
+#: Arguments and errors have no index, so that only the newest rows are searched.
+MAX_KEYWORD_ROWS = 50_000
+MAX_TEXT_ROWS = 4_000
+#: The database needs time for each word, to plan the query and to compare.
 MAX_WORDS = 20
 MAX_CHARACTERS = 1_000
 _KEYWORD = re.compile(r"[^\W\d]\w*=")
@@ -36,20 +34,20 @@ _WORDS = re.compile(r'"([^"]+)"|(\S+)')
 
 def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
     """
-    Narrow results to those that match every word of `text`.
+    Return the results that match every word of `text`.
 
-    A word is an id, a part of a registered task's path or the whole path of another
-    one, `name=value` for a keyword argument, or a piece of the text of the arguments
-    or the errors; what is in double quotes is always that.
+    A word is an id, a part of a registered task's path, the whole path of an
+    unregistered task, `name=value` for a keyword argument, or a part of the text of
+    arguments or errors. A phrase in double quotes is always a part of a text.
 
-    Arguments are searched of registered tasks, where it is known what is masked: a
-    masked one by no name, and where there is one, none by their text.
-
-    The tasks that all words allow become one condition, whatever the number of words:
-    PostgreSQL's planner multiplies lists of one column with each other.
+    Only arguments of registered tasks are searched, whose masks are known. A masked
+    argument is not found by name. The texts of tasks with masked arguments are not
+    searched.
 
     Raise InvalidOption for more than MAX_WORDS words or MAX_CHARACTERS characters.
     """
+    # All words narrow one set of paths: PostgreSQL's planner multiplies several lists
+    # of values for the same column.
     allowed: set[str] | None = None
     unserved: list[tuple[str, str]] = []
     for phrase, word in read_words(text):
@@ -62,7 +60,7 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
             allowed = paths if allowed is None else allowed & paths
     for _phrase, word in unserved:
         if name := _keyword(word):
-            shown = _tasks_that_show(name)
+            shown = _tasks_without_mask(name)
             allowed = shown if allowed is None else allowed & shown
     if allowed is not None:
         results = results.filter(task_path__in=sorted(allowed))
@@ -71,22 +69,22 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
 
 def read_words(text: str) -> list[tuple[str, str]]:
     """
-    Return the words of a search, each once: a phrase in quotes, or a single word.
+    Return the distinct words of a search as pairs: a quoted phrase, or a single word.
 
-    Raise InvalidOption for what no database is asked.
+    Raise InvalidOption if the text is too long, or no database can store it.
     """
     if not is_storable_text(text):
-        raise InvalidOption("A search has no NUL and no half of a character in it.")
+        raise InvalidOption(
+            "The search contains a NUL or a surrogate; remove this character."
+        )
     words = list(dict.fromkeys(_WORDS.findall(text)))
     if len(words) > MAX_WORDS:
         raise InvalidOption(
-            f"A search has at most {MAX_WORDS} words, not {len(words)}; search for "
-            "fewer at a time."
+            f"A search has at most {MAX_WORDS} words, not {len(words)}."
         )
     if len(text) > MAX_CHARACTERS:
         raise InvalidOption(
-            f"A search has at most {MAX_CHARACTERS:,} characters, not {len(text):,}; "
-            "search for less."
+            f"A search has at most {MAX_CHARACTERS:,} characters, not {len(text):,}."
         )
     return words
 
@@ -94,9 +92,9 @@ def read_words(text: str) -> list[tuple[str, str]]:
 def _search_unserved(
     results: TaskResultQuerySet, words: list[tuple[str, str]]
 ) -> TaskResultQuerySet:
-    """Narrow results by phrases and words that no index serves."""
+    """Search the newest results for phrases and words that have no index."""
     is_text = any(phrase or not _keyword(word) for phrase, word in words)
-    results = newest(results, SEARCHED_TEXTS if is_text else SEARCHED_ROWS)
+    results = newest(results, MAX_TEXT_ROWS if is_text else MAX_KEYWORD_ROWS)
     for phrase, word in words:
         if name := _keyword(word):
             results = _with_keyword(results, name, word.partition("=")[2])
@@ -106,32 +104,32 @@ def _search_unserved(
 
 
 def _keyword(word: str) -> str:
-    """Return the name in `name=value`; nothing if a word is none such."""
+    """Return the name in `name=value`, or "" for other words."""
     return word.partition("=")[0] if _KEYWORD.match(word) else ""
 
 
-def _tasks_that_show(name: str) -> set[str]:
-    """Return the registered tasks that do not mask an argument of that name."""
+def _tasks_without_mask(name: str) -> set[str]:
+    """Return the registered tasks that do not mask the argument `name`."""
     return {path for path, task in registered_tasks().items() if not hides(task, name)}
 
 
-def newest(results: TaskResultQuerySet, most: int) -> TaskResultQuerySet:
-    """Bound what no index serves to the newest results; with one query."""
+def newest(results: TaskResultQuerySet, limit: int) -> TaskResultQuerySet:
+    """Return the newest results, `limit` at most. One query."""
     ids = results.order_by("-id").values_list("id", flat=True)
-    oldest = ids[most : most + 1].first()
-    return results.filter(id__gt=oldest) if oldest else results
+    boundary = ids[limit : limit + 1].first()
+    return results.filter(id__gt=boundary) if boundary else results
 
 
 def _with_keyword(
     results: TaskResultQuerySet, name: str, value: str
 ) -> TaskResultQuerySet:
-    # An explicit transform: by its name, "contains" would be a lookup.
-    argument = results.alias(argument=KeyTransform(name, "kwargs"))
-    return argument.filter(Q(argument=_as_json(value)) | Q(argument=value))
+    # In `kwargs__contains`, "contains" would be a lookup and not the name of a key.
+    results = results.alias(argument=KeyTransform(name, "kwargs"))
+    return results.filter(Q(argument=_as_json(value)) | Q(argument=value))
 
 
 def _with_text(results: TaskResultQuerySet, word: str) -> TaskResultQuerySet:
-    # SQLite and MariaDB keep JSON as it was written: with letters like ä escaped.
+    # SQLite and MariaDB store JSON as it was written, with escaped letters such as ä.
     escaped = json.dumps(word)[1:-1]
     words = {word, escaped}
     arguments = _any_contains(("args_text", "kwargs_text"), words) & Q(
@@ -157,7 +155,7 @@ def _as_json(text: str) -> Any:
     try:
         return check_value(json.loads(text), "value")
     except (ValueError, RecursionError, InvalidArguments):
-        # No JSON, or what no argument can be: NaN, a NUL, thousands of levels.
+        # Not JSON, or not a valid argument: NaN, a NUL, thousands of levels.
         return text
 
 

@@ -1,4 +1,4 @@
-"""Selections: which results are meant, as a value that can be stored and sent."""
+"""Selections of results, as values that can be stored."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,15 +15,15 @@ from taskhub.foundation.values import is_storable_text
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.operations.results.search import read_words, search
 
-#: Words for several statuses at once.
+#: Names for groups of statuses.
 UNFINISHED, FINISHED = "unfinished", "finished"
-_LAST_YEAR = 2999
+MAX_YEAR = 2999
 _STATUSES = (*Status.values, UNFINISHED, FINISHED)
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
-    What results have to be like to be meant; empty means all.
+    Conditions that results must meet. An empty selection means all results.
 
         Selection(status="FAILED", task_path="shop.tasks.charge").results()
     """
@@ -35,13 +35,13 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     queue_name: str = ""
     #: See `TaskResult.cause`.
     cause: str = ""
-    #: What the cause is called, for people: results are not narrowed by it.
+    #: The exception and place of the cause, for display only.
     cause_in_words: str = ""
     periodic_task: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
     parent: UUID | None = None
     enqueued_from: datetime | None = None
     enqueued_before: datetime | None = None
-    #: As in the admin: ids, tasks, `name=value` of arguments, pieces of their text.
+    #: See `taskhub.operations.results.search.search()`.
     search: str = ""
 
     def __post_init__(self) -> None:
@@ -52,59 +52,63 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             )
         for name in ("task_path", "queue_name", "cause", "cause_in_words"):
             if not is_storable_text(value := getattr(self, name)):
-                raise InvalidOption(f"No {name} is {value!r}: no text has a NUL in it.")
+                raise InvalidOption(
+                    f"The {name} {value!r} contains a NUL or a surrogate; remove this "
+                    "character."
+                )
         for moment in (self.enqueued_from, self.enqueued_before):
             if moment is not None and not _is_moment(moment):
                 raise InvalidOption(
-                    f"Expected an aware datetime from 1970 to 2999, not {moment!r}."
+                    f"Expected an aware datetime from 1970 to {MAX_YEAR}, not "
+                    f"{moment!r}."
                 )
         read_words(self.search)
 
     def results(self) -> TaskResultQuerySet:
-        """Return the results that are meant now."""
+        """Return the selected results."""
         return self.of(TaskResult.writing.all())
 
     def of(self, results: TaskResultQuerySet) -> TaskResultQuerySet:
-        """Return those of some results that are meant now."""
-        for name, narrow in _NARROWED_BY.items():
+        """Return those of `results` that are selected."""
+        for name, add_filter in _FILTERS.items():
             if value := getattr(self, name):
-                results = narrow(results, value)
+                results = add_filter(results, value)
         return results
 
     def until_now(self) -> Self:
-        """The same, without what is enqueued from now on."""
-        # Ids are told apart by the millisecond: those of this one are meant.
+        """Return a copy without the results that are enqueued from now on."""
+        # Ids have a precision of one millisecond. Include the current one.
         now = timezone.now() + timedelta(milliseconds=1)
         before = min(self.enqueued_before or now, now)
         return msgspec.structs.replace(self, enqueued_before=before)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it in JSON's own types."""
+        """Return the selection as JSON values."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
 
     @classmethod
     def from_json(cls, plain: dict[str, Any]) -> Self:
-        """Read what `to_json` has returned. Raise InvalidOption for anything else."""
+        """Return a selection from `to_json()`. Raise InvalidOption if it is not one."""
         try:
             return msgspec.convert(plain, cls)
         except (msgspec.ValidationError, RecursionError) as error:
-            raise InvalidOption(f"This selects no results: {error}") from error
+            raise InvalidOption(f"Not a selection of results: {error}") from error
 
 
 def _is_moment(moment: datetime) -> bool:
-    """Whether it can be reckoned with, at the ends of the calendar, too."""
-    return moment.tzinfo is not None and 1970 <= moment.year <= _LAST_YEAR
+    """Return whether a datetime is aware, and far from the ends of the calendar."""
+    return moment.tzinfo is not None and 1970 <= moment.year <= MAX_YEAR
 
 
 def is_restricted(rows: QuerySet[Any]) -> bool:
-    """Whether a queryset may leave out rows of its table."""
+    """Return whether a queryset may leave out rows of its table."""
     query = rows.query
     return bool(query.where) or query.is_sliced or query.combinator is not None
 
 
 def _with_status(results: TaskResultQuerySet, status: str) -> TaskResultQuerySet:
-    words = {
+    methods = {
         UNFINISHED: results.unfinished,
         FINISHED: results.finished,
         Status.READY: results.ready,
@@ -113,10 +117,10 @@ def _with_status(results: TaskResultQuerySet, status: str) -> TaskResultQuerySet
         Status.FAILED: results.failed,
         Status.CANCELLED: results.cancelled,
     }
-    return words[status]()
+    return methods[status]()
 
 
-_NARROWED_BY: dict[str, Callable[[TaskResultQuerySet, Any], TaskResultQuerySet]] = {
+_FILTERS: dict[str, Callable[[TaskResultQuerySet, Any], TaskResultQuerySet]] = {
     "ids": lambda results, ids: results.filter(pk__in=ids),
     "task_path": TaskResultQuerySet.for_task,
     "queue_name": TaskResultQuerySet.in_queue,
@@ -126,6 +130,6 @@ _NARROWED_BY: dict[str, Callable[[TaskResultQuerySet, Any], TaskResultQuerySet]]
     "enqueued_from": lambda results, moment: results.since(moment),
     "enqueued_before": lambda results, moment: results.before(moment),
     "status": _with_status,
-    # Last: it looks at the newest of what is left.
+    # Last, because it searches only the newest of the remaining results.
     "search": search,
 }

@@ -1,9 +1,9 @@
 """
-A time limit on queries that people compose: searches over what no index serves.
+A time limit for searches in columns without an index.
 
-The database itself stops them: PostgreSQL by `statement_timeout`, MariaDB by
+The database itself stops the query: PostgreSQL by `statement_timeout`, MariaDB by
 `max_statement_time`, MySQL by `max_execution_time`, SQLite by a progress handler. The
-settings that a site has made of these are put back afterwards.
+site's own values of these settings are restored afterwards.
 """
 
 import time
@@ -16,20 +16,20 @@ from django.utils.translation import gettext as _
 
 from taskhub.exceptions import SearchTimeout
 
-#: How long a search may take the database, by the statement.
-SEARCH_SECONDS = 10.0
-#: How many steps SQLite makes before it looks at the clock.
+#: For each statement.
+MAX_SEARCH_SECONDS = 10.0
+#: How often SQLite looks at the clock, in steps of its virtual machine.
 _SQLITE_STEPS = 500
-#: The codes of statements that took too long: PostgreSQL, MariaDB, MySQL.
+#: Error codes of stopped statements: PostgreSQL, MariaDB, MySQL.
 _STOPPED_CODES = {"57014", 1969, 3024}
 
 
 @contextmanager
 def search_time_limit(alias: str) -> Iterator[None]:
     """
-    Have the database stop each query within the block after SEARCH_SECONDS.
+    Let the database stop each query within the block after MAX_SEARCH_SECONDS.
 
-    Raise SearchTimeout if it has stopped one. A transaction that is open goes on.
+    Raise SearchTimeout if it stopped one. An open transaction remains usable.
     """
     connection = connections[alias]
     limit: Any = _LIMITS.get(_kind_of(connection))
@@ -44,10 +44,10 @@ def search_time_limit(alias: str) -> Iterator[None]:
             raise
         raise SearchTimeout(
             _(
-                "The search was stopped after %d seconds; narrow it by status, task or "
+                "The search was stopped after %d seconds; filter by status, task or "
                 "time, or search for an id."
             )
-            % SEARCH_SECONDS
+            % MAX_SEARCH_SECONDS
         ) from error
 
 
@@ -64,27 +64,28 @@ def _was_stopped(error: OperationalError) -> bool:
 
 @contextmanager
 def _limit_postgresql(connection: Any) -> Iterator[None]:
-    milliseconds = max(1, int(SEARCH_SECONDS * 1_000))
-    # A savepoint, where a transaction is open: it can go on after a statement failed.
+    milliseconds = max(1, int(MAX_SEARCH_SECONDS * 1_000))
+    # In an open transaction this is a savepoint, so that a stopped statement does not
+    # break the transaction.
     with transaction.atomic(using=connection.alias):
-        before = _ask(connection, "SELECT current_setting('statement_timeout')")
+        before = _fetch(connection, "SELECT current_setting('statement_timeout')")
         change = "SELECT set_config('statement_timeout', %s, true)"
-        _ask(connection, change, str(milliseconds))
+        _fetch(connection, change, str(milliseconds))
         yield
-        _ask(connection, change, before)
+        _fetch(connection, change, before)
 
 
-def _limit_session(variable: str, per_second: int) -> Any:
-    """Limit queries by a variable of the session, which counts in a unit of its own."""
+def _limit_session(variable: str, units_per_second: int) -> Any:
+    """Limit queries by a session variable in seconds or in milliseconds."""
 
     @contextmanager
     def limit(connection: Any) -> Iterator[None]:
-        before = _ask(connection, f"SELECT @@SESSION.{variable}")
+        before = _fetch(connection, f"SELECT @@SESSION.{variable}")
         with connection.cursor() as cursor:
-            limit = SEARCH_SECONDS * per_second
+            limit = MAX_SEARCH_SECONDS * units_per_second
             cursor.execute(
                 f"SET SESSION {variable} = %s",
-                [limit if per_second == 1 else int(limit)],
+                [limit if units_per_second == 1 else int(limit)],
             )
         try:
             yield
@@ -98,7 +99,7 @@ def _limit_session(variable: str, per_second: int) -> Any:
 @contextmanager
 def _limit_sqlite(connection: Any) -> Iterator[None]:
     connection.ensure_connection()
-    end = time.monotonic() + SEARCH_SECONDS
+    end = time.monotonic() + MAX_SEARCH_SECONDS
     connection.connection.set_progress_handler(
         lambda: time.monotonic() > end, _SQLITE_STEPS
     )
@@ -116,7 +117,7 @@ _LIMITS = {
 }
 
 
-def _ask(connection: Any, statement: str, *parameters: str) -> Any:
+def _fetch(connection: Any, statement: str, *parameters: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters or None)
         return cursor.fetchone()[0]

@@ -11,8 +11,8 @@ from taskhub.models.identity import identity_of
 from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.operations.metrics.rollup import roll_up, sample_depths
 from taskhub.operations.pruning import Retention, describe_kept, prune
-from taskhub.operations.queues import keep_states
-from taskhub.operations.results.bulk import do_some
+from taskhub.operations.queues import synchronise_states
+from taskhub.operations.results.bulk import run_bulk_actions
 from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.steward.deaths import Deaths
 from taskhub.worker.steward.housekeeper import Chore, Turn
@@ -39,11 +39,11 @@ def chores_of(
         Chore("delete silent nodes", 600.0, presence.delete_silent),
         Chore("record the deaths of processes", 1.0, deaths.record),
         Chore("read what is requested of this node", 1.5, requests.read),
-        Chore("keep queues paused", 5.0, partial(keep_states, node.config)),
+        Chore("keep queues paused", 5.0, partial(synchronise_states, node.config)),
         Chore(
             "run bulk actions",
             2.0,
-            partial(do_some, _BULK_SECONDS),
+            partial(run_bulk_actions, _BULK_SECONDS),
             turn=Turn("bulk actions", node.name, 10.0),
             is_needed=lambda: requests.has_bulk_actions,
         ),
