@@ -4,7 +4,7 @@ import os
 import socket
 import time
 
-from taskhub.operations.schedules.beats import BEAT_SECONDS, tell_of_beat
+from taskhub.operations.schedules.beats import PRESENCE_SECONDS, record_beat
 
 
 class Presence:
@@ -17,5 +17,5 @@ class Presence:
         """Tell of it, unless it has told a moment ago. Blocks for one statement."""
         now = time.monotonic()
         if now >= self._next_at:
-            tell_of_beat(f"{socket.gethostname()}:{os.getpid()}")
-            self._next_at = now + BEAT_SECONDS
+            record_beat(f"{socket.gethostname()}:{os.getpid()}")
+            self._next_at = now + PRESENCE_SECONDS

@@ -234,8 +234,8 @@ def test_and_then_it_is(admin_client, nightly):
 
 
 def test_so_many_at_a_time(admin_client, nightly, monkeypatch):
-    monkeypatch.setattr(operations, "MOST_BACKFILLED", 3)
-    monkeypatch.setattr(backfilling, "MOST_BACKFILLED", 3)
+    monkeypatch.setattr(operations, "MAX_BACKFILLED_RUNS", 3)
+    monkeypatch.setattr(backfilling, "MAX_BACKFILLED_RUNS", 3)
 
     page = admin_client.get(BACKFILL, dates(nightly)).content.decode()
     admin_client.post(BACKFILL, dates(nightly))

@@ -111,7 +111,7 @@ def test_rows_made_by_hand_are_left_alone():
 
     done = synchronise()
 
-    assert "made by hand" in done.faults["tests.tasks.add"]
+    assert "created by hand" in done.faults["tests.tasks.add"]
     assert only_row().schedule.text == by_hand.schedule.text
     declarations._declared.clear()
     assert synchronise().removed == []
@@ -207,7 +207,10 @@ def test_a_zone_that_is_not_known_here_keeps_no_other_from_being_declared(capsys
     [
         ({"args": ["x" * 1_500_000]}, "args: .* bytes of JSON, and max_argument_bytes"),
         ({"expires_after": timedelta(days=10**7)}, "expires_after: .* would expire"),
-        ({"expires_after": timedelta(0)}, "expires_after: No run can start at once"),
+        (
+            {"expires_after": timedelta(0)},
+            "expires_after: No run starts within 0 seconds",
+        ),
         ({"jitter": timedelta(days=10**7)}, "jitter: With a jitter of"),
         ({"overlap": "beside"}, "overlap: Value 'beside' is not a valid choice"),
         ({"missed_runs": "whatever"}, "missed_runs: Value 'whatever' is not a valid"),

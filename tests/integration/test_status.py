@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from taskhub.beat.look import Look
 from taskhub.models import Node, PeriodicTask
-from taskhub.operations.schedules.beats import tell_of_beat
+from taskhub.operations.schedules.beats import record_beat
 from taskhub.operations.status import read_status
 from taskhub.worker.steward.health import Health
 from tests import tasks
@@ -323,7 +323,7 @@ def test_a_late_schedule_says_what_it_waits_for(configure):
     late = timezone.now() - timedelta(minutes=5)
     PeriodicTaskFactory(name="gone", task_path="tests.tasks.gone", planned=late)
     PeriodicTaskFactory(name="refused", planned=late)
-    tell_of_beat("web-1:42")
+    record_beat("web-1:42")
     # A beat has come to one of them.
     Look(timezone.now()).take([PeriodicTask.objects.get(name="gone").pk])
 

@@ -32,7 +32,7 @@ from taskhub.admin.moments import MomentField
 from taskhub.admin.periodic.operating import Operating
 from taskhub.exceptions import TaskHubError
 from taskhub.models import PeriodicTask
-from taskhub.operations.schedules.actions import MOST_BACKFILLED
+from taskhub.operations.schedules.actions import MAX_BACKFILLED_RUNS
 
 #: So many rows are dealt with on one page, and so long a time.
 _MOST_ROWS = 20
@@ -201,7 +201,7 @@ class Backfilling(Operating):
             "ids": ",".join(str(row.pk) for row in rows),
             "outlooks": outlooks,
             "runs": sum(outlook.count for outlook in outlooks),
-            "most": MOST_BACKFILLED,
+            "most": MAX_BACKFILLED_RUNS,
             # For the form that asks, whose address has none of them.
             "list_filters": request.GET.get("_changelist_filters", ""),
             "back": list_address(self, request),

@@ -1,4 +1,4 @@
-"""Metrics: reading what was counted, and merging old counts into coarser ones."""
+"""Read metrics, and merge old ones into longer spans."""
 
 from taskhub.operations.metrics.figures import read_by_queue, read_metrics
 

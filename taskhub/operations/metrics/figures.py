@@ -1,4 +1,4 @@
-"""What became of tasks in numbers, for charts and tables."""
+"""Read metrics of tasks and queues, for charts and tables."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -14,8 +14,8 @@ from taskhub.foundation.histogram import Histogram, add_up, percentile
 from taskhub.models import QueueDepth, TaskMetrics
 from taskhub.models.metrics import HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
 
-#: The ranges that can be looked at, and the span of each point: never finer than what
-#: is still known; see rollup.py.
+#: The time ranges, and the seconds of each point: not shorter than the spans that
+#: rollup.py keeps.
 RANGES: dict[str, tuple[timedelta, int]] = {
     "15m": (timedelta(minutes=15), MINUTE),
     "1h": (timedelta(hours=1), MINUTE),
@@ -24,9 +24,9 @@ RANGES: dict[str, tuple[timedelta, int]] = {
     "72h": (timedelta(hours=72), HOUR),
 }
 
-#: Of more queues than this, the fullest are told of: more lines nobody tells apart.
-MOST_QUEUES = 8
-_SUMMED = ("successful", "failed", "cancelled", "retried")
+#: A chart shows only the fullest queues: more lines cannot be told apart.
+MAX_QUEUES = 8
+_COUNTS = ("successful", "failed", "cancelled", "retried")
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """How the runs of one task, or in one queue, went."""
+    """The figures of one task or of one queue."""
 
     name: str
     finished: int
@@ -51,16 +51,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def failed_share(self) -> float:
-        """Of those that finished, from 0 to 1."""
+        """The share of failed results among the finished ones, from 0 to 1."""
         return self.failed / self.finished if self.finished else 0.0
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """Points in time, and what there was in each span that begins there."""
+    """Counts in spans of time."""
 
-    #: In seconds since 1970.
+    #: The start of each span, in seconds since 1970.
     starts: list[int]
-    #: How long a span is.
+    #: The length of each span.
     seconds: int
     successful: list[int]
     failed: list[int]
@@ -69,7 +69,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DepthSeries(msgspec.Struct, frozen=True, kw_only=True):
-    """How full a queue was, at each point of a Series; None where nobody looked."""
+    """The depth of a queue in each span of a Series; None where it is unknown."""
 
     name: str
     ready: list[int | None]
@@ -77,7 +77,7 @@ class DepthSeries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Sum(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows of one task in one queue, added up."""
+    """The sums of one task in one queue."""
 
     task_path: str
     queue_name: str
@@ -94,13 +94,13 @@ _decode = msgspec.json.Decoder(list[Histogram]).decode
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """All numbers of one range of time."""
+    """All metrics of one time range."""
 
     range: str
     series: Series
-    #: Of the fullest queues, by name.
+    #: The fullest queues, sorted by name.
     depths: list[DepthSeries]
-    #: The busiest first.
+    #: The busiest first, as in `by_queue`.
     by_task: list[Figures]
     by_queue: list[Figures]
 
@@ -109,12 +109,12 @@ def read_metrics(
     range_name: str = "1h", rows: QuerySet[TaskMetrics] | None = None
 ) -> Metrics:
     """
-    Read the numbers of a range, a key of RANGES, until now, with five queries.
+    Read the metrics of a range, a key of RANGES. Five queries.
 
-    `rows` are the TaskMetrics that count; all if it is None.
+    `rows` limits them to these TaskMetrics. The last few seconds may be missing, and
+    the last span is incomplete.
 
-    The last few seconds may be missing, and the last span is not over yet. Raise
-    KeyError for a range that there is not.
+    Raise KeyError for an unknown range.
     """
     starts, seconds = _spans(range_name)
     since = datetime.fromtimestamp(starts[0], UTC)
@@ -130,7 +130,7 @@ def read_metrics(
 
 
 def read_by_queue(range_name: str = "1h") -> list[Figures]:
-    """Read what read_metrics() says of queues, and no more, with two queries."""
+    """Read the figures of queues, as in read_metrics(). Two queries."""
     starts, _seconds = _spans(range_name)
     since = datetime.fromtimestamp(starts[0], UTC)
     sums = _read_sums(_rows(None).filter(starts_at__gte=since))
@@ -138,7 +138,7 @@ def read_by_queue(range_name: str = "1h") -> list[Figures]:
 
 
 def _spans(range_name: str) -> tuple[list[int], int]:
-    """Return where the spans of a range begin, and how long they are."""
+    """Return the starts of the spans of a range, and their length in seconds."""
     length, seconds = RANGES[range_name]
     now = timezone.now().timestamp()
     first = int(now - length.total_seconds()) // seconds * seconds
@@ -150,29 +150,28 @@ def _rows(rows: QuerySet[TaskMetrics] | None) -> QuerySet[TaskMetrics]:
 
 
 def _series(rows: QuerySet[TaskMetrics], starts: list[int], seconds: int) -> Series:
-    names = ("successful", "failed", "cancelled", "retried")
-    counts = {name: [0] * len(starts) for name in names}
-    spans = rows.values_list("starts_at").annotate(*map(Sum, names))
+    counts = {name: [0] * len(starts) for name in _COUNTS}
+    spans = rows.values_list("starts_at").annotate(*map(Sum, _COUNTS))
     for moment, *values in spans.order_by():
         index = _index_of(moment, starts, seconds)
-        for name, value in zip(names, values, strict=True):
+        for name, value in zip(_COUNTS, values, strict=True):
             counts[name][index] += value
     return Series(starts=starts, seconds=seconds, **counts)
 
 
 def _index_of(moment: datetime, starts: list[int], seconds: int) -> int:
     index = (int(moment.timestamp()) - starts[0]) // seconds
-    # A clock that is ahead of this one's: it belongs to the end.
+    # The clock of another host may be ahead of this one's.
     return min(index, len(starts) - 1)
 
 
 def _read_sums(rows: QuerySet[TaskMetrics]) -> list[_Sum]:
-    """Read the rows of each task in each queue, added up: once, for both tables."""
+    """Read the sums of each task in each queue."""
     histograms = _read_histograms(rows)
     sums: Any = (
         rows.values("task_path", "queue_name")
         .annotate(
-            **{name: Sum(name) for name in _SUMMED},
+            **{name: Sum(name) for name in _COUNTS},
             longest_run=Max("longest_run"),
         )
         .order_by()
@@ -187,8 +186,8 @@ def _read_sums(rows: QuerySet[TaskMetrics]) -> list[_Sum]:
 def _read_histograms(
     rows: QuerySet[TaskMetrics],
 ) -> dict[tuple[str, str], tuple[list[str], list[str]]]:
-    """Read the histograms of each task in each queue: there may be ten thousand."""
-    # As text: what Django does with JSON, value by value, takes longer than all else.
+    """Read the histograms of each task in each queue."""
+    # Django decodes JSON value by value, which is slow for ten thousand rows.
     texts = [Cast("waits", TextField()), Cast("runs", TextField())]
     found: Any = defaultdict(lambda: ([], []))
     for *key, waits, runs in rows.values_list("task_path", "queue_name", *texts):
@@ -232,7 +231,7 @@ def _spread(histogram: Histogram) -> Spread:
 def _depths(since: datetime, starts: list[int], seconds: int) -> list[DepthSeries]:
     depths = QueueDepth.writing.filter(starts_at__gte=since)
     by_queue = depths.values_list("queue_name").annotate(most=Max("ready"))
-    fullest = by_queue.order_by("-most", "queue_name")[:MOST_QUEUES]
+    fullest = by_queue.order_by("-most", "queue_name")[:MAX_QUEUES]
     names = sorted(name for name, _most in fullest)
     found: dict[str, tuple[list[Any], list[Any]]] = {
         name: ([None] * len(starts), [None] * len(starts)) for name in names

@@ -1,12 +1,11 @@
 """
-Rolling up: the numbers that processes write every few seconds become fewer.
+Roll up metrics: merge rows of short spans into rows of longer spans as they age.
 
-What was counted a moment ago is merged into minutes, minutes into spans of ten after an
-hour, these into half hours after six and into hours after a day, and after four days
-they go. Numbers are added up and the rows that they came from deleted in one
-transaction, so that nothing is counted twice or lost, whoever else does the same at the
-time. How full queues were is rolled up the same way: of a longer span, the fullest
-moment is kept.
+Processes write counts every few seconds. These are merged into minutes at once, into
+spans of 10 minutes after 1 hour, of 30 minutes after 6 hours, and of 1 hour after 24
+hours. They are deleted after 4 days. One transaction writes the merged rows and deletes
+the old ones, so that several nodes can roll up at the same time. The depths of queues
+are merged in the same way, by their maximum.
 """
 
 from collections import defaultdict
@@ -26,49 +25,48 @@ from taskhub.models.base import results_database
 from taskhub.models.metrics import FRESH, HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
 from taskhub.operations.status import read_depths
 
-#: Makes rows of longer spans, of so many seconds, out of those of shorter ones.
-_Join = Callable[[Iterable[Any], int], list[Any]]
+#: Merges rows into rows of a longer span, given in seconds.
+_Merge = Callable[[Iterable[Any], int], list[Any]]
 
-#: From which span to which, once it is so old.
+#: From which span, to which span, from which age on.
 _STEPS = (
     (FRESH, MINUTE, timedelta(0)),
     (MINUTE, TEN_MINUTES, timedelta(hours=1)),
     (TEN_MINUTES, HALF_HOUR, timedelta(hours=6)),
     (HALF_HOUR, HOUR, timedelta(hours=24)),
 )
-_KEPT = timedelta(days=4)
-#: So many rows are merged in one transaction.
-_BATCH = 2_000
+_RETENTION = timedelta(days=4)
+MAX_ROWS_PER_TRANSACTION = 2_000
 
 
 def roll_up() -> int:
-    """Merge what is due; return how many rows were. Blocks for as long as it takes."""
+    """Merge all rows that are due; return how many. Block until this is done."""
     now = timezone.now()
     return _roll_up(TaskMetrics.writing.all(), _add_up, now) + _roll_up(
-        QueueDepth.writing.all(), _fullest, now
+        QueueDepth.writing.all(), _take_maximum, now
     )
 
 
-def _roll_up(rows: QuerySet[Any], join: _Join, now: datetime) -> int:
+def _roll_up(rows: QuerySet[Any], merge_rows: _Merge, now: datetime) -> int:
     rolled = 0
     spans = _due_spans(rows, now)
     for seconds, longer, age in _STEPS:
         if seconds not in spans:
             continue
-        while count := _merge_some(rows, join, seconds, longer, now - age):
+        while count := _merge_some(rows, merge_rows, seconds, longer, now - age):
             rolled += count
-            if count < _BATCH:
+            if count < MAX_ROWS_PER_TRANSACTION:
                 break
-        # What was merged just now may be old itself.
+        # The merged rows may be old enough for the next step.
         spans.add(longer)
     if HOUR in spans:
-        rows.filter(starts_at__lt=now - _KEPT).delete()
+        rows.filter(starts_at__lt=now - _RETENTION).delete()
     return rolled
 
 
 def _due_spans(rows: QuerySet[Any], now: datetime) -> set[int]:
-    """Return of which spans there are rows old enough: mostly of one, or none."""
-    due = Q(seconds=HOUR, starts_at__lt=now - _KEPT)
+    """Return the spans that have rows which are old enough."""
+    due = Q(seconds=HOUR, starts_at__lt=now - _RETENTION)
     for seconds, _longer, age in _STEPS:
         due |= Q(seconds=seconds, starts_at__lt=now - age)
     return set(rows.filter(due).order_by().values_list("seconds", flat=True).distinct())
@@ -76,19 +74,19 @@ def _due_spans(rows: QuerySet[Any], now: datetime) -> set[int]:
 
 @again_after_deadlock(results_database)
 def _merge_some(
-    rows: QuerySet[Any], join: _Join, seconds: int, longer: int, before: datetime
+    rows: QuerySet[Any], merge_rows: _Merge, seconds: int, longer: int, before: datetime
 ) -> int:
     with transaction.atomic(using=results_database()):
         in_order = rows.filter(seconds=seconds, starts_at__lt=before)
         in_order = in_order.order_by("starts_at", "pk")
-        due = list(in_order.select_for_update()[:_BATCH])
+        due = list(in_order.select_for_update()[:MAX_ROWS_PER_TRANSACTION])
         if not due:
             return 0
         spans = {_start_of(row.starts_at, longer) for row in due}
         earlier = rows.filter(seconds=longer, starts_at__in=spans)
         merged = [*due, *earlier.order_by("pk").select_for_update()]
         rows.filter(pk__in=[row.pk for row in merged]).delete()
-        rows.bulk_create(join(merged, longer))
+        rows.bulk_create(merge_rows(merged, longer))
     return len(due)
 
 
@@ -120,7 +118,7 @@ def _add_up(rows: Iterable[TaskMetrics], seconds: int) -> list[TaskMetrics]:
     ]
 
 
-def _fullest(rows: Iterable[QueueDepth], seconds: int) -> list[QueueDepth]:
+def _take_maximum(rows: Iterable[QueueDepth], seconds: int) -> list[QueueDepth]:
     found: dict[tuple[datetime, str, str], QueueDepth] = {}
     for row in rows:
         key = _start_of(row.starts_at, seconds), row.backend, row.queue_name
@@ -134,15 +132,15 @@ def _fullest(rows: Iterable[QueueDepth], seconds: int) -> list[QueueDepth]:
 
 def sample_depths(config: Config) -> None:
     """
-    Note how full a backend's queues are: at their fullest, for each minute.
+    Store the maximum depths of a backend's queues in the current minute.
 
-    Raise BrokerError if that cannot be asked.
+    Raise BrokerError if the broker cannot be reached.
     """
     minute = _start_of(timezone.now(), MINUTE)
-    noted = QueueDepth.writing.filter(
+    rows = QueueDepth.writing.filter(
         starts_at=minute, seconds=MINUTE, backend=config.alias
     )
-    before = {row.queue_name: row for row in noted}
+    by_queue = {row.queue_name: row for row in rows}
     new = []
     for status in read_depths(config, nodes=[]):
         row = QueueDepth(
@@ -154,10 +152,10 @@ def sample_depths(config: Config) -> None:
             held=status.held,
             oldest_seconds=status.oldest_seconds or 0,
         )
-        fullest = before.get(status.name)
-        if fullest is None:
+        maximum = by_queue.get(status.name)
+        if maximum is None:
             new.append(row)
-        elif fullest.grow(row):
-            fullest.save(using=results_database())
-    # Another node may note the same minute.
+        elif maximum.grow(row):
+            maximum.save(using=results_database())
+    # Another node may have written rows for the same minute.
     QueueDepth.writing.bulk_create(new, ignore_conflicts=True)

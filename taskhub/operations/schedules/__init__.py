@@ -1,4 +1,4 @@
-"""What operators, and the beat, do to periodic tasks."""
+"""What operators and beats do to periodic tasks."""
 
 from taskhub.operations.schedules.actions import (
     backfill,

@@ -1,4 +1,4 @@
-"""What operators do to periodic tasks: enable, disable, run, skip, backfill."""
+"""Enable, disable, run, skip and backfill periodic tasks."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
@@ -11,37 +11,34 @@ from django.utils import timezone
 
 from taskhub import producer
 from taskhub.deadlocks import again_after_deadlock
-from taskhub.exceptions import (
-    CannotRun,
-)
+from taskhub.exceptions import CannotRun
 from taskhub.models import Overlap, PeriodicTask, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.results.task_result import UNFINISHED
 from taskhub.operations.results.lifecycle import cancel
 from taskhub.operations.schedules.runs import PendingRun, make_run
 
-#: So many runs are made up for at a time.
-MOST_BACKFILLED = 1_000
+MAX_BACKFILLED_RUNS = 1_000
 
 
 def enable(rows: Iterable[PeriodicTask]) -> int:
     """
-    Enable periodic tasks; their next run is the first after now. Return how many were.
+    Enable periodic tasks; return how many were enabled.
 
-    One that has nothing to run any more disables itself at once, and says why.
+    Their next run is the first one after now. A periodic task without a next run is
+    disabled again at once, with the reason.
 
-    Raise InvalidSchedule for one whose schedule cannot be read; those before it are
-    enabled.
+    Raise InvalidSchedule if a schedule cannot be read; the rows before it are enabled.
     """
-    return _switch(rows, enabled=True)
+    return _set_enabled(rows, enabled=True)
 
 
 def disable(rows: Iterable[PeriodicTask]) -> int:
-    """Disable periodic tasks, until somebody enables them. Return how many were."""
-    return _switch(rows, enabled=False)
+    """Disable periodic tasks; return how many were disabled."""
+    return _set_enabled(rows, enabled=False)
 
 
-def _switch(rows: Iterable[PeriodicTask], *, enabled: bool) -> int:
+def _set_enabled(rows: Iterable[PeriodicTask], *, enabled: bool) -> int:
     count = 0
     for row in rows:
         if row.enabled is not enabled:
@@ -54,27 +51,25 @@ def _switch(rows: Iterable[PeriodicTask], *, enabled: bool) -> int:
 @again_after_deadlock(results_database)
 def run_now(row: PeriodicTask) -> TaskResult:
     """
-    Run a periodic task now, with all its options.
+    Run a periodic task now, with all its options, among them its overlap policy.
 
-    Also with its overlap policy: an earlier run that has not finished is cancelled, or
-    is a reason not to run.
-
-    Raise UnknownTask or CannotRun if it cannot be run as it is, or now.
+    Raise CannotRun if this policy forbids the run because of an unfinished one, and
+    UnknownTask or CannotRun if the periodic task itself is faulty.
     """
     with _locked(row) as locked:
         unfinished = unfinished_runs([locked.pk]).get(locked.pk, [])
         if unfinished and locked.overlap in (Overlap.SKIP, Overlap.WAIT):
             raise CannotRun(
                 f"An earlier run of {locked.name} has not finished, and its overlap "
-                "policy does not allow another one beside it."
+                "policy does not allow another one beside it; cancel the earlier run."
             )
         if unfinished and locked.overlap == Overlap.CANCEL:
             cancel_earlier(unfinished)
-        return _submit(locked, [make_run(locked, None)])[0]
+        return _enqueue(locked, [make_run(locked, None)])[0]
 
 
 def unfinished_runs(pks: Collection[int]) -> dict[int, list[UUID]]:
-    """Return the ids of the unfinished results of periodic tasks, by their keys."""
+    """Return the ids of unfinished results by the keys of their periodic tasks."""
     found: dict[int, list[UUID]] = defaultdict(list)
     rows = TaskResult.writing.filter(periodic_task__in=pks, status__in=UNFINISHED)
     for key, pk in rows.values_list("periodic_task_id", "pk"):
@@ -83,7 +78,7 @@ def unfinished_runs(pks: Collection[int]) -> dict[int, list[UUID]]:
 
 
 def cancel_earlier(pks: Collection[UUID]) -> None:
-    """Cancel earlier runs of a schedule because of a new one."""
+    """Cancel the unfinished runs of a schedule because its next run is due."""
     cancel(
         TaskResult.writing.filter(pk__in=pks),
         reason="The next run of its schedule is due.",
@@ -93,9 +88,9 @@ def cancel_earlier(pks: Collection[UUID]) -> None:
 @again_after_deadlock(results_database)
 def skip_next(row: PeriodicTask) -> datetime | None:
     """
-    Leave out the next run; return the tick that was, or None if there was none.
+    Skip the next run; return its tick, or None if there is no next run.
 
-    The row is read anew, since the beat may have fired it meanwhile.
+    Read the row again, because the beat may have changed it.
     """
     with _locked(row) as locked:
         skipped = locked.next_run_at
@@ -112,9 +107,9 @@ def ticks_to_backfill(
     row: PeriodicTask, start: datetime, end: datetime
 ) -> tuple[list[datetime], bool]:
     """
-    Return the ticks from `start` to `end`, both included, that have no run yet.
+    Return the ticks from `start` to `end`, both included, that have no run.
 
-    The second is whether there are more than the 1,000 that are made up for at a time.
+    Return at most MAX_BACKFILLED_RUNS ticks, and whether there are more.
 
     Raise InvalidSchedule if the schedule cannot be read.
     """
@@ -127,7 +122,7 @@ def ticks_to_backfill(
     for tick in row.rule.between(start - timedelta(microseconds=1), end):
         if tick in fired:
             continue
-        if len(ticks) == MOST_BACKFILLED:
+        if len(ticks) == MAX_BACKFILLED_RUNS:
             return ticks, True
         ticks.append(tick)
     return ticks, False
@@ -136,29 +131,28 @@ def ticks_to_backfill(
 @again_after_deadlock(results_database)
 def backfill(row: PeriodicTask, start: datetime, end: datetime) -> list[TaskResult]:
     """
-    Run a periodic task for past ticks that have no run, 1,000 at the most.
+    Run a periodic task for past ticks without a run, at most MAX_BACKFILLED_RUNS.
 
-    Raise UnknownTask, CannotRun or InvalidSchedule if it cannot be run as it is.
+    Raise UnknownTask, CannotRun or InvalidSchedule if the periodic task is faulty.
     """
     with _locked(row) as locked:
         ticks, _more = ticks_to_backfill(locked, start, min(end, timezone.now()))
         runs = [make_run(locked, tick) for tick in ticks]
-        return _submit(locked, runs) if runs else []
+        return _enqueue(locked, runs) if runs else []
 
 
-def _submit(locked: PeriodicTask, runs: list[PendingRun]) -> list[TaskResult]:
+def _enqueue(locked: PeriodicTask, runs: list[PendingRun]) -> list[TaskResult]:
     new = [run.result for run in runs]
     producer.submit(runs[0].config, new)
     for result in new:
         locked.remember(result.pk, result.enqueued_at)
     locked.save(update_fields=["recent_ids", "last_run_at", "total_run_count"])
-    return list(
-        TaskResult.writing.filter(pk__in=[result.pk for result in new]).order_by("pk")
-    )
+    rows = TaskResult.writing.filter(pk__in=[result.pk for result in new])
+    return list(rows.order_by("pk"))
 
 
 @contextmanager
 def _locked(row: PeriodicTask) -> Iterator[PeriodicTask]:
-    """Read a row anew, and keep the beat from it until what is done is committed."""
+    """Read and lock a row, so that no beat changes it before the commit."""
     with transaction.atomic(using=results_database()):
         yield PeriodicTask.writing.select_for_update().get(pk=row.pk)

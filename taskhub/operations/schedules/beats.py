@@ -1,4 +1,4 @@
-"""Whether a beat looks at schedules: told by beats, asked by people."""
+"""Record that a beat is running, and find the running beat."""
 
 from datetime import timedelta
 
@@ -8,14 +8,14 @@ from taskhub.models import Turn
 from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 
-#: How often a beat tells of itself; after three times as long none is known to run.
-BEAT_SECONDS = 5.0
+#: How often a beat records its presence.
+PRESENCE_SECONDS = 5.0
 _NAME = "beat"
-_SILENT_AFTER = timedelta(seconds=3 * BEAT_SECONDS)
+_SILENT_AFTER = timedelta(seconds=3 * PRESENCE_SECONDS)
 
 
-def tell_of_beat(holder: str) -> None:
-    """Note that a beat has looked, by the database's clock. Any of several will do."""
+def record_beat(holder: str) -> None:
+    """Record that a beat is present, by the database's clock; the last one counts."""
     alias = results_database()
     turns = Turn.objects.using(alias)
     values = {"holder": holder[:100], "ends_at": DatabaseNow() + _SILENT_AFTER}
@@ -25,11 +25,11 @@ def tell_of_beat(holder: str) -> None:
         with transaction.atomic(using=alias):
             turns.create(name=_NAME, **values)
     except IntegrityError:
-        # Another beat was faster.
+        # Another beat has created the row.
         return
 
 
 def running_beat() -> str:
-    """Return the host and process of the beat that has looked last; "" if none does."""
+    """Return host and process of the beat that was recorded last, or "" if none is."""
     present = Turn.writing.filter(name=_NAME, ends_at__gte=DatabaseNow())
     return present.values_list("holder", flat=True).first() or ""

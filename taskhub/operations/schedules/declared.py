@@ -1,4 +1,4 @@
-"""Schedules that the code declares, brought into the table."""
+"""Write the schedules that the code declares into the table."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -12,34 +12,34 @@ from taskhub.operations.schedules.validation import validate
 from taskhub.tasks import Declared, declared_schedules
 from taskhub.tasks.declared import PeriodicOptions
 
-#: Why a row is disabled whose declaration is gone; enabled again if it comes back.
+#: Marks the rows that are enabled again if their declaration comes back.
 REMOVED = "The code does not declare it any more."
 
 
 @dataclass
 class Synchronised:
-    """What was done, by the names of schedules."""
+    """The names of the schedules that were changed."""
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
-    #: What is wrong with those that were left alone.
+    #: Why the other schedules could not be written, by name.
     faults: dict[str, str] = field(default_factory=dict)
 
 
 def synchronise(*, write: bool = True) -> Synchronised:
     """
-    Make the table say what the code declares; without `write`, only tell what differs.
+    Write the declared schedules into the table; without `write`, only compare them.
 
-    A row that somebody has disabled stays disabled. A row whose declaration is gone is
-    disabled, and not deleted. Nothing is fired by a change.
+    A row that an operator has disabled stays disabled. A row without a declaration is
+    disabled, not deleted. No schedule fires because of a change.
     """
     done = Synchronised()
     declared = declared_schedules()
     with transaction.atomic(using=results_database()):
-        rows = {row.name: row for row in _concerned(declared)}
+        rows = {row.name: row for row in _lock_rows(declared)}
         for name, declaration in declared.items():
-            _bring_in(declaration, rows.get(name), done, write=write)
+            _synchronise_one(declaration, rows.get(name), done, write=write)
         for name, row in rows.items():
             if row.from_code and row.enabled and name not in declared:
                 done.removed.append(name)
@@ -49,21 +49,22 @@ def synchronise(*, write: bool = True) -> Synchronised:
     return done
 
 
-def _concerned(names: Collection[str]) -> list[PeriodicTask]:
-    """Lock and return rows from code, and those with the name of a declaration."""
+def _lock_rows(names: Collection[str]) -> list[PeriodicTask]:
+    """Lock and return the rows from code, and the rows with one of these names."""
     rows = PeriodicTask.writing.all()
-    # By key: a search would lock what it passes, and a beat waits for no locked row.
+    # Find the rows first: a locking search locks all rows that it reads, and a beat
+    # skips locked rows.
     found = rows.filter(Q(from_code=True) | Q(name__in=names))
     pks = list(found.values_list("pk", flat=True))
     return list(rows.filter(pk__in=pks).select_for_update().order_by("pk"))
 
 
-def _bring_in(
+def _synchronise_one(
     declared: Declared, row: PeriodicTask | None, done: Synchronised, *, write: bool
 ) -> None:
     if row is not None and not row.from_code:
         done.faults[declared.name] = (
-            "Another schedule of this name was made by hand; rename one of them."
+            "A schedule of this name was created by hand; rename one of them."
         )
         return
     is_new = row is None

@@ -1,4 +1,4 @@
-"""Making the runs of periodic tasks, before anything is written."""
+"""Make the runs of periodic tasks, without writing to the database."""
 
 import random
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class PendingRun:
 
 def make_run(row: PeriodicTask, tick: datetime | None) -> PendingRun:
     """
-    Make the run of a periodic task for a tick, or for none if it is asked for by hand.
+    Make the run of a periodic task for a tick, or for None if an operator requests it.
 
     Raise UnknownTask if its task is not registered, CannotRunHere if its arguments or
-    options do not fit the code and settings, and CannotRun if anything else is wrong
-    with it.
+    options do not match the code and settings of this process, and CannotRun for other
+    faults.
     """
     task = find_task(row.task_path)
     for fault in faults_of_json(row).values():
@@ -45,17 +45,17 @@ def make_run(row: PeriodicTask, tick: datetime | None) -> PendingRun:
 
 
 def due_at(row: PeriodicTask, tick: datetime | None) -> datetime | None:
-    """Return when a run is due if not at once: at random within its jitter."""
+    """Return a random time within the jitter, or None if the run is due at once."""
     if tick is None or not row.jitter:
         return None
     try:
         latest = tick + row.jitter
     except OverflowError:
         raise CannotRun(
-            f"With a jitter of {row.jitter} it may be due after the end of the "
+            f"With a jitter of {row.jitter}, the run may be due after the end of the "
             "calendar; expected less, such as 5 minutes."
         ) from None
-    # Not a secret: it only spreads load.
+    # This only spreads load and need not be unpredictable.
     return tick + (latest - tick) * random.random()  # noqa: S311
 
 
@@ -83,9 +83,9 @@ def config_of_task(task: Task[..., Any, Any]) -> Config:
 
 
 def faults_of_json(row: PeriodicTask) -> dict[str, str]:
-    """Return which of the arguments are not of the type that their column holds."""
+    """Return the faults of arguments that are not of the type of their column."""
     if not isinstance(row.args, list):
-        return {"args": "Positional arguments are a list, such as [1, 2]."}
+        return {"args": "Expected a list of positional arguments, such as [1, 2]."}
     if not isinstance(row.kwargs, dict):
-        return {"kwargs": 'Keyword arguments are an object, such as {"name": 1}.'}
+        return {"kwargs": 'Expected an object of arguments, such as {"name": 1}.'}
     return {}

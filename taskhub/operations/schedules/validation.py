@@ -1,4 +1,4 @@
-"""Validating periodic tasks: what is wrong with one, by field."""
+"""Validate periodic tasks."""
 
 from datetime import timedelta
 
@@ -28,21 +28,17 @@ from taskhub.tasks.arguments import check_arguments
 
 def validate(row: PeriodicTask) -> dict[str, str]:
     """
-    Return what is wrong with a periodic task, a sentence by field; empty if nothing is.
+    Return the faults of a periodic task: a sentence for each field that has one.
 
-    For what people write: the beat finds the same faults when it comes to a row.
+    For new and edited rows; the beat finds the same faults when a run is due.
     """
     faults: dict[str, str] = {}
     try:
         schedule = as_schedule(row)
-        if (
-            isinstance(schedule, Clocked)
-            and schedule.next_after(timezone.now()) is None
-        ):
+        # A schedule that cannot be read raises here.
+        next_tick = schedule.next_after(timezone.now())
+        if isinstance(schedule, Clocked) and next_tick is None:
             faults["schedule"] = "This time is in the past."
-        else:
-            # An Unreadable one says now what is wrong with it.
-            schedule.next_after(timezone.now())
     except InvalidSchedule as error:
         faults["schedule"] = str(error)
     if row.start_at and row.end_at and row.end_at <= row.start_at:
@@ -54,27 +50,27 @@ def validate(row: PeriodicTask) -> dict[str, str]:
         if span is not None and span < timedelta(0):
             faults[field] = "A duration cannot be negative."
     if row.expires_after == timedelta(0):
-        faults["expires_after"] = "No run can start at once; expected some time."
+        faults["expires_after"] = "No run starts within 0 seconds; expected more."
     return _faults_of_columns(row) | faults | faults_of_task(row)
 
 
 def _faults_of_columns(row: PeriodicTask) -> dict[str, str]:
-    """Return which values do not fit into their columns, or are none of the choices."""
-    checked_apart = {"args", "kwargs", "schedule"}
-    others = {
+    """Return the faults of values that are too long, or not one of the choices."""
+    checked_elsewhere = {"args", "kwargs", "schedule"}
+    exclude = {
         field.name
         for field in row._meta.fields
-        if not field.editable or field.name in checked_apart
+        if not field.editable or field.name in checked_elsewhere
     }
     try:
-        row.clean_fields(exclude=others)
+        row.clean_fields(exclude=exclude)
     except ValidationError as error:
-        return {name: " ".join(said) for name, said in error.message_dict.items()}
+        return {name: " ".join(texts) for name, texts in error.message_dict.items()}
     return {}
 
 
 def faults_of_task(row: PeriodicTask) -> dict[str, str]:
-    """Return what is wrong with the task, its arguments or its queue, as validate()."""
+    """Return the faults of the task, its arguments and its queue; see validate()."""
     try:
         task = find_task(row.task_path)
     except UnknownTask as error:
@@ -96,7 +92,7 @@ def faults_of_task(row: PeriodicTask) -> dict[str, str]:
 
 
 def _faults_of_run(row: PeriodicTask) -> dict[str, str]:
-    """Return why no run of it can be made, though nothing else is wrong with it."""
+    """Return the faults that only appear when a run is made."""
     now = timezone.now()
     try:
         due_at(row, now)
