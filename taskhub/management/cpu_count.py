@@ -1,4 +1,4 @@
-"""How many CPUs this process may use: the default number of worker processes."""
+"""Count the CPUs that this process may use, the default number of processes."""
 
 import math
 import os
@@ -8,19 +8,17 @@ from pathlib import Path
 
 def allowed_cpus(root: Path = Path("/")) -> int:
     """
-    Return how many CPUs are allowed, and not how many the machine has.
+    Return the number of CPUs that this process may use.
 
-    By the affinity of this process, and by the quota of its control groups, rounded up:
-    a container with one and a half CPUs gets 2. `root` is where /proc and /sys are.
+    The affinity of the process and the quotas of its control groups, rounded up, limit
+    this number. `root` is the directory that contains proc and sys.
     """
-    quotas = [math.ceil(quota) for quota in _quotas(root)]
-    return max(1, min([_usable_cpus(), *quotas]))
-
-
-def _usable_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        usable = len(os.sched_getaffinity(0))
+    else:
+        usable = os.cpu_count() or 1
+    quotas = [math.ceil(quota) for quota in _quotas(root)]
+    return max(1, min([usable, *quotas]))
 
 
 def _quotas(root: Path) -> Iterator[float]:
@@ -33,8 +31,8 @@ def _quotas(root: Path) -> Iterator[float]:
             base, read = root / "sys/fs/cgroup/cpu", _quota_of_version_1
         else:
             continue
-        # In a container, the path may be that of the host, which is not there. The
-        # base is the container's own group then.
+        # In a container, the path may be the host's and not exist. Then the base is the
+        # group of the container.
         group = base / path.strip("/")
         for each in (group, *group.parents):
             if (quota := read(each)) is not None:
@@ -53,7 +51,7 @@ def _quota_of_version_1(group: Path) -> float | None:
 
 
 def _ratio(quota: str = "", period: str = "") -> float | None:
-    """Return CPUs; None without a quota, which is "max" or -1."""
+    """Return the number of CPUs, or None without a quota, written as "max" or -1."""
     if not (quota.isdecimal() and period.isdecimal() and int(period)):
         return None
     return int(quota) / int(period)
@@ -63,5 +61,5 @@ def _read(path: Path) -> str:
     try:
         return path.read_text()
     except OSError:
-        # This system has no control groups, or not of this version.
+        # The system has no control groups of this version.
         return ""

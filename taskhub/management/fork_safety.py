@@ -1,8 +1,9 @@
 """
-Threads that the site has started in a process which is about to fork.
+Warn of threads that the site has started before worker processes are forked.
 
-A fork copies the locks of all threads, and no thread but its own: what another one has
-locked at that moment stays locked in the child, and a task that needs it hangs.
+A fork copies the locks of all threads, but only the thread that forks. A lock that
+another thread holds at that moment stays locked in the child, and a task that needs it
+hangs.
 """
 
 import threading
@@ -10,21 +11,22 @@ from logging.handlers import QueueListener
 from threading import Thread
 
 
-def warn_of_threads() -> list[str]:
-    """Return a sentence if such threads are there; they cannot be stopped from here."""
+def thread_warnings() -> list[str]:
+    """Return a warning if there are threads whose locks a fork would copy."""
     names = sorted(each.name for each in threading.enumerate() if _is_foreign(each))
     if not names:
         return []
     return [
-        f"Threads run already, before worker processes are forked: {', '.join(names)}. "
-        "A lock that one holds then stays locked in these processes for ever. Start "
-        "them in a receiver of taskhub.signals.process_started instead."
+        "These threads were started before worker processes are forked: "
+        f"{', '.join(names)}. Locks that they hold during the fork stay locked in the "
+        "worker processes. Start them in a receiver of taskhub.signals.process_started."
     ]
 
 
 def _is_foreign(thread: Thread) -> bool:
-    """Whether nobody sees to a thread; each child has listeners of logs of its own."""
+    """Return whether a thread is neither the main thread nor a listener of logs."""
     if thread is threading.main_thread():
         return False
+    # Each worker process has listeners of its own.
     target = getattr(thread, "_target", None)
     return not isinstance(getattr(target, "__self__", None), QueueListener)

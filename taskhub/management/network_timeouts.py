@@ -1,9 +1,9 @@
 """
-How long this process waits for a database that the network no longer reaches.
+Limit how long this process waits for a database that became unreachable.
 
-A firewall forgets idle connections, and a host vanishes, without a word. TCP then waits
-for minutes to hours, and with it whoever has sent a statement. A server that works on a
-long statement is not waited for less: its system answers what this module asks.
+A firewall drops idle connections, and a host crashes, without closing the connection.
+TCP then waits for minutes to hours for an answer. These limits do not affect long
+statements: the system of a reachable server acknowledges packets and probes.
 """
 
 import os
@@ -17,81 +17,76 @@ from django.db.backends.signals import connection_created
 
 from taskhub.discarding import discard
 
-#: Without an answer for so long to what was sent, a connection is lost.
-SILENCE_SECONDS = 10
-#: An idle connection is asked after so long whether its other end is there, and how
-#: often until it answers. It also keeps firewalls from forgetting it.
-KEEPALIVE_SECONDS = 10
-KEEPALIVE_AGAIN_SECONDS = 5
-KEEPALIVE_TIMES = 3
-#: What it may take to open a connection.
+#: How long sent data may stay unacknowledged.
+ACKNOWLEDGE_SECONDS = 10
+#: When an idle connection is probed, and how often. Probes also keep it open in
+#: firewalls.
+KEEPALIVE_IDLE_SECONDS = 10
+KEEPALIVE_INTERVAL_SECONDS = 5
+KEEPALIVE_COUNT = 3
 CONNECT_SECONDS = 30
 
-#: Of libpq. What a system does not have of these, it ignores.
-_POSTGRESQL = {
+#: Options of libpq, which ignores those that the system does not support.
+_POSTGRESQL_OPTIONS = {
     "connect_timeout": CONNECT_SECONDS,
-    "tcp_user_timeout": SILENCE_SECONDS * 1000,
+    "tcp_user_timeout": ACKNOWLEDGE_SECONDS * 1000,
     "keepalives": 1,
-    "keepalives_idle": KEEPALIVE_SECONDS,
-    "keepalives_interval": KEEPALIVE_AGAIN_SECONDS,
-    "keepalives_count": KEEPALIVE_TIMES,
+    "keepalives_idle": KEEPALIVE_IDLE_SECONDS,
+    "keepalives_interval": KEEPALIVE_INTERVAL_SECONDS,
+    "keepalives_count": KEEPALIVE_COUNT,
 }
-_MYSQL = {"connect_timeout": CONNECT_SECONDS}
-#: Of sockets; mysqlclient has no options for these.
-_SOCKET = {
-    "TCP_USER_TIMEOUT": SILENCE_SECONDS * 1000,
-    "TCP_KEEPIDLE": KEEPALIVE_SECONDS,
-    "TCP_KEEPINTVL": KEEPALIVE_AGAIN_SECONDS,
-    "TCP_KEEPCNT": KEEPALIVE_TIMES,
+_MYSQL_OPTIONS = {"connect_timeout": CONNECT_SECONDS}
+#: For MySQL, because mysqlclient has no such options.
+_SOCKET_OPTIONS = {
+    "TCP_USER_TIMEOUT": ACKNOWLEDGE_SECONDS * 1000,
+    "TCP_KEEPIDLE": KEEPALIVE_IDLE_SECONDS,
+    "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_SECONDS,
+    "TCP_KEEPCNT": KEEPALIVE_COUNT,
 }
-#: MySQL's connections whose sockets were seen to.
-_bounded: "WeakSet[Any]" = WeakSet()
+#: Connections of MySQL whose sockets have these options.
+_configured: "WeakSet[Any]" = WeakSet()
 
 
-def bound_network_waits() -> None:
+def set_network_timeouts() -> None:
     """
-    Give up connections to databases that are silent, in this process and its forks.
+    Limit waiting for silent databases in this process and its forks.
 
-    What the site has set in OPTIONS stays as it is. Closes this thread's connections,
-    but for one that is in a transaction.
+    Keep the options that the site has set. Close the connections of this thread, except
+    for connections in a transaction.
     """
     for alias in connections:
         match connections[alias].vendor:
             case "postgresql":
-                _add(alias, _POSTGRESQL)
+                _add_options(alias, _POSTGRESQL_OPTIONS)
             case "mysql":
-                connection_created.connect(_bound_socket)
-                _add(alias, _MYSQL)
+                connection_created.connect(_configure_socket)
+                _add_options(alias, _MYSQL_OPTIONS)
 
 
-def _add(alias: str, more: Mapping[str, int]) -> None:
-    options = connections.settings[alias]["OPTIONS"]
-    for name, value in more.items():
-        options.setdefault(name, value)
-    # What is open already was opened without them.
+def _add_options(alias: str, options: Mapping[str, int]) -> None:
+    site_options = connections.settings[alias]["OPTIONS"]
+    site_options.update(options | site_options)
+    # An open connection does not have these options.
     if not connections[alias].in_atomic_block:
         discard(connections[alias])
 
 
-def _bound_socket(sender: Any, connection: Any, **_: Any) -> None:
-    """Set on a new connection of MySQL what its driver has no options for."""
+def _configure_socket(sender: Any, connection: Any, **_: Any) -> None:
+    """Set the options of the socket of a new connection to MySQL."""
     driver = connection.connection
-    if (
-        connection.vendor != "mysql"
-        or driver in _bounded
-        or not hasattr(driver, "fileno")
-    ):
+    is_mysql = connection.vendor == "mysql" and hasattr(driver, "fileno")
+    if not is_mysql or driver in _configured:
         return
-    _bounded.add(driver)
+    _configured.add(driver)
     descriptor = driver.fileno()
-    # A site's socket.setdefaulttimeout() would change what both descriptors share.
+    # With socket.setdefaulttimeout(), socket() changes this flag of the shared socket.
     was_blocking = os.get_blocking(descriptor)
-    with socket.socket(fileno=os.dup(descriptor)) as twin:
-        if twin.family in (socket.AF_INET, socket.AF_INET6):
-            twin.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in _SOCKET.items():
-                # Not every system has all of them.
+    with socket.socket(fileno=os.dup(descriptor)) as duplicate:
+        if duplicate.family in (socket.AF_INET, socket.AF_INET6):
+            duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in _SOCKET_OPTIONS.items():
+                # Not every system has all options.
                 if hasattr(socket, name):
                     option = getattr(socket, name)
-                    twin.setsockopt(socket.IPPROTO_TCP, option, value)
+                    duplicate.setsockopt(socket.IPPROTO_TCP, option, value)
     os.set_blocking(descriptor, was_blocking)

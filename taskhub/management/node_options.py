@@ -1,4 +1,4 @@
-"""The options that describe a node, and the node that they describe."""
+"""The options of `taskworker` that describe a node."""
 
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -13,21 +13,21 @@ from taskhub.management.cpu_count import allowed_cpus
 from taskhub.management.options import at_least_one, number_up_to, port
 from taskhub.worker.node_options import NodeOptions
 
-#: A week.
-_LONGEST_GRACE_SECONDS = 604_800
+#: One week.
+MAX_GRACE_SECONDS = 604_800
 
 
 def add_node_options(parser: ArgumentParser) -> None:
-    """Add what node_of() reads."""
-    _add_work(parser)
-    _add_replacement(parser)
-    _add_end(parser)
-    _add_health(parser)
+    """Add the options that make_node() reads."""
+    _add_work_options(parser)
+    _add_replacement_options(parser)
+    _add_stop_options(parser)
+    _add_health_options(parser)
 
 
-def node_of(config: Config, options: Mapping[str, Any]) -> NodeOptions:
-    """Return the node. Raise CommandError if it is to work for unknown queues."""
-    return NodeOptions(
+def make_node(config: Config, options: Mapping[str, Any]) -> Node:
+    """Make a node of these options. Raise CommandError for unknown queues."""
+    return Node(
         config=config,
         queues=_choose_queues(config, options["queues"]),
         processes=options["processes"],
@@ -57,28 +57,28 @@ def _choose_queues(config: Config, wanted: tuple[str, ...] | None) -> tuple[str,
     return tuple(dict.fromkeys(wanted))
 
 
-def _add_work(parser: ArgumentParser) -> None:
+def _add_work_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--queues",
         type=lambda text: tuple(filter(None, text.split(","))),
         metavar="A,B",
-        help="Names of queues, separated by commas; they take turns. All of the "
-        "backend's by default.",
+        help="The names of queues, separated by commas. The queues take turns "
+        "(default: all queues of the backend).",
     )
     parser.add_argument(
         "--processes",
         type=at_least_one,
         default=allowed_cpus(),
         metavar="N",
-        help="How many processes run tasks (default: one for each CPU that it may "
-        "use, here %(default)s).",
+        help="The number of worker processes (default: the number of CPUs that this "
+        "process may use, here %(default)s).",
     )
     parser.add_argument(
         "--threads",
         type=at_least_one,
         default=1,
         metavar="N",
-        help="How many sync tasks each process runs at a time.",
+        help="How many sync tasks each process runs at a time (default: %(default)s).",
     )
     parser.add_argument(
         "--async-tasks",
@@ -89,48 +89,48 @@ def _add_work(parser: ArgumentParser) -> None:
     )
 
 
-def _add_replacement(parser: ArgumentParser) -> None:
+def _add_replacement_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--tasks-per-process",
         type=at_least_one,
         metavar="N",
-        help="Replace a process after it has run so many tasks.",
+        help="Replace a process after this number of tasks.",
     )
     parser.add_argument(
         "--memory-per-process",
         type=at_least_one,
         metavar="MIB",
-        help="Replace a process, after a task, that has grown beyond this.",
+        help="Replace a process that uses more memory after a task.",
     )
 
 
-def _add_end(parser: ArgumentParser) -> None:
+def _add_stop_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--grace",
-        type=number_up_to(_LONGEST_GRACE_SECONDS),
+        type=number_up_to(MAX_GRACE_SECONDS),
         default=25.0,
         metavar="SECONDS",
-        help="How long after a signal to stop it has ended (default: %(default)g, "
-        "for Kubernetes' 30). What still runs shortly before is given back.",
+        help="The node ends within this time after a signal to stop (default: "
+        "%(default)g, for Kubernetes' 30). Tasks that still run shortly before the end "
+        "are given back.",
     )
     parser.add_argument(
         "--drain",
         action="store_true",
-        help="Work until the queues are empty, and end. What is not due yet is "
-        "not waited for.",
+        help="End when the queues have no due messages.",
     )
 
 
-def _add_health(parser: ArgumentParser) -> None:
+def _add_health_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--health-port",
         type=port,
         metavar="PORT",
-        help="Answer probes over HTTP: /live and /ready.",
+        help="The port for HTTP probes: /live and /ready (default: none).",
     )
     parser.add_argument(
         "--health-host",
         default="127.0.0.1",
         metavar="HOST",
-        help="The address to answer on (default: %(default)s; 0.0.0.0 or :: for all).",
+        help="The address for probes (default: %(default)s; 0.0.0.0 or :: for all).",
     )

@@ -1,4 +1,4 @@
-"""Options that several commands take."""
+"""Options of several commands, and the types of their values."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from taskhub.compat import django_tasks as compat
 
 
 def add_backend(parser: ArgumentParser, help_text: str) -> None:
-    """Add --backend, the default one if it is not given."""
+    """Add the option --backend."""
     parser.add_argument(
         "--backend",
         default=compat.DEFAULT_TASK_BACKEND_ALIAS,
@@ -17,20 +17,20 @@ def add_backend(parser: ArgumentParser, help_text: str) -> None:
 
 
 def add_check(parser: ArgumentParser, what: str) -> None:
-    """Add --check, for deploys to see that something would start."""
+    """Add the option --check, for deployment scripts."""
     parser.add_argument(
         "--check",
         action="store_true",
-        help=f"Only say whether {what} could start, by the exit code.",
+        help=f"Only check whether {what} could start. The exit code is 1 if not.",
     )
 
 
-#: What every database and every part of Python takes.
+#: All databases and all of Python's own functions accept such numbers.
 _MAX_DIGITS = 12
 
 
 def at_least_one(text: str) -> int:
-    """Read an option's whole number from 1."""
+    """Parse a whole number from 1."""
     if text.isdecimal() and len(text) > _MAX_DIGITS:
         raise ArgumentTypeError(f"expected a number of at most {_MAX_DIGITS} digits")
     if not text.isdecimal() or int(text) < 1:
@@ -39,7 +39,7 @@ def at_least_one(text: str) -> int:
 
 
 def text(given: str) -> str:
-    """Read an option's text, which no database takes unless it is UTF-8."""
+    """Return a text unchanged if it is UTF-8, as databases require."""
     try:
         given.encode()
     except UnicodeEncodeError:
@@ -48,23 +48,25 @@ def text(given: str) -> str:
 
 
 def port(text: str) -> int:
-    """Read an option's port."""
+    """Parse the number of a port."""
     if not text.isdecimal() or len(text) > 8 or not 1 <= int(text) <= 65_535:
         raise ArgumentTypeError(f"expected a port from 1 to 65535, not {text!r}")
     return int(text)
 
 
-def number_up_to(most: float) -> Callable[[str], float]:
-    """Return what reads an option's number from 0 to `most`."""
+def number_up_to(maximum: float) -> Callable[[str], float]:
+    """Return a function that parses a number from 0 to `maximum`."""
 
-    def read(text: str) -> float:
+    def parse(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
             number = -1
-        # Written so that it is not true of NaN.
-        if not 0 <= number <= most:
-            raise ArgumentTypeError(f"expected a number from 0 to {most}, not {text!r}")
+        # NaN is refused, too.
+        if not 0 <= number <= maximum:
+            raise ArgumentTypeError(
+                f"expected a number from 0 to {maximum}, not {text!r}"
+            )
         return number
 
-    return read
+    return parse

@@ -1,4 +1,4 @@
-"""What commands that start a process check first, and how they speak."""
+"""Checks and output of commands that start a process."""
 
 import logging
 import signal
@@ -23,7 +23,7 @@ from taskhub.models.identity import identity_of
 
 
 def find_backend(alias: str) -> TaskHubBackend:
-    """Return a backend of ours. Raise CommandError if it is none, or has faults."""
+    """Return a backend of taskhub. Raise CommandError if it is missing or faulty."""
     try:
         backend = compat.task_backends[alias]
     except compat.InvalidTaskBackend:
@@ -42,12 +42,12 @@ def find_backend(alias: str) -> TaskHubBackend:
     return backend
 
 
-def leave_pools() -> None:
+def disable_connection_pools() -> None:
     """
-    Do without Django's pools in this process, and in those that it forks.
+    Disable Django's connection pools in this process and its forks.
 
-    Each thread keeps a connection, or parks it: from a pool that is smaller than the
-    threads are many, some would never get one.
+    Each thread keeps its connection. With a pool that is smaller than the number of
+    threads, some threads would never get one.
     """
     pooled = [
         alias
@@ -80,13 +80,13 @@ def check_database() -> None:
 
 def check_broker(config: Config, queues: Sequence[str] = ()) -> list[str]:
     """
-    Raise CommandError if the broker cannot be used now, for these queues.
+    Return warnings about the broker. Raise CommandError if it cannot be used.
 
-    Return a sentence for each thing that should be changed all the same.
+    Check the permissions for `queues`.
     """
     try:
         broker = get_broker(config)
-        notices = [*broker.check(queues), *broker.dangers()]
+        warnings = [*broker.check(queues), *broker.dangers()]
         _check_owner(config, queues or config.queues)
     except NotPermitted as error:
         raise CommandError(str(error)) from error
@@ -96,38 +96,38 @@ def check_broker(config: Config, queues: Sequence[str] = ()) -> list[str]:
             f"TASKS[{config.alias!r}]['OPTIONS']['broker_url']."
         ) from error
     broker.close()
-    return notices
+    return warnings
 
 
 def _check_owner(config: Config, queues: Sequence[str]) -> None:
-    """Raise CommandError if workers of another database are at work on these queues."""
+    """Raise CommandError if workers of another database work on these queues."""
     broker = get_broker(config)
     identity = identity_of(results_database())
     if identity and (others := broker.owned_by_others(queues, identity, take=False)):
         raise CommandError(
-            f"At {broker.address}, workers of another database are at work on queue "
+            f"At {broker.address}, workers of another database work on queue "
             f"{', '.join(others)}: each site would run the other's tasks. Set another "
-            f"key_prefix in TASKS[{config.alias!r}]['OPTIONS'] of one of them; or, if "
-            "this is the same site with a new database, stop these workers first."
+            f"key_prefix in TASKS[{config.alias!r}]['OPTIONS'] of one site. If this is "
+            "the same site with a new database, stop the other workers first."
         )
 
 
 def describe_database() -> str:
-    """Return which database it is, for people."""
+    """Return the alias and the kind of the results' database."""
     connection: Any = connections[results_database()]
     return f"{connection.alias!r} ({connection.display_name})"
 
 
-def greet(stdout: OutputWrapper, who: str, facts: Mapping[str, str]) -> None:
-    """Say who is there, and what there is to know of it, a line each."""
-    stdout.write(f"taskhub {taskhub.__version__}, {who}")
-    for word, text in facts.items():
-        stdout.write(f"  {word:<10} {text}")
+def print_banner(stdout: OutputWrapper, title: str, facts: Mapping[str, str]) -> None:
+    """Print the version, the title and a line for each fact."""
+    stdout.write(f"taskhub {taskhub.__version__}, {title}")
+    for name, value in facts.items():
+        stdout.write(f"  {name:<10} {value}")
     stdout.flush()
 
 
 def configure_logging(verbosity: int) -> None:
-    """Show taskhub's own lines where the site has not said what to log."""
+    """Log to the console if the site has no LOGGING setting."""
     if settings.LOGGING:
         return
     level = [logging.WARNING, logging.INFO, logging.DEBUG, logging.DEBUG][verbosity]
@@ -135,25 +135,25 @@ def configure_logging(verbosity: int) -> None:
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     )
-    handler.addFilter(_is_not_shown_by_root)
+    handler.addFilter(_is_not_logged_by_root)
     for name in ("taskhub", compat.LOGGER_NAME):
         logger = logging.getLogger(name)
         logger.setLevel(level)
         logger.addHandler(handler)
-        # With DEBUG, Django's console handler would show it again; without, Django
-        # mails errors to ADMINS, and should hear of them.
+        # With DEBUG, Django's console handler would repeat the lines. Without DEBUG,
+        # Django needs the errors to mail them to ADMINS.
         logger.propagate = not (settings.DEBUG and name.startswith("django."))
 
 
-def _is_not_shown_by_root(record: logging.LogRecord) -> bool:
-    """Whether the site, or a task, has put no handler on the root logger."""
+def _is_not_logged_by_root(record: logging.LogRecord) -> bool:
+    """Return whether the root logger has no handler of the site for a record."""
     propagates = logging.getLogger(compat.LOGGER_NAME).propagate
     is_own = record.name.startswith("taskhub")
     return not (logging.root.handlers and (is_own or propagates))
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Have TERM, INT and HUP call `stop`, once; a second one ends the process."""
+    """Call `stop` at the first TERM, INT or HUP; end the process at a second one."""
 
     def handle(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)

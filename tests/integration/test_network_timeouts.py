@@ -6,7 +6,7 @@ import socket
 import pytest
 from django.db import connection
 
-from taskhub.management.network_timeouts import bound_network_waits
+from taskhub.management.network_timeouts import set_network_timeouts
 from taskhub.models import PeriodicTask
 from taskhub.schedules import every
 from tests import tasks
@@ -63,7 +63,7 @@ def options(monkeypatch):
 
 def bound() -> dict[str, int]:
     """What the system was told about a connection that is opened now."""
-    bound_network_waits()
+    set_network_timeouts()
     connection.ensure_connection()
     with socket.socket(fileno=os.dup(connection.connection.fileno())) as twin:
         return {

@@ -54,7 +54,7 @@ def test_nobody_starts_where_workers_of_another_database_work(
     code, output = elsewhere(*command)
 
     assert code == 1
-    assert "workers of another database are at work on queue default, mail" in output
+    assert "workers of another database work on queue default, mail" in output
     assert "Traceback" not in output
     assert tasks.add.enqueue(2).get(timeout=30) == 2
 

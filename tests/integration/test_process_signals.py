@@ -83,7 +83,7 @@ def test_threads_that_a_fork_would_not_copy_are_warned_of(start_node):
 
     assert node.wait() == 0, node.log
 
-    assert "Threads run already" in node.log
+    assert "These threads were started before" in node.log
     assert "metrics-sender" in node.log
 
 
@@ -93,4 +93,4 @@ def test_threads_that_each_process_has_are_not_warned_of(start_node):
 
     assert node.wait() == 0, node.log
 
-    assert "Threads run already" not in node.log
+    assert "These threads were started before" not in node.log

@@ -128,12 +128,12 @@ def test_nodes_are_asked(control):
 
     assert (
         control("node", "quiet", "web-1", "web-2")
-        == "web-1, web-2 will take nothing new."
+        == "web-1, web-2 will take no new messages."
     )
     assert Node.objects.filter(is_quiet=True).count() == 2
-    assert control("node", "resume", "web-1") == "web-1 will work again."
+    assert control("node", "resume", "web-1") == "web-1 will take messages again."
     assert control("node", "resize", "web-1", "4") == "web-1 will have 4 processes."
-    assert control("node", "stop", "web-2") == "web-2 will end."
+    assert control("node", "stop", "web-2") == "web-2 will stop."
 
     assert list(
         Node.objects.values_list("is_quiet", "wanted_processes", "is_to_stop")
@@ -210,7 +210,7 @@ def test_it_is_written_into_the_history_of_who_asks(control, admin_user):
 
     assert history() == [
         ("admin", "mail", "mail is paused. A flood."),
-        ("admin", "web-1", "web-1 will end."),
+        ("admin", "web-1", "web-1 will stop."),
         ("admin", str(row), "Retried: 1."),
         ("admin", "other", "Moved 0 from other to mail."),
     ]
@@ -270,7 +270,7 @@ def test_without_a_user_there_is_no_history(control):
         ),
         (
             ["result", "retry", "any", "--per-second=1e-308"],
-            "a number from 0.001 to 1,000,000.",
+            "Expected --per-second from 0.001 to 1,000,000, not",
         ),
         (["node", "stop", "\udcff"], "expected UTF-8, not '\\udcff'"),
         (["node", "stop", "web-1", "--by=\udcff"], "expected UTF-8, not '\\udcff'"),

@@ -442,7 +442,7 @@ PAGES = (
     Mutant(
         name="a-silent-network-is-waited-for",
         path="taskhub/management/network_timeouts.py",
-        old="                _add(alias, _POSTGRESQL)",
+        old="                _add_options(alias, _POSTGRESQL_OPTIONS)",
         new="                pass",
         tests=("tests/integration/test_network_timeouts.py",),
         database="postgres",

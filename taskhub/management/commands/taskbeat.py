@@ -8,16 +8,16 @@ from django.core.management.base import BaseCommand
 
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
-from taskhub.management.network_timeouts import bound_network_waits
+from taskhub.management.network_timeouts import set_network_timeouts
 from taskhub.management.options import add_backend, add_check
 from taskhub.management.startup import (
     check_broker,
     check_database,
     configure_logging,
     describe_database,
+    disable_connection_pools,
     find_backend,
-    greet,
-    leave_pools,
+    print_banner,
     stop_on_signals,
 )
 from taskhub.models import PeriodicTask
@@ -29,26 +29,24 @@ logger = logging.getLogger(__name__)
 class Command(BaseCommand):
     """Start a beat."""
 
-    # Of what it uses. Others would load all of the pages of the site, and keep them.
+    # Other checks would load the site's URLs and views, and increase memory use.
     requires_system_checks = ("taskhub",)
     help = (
-        "Fire periodic tasks. Any number of beats may run; each tick fires once. TERM "
-        "or INT stops it."
+        "Fire periodic tasks. Several beats may run; each tick fires once. TERM or INT "
+        "stops the beat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Describe the options."""
-        add_backend(parser, "The entry of TASKS whose broker wakes it early.")
+        add_backend(parser, "The entry of TASKS whose broker wakes the beat early.")
         add_check(parser, "a beat")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Check what is needed, say what will run, and run it."""
         config = find_backend(options["backend"]).config
-        leave_pools()
-        bound_network_waits()
+        disable_connection_pools()
+        set_network_timeouts()
         check_database()
-        for notice in check_broker(config):
-            self.stderr.write(self.style.WARNING(notice))
+        for warning in check_broker(config):
+            self.stderr.write(self.style.WARNING(warning))
         if options["check"]:
             return
         configure_logging(options["verbosity"])
@@ -60,7 +58,7 @@ class Command(BaseCommand):
                 "broker": get_broker(config).address,
                 "database": describe_database(),
             }
-            greet(self.stdout, "beat", facts)
+            print_banner(self.stdout, "beat", facts)
         beat = Beat(config)
         stop_on_signals(beat.stop)
         send_started("beat")

@@ -1,4 +1,4 @@
-"""`manage.py taskcontrol`: what the admin's buttons do, for the shell."""
+"""`manage.py taskcontrol`: the actions of the admin for the shell."""
 
 import getpass
 from typing import Any
@@ -20,18 +20,16 @@ from taskhub.management.startup import check_database
 
 
 class Command(BaseCommand):
-    """Do one thing to queues, nodes, results or schedules, and report it."""
+    """Run one verb on queues, nodes, results or schedules."""
 
     help = "Act on queues, nodes, results and schedules: taskcontrol NOUN VERB NAME."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the nouns, and the verbs of each."""
         nouns = Nouns(parser)
         for noun in (queues, nodes, results, schedules):
             noun.add_verbs(nouns)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run the verb, write the history, and print the report."""
         check_database()
         user = find_user(options["by"]) if options["by"] else None
         if options["reason"] and not (user or options["reason_is_kept"]):
@@ -58,7 +56,7 @@ class Command(BaseCommand):
 
 
 def _login() -> str:
-    """Return the login at the shell; "" in a container without names of users."""
+    """Return the login name, or "" in a container whose user has no name."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

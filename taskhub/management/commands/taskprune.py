@@ -1,4 +1,4 @@
-"""`manage.py taskprune`: delete finished results that are not kept any longer."""
+"""`manage.py taskprune`: delete finished results that have expired."""
 
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -11,46 +11,44 @@ from taskhub.management.options import add_backend, at_least_one, number_up_to
 from taskhub.management.startup import check_database, find_backend
 from taskhub.operations.pruning import Retention, describe_kept, prune
 
-#: As much as the settings allow.
+#: The settings have the same maximum.
 _days = number_up_to(36_600)
 
 
 class Command(BaseCommand):
-    """Prune by hand what stewards prune by themselves, or more."""
+    """Prune results without waiting for a steward."""
 
     help = (
-        "Delete finished results that are not kept any longer. Workers do so by "
-        "themselves, by the settings; what options here say goes before those."
+        "Delete finished results that have expired, as workers do. The options here "
+        "override the settings."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Describe the options."""
-        add_backend(parser, "Whose results, and whose settings.")
+        add_backend(parser, "The backend whose results and settings are used.")
         parser.add_argument(
             "--days",
             type=_days,
             metavar="N",
-            help="Keep successful and cancelled results for so long (keep_days).",
+            help="Keep successful and cancelled results for N days (keep_days).",
         )
         parser.add_argument(
             "--failed-days",
             type=_days,
             metavar="N",
-            help="Keep failed results, and quarantined messages of all backends, for "
-            "so long (keep_failed_days).",
+            help="Keep failed results, and quarantined messages of all backends, for N "
+            "days (keep_failed_days).",
         )
         parser.add_argument(
             "--most",
             type=at_least_one,
             metavar="N",
-            help="Keep so many finished results at the most (keep_most).",
+            help="Keep at most N finished results (keep_most).",
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="Only say how many there would be."
+            "--dry-run", action="store_true", help="Only count what would be deleted."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Delete, and say how far it is."""
         check_database()
         retention = self._retention(options)
         count = 0
@@ -66,11 +64,11 @@ class Command(BaseCommand):
             self.stderr.write(self.style.WARNING(kept))
 
     def _retention(self, options: dict[str, Any]) -> Retention:
-        asked = {
+        overrides = {
             "days": options["days"],
             "failed_days": options["failed_days"],
             "quarantined_days": options["failed_days"],
             "most": options["most"],
         }
-        given = {name: value for name, value in asked.items() if value is not None}
+        given = {name: value for name, value in overrides.items() if value is not None}
         return replace(Retention.of(find_backend(options["backend"]).config), **given)

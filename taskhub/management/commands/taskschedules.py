@@ -1,4 +1,4 @@
-"""`manage.py taskschedules`: bring declared schedules into the table."""
+"""`manage.py taskschedules`: write declared schedules into the table."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,20 +10,18 @@ from taskhub.operations.schedules import synchronise
 
 
 class Command(BaseCommand):
-    """Do what `migrate` does at its end."""
+    """Synchronise declared schedules, as `migrate` does at its end."""
 
-    help = "Bring the schedules that the code declares with @periodic into the table."
+    help = "Write the schedules that the code declares with @periodic into the table."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Describe the options."""
         parser.add_argument(
             "--check",
             action="store_true",
-            help="Only say what differs, and end with 1 if anything does.",
+            help="Only show differences. The exit code is 1 if there are any.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Synchronise, and say what was done."""
         check_database()
         only_check = options["check"]
         done = synchronise(write=not only_check)

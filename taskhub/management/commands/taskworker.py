@@ -12,18 +12,18 @@ from django.core.management.base import BaseCommand, CommandError
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
 from taskhub.discarding import discard_all
-from taskhub.management.fork_safety import warn_of_threads
-from taskhub.management.network_timeouts import bound_network_waits
-from taskhub.management.node_options import add_node_options, node_of
+from taskhub.management.fork_safety import thread_warnings
+from taskhub.management.network_timeouts import set_network_timeouts
+from taskhub.management.node_options import add_node_options, make_node
 from taskhub.management.options import add_backend, add_check
 from taskhub.management.startup import (
     check_broker,
     check_database,
     configure_logging,
     describe_database,
+    disable_connection_pools,
     find_backend,
-    greet,
-    leave_pools,
+    print_banner,
     stop_on_signals,
 )
 from taskhub.tasks import registered_tasks
@@ -33,89 +33,86 @@ from taskhub.worker.steward.health import listen_for_probes
 from taskhub.worker.supervisor.children import Companion
 from taskhub.worker.supervisor.supervisor import Supervisor
 
-#: How many task names the greeting lists.
-_MOST_NAMES = 12
+#: In the banner.
+MAX_TASK_NAMES = 12
 
 
 class Command(BaseCommand):
     """Start a node: a supervisor, its worker processes and a steward."""
 
-    # Of what it uses. Others would load all of the pages of the site, and keep them.
+    # Other checks would load the site's URLs and views, and increase memory use.
     requires_system_checks = ("taskhub",)
     help = (
-        "Run tasks. TERM or INT stops it gracefully: what runs may finish within the "
-        "grace period, the rest is given back. A second signal stops it at once."
+        "Run tasks. TERM or INT stops the node gracefully: running tasks may finish "
+        "within the grace period, and other tasks are given back. A second signal "
+        "stops it at once."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Describe the options."""
-        add_backend(parser, "Which entry of TASKS to work for.")
+        add_backend(parser, "The entry of TASKS to work for.")
         add_node_options(parser)
         parser.add_argument(
             "--beat",
             action="store_true",
-            help="Fire periodic tasks, too, from a process of this node. Any number of "
-            "nodes may: each tick fires once.",
+            help="Also fire periodic tasks, in a process of this node. Several nodes "
+            "may do so: each tick fires once.",
         )
         parser.add_argument(
             "--reload",
             action="store_true",
-            help="For development: start anew when the code changes.",
+            help="Restart when the code changes, for development.",
         )
         add_check(parser, "a worker")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Check what is needed, say what will run, and run it."""
         if not hasattr(os, "fork"):
-            raise CommandError("taskworker forks, which this system cannot; use WSL.")
-        node = node_of(find_backend(options["backend"]).config, options)
-        leave_pools()
-        bound_network_waits()
+            raise CommandError("taskworker needs os.fork(); on Windows, use WSL.")
+        node = make_node(find_backend(options["backend"]).config, options)
+        disable_connection_pools()
+        set_network_timeouts()
         check_database()
-        for notice in check_broker(node.config, node.queues):
-            self.stderr.write(self.style.WARNING(notice))
+        for warning in check_broker(node.config, node.queues):
+            self.stderr.write(self.style.WARNING(warning))
         # A fork must not inherit a connection.
         discard_all(for_fork=True)
         if options["check"]:
             return
-        for notice in warn_of_threads():
-            self.stderr.write(self.style.WARNING(notice))
+        for warning in thread_warnings():
+            self.stderr.write(self.style.WARNING(warning))
         configure_logging(options["verbosity"])
-        companions = [_beat_of(node)] if options["beat"] else []
+        companions = [_make_beat(node)] if options["beat"] else []
         supervisor = Supervisor(
             node, companions, probes=_listen(node), reload=options["reload"]
         )
-        # Before it is said to be there: who reads that may already want it to stop.
+        # Before the banner: a script that reads it may send a signal at once.
         supervisor.hear_signals()
         if options["verbosity"]:
-            self._greet(node, beats=options["beat"])
+            self._print_banner(node, has_beat=options["beat"])
         sys.exit(supervisor.run())
 
-    def _greet(self, node: NodeOptions, *, beats: bool) -> None:
+    def _print_banner(self, node: Node, *, has_beat: bool) -> None:
         tasks = list(registered_tasks())
-        names = ", ".join(tasks[:_MOST_NAMES]) or "none: is there a tasks.py in an app?"
-        more = (
-            f", and {len(tasks) - _MOST_NAMES} more" if len(tasks) > _MOST_NAMES else ""
-        )
+        names = ", ".join(tasks[:MAX_TASK_NAMES]) or "is there a tasks.py in an app?"
+        more = len(tasks) - MAX_TASK_NAMES
         facts = {
             "queues": ", ".join(node.queues),
             "processes": f"{node.processes}, each with {node.threads} thread(s) and up "
             f"to {node.async_tasks} async tasks",
-            "beat": "yes" if beats else "no",
+            "beat": "yes" if has_beat else "no",
             "broker": get_broker(node.config).address,
             "database": describe_database(),
-            "tasks": f"{len(tasks)}: {names}{more}",
+            "tasks": f"{len(tasks)}: {names}{f', and {more} more' if more > 0 else ''}",
         }
-        greet(self.stdout, f"node {node.name}", facts)
+        print_banner(self.stdout, f"node {node.name}", facts)
 
 
-def _listen(node: NodeOptions) -> socket.socket | None:
-    """Open the port for probes. Raise CommandError if it cannot be had."""
+def _listen(node: Node) -> socket.socket | None:
+    """Open the port for probes. Raise CommandError if that fails."""
     if node.health_port is None:
         return None
     try:
         return listen_for_probes(node.health_host, node.health_port)
-    # UnicodeError: of a host that can have no such name.
+    # UnicodeError: the host is not a valid name.
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise CommandError(
@@ -124,7 +121,7 @@ def _listen(node: NodeOptions) -> socket.socket | None:
         ) from error
 
 
-def _beat_of(node: NodeOptions) -> Companion:
+def _make_beat(node: Node) -> Companion:
     def run(is_wanted: Callable[[], bool]) -> None:
         beat = Beat(node.config, is_wanted=is_wanted)
         stop_on_signals(beat.stop)

@@ -1,8 +1,8 @@
 """
-What `manage.py taskcontrol` can do: `taskcontrol NOUN VERB NAME…`.
+The nouns and verbs of `manage.py taskcontrol NOUN VERB NAME…`.
 
-A module for each noun registers its verbs, each with a parser of its own. `verbs` has
-what they share, and `history` writes the admin's history.
+A module for each noun registers its verbs, each with its own parser. `verbs` has the
+shared classes, and `history` writes the admin's history.
 """
 
 from taskhub.management.control import nodes, queues, results, schedules

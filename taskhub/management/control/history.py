@@ -13,9 +13,11 @@ _CHANGE = 2
 
 
 def find_user(username: str) -> Any:
-    """Return who the history is to name. Raise CommandError if there is no such."""
+    """Return the user that the history names. Raise CommandError if there is none."""
     if not apps.is_installed("django.contrib.admin"):
-        raise CommandError("--by is for the admin's history, and there is no admin.")
+        raise CommandError(
+            "--by needs the history of django.contrib.admin, which is not installed."
+        )
     users: Any = apps.get_model(settings.AUTH_USER_MODEL)._default_manager
     try:
         return users.get_by_natural_key(username)
@@ -24,6 +26,6 @@ def find_user(username: str) -> Any:
 
 
 def write_history(user: Any, rows: Sequence[Model], text: str) -> None:
-    """Write that a user has done something to rows."""
+    """Write a change of rows by a user into the admin's history."""
     entries: Any = apps.get_model("admin", "LogEntry")._default_manager
     entries.log_actions(user.pk, rows, _CHANGE, text)

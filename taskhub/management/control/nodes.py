@@ -14,12 +14,12 @@ _NAMES = (("names", "NODE…"),)
 def add_verbs(nouns: Nouns) -> None:
     """Add the noun and its verbs."""
     node = nouns.add_noun("node", "Quiet, resume, resize and stop nodes.")
-    for verb, change, becomes, help in (
-        ("quiet", operations.nodes.quiet, "will take nothing new", "Take nothing new."),
-        ("resume", operations.nodes.resume, "will work again", "Take messages again."),
-        ("stop", operations.nodes.stop, "will end", "End, as if told by TERM."),
+    for verb, becomes, help in (
+        ("quiet", "will take no new messages", "Take no new messages."),
+        ("resume", "will take messages again", "Take messages again."),
+        ("stop", "will stop", "Stop, as after the signal TERM."),
     ):
-        run = partial(_change_each, change, becomes)
+        run = partial(_change_each, getattr(operations.nodes, verb), becomes)
         node.add_verb(verb, run, _NAMES, help, reason="history")
     node.add_verb(
         "resize",
@@ -34,7 +34,7 @@ def _change_each(
     change: Callable[[str], None], becomes: str, options: Options
 ) -> Report:
     names = options["names"]
-    # A slip in one of the names is noticed before anything is done to others.
+    # Check all names before the first change.
     rows = [operations.nodes.find_node(name) for name in names]
     for name in names:
         change(name)

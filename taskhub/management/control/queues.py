@@ -19,9 +19,9 @@ def add_verbs(nouns: Nouns) -> None:
     """Add the noun and its verbs."""
     queue = nouns.add_noun("queue", "Pause, resume, drain, move and purge queues.")
     pause = queue.add_verb(
-        "pause", _pause, [_NAME], "Hand nothing out of a queue.", reason="row"
+        "pause", _pause, [_NAME], "Hand out no messages of a queue.", reason="row"
     )
-    resume = queue.add_verb("resume", _resume, [_NAME], "Hand messages out again.")
+    resume = queue.add_verb("resume", _resume, [_NAME], "Hand out messages again.")
     drain = queue.add_verb(
         "drain", _drain, [_NAME], "Pause a queue when it is empty.", reason="row"
     )
@@ -86,7 +86,7 @@ def _move(options: Options) -> Report:
         raise CommandError(f"QUEUE and TARGET are both {queue.name}; name another one.")
     path = options["task"] or None
     if path and not queue.waiting.for_task(path).exists():
-        # An unregistered task may have messages there; without any, it is a slip.
+        # Only an unregistered task that has messages is accepted.
         find_task(path)
     count = operations.queues.move(queue, target, task_path=path)
     said = f"Moved {count:,} from {queue.name} to {target.name}."

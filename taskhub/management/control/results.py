@@ -45,7 +45,7 @@ def _cancel(options: Options) -> Report:
         by_force=options["by_force"],
     )
     said = f"Cancelled: {cancelled.waiting:,} waiting, {cancelled.running:,} running."
-    # The rows as they were before: what is cancelled now has yet to end by itself.
+    # Only results that were cancelled before: those cancelled now may still end.
     earlier = [row for row in rows.values() if row.status == Status.CANCELLED]
     running = operations.results.still_running(earlier)
     if running and not options["by_force"]:

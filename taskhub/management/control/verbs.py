@@ -1,4 +1,4 @@
-"""Nouns and verbs of the command line, and what running one reports."""
+"""Nouns and verbs of the command line, and their reports."""
 
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Options = dict[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What was done: a sentence, counts for programs, and the rows it was done to."""
+    """The outcome of a verb: a sentence, facts for programs, and the changed rows."""
 
     said: str
     facts: dict[str, Any] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Report:
 
 
 class _NounParser(CommandParser):
-    """Names the nearest verb when there is no such verb."""
+    """Suggests the nearest verb for an unknown one."""
 
     verbs: Sequence[str] = ()
 
@@ -61,7 +61,7 @@ class Noun:
         metavar that ends with "…" takes one or more. `reason` says where --reason is
         kept: in the "row", in the admin's "history" only, or nowhere.
 
-        `run` raises TaskHubError or CommandError if it cannot be done.
+        `run` raises TaskHubError or CommandError if it fails.
         """
         parser: ArgumentParser = self._verbs.add_parser(
             verb, help=help, description=help
@@ -103,7 +103,7 @@ class Nouns:
 
 
 def confirm(options: Options, question: str) -> None:
-    """Ask a question, unless --no-input is given. Raise CommandError for a no."""
+    """Ask for confirmation, unless --no-input is given. Raise CommandError for a no."""
     if options["no_input"]:
         return
     if options["json"]:
