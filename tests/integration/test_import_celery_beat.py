@@ -194,7 +194,7 @@ def refused(*arguments):
     code, said = run("--apply", *arguments)
     assert code == 1
     assert not PeriodicTask.objects.exists()
-    _, found, reasons = said.partition("Not carried over:")
+    _, found, reasons = said.partition("Not imported:")
     assert found
     return reasons
 
@@ -209,7 +209,7 @@ def test_a_dry_run_tells_what_it_would_make_and_makes_nothing(old):
 
     assert code == 0
     lines = said.splitlines()
-    assert lines[0] == "To be made:"
+    assert lines[0] == "To be created:"
     assert lines[1].split() == ["name", "task", "schedule", "next", "run"]
     assert " ".join(lines[2].split()) == (
         "later tests.tasks.add cron 0 3 * * * UTC disabled"
@@ -217,8 +217,8 @@ def test_a_dry_run_tells_what_it_would_make_and_makes_nothing(old):
     assert " ".join(lines[3].split()) == (
         "nightly tests.tasks.add cron 0 3 * * * Europe/Berlin 2026-06-02 03:00:00 CEST"
     )
-    assert "Of 2 periodic tasks: to be made 2." in said
-    assert "Nothing is written yet" in said
+    assert "Of 2 periodic tasks: to be created 2." in said
+    assert "Nothing was written" in said
     assert not PeriodicTask.objects.exists()
 
 
@@ -256,7 +256,7 @@ def test_a_second_time_leaves_alone_what_is_there(old):
     code, said = run("--apply")
 
     assert code == 0
-    assert "Left alone:\n  old\n    It is there already." in said
+    assert "Unchanged:\n  old\n    It is there already." in said
     assert PeriodicTask.objects.get().pk == row.pk
 
 
@@ -361,7 +361,7 @@ def test_some_that_cannot_be_carried_do_not_stop_the_others(old):
     code, said = run("--apply")
 
     assert code == 1
-    assert "Of 2 periodic tasks: made 1, not carried over 1." in said
+    assert "Of 2 periodic tasks: created 1, not imported 1." in said
     assert PeriodicTask.objects.get().name == "good"
 
 
@@ -374,7 +374,7 @@ def test_old_rows_are_disabled_if_asked_and_celery_is_told(old):
     code, said = run("--apply", "--disable-old")
 
     assert code == 1
-    assert "Disabled of the old rows: 1." in said
+    assert "Disabled 1 of the old rows." in said
     assert not old.value("enabled", "good")
     assert old.value("enabled", "bad")
     assert old.changes == 1
@@ -388,7 +388,7 @@ def test_old_rows_can_be_disabled_later(old):
     )
     old.crontab(name="other")
 
-    assert "Of the old rows, 1 are still enabled" in run("--apply")[1]
+    assert "1 of the old rows are still enabled" in run("--apply")[1]
     assert old.value("enabled", "same")
     assert "still enabled" not in run("--apply", "--disable-old")[1]
     assert not old.value("enabled", "same")
@@ -410,7 +410,7 @@ def test_an_old_row_stays_enabled_while_the_new_one_is_paused(old, arguments):
 
 
 def test_disabling_goes_with_applying(old):
-    with pytest.raises(CommandError, match=r"--disable-old goes with --apply\."):
+    with pytest.raises(CommandError, match=r"--disable-old needs --apply\."):
         run("--disable-old")
 
 

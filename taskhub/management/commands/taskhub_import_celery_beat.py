@@ -1,4 +1,4 @@
-"""`manage.py taskhub_import_celery_beat`: take over django-celery-beat's schedules."""
+"""`manage.py taskhub_import_celery_beat`: import django-celery-beat's schedules."""
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
@@ -28,48 +28,33 @@ from taskhub.management.startup import check_database
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic.periodic_task import as_schedule
 
-#: In the order in which they are told, what they are called before and after.
-_WORDS = {
-    Verdict.MADE: ("To be made", "Made"),
+#: The headings of the output, without and with --apply.
+_HEADINGS = {
+    Verdict.MADE: ("To be created", "Created"),
     Verdict.OVERWRITTEN: ("To be overwritten", "Overwritten"),
-    Verdict.LEFT_ALONE: ("Left alone", "Left alone"),
+    Verdict.LEFT_ALONE: ("Unchanged", "Unchanged"),
     Verdict.NOT_NEEDED: ("Not needed", "Not needed"),
-    Verdict.REFUSED: ("Cannot be carried over", "Not carried over"),
+    Verdict.REFUSED: ("Cannot be imported", "Not imported"),
 }
-_HEAD = ("name", "task", "schedule", "next run")
+_COLUMNS = ("name", "task", "schedule", "next run")
 
 
 class Command(BaseCommand):
-    """Make periodic tasks that fire when django-celery-beat's do."""
+    """Create periodic tasks that fire when those of django-celery-beat do."""
 
     help = (
-        "Make periodic tasks of django-celery-beat's rows, which fire at the same "
-        "times. Only says what it would make, unless --apply is given. The exit code "
-        "is 1 if some cannot be carried over."
+        "Create periodic tasks from django-celery-beat's rows, which fire at the same "
+        "times. Without --apply, only show what would be created. The exit code is 1 "
+        "if some rows cannot be imported."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Describe the options."""
-        parser.add_argument(
-            "--apply", action="store_true", help="Write, in one transaction."
-        )
-        parser.add_argument(
-            "--update",
-            action="store_true",
-            help="Overwrite periodic tasks of the same names, which are left alone "
-            "otherwise.",
-        )
-        parser.add_argument(
-            "--disable-old",
-            action="store_true",
-            help="With --apply: disable the old rows of what is carried over, so that "
-            "only taskhub fires it.",
-        )
+        self._add_write_options(parser)
         parser.add_argument(
             "--database",
             default=DEFAULT_DB_ALIAS,
             metavar="ALIAS",
-            help="Where django-celery-beat's tables are (default: %(default)s).",
+            help="The database of django-celery-beat's tables (default: %(default)s).",
         )
         parser.add_argument(
             "--only",
@@ -77,8 +62,7 @@ class Command(BaseCommand):
             default=[],
             type=text,
             metavar="NAME",
-            help="The name of a row to carry over; may be given several times. All by "
-            "default.",
+            help="Import only the row with this name; may be repeated.",
         )
         parser.add_argument(
             "--map",
@@ -86,7 +70,7 @@ class Command(BaseCommand):
             default=[],
             type=_pair,
             metavar="OLD=NEW",
-            help="What a task is called now; may be given several times.",
+            help="The new path of a task; may be repeated.",
         )
         parser.add_argument(
             "--map-queue",
@@ -94,22 +78,37 @@ class Command(BaseCommand):
             default=[],
             type=_pair,
             metavar="OLD=NEW",
-            help="What a queue is called now, or nothing for the task's own; may be "
-            "given several times.",
+            help="The new name of a queue, or nothing for the task's queue; may be "
+            "repeated.",
         )
         parser.add_argument(
             "--priority",
             choices=["redis", "amqp"],
-            help="Carry priorities over: of Redis, where 0 goes first, or of AMQP, "
-            "where it goes last. Left out by default.",
+            help="Import priorities of Celery with Redis, where 0 is the highest, or "
+            "with AMQP, where 0 is the lowest. Left out by default.",
+        )
+
+    def _add_write_options(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--apply", action="store_true", help="Write, in one transaction."
+        )
+        parser.add_argument(
+            "--update",
+            action="store_true",
+            help="Overwrite periodic tasks of the same names.",
+        )
+        parser.add_argument(
+            "--disable-old",
+            action="store_true",
+            help="With --apply: disable the old rows of imported schedules, so that "
+            "only taskhub fires them.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Check what is needed, find what becomes of each row, do it and tell."""
         if options["disable_old"] and not options["apply"]:
-            raise CommandError("--disable-old goes with --apply.")
+            raise CommandError("--disable-old needs --apply.")
         check_database()
-        tasks = _read(options["database"])
+        tasks = _read_tasks(options["database"])
         wishes = Wishes(
             tasks=dict(options["map"]),
             queues=dict(options["map_queue"]),
@@ -119,23 +118,21 @@ class Command(BaseCommand):
         queues = {old.row.queue for old in tasks if old.row.queue}
         _check_known("--map-queue", wishes.queues, queues)
         _check_known("--only", options["only"], {old.row.name for old in tasks})
-        chosen = [
-            old
-            for old in tasks
-            if not options["only"] or old.row.name in options["only"]
-        ]
-        findings, disabled = self._carry_over(chosen, wishes, options)
-        self._tell(findings, disabled, options)
+        only = options["only"]
+        selected = [old for old in tasks if not only or old.row.name in only]
+        findings, disabled = self._import(selected, wishes, options)
+        self._print(findings, disabled, options)
         if any(finding.verdict is Verdict.REFUSED for finding in findings):
             sys.exit(1)
 
-    def _carry_over(
+    def _import(
         self, tasks: Sequence[OldTask], wishes: Wishes, options: dict[str, Any]
     ) -> tuple[list[Finding], int]:
         now, disabled = timezone.now(), 0
         with ExitStack() as stack:
             if options["disable_old"]:
-                # The outer one, should they be two: rather both fire than neither.
+                # If there are two databases, commit this one last: two runs of a tick
+                # are better than none.
                 stack.enter_context(transaction.atomic(using=options["database"]))
             findings = carry_over(
                 tasks, wishes, now, update=options["update"], write=options["apply"]
@@ -145,37 +142,37 @@ class Command(BaseCommand):
                 disabled = disable(carried, options["database"], now)
         return findings, disabled
 
-    def _tell(
+    def _print(
         self, findings: Sequence[Finding], disabled: int, options: dict[str, Any]
     ) -> None:
         counts = []
-        for verdict, words in _WORDS.items():
-            chosen = [each for each in findings if each.verdict is verdict]
-            if chosen:
-                word = words[options["apply"]]
-                self.stdout.write(f"{word}:\n{_table(chosen)}\n")
-                counts.append(f"{word.lower()} {len(chosen)}")
+        for verdict, headings in _HEADINGS.items():
+            group = [each for each in findings if each.verdict is verdict]
+            if group:
+                heading = headings[options["apply"]]
+                self.stdout.write(f"{heading}:\n{_table(group)}\n")
+                counts.append(f"{heading.lower()} {len(group)}")
         if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
             self.stdout.write(
-                "DJANGO_CELERY_BEAT_TZ_AWARE is off: Celery's beat goes by a time zone "
-                "of its own, and not by the crontabs'. Look at the zones above.\n"
+                "DJANGO_CELERY_BEAT_TZ_AWARE is off: Celery's beat uses its own time "
+                "zone instead of the crontabs' zones. Check the zones above.\n"
             )
         summary = ", ".join(counts) or "there are none"
         self.stdout.write(f"Of {len(findings)} periodic tasks: {summary}.")
         if not options["apply"]:
-            self.stdout.write("Nothing is written yet; that is what --apply is for.")
+            self.stdout.write("Nothing was written; run this again with --apply.")
             return
         if disabled:
-            self.stdout.write(f"Disabled of the old rows: {disabled}.")
+            self.stdout.write(f"Disabled {disabled} of the old rows.")
         both = [each for each in findings if each.is_carried and each.old.row.enabled]
         if both and not options["disable_old"]:
             self.stdout.write(
-                f"Of the old rows, {len(both)} are still enabled: stop Celery's beat, "
-                "or run this again with --disable-old, or both will fire them."
+                f"{len(both)} of the old rows are still enabled: stop Celery's beat, "
+                "or run this again with --disable-old; otherwise both beats fire them."
             )
 
 
-def _read(alias: str) -> list[OldTask]:
+def _read_tasks(alias: str) -> list[OldTask]:
     if alias not in connections:
         raise CommandError(
             f"There is no database {alias!r} in DATABASES"
@@ -200,7 +197,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _check_known(option: str, names: Iterable[str], known: set[str]) -> None:
-    """Raise CommandError for a name that no row has."""
+    """Raise CommandError for a name that no row of django-celery-beat has."""
     for name in names:
         if name not in known:
             raise CommandError(
@@ -209,25 +206,22 @@ def _check_known(option: str, names: Iterable[str], known: set[str]) -> None:
 
 
 def _table(findings: Sequence[Finding]) -> str:
-    """Return lines: rows with their schedules if any will fire, or only their names."""
+    """Return a table of the rows that are written, or a list of the names of others."""
     if findings[0].verdict not in (Verdict.MADE, Verdict.OVERWRITTEN):
         return "".join(
             f"  {each.old.row.name}\n{_remarks(each)}" for each in findings
         ).rstrip("\n")
-    rows = [_HEAD, *(_cells(each.row) for each in findings if each.row)]
+    rows = [_COLUMNS, *(_cells(each.row) for each in findings if each.row)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     head, *lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
     )
-    told = zip(lines, findings, strict=True)
-    return "\n".join(
-        f"  {line.rstrip()}"
-        for line in [
-            head,
-            *(f"{line.rstrip()}\n{_remarks(each)}" for line, each in told),
-        ]
+    with_remarks = (
+        f"{line.rstrip()}\n{_remarks(finding)}"
+        for line, finding in zip(lines, findings, strict=True)
     )
+    return "\n".join(f"  {line.rstrip()}" for line in [head, *with_remarks])
 
 
 def _cells(row: PeriodicTask) -> tuple[str, ...]:
