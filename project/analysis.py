@@ -1,4 +1,4 @@
-"""What there is to say of one Python file. Plain functions that know no tasks."""
+"""Analyse Python files, with plain functions that do not depend on tasks."""
 
 import ast
 import os
@@ -8,23 +8,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-#: Installed beside the standard library, but not of it.
-_FOREIGN = {"site-packages", "dist-packages", "__pycache__"}
+#: Folders that are not a part of the standard library.
+_EXCLUDED_FOLDERS = {"site-packages", "dist-packages", "__pycache__"}
 
 Report = dict[str, Any]
 
 
 def library_root() -> Path:
-    """Return the folder of the standard library that runs this."""
+    """Return the folder of the standard library of this interpreter."""
     return Path(sysconfig.get_path("stdlib"))
 
 
 def find_modules() -> list[str]:
-    """Return the paths of all modules of the standard library, below its root."""
+    """Return the paths of all modules, relative to the root of the library."""
     root = library_root()
     paths = []
     for folder, subfolders, files in os.walk(root):
-        subfolders[:] = [name for name in subfolders if name not in _FOREIGN]
+        subfolders[:] = [name for name in subfolders if name not in _EXCLUDED_FOLDERS]
         modules = (name for name in files if name.endswith(".py"))
         paths += [str(Path(folder, name).relative_to(root)) for name in modules]
     return sorted(paths)
@@ -32,10 +32,10 @@ def find_modules() -> list[str]:
 
 def analyse(path: str) -> Report:
     """
-    Count what is in one module of the standard library, and find its longest function.
+    Report on one module: counts of its contents, and its longest function.
 
-    Modules that do not parse, and some of the library's own tests are made not to, are
-    reported as such.
+    Some modules cannot be parsed, because they test the parser. Their report contains
+    `"parses": False`.
     """
     source = (library_root() / path).read_bytes()
     report: Report = {"path": path, "lines": source.count(b"\n"), "parses": True}
@@ -63,7 +63,7 @@ def _length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
-    """Yield the top-level names of what is imported."""
+    """Yield the names of the top-level packages that are imported."""
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)
@@ -72,7 +72,7 @@ def _imports(nodes: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def summarise(reports: Iterable[Report]) -> Report:
-    """Add reports of modules up to one about all of them."""
+    """Combine the reports of modules into one report."""
     reports = list(reports)
     parsed = [report for report in reports if report["parses"]]
     imported = Counter(name for report in parsed for name in report["imports"])

@@ -1,4 +1,4 @@
-"""What visitors send to the demo site."""
+"""The forms of the demo site."""
 
 from django import forms
 
@@ -12,7 +12,7 @@ class PictureForm(forms.Form):
 
 
 class GreetingForm(forms.Form):
-    """Whom to greet by mail."""
+    """The recipient of a greeting by mail."""
 
     name = forms.CharField(max_length=60, initial="Ada")
     address = forms.EmailField(label="E-mail", initial="ada@example.com")

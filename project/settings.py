@@ -17,7 +17,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
-# What the demo writes: its database, uploads, sent mail.
+# For the database, uploads and sent mail.
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
@@ -32,10 +32,11 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    # Before Django 6.0, tasks are an app of their own.
+    # Before Django 6.0, tasks are a separate package.
     *([] if find_spec("django.tasks") else ["django_tasks"]),
     "taskhub",
     "project",
@@ -73,7 +74,7 @@ DATABASES = {
     "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'demo.sqlite3'}")
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Workers and the site write at the same time: let them wait for each other.
+    # The site and its workers write at the same time, and have to wait for each other.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -81,8 +82,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.mysql":
-    # It says that conditions of indexes and constraints are ignored, which taskhub's
-    # allow for.
+    # These checks warn that MySQL ignores conditions of indexes and constraints;
+    # taskhub does not depend on them.
     SILENCED_SYSTEM_CHECKS = ["models.W036", "models.W037"]
 
 TASKS: dict[str, Any] = {
@@ -107,7 +108,7 @@ STATIC_ROOT = VAR_DIR / "static"
 MEDIA_URL = "media/"
 MEDIA_ROOT = VAR_DIR / "media"
 
-# Mail is written to files, where the demo's pages find it.
+# Mail is written to files instead of being sent.
 MAIL_DIR = VAR_DIR / "mail"
 _MAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 if django.VERSION >= (6, 1):

@@ -1,4 +1,4 @@
-"""The demo site's background work."""
+"""The tasks of the demo site."""
 
 import shutil
 from datetime import timedelta
@@ -19,7 +19,7 @@ from taskhub import Context, periodic, task
 from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.schedules import cron, every
 
-# The main job: one task for each module, and one that adds their results up.
+# The main job: one task for each module, and one that adds up their results.
 
 
 def start_analysis() -> UUID:
@@ -28,19 +28,20 @@ def start_analysis() -> UUID:
     meta = {"run": str(run)}
     paths = analysis.find_modules()
     analyse_module.using(meta=meta).enqueue_many((path,) for path in paths)
-    # Of the lowest priority: its turn comes when all the others have been started.
+    # With the lowest priority, it is started after all other tasks.
     add_up.using(meta=meta, priority=-100).enqueue(str(run))
     return run
 
 
 def results_of(run: UUID) -> TaskResultQuerySet:
-    """Return the results of a run's modules: those enqueued after its id was made."""
+    """Return the results of a run's modules."""
     results = TaskResult.objects.for_task(analyse_module)
+    # The ids of these results are later than that of the run.
     return results.filter(id__gt=run, meta__run=str(run))
 
 
 def summary_of(run: UUID) -> TaskResult | None:
-    """Return the result of the task that adds a run up: the last one."""
+    """Return the latest result of the task that adds up a run."""
     results = TaskResult.objects.for_task(add_up)
     return results.filter(id__gt=run, meta__run=str(run)).first()
 
@@ -53,7 +54,7 @@ def analyse_module(path: str) -> analysis.Report:
 
 @task
 def add_up(run: str) -> analysis.Report | None:
-    """Add up what a run has found; if some of it is still running, a moment later."""
+    """Add up the results of a run; if some are unfinished, retry a moment later."""
     results = results_of(UUID(run))
     if results.unfinished().exists():
         soon = timedelta(seconds=0.2)
@@ -64,14 +65,14 @@ def add_up(run: str) -> analysis.Report | None:
     )
 
 
-# The three classic uses.
+# Three common uses of tasks.
 
 THUMBNAIL_SIZES = (96, 240, 480)
 
 
 @task(queue_name="pictures", takes_context=True)
 def make_thumbnails(context: Context, name: str) -> list[dict[str, Any]]:
-    """Make thumbnails of a picture in the site's storage; return where they are."""
+    """Make thumbnails of a stored picture; return their names and sizes."""
     thumbnails = []
     with default_storage.open(name) as file, Image.open(file) as picture:
         upright = ImageOps.exif_transpose(picture).convert("RGB")
@@ -93,7 +94,7 @@ def _save_thumbnail(picture: Image.Image, name: str, size: int) -> dict[str, Any
 
 @task(queue_name="mail")
 def send_greeting(address: str, *, name: str) -> str:
-    """Greet somebody by mail."""
+    """Send a greeting by mail."""
     send_mail(
         subject=f"Hello, {name}",
         message=f"Hello, {name},\n\nthis was sent by a taskhub worker.\n",
@@ -105,7 +106,7 @@ def send_greeting(address: str, *, name: str) -> str:
 
 @task
 def divide_by_zero(amount: int) -> float:
-    """Show what a failure looks like."""
+    """Fail, to show what a failure looks like."""
     return _share(amount, among=[])
 
 
@@ -113,12 +114,12 @@ def _share(amount: int, *, among: list[str]) -> float:
     return amount / len(among)
 
 
-# What schedules fire.
+# Tasks with a schedule.
 
 
 @periodic(
     every(minutes=1),
-    description="How much room is left where the demo writes.",
+    description="Measures the disk of the demo's files.",
     overlap="skip",
 )
 @task
@@ -128,7 +129,7 @@ def measure_disk() -> dict[str, int]:
     return {"free": usage.free >> 20, "total": usage.total >> 20}
 
 
-@periodic(cron("30 4 * * *"), description="Pictures are kept for a day.")
+@periodic(cron("30 4 * * *"), description="Deletes pictures that are older than a day.")
 @task
 def delete_old_pictures() -> int:
     """Delete pictures that were uploaded more than a day ago; return how many."""

@@ -1,4 +1,4 @@
-"""The demo site's addresses."""
+"""The URLs of the demo site."""
 
 from django.conf import settings
 from django.conf.urls.static import static
@@ -15,9 +15,9 @@ urlpatterns = [
     path("greetings/", views.greet, name="greet"),
     path("failures/", views.fail, name="fail"),
     path("results/<uuid:pk>/", views.show_result, name="result"),
-    # What shows how far a result is, on the pages above.
+    # Serves the progress of results to the pages above.
     path("tasks/", include("taskhub.urls")),
     path("admin/", admin.site.urls),
-    # Only while DEBUG is on; a real site lets its web server do this.
+    # Works only with DEBUG; in production, the web server serves these files.
     *static(settings.MEDIA_URL, document_root=settings.MEDIA_ROOT),
 ]

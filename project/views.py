@@ -1,4 +1,4 @@
-"""The demo site's pages: each hands work off, and shows it from `TaskResult` rows."""
+"""The views of the demo site: they enqueue tasks and show rows of `TaskResult`."""
 
 from uuid import UUID, uuid4
 
@@ -13,7 +13,7 @@ from taskhub.models import TaskResult
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Everything that can be handed off, and what was handed off last."""
+    """Show the forms that enqueue tasks, and the latest results."""
     return _show_home(request)
 
 
@@ -37,14 +37,14 @@ def _show_home(
 
 @require_POST
 def start_run(request: HttpRequest) -> HttpResponse:
-    """Hand off the analysis of the standard library."""
+    """Enqueue the analysis of the standard library."""
     return redirect("run", run=tasks.start_analysis())
 
 
 @require_safe
 def show_run(request: HttpRequest, run: UUID) -> HttpResponse:
-    """Show how far a run is, and what it has found."""
-    # First: what is counted after the last task has ended is all there is.
+    """Show the progress and the findings of a run."""
+    # Before the other results are counted, which are complete once there is a summary.
     summary = tasks.summary_of(run)
     if summary is None:
         return render(request, "missing.html", status=404)
@@ -66,19 +66,19 @@ def show_run(request: HttpRequest, run: UUID) -> HttpResponse:
 
 @require_POST
 def upload_picture(request: HttpRequest) -> HttpResponse:
-    """Keep a picture, and have its thumbnails made."""
+    """Store a picture, and enqueue the task that makes thumbnails."""
     form = PictureForm(request.POST, request.FILES)
     if not form.is_valid():
         return _show_home(request, picture_form=form)
     picture = form.cleaned_data["picture"]
-    ending = picture.image.format.lower()
-    name = default_storage.save(f"pictures/{uuid4().hex}.{ending}", picture)
+    suffix = picture.image.format.lower()
+    name = default_storage.save(f"pictures/{uuid4().hex}.{suffix}", picture)
     return redirect("result", pk=tasks.make_thumbnails.enqueue(name).id)
 
 
 @require_POST
 def greet(request: HttpRequest) -> HttpResponse:
-    """Have a mail sent."""
+    """Enqueue the task that sends a greeting."""
     form = GreetingForm(request.POST)
     if not form.is_valid():
         return _show_home(request, greeting_form=form)
@@ -88,13 +88,13 @@ def greet(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def fail(request: HttpRequest) -> HttpResponse:
-    """Have something done that cannot be done."""
+    """Enqueue a task that fails."""
     return redirect("result", pk=tasks.divide_by_zero.enqueue(12).id)
 
 
 @require_safe
 def show_result(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Show one result, until it is finished and after."""
+    """Show one result and its progress."""
     result = get_object_or_404(TaskResult, pk=pk)
     thumbnails = (
         [

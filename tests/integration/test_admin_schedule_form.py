@@ -134,7 +134,7 @@ def test_empty_durations_and_arguments_are_the_defaults(admin_client):
         ({"start_at_0": "9999-12-31", "start_at_1": "0:00"}, "start_at", "to 2999"),
         ({"args": "[1, 2, 3]"}, "args", "too many positional arguments"),
         ({"args": "[1]", "kwargs": '{"bb": 2}'}, "kwargs", "did you mean 'b'"),
-        ({"args": '{"a": 1}'}, "args", "Expected a list of positional arguments"),
+        ({"args": '{"a": 1}'}, "args", "Positional arguments must be a list"),
         ({"args": "[1, 2"}, "args", "Expected a list as JSON"),
         ({"kwargs": "[]]"}, "kwargs", "Expected an object as JSON"),
         ({"task_path": "tests.tasks.ad"}, "task_path", "did you mean 'tests.tasks.add"),

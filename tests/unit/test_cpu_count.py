@@ -75,4 +75,4 @@ def test_a_worker_has_as_many_processes_as_cpus_are_allowed():
         preexec_fn=lambda: os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}),
     )
 
-    assert "(default: one for each CPU that it may use, here 1)" in told.stdout
+    assert "this process may use, here 1)" in told.stdout

@@ -1,4 +1,4 @@
-"""`manage.py demo`: the whole site, its workers, and its main job, by one command."""
+"""`manage.py demo`: start the site and its worker, and run the main job."""
 
 import os
 import secrets
@@ -11,7 +11,6 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -23,34 +22,38 @@ from django.db.models import Max, Min
 
 from project import tasks
 
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _BAR_WIDTH = 30
 
 
 class Command(BaseCommand):
-    """Prepare the site, start it with its workers, and analyse the standard library."""
+    """Migrate, start the web server and a worker, and analyse the standard library."""
 
-    help = "Run the demo: web server, workers and the main job. Ctrl-C stops all."
-    # The tables that some checks look at may not be there yet.
+    help = "Run the demo: web server, worker and main job. Ctrl-C stops everything."
+    # Some checks need tables, which may not exist yet.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Describe the options."""
         parser.add_argument(
             "--once",
             action="store_true",
-            help="End after the main job, with 1 if anything failed.",
+            help="Stop after the main job. The exit code is 1 if a task failed.",
         )
         parser.add_argument(
-            "--port", type=int, default=8000, help="Where to serve, if it is free."
+            "--port",
+            type=int,
+            default=8000,
+            help="The port of the site, or the next free port.",
         )
         parser.add_argument(
-            "--processes", type=int, default=os.cpu_count() or 1, help="For the worker."
+            "--processes",
+            type=int,
+            default=os.cpu_count() or 1,
+            help="The number of worker processes.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run it, and leave nothing running, however it ends."""
-        # Both end in the same way: what was started is stopped.
+        # TERM raises KeyboardInterrupt as Ctrl-C does, so that children are stopped.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         try:
@@ -74,7 +77,7 @@ class Command(BaseCommand):
         return succeeded
 
     def _make_admin(self) -> str:
-        """Make sure that there is an admin, and return its password."""
+        """Create the user admin if it is missing; return its password."""
         secret = settings.VAR_DIR / "admin-password.txt"
         if not secret.exists():
             secret.touch(mode=0o600)
@@ -90,14 +93,14 @@ class Command(BaseCommand):
 
     @contextmanager
     def _running(self, name: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a management command beside this one, its output going to a file."""
+        """Run another management command meanwhile, with its output in a file."""
         log = settings.VAR_DIR / f"{name}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603
                 [sys.executable, sys.argv[0], *command],
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                # Ctrl-C is for this process, which stops the others in its own time.
+                # Ctrl-C must reach only this process, which stops the other ones.
                 start_new_session=True,
             )
         try:
@@ -108,41 +111,41 @@ class Command(BaseCommand):
 
     def _run_main_job(self, node: "subprocess.Popen[bytes]") -> bool:
         broker = settings.TASKS["default"]["OPTIONS"]["broker_url"].partition(":")[0]
-        begun = time.monotonic()
+        started = time.monotonic()
         run = tasks.start_analysis()
         total = tasks.results_of(run).count()
         self.stdout.write(
-            f"Handed off {total} modules of Python's standard library in "
-            f"{time.monotonic() - begun:.1f} s, one task each. Broker: {broker}"
+            f"Enqueued {total} modules of Python's standard library in "
+            f"{time.monotonic() - started:.1f} s, one task each. Broker: {broker}"
         )
         while not (summary := tasks.summary_of(run)) or summary.return_value is None:
             if node.poll() is not None:
                 log = (settings.VAR_DIR / "worker.log").read_text()
-                raise CommandError(f"The worker ended. It said:\n{log}")
+                raise CommandError(f"The worker has stopped. Its log:\n{log}")
             if summary and summary.status == "FAILED":
                 break
-            self._draw(tasks.results_of(run).finished().count(), total)
-            time.sleep(_LOOK_SECONDS)
-        self._draw(total, total)
-        return self._tell(run)
+            self._draw_bar(tasks.results_of(run).finished().count(), total)
+            time.sleep(_POLL_SECONDS)
+        self._draw_bar(total, total)
+        return self._print_outcome(run)
 
-    def _draw(self, done: int, total: int) -> None:
+    def _draw_bar(self, done: int, total: int) -> None:
         if self.stdout.isatty():
             filled = "█" * (_BAR_WIDTH * done // total)
             bar = filled.ljust(_BAR_WIDTH, "░")
             self.stdout.write(f"\r{bar} {done} of {total}", ending="")
             self.stdout.flush()
 
-    def _tell(self, run: UUID) -> bool:
-        """Print what came of the main job; return whether all of it succeeded."""
+    def _print_outcome(self, run: UUID) -> bool:
+        """Print the outcome of the main job; return whether all tasks succeeded."""
         results = tasks.results_of(run)
         stats = results.stats()
-        times = results.aggregate(begun=Min("started_at"), ended=Max("finished_at"))
-        took: timedelta = times["ended"] - times["begun"]
-        rate = stats.finished / took.total_seconds()
+        times = results.aggregate(first=Min("started_at"), last=Max("finished_at"))
+        duration: timedelta = times["last"] - times["first"]
+        rate = stats.finished / duration.total_seconds()
         self.stdout.write(
             f"\n{stats.successful} succeeded, {stats.failed} failed, in "
-            f"{took.total_seconds():.1f} s: {rate:,.0f} modules a second."
+            f"{duration.total_seconds():.1f} s: {rate:,.0f} modules per second."
         )
         summary = tasks.summary_of(run)
         found = summary.return_value if summary else None
@@ -159,11 +162,11 @@ class Command(BaseCommand):
         return stats.failed == 0
 
     def _serve(self, port: int, password: str) -> None:
-        place = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{port}"
         self.stdout.write(
-            f"\nThe site   {place}/\n"
-            f"The admin  {place}/admin/   login: admin   password: {password}\n"
-            f"The logs   {_shown(settings.VAR_DIR)}/worker.log, web.log\n"
+            f"\nThe site   {url}/\n"
+            f"The admin  {url}/admin/   login: admin   password: {password}\n"
+            f"The logs   {os.path.relpath(settings.VAR_DIR)}/worker.log, web.log\n"
             "Ctrl-C stops everything."
         )
         self.stdout.flush()
@@ -178,9 +181,3 @@ def _free_port(wanted: int) -> int:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
     raise CommandError(f"No port from {wanted} to {wanted + 99} is free; use --port.")
-
-
-def _shown(path: Path) -> str:
-    """Return a path as seen from here, if it is below."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

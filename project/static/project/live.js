@@ -1,4 +1,4 @@
-// Keep the part of a page with the id "live" up to date, until it says that it is over.
+// Update the part of a page with the id "live" until its data-over is "yes".
 
 const PAUSE_MS = 500;
 
@@ -12,7 +12,7 @@ async function refresh() {
       const fresh = page.getElementById("live");
       if (response.ok && fresh) shown.replaceWith(fresh);
     } catch {
-      // The server may be starting again; the next look will tell.
+      // The server may be restarting; fetch the page again later.
     }
   }
   setTimeout(refresh, PAUSE_MS);

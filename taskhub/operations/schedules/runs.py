@@ -85,7 +85,7 @@ def config_of_task(task: Task[..., Any, Any]) -> Config:
 def faults_of_json(row: PeriodicTask) -> dict[str, str]:
     """Return the faults of arguments that are not of the type of their column."""
     if not isinstance(row.args, list):
-        return {"args": "Expected a list of positional arguments, such as [1, 2]."}
+        return {"args": "Positional arguments must be a list, such as [1, 2]."}
     if not isinstance(row.kwargs, dict):
-        return {"kwargs": 'Expected an object of arguments, such as {"name": 1}.'}
+        return {"kwargs": 'Keyword arguments must be an object, such as {"name": 1}.'}
     return {}
