@@ -61,7 +61,7 @@ def test_a_second_time_there_is_nothing_to_do():
 
     done = synchronise()
 
-    assert (done.created, done.updated, done.removed) == ([], [], [])
+    assert (done.created, done.updated, done.disabled) == ([], [], [])
 
 
 def test_a_changed_declaration_changes_its_row():
@@ -93,11 +93,11 @@ def test_a_row_whose_declaration_is_gone_is_disabled_and_comes_back_with_it():
     synchronise()
     declarations._declared.clear()
 
-    assert synchronise().removed == ["tests.tasks.add"]
+    assert synchronise().disabled == ["tests.tasks.add"]
     row = only_row()
     assert not row.enabled
     assert row.paused_because == "The code does not declare it any more."
-    assert synchronise().removed == []
+    assert synchronise().disabled == []
 
     declare(args=[1])
     assert synchronise().updated == ["tests.tasks.add"]
@@ -114,7 +114,7 @@ def test_rows_made_by_hand_are_left_alone():
     assert "created by hand" in done.faults["tests.tasks.add"]
     assert only_row().schedule.text == by_hand.schedule.text
     declarations._declared.clear()
-    assert synchronise().removed == []
+    assert synchronise().disabled == []
 
 
 def test_more_than_one_schedule_of_a_task():

@@ -25,11 +25,11 @@ class Command(BaseCommand):
         check_database()
         only_check = options["check"]
         done = synchronise(write=not only_check)
-        for word in ("created", "updated", "removed"):
+        for word in ("created", "updated", "disabled"):
             for name in getattr(done, word):
                 self.stdout.write(f"{'to be ' if only_check else ''}{word}: {name}")
         if done.faults:
             lines = [f"{name}: {fault}" for name, fault in done.faults.items()]
             raise CommandError("\n".join(lines))
-        if only_check and (done.created or done.updated or done.removed):
+        if only_check and (done.created or done.updated or done.disabled):
             raise CommandError("The table differs from the code; run migrate.")

@@ -13,7 +13,7 @@ from taskhub.tasks import Declared, declared_schedules
 from taskhub.tasks.declared import PeriodicOptions
 
 #: Marks the rows that are enabled again if their declaration comes back.
-REMOVED = "The code does not declare it any more."
+NOT_DECLARED = "The code does not declare it any more."
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Synchronised:
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
+    disabled: list[str] = field(default_factory=list)
     #: Why the other schedules could not be written, by name.
     faults: dict[str, str] = field(default_factory=dict)
 
@@ -42,8 +42,8 @@ def synchronise(*, write: bool = True) -> Synchronised:
             _synchronise_one(declaration, rows.get(name), done, write=write)
         for name, row in rows.items():
             if row.from_code and row.enabled and name not in declared:
-                done.removed.append(name)
-                row.pause(REMOVED)
+                done.disabled.append(name)
+                row.pause(NOT_DECLARED)
                 if write:
                     row.save()
     return done
@@ -72,7 +72,7 @@ def _synchronise_one(
     before = _declared_values(row)
     _apply(declared, row)
     differs = is_new or _declared_values(row) != before
-    if row.paused_because == REMOVED:
+    if row.paused_because == NOT_DECLARED:
         row.enabled, row.paused_because, differs = True, "", True
     if not differs:
         return
