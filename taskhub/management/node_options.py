@@ -25,9 +25,9 @@ def add_node_options(parser: ArgumentParser) -> None:
     _add_health_options(parser)
 
 
-def make_node(config: Config, options: Mapping[str, Any]) -> Node:
+def make_node(config: Config, options: Mapping[str, Any]) -> NodeOptions:
     """Make a node of these options. Raise CommandError for unknown queues."""
-    return Node(
+    return NodeOptions(
         config=config,
         queues=_choose_queues(config, options["queues"]),
         processes=options["processes"],

@@ -90,7 +90,7 @@ class Command(BaseCommand):
             self._print_banner(node, has_beat=options["beat"])
         sys.exit(supervisor.run())
 
-    def _print_banner(self, node: Node, *, has_beat: bool) -> None:
+    def _print_banner(self, node: NodeOptions, *, has_beat: bool) -> None:
         tasks = list(registered_tasks())
         names = ", ".join(tasks[:MAX_TASK_NAMES]) or "is there a tasks.py in an app?"
         more = len(tasks) - MAX_TASK_NAMES
@@ -106,7 +106,7 @@ class Command(BaseCommand):
         print_banner(self.stdout, f"node {node.name}", facts)
 
 
-def _listen(node: Node) -> socket.socket | None:
+def _listen(node: NodeOptions) -> socket.socket | None:
     """Open the port for probes. Raise CommandError if that fails."""
     if node.health_port is None:
         return None
@@ -121,7 +121,7 @@ def _listen(node: Node) -> socket.socket | None:
         ) from error
 
 
-def _make_beat(node: Node) -> Companion:
+def _make_beat(node: NodeOptions) -> Companion:
     def run(is_wanted: Callable[[], bool]) -> None:
         beat = Beat(node.config, is_wanted=is_wanted)
         stop_on_signals(beat.stop)

@@ -7,14 +7,11 @@ import socket
 from functools import partial
 
 from taskhub.foundation.readiness import wait_readable
-from taskhub.models.nodes import PRESENCE_SECONDS
-from taskhub.operations.queues import synchronise_states
-from taskhub.worker.board import Board
-from taskhub.worker.node_options import Node
-from taskhub.worker.pipes import KILL, Upwards
-from taskhub.worker.steward.bulk import BULK_SECONDS, Bulk
-from taskhub.worker.steward.counter import COUNT_SECONDS, Counter
-from taskhub.worker.steward.deaths import DEATHS_SECONDS, Deaths
+from taskhub.worker.node_options import NodeOptions
+from taskhub.worker.pipes import KILL, LIVES, Upwards
+from taskhub.worker.scoreboard import Scoreboard
+from taskhub.worker.steward.chores import chores_of, last_chores_of
+from taskhub.worker.steward.deaths import Deaths
 from taskhub.worker.steward.health import Health, HealthServer
 from taskhub.worker.steward.housekeeper import Housekeeper
 from taskhub.worker.steward.leases import Leases
@@ -77,9 +74,6 @@ class Steward:
                 self._listen()
             self._health.steward_is_alive()
         self._finish()
-
-    def _keep_queues(self) -> None:
-        synchronise_states(self._node.config)
 
     def _finish(self) -> None:
         has_living = bool(self._leases.living)
