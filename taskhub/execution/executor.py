@@ -17,7 +17,7 @@ from taskhub.execution.memory import MEBIBYTE, resident_bytes
 from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Run
-from taskhub.execution.signals import Signals, show_attempt
+from taskhub.execution.signals import Signals
 from taskhub.foundation.current import current_result
 from taskhub.models import Status
 from taskhub.models.base import results_database
@@ -100,7 +100,8 @@ class Executor:
                 _write_or_undo(outcome, self._tally)
         except _OvertakenError:
             logger.warning(
-                "Rolled back, since another attempt owns the result: %s.", run.result.id
+                "Rolled back, since another attempt owns the result: %s.",
+                run.attempt.message.id,
             )
             return self._end(run)
         except BaseException as error:
@@ -143,7 +144,7 @@ class Executor:
 
         tick_at = attempt.message.tick_at
         context = Context(
-            task_result=run.result,
+            task_result=run.result(),
             report=report,
             asks_to_end=lambda: run.interrupt.is_cancelled,
             tick_at=tick_at,
@@ -175,7 +176,7 @@ class Executor:
 
     def _succeed(self, run: Run, outcome: Outcome) -> Ended:
         if compat.is_heard(compat.task_finished):
-            self._signals.send_success(run, outcome)
+            self._signals.send_finished(run, outcome)
         return self._end(run, outcome)
 
     def _end(
@@ -213,7 +214,7 @@ class Executor:
             return None
         logger.warning(
             "Given back, since the database went away: Task id=%s path=%s: %s",
-            run.result.id,
+            run.attempt.message.id,
             run.task.module_path,
             str(error).strip(),
         )
@@ -226,7 +227,6 @@ class Executor:
         attempt = run.attempt
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]
-        show_attempt(run)
         now = datetime.now(UTC)
         pause = pause_after(run, error)
         retry_at = None if pause is None else now + pause
@@ -245,7 +245,7 @@ class Executor:
         else:
             logger.warning(
                 "Task id=%s path=%s attempt=%d failed; retrying in %s: %s",
-                run.result.id,
+                run.attempt.message.id,
                 run.task.module_path,
                 attempt.number,
                 pause,

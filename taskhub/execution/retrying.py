@@ -39,12 +39,12 @@ def pause_after(run: Run, error: BaseException) -> timedelta | None:
 
 def _ask_backoff(run: Run, reason: BaseException) -> timedelta:
     try:
-        return pause_of(run.task.backoff, reason, run.result)
+        return pause_of(run.task.backoff, reason, run.result())
     except Exception:
         logger.exception(
             "The backoff of %s raised; using the default.", run.task.module_path
         )
-        return pause_of(DEFAULT_BACKOFF, reason, run.result)
+        return pause_of(DEFAULT_BACKOFF, reason, run.result())
 
 
 def _counted(kinds: tuple[type[BaseException], ...]) -> tuple[type[BaseException], ...]:

@@ -1,5 +1,6 @@
 """A run: the argument of the executor."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog
 from taskhub.messages import Delivery
+from taskhub.models import Status
 from taskhub.tasks import Result, Task, as_enqueued
 from taskhub.writer import Attempt
 
@@ -21,14 +23,27 @@ class Run(msgspec.Struct):
     log: RunLog
     #: Whether no other run may be in its process.
     is_exclusive: bool = False
-    _result: Result[Any] | None = None
+    _variant: Task[..., Any, Any] | None = None
 
-    @property
-    def result(self) -> Result[Any]:
-        """The result for `django.tasks`, made at the first access."""
-        if self._result is None:
-            message = self.attempt.message
-            self._result = Result.from_enqueued(
-                as_enqueued(self.task, message), message
-            )
-        return self._result
+    def result(
+        self,
+        status: Status = Status.RUNNING,
+        *,
+        finished_at: datetime | None = None,
+        return_value: Any = None,
+    ) -> Result[Any]:
+        """Make the result for `django.tasks`, as the attempt is now."""
+        attempt, message = self.attempt, self.attempt.message
+        if self._variant is None:
+            self._variant = as_enqueued(self.task, message)
+        return Result.from_enqueued(
+            self._variant,
+            message,
+            status=status,
+            started_at=attempt.first_started_at,
+            last_attempted_at=attempt.started_at,
+            finished_at=finished_at,
+            errors=attempt.errors,
+            worker_ids=attempt.worker_ids,
+            return_value=return_value,
+        )

@@ -1,6 +1,6 @@
 """`Result`: what `enqueue` returns, Django's view of one row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
@@ -79,39 +79,50 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         def return_value(self) -> R_co: ...
 
     @classmethod
-    def from_enqueued(cls, task: "Task[..., Any, Any]", enqueued: Enqueued) -> Self:
-        """Make the result of a run that has not started."""
-        return cls(
+    def from_enqueued(
+        cls,
+        task: "Task[..., Any, Any]",
+        enqueued: Enqueued,
+        *,
+        status: str = "READY",
+        started_at: datetime | None = None,
+        last_attempted_at: datetime | None = None,
+        finished_at: datetime | None = None,
+        errors: Iterable[Mapping[str, Any]] = (),
+        worker_ids: Iterable[str] = (),
+        return_value: Any = None,
+    ) -> Self:
+        """Make the result of a run, which has not started unless more is given."""
+        result = cls(
             task=task,
             id=str(enqueued.id),
-            status=compat.TaskResultStatus.READY,
+            status=_STATUSES.get(str(status), compat.TaskResultStatus.FAILED),
             enqueued_at=enqueued.enqueued_at,
-            started_at=None,
-            finished_at=None,
-            last_attempted_at=None,
+            started_at=started_at,
+            finished_at=finished_at,
+            last_attempted_at=last_attempted_at,
             args=enqueued.args,
             kwargs=enqueued.kwargs,
             backend=enqueued.backend,
-            errors=[],
-            worker_ids=[],
+            errors=[AttemptError.from_entry(entry) for entry in errors],
+            worker_ids=list(worker_ids),
         )
+        return result if return_value is None else result._returning(return_value)
 
     @classmethod
     def from_row(cls, task: "Task[..., Any, Any]", row: "TaskResult") -> Self:
         """Make the result of a row."""
-        result = cls.from_enqueued(task, row)
-        known = row.status in compat.TaskResultStatus.values
-        for name, value in {
-            "status": compat.TaskResultStatus(row.status if known else "FAILED"),
-            "started_at": row.started_at,
-            "finished_at": row.finished_at,
-            "last_attempted_at": row.last_attempted_at,
-            "errors": [AttemptError.from_entry(entry) for entry in row.errors],
-            "worker_ids": list(row.worker_ids),
-            "_return_value": row.return_value,
-        }.items():
-            result.change(name, value)
-        return result
+        return cls.from_enqueued(
+            task,
+            row,
+            status=row.status,
+            started_at=row.started_at,
+            last_attempted_at=row.last_attempted_at,
+            finished_at=row.finished_at,
+            errors=row.errors,
+            worker_ids=row.worker_ids,
+            return_value=row.return_value,
+        )
 
     @property
     def failures(self) -> int:
@@ -136,9 +147,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
             return result
         values = {name: getattr(result, name) for name in _FIELDS}
         return_value = values.pop("_return_value")
-        copy = cls(**values)
-        copy.change("_return_value", return_value)
-        return copy
+        return cls(**values)._returning(return_value)
 
     def __eq__(self, other: object) -> bool:
         """Compare the fields of Django's own class."""
@@ -149,9 +158,10 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
     # Not hashable, as Django's class, because it has lists.
     __hash__ = None  # type: ignore[assignment]
 
-    def change(self, name: str, value: Any) -> None:
-        """Set a field, as Django's own backends do while a task runs."""
-        object.__setattr__(self, name, value)
+    def _returning(self, value: Any) -> Self:
+        """Complete a new result with the field that Django's constructor leaves out."""
+        object.__setattr__(self, "_return_value", value)
+        return self
 
     def get(self, timeout: float | None = None) -> R_co:
         """
@@ -197,6 +207,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         )
 
 
+_STATUSES = {status.value: status for status in compat.TaskResultStatus}
 _FIELDS = tuple(each.name for each in fields(compat.TaskResult))
 
 

@@ -66,7 +66,7 @@ def test_nothing_that_carries_arguments_shows_them(config):
     )
     run = Preparer(config, "worker-1").prepare(delivery)
     assert isinstance(run, Run)
-    assert run.result.args == ["ada", SECRET]
+    assert run.result().args == ["ada", SECRET]
     carrying = [
         message,
         delivery,
@@ -78,8 +78,8 @@ def test_nothing_that_carries_arguments_shows_them(config):
         logged := Logged(message.id, attempt, [["", "", "", SECRET]]),
         Quarantined(delivery, "forged", "worker-1"),
         run,
-        run.result,
-        Context(task_result=run.result),
+        run.result(),
+        Context(task_result=run.result()),
         Ended(delivery, outcome, logged=logged),
         PeriodicTask(name="a", task_path="tests.tasks.add", args=[SECRET]),
         TaskResult(args=[SECRET], kwargs={"password": SECRET}),
@@ -89,7 +89,7 @@ def test_nothing_that_carries_arguments_shows_them(config):
         assert SECRET not in repr(each), type(each)
         assert SECRET not in str(each), type(each)
     assert str(message.id) in repr(message)
-    assert "tests.tasks.sign_in" in repr(run.result)
+    assert "tests.tasks.sign_in" in repr(run.result())
 
 
 def test_keys_and_passwords_hide_themselves(configure, settings):

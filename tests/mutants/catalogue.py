@@ -277,9 +277,9 @@ RUNS = (
     ),
     Mutant(
         name="errors-of-earlier-attempts-are-not-shown",
-        path="taskhub/execution/signals.py",
-        old='    result.change("errors", errors)\n',
-        new='    result.change("errors", errors[-1:])\n',
+        path="taskhub/execution/runs.py",
+        old="errors=attempt.errors,",
+        new="errors=attempt.errors[-1:],",
         tests=(_RETRIES,),
     ),
     Mutant(
