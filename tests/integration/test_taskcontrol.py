@@ -74,7 +74,7 @@ def test_what_waits_is_moved(control):
     assert json.loads(said) == {
         "noun": "queue",
         "verb": "move",
-        "said": "Moved 1 from mail to other.",
+        "message": "Moved 1 from mail to other.",
         "count": 1,
     }
     # A task that is not known here may wait there.

@@ -42,17 +42,17 @@ class Command(BaseCommand):
         except TaskHubError as error:
             raise CommandError(str(error)) from error
         if user is not None:
-            note = f"{report.said} {options['reason']}".strip()
+            note = f"{report.message} {options['reason']}".strip()
             write_history(user, report.rows, note)
         self._print(report, options)
 
     def _print(self, report: Report, options: dict[str, Any]) -> None:
         if options["json"]:
             command = {"noun": options["noun"], "verb": options["verb"]}
-            facts = {**command, "said": report.said, **report.facts}
+            facts = {**command, "message": report.message, **report.facts}
             self.stdout.write(msgspec.json.encode(facts).decode())
         else:
-            self.stdout.write(report.said)
+            self.stdout.write(report.message)
 
 
 def _login() -> str:

@@ -47,5 +47,5 @@ def _resize(options: Options) -> Report:
     if not text.isdecimal() or len(text) > 8:
         raise CommandError(f"Expected a number of processes, not {text!r}.")
     operations.nodes.resize(name, int(text))
-    said = f"{name} will have {int(text)} processes."
-    return Report(said, {"processes": int(text)}, [row])
+    message = f"{name} will have {int(text)} processes."
+    return Report(message, {"processes": int(text)}, [row])

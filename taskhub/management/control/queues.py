@@ -89,8 +89,8 @@ def _move(options: Options) -> Report:
         # Only an unregistered task that has messages is accepted.
         find_task(path)
     count = operations.queues.move(queue, target, task_path=path)
-    said = f"Moved {count:,} from {queue.name} to {target.name}."
-    return Report(said, {"count": count}, _rows_of(queue))
+    message = f"Moved {count:,} from {queue.name} to {target.name}."
+    return Report(message, {"count": count}, _rows_of(queue))
 
 
 def _purge(options: Options) -> Report:
@@ -98,8 +98,8 @@ def _purge(options: Options) -> Report:
     waiting = queue.waiting.count()
     confirm(options, f"Cancel {waiting:,} waiting results of {queue.name}?")
     count = operations.queues.purge(queue, by=options["who"])
-    said = f"Cancelled {count:,} waiting results of {queue.name}."
-    return Report(said, {"count": count}, _rows_of(queue))
+    message = f"Cancelled {count:,} waiting results of {queue.name}."
+    return Report(message, {"count": count}, _rows_of(queue))
 
 
 def _queue(options: Options) -> Queue:

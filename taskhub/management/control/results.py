@@ -44,14 +44,18 @@ def _cancel(options: Options) -> Report:
         reason=reason,
         by_force=options["by_force"],
     )
-    said = f"Cancelled: {cancelled.waiting:,} waiting, {cancelled.running:,} running."
+    message = (
+        f"Cancelled: {cancelled.waiting:,} waiting, {cancelled.running:,} running."
+    )
     # Only results that were cancelled before: those cancelled now may still end.
     earlier = [row for row in rows.values() if row.status == Status.CANCELLED]
     running = operations.results.still_running(earlier)
     if running and not options["by_force"]:
-        said += f" Cancelled before, still running: {len(running):,}; use --by-force."
+        message += (
+            f" Cancelled before, still running: {len(running):,}; use --by-force."
+        )
     counts = {"waiting": cancelled.waiting, "running": cancelled.running}
-    return Report(said, counts, list(rows.values()))
+    return Report(message, counts, list(rows.values()))
 
 
 def _retry(options: Options) -> Report:
@@ -62,8 +66,8 @@ def _retry(options: Options) -> Report:
     )
     unfinished = len(rows) - count
     note = f" Left alone, since unfinished: {unfinished:,}." if unfinished else ""
-    said = f"Retried: {count:,}.{note}"
-    return Report(said, {"count": count}, list(rows.values()))
+    message = f"Retried: {count:,}.{note}"
+    return Report(message, {"count": count}, list(rows.values()))
 
 
 def _find(ids: Sequence[str]) -> dict[UUID, TaskResult]:

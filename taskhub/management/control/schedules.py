@@ -46,11 +46,11 @@ def _skip(options: Options) -> Report:
     rows = _find(options["names"])
     skipped = {row.name: operations.schedules.skip_next(row) for row in rows}
     ticks = {name: tick.isoformat() if tick else None for name, tick in skipped.items()}
-    said = "; ".join(
+    message = "; ".join(
         f"{name} skips {tick}" if tick else f"{name} has no run to skip"
         for name, tick in ticks.items()
     )
-    return Report(f"{said}.", {"skipped": ticks}, rows)
+    return Report(f"{message}.", {"skipped": ticks}, rows)
 
 
 def _find(names: Sequence[str]) -> list[PeriodicTask]:

@@ -18,7 +18,7 @@ Options = dict[str, Any]
 class Report:
     """The outcome of a verb: a sentence, facts for programs, and the changed rows."""
 
-    said: str
+    message: str
     facts: dict[str, Any] = field(default_factory=dict)
     rows: Sequence[Model] = ()
 
