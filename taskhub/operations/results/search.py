@@ -49,22 +49,22 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
     # All words narrow one set of paths: PostgreSQL's planner multiplies several lists
     # of values for the same column.
     allowed: set[str] | None = None
-    unserved: list[tuple[str, str]] = []
+    unindexed: list[tuple[str, str]] = []
     for phrase, word in read_words(text):
         paths = {path for path in registered_tasks() if word.lower() in path.lower()}
         if phrase or (not paths and not _as_uuid(word)):
-            unserved.append((phrase, word))
+            unindexed.append((phrase, word))
         elif pk := _as_uuid(word):
             results = results.filter(pk=pk)
         else:
             allowed = paths if allowed is None else allowed & paths
-    for _phrase, word in unserved:
+    for _phrase, word in unindexed:
         if name := _keyword(word):
             shown = _tasks_without_mask(name)
             allowed = shown if allowed is None else allowed & shown
     if allowed is not None:
         results = results.filter(task_path__in=sorted(allowed))
-    return _search_unserved(results, unserved) if unserved else results
+    return _search_unindexed(results, unindexed) if unindexed else results
 
 
 def read_words(text: str) -> list[tuple[str, str]]:
@@ -89,7 +89,7 @@ def read_words(text: str) -> list[tuple[str, str]]:
     return words
 
 
-def _search_unserved(
+def _search_unindexed(
     results: TaskResultQuerySet, words: list[tuple[str, str]]
 ) -> TaskResultQuerySet:
     """Search the newest results for phrases and words that have no index."""
