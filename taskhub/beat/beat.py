@@ -12,7 +12,7 @@ from taskhub.beat.ticker import Ticker
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import BEAT
 from taskhub.conf import Config
-from taskhub.discarding import discard_all, forget_queries
+from taskhub.db import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
 from taskhub.foundation.backoff import ReconnectBackoff
 

@@ -15,7 +15,7 @@ from weakref import WeakSet
 from django.db import connections
 from django.db.backends.signals import connection_created
 
-from taskhub.discarding import discard
+from taskhub.db import discard
 
 #: How long sent data may stay unacknowledged.
 ACKNOWLEDGE_SECONDS = 10

@@ -15,7 +15,7 @@ from taskhub.backend import TaskHubBackend
 from taskhub.brokers import get_broker
 from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
-from taskhub.discarding import discard_all
+from taskhub.db import discard_all
 from taskhub.exceptions import BrokerError, NotPermitted
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.models.base import results_database

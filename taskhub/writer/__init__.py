@@ -11,13 +11,7 @@ The functions take groups, and write each in one transaction. In worker processe
 thread in `taskhub.writer.thread` makes the groups.
 """
 
-from taskhub.writer.attempts import (
-    Attempt,
-    Logged,
-    Outcome,
-    Progress,
-    Quarantined,
-)
+from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.claims import NotDue, claim, deaths_of
 from taskhub.writer.ended import Ended
 from taskhub.writer.given_back import write_deaths, write_deaths_of

@@ -8,7 +8,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F
 
-from taskhub.deadlocks import again_after_deadlock
+from taskhub.db import again_after_deadlock
 from taskhub.messages import Message, Returned
 from taskhub.models import Status, TaskResult
 from taskhub.models.base import results_database

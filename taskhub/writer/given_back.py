@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 
-from taskhub.deadlocks import again_after_deadlock
+from taskhub.db import again_after_deadlock
 from taskhub.models import Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import Q
 
-from taskhub.deadlocks import again_after_deadlock
+from taskhub.db import again_after_deadlock
 from taskhub.foundation.values import escape_text, show_foreign
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics, TaskResult
 from taskhub.models.base import results_database

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from taskhub.deadlocks import again_after_deadlock
+from taskhub.db import again_after_deadlock
 from taskhub.foundation.values import escape_text
 from taskhub.models import Place, Status, TaskResult
 from taskhub.models.base import results_database

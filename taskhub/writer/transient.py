@@ -16,8 +16,7 @@ from django.db.utils import (
 )
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.deadlocks import tells_of_contention
-from taskhub.discarding import discard_all
+from taskhub.db import discard_all, tells_of_contention
 from taskhub.writer.outages import is_about_server, probe
 
 # Unknown column, unknown table, no value for a column.

@@ -7,7 +7,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.utils import OperationalError
 
 from taskhub import operations
-from taskhub.deadlocks import again_after_deadlock
+from taskhub.db import again_after_deadlock
 from taskhub.models import Status, TaskResult
 from tests.factories import TaskResultFactory
 

@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connections
 
 from taskhub.brokers.base import BEAT, MAX_WAIT_SECONDS
-from taskhub.discarding import discard
+from taskhub.db import discard
 from taskhub.foundation.readiness import wait_readable
 
 #: For so long a process with much to do may leave notifications unread.

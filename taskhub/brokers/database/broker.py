@@ -20,7 +20,7 @@ from taskhub.brokers.database.bell import Bell, channel_of, ring
 from taskhub.brokers.database.connection import address_of, broker_errors, repeatable
 from taskhub.brokers.database.counting import Counts
 from taskhub.conf import Config
-from taskhub.deadlocks import again_after_deadlock
+from taskhub.db import again_after_deadlock
 from taskhub.exceptions import LeaseLost
 from taskhub.messages import Delivery, Depth, Envelope, Returned
 from taskhub.models import Lease, Place, QueueState, TaskResult, TaskResultQuerySet

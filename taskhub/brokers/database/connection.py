@@ -9,8 +9,7 @@ from django.db import connections
 from django.db.utils import Error as DatabaseFault
 from django.db.utils import ProgrammingError
 
-from taskhub.deadlocks import again_after_deadlock
-from taskhub.discarding import discard
+from taskhub.db import again_after_deadlock, discard
 from taskhub.exceptions import BrokerError, BrokerUnavailable
 from taskhub.models.base import results_database
 

@@ -17,7 +17,7 @@ from typing import Any
 from django.db import connections
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.discarding import discard, forget_queries
+from taskhub.db import discard, forget_queries
 from taskhub.execution.isolation.sessions import reset
 from taskhub.foundation.readiness import wait_readable
 

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connections
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.discarding import discard
+from taskhub.db import discard
 
 logger = logging.getLogger(__name__)
 

@@ -7,14 +7,7 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from taskhub.exceptions import TaskHubError
-from taskhub.management.control import (
-    Nouns,
-    Report,
-    nodes,
-    queues,
-    results,
-    schedules,
-)
+from taskhub.management.control import Nouns, Report, nodes, queues, results, schedules
 from taskhub.management.control.history import find_user, write_history
 from taskhub.management.startup import check_database
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from taskhub.discarding import forget_queries
+from taskhub.db import forget_queries
 from taskhub.management.options import add_backend, at_least_one, number_up_to
 from taskhub.management.startup import check_database, find_backend
 from taskhub.operations.pruning import Retention, describe_kept, prune

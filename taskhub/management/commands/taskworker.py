@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from taskhub.beat import Beat
 from taskhub.brokers import get_broker
-from taskhub.discarding import discard_all
+from taskhub.db import discard_all
 from taskhub.management.fork_safety import thread_warnings
 from taskhub.management.network_timeouts import set_network_timeouts
 from taskhub.management.node_options import add_node_options, make_node

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from taskhub.conf import Config
-from taskhub.deadlocks import again_after_deadlock
+from taskhub.db import again_after_deadlock
 from taskhub.foundation.histogram import merge
 from taskhub.models import QueueDepth, TaskMetrics
 from taskhub.models.base import results_database

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from taskhub import producer
-from taskhub.deadlocks import again_after_deadlock
+from taskhub.db import again_after_deadlock
 from taskhub.exceptions import CannotRun
 from taskhub.models import Overlap, PeriodicTask, TaskResult
 from taskhub.models.base import results_database

@@ -6,12 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from taskhub.compat import django_tasks as compat
-from taskhub.exceptions import (
-    CannotRun,
-    InvalidArguments,
-    InvalidSchedule,
-    UnknownTask,
-)
+from taskhub.exceptions import CannotRun, InvalidArguments, InvalidSchedule, UnknownTask
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic.periodic_task import as_schedule
 from taskhub.operations.schedules.runs import (

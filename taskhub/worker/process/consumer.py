@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from threading import Event, Lock
 
 from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
-from taskhub.discarding import forget_queries
+from taskhub.db import forget_queries
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.messages import Delivery

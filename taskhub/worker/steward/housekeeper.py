@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.discarding import discard_all, forget_queries
+from taskhub.db import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
 from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.models.base import results_database

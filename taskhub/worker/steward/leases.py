@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
-from taskhub.discarding import forget_queries
+from taskhub.db import forget_queries
 from taskhub.exceptions import BrokerError
 from taskhub.execution.isolation.log_listeners import close_logging
 from taskhub.foundation.backoff import ReconnectBackoff

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import partial
 
-from taskhub.discarding import discard_all
+from taskhub.db import discard_all
 from taskhub.execution.isolation.log_listeners import (
     close_logging,
     restart_log_listeners,

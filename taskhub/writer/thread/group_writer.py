@@ -22,7 +22,7 @@ from uuid import UUID
 from django.db.utils import Error as DatabaseFault
 
 from taskhub.brokers.base import Broker
-from taskhub.discarding import discard_all, forget_queries
+from taskhub.db import discard_all, forget_queries
 from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.writer.attempts import Attempt, Logged, Progress
 from taskhub.writer.ended import Ended

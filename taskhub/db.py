@@ -1,18 +1,24 @@
 """
-Deadlocks: two transactions that wait for each other, of which the database ends one.
+Database connections of a process that lives long.
 
-So it does, at REPEATABLE READ and SERIALIZABLE, with one of two that cannot have been
-one after the other. Nothing of it has happened then, and it can be done again.
+`discard` and its kin close connections that may be broken, and forget logged queries.
+`again_after_deadlock` repeats a transaction that the database has ended because others
+were at the same rows. Nothing of such a transaction has happened.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from django.db import connections
+from django.conf import settings
+from django.db import connections, reset_queries
+from django.db.utils import Error as DatabaseFault
 from django.db.utils import OperationalError
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,6 +37,38 @@ _LOCKED = ("40P01", "55P03", 1213, 1205)
 _ROLLED_BACK = "40"
 #: On SQLite, others write to the same file.
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+def discard(connection: Any) -> None:
+    """Close a connection that may be broken; the next query opens a new one."""
+    try:
+        connection.close()
+    except DatabaseFault as error:
+        # Some drivers cannot even close a connection that was lost.
+        logger.debug("Cannot close a connection: %s", error)
+        connection.connection = None
+
+
+def discard_all(*, for_fork: bool = False) -> None:
+    """
+    Close this thread's connections.
+
+    A fork must inherit none, nor a pool of them: both would read from one socket.
+    """
+    for connection in connections.all(initialized_only=True):
+        discard(connection)
+        if for_fork and hasattr(connection, "close_pool"):
+            connection.close_pool()
+
+
+def forget_queries() -> None:
+    """
+    Forget what this thread has asked its databases.
+
+    With DEBUG, Django keeps the text of thousands of queries until a request begins.
+    """
+    if settings.DEBUG:
+        reset_queries()
 
 
 def again_after_deadlock(

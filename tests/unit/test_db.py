@@ -2,7 +2,7 @@
 
 from django.db.utils import InterfaceError
 
-from taskhub.discarding import discard
+from taskhub.db import discard
 
 
 class Unclosable:
