@@ -108,8 +108,8 @@ class PeriodicTaskFactory(factory.django.DjangoModelFactory):
             schedule=solar("sunset", latitude=52.52, longitude=13.405)
         )
         disabled = factory.Trait(enabled=False)
-        paused = factory.Trait(
-            enabled=False, paused_because="Its last 3 runs in a row have failed."
+        disabled_itself = factory.Trait(
+            enabled=False, disabled_reason="Its last 3 runs in a row have failed."
         )
 
     @classmethod

@@ -95,8 +95,8 @@ class Look:
         self, row: PeriodicTask, reason: object, error: Exception | None = None
     ) -> None:
         self._say(logging.ERROR, "Disabled %r: %s", row.name, reason, error=error)
-        row.pause(reason)
-        self.reasons[row.pk] = row.paused_because
+        row.disable(reason)
+        self.reasons[row.pk] = row.disabled_reason
 
     def _lock(self, pks: Sequence[int]) -> list[PeriodicTask]:
         features = connections[results_database()].features
@@ -112,7 +112,7 @@ class Look:
         self._unfinished = unfinished_runs(
             [row.pk for row in locked if row.overlap != Overlap.ALLOW]
         )
-        self._failing = _failing([row for row in locked if row.pause_after_failures])
+        self._failing = _failing([row for row in locked if row.disable_after_failures])
         return locked
 
     def _decide(self, row: PeriodicTask) -> None:
@@ -164,7 +164,7 @@ class Look:
 
     def _fire(self, row: PeriodicTask) -> None:
         if row.pk in self._failing:
-            failures = row.pause_after_failures
+            failures = row.disable_after_failures
             self._disable(row, f"Its last {failures} runs in a row have failed.")
             return
         due = choose_ticks(row, self._now)
@@ -239,7 +239,7 @@ def _failing(rows: Collection[PeriodicTask]) -> set[int]:
     return {
         key
         for key, ended in statuses.items()
-        if (most := by_key[key].pause_after_failures)
+        if (most := by_key[key].disable_after_failures)
         and ended[-most:] == [Status.FAILED] * most
     }
 

@@ -8,7 +8,7 @@ What is about the database and not about a row is not counted here: see
 import logging
 from collections.abc import Iterable
 
-from taskhub.beat.pausing import name_of
+from taskhub.beat.disabling import name_of
 from taskhub.writer import may_be_transient
 
 logger = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from taskhub.beat.aside import ASIDE_SECONDS, Aside
 from taskhub.beat.clock import ClockReview
+from taskhub.beat.disabling import disable_unread, name_of
 from taskhub.beat.finding import find_due, find_unplanned
 from taskhub.beat.look import Look
-from taskhub.beat.pausing import name_of, pause_unread
 from taskhub.beat.presence import Presence
 from taskhub.beat.refusals import Refusals
 from taskhub.beat.rules import RulesReview
@@ -81,7 +81,7 @@ class Ticker:
         seconds = self._refusals.pause_after(pk, error) if reason is None else 0
         try:
             if not seconds:
-                pause_unread(pk, reason, error)
+                disable_unread(pk, reason, error)
                 return
         except Exception as second:
             if is_transient(second):

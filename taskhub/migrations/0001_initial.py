@@ -340,7 +340,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "pause_after_failures",
+                    "disable_after_failures",
                     models.PositiveSmallIntegerField(
                         blank=True,
                         help_text="So many runs in a row have failed.",
@@ -401,7 +401,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "paused_because",
+                    "disabled_reason",
                     models.TextField(
                         blank=True,
                         db_default="",

@@ -82,7 +82,7 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     queues: list[QueueStatus]
     nodes: list[NodeStatus]
     quarantined: int
-    paused_schedules: list[str]
+    disabled_schedules: list[str]
     late_schedules: list[str]
     #: One sentence for each problem, in the active language; those of brokers are not
     #: translated.
@@ -108,7 +108,7 @@ def read_status(
         visible_nodes = [node for node in all_nodes if node.name in names]
     if schedules is None:
         schedules = PeriodicTask.writing.all()
-    paused = schedules.filter(enabled=False).exclude(paused_because="")
+    paused = schedules.filter(enabled=False).exclude(disabled_reason="")
     late = _late_schedules(schedules, now)
     reasons = dict(late.values_list("name", "postponed_because")[:_MAX_NAMES])
     since = now - QUARANTINE_ALERT
@@ -118,7 +118,7 @@ def read_status(
         quarantined=QuarantinedMessage.writing.filter(
             quarantined_at__gte=since
         ).count(),
-        paused_schedules=list(paused.values_list("name", flat=True)[:_MAX_NAMES]),
+        disabled_schedules=list(paused.values_list("name", flat=True)[:_MAX_NAMES]),
         late_schedules=list(reasons),
         needs_attention=broker_faults,
     )
@@ -139,7 +139,7 @@ def _problems(status: SystemStatus) -> Iterator[str]:
             "admin.",
             status.quarantined,
         ) % {"count": status.quarantined}
-    for name in status.paused_schedules:
+    for name in status.disabled_schedules:
         yield _("The schedule '%(name)s' has disabled itself.") % {"name": name}
 
 

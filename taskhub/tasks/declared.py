@@ -31,7 +31,7 @@ class PeriodicOptions(TypedDict, total=False):
     missed_runs: Literal["skip", "latest", "all"]
     missed_window: timedelta
     overlap: Literal["allow", "skip", "wait", "cancel"]
-    pause_after_failures: int
+    disable_after_failures: int
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ _PICTURES = [
     ("schedule-form-dark", "form", "dark", _WIDE),
     ("schedule-form-phone", "form", "light", _PHONE),
     ("schedule-new", "new", "light", _WIDE),
-    ("schedule-paused", "paused", "light", _WIDE),
+    ("schedule-disabled", "disabled", "light", _WIDE),
     ("schedule-backfill", "backfill", "light", _WIDE),
     ("overview", "overview", "light", _WIDE),
     ("overview-dark", "overview", "dark", _WIDE),
@@ -97,7 +97,7 @@ def address(what: str) -> str:
         return reverse("admin:taskhub_quarantinedmessage_change", args=[pk])
     if what == "node":
         return reverse("admin:taskhub_node_change", args=["web-1"])
-    names = {"form": "Nightly invoices", "paused": "Exchange rates"}
+    names = {"form": "Nightly invoices", "disabled": "Exchange rates"}
     name = names.get(what, "Stock of the Leipzig warehouse")
     pk = PeriodicTask.objects.get(name=name).pk
     if what == "backfill":
@@ -116,7 +116,7 @@ def prepare(page: Page, what: str) -> None:
     elif what == "backfill":
         page.get_by_role("button", name="Show what that would be").click()
         page.get_by_role("heading", name="What that would be").wait_for()
-    elif what in ("form", "paused"):
+    elif what in ("form", "disabled"):
         page.locator(".taskhub-runs li").first.wait_for()
     if what == "overview":
         # As long as it is live, it asks for what is new.

@@ -81,7 +81,7 @@ def fill() -> None:
             kwargs={"batch": 500},
             description="Accounting waits for these at eight in the morning.",
             overlap=Overlap.SKIP,
-            pause_after_failures=3,
+            disable_after_failures=3,
             expires_after=timedelta(hours=4),
             queue_name="mail",
         )
@@ -105,7 +105,7 @@ def fill() -> None:
             kwargs={"currencies": ["USD", "GBP", "CHF"]},
             description="The reference rates of the European Central Bank.",
             enabled=False,
-            paused_because="Its last 3 runs in a row have failed.",
+            disabled_reason="Its last 3 runs in a row have failed.",
         )
         tell(
             "Stock of the Leipzig warehouse",
@@ -196,7 +196,7 @@ def _told(dice: random.Random) -> Iterator[Callable[..., None]]:
             recent_ids=row.recent_ids,
             last_run_at=row.last_run_at,
             total_run_count=row.total_run_count,
-            paused_because=options.get("paused_because", ""),
+            disabled_reason=options.get("disabled_reason", ""),
         )
 
     yield tell

@@ -43,7 +43,7 @@ def written(**changes):
         "overlap": "allow",
         "missed_runs": "latest",
         "missed_window": "1 day",
-        "pause_after_failures": "",
+        "disable_after_failures": "",
         "queue_name": "",
         "priority": "",
         "expires_after": "",

@@ -74,7 +74,7 @@ def test_all_is_well(overview):
 def test_what_needs_a_person_is_at_the_top(overview):
     NodeFactory(name="lost", silent=True)
     QuarantinedMessageFactory()
-    PeriodicTaskFactory(name="Bills", paused=True)
+    PeriodicTaskFactory(name="Bills", disabled_itself=True)
 
     page = overview()
 
@@ -254,7 +254,7 @@ def test_whatever_has_a_name_stays_text(overview, live):
     )
     NodeFactory(name="node", queues=[script])
     TaskResultFactory(running=True, worker_ids=["node:2"], task_path=f"x.{script}")
-    PeriodicTaskFactory(name=script, paused=True)
+    PeriodicTaskFactory(name=script, disabled_itself=True)
 
     assert script not in overview()
     assert all(script not in panel for panel in live()["panels"].values())

@@ -78,11 +78,11 @@ def test_what_one_row_refuses_others_do(admin_client):
 
 
 def test_enable_and_disable(admin_client):
-    row = PeriodicTaskFactory(name="Bills", paused=True)
+    row = PeriodicTaskFactory(name="Bills", disabled_itself=True)
 
     assert "“Bills” is enabled." in click(admin_client, row, "enable")
     row.refresh_from_db()
-    assert (row.enabled, row.paused_because) == (True, "")
+    assert (row.enabled, row.disabled_reason) == (True, "")
     assert row.next_run_at is not None
     assert "“Bills” is enabled already." in act(admin_client, [row], "enable_selected")
     assert "“Bills” is disabled." in act(admin_client, [row], "disable_selected")

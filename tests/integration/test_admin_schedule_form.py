@@ -68,7 +68,7 @@ def test_everything_else_is_kept_as_it_was_written(admin_client):
             queue_name="mail",
             priority="-5",
             max_runs="3",
-            pause_after_failures="2",
+            disable_after_failures="2",
         ),
     )
 
@@ -77,7 +77,7 @@ def test_everything_else_is_kept_as_it_was_written(admin_client):
     assert (row.missed_runs, row.missed_window) == (MissedRuns.ALL, timedelta(days=2))
     assert (row.overlap, row.jitter) == (Overlap.WAIT, timedelta(seconds=90))
     assert (row.expires_after, row.queue_name) == (timedelta(hours=4), "mail")
-    assert (row.priority, row.max_runs, row.pause_after_failures) == (-5, 3, 2)
+    assert (row.priority, row.max_runs, row.disable_after_failures) == (-5, 3, 2)
 
 
 def test_empty_durations_and_arguments_are_the_defaults(admin_client):

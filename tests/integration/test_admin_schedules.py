@@ -36,7 +36,7 @@ def test_the_list_tells_what_there_is_to_know(admin_client):
         nightly=True,
         runs=["successful", "failed"],
     )
-    PeriodicTaskFactory(paused=True, name="Stopped")
+    PeriodicTaskFactory(disabled_itself=True, name="Stopped")
 
     page = admin_client.get(LIST).content.decode()
 
@@ -107,13 +107,13 @@ def test_filters(found):
     PeriodicTaskFactory(name="interval", runs=["failed", "successful"])
     PeriodicTaskFactory(name="cron", nightly=True, runs=["successful", "failed"])
     PeriodicTaskFactory(name="once", clocked=True, disabled=True)
-    PeriodicTaskFactory(name="sun", solar=True, paused=True, runs=["ready"])
+    PeriodicTaskFactory(name="sun", solar=True, disabled_itself=True, runs=["ready"])
     PeriodicTaskFactory(name="other", task_path="tests.tasks.send")
     everything = {"interval", "cron", "once", "sun", "other"}
 
     assert found(state="enabled") == {"interval", "cron", "other"}
     assert found(state="disabled") == {"once", "sun"}
-    assert found(state="paused") == {"sun"}
+    assert found(state="disabled_itself") == {"sun"}
     assert found(kind="cron") == {"cron"}
     assert found(kind="every") == {"interval", "other"}
     assert found(task="tests.tasks.send") == {"other"}
@@ -138,10 +138,10 @@ def test_whatever_is_written_stays_text(admin_client):
         description=SCRIPT,
         task_path=f"x.{SCRIPT}",
         args=[SCRIPT],
-        paused=True,
+        disabled_itself=True,
         queue_name=SCRIPT,
     )
-    PeriodicTask.objects.update(paused_because=SCRIPT)
+    PeriodicTask.objects.update(disabled_reason=SCRIPT)
     declared = PeriodicTaskFactory(from_code=True, name=f"2{SCRIPT}", args=[SCRIPT])
     run = reverse("admin:taskhub_periodictask_do", args=[row.pk, "run"])
 

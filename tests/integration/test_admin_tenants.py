@@ -326,7 +326,9 @@ def test_the_overview_lists_one_s_own(admin_client):
         TaskMetricsFactory(queue_name=queue, task_path=f"{queue}-tasks.run")
         NodeFactory(name=f"{queue}-node", host=queue, silent=True)
         PeriodicTaskFactory(queue_name=queue, name=f"{queue}-schedule")
-        PeriodicTaskFactory(queue_name=queue, name=f"{queue}-paused", paused=True)
+        PeriodicTaskFactory(
+            queue_name=queue, name=f"{queue}-paused", disabled_itself=True
+        )
 
     pages = [
         text_of(admin_client.get(f"/own/taskhub/taskmetrics/{each}"))

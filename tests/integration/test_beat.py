@@ -195,7 +195,7 @@ def test_once_is_once():
     assert TaskResult.objects.get().tick_at == past
     row = reread(row)
     assert (row.enabled, row.next_run_at) == (False, None)
-    assert row.paused_because == "It has no run any more."
+    assert row.disabled_reason == "It has no run any more."
 
 
 def test_after_so_many_runs_it_disables_itself():
@@ -205,7 +205,7 @@ def test_after_so_many_runs_it_disables_itself():
 
     row = reread(row)
     assert (row.enabled, row.total_run_count) == (False, 1)
-    assert "as many as it may" in row.paused_because
+    assert "as many as it may" in row.disabled_reason
 
 
 def test_after_its_end_it_disables_itself():
@@ -217,7 +217,7 @@ def test_after_its_end_it_disables_itself():
     row = reread(row)
     assert not TaskResult.objects.exists()
     assert not row.enabled
-    assert "It has ended" in row.paused_because
+    assert "It has ended" in row.disabled_reason
 
 
 def test_the_start_may_be_the_first_tick():
@@ -397,7 +397,7 @@ def test_a_malformed_row_disables_itself_and_its_neighbours_go_on(values, reason
 
     row = reread(row)
     assert not row.enabled
-    assert reason in row.paused_because
+    assert reason in row.disabled_reason
     fired = TaskResult.objects.values_list("periodic_task", flat=True)
     assert set(fired) == {each.pk for each in neighbours}
     assert look() > 0
@@ -433,7 +433,7 @@ def test_what_other_code_or_settings_may_run_is_waited_for(values, reason):
 
     row = reread(row)
     assert not row.enabled
-    assert reason in row.paused_because
+    assert reason in row.disabled_reason
 
 
 def test_a_row_that_was_paused_can_be_enabled_again():
@@ -444,7 +444,7 @@ def test_a_row_that_was_paused_can_be_enabled_again():
     with_save(row, args=[1], enabled=True)
 
     row = reread(row)
-    assert (row.enabled, row.paused_because) == (True, "")
+    assert (row.enabled, row.disabled_reason) == (True, "")
     assert row.next_run_at
 
 
@@ -542,7 +542,7 @@ def fire(row: PeriodicTask) -> None:
 
 
 def test_after_so_many_failures_in_a_row_it_pauses():
-    row = PeriodicTaskFactory(schedule=every(weeks=5), pause_after_failures=3)
+    row = PeriodicTaskFactory(schedule=every(weeks=5), disable_after_failures=3)
     fail_last_runs(row, "FFSFF")
     assert reread(row).enabled
     fail_last_runs(row, "F")
@@ -551,12 +551,12 @@ def test_after_so_many_failures_in_a_row_it_pauses():
 
     row = reread(row)
     assert not row.enabled
-    assert row.paused_because == "Its last 3 runs in a row have failed."
+    assert row.disabled_reason == "Its last 3 runs in a row have failed."
     assert row.total_run_count == 6
 
 
 def test_whoever_enables_it_knows_of_the_failures_before():
-    row = PeriodicTaskFactory(schedule=every(weeks=5), pause_after_failures=1)
+    row = PeriodicTaskFactory(schedule=every(weeks=5), disable_after_failures=1)
     fail_last_runs(row, "F")
     fire(row)
     assert operations.schedules.enable([reread(row)]) == 1

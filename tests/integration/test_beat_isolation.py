@@ -69,17 +69,17 @@ ANYWHERE = [
     {"end_at": LAST, "next_run_at": LAST},
     {"end_at": utc(1000, 1, 1)},
     {"created_at": utc(1000, 1, 1), "next_run_at": utc(1000, 1, 1)},
-    {"planned_at": LAST, "pause_after_failures": 1},
+    {"planned_at": LAST, "disable_after_failures": 1},
     {"postponed_until": utc(1000, 1, 1)},
     {"last_run_at": LAST},
     {"jitter": LONG},
     {"jitter": timedelta(days=-(10**6))},
     {"expires_after": LONG},
     {"missed_window": LONG, "missed_runs": "all"},
-    {"recent_ids": "5", "pause_after_failures": 1},
-    {"recent_ids": '["x", 1, null]', "pause_after_failures": 1},
+    {"recent_ids": "5", "disable_after_failures": 1},
+    {"recent_ids": '["x", 1, null]', "disable_after_failures": 1},
     {"recent_ids": '{"a": 1}'},
-    {"recent_ids": "null", "pause_after_failures": 1},
+    {"recent_ids": "null", "disable_after_failures": 1},
     {"total_run_count": 2147483647},
     {"overlap": "odd"},
     {"missed_runs": "odd"},
@@ -173,7 +173,7 @@ def test_odd_rows_do_not_keep_new_ones_from_being_planned():
     assert neighbour.enabled
     assert neighbour.next_run_at > timezone.now()
     states = PeriodicTask.objects.filter(pk__in=[row.pk for row in odd])
-    for enabled, reason in states.values_list("enabled", "paused_because"):
+    for enabled, reason in states.values_list("enabled", "disabled_reason"):
         assert enabled or reason
 
 

@@ -65,7 +65,7 @@ class Site:
 
     def reason_of(self, name: str) -> str:
         ((reason,),) = ask(
-            f"SELECT paused_because FROM {self.name}.taskhub_periodictask "  # noqa: S608
+            f"SELECT disabled_reason FROM {self.name}.taskhub_periodictask "  # noqa: S608
             f"WHERE name = '{name}'"
         )
         return reason

@@ -96,13 +96,13 @@ def test_a_row_whose_declaration_is_gone_is_disabled_and_comes_back_with_it():
     assert synchronise().disabled == ["tests.tasks.add"]
     row = only_row()
     assert not row.enabled
-    assert row.paused_because == "The code does not declare it any more."
-    assert synchronise().disabled == []
+    assert row.disabled_reason == "The code does not declare it any more."
+    assert synchronise().removed == []
 
     declare(args=[1])
     assert synchronise().updated == ["tests.tasks.add"]
     row = only_row()
-    assert (row.enabled, row.paused_because) == (True, "")
+    assert (row.enabled, row.disabled_reason) == (True, "")
 
 
 def test_rows_made_by_hand_are_left_alone():
@@ -215,8 +215,8 @@ def test_a_zone_that_is_not_known_here_keeps_no_other_from_being_declared(capsys
         ({"overlap": "beside"}, "overlap: Value 'beside' is not a valid choice"),
         ({"missed_runs": "whatever"}, "missed_runs: Value 'whatever' is not a valid"),
         (
-            {"pause_after_failures": 99},
-            "pause_after_failures: .* less than or equal to 20",
+            {"disable_after_failures": 99},
+            "disable_after_failures: .* less than or equal to 20",
         ),
         ({"max_runs": 0}, "max_runs: .* greater than or equal to 1"),
         ({"name": "n" * 201}, "name: .* at most 200 characters"),

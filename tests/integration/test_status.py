@@ -109,14 +109,14 @@ def test_quarantined_messages_need_a_person_for_a_day():
 @embedded
 def test_schedules_that_are_late_or_have_disabled_themselves_need_a_person():
     PeriodicTaskFactory(name="late", planned=timezone.now() - timedelta(minutes=5))
-    paused = PeriodicTaskFactory(name="paused")
-    paused.pause("It failed.")
-    paused.save()
+    disabled = PeriodicTaskFactory(name="disabled")
+    disabled.disable("It failed.")
+    disabled.save()
     PeriodicTaskFactory(enabled=False)
 
     worries = read_status().needs_attention
 
-    assert "The schedule 'paused' has disabled itself." in worries
+    assert "The schedule 'disabled' has disabled itself." in worries
     assert (
         "1 schedule is late, 'late': no beat is running; start taskbeat, or a "
         "taskworker with --beat." in worries

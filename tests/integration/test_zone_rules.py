@@ -225,7 +225,7 @@ def test_a_zone_that_this_host_does_not_know_disables_nothing(tzdata, caplog):
     assert reread(neighbour).next_run_at > timezone.now()
     for row in (planned, new):
         row = reread(row)
-        assert (row.enabled, row.paused_because) == (True, "")
+        assert (row.enabled, row.disabled_reason) == (True, "")
     row = reread(planned)
     assert row.next_run_at == due
     assert "There is no time zone 'Test/City'" in row.postponed_because

@@ -48,7 +48,10 @@ class StateFilter(SimpleListFilter):
     _conditions: ClassVar[dict[Any, Any]] = {
         "enabled": (_("Enabled"), Q(enabled=True)),
         "disabled": (_("Disabled"), Q(enabled=False)),
-        "paused": (_("Disabled by itself"), Q(enabled=False) & ~Q(paused_because="")),
+        "disabled_itself": (
+            _("Disabled by itself"),
+            Q(enabled=False) & ~Q(disabled_reason=""),
+        ),
     }
 
     def lookups(

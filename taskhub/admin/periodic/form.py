@@ -100,7 +100,7 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
             "missed_runs",
             "missed_window",
             "overlap",
-            "pause_after_failures",
+            "disable_after_failures",
         ]
         widgets: ClassVar = {
             "description": AdminTextareaWidget(attrs={"rows": 2}),

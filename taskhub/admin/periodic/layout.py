@@ -21,7 +21,7 @@ _LIMITS: list[Any] = [("start_at", "end_at"), ("max_runs", "jitter")]
 _POLICIES: list[Any] = [
     "overlap",
     ("missed_runs", "missed_window"),
-    "pause_after_failures",
+    "disable_after_failures",
 ]
 _OPTIONS: list[Any] = [("queue_name", "priority", "expires_after")]
 _STATE: list[Any] = [("next_run", "last_run", "runs"), "recent"]

@@ -169,7 +169,7 @@ class PeriodicTaskAdmin(
         else:
             obj.save()
         if wants_enabled and not obj.enabled:
-            text = _("It has disabled itself at once. %s") % obj.paused_because
+            text = _("It has disabled itself at once. %s") % obj.disabled_reason
             self.message_user(request, text, messages.WARNING)
 
     # The preview.

@@ -69,9 +69,9 @@ class Columns:
 
     @admin.display(description=gettext_lazy("next run"), ordering="next_run_at")
     def next_run(self, row: PeriodicTask) -> SafeString:
-        if not row.enabled and row.paused_because:
+        if not row.enabled and row.disabled_reason:
             word = format_html('<span class="taskhub-fault">{}</span>', _("disabled"))
-            return word + _small(row.paused_because)
+            return word + _small(row.disabled_reason)
         if not row.enabled:
             return format_html("{}", markup.NOTHING)
         if row.next_run_at is None or row.is_plan_stale:

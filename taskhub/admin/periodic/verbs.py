@@ -16,7 +16,7 @@ def _enable(row: PeriodicTask, by: str) -> Done:
         return Done(_("“%s” is enabled already.") % row.name, level=messages.INFO)
     operations.schedules.enable([row])
     if not row.enabled:
-        words = {"name": row.name, "reason": row.paused_because}
+        words = {"name": row.name, "reason": row.disabled_reason}
         return Done(
             _("“%(name)s” has disabled itself at once. %(reason)s") % words,
             _("Enabled, and disabled by itself at once. %(reason)s") % words,

@@ -19,7 +19,7 @@ NOT_NEEDED = {
     "celery.backend_cleanup": "It deletes Celery's old results; taskhub prunes its own "
     "without a periodic task.",
 }
-#: What --update overwrites. The rest is the beat's, or says that it was paused here.
+#: What --update overwrites. The rest is the beat's, or says that it is disabled here.
 _OVERWRITTEN = (
     "description",
     "task_path",
@@ -48,7 +48,9 @@ class Verdict(Enum):
 _WRITTEN = (Verdict.MADE, Verdict.OVERWRITTEN)
 _THE_SAME = "It is there already."
 _ANOTHER = "There is another periodic task of that name; --update overwrites it."
-_PAUSED = "It is disabled here: nothing disables the old row until it is enabled."
+_DISABLED_HERE = (
+    "It is disabled here: nothing disables the old row until it is enabled."
+)
 _FROM_CODE = "The code declares a periodic task of that name; rename one of the two."
 
 
@@ -131,10 +133,10 @@ def _compare(
     else:
         return Finding(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
     verdict = Verdict.OVERWRITTEN if update else Verdict.LEFT_ALONE
-    # Somebody may have paused it here for as long as Celery fires it.
+    # Somebody may have disabled it here for as long as Celery fires it.
     is_carried = there.enabled or not row.enabled
     if not is_carried:
-        remarks.append(_PAUSED)
+        remarks.append(_DISABLED_HERE)
     return Finding(old, verdict, remarks, there, is_carried=is_carried)
 
 

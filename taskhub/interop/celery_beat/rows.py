@@ -247,7 +247,7 @@ def _note_the_plan(
 ) -> None:
     if not row.enabled:
         if theirs.enabled:
-            remarks.append(f"It is made disabled: {row.paused_because}")
+            remarks.append(f"It is made disabled: {row.disabled_reason}")
         return
     since = max(filter(None, (theirs.last_run_at or theirs.date_changed, row.start_at)))
     missed = row.rule.next_after(since)

@@ -99,7 +99,7 @@ class PeriodicColumns(models.Model):
     overlap = models.CharField(
         _("overlap"), max_length=6, choices=Overlap, default=Overlap.ALLOW
     )
-    pause_after_failures = models.PositiveSmallIntegerField(
+    disable_after_failures = models.PositiveSmallIntegerField(
         _("disable after failures"),
         null=True,
         blank=True,
@@ -128,7 +128,7 @@ class PeriodicColumns(models.Model):
     )
     last_skipped_at = models.DateTimeField(_("last skipped"), null=True, editable=False)
     #: Why it has disabled itself; empty if it has not.
-    paused_because = models.TextField(
+    disabled_reason = models.TextField(
         _("disabled because"), default="", db_default="", blank=True, editable=False
     )
     #: The ids of the results of its last runs, the newest last.

@@ -18,7 +18,7 @@ from taskhub.models.shared_row import SharedRow
 from taskhub.schedules import Schedule, Span, parse
 
 #: What a row that has disabled itself says, beside the reason.
-PAUSED: dict[str, Any] = {
+DISABLED: dict[str, Any] = {
     "enabled": False,
     "next_run_at": None,
     "planned_schedule": "",
@@ -33,7 +33,7 @@ AHEAD = timedelta(seconds=60)
 #: What the beat writes.
 PLAN_FIELDS = (
     "enabled",
-    "paused_because",
+    "disabled_reason",
     "next_run_at",
     "planned_schedule",
     "planned_start_at",
@@ -162,7 +162,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
         if not self.enabled:
             self._forget_plan()
             return
-        self.paused_because = ""
+        self.disabled_reason = ""
         self.planned_schedule = as_schedule(self).text
         self.planned_start_at = self.start_at
         self.planned_at = now
@@ -221,27 +221,29 @@ class PeriodicTask(PeriodicColumns, SharedRow):
         span = None if tick is None else Span.of(as_schedule(self), after, tick)
         self.planned_between = "" if span is None else span.text
         if self.max_runs is not None and self.total_run_count >= self.max_runs:
-            self.pause(
+            self.disable(
                 _("It has run %(count)d times, as many as it may.")
                 % {"count": self.total_run_count}
             )
         elif tick is None:
-            self.pause(_("It has no run any more."))
+            self.disable(_("It has no run any more."))
         elif self.end_at is not None and tick > self.end_at:
-            self.pause(_("It has ended at %(end)s.") % {"end": self.end_at.isoformat()})
+            self.disable(
+                _("It has ended at %(end)s.") % {"end": self.end_at.isoformat()}
+            )
 
     def postpone(self, reason: object, until: datetime | None = None) -> None:
         """Say, in the attributes, why it does not fire now, and until when."""
         self.postponed_because = escape_text(str(reason))
         self.postponed_until = until
 
-    def pause(self, reason: object) -> None:
+    def disable(self, reason: object) -> None:
         """Disable the row, in the attributes, and say why."""
         self._forget_plan()
-        self.paused_because = escape_text(str(reason))
+        self.disabled_reason = escape_text(str(reason))
 
     def _forget_plan(self) -> None:
-        for name, value in PAUSED.items():
+        for name, value in DISABLED.items():
             setattr(self, name, value)
 
     def remember(self, pk: UUID, enqueued_at: datetime) -> None:

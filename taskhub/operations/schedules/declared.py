@@ -43,7 +43,7 @@ def synchronise(*, write: bool = True) -> Synchronised:
         for name, row in rows.items():
             if row.from_code and row.enabled and name not in declared:
                 done.disabled.append(name)
-                row.pause(NOT_DECLARED)
+                row.disable(NOT_DECLARED)
                 if write:
                     row.save()
     return done
@@ -72,8 +72,8 @@ def _synchronise_one(
     before = _declared_values(row)
     _apply(declared, row)
     differs = is_new or _declared_values(row) != before
-    if row.paused_because == NOT_DECLARED:
-        row.enabled, row.paused_because, differs = True, "", True
+    if row.disabled_reason == NOT_DECLARED:
+        row.enabled, row.disabled_reason, differs = True, "", True
     if not differs:
         return
     if faults := validate(row):

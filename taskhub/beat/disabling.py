@@ -9,12 +9,12 @@ from taskhub.exceptions import TaskHubError
 from taskhub.foundation.values import escape_text
 from taskhub.models import PeriodicTask
 from taskhub.models.base import results_database
-from taskhub.models.periodic.periodic_task import PAUSED
+from taskhub.models.periodic.periodic_task import DISABLED
 
 logger = logging.getLogger(__name__)
 
 
-def pause_unread(pk: int, reason: str | None, error: Exception) -> None:
+def disable_unread(pk: int, reason: str | None, error: Exception) -> None:
     """
     Disable a row, for a reason or for what it has raised, and log that once.
 
@@ -37,7 +37,7 @@ def pause_unread(pk: int, reason: str | None, error: Exception) -> None:
 def _disable(pk: int, reason: str) -> bool:
     with transaction.atomic(using=results_database()):
         enabled = PeriodicTask.writing.filter(pk=pk, enabled=True)
-        return bool(enabled.update(**PAUSED, paused_because=reason))
+        return bool(enabled.update(**DISABLED, disabled_reason=reason))
 
 
 def name_of(pk: int) -> str:
