@@ -7,7 +7,7 @@ from django.db import connections, transaction
 from django.db.models.signals import post_delete, post_migrate, post_save
 from django.dispatch import receiver
 
-from taskhub.beat.alarm import wake_beats
+from taskhub.beat.wakeup import wake_beats
 from taskhub.models import PeriodicTask
 from taskhub.models.base import results_database
 from taskhub.operations.schedules import synchronise

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.beat.finding import LONGEST_PAUSE_SECONDS
+from taskhub.beat.queries import LONGEST_PAUSE_SECONDS
 from taskhub.beat.stop_flag import StopFlag
 from taskhub.beat.ticker import Ticker
 from taskhub.brokers import get_broker

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from taskhub.beat.aside import ASIDE_SECONDS, Aside
-from taskhub.beat.clock import ClockReview
+from taskhub.beat.batch import Look
+from taskhub.beat.clock_review import ClockReview
 from taskhub.beat.disabling import disable_unread, name_of
-from taskhub.beat.finding import find_due, find_unplanned
-from taskhub.beat.look import Look
+from taskhub.beat.ignored import ASIDE_SECONDS, Aside
 from taskhub.beat.presence import Presence
+from taskhub.beat.queries import find_due, find_unplanned
 from taskhub.beat.refusals import Refusals
-from taskhub.beat.rules import RulesReview
+from taskhub.beat.zone_review import RulesReview
 from taskhub.writer import is_transient
 
 logger = logging.getLogger(__name__)

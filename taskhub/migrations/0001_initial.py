@@ -15,7 +15,6 @@ import taskhub.models.fields.names
 import taskhub.models.fields.schedule
 import taskhub.models.fields.shaped_json
 import taskhub.models.ids
-import taskhub.models.indexes
 import taskhub.models.results.task_result
 
 
@@ -991,17 +990,17 @@ class Migration(migrations.Migration):
                         fields=["status", "id"],
                         name="taskhub_not_successful",
                     ),
-                    taskhub.models.indexes.PartialIndex(
+                    taskhub.models.constraints.PartialIndex(
                         condition=models.Q(("place", "ready")),
                         fields=["queue_name", "-priority", "id"],
                         name="taskhub_place_ready",
                     ),
-                    taskhub.models.indexes.PartialIndex(
+                    taskhub.models.constraints.PartialIndex(
                         condition=models.Q(("place", "delayed")),
                         fields=["run_after"],
                         name="taskhub_place_delayed",
                     ),
-                    taskhub.models.indexes.PartialIndex(
+                    taskhub.models.constraints.PartialIndex(
                         condition=models.Q(("place", "held")),
                         fields=["held_by"],
                         name="taskhub_place_held",

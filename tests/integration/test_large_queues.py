@@ -11,7 +11,7 @@ from django.utils import timezone
 from taskhub import operations
 from taskhub.brokers import get_broker
 from taskhub.brokers.database import counting
-from taskhub.foundation import remembering
+from taskhub.foundation import ttl_cache as remembering
 from taskhub.models import Place, TaskResult
 from taskhub.operations import status
 from taskhub.operations.queues import Queue, synchronise_states

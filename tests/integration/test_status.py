@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from taskhub.beat.look import Look
+from taskhub.beat.batch import Look
 from taskhub.models import Node, PeriodicTask
 from taskhub.operations.schedules.beats import record_beat
 from taskhub.operations.status import read_status

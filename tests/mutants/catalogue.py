@@ -365,14 +365,14 @@ SCHEDULES = (
     ),
     Mutant(
         name="overlapping-runs-are-not-skipped",
-        path="taskhub/beat/look.py",
+        path="taskhub/beat/batch.py",
         old="            if row.overlap == Overlap.SKIP:\n",
         new="            if False:\n",
         tests=(_BEAT,),
     ),
     Mutant(
         name="failures-in-a-row-disable-nothing",
-        path="taskhub/beat/look.py",
+        path="taskhub/beat/batch.py",
         old="        if row.pk in self._failing:\n",
         new="        if False:\n",
         tests=(_BEAT,),
@@ -386,7 +386,7 @@ SCHEDULES = (
     ),
     Mutant(
         name="a-plan-of-old-rules-is-kept",
-        path="taskhub/beat/look.py",
+        path="taskhub/beat/batch.py",
         old="        if row.is_plan_outdated:\n",
         new="        if False:\n",
         tests=("tests/integration/test_zone_rules.py",),

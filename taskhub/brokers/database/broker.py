@@ -16,9 +16,9 @@ from django.db.models import (
 )
 
 from taskhub.brokers.base import Broker
-from taskhub.brokers.database.bell import Bell, channel_of, ring
 from taskhub.brokers.database.connection import address_of, broker_errors, repeatable
 from taskhub.brokers.database.counting import Counts
+from taskhub.brokers.database.listening import Bell, channel_of, ring
 from taskhub.conf import Config
 from taskhub.db import again_after_deadlock
 from taskhub.exceptions import LeaseLost

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 from django.db.models import Count
 
-from taskhub.foundation.remembering import Remembered
+from taskhub.foundation.ttl_cache import Remembered
 from taskhub.messages import Depth
 from taskhub.models import Place, TaskResultQuerySet
 

@@ -6,11 +6,7 @@ taskhub's words, `rows` makes a `PeriodicTask` of each row, and `carrying` decid
 becomes of it, and writes.
 """
 
-from taskhub.interop.celery_beat.carrying import (
-    Finding,
-    Verdict,
-    carry_over,
-)
+from taskhub.interop.celery_beat.importing import Finding, Verdict, carry_over
 from taskhub.interop.celery_beat.rows import Wishes
 from taskhub.interop.celery_beat.tables import (
     OldTask,

@@ -17,12 +17,15 @@ from taskhub.exceptions import (
 from taskhub.messages import Message
 from taskhub.models.base import WritingManager
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.constraints import PartialUniqueConstraint, ReadableTimes
+from taskhub.models.constraints import (
+    PartialIndex,
+    PartialUniqueConstraint,
+    ReadableTimes,
+)
 from taskhub.models.fields.exact_json import ExactJSONField
 from taskhub.models.fields.names import NameField
 from taskhub.models.fields.shaped_json import ShapedJSONField, is_odd
 from taskhub.models.ids import new_id
-from taskhub.models.indexes import PartialIndex
 from taskhub.models.results.querysets import TaskResultQuerySet
 from taskhub.models.results.waiting import await_for, wait_for
 from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow

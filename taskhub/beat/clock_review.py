@@ -4,7 +4,7 @@ import time
 
 from django.db.models import Q
 
-from taskhub.beat.finding import NOTHING, Found
+from taskhub.beat.queries import NOTHING, Found
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.periodic.periodic_task import AHEAD

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Case, When
 
-from taskhub.beat.aside import Aside
+from taskhub.beat.ignored import Aside
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
 

@@ -3,7 +3,7 @@
 from datetime import tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from taskhub.beat.finding import NOTHING, Found
+from taskhub.beat.queries import NOTHING, Found
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
 from taskhub.schedules import Span
