@@ -15,7 +15,7 @@ import taskhub.models.fields.names
 import taskhub.models.fields.schedule
 import taskhub.models.fields.shaped_json
 import taskhub.models.ids
-import taskhub.models.results.task_result
+import taskhub.models.results.carried
 
 
 class Migration(migrations.Migration):
@@ -1044,6 +1044,6 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-            bases=(taskhub.models.results.task_result.Carried, models.Model),
+            bases=(taskhub.models.results.carried.Carried, models.Model),
         ),
     ]

@@ -15,7 +15,8 @@ from taskhub.models.periodic.columns import MissedRuns, Overlap
 from taskhub.models.periodic.periodic_task import PeriodicTask
 from taskhub.models.queues import Lease, QuarantinedMessage, QueueState
 from taskhub.models.results.querysets import Stats, TaskResultQuerySet
-from taskhub.models.results.task_result import Place, Status, TaskResult
+from taskhub.models.results.statuses import Place, Status
+from taskhub.models.results.task_result import TaskResult
 
 __all__ = [
     "BulkAction",

@@ -19,7 +19,7 @@ from taskhub.models import (
     TaskResultQuerySet,
 )
 from taskhub.models.ids import first_id_at
-from taskhub.models.results.task_result import UNFINISHED
+from taskhub.models.results.statuses import UNFINISHED
 from taskhub.operations.results.deletion import (
     delete_results,
     is_referred_to,

@@ -13,7 +13,7 @@ from taskhub.models import Place, Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results.task_result import CANCELLED
+from taskhub.models.results.outcome import CANCELLED
 from taskhub.writer.rows import locked
 from taskhub.writer.tally import Tally, write_metrics
 

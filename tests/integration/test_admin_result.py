@@ -8,7 +8,7 @@ from django.test import Client
 from taskhub.brokers import get_broker
 from taskhub.messages import Depth
 from taskhub.models import Status, TaskLog, TaskResult
-from taskhub.models.results.task_result import CANCELLED
+from taskhub.models.results.outcome import CANCELLED
 from taskhub.tasks.masking import MASK
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory, now

@@ -13,7 +13,9 @@ from django.db import models
 
 from taskhub.models.fields.exact_json import ExactJSONField
 from taskhub.models.ids import new_id
-from taskhub.models.results.task_result import Carried, Status, TaskResult
+from taskhub.models.results.carried import Carried
+from taskhub.models.results.statuses import Status
+from taskhub.models.results.task_result import TaskResult
 
 _apps = Apps()
 _TABLE = TaskResult._meta.db_table

@@ -8,13 +8,6 @@ from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from taskhub.exceptions import (
-    ResultTruncated,
-    TaskCancelled,
-    TaskExpired,
-    TaskFailed,
-)
-from taskhub.messages import Message
 from taskhub.models.base import WritingManager
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.constraints import (
@@ -26,71 +19,15 @@ from taskhub.models.fields.exact_json import ExactJSONField
 from taskhub.models.fields.names import NameField
 from taskhub.models.fields.shaped_json import ShapedJSONField, is_odd
 from taskhub.models.ids import new_id
+from taskhub.models.results.carried import Carried
+from taskhub.models.results.outcome import outcome_of
 from taskhub.models.results.querysets import TaskResultQuerySet
+from taskhub.models.results.statuses import UNFINISHED, Place, Status
 from taskhub.models.results.waiting import await_for, wait_for
 from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 
 if TYPE_CHECKING:
     from taskhub.models.results.querysets import TaskResultManager
-
-#: The classes of errors that no task has raised: it was cancelled, or has expired.
-CANCELLED = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
-EXPIRED = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
-
-
-class Status(models.TextChoices):
-    """Django's own words, and one more."""
-
-    READY = "READY", _("Ready")
-    RUNNING = "RUNNING", _("Running")
-    SUCCESSFUL = "SUCCESSFUL", _("Successful")
-    FAILED = "FAILED", _("Failed")
-    CANCELLED = "CANCELLED", _("Cancelled")
-
-    @classmethod
-    def label_of(cls, status: str) -> str:
-        """Return a status in words; what is no status, as it is."""
-        return str(cls(status).label) if status in cls else status
-
-
-#: Of those, the ones after which something is still to come.
-UNFINISHED = (Status.READY, Status.RUNNING)
-
-
-class Place(models.TextChoices):
-    """Where the database broker keeps a message: in one of three places, or nowhere."""
-
-    NOWHERE = "", _("Nowhere")
-    DELAYED = "delayed", _("Delayed")
-    READY = "ready", _("Ready")
-    HELD = "held", _("Held")
-
-
-class Carried:
-    """A run that a broker carries a message about."""
-
-    def to_message(self: Any, *, durable: bool = True) -> Message:
-        """
-        Return the message about it, as a broker carries it.
-
-        What is odd in the row is left out: see `oddity`.
-        """
-        return Message(
-            id=self.id,
-            task_path=self.task_path,
-            args=self.args,
-            kwargs=self.kwargs,
-            queue_name=self.queue_name,
-            priority=self.priority,
-            backend=self.backend,
-            enqueued_at=self.enqueued_at,
-            run_after=self.run_after,
-            expires_at=self.expires_at,
-            durable=durable,
-            meta=self.meta,
-            tick_at=self.tick_at,
-        )
-
 
 #: Every column has a default in the database, too, so that a write need only name the
 #: columns that it is about: see slices.py.
@@ -377,26 +314,7 @@ class TaskResult(Carried, SharedRow):
 
         See get() for what it raises.
         """
-        error = self.errors[-1] if self.errors else {}
-        match self.status:
-            case Status.SUCCESSFUL if self.is_truncated:
-                raise ResultTruncated(
-                    f"{self} returned too much to store; `return_value` has the "
-                    f"beginning as text. {self.storage_notes['truncated']}"
-                )
-            case Status.SUCCESSFUL:
-                return self.return_value
-            case Status.FAILED:
-                raise TaskFailed(
-                    f"{self} failed: {error.get('exception_class_path', 'no error')}: "
-                    f"{error.get('message', '')}",
-                    traceback=error.get("traceback", ""),
-                )
-            case Status.CANCELLED:
-                expired = error.get("exception_class_path") == EXPIRED
-                reason = error.get("message", "It was cancelled.")
-                raise (TaskExpired if expired else TaskCancelled)(f"{self}: {reason}")
-        raise RuntimeError(f"{self} is not finished.")
+        return outcome_of(self)
 
     @property
     def _rows(self) -> TaskResultQuerySet:

@@ -14,7 +14,7 @@ from taskhub.db import again_after_deadlock
 from taskhub.exceptions import CannotRun
 from taskhub.models import Overlap, PeriodicTask, TaskResult
 from taskhub.models.base import results_database
-from taskhub.models.results.task_result import UNFINISHED
+from taskhub.models.results.statuses import UNFINISHED
 from taskhub.operations.results.lifecycle import cancel
 from taskhub.operations.schedules.runs import PendingRun, make_run
 

@@ -1,0 +1,31 @@
+"""The message that a broker carries about a result."""
+
+from typing import Any
+
+from taskhub.messages import Message
+
+
+class Carried:
+    """A run that a broker carries a message about."""
+
+    def to_message(self: Any, *, durable: bool = True) -> Message:
+        """
+        Return the message about it, as a broker carries it.
+
+        What is odd in the row is left out: see `oddity`.
+        """
+        return Message(
+            id=self.id,
+            task_path=self.task_path,
+            args=self.args,
+            kwargs=self.kwargs,
+            queue_name=self.queue_name,
+            priority=self.priority,
+            backend=self.backend,
+            enqueued_at=self.enqueued_at,
+            run_after=self.run_after,
+            expires_at=self.expires_at,
+            durable=durable,
+            meta=self.meta,
+            tick_at=self.tick_at,
+        )

@@ -1,0 +1,42 @@
+"""What `get()` returns, or raises, for a finished result."""
+
+from typing import TYPE_CHECKING, Any
+
+from taskhub.exceptions import (
+    ResultTruncated,
+    TaskCancelled,
+    TaskExpired,
+    TaskFailed,
+)
+from taskhub.models.results.statuses import Status
+
+if TYPE_CHECKING:
+    from taskhub.models.results.task_result import TaskResult
+
+#: The classes of errors that no task has raised: it was cancelled, or has expired.
+CANCELLED = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
+EXPIRED = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
+
+
+def outcome_of(result: "TaskResult") -> Any:
+    """Return the return value of a finished result; see TaskResult.outcome()."""
+    error = result.errors[-1] if result.errors else {}
+    match result.status:
+        case Status.SUCCESSFUL if result.is_truncated:
+            raise ResultTruncated(
+                f"{result} returned too much to store; `return_value` has the "
+                f"beginning as text. {result.storage_notes['truncated']}"
+            )
+        case Status.SUCCESSFUL:
+            return result.return_value
+        case Status.FAILED:
+            raise TaskFailed(
+                f"{result} failed: {error.get('exception_class_path', 'no error')}: "
+                f"{error.get('message', '')}",
+                traceback=error.get("traceback", ""),
+            )
+        case Status.CANCELLED:
+            expired = error.get("exception_class_path") == EXPIRED
+            reason = error.get("message", "It was cancelled.")
+            raise (TaskExpired if expired else TaskCancelled)(f"{result}: {reason}")
+    raise RuntimeError(f"{result} is not finished.")
