@@ -1,11 +1,9 @@
 """The verbs of the broker contract, as queries."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from django.db import connections, transaction
 from django.db.models import (
     DurationField,
     Exists,
@@ -18,7 +16,9 @@ from django.db.models import (
 from taskhub.brokers.base import Broker
 from taskhub.brokers.database.connection import address_of, broker_errors, repeatable
 from taskhub.brokers.database.counting import Counts
+from taskhub.brokers.database.leases import Leases
 from taskhub.brokers.database.listening import Bell, channel_of, ring
+from taskhub.brokers.database.places import batches, take, take_out
 from taskhub.conf import Config
 from taskhub.db import again_after_deadlock
 from taskhub.exceptions import LeaseLost
@@ -26,9 +26,6 @@ from taskhub.messages import Delivery, Depth, Envelope, Returned
 from taskhub.models import Lease, Place, QueueState, TaskResult, TaskResultQuerySet
 from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
-
-#: How many ids one statement names; SQLite takes no more than 999 variables by default.
-_BATCH = 500
 
 
 class DatabaseBroker(Broker):
@@ -41,10 +38,11 @@ class DatabaseBroker(Broker):
         options = config.options
         self._bell = Bell(options.poll_seconds, listens=options.notify)
         self._counts = Counts()
+        self._leases = Leases(options.lease_seconds)
 
     def push(self, envelopes: Sequence[Envelope]) -> None:
         with broker_errors(self._alias):
-            for batch in _batches(envelopes):
+            for batch in batches(envelopes):
                 self._push(batch)
         self.wake({envelope.queue_name for envelope in envelopes})
 
@@ -68,8 +66,8 @@ class DatabaseBroker(Broker):
     @again_after_deadlock(results_database)
     def _promote(self, token: str) -> None:
         due = self._rows.filter(place=Place.DELAYED, run_after__lte=DatabaseNow())
-        # Both in one question: an idle worker that is woken asks it first.
-        lease = self._leases.filter(token=token).annotate(has_due=Exists(due))
+        # One query for both: it is the first that an idle worker runs when it wakes.
+        lease = self._leases.of(token).annotate(has_due=Exists(due))
         has_due = lease.values_list("has_due", flat=True).first()
         if has_due is None:
             raise LeaseLost(f"The lease of {token} has ended.")
@@ -81,7 +79,13 @@ class DatabaseBroker(Broker):
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
         with broker_errors(self._alias):
-            rows = self._take(queue_name, limit, token)
+            # In the same statement: it is as old as the rest of what is read.
+            ready = self._rows.filter(
+                ~Exists(self._pauses(queue_name)),
+                place=Place.READY,
+                queue_name=queue_name,
+            )
+            rows = take(self._rows, ready, limit, token)
         return [
             Delivery(
                 id=str(row.pk),
@@ -93,43 +97,14 @@ class DatabaseBroker(Broker):
             for row in rows
         ]
 
-    @again_after_deadlock(results_database)
-    def _take(self, queue_name: str, limit: int, token: str) -> list[TaskResult]:
-        # In the same statement: it is as old as the rest of what is read.
-        ready = self._rows.filter(
-            ~Exists(self._pauses(queue_name)),
-            place=Place.READY,
-            queue_name=queue_name,
-        )
-        best = ready.order_by("-priority", "id")
-        if self._features.has_select_for_update_skip_locked:
-            with transaction.atomic(using=self._alias):
-                rows = list(best.select_for_update(skip_locked=True)[:limit])
-                self._hold([row.pk for row in rows], token)
-        else:
-            candidates = list(best.values_list("pk", flat=True)[:limit])
-            self._hold(candidates, token)
-            mine = self._rows.filter(pk__in=candidates, place=Place.HELD, held_by=token)
-            rows = list(mine.order_by("-priority", "id")) if candidates else []
-        return rows
-
-    def _hold(self, pks: Sequence[UUID], token: str) -> None:
-        # The place is compared again: without row locks, others may have been faster.
-        for batch in _batches(pks):
-            self._rows.filter(pk__in=batch, place=Place.READY).update(
-                place=Place.HELD, held_by=token
-            )
-
     def acknowledge(
         self, queue_name: str, ids: Collection[str], *, token: str
     ) -> set[str]:
         with broker_errors(self._alias):
             return {
                 str(pk)
-                for batch in _batches(list(ids))
-                for pk in self._move(
-                    batch, {"place": Place.HELD, "held_by": token}, Place.NOWHERE
-                )
+                for batch in batches(list(ids))
+                for pk in take_out(self._rows, batch, place=Place.HELD, held_by=token)
             }
 
     @repeatable
@@ -147,7 +122,7 @@ class DatabaseBroker(Broker):
             self._rows.filter(pk__in=batch, place=Place.HELD, held_by=token).update(
                 place=Place.READY, held_by="", **changes
             )
-            for batch in _batches(list(ids))
+            for batch in batches(list(ids))
         )
         self.wake({queue_name})
         return released
@@ -177,24 +152,13 @@ class DatabaseBroker(Broker):
         return postponed
 
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
-        waiting = {"place__in": [Place.DELAYED, Place.READY]}
+        waiting = [Place.DELAYED, Place.READY]
         with broker_errors(self._alias):
             return {
                 pk
-                for batch in _batches(list(ids))
-                for pk in self._move(batch, waiting, Place.NOWHERE)
+                for batch in batches(list(ids))
+                for pk in take_out(self._rows, batch, place__in=waiting)
             }
-
-    @again_after_deadlock(results_database)
-    def _move(
-        self, pks: Sequence[UUID | str], origin: dict[str, Any], place: Place
-    ) -> list[UUID]:
-        """Move messages from one place to another; return the ids that were there."""
-        with transaction.atomic(using=self._alias):
-            rows = self._rows.filter(pk__in=pks, **origin)
-            found = rows.select_for_update().ids()
-            rows.filter(pk__in=found).update(place=place, held_by="")
-        return found
 
     def pause(self, queue_name: str, *, paused: bool) -> None:
         # The row is what is asked for each message.
@@ -238,7 +202,7 @@ class DatabaseBroker(Broker):
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         known = {
             pk
-            for batch in _batches(list(ids))
+            for batch in batches(list(ids))
             for pk in self._rows.filter(pk__in=batch).exclude(place=Place.NOWHERE).ids()
         }
         return set(ids) - known
@@ -253,31 +217,19 @@ class DatabaseBroker(Broker):
 
     @repeatable
     def join(self, queues: Sequence[str], token: str) -> None:
-        # Not just created: the reply to an earlier try may have been lost.
-        self._leases.update_or_create(
-            token=token, defaults={"ends_at": self._lease_end}
-        )
+        self._leases.begin(token)
 
     @repeatable
     def heartbeat(self, queues: Sequence[str], tokens: Collection[str]) -> set[str]:
-        leases = self._leases.filter(token__in=tokens)
-        leases.update(ends_at=self._lease_end)
-        return set(tokens) - set(leases.values_list("token", flat=True))
-
-    @property
-    def _lease_end(self) -> Any:
-        return DatabaseNow() + timedelta(seconds=self.config.options.lease_seconds)
+        return self._leases.extend(tokens)
 
     @repeatable
     def silent(self, queues: Sequence[str]) -> set[str]:
-        ended = self._leases.filter(ends_at__lt=DatabaseNow())
-        # A token that has reserved just as its lease was taken from it.
-        lease = self._leases.filter(token=OuterRef("held_by"))
+        # A token may have reserved just as its lease was taken from it.
+        lease = self._leases.of(OuterRef("held_by"))
         orphaned = self._rows.filter(~Exists(lease), place=Place.HELD)
-        return {
-            *ended.values_list("token", flat=True),
-            *orphaned.order_by().values_list("held_by", flat=True).distinct(),
-        }
+        holders = orphaned.order_by().values_list("held_by", flat=True).distinct()
+        return self._leases.ended().union(holders)
 
     @repeatable
     def reclaim(
@@ -290,14 +242,8 @@ class DatabaseBroker(Broker):
     ) -> int:
         # First the lease ends, then what it was for is taken back: a token that is slow
         # to notice finds its lease gone, and not its messages.
-        lease = self._leases.filter(token=token)
-        if if_silent:
-            # In the statement that ends it: a heartbeat may come at any moment.
-            lease.filter(ends_at__lt=DatabaseNow()).delete()
-            if lease.exists():
-                return 0
-        else:
-            lease.delete()
+        if not self._leases.end(token, only_if_ended=if_silent):
+            return 0
         held = self._rows.filter(place=Place.HELD, held_by=token)
         # As in promoting: no write lock for nothing.
         if not held.exists():
@@ -352,7 +298,7 @@ class DatabaseBroker(Broker):
 
     @repeatable
     def check(self, queues: Sequence[str] = ()) -> list[str]:
-        self._leases.exists()
+        Lease.objects.using(self._alias).exists()
         return []
 
     def close(self) -> None:
@@ -366,16 +312,3 @@ class DatabaseBroker(Broker):
     def _rows(self) -> TaskResultQuerySet:
         rows = TaskResultQuerySet(TaskResult, using=self._alias)
         return rows.filter(backend=self.config.alias)
-
-    @property
-    def _leases(self) -> Any:
-        return Lease.objects.using(self._alias)
-
-    @property
-    def _features(self) -> Any:
-        return connections[self._alias].features
-
-
-def _batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]
