@@ -15,8 +15,6 @@ OLDEST_VERSION = (6, 2)
 #: Commands that can be spared, and what is worse without them.
 _WITHOUT = {
     "INFO": "it is not noticed when a server comes back with an older state",
-    "CLIENT ID": "what becomes due may start a second late",
-    "CLIENT UNBLOCK": "what becomes due may start a second late",
 }
 
 
@@ -36,9 +34,6 @@ def check_server(client: Client, options: Options, bases: Sequence[str]) -> list
     refused.try_scripts()
     for base in bases:
         refused.try_queue(base, f"{options.key_prefix}:*")
-    number = spared.try_command("CLIENT ID")
-    # Nobody has the number 0.
-    spared.try_command("CLIENT UNBLOCK", number or 0)
     if refused:
         raise NotPermitted(
             f"Redis at {address} does not permit all that taskhub does; permit it by: "

@@ -1,10 +1,8 @@
 """
-Waiting for a hint: a blocking pop whose time is watched here.
+Waiting for a hint: a blocking pop that another thread can interrupt.
 
-Redis ends a blocking command up to 100 ms late, which is too late for what is due by
-then; so the server's own time is only a backstop, and the command is ended from another
-connection when it is time. In a Cluster, each queue is waited for on a connection of
-its own.
+A thread blocks on the sockets of its connections and on a pipe. In a Cluster, each
+queue has a connection of its own, since one command cannot name keys of several slots.
 """
 
 import os
@@ -18,110 +16,101 @@ from redis.cluster import RedisCluster
 from taskhub.brokers.redis.connection import Client
 from taskhub.foundation.readiness import wait_readable
 
-#: The server ends a command by itself so much later than it is waited for.
-_BACKSTOP_SECONDS = 1.0
+#: How late Redis may end a blocking command. It checks ten times a second.
+MAX_LATENESS_SECONDS = 0.1
 
 
-def _take(pool: Any) -> Any:
-    """Take a connection out of a pool."""
+def _take_connection(pool: Any) -> Any:
     # Before version 5.3, redis-py asks for the name of a command, and ignores it.
     return pool.get_connection(*(["BLPOP"] if redis.VERSION < (5, 3) else []))
 
 
-class Line:
+def _descriptor_of(connection: Any) -> int:
+    """Return the file descriptor of a connection, which redis-py keeps private."""
+    descriptor: int = connection._sock.fileno()
+    return descriptor
+
+
+class BlockingPop:
     """One connection that blocks on keys of one server."""
 
     def __init__(self, pool: Any, keys: Sequence[str]) -> None:
         self._pool = pool
         self._keys = keys
-        self._connection = _take(pool)
-        self._connection.send_command("CLIENT", "ID")
-        self._id = self._read()
-
-    def _read(self) -> Any:
-        try:
-            return self._connection.read_response()
-        except redis.exceptions.NoPermissionError:
-            # Then a wait ends by itself, a second later.
-            return None
+        self._connection = _take_connection(pool)
 
     def begin(self, seconds: float) -> int:
-        """Begin to wait; return the socket, which is readable when it is over."""
-        self._connection.send_command("BLPOP", *self._keys, seconds + _BACKSTOP_SECONDS)
-        descriptor: int = self._connection._sock.fileno()
-        return descriptor
+        """Begin to wait; return the descriptor that is readable when it is over."""
+        self._connection.send_command("BLPOP", *self._keys, seconds)
+        return _descriptor_of(self._connection)
 
-    def end(self) -> None:
-        """Stop waiting, whether or not there was anything."""
-        if self._id is not None and not self._connection.can_read(0):
-            self._unblock()
+    def read(self) -> None:
+        """Read the reply. Raise a RedisError if it is an error."""
         self._connection.read_response()
 
-    def _unblock(self) -> None:
-        control = _take(self._pool)
-        try:
-            control.send_command("CLIENT", "UNBLOCK", self._id)
-            control.read_response()
-        except redis.exceptions.NoPermissionError:
-            # As if its id could not be asked for.
-            self._id = None
-        finally:
-            self._pool.release(control)
-
     def close(self) -> None:
-        """Give the connection up: a reply may still be to come."""
+        """Close the connection, which also ends the command."""
         with suppress(redis.RedisError, OSError):
             self._connection.disconnect()
         self._pool.release(self._connection)
 
 
 class Waiting:
-    """What one thread waits on; any other may interrupt it."""
+    """What one thread waits on; any other thread may interrupt it."""
 
     def __init__(self, connect: Callable[[], Client]) -> None:
         self._connect = connect
-        self._lines: dict[tuple[str, ...], list[Line]] = {}
+        self._pops: dict[tuple[str, ...], list[BlockingPop]] = {}
         self._interrupted, self._interrupting = os.pipe()
         os.set_blocking(self._interrupting, False)
 
     def wait(self, keys: Sequence[str], seconds: float) -> None:
-        """Block until there is a hint in one of the lists, for so long at the most."""
-        lines = self._lines.get(tuple(keys))
+        """Block until there is a hint in one of the lists, or `seconds` are over."""
         try:
-            if lines is None:
-                lines = self._lines[tuple(keys)] = self._open(keys)
-            sockets = [line.begin(seconds) for line in lines]
-            readable = wait_readable([*sockets, self._interrupted], seconds)
+            pops = self._begin(keys, seconds - MAX_LATENESS_SECONDS)
+            readable = wait_readable([*pops, self._interrupted], seconds)
             if self._interrupted in readable:
                 os.read(self._interrupted, 1024)
-            for line in lines:
-                line.end()
+            for descriptor in readable & pops.keys():
+                pops[descriptor].read()
+            if not pops.keys() <= readable:
+                # A command that goes on would take a hint while nobody waits.
+                self.close()
         except BaseException:
             self.close()
             raise
 
-    def _open(self, keys: Sequence[str]) -> list[Line]:
+    def _begin(self, keys: Sequence[str], seconds: float) -> dict[int, BlockingPop]:
+        if seconds <= 0:
+            # Redis would end the command too late.
+            return {}
+        pops = self._pops.get(tuple(keys))
+        if pops is None:
+            pops = self._pops[tuple(keys)] = self._open(keys)
+        return {pop.begin(seconds): pop for pop in pops}
+
+    def _open(self, keys: Sequence[str]) -> list[BlockingPop]:
         if not keys:
             return []
         client: Any = self._connect()
         if not isinstance(client, RedisCluster):
-            return [Line(client.connection_pool, keys)]
-        lines = []
+            return [BlockingPop(client.connection_pool, keys)]
+        pops = []
         for key in keys:
             node = client.get_node_from_key(key)
             server = client.get_redis_connection(node)
-            lines.append(Line(server.connection_pool, [key]))
-        return lines
+            pops.append(BlockingPop(server.connection_pool, [key]))
+        return pops
 
     def interrupt(self) -> None:
         """Make a wait that is under way in another thread return now."""
         with suppress(BlockingIOError):
-            # Full means that it has been interrupted often enough.
+            # A full pipe has interrupted it already.
             os.write(self._interrupting, b"!")
 
     def close(self) -> None:
         """Close the connections; the next wait opens others, perhaps elsewhere."""
-        for lines in self._lines.values():
-            for line in lines:
-                line.close()
-        self._lines = {}
+        for pops in self._pops.values():
+            for pop in pops:
+                pop.close()
+        self._pops = {}
