@@ -13,6 +13,7 @@ from uuid import UUID
 import redis
 
 from taskhub.brokers.base import BEAT, MAX_WAIT_SECONDS, Broker
+from taskhub.brokers.redis.astray import AstraySearch
 from taskhub.brokers.redis.connection import (
     Client,
     broker_errors,
@@ -22,10 +23,9 @@ from taskhub.brokers.redis.connection import (
 from taskhub.brokers.redis.encoding import (
     BATCH,
     batches,
-    outdated,
+    deliveries_of,
     pushed,
     to_text,
-    unpacked,
 )
 from taskhub.brokers.redis.keys import Keys
 from taskhub.brokers.redis.occupied import FEW, occupied
@@ -45,9 +45,6 @@ _MOST_RESERVED_BYTES = 16 * 1024 * 1024
 _HEAD_BYTES = 256
 #: How much quarantine keeps of a message.
 _KEPT_BYTES = 2 * 1024 * 1024
-#: How many bodies `astray` looks at in one script, and in how many scripts.
-_PAGE = 200
-_MOST_PAGES = 50
 
 
 class RedisBroker(Broker):
@@ -62,9 +59,8 @@ class RedisBroker(Broker):
             most_bytes_of(config.options.max_argument_bytes), _KEPT_BYTES
         )
         self._next_due: dict[str, float] = {}
-        #: How far `astray` has looked through the bodies of a queue.
-        self._positions: dict[str, bytes] = {}
         self._keys = cache(lambda name: Keys(config.options.key_prefix, name))
+        self._astray = AstraySearch(self._scripts, self._keys)
 
     @cached_property
     def _client(self) -> Client:
@@ -117,23 +113,10 @@ class RedisBroker(Broker):
         if answer is None:
             raise LeaseLost(f"The lease of {token} on queue {queue_name!r} has ended.")
         due_in_ms, since, *fields = answer
-        since_ms = int(since)
         self._next_due[queue_name] = monotonic() + (
             due_in_ms / 1000 if due_in_ms >= 0 else MAX_WAIT_SECONDS
         )
-        deliveries = []
-        for raw_id, stored, size in zip(*[iter(fields)] * 3, strict=True):
-            returned, body = unpacked(stored)
-            deliveries.append(
-                Delivery(
-                    id=to_text(raw_id),
-                    queue_name=queue_name,
-                    returned=returned or outdated(raw_id, since_ms),
-                    body=body,
-                    size=len(body) + size - len(stored),
-                )
-            )
-        return deliveries
+        return list(deliveries_of(queue_name, fields, int(since)))
 
     def acknowledge(
         self, queue_name: str, ids: Collection[str], *, token: str
@@ -229,25 +212,8 @@ class RedisBroker(Broker):
 
     def astray(self, queue_name: str, ids: Collection[UUID] | None = None) -> set[str]:
         if ids is None:
-            return self._look_for_astray(queue_name)
-        places = self._keys(queue_name).places
-        return {
-            to_text(raw_id)
-            for batch in batches([str(each) for each in ids])
-            for raw_id in self._scripts.run("astray", places, [0, 0, *batch])[1]
-        }
-
-    def _look_for_astray(self, queue_name: str) -> set[str]:
-        places = self._keys(queue_name).places
-        found: set[str] = set()
-        position = self._positions.get(queue_name, b"0")
-        for _ in range(_MOST_PAGES):
-            position, ids = self._scripts.run("astray", places, [position, _PAGE])
-            found.update(map(to_text, ids))
-            if position == b"0":
-                break
-        self._positions[queue_name] = position
-        return found
+            return self._astray.next(queue_name)
+        return self._astray.among(queue_name, ids)
 
     def put_back(self, queue_name: str, ids: Collection[str]) -> int:
         keys = self._keys(queue_name)

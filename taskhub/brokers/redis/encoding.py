@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from taskhub.messages import Envelope, Returned
+from taskhub.messages import Delivery, Envelope, Returned
 
 #: How much one script is given to do, so that others need not wait long for it.
 BATCH = 500
@@ -36,6 +36,21 @@ def _packed(envelope: Envelope) -> bytes:
     """Return what is stored of a message; prelude.lua says what that is."""
     returned = envelope.returned.text if envelope.returned else ""
     return b"%d:%b\n%b" % (_rank(envelope), to_bytes(returned), envelope.body)
+
+
+def deliveries_of(
+    queue_name: str, fields: Sequence[Any], since_ms: int
+) -> Iterator[Delivery]:
+    """Yield what reserve.lua has handed out: an id, a message and its size for each."""
+    for raw_id, stored, size in zip(*[iter(fields)] * 3, strict=True):
+        returned, body = unpacked(stored)
+        yield Delivery(
+            id=to_text(raw_id),
+            queue_name=queue_name,
+            returned=returned or outdated(raw_id, since_ms),
+            body=body,
+            size=len(body) + size - len(stored),
+        )
 
 
 def unpacked(stored: bytes) -> tuple[Returned | None, bytes]:
