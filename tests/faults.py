@@ -18,10 +18,10 @@ def die(*args: Any, **kwargs: Any) -> None:
 
 def beat_before_commit() -> None:
     """A beat has written a tick, and not committed it."""
-    from taskhub.beat import batch as look
+    from taskhub.beat import batch
 
-    write = look._write
-    look._write = lambda rows: die(write(rows))
+    write = batch._write
+    batch._write = lambda rows: die(write(rows))
 
 
 def before_push() -> None:

@@ -48,7 +48,7 @@ _SENT = ("id", "name", *_WRITTEN)
 _WAIT = timedelta(seconds=1)
 
 
-class Look:
+class Batch:
     """What is done about some rows, in one transaction."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Look:
         #: What is to be logged when it has come to pass.
         self._said: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
 
-    def take(self, pks: Sequence[int]) -> None:
+    def process(self, pks: Sequence[int]) -> None:
         """
         Lock the rows that are still due, and plan, fire or disable each of them.
 

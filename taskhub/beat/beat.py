@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.db.utils import Error as DatabaseFault
 
-from taskhub.beat.queries import LONGEST_PAUSE_SECONDS
+from taskhub.beat.queries import MAX_PAUSE_SECONDS
 from taskhub.beat.stop_flag import StopFlag
 from taskhub.beat.ticker import Ticker
 from taskhub.brokers import get_broker
@@ -57,7 +57,7 @@ class Beat:
 
     def _look(self) -> float:
         try:
-            pause = self._ticker.look()
+            pause = self._ticker.run_once()
         except DatabaseFault as error:
             discard_all()
             self._backoff.fail()
@@ -70,7 +70,7 @@ class Beat:
 
     def _rest(self, pause: float, *, computed: float) -> None:
         # What has to be, has to be; what is left can be cut short by the alarm.
-        least = min(computed * _REST, LONGEST_PAUSE_SECONDS)
+        least = min(computed * _REST, MAX_PAUSE_SECONDS)
         self._stopping.wait(least)
         if pause > least and not self._stopping.is_set():
             self._wait_for_alarm(pause - least)

@@ -4,7 +4,7 @@ import time
 
 from django.db.models import Q
 
-from taskhub.beat.queries import NOTHING, Found
+from taskhub.beat.queries import NO_ROWS, FoundRows
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.periodic.periodic_task import AHEAD
@@ -23,10 +23,10 @@ class ClockReview:
     def __init__(self) -> None:
         self._next_at = 0.0
 
-    def next_ahead(self) -> Found:
+    def next_ahead(self) -> FoundRows:
         """Return rows to look at: most times none. One query, if it is time."""
         if time.monotonic() < self._next_at:
-            return NOTHING
+            return NO_ROWS
         self._next_at = time.monotonic() + REVIEW_SECONDS
         ahead = DatabaseNow() + AHEAD
         found = list(
@@ -37,4 +37,4 @@ class ClockReview:
             .order_by("pk")
             .values_list("pk", DatabaseNow())[:MAX_ROWS_AT_ONCE]
         )
-        return Found([pk for pk, _now in found], found[0][1]) if found else NOTHING
+        return FoundRows([pk for pk, _now in found], found[0][1]) if found else NO_ROWS

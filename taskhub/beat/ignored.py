@@ -11,12 +11,12 @@ logger = logging.getLogger(__name__)
 _Key = TypeVar("_Key")
 
 #: How long a row is left alone that cannot even be disabled, and an unknown time zone.
-ASIDE_SECONDS = 60.0
+IGNORED_SECONDS = 60.0
 #: So that a query does not grow without bounds, no more rows are left alone.
-MAX_ROWS_ASIDE = 1_000
+MAX_IGNORED_ROWS = 1_000
 
 
-class Aside:
+class Ignored:
     """Rows by their keys, and all rows in time zones that this host does not know."""
 
     def __init__(self) -> None:
@@ -24,14 +24,14 @@ class Aside:
         self._zones: dict[str, float] = {}
         self._told: set[str] = set()
 
-    def leave_row(self, pk: int, seconds: float = ASIDE_SECONDS) -> None:
+    def ignore_row(self, pk: int, seconds: float = IGNORED_SECONDS) -> None:
         """Leave one row alone."""
-        if len(self._rows) < MAX_ROWS_ASIDE:
+        if len(self._rows) < MAX_IGNORED_ROWS:
             self._rows[pk] = time.monotonic() + seconds
 
-    def leave_zone(self, zone: str, name: str, reason: str) -> None:
+    def ignore_zone(self, zone: str, name: str, reason: str) -> None:
         """Leave all rows in a zone to beats on hosts that know it; log that once."""
-        self._zones[zone] = time.monotonic() + ASIDE_SECONDS
+        self._zones[zone] = time.monotonic() + IGNORED_SECONDS
         if zone not in self._told:
             self._told.add(zone)
             logger.error(

@@ -6,35 +6,35 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Case, When
 
-from taskhub.beat.ignored import Aside
+from taskhub.beat.ignored import Ignored
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
 
 #: A change by SQL is seen within this.
-LONGEST_PAUSE_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 1.0
 MAX_DUE_ROWS = 500
 #: However many rows are edited at once, planning them is to make no tick late.
 MAX_ROWS_TO_PLAN = 200
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundRows:
     """The keys of rows, in the order of their urgency, and the database's time."""
 
     pks: Sequence[int]
     now: datetime
     #: Seconds until there may be something to do, if there is nothing now.
-    wait: float = LONGEST_PAUSE_SECONDS
+    wait: float = MAX_PAUSE_SECONDS
 
 
-NOTHING = Found((), datetime.min.replace(tzinfo=UTC))
+NO_ROWS = FoundRows((), datetime.min.replace(tzinfo=UTC))
 
 
-def find_due(aside: Aside) -> Found:
+def find_due(ignored: Ignored) -> FoundRows:
     """Return the rows that are due, with one query on the index."""
-    soon = DatabaseNow() + timedelta(seconds=LONGEST_PAUSE_SECONDS)
+    soon = DatabaseNow() + timedelta(seconds=MAX_PAUSE_SECONDS)
     upcoming = list(
-        aside.without(PeriodicTask.writing.with_plan())
+        ignored.without(PeriodicTask.writing.with_plan())
         .filter(look_at__lte=soon)
         # When what is due has been due is not read: Python may not know such times.
         .annotate(
@@ -44,15 +44,15 @@ def find_due(aside: Aside) -> Found:
         .values_list("pk", "coming", "now")[:MAX_DUE_ROWS]
     )
     if not upcoming:
-        return NOTHING
+        return NO_ROWS
     _pk, first, now = upcoming[0]
     due = [pk for pk, coming, _now in upcoming if coming is None]
-    wait = LONGEST_PAUSE_SECONDS if first is None else (first - now).total_seconds()
-    return Found(due, now, min(wait, LONGEST_PAUSE_SECONDS))
+    wait = MAX_PAUSE_SECONDS if first is None else (first - now).total_seconds()
+    return FoundRows(due, now, min(wait, MAX_PAUSE_SECONDS))
 
 
-def find_unplanned(aside: Aside) -> Found:
+def find_unplanned(ignored: Ignored) -> FoundRows:
     """Return rows without a plan, with one query on the index."""
-    rows = aside.without(PeriodicTask.writing.without_plan())
+    rows = ignored.without(PeriodicTask.writing.without_plan())
     found = list(rows.values_list("pk", DatabaseNow())[:MAX_ROWS_TO_PLAN])
-    return Found([pk for pk, _now in found], found[0][1]) if found else NOTHING
+    return FoundRows([pk for pk, _now in found], found[0][1]) if found else NO_ROWS

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from taskhub.beat.batch import Look
+from taskhub.beat.batch import Batch
 from taskhub.beat.clock_review import ClockReview
 from taskhub.beat.disabling import disable_unread, name_of
-from taskhub.beat.ignored import ASIDE_SECONDS, Aside
+from taskhub.beat.ignored import IGNORED_SECONDS, Ignored
 from taskhub.beat.presence import Presence
 from taskhub.beat.queries import find_due, find_unplanned
 from taskhub.beat.refusals import Refusals
-from taskhub.beat.zone_review import RulesReview
+from taskhub.beat.zone_review import ZoneReview
 from taskhub.writer import is_transient
 
 logger = logging.getLogger(__name__)
@@ -21,13 +21,13 @@ class Ticker:
     """Looks, fires, and says when to look again."""
 
     def __init__(self) -> None:
-        self._aside = Aside()
+        self._ignored = Ignored()
         self._refusals = Refusals()
-        self._review = RulesReview()
+        self._review = ZoneReview()
         self._clock = ClockReview()
         self._presence = Presence()
 
-    def look(self) -> float:
+    def run_once(self) -> float:
         """
         Fire what is due, and plan what was edited.
 
@@ -40,11 +40,11 @@ class Ticker:
         """
         if not self._review.is_done:
             self._review_rules()
-        due = find_due(self._aside)
+        due = find_due(self._ignored)
         self._take(due.pks, due.now)
         ahead = self._clock.next_ahead()
         self._take(ahead.pks, ahead.now, only_due=False)
-        unplanned = find_unplanned(self._aside)
+        unplanned = find_unplanned(self._ignored)
         self._take(unplanned.pks, unplanned.now)
         self._presence.tell()
         return 0.0 if due.pks or unplanned.pks else due.wait
@@ -59,22 +59,22 @@ class Ticker:
         """Deal with rows together or, if that fails, with smaller and smaller parts."""
         if not pks:
             return
-        look = Look(now, careful=len(pks) == 1, only_due=only_due)
+        batch = Batch(now, careful=len(pks) == 1, only_due=only_due)
         try:
-            look.take(pks)
+            batch.process(pks)
         except Exception as error:
             if is_transient(error):
                 raise
             if len(pks) == 1:
-                self._deal_with(pks[0], look.reasons.get(pks[0]), error)
+                self._deal_with(pks[0], batch.reasons.get(pks[0]), error)
                 return
             half = len(pks) // 2
             self._take(pks[:half], now, only_due=only_due)
             self._take(pks[half:], now, only_due=only_due)
         else:
             self._refusals.forget(pks)
-            for zone, (name, reason) in look.unknown_zones.items():
-                self._aside.leave_zone(zone, name, reason)
+            for zone, (name, reason) in batch.unknown_zones.items():
+                self._ignored.ignore_zone(zone, name, reason)
 
     def _deal_with(self, pk: int, reason: str | None, error: Exception) -> None:
         """Disable a row that fails alone, or leave it alone for a while."""
@@ -87,5 +87,5 @@ class Ticker:
             if is_transient(second):
                 raise
             logger.exception("Cannot fire %s.", name_of(pk), exc_info=second)
-            seconds = ASIDE_SECONDS
-        self._aside.leave_row(pk, seconds)
+            seconds = IGNORED_SECONDS
+        self._ignored.ignore_row(pk, seconds)

@@ -3,7 +3,7 @@
 from datetime import tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from taskhub.beat.queries import NOTHING, Found
+from taskhub.beat.queries import NO_ROWS, FoundRows
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
 from taskhub.schedules import Span
@@ -11,7 +11,7 @@ from taskhub.schedules import Span
 MAX_ROWS_AT_ONCE = 500
 
 
-class RulesReview:
+class ZoneReview:
     """
     Goes through all plans that a time zone has a say in, some at a time.
 
@@ -28,7 +28,7 @@ class RulesReview:
         """Whether all plans have been reviewed."""
         return self._last_pk is None
 
-    def next_outdated(self) -> Found:
+    def next_outdated(self) -> FoundRows:
         """Review some plans, with one query; return those that are out of date."""
         planned = PeriodicTask.writing.filter(pk__gt=self._last_pk or 0, enabled=True)
         plans = list(
@@ -40,9 +40,9 @@ class RulesReview:
         )
         if not plans:
             self._last_pk = None
-            return NOTHING
+            return NO_ROWS
         self._last_pk, *_plan, now = plans[-1]
-        return Found([pk for pk, *plan, _now in plans if _is_outdated(*plan)], now)
+        return FoundRows([pk for pk, *plan, _now in plans if _is_outdated(*plan)], now)
 
 
 def _is_outdated(schedule: str, text: str) -> bool:

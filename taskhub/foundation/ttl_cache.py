@@ -1,4 +1,4 @@
-"""What takes long to find out, remembered for a while."""
+"""A cache of values that take long to find out."""
 
 from collections.abc import Callable, Hashable
 from time import monotonic
@@ -7,32 +7,28 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Remembered(Generic[T]):
+class TTLCache(Generic[T]):
     """
-    Answers by what they are about, each for so many seconds, in this process.
+    Values by key in this process, each for a number of seconds.
 
-    Two threads that ask at once may both find out; nothing else comes of it.
+    Two threads that ask for a missing key at the same time may both find the value out.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._answers: dict[Hashable, tuple[T, float]] = {}
+        self._entries: dict[Hashable, tuple[T, float]] = {}
 
-    def get(self, about: Hashable) -> T | None:
-        """Return the answer; None if there is none, or it is too old."""
-        answer, until = self._answers.get(about, (None, 0.0))
-        return answer if monotonic() < until else None
+    def get(self, key: Hashable) -> T | None:
+        """Return the value of a key; None if there is none, or it is too old."""
+        value, expires_at = self._entries.get(key, (None, 0.0))
+        return value if monotonic() < expires_at else None
 
-    def keep(self, about: Hashable, answer: T) -> T:
-        """Remember an answer, and return it."""
-        self._answers[about] = answer, monotonic() + self._seconds
-        return answer
+    def set(self, key: Hashable, value: T) -> T:
+        """Keep a value, and return it."""
+        self._entries[key] = value, monotonic() + self._seconds
+        return value
 
-    def get_or_find(self, about: Hashable, find: Callable[[], T]) -> T:
-        """Return the answer, and find it out first if it is not known."""
-        answer = self.get(about)
-        return self.keep(about, find()) if answer is None else answer
-
-    def forget(self, about: Hashable) -> None:
-        """Remember it no longer."""
-        self._answers.pop(about, None)
+    def get_or_set(self, key: Hashable, find: Callable[[], T]) -> T:
+        """Return the value of a key; call `find` for it if there is none."""
+        value = self.get(key)
+        return self.set(key, find()) if value is None else value

@@ -722,7 +722,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Turn",
+            name="NamedLease",
             fields=[
                 (
                     "name",
@@ -736,7 +736,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     taskhub.models.constraints.ReadableTimes(
-                        fields=("ends_at",), name="taskhub_times_of_turns"
+                        fields=("ends_at",), name="taskhub_times_of_named_leases"
                     )
                 ],
             },

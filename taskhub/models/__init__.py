@@ -10,7 +10,8 @@ many results at once.
 from taskhub.models.bulk import BulkAction
 from taskhub.models.logs import TaskLog
 from taskhub.models.metrics import QueueDepth, TaskMetrics
-from taskhub.models.nodes import Node, Turn
+from taskhub.models.named_leases import NamedLease
+from taskhub.models.nodes import Node
 from taskhub.models.periodic.columns import MissedRuns, Overlap
 from taskhub.models.periodic.periodic_task import PeriodicTask
 from taskhub.models.queues import Lease, QuarantinedMessage, QueueState
@@ -22,6 +23,7 @@ __all__ = [
     "BulkAction",
     "Lease",
     "MissedRuns",
+    "NamedLease",
     "Node",
     "Overlap",
     "PeriodicTask",
@@ -35,5 +37,4 @@ __all__ = [
     "TaskMetrics",
     "TaskResult",
     "TaskResultQuerySet",
-    "Turn",
 ]

@@ -1,11 +1,9 @@
-"""Nodes, and whose turn it is to do what only one of them does at a time."""
+"""Nodes: invocations of `taskworker`."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from django.db import IntegrityError, models, transaction
-from django.db.models import Q
-from django.utils import timezone
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.models.base import TaskHubModel, WritingManager
@@ -101,52 +99,3 @@ class Node(TaskHubModel):
         return [
             run for worker in self.workers for run in read_entries(self.name, worker)
         ]
-
-
-class Turn(TaskHubModel):
-    """Whose turn it is to do something that one node at a time is to do."""
-
-    name = NameField(primary_key=True, max_length=100)
-    holder = NameField(max_length=100)
-    #: By the database's clock.
-    ends_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            ReadableTimes(fields=["ends_at"], name="taskhub_times_of_turns"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-def database_now(using: str) -> datetime:
-    """Return the time by the database's clock; by ours before the first turn."""
-    turns = (
-        Turn.objects.using(using)
-        .annotate(now=DatabaseNow())
-        .values_list("now", flat=True)
-    )
-    return turns.first() or timezone.now()
-
-
-def take_turn(name: str, holder: str, *, seconds: float, using: str) -> bool:
-    """
-    Take a turn, or go on with it, for so many seconds; False if somebody else has it.
-
-    A turn only saves work: what is done under it stays right if two have it.
-    """
-    ends_at = DatabaseNow() + timedelta(seconds=seconds)
-    mine_or_over = Q(holder=holder) | Q(ends_at__lt=DatabaseNow())
-    turns = Turn.objects.using(using)
-    if turns.filter(mine_or_over, name=name).update(holder=holder, ends_at=ends_at):
-        return True
-    if turns.filter(name=name).exists():
-        return False
-    try:
-        with transaction.atomic(using=using):
-            turns.create(name=name, holder=holder, ends_at=ends_at)
-    except IntegrityError:
-        # Somebody was faster.
-        return False
-    return True

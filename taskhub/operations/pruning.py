@@ -19,7 +19,7 @@ from taskhub.models import (
     TaskResultQuerySet,
 )
 from taskhub.models.ids import first_id_at
-from taskhub.models.results.statuses import UNFINISHED
+from taskhub.models.results.statuses import UNFINISHED_STATUSES
 from taskhub.operations.results.deletion import (
     delete_results,
     is_referred_to,
@@ -128,7 +128,7 @@ def _expired(
     own = TaskResult.writing.all()
     if retention.backend is not None:
         own = own.filter(backend=retention.backend)
-    rest = own.exclude(status__in=UNFINISHED)
+    rest = own.exclude(status__in=UNFINISHED_STATUSES)
     for statuses, days in ((_OTHERS, retention.days), (_FAILED, retention.failed_days)):
         if days is not None:
             old = _finished_before(now - timedelta(days=days)) & Q(status__in=statuses)

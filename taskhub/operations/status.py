@@ -15,7 +15,7 @@ from taskhub.brokers import get_broker
 from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config, configs
 from taskhub.exceptions import BrokerError
-from taskhub.foundation.remembering import Remembered
+from taskhub.foundation.ttl_cache import TTLCache
 from taskhub.models import Node, PeriodicTask, QuarantinedMessage, TaskResult
 from taskhub.models.nodes import NodeQuerySet
 from taskhub.models.periodic.columns import UNPLANNED
@@ -39,7 +39,7 @@ _MAX_CANDIDATES = 1_000
 MAX_SCANNED_ROWS = 10_000
 CACHE_SECONDS = 60.0
 
-_oldest_cache: Remembered[list[datetime | None]] = Remembered(CACHE_SECONDS)
+_oldest_cache: TTLCache[list[datetime | None]] = TTLCache(CACHE_SECONDS)
 
 
 class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,7 +303,7 @@ def _oldest_seconds(
     if oldest is None and boundary is not None:
         key = config.alias, queue_name
         # A list, because the cache does not store None.
-        (oldest,) = _oldest_cache.get_or_find(key, lambda: [_first_due(due)])
+        (oldest,) = _oldest_cache.get_or_set(key, lambda: [_first_due(due)])
     return None if oldest is None else max(0.0, (now - oldest).total_seconds())
 
 

@@ -13,7 +13,7 @@ from taskhub.models import Place, Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.results.outcome import CANCELLED
+from taskhub.models.results.outcome import CANCELLED_CLASS_PATH
 from taskhub.writer.rows import locked
 from taskhub.writer.tally import Tally, write_metrics
 
@@ -41,7 +41,7 @@ def write_cancelled(
     now = datetime.now(UTC)
     entry = {
         "failed_at": now.isoformat(),
-        "exception_class_path": CANCELLED,
+        "exception_class_path": CANCELLED_CLASS_PATH,
         "message": escape_text(reason),
         "traceback": "",
         "by_force": by_force,

@@ -8,7 +8,7 @@ from django.test import Client
 from taskhub.brokers import get_broker
 from taskhub.messages import Depth
 from taskhub.models import Status, TaskLog, TaskResult
-from taskhub.models.results.outcome import CANCELLED
+from taskhub.models.results.outcome import CANCELLED_CLASS_PATH
 from taskhub.tasks.masking import MASK
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory, now
@@ -102,7 +102,7 @@ def test_what_was_cancelled_while_it_waited_has_no_attempt(page):
     row = TaskResultFactory(
         status=Status.CANCELLED,
         enqueued_at=now() - timedelta(seconds=9),
-        errors=[failure(0, now(), exception_class_path=CANCELLED)],
+        errors=[failure(0, now(), exception_class_path=CANCELLED_CLASS_PATH)],
         finished_at=now(),
     )
 

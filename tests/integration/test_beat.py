@@ -26,7 +26,7 @@ def _on_the_rows(configure):
 def look(times: int = 1) -> float:
     """Look as a beat does, and return how long it would rest."""
     for _ in range(times):
-        pause = Ticker().look()
+        pause = Ticker().run_once()
     return pause
 
 
@@ -142,14 +142,14 @@ def test_what_is_due_fires_before_many_rows_are_planned(django_assert_max_num_qu
 
     # However many rows there are; Django 5.2 writes fewer of them to SQLite at a time.
     with django_assert_max_num_queries(30):
-        assert ticker.look() == 0
+        assert ticker.run_once() == 0
 
     assert TaskResult.objects.get().periodic_task == due
     # Each look plans some of them, and a tick that comes meanwhile goes first again.
     planned = PeriodicTask.objects.with_plan().count()
     assert 1 < planned < 1_000
     with_update(due, next_run_at=ago(minutes=5))
-    ticker.look()
+    ticker.run_once()
     assert TaskResult.objects.count() == 2
     assert PeriodicTask.objects.with_plan().count() > planned
 

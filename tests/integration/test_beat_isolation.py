@@ -141,7 +141,7 @@ def beat() -> None:
     """Look until nothing is due."""
     ticker = Ticker()
     for _ in range(200):
-        if ticker.look() > 0:
+        if ticker.run_once() > 0:
             return
     raise AssertionError("Something is due for ever.")
 
@@ -211,14 +211,14 @@ def test_a_table_that_is_not_migrated_disables_nothing():
     try:
         for _ in range(MAX_REFUSALS + 1):
             with pytest.raises(DatabaseError):
-                ticker.look()
+                ticker.run_once()
     finally:
         with connection.cursor() as cursor:
             cursor.execute(
                 "ALTER TABLE taskhub_taskresult RENAME COLUMN old TO task_path"
             )
 
-    ticker.look()
+    ticker.run_once()
 
     row.refresh_from_db()
     assert (row.enabled, row.total_run_count) == (True, 1)
@@ -237,12 +237,12 @@ def test_waiting_for_a_lock_in_vain_disables_nothing():
             cursor.execute("BEGIN; LOCK TABLE taskhub_taskresult")
             for _ in range(MAX_REFUSALS + 1):
                 with pytest.raises(OperationalError):
-                    ticker.look()
+                    ticker.run_once()
     finally:
         other.close()
         connection.close()
 
-    ticker.look()
+    ticker.run_once()
 
     row.refresh_from_db()
     assert (row.enabled, row.total_run_count) == (True, 1)

@@ -55,7 +55,7 @@ def test_a_plan_that_fits_or_was_moved_by_hand_stays(config):
     moved = PeriodicTaskFactory(schedule=every(seconds=5))
     PeriodicTask.objects.filter(pk=moved.pk).update(next_run_at=moved_at)
 
-    Ticker().look()
+    Ticker().run_once()
 
     assert next_runs() == {fits.pk: fits_at, moved.pk: moved_at}
     assert not TaskResult.objects.exists()

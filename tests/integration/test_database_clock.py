@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from taskhub.messages import Returned
 from taskhub.models import Node, TaskResult
-from taskhub.models.nodes import database_now, take_turn
+from taskhub.models.named_leases import database_now, take_lease
 from taskhub.schedules import every, once
 from taskhub.writer import NotDue, claim
 from tests.factories import NodeFactory, PeriodicTaskFactory, TaskResultFactory
@@ -66,9 +66,9 @@ def zone(request, transactional_db):
 
 
 def test_the_databases_clock_is_that_of_the_rows(zone):
-    assert take_turn("anything", "me", seconds=60, using="default")
+    assert take_lease("anything", "me", seconds=60, using="default")
     assert abs(database_now("default") - timezone.now()) < timedelta(minutes=1)
-    assert not take_turn("anything", "you", seconds=60, using="default")
+    assert not take_lease("anything", "you", seconds=60, using="default")
 
 
 def test_a_result_that_is_not_due_is_not_handed_out(zone, bench):

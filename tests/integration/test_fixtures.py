@@ -65,7 +65,7 @@ def test_a_plan_of_last_week_does_not_fire_when_it_is_loaded(dump):
 
     load(path)
     ticker = Ticker()
-    while ticker.look() == 0:
+    while ticker.run_once() == 0:
         pass
 
     assert not TaskResult.objects.exists()

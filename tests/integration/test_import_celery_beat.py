@@ -231,7 +231,7 @@ def test_what_is_applied_is_planned_for_the_beat(old):
     assert PeriodicTask.objects.in_order().get().look_at == row.next_run_at
 
 
-def test_all_that_has_the_same_meaning_is_carried(old):
+def test_all_that_has_the_same_meaning_is_imported(old):
     old.crontab(
         args="[1]",
         kwargs='{"b": 5}',
@@ -638,7 +638,7 @@ def test_nothing_fires_from_the_moment_on_that_celery_has_as_expires(old):
     assert "2026-06-03T03:00:00+00:00, is its end" in run("--update")[1]
 
 
-def test_an_end_between_ticks_is_carried_as_it_is(old):
+def test_an_end_between_ticks_is_imported_as_it_is(old):
     end = datetime(2026, 6, 3, 4, tzinfo=UTC)
     old.crontab(expires=end)
 

@@ -70,6 +70,6 @@ def test_a_schedule_whose_case_was_changed_is_planned_anew(configure):
     PeriodicTask.objects.filter(pk=row.pk).update(planned_schedule="CRON 0 3 * * * UTC")
 
     assert PeriodicTask.objects.without_plan().get() == row
-    Ticker().look()
+    Ticker().run_once()
 
     assert PeriodicTask.objects.get().planned_schedule == "cron 0 3 * * * UTC"

@@ -8,7 +8,7 @@ from taskhub.brokers import get_broker
 from taskhub.messages import Depth, Envelope, derive_key, seal
 from taskhub.models import QuarantinedMessage, Status, TaskResult
 from taskhub.models.base import results_database
-from taskhub.models.nodes import take_turn
+from taskhub.models.named_leases import take_lease
 from tests import tasks
 from tests.benches import make_bench
 from tests.factories import MessageFactory, TaskResultFactory, now
@@ -47,7 +47,7 @@ def let_minutes_pass() -> None:
 
 def keep_sweep_away(config) -> None:
     """Give another node the turn to sweep, so that the nodes of a test do not."""
-    is_taken = take_turn(
+    is_taken = take_lease(
         f"sweep {config.alias}", "another node", seconds=3600, using=results_database()
     )
     assert is_taken

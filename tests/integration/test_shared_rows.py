@@ -30,11 +30,11 @@ def reread(row):
 
 def test_a_save_does_not_undo_what_the_beat_has_written():
     stale = due_row(max_runs=1)
-    Ticker().look()
+    Ticker().run_once()
 
     stale.description = "New"
     stale.save()
-    Ticker().look()
+    Ticker().run_once()
 
     row = reread(stale)
     assert (row.description, row.enabled, row.total_run_count) == ("New", False, 1)
@@ -46,7 +46,7 @@ def test_a_save_does_not_undo_what_the_beat_has_written():
 @pytest.mark.django_db(transaction=True)
 def test_asave_leaves_what_the_beat_has_written():
     stale = due_row()
-    Ticker().look()
+    Ticker().run_once()
     fired = reread(stale)
 
     stale.description = "New"
@@ -58,7 +58,7 @@ def test_asave_leaves_what_the_beat_has_written():
 
 def test_what_was_changed_here_is_saved():
     row = due_row(schedule=every(hours=1))
-    Ticker().look()
+    Ticker().run_once()
 
     row.enabled = False
     row.save()
@@ -74,7 +74,7 @@ def test_what_was_changed_here_is_saved():
 
 def test_a_changed_schedule_is_planned_though_the_instance_is_stale():
     stale = due_row(schedule=every(hours=1))
-    Ticker().look()
+    Ticker().run_once()
 
     stale.schedule = every(weeks=5)
     stale.save()
@@ -87,11 +87,11 @@ def test_a_changed_schedule_is_planned_though_the_instance_is_stale():
 
 def test_a_schedule_that_was_disabled_meanwhile_stays_so():
     stale = due_row(max_runs=1, schedule=every(hours=1))
-    Ticker().look()
+    Ticker().run_once()
 
     stale.schedule = every(weeks=5)
     stale.save()
-    Ticker().look()
+    Ticker().run_once()
 
     row = reread(stale)
     assert (row.schedule, row.enabled, row.next_run_at) == (every(weeks=5), False, None)
@@ -99,7 +99,7 @@ def test_a_schedule_that_was_disabled_meanwhile_stays_so():
 
 def test_a_refreshed_instance_has_nothing_to_save_of_it():
     row = due_row()
-    Ticker().look()
+    Ticker().run_once()
     row.refresh_from_db()
     PeriodicTask.objects.filter(pk=row.pk).update(total_run_count=9)
 
@@ -122,7 +122,7 @@ def test_a_copy_is_saved_whole():
 def test_a_partly_read_row_is_saved_as_far_as_it_was_read():
     row = due_row(description="Old")
     partly = PeriodicTask.objects.only("name").get(pk=row.pk)
-    Ticker().look()
+    Ticker().run_once()
 
     partly.name = "renamed"
     partly.save()

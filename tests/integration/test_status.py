@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from taskhub.beat.batch import Look
+from taskhub.beat.batch import Batch
 from taskhub.models import Node, PeriodicTask
 from taskhub.operations.schedules.beats import record_beat
 from taskhub.operations.status import read_status
@@ -325,7 +325,7 @@ def test_a_late_schedule_says_what_it_waits_for(configure):
     PeriodicTaskFactory(name="refused", planned=late)
     record_beat("web-1:42")
     # A beat has come to one of them.
-    Look(timezone.now()).take([PeriodicTask.objects.get(name="gone").pk])
+    Batch(timezone.now()).process([PeriodicTask.objects.get(name="gone").pk])
 
     worries = read_status().needs_attention
 

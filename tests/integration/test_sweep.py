@@ -13,8 +13,7 @@ from taskhub.models import Node as NodeRow
 from taskhub.models import Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.ids import first_id_at
-from taskhub.models.nodes import take_turn
-from taskhub.worker.node_options import NodeOptions
+from taskhub.models.named_leases import take_lease
 from taskhub.worker.steward import sweeper
 from taskhub.worker.steward.sweeper import Sweeper
 from tests import tasks
@@ -164,7 +163,7 @@ def test_what_has_just_begun_is_left_alone(config, sweep):
 
 def test_only_one_node_sweeps(config, sweep):
     alias = results_database()
-    assert take_turn("sweep default", "somebody else", seconds=60, using=alias)
+    assert take_lease("sweep default", "somebody else", seconds=60, using=alias)
     old()
 
     sweep()

@@ -63,7 +63,7 @@ def soon(**span: float) -> datetime:
 def look(times: int = 3) -> None:
     ticker = Ticker()
     for _ in range(times):
-        ticker.look()
+        ticker.run_once()
 
 
 def reread(row: PeriodicTask) -> PeriodicTask:
@@ -88,13 +88,13 @@ def test_a_tick_that_is_due_by_old_rules_only_is_not_fired(tzdata):
     due = soon(minutes=10)
     row = PeriodicTaskFactory(schedule=cron(wall(due, EARLIER), tz="Test/City"))
     ticker = Ticker()
-    ticker.look()
-    ticker.look()
+    ticker.run_once()
+    ticker.run_once()
     tzdata(LATER)
     # As if it were 20 minutes later.
     shift(row, timedelta(minutes=-20))
 
-    ticker.look()
+    ticker.run_once()
 
     assert not TaskResult.objects.exists()
     assert reread(row).next_run_at > timezone.now()
@@ -219,7 +219,7 @@ def test_a_zone_that_this_host_does_not_know_disables_nothing(tzdata, caplog):
     forget_city()
     ticker = Ticker()
 
-    while ticker.look() == 0:
+    while ticker.run_once() == 0:
         pass
 
     assert reread(neighbour).next_run_at > timezone.now()

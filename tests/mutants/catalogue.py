@@ -465,7 +465,7 @@ PAGES = (
     Mutant(
         name="unfinished-results-are-pruned",
         path="taskhub/operations/pruning.py",
-        old="rest = own.exclude(status__in=UNFINISHED)",
+        old="rest = own.exclude(status__in=UNFINISHED_STATUSES)",
         new="rest = own",
         tests=("tests/integration/test_pruning.py",),
     ),

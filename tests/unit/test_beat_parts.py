@@ -22,7 +22,7 @@ def test_it_goes_on_whatever_a_driver_calls_a_lost_connection(monkeypatch):
         beat.stop()
         return 0.0
 
-    monkeypatch.setattr(beat._ticker, "look", look)
+    monkeypatch.setattr(beat._ticker, "run_once", look)
     monkeypatch.setattr(beat, "_rest", lambda pause, *, computed: None)
 
     # In a thread: its own connections are closed, and no test's.

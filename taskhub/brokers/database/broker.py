@@ -17,7 +17,7 @@ from taskhub.brokers.base import Broker
 from taskhub.brokers.database.connection import address_of, broker_errors, repeatable
 from taskhub.brokers.database.counting import Counts
 from taskhub.brokers.database.leases import Leases
-from taskhub.brokers.database.listening import Bell, channel_of, ring
+from taskhub.brokers.database.listening import Listener, channel_of, notify
 from taskhub.brokers.database.places import batches, take, take_out
 from taskhub.conf import Config
 from taskhub.db import again_after_deadlock
@@ -36,7 +36,7 @@ class DatabaseBroker(Broker):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         options = config.options
-        self._bell = Bell(options.poll_seconds, listens=options.notify)
+        self._listener = Listener(options.poll_seconds, listens=options.notify)
         self._counts = Counts()
         self._leases = Leases(options.lease_seconds)
 
@@ -256,7 +256,7 @@ class DatabaseBroker(Broker):
 
     def wait(self, queues: Sequence[str], timeout: float) -> None:
         with broker_errors(self._alias):
-            self._bell.wait(
+            self._listener.wait(
                 self._alias,
                 channel_of(queues),
                 timeout,
@@ -282,15 +282,15 @@ class DatabaseBroker(Broker):
         return soonest.values_list("wait", flat=True).first()
 
     def interrupt(self) -> None:
-        self._bell.interrupt()
+        self._listener.interrupt()
 
     def rest(self) -> None:
-        self._bell.rest()
+        self._listener.rest()
 
     def wake(self, queues: Collection[str]) -> None:
         if self.config.options.notify:
             with broker_errors(self._alias):
-                ring(self._alias, channel_of(queues))
+                notify(self._alias, channel_of(queues))
 
     @property
     def address(self) -> str:
@@ -302,7 +302,7 @@ class DatabaseBroker(Broker):
         return []
 
     def close(self) -> None:
-        self._bell.close()
+        self._listener.close()
 
     @property
     def _alias(self) -> str:

@@ -10,20 +10,20 @@ from collections.abc import Collection, Sequence
 
 from django.db.models import Count
 
-from taskhub.foundation.ttl_cache import Remembered
+from taskhub.foundation.ttl_cache import TTLCache
 from taskhub.messages import Depth
 from taskhub.models import Place, TaskResultQuerySet
 
 MAX_COUNTED = 10_000
 #: How old the number of a larger queue may be.
-REMEMBERED_SECONDS = 60.0
+COUNT_TTL_SECONDS = 60.0
 
 
 class Counts:
     """Counts the messages of one backend, by place and queue."""
 
     def __init__(self) -> None:
-        self._known: Remembered[int] = Remembered(REMEMBERED_SECONDS)
+        self._known: TTLCache[int] = TTLCache(COUNT_TTL_SECONDS)
 
     def depths(
         self, rows: TaskResultQuerySet, queues: Sequence[str], paused: Collection[str]
@@ -76,5 +76,5 @@ class Counts:
             # The index of what is delayed is not by queue: a few behind many of another
             # queue take as long to count as these.
             if count > MAX_COUNTED or (are_many and place is Place.DELAYED):
-                self._known.keep((place, name), count)
+                self._known.set((place, name), count)
         return counts

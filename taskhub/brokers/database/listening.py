@@ -40,14 +40,14 @@ def channel_of(queues: Collection[str]) -> str:
     return "taskhub_beat" if BEAT in queues else "taskhub"
 
 
-def ring(alias: str, channel: str) -> None:
+def notify(alias: str, channel: str) -> None:
     """Wake those who wait, at the commit if a transaction is under way."""
     if can_notify(alias):
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [channel])
 
 
-class Bell:
+class Listener:
     """What an idle worker waits on. One thread waits at a time, any may interrupt."""
 
     def __init__(self, poll_seconds: float, *, listens: bool) -> None:

@@ -6,8 +6,8 @@ taskhub's words, `rows` makes a `PeriodicTask` of each row, and `carrying` decid
 becomes of it, and writes.
 """
 
-from taskhub.interop.celery_beat.importing import Finding, Verdict, carry_over
-from taskhub.interop.celery_beat.rows import Wishes
+from taskhub.interop.celery_beat.importing import RowOutcome, Verdict, import_tasks
+from taskhub.interop.celery_beat.rows import ImportOptions
 from taskhub.interop.celery_beat.tables import (
     OldTask,
     check_tables,
@@ -16,12 +16,12 @@ from taskhub.interop.celery_beat.tables import (
 )
 
 __all__ = [
-    "Finding",
+    "ImportOptions",
     "OldTask",
+    "RowOutcome",
     "Verdict",
-    "Wishes",
-    "carry_over",
     "check_tables",
     "disable",
+    "import_tasks",
     "read_tasks",
 ]

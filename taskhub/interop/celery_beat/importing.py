@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 from django.db import transaction
 
-from taskhub.interop.celery_beat.rows import CannotCarryRow, Wishes, make_row
+from taskhub.interop.celery_beat.rows import CannotImportRow, ImportOptions, make_row
 from taskhub.interop.celery_beat.tables import OldTask
 from taskhub.models import PeriodicTask
 from taskhub.models.base import results_database
@@ -55,7 +55,7 @@ _FROM_CODE = "The code declares a periodic task of that name; rename one of the 
 
 
 @dataclass(frozen=True)
-class Finding:
+class RowOutcome:
     """What becomes of one row, and why."""
 
     old: OldTask
@@ -64,56 +64,56 @@ class Finding:
     #: The row that is made, overwritten or there already.
     row: PeriodicTask | None = None
     #: Whether `row` fires what the old one did.
-    is_carried: bool = False
+    is_imported: bool = False
 
 
-def carry_over(
+def import_tasks(
     tasks: Iterable[OldTask],
-    wishes: Wishes,
+    options: ImportOptions,
     now: datetime,
     *,
     update: bool = False,
     write: bool = False,
-) -> list[Finding]:
+) -> list[RowOutcome]:
     """
     Find what becomes of each row, and do it if `write`: all, or nothing if it raises.
 
     With `update`, periodic tasks that are there already are overwritten.
     """
     alias = results_database()
-    findings = []
+    outcomes = []
     with transaction.atomic(using=alias):
         for old in tasks:
             rows = PeriodicTask.objects.using(alias).filter(name=old.row.name)
             there = (rows.select_for_update() if write else rows).first()
-            finding = _judge(old, there, wishes, now, update=update)
-            findings.append(finding)
-            if write and finding.row and finding.verdict in _WRITTEN:
-                finding.row.save(using=alias)
-    return findings
+            outcome = _judge(old, there, options, now, update=update)
+            outcomes.append(outcome)
+            if write and outcome.row and outcome.verdict in _WRITTEN:
+                outcome.row.save(using=alias)
+    return outcomes
 
 
 def _judge(
     old: OldTask,
     there: PeriodicTask | None,
-    wishes: Wishes,
+    options: ImportOptions,
     now: datetime,
     *,
     update: bool,
-) -> Finding:
+) -> RowOutcome:
     task = old.row.task
-    if task in NOT_NEEDED and task not in wishes.tasks:
-        return Finding(old, Verdict.NOT_NEEDED, [NOT_NEEDED[task]])
+    if task in NOT_NEEDED and task not in options.tasks:
+        return RowOutcome(old, Verdict.NOT_NEEDED, [NOT_NEEDED[task]])
     if there and there.from_code:
-        return Finding(old, Verdict.LEFT_ALONE, [_FROM_CODE], there)
+        return RowOutcome(old, Verdict.LEFT_ALONE, [_FROM_CODE], there)
     try:
-        row, remarks = make_row(old, wishes, now)
-    except CannotCarryRow as error:
+        row, remarks = make_row(old, options, now)
+    except CannotImportRow as error:
         if there and not update:
-            return Finding(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
-        return Finding(old, Verdict.REFUSED, error.reasons)
+            return RowOutcome(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
+        return RowOutcome(old, Verdict.REFUSED, error.reasons)
     if there is None:
-        return Finding(old, Verdict.MADE, remarks, row, is_carried=True)
+        return RowOutcome(old, Verdict.MADE, remarks, row, is_imported=True)
     return _compare(old, there, row, remarks, now, update=update)
 
 
@@ -125,19 +125,19 @@ def _compare(
     now: datetime,
     *,
     update: bool,
-) -> Finding:
+) -> RowOutcome:
     if update:
         _overwrite(there, row, now)
     elif _gist(there) == _gist(row):
         remarks = [_THE_SAME]
     else:
-        return Finding(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
+        return RowOutcome(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
     verdict = Verdict.OVERWRITTEN if update else Verdict.LEFT_ALONE
     # Somebody may have disabled it here for as long as Celery fires it.
-    is_carried = there.enabled or not row.enabled
-    if not is_carried:
+    is_imported = there.enabled or not row.enabled
+    if not is_imported:
         remarks.append(_DISABLED_HERE)
-    return Finding(old, verdict, remarks, there, is_carried=is_carried)
+    return RowOutcome(old, verdict, remarks, there, is_imported=is_imported)
 
 
 def _gist(row: PeriodicTask) -> tuple[object, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 from taskhub.conf import name_fault
 from taskhub.exceptions import InvalidSchedule
-from taskhub.interop.celery_beat.schedules import CannotCarry, schedule_of
+from taskhub.interop.celery_beat.schedules import CannotImport, schedule_of
 from taskhub.interop.celery_beat.tables import OldRow, OldTask
 from taskhub.models import PeriodicTask
 from taskhub.operations.schedules.validation import faults_of_task
@@ -30,7 +30,7 @@ _SLACK = timedelta(minutes=5)
 _SOON = timedelta(hours=1)
 
 
-class CannotCarryRow(Exception):
+class CannotImportRow(Exception):
     """A row that cannot be carried over, with all reasons, and what to do."""
 
     def __init__(self, reasons: list[str]) -> None:
@@ -39,7 +39,7 @@ class CannotCarryRow(Exception):
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ImportOptions:
     """What only the site's people know."""
 
     #: Paths of tasks by Celery's names for them, where they differ.
@@ -51,18 +51,18 @@ class Wishes:
 
 
 def make_row(
-    old: OldTask, wishes: Wishes, now: datetime
+    old: OldTask, options: ImportOptions, now: datetime
 ) -> tuple[PeriodicTask, list[str]]:
     """
     Return a row that is not saved, with a plan from `now` on, and remarks about it.
 
-    Raise CannotCarryRow if there is none that does the same.
+    Raise CannotImportRow if there is none that does the same.
     """
     theirs = old.row
     reasons: list[str] = []
     remarks: list[str] = []
     schedule = _try(lambda: _schedule(old, remarks, now), reasons)
-    path = wishes.tasks.get(theirs.task, theirs.task)
+    path = options.tasks.get(theirs.task, theirs.task)
     args = _try(lambda: _json(path, theirs, "args", []), reasons)
     kwargs = _try(lambda: _json(path, theirs, "kwargs", {}), reasons)
     queue = theirs.queue or ""
@@ -73,8 +73,8 @@ def make_row(
         args=[] if args is None else args,
         kwargs={} if kwargs is None else kwargs,
         enabled=theirs.enabled,
-        queue_name=wishes.queues.get(queue, queue),
-        priority=_priority(theirs, wishes, remarks),
+        queue_name=options.queues.get(queue, queue),
+        priority=_priority(theirs, options, remarks),
         max_runs=1 if theirs.one_off else None,
         last_run_at=theirs.last_run_at,
         total_run_count=theirs.total_run_count,
@@ -82,7 +82,7 @@ def make_row(
     readable = args is not None and kwargs is not None
     reasons += _faults(row, theirs, readable=readable)
     if schedule is None or reasons:
-        raise CannotCarryRow(reasons)
+        raise CannotImportRow(reasons)
     row.schedule = schedule
     _start(row, theirs, remarks)
     _expire(row, theirs, remarks)
@@ -95,14 +95,14 @@ def make_row(
 def _try(read: Callable[[], T], reasons: list[str]) -> T | None:
     try:
         return read()
-    except CannotCarry as error:
+    except CannotImport as error:
         reasons.append(str(error))
         return None
 
 
 def _schedule(old: OldTask, remarks: list[str], now: datetime) -> Schedule:
     if old.schedule is None:
-        raise CannotCarry("It has no schedule; give it one, or delete it.")
+        raise CannotImport("It has no schedule; give it one, or delete it.")
     if len(old.kinds) > 1:
         remarks.append(
             f"It has several schedules: {', '.join(old.kinds)}. Celery goes by the "
@@ -111,11 +111,11 @@ def _schedule(old: OldTask, remarks: list[str], now: datetime) -> Schedule:
     try:
         schedule, remark = schedule_of(old.schedule)
     except InvalidSchedule as error:
-        raise CannotCarry(f"{old.schedule}: {error} Correct the old row.") from error
+        raise CannotImport(f"{old.schedule}: {error} Correct the old row.") from error
     if remark:
         remarks.append(remark)
     if isinstance(schedule, Clocked) and _is_overdue(schedule, old.row, now):
-        raise CannotCarry(
+        raise CannotImport(
             f"Its time, {schedule.at.isoformat()}, has passed, and Celery has not run "
             "it; run the task by hand if it is still wanted, and delete the old row."
         )
@@ -136,7 +136,7 @@ def _json(path: str, theirs: OldRow, name: str, nothing: Any) -> Any:
         value = json.loads(text or "null", object_hook=partial(_plain, shows=shows))
     except (ValueError, RecursionError) as error:
         shown = f", {text[:_MOST_SHOWN]!r}," if shows else ""
-        raise CannotCarry(
+        raise CannotImport(
             f"Its {name}{shown} are no JSON ({error}); correct the old row."
         ) from None
     return nothing if value is None else value
@@ -149,24 +149,24 @@ def _plain(value: dict[str, Any], *, shows: bool) -> dict[str, Any]:
             if shows
             else ("value", "its __value__")
         )
-        raise CannotCarry(
+        raise CannotImport(
             f"An argument is a {kind} in Celery's encoding of it; pass {plain} and "
             "convert it in the task."
         )
     return value
 
 
-def _priority(theirs: OldRow, wishes: Wishes, remarks: list[str]) -> int | None:
+def _priority(theirs: OldRow, options: ImportOptions, remarks: list[str]) -> int | None:
     if theirs.priority is None:
         return None
-    if wishes.priority is None:
+    if options.priority is None:
         remarks.append(
             f"Its priority, {theirs.priority}, is left out: with Redis 0 goes first, "
             "with AMQP last; say which with --priority."
         )
         return None
     rank = min(theirs.priority, _MOST_PRIORITY)
-    return -rank if wishes.priority == "redis" else rank
+    return -rank if options.priority == "redis" else rank
 
 
 def _faults(row: PeriodicTask, theirs: OldRow, *, readable: bool) -> list[str]:

@@ -21,7 +21,7 @@ from taskhub.schedules import Clocked, Cron, Interval, Schedule, Solar, parse
 _MOST_CHARACTERS = 255
 
 
-class CannotCarry(Exception):
+class CannotImport(Exception):
     """What cannot be carried over: why, and what to do."""
 
 
@@ -29,11 +29,11 @@ def schedule_of(old: OldSchedule) -> tuple[Schedule, str]:
     """
     Return the schedule that fires at the same times, and a remark, or "".
 
-    Raise CannotCarry if there is none, and InvalidSchedule if its values are wrong.
+    Raise CannotImport if there is none, and InvalidSchedule if its values are wrong.
     """
     schedule, remark = _READERS[type(old)](old)
     if len(schedule.text) > _MOST_CHARACTERS:
-        raise CannotCarry(
+        raise CannotImport(
             f"{schedule.text!r} is longer than {_MOST_CHARACTERS} characters; split it "
             "into two periodic tasks."
         )
@@ -47,7 +47,7 @@ def _interval(old: OldInterval) -> tuple[Schedule, str]:
     for unit, size in (("seconds", 1_000_000), ("milliseconds", 1_000)):
         if old.every % size == 0:
             return Interval(old.every // size, unit), ""
-    raise CannotCarry(
+    raise CannotImport(
         f"{old.every} microseconds are no whole number of milliseconds; choose one."
     )
 
@@ -62,11 +62,11 @@ def _crontab(old: OldCrontab) -> tuple[Schedule, str]:
             old.day_of_week,
         )
     except Unreadable as error:
-        raise CannotCarry(
+        raise CannotImport(
             f"{error}, so this does not fire; correct the old row, or delete it."
         ) from None
     except Untranslatable as error:
-        raise CannotCarry(
+        raise CannotImport(
             f"{error}. Make a periodic task for one of the two by hand, and have the "
             "task itself look at the other."
         ) from None

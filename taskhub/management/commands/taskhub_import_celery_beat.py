@@ -14,13 +14,13 @@ from django.utils import timezone
 from taskhub.exceptions import TablesMissing
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.interop.celery_beat import (
-    Finding,
+    ImportOptions,
     OldTask,
+    RowOutcome,
     Verdict,
-    Wishes,
-    carry_over,
     check_tables,
     disable,
+    import_tasks,
     read_tasks,
 )
 from taskhub.management.options import text
@@ -109,7 +109,7 @@ class Command(BaseCommand):
             raise CommandError("--disable-old needs --apply.")
         check_database()
         tasks = _read_tasks(options["database"])
-        wishes = Wishes(
+        wishes = ImportOptions(
             tasks=dict(options["map"]),
             queues=dict(options["map_queue"]),
             priority=options["priority"],
@@ -126,24 +126,24 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _import(
-        self, tasks: Sequence[OldTask], wishes: Wishes, options: dict[str, Any]
-    ) -> tuple[list[Finding], int]:
+        self, tasks: Sequence[OldTask], wishes: ImportOptions, options: dict[str, Any]
+    ) -> tuple[list[RowOutcome], int]:
         now, disabled = timezone.now(), 0
         with ExitStack() as stack:
             if options["disable_old"]:
                 # If there are two databases, commit this one last: two runs of a tick
                 # are better than none.
                 stack.enter_context(transaction.atomic(using=options["database"]))
-            findings = carry_over(
+            findings = import_tasks(
                 tasks, wishes, now, update=options["update"], write=options["apply"]
             )
             if options["disable_old"]:
-                carried = [each.old for each in findings if each.is_carried]
+                carried = [each.old for each in findings if each.is_imported]
                 disabled = disable(carried, options["database"], now)
         return findings, disabled
 
     def _print(
-        self, findings: Sequence[Finding], disabled: int, options: dict[str, Any]
+        self, findings: Sequence[RowOutcome], disabled: int, options: dict[str, Any]
     ) -> None:
         counts = []
         for verdict, headings in _HEADINGS.items():
@@ -164,7 +164,7 @@ class Command(BaseCommand):
             return
         if disabled:
             self.stdout.write(f"Disabled {disabled} of the old rows.")
-        both = [each for each in findings if each.is_carried and each.old.row.enabled]
+        both = [each for each in findings if each.is_imported and each.old.row.enabled]
         if both and not options["disable_old"]:
             self.stdout.write(
                 f"{len(both)} of the old rows are still enabled: stop Celery's beat, "
@@ -205,7 +205,7 @@ def _check_known(option: str, names: Iterable[str], known: set[str]) -> None:
             )
 
 
-def _table(findings: Sequence[Finding]) -> str:
+def _table(findings: Sequence[RowOutcome]) -> str:
     """Return a table of the rows that are written, or a list of the names of others."""
     if findings[0].verdict not in (Verdict.MADE, Verdict.OVERWRITTEN):
         return "".join(
@@ -233,5 +233,5 @@ def _cells(row: PeriodicTask) -> tuple[str, ...]:
     return row.name, row.task_path, schedule.text, when
 
 
-def _remarks(finding: Finding) -> str:
+def _remarks(finding: RowOutcome) -> str:
     return "".join(f"    {remark}\n" for remark in finding.remarks)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from taskhub.models.results.task_result import TaskResult
 
 #: The classes of errors that no task has raised: it was cancelled, or has expired.
-CANCELLED = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
-EXPIRED = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
+CANCELLED_CLASS_PATH = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
+EXPIRED_CLASS_PATH = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
 
 
 def outcome_of(result: "TaskResult") -> Any:
@@ -36,7 +36,7 @@ def outcome_of(result: "TaskResult") -> Any:
                 traceback=error.get("traceback", ""),
             )
         case Status.CANCELLED:
-            expired = error.get("exception_class_path") == EXPIRED
+            expired = error.get("exception_class_path") == EXPIRED_CLASS_PATH
             reason = error.get("message", "It was cancelled.")
             raise (TaskExpired if expired else TaskCancelled)(f"{result}: {reason}")
     raise RuntimeError(f"{result} is not finished.")

@@ -20,7 +20,7 @@ class Status(models.TextChoices):
 
 
 #: Of those, the ones after which something is still to come.
-UNFINISHED = (Status.READY, Status.RUNNING)
+UNFINISHED_STATUSES = (Status.READY, Status.RUNNING)
 
 
 class Place(models.TextChoices):

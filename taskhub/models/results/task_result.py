@@ -22,7 +22,7 @@ from taskhub.models.ids import new_id
 from taskhub.models.results.carried import Carried
 from taskhub.models.results.outcome import outcome_of
 from taskhub.models.results.querysets import TaskResultQuerySet
-from taskhub.models.results.statuses import UNFINISHED, Place, Status
+from taskhub.models.results.statuses import UNFINISHED_STATUSES, Place, Status
 from taskhub.models.results.waiting import await_for, wait_for
 from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 
@@ -207,7 +207,9 @@ class TaskResult(Carried, SharedRow):
             # The beat's question whether an earlier run of a schedule has finished.
             models.Index(
                 fields=["periodic_task", "status"],
-                condition=Q(periodic_task__isnull=False, status__in=UNFINISHED),
+                condition=Q(
+                    periodic_task__isnull=False, status__in=UNFINISHED_STATUSES
+                ),
                 name="taskhub_periodic_unfinished",
             ),
         ]
@@ -247,7 +249,7 @@ class TaskResult(Carried, SharedRow):
     @property
     def is_finished(self) -> bool:
         """Whether the outcome is known."""
-        return self.status not in UNFINISHED
+        return self.status not in UNFINISHED_STATUSES
 
     @property
     def waited(self) -> timedelta | None:

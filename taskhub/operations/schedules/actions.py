@@ -14,7 +14,7 @@ from taskhub.db import again_after_deadlock
 from taskhub.exceptions import CannotRun
 from taskhub.models import Overlap, PeriodicTask, TaskResult
 from taskhub.models.base import results_database
-from taskhub.models.results.statuses import UNFINISHED
+from taskhub.models.results.statuses import UNFINISHED_STATUSES
 from taskhub.operations.results.lifecycle import cancel
 from taskhub.operations.schedules.runs import PendingRun, make_run
 
@@ -71,7 +71,9 @@ def run_now(row: PeriodicTask) -> TaskResult:
 def unfinished_runs(pks: Collection[int]) -> dict[int, list[UUID]]:
     """Return the ids of unfinished results by the keys of their periodic tasks."""
     found: dict[int, list[UUID]] = defaultdict(list)
-    rows = TaskResult.writing.filter(periodic_task__in=pks, status__in=UNFINISHED)
+    rows = TaskResult.writing.filter(
+        periodic_task__in=pks, status__in=UNFINISHED_STATUSES
+    )
     for key, pk in rows.values_list("periodic_task_id", "pk"):
         found[key].append(pk)
     return found

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 
-from taskhub.models import Turn
+from taskhub.models import NamedLease
 from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 
@@ -17,7 +17,7 @@ _SILENT_AFTER = timedelta(seconds=3 * PRESENCE_SECONDS)
 def record_beat(holder: str) -> None:
     """Record that a beat is present, by the database's clock; the last one counts."""
     alias = results_database()
-    turns = Turn.objects.using(alias)
+    turns = NamedLease.objects.using(alias)
     values = {"holder": holder[:100], "ends_at": DatabaseNow() + _SILENT_AFTER}
     if turns.filter(name=_NAME).update(**values):
         return
@@ -31,5 +31,5 @@ def record_beat(holder: str) -> None:
 
 def running_beat() -> str:
     """Return host and process of the beat that was recorded last, or "" if none is."""
-    present = Turn.writing.filter(name=_NAME, ends_at__gte=DatabaseNow())
+    present = NamedLease.writing.filter(name=_NAME, ends_at__gte=DatabaseNow())
     return present.values_list("holder", flat=True).first() or ""

@@ -17,7 +17,7 @@ from taskhub.db import discard_all, forget_queries
 from taskhub.exceptions import BrokerError
 from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.models.base import results_database
-from taskhub.models.nodes import take_turn
+from taskhub.models.named_leases import take_lease
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Chore:
         if self._turn is None:
             return True
         name, node_name, seconds = self._turn
-        return take_turn(name, node_name, seconds=seconds, using=results_database())
+        return take_lease(name, node_name, seconds=seconds, using=results_database())
 
 
 class Housekeeper:

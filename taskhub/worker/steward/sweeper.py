@@ -37,7 +37,8 @@ from taskhub.models import Node, Status, TaskResult, TaskResultQuerySet
 from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.ids import first_id_at
-from taskhub.models.nodes import PRESENCE_SECONDS, database_now, take_turn
+from taskhub.models.named_leases import database_now, take_lease
+from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.steward.astray import Astray
 
@@ -104,7 +105,7 @@ class Sweeper:
         # Kept before it ends, and not more often than needed.
         now = time.monotonic()
         if now > self._turn_until - _TURN_SECONDS / 2:
-            taken = take_turn(
+            taken = take_lease(
                 f"sweep {self._config.alias}",
                 self._node.name,
                 seconds=_TURN_SECONDS,
