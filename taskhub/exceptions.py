@@ -38,8 +38,16 @@ class InvalidSchedule(TaskHubError, ValueError):
         self.field = field
 
 
-class UnknownZone(InvalidSchedule):
-    """A time zone that this host does not know; others may."""
+class UnreadableHere(InvalidSchedule):
+    """A schedule that this host cannot read; others may."""
+
+
+class UnknownZone(UnreadableHere):
+    """A time zone that this host does not know."""
+
+
+class SolarNotInstalled(UnreadableHere):
+    """A solar schedule, on a host without the library that it needs."""
 
 
 class CannotRun(TaskHubError):

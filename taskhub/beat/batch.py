@@ -22,6 +22,7 @@ from taskhub.exceptions import (
     TaskHubError,
     UnknownTask,
     UnknownZone,
+    UnreadableHere,
 )
 from taskhub.models import (
     Overlap,
@@ -64,8 +65,8 @@ class Batch:
         #: Why rows are disabled or cannot be fired here, by key: also if that could not
         #: be written.
         self.reasons: dict[int, str] = {}
-        #: Zones that this host does not know: a row in each, and what that says.
-        self.unknown_zones: dict[str, tuple[str, str]] = {}
+        #: Lookups of schedules that this host cannot read: a row's name, and why.
+        self.unreadable: dict[tuple[str, str], tuple[str, str]] = {}
         #: What is to be logged when it has come to pass.
         self._said: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
 
@@ -121,11 +122,10 @@ class Batch:
             self._plan_or_fire(row)
         except (UnknownTask, CannotRunHere) as error:
             self._wait_for_code(row, error)
-        except UnknownZone as error:
-            # A beat on another host may know it: the row is left to that.
+        except UnreadableHere as error:
+            # A beat on another host may be able to read it.
             row.postpone(error, row.postponed_until)
-            zone = row.schedule.text.rpartition(" ")[2]
-            self.unknown_zones[zone] = (row.name, str(error))
+            self.unreadable[_lookup_of(row, error)] = (row.name, str(error))
         except BrokerError as error:
             text = "%r is due, but has to wait: %s"
             self._say(logging.WARNING, text, row.name, error)
@@ -221,6 +221,14 @@ class Batch:
             by_backend[run.config.alias].append(run)
         for runs in by_backend.values():
             producer.submit(runs[0].config, [run.result for run in runs])
+
+
+def _lookup_of(row: PeriodicTask, error: UnreadableHere) -> tuple[str, str]:
+    """Return a lookup of all schedules that cannot be read for the same reason."""
+    text = row.schedule.text
+    if isinstance(error, UnknownZone):
+        return "schedule__endswith", f" {text.rpartition(' ')[2]}"
+    return "schedule__startswith", f"{text.partition(' ')[0]} "
 
 
 def _failing(rows: Collection[PeriodicTask]) -> set[int]:

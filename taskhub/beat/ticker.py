@@ -73,8 +73,8 @@ class Ticker:
             self._take(pks[half:], now, only_due=only_due)
         else:
             self._refusals.forget(pks)
-            for zone, (name, reason) in batch.unknown_zones.items():
-                self._ignored.ignore_zone(zone, name, reason)
+            for lookup, (name, reason) in batch.unreadable.items():
+                self._ignored.ignore_schedules(lookup, name, reason)
 
     def _deal_with(self, pk: int, reason: str | None, error: Exception) -> None:
         """Disable a row that fails alone, or leave it alone for a while."""

@@ -1,43 +1,29 @@
 """Solar events at a place: sunrise, noon, dusk and so on, by the astral library."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from astral import Depression, Observer
-from astral.sun import dawn, dusk, noon, sunrise, sunset
-
-from taskhub.exceptions import InvalidSchedule
+from taskhub.exceptions import InvalidSchedule, SolarNotInstalled
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules.schedule import Schedule, in_utc
 
-_Calculate = Callable[[Observer, date], datetime]
-
-
-def _dawn(depression: Depression) -> _Calculate:
-    return lambda observer, day: dawn(observer, day, depression)
-
-
-def _dusk(depression: Depression) -> _Calculate:
-    return lambda observer, day: dusk(observer, day, depression)
-
-
-#: In the order of a day.
-EVENTS: dict[str, _Calculate] = {
-    "dawn_astronomical": _dawn(Depression.ASTRONOMICAL),
-    "dawn_nautical": _dawn(Depression.NAUTICAL),
-    "dawn_civil": _dawn(Depression.CIVIL),
-    "sunrise": sunrise,
-    "solar_noon": noon,
-    "sunset": sunset,
-    "dusk_civil": _dusk(Depression.CIVIL),
-    "dusk_nautical": _dusk(Depression.NAUTICAL),
-    "dusk_astronomical": _dusk(Depression.ASTRONOMICAL),
+#: In the order of a day: the function of astral.sun, and how many degrees the sun is
+#: below the horizon.
+EVENTS: dict[str, tuple[str, int | None]] = {
+    "dawn_astronomical": ("dawn", 18),
+    "dawn_nautical": ("dawn", 12),
+    "dawn_civil": ("dawn", 6),
+    "sunrise": ("sunrise", None),
+    "solar_noon": ("noon", None),
+    "sunset": ("sunset", None),
+    "dusk_civil": ("dusk", 6),
+    "dusk_nautical": ("dusk", 12),
+    "dusk_astronomical": ("dusk", 18),
 }
 _SECOND_DAY = datetime(1, 1, 2, tzinfo=UTC)
 #: Beyond the polar circles there are months without some of them.
-_MOST_DAYS = 370
+_MAX_DAYS = 370
 
 
 @dataclass(frozen=True)
@@ -46,6 +32,7 @@ class Solar(Schedule):
     An event of the sun at a place, to the second. Days without it have no tick.
 
     Raise InvalidSchedule, with the field that is wrong, also if it never happens there.
+    Raise SolarNotInstalled without the extra `solar`.
     """
 
     kind: ClassVar[str] = "solar"
@@ -57,6 +44,7 @@ class Solar(Schedule):
     longitude: float
 
     def __post_init__(self) -> None:
+        _import_astral()
         if self.event not in EVENTS:
             raise InvalidSchedule(
                 f"There is no event {self.event!r}{did_you_mean(self.event, EVENTS)}",
@@ -83,17 +71,20 @@ class Solar(Schedule):
         moment = in_utc(moment)
         # An event of a place's day may fall on the day before or after it in UTC.
         first = max(moment, _SECOND_DAY).date() - timedelta(days=1)
-        most_days = min(_MOST_DAYS, (date.max - first).days)
-        for number in range(most_days):
+        max_days = min(_MAX_DAYS, (date.max - first).days)
+        for number in range(max_days):
             tick = self._tick_of(first + timedelta(days=number))
             if tick is not None and tick > moment:
                 return tick
         return None
 
     def _tick_of(self, day: date) -> datetime | None:
-        observer = Observer(self.latitude, self.longitude)
+        astral = _import_astral()
+        name, depression = EVENTS[self.event]
+        options = {} if depression is None else {"depression": depression}
+        observer = astral.Observer(self.latitude, self.longitude)
         try:
-            at = EVENTS[self.event](observer, day)
+            at: datetime = getattr(astral.sun, name)(observer, day, **options)
         except (ValueError, OverflowError):
             # The polar night, or the midnight sun; or the year 9999 is over.
             return None
@@ -101,10 +92,21 @@ class Solar(Schedule):
         return at.astimezone(UTC).replace(microsecond=0)
 
 
+def _import_astral() -> Any:
+    try:
+        import astral.sun
+    except ImportError as error:
+        raise SolarNotInstalled(
+            'Solar schedules need the library astral: pip install "taskhub[solar]".'
+        ) from error
+    return astral
+
+
 def solar(event: str, *, latitude: float, longitude: float) -> Solar:
     """
     Return a schedule: `solar("sunset", latitude=52.52, longitude=13.40)`.
 
-    Raise InvalidSchedule if there is no such event, or never at such a place.
+    Raise InvalidSchedule if there is no such event, or never at such a place, and
+    SolarNotInstalled without the extra `solar`.
     """
     return Solar(event, float(latitude), float(longitude))

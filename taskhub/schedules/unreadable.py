@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
-from taskhub.exceptions import InvalidSchedule, UnknownZone
+from taskhub.exceptions import InvalidSchedule
 from taskhub.schedules.schedule import Schedule
 from taskhub.schedules.text import parse
 
@@ -14,23 +14,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Unreadable(Schedule):
-    """Text that is no schedule. Asked for a tick, it raises InvalidSchedule."""
+    """Text that is no schedule. It raises its error when asked for a tick."""
 
     kind: ClassVar[str] = ""
 
     raw: str
     reason: str
-    #: Whether all that is wrong is that this host does not know its time zone.
-    is_zone_unknown: bool = False
+    error_class: type[InvalidSchedule] = InvalidSchedule
 
     @property
     def text(self) -> str:
         return self.raw
 
     def next_after(self, moment: datetime) -> datetime | None:
-        if self.is_zone_unknown:
-            raise UnknownZone(self.reason, field="tz")
-        raise InvalidSchedule(self.reason)
+        raise self.error_class(self.reason)
 
 
 def read(text: str) -> Schedule:
@@ -42,8 +39,7 @@ def read(text: str) -> Schedule:
     try:
         return parse(text)
     except InvalidSchedule as error:
-        is_zone_unknown = isinstance(error, UnknownZone)
-        return Unreadable(text, str(error), is_zone_unknown=is_zone_unknown)
+        return Unreadable(text, str(error), type(error))
     except Exception as error:
         logger.exception("Cannot read the schedule %r.", text)
         return Unreadable(text, f"It cannot be read: {type(error).__name__}: {error}")

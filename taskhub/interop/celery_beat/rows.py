@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from taskhub.conf import name_fault
-from taskhub.exceptions import InvalidSchedule
+from taskhub.exceptions import InvalidSchedule, SolarNotInstalled
 from taskhub.interop.celery_beat.schedules import CannotImport, schedule_of
 from taskhub.interop.celery_beat.tables import OldRow, OldTask
 from taskhub.models import PeriodicTask
@@ -110,6 +110,8 @@ def _schedule(old: OldTask, remarks: list[str], now: datetime) -> Schedule:
         )
     try:
         schedule, remark = schedule_of(old.schedule)
+    except SolarNotInstalled as error:
+        raise CannotImport(f"{old.schedule}: {error}") from error
     except InvalidSchedule as error:
         raise CannotImport(f"{old.schedule}: {error} Correct the old row.") from error
     if remark:

@@ -163,11 +163,13 @@ class PeriodicTask(PeriodicColumns, SharedRow):
             self._forget_plan()
             return
         self.disabled_reason = ""
+        after = self._begin(now)
+        # Before the plan is noted: a row that cannot be planned here stays unplanned.
+        tick = self.rule.next_after(after)
         self.planned_schedule = as_schedule(self).text
         self.planned_start_at = self.start_at
         self.planned_at = now
-        after = self._begin(now)
-        self.move_to(self.rule.next_after(after), after=after)
+        self.move_to(tick, after=after)
 
     def _begin(self, now: datetime) -> datetime:
         """Return the moment that the next run is the first tick after."""
