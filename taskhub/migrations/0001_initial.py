@@ -40,17 +40,17 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("retry", "Try again"),
+                            ("retry", "Retry"),
                             ("cancel", "Cancel"),
                             ("delete", "Delete"),
                         ],
                         max_length=10,
-                        verbose_name="what",
+                        verbose_name="action",
                     ),
                 ),
                 (
                     "selection",
-                    models.JSONField(default=dict, verbose_name="of which results"),
+                    models.JSONField(default=dict, verbose_name="selection"),
                 ),
                 ("per_second", models.FloatField(null=True, verbose_name="per second")),
                 (
@@ -60,12 +60,14 @@ class Migration(migrations.Migration):
                 (
                     "asked_by",
                     models.CharField(
-                        default="", max_length=150, verbose_name="asked for by"
+                        default="", max_length=150, verbose_name="requested by"
                     ),
                 ),
                 (
                     "asked_at",
-                    models.DateTimeField(auto_now_add=True, verbose_name="asked for"),
+                    models.DateTimeField(
+                        auto_now_add=True, verbose_name="requested at"
+                    ),
                 ),
                 ("done_id", models.UUIDField(editable=False, null=True)),
                 ("done", models.PositiveIntegerField(default=0, verbose_name="done")),
@@ -161,13 +163,13 @@ class Migration(migrations.Migration):
                 (
                     "wanted_processes",
                     models.PositiveSmallIntegerField(
-                        null=True, verbose_name="asked for"
+                        null=True, verbose_name="requested processes"
                     ),
                 ),
                 ("is_quiet", models.BooleanField(default=False, verbose_name="quiet")),
                 (
                     "is_to_stop",
-                    models.BooleanField(default=False, verbose_name="to stop"),
+                    models.BooleanField(default=False, verbose_name="stopping"),
                 ),
                 ("started_at", models.DateTimeField(verbose_name="started")),
                 ("last_seen_at", models.DateTimeField(verbose_name="last seen")),
@@ -239,7 +241,7 @@ class Migration(migrations.Migration):
                     taskhub.models.fields.names.NameField(
                         blank=True,
                         default="",
-                        help_text="The task's.",
+                        help_text="The task's queue if empty.",
                         max_length=100,
                         verbose_name="queue",
                     ),
@@ -248,7 +250,7 @@ class Migration(migrations.Migration):
                     "priority",
                     models.SmallIntegerField(
                         blank=True,
-                        help_text="-100 to 100, higher goes first. The task's if empty.",
+                        help_text="From -100 to 100; higher goes first. The task's priority if empty.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(-100),
@@ -261,7 +263,7 @@ class Migration(migrations.Migration):
                     "expires_after",
                     models.DurationField(
                         blank=True,
-                        help_text="A run that has not started so long after it is due never starts.",
+                        help_text="A run that has not started this long after it is due is not started.",
                         null=True,
                         verbose_name="expires after",
                     ),
@@ -270,7 +272,7 @@ class Migration(migrations.Migration):
                     "start_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Nothing fires before it.",
+                        help_text="No run before this time.",
                         null=True,
                         verbose_name="start",
                     ),
@@ -279,7 +281,7 @@ class Migration(migrations.Migration):
                     "end_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Nothing fires after it.",
+                        help_text="No run after this time.",
                         null=True,
                         verbose_name="end",
                     ),
@@ -288,10 +290,10 @@ class Migration(migrations.Migration):
                     "max_runs",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="After so many runs in all, it disables itself.",
+                        help_text="The schedule is disabled after this many runs.",
                         null=True,
                         validators=[django.core.validators.MinValueValidator(1)],
-                        verbose_name="runs at most",
+                        verbose_name="maximum runs",
                     ),
                 ),
                 (
@@ -299,7 +301,7 @@ class Migration(migrations.Migration):
                     models.DurationField(
                         blank=True,
                         default=datetime.timedelta(0),
-                        help_text="Each run begins up to so much later, by chance.",
+                        help_text="Each run is delayed at random by up to this long.",
                         verbose_name="jitter",
                     ),
                 ),
@@ -307,9 +309,9 @@ class Migration(migrations.Migration):
                     "missed_runs",
                     models.CharField(
                         choices=[
-                            ("skip", "Skip them"),
-                            ("latest", "Run the latest, once"),
-                            ("all", "Run all within a window"),
+                            ("skip", "Skip all missed runs"),
+                            ("latest", "Catch up the latest missed run"),
+                            ("all", "Catch up all missed runs within the window"),
                         ],
                         default="latest",
                         max_length=6,
@@ -320,7 +322,7 @@ class Migration(migrations.Migration):
                     "missed_window",
                     models.DurationField(
                         default=datetime.timedelta(days=1),
-                        help_text="How far back missed runs are made up for, if all are.",
+                        help_text="How far back missed runs are caught up, if all are.",
                         verbose_name="window for missed runs",
                     ),
                 ),
@@ -328,9 +330,9 @@ class Migration(migrations.Migration):
                     "overlap",
                     models.CharField(
                         choices=[
-                            ("allow", "Run beside it"),
-                            ("skip", "Skip the tick"),
-                            ("wait", "Wait until it has finished"),
+                            ("allow", "Run at the same time"),
+                            ("skip", "Skip the new run"),
+                            ("wait", "Wait until the earlier run has finished"),
                             ("cancel", "Cancel the earlier run"),
                         ],
                         default="allow",
@@ -342,7 +344,7 @@ class Migration(migrations.Migration):
                     "disable_after_failures",
                     models.PositiveSmallIntegerField(
                         blank=True,
-                        help_text="So many runs in a row have failed.",
+                        help_text="The schedule is disabled after this many failed runs in a row.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(1),
@@ -390,7 +392,10 @@ class Migration(migrations.Migration):
                 (
                     "skipped_run_count",
                     models.PositiveIntegerField(
-                        db_default=0, default=0, editable=False, verbose_name="skipped"
+                        db_default=0,
+                        default=0,
+                        editable=False,
+                        verbose_name="skipped runs",
                     ),
                 ),
                 (
@@ -406,7 +411,7 @@ class Migration(migrations.Migration):
                         db_default="",
                         default="",
                         editable=False,
-                        verbose_name="disabled because",
+                        verbose_name="reason for being disabled",
                     ),
                 ),
                 ("recent_ids", models.JSONField(default=list, editable=False)),
@@ -560,7 +565,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "quarantined messages",
                 "ordering": ["-id"],
                 "permissions": [
-                    ("retry_quarantinedmessage", "Can push quarantined messages again")
+                    ("retry_quarantinedmessage", "Can retry quarantined messages")
                 ],
                 "constraints": [
                     taskhub.models.constraints.ReadableTimes(
@@ -632,10 +637,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("paused_at", models.DateTimeField(null=True, verbose_name="paused")),
-                ("drains", models.BooleanField(default=False, verbose_name="drains")),
+                ("drains", models.BooleanField(default=False, verbose_name="draining")),
                 (
                     "changed_by",
-                    models.CharField(default="", max_length=150, verbose_name="by"),
+                    models.CharField(
+                        default="", max_length=150, verbose_name="changed by"
+                    ),
                 ),
                 ("reason", models.TextField(default="", verbose_name="reason")),
             ],
@@ -931,9 +938,9 @@ class Migration(migrations.Migration):
                         blank=True,
                         choices=[
                             ("", "Nowhere"),
-                            ("delayed", "Delayed"),
+                            ("delayed", "Scheduled"),
                             ("ready", "Ready"),
-                            ("held", "Held"),
+                            ("held", "In progress"),
                         ],
                         db_default="",
                         default="",
@@ -979,7 +986,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
                 "permissions": [
                     ("enqueue_taskresult", "Can enqueue tasks by hand"),
-                    ("retry_taskresult", "Can have task results tried again"),
+                    ("retry_taskresult", "Can retry task results"),
                     ("cancel_taskresult", "Can cancel task results"),
                     ("export_taskresult", "Can export task results"),
                 ],

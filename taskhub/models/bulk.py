@@ -18,20 +18,20 @@ class BulkAction(TaskHubModel):
     """
 
     class Kind(models.TextChoices):
-        RETRY = "retry", _("Try again")
+        RETRY = "retry", _("Retry")
         CANCEL = "cancel", _("Cancel")
         DELETE = "delete", _("Delete")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    kind = models.CharField(_("what"), max_length=10, choices=Kind)
+    kind = models.CharField(_("action"), max_length=10, choices=Kind)
     #: An operations.results.Selection as JSON, without what was enqueued later.
-    selection = models.JSONField(_("of which results"), default=dict)
+    selection = models.JSONField(_("selection"), default=dict)
     #: Of retries: how many fall due in a second; None is all at once.
     per_second = models.FloatField(_("per second"), null=True)
     #: Of cancelling: whether the processes that run them are replaced.
     by_force = models.BooleanField(_("by force"), default=False)
-    asked_by = models.CharField(_("asked for by"), max_length=150, default="")
-    asked_at = models.DateTimeField(_("asked for"), auto_now_add=True)
+    asked_by = models.CharField(_("requested by"), max_length=150, default="")
+    asked_at = models.DateTimeField(_("requested at"), auto_now_add=True)
     #: The last result that was looked at; None before the first.
     done_id = models.UUIDField(null=True, editable=False)
     #: How many it was done to, and how many matched when it was asked for.

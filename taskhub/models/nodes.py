@@ -60,9 +60,11 @@ class Node(TaskHubModel):
     version = models.CharField(_("version"), max_length=50)
     #: What somebody has asked of it: how many processes to have, to take nothing new,
     #: to end. Its steward sees to that within two seconds.
-    wanted_processes = models.PositiveSmallIntegerField(_("asked for"), null=True)
+    wanted_processes = models.PositiveSmallIntegerField(
+        _("requested processes"), null=True
+    )
     is_quiet = models.BooleanField(_("quiet"), default=False)
-    is_to_stop = models.BooleanField(_("to stop"), default=False)
+    is_to_stop = models.BooleanField(_("stopping"), default=False)
     started_at = models.DateTimeField(_("started"))
     #: By the database's clock.
     last_seen_at = models.DateTimeField(_("last seen"))

@@ -41,8 +41,8 @@ class QueueState(TaskHubModel):
     #: None while it runs.
     paused_at = models.DateTimeField(_("paused"), null=True)
     #: To be paused as soon as nothing waits or runs in it.
-    drains = models.BooleanField(_("drains"), default=False)
-    changed_by = models.CharField(_("by"), max_length=150, default="")
+    drains = models.BooleanField(_("draining"), default=False)
+    changed_by = models.CharField(_("changed by"), max_length=150, default="")
     reason = models.TextField(_("reason"), default="")
 
     class Meta:
@@ -85,7 +85,7 @@ class QuarantinedMessage(TaskHubModel):
         verbose_name = _("quarantined message")
         verbose_name_plural = _("quarantined messages")
         permissions: ClassVar = [
-            ("retry_quarantinedmessage", _("Can push quarantined messages again")),
+            ("retry_quarantinedmessage", _("Can retry quarantined messages")),
         ]
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [

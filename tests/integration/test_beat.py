@@ -195,7 +195,7 @@ def test_once_is_once():
     assert TaskResult.objects.get().tick_at == past
     row = reread(row)
     assert (row.enabled, row.next_run_at) == (False, None)
-    assert row.disabled_reason == "It has no run any more."
+    assert row.disabled_reason == "It has no further run."
 
 
 def test_after_so_many_runs_it_disables_itself():
@@ -205,7 +205,7 @@ def test_after_so_many_runs_it_disables_itself():
 
     row = reread(row)
     assert (row.enabled, row.total_run_count) == (False, 1)
-    assert "as many as it may" in row.disabled_reason
+    assert "its maximum" in row.disabled_reason
 
 
 def test_after_its_end_it_disables_itself():
@@ -217,7 +217,7 @@ def test_after_its_end_it_disables_itself():
     row = reread(row)
     assert not TaskResult.objects.exists()
     assert not row.enabled
-    assert "It has ended" in row.disabled_reason
+    assert "It ended" in row.disabled_reason
 
 
 def test_the_start_may_be_the_first_tick():

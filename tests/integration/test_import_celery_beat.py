@@ -650,7 +650,7 @@ def test_what_has_ended_is_made_disabled(old):
     code, said = run("--apply")
 
     assert code == 0
-    assert "It is made disabled: It has ended at 2026-05-31T12:00:00+00:00." in said
+    assert "It is made disabled: It ended at 2026-05-31T12:00:00+00:00." in said
     assert not PeriodicTask.objects.get().enabled
 
 
@@ -675,7 +675,7 @@ def test_once_is_at_most_one_run(old):
     code, said = run("--apply")
 
     assert code == 0
-    assert "It is made disabled: It has run 1 times, as many as it may." in said
+    assert "It is made disabled: It has run 1 times, its maximum." in said
     rows = PeriodicTask.objects.in_bulk(field_name="name")
     assert (rows["to come"].max_runs, rows["to come"].enabled) == (1, True)
     assert (rows["been"].max_runs, rows["been"].enabled) == (1, False)

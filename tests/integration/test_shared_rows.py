@@ -38,7 +38,7 @@ def test_a_save_does_not_undo_what_the_beat_has_written():
 
     row = reread(stale)
     assert (row.description, row.enabled, row.total_run_count) == ("New", False, 1)
-    assert "as many as it may" in row.disabled_reason
+    assert "its maximum" in row.disabled_reason
     assert row.last_result
     assert TaskResult.objects.count() == 1
 

@@ -23,17 +23,17 @@ RECENT_RUNS = 20
 class MissedRuns(models.TextChoices):
     """What to do about ticks that passed while no beat was running."""
 
-    SKIP = "skip", _("Skip them")
-    LATEST = "latest", _("Run the latest, once")
-    ALL = "all", _("Run all within a window")
+    SKIP = "skip", _("Skip all missed runs")
+    LATEST = "latest", _("Catch up the latest missed run")
+    ALL = "all", _("Catch up all missed runs within the window")
 
 
 class Overlap(models.TextChoices):
     """What to do about a tick while an earlier run has not finished."""
 
-    ALLOW = "allow", _("Run beside it")
-    SKIP = "skip", _("Skip the tick")
-    WAIT = "wait", _("Wait until it has finished")
+    ALLOW = "allow", _("Run at the same time")
+    SKIP = "skip", _("Skip the new run")
+    WAIT = "wait", _("Wait until the earlier run has finished")
     CANCEL = "cancel", _("Cancel the earlier run")
 
 
@@ -53,40 +53,48 @@ class PeriodicColumns(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
 
     queue_name = NameField(
-        _("queue"), max_length=100, blank=True, default="", help_text=_("The task's.")
+        _("queue"),
+        max_length=100,
+        blank=True,
+        default="",
+        help_text=_("The task's queue if empty."),
     )
     priority = models.SmallIntegerField(
         _("priority"),
         null=True,
         blank=True,
         validators=[MinValueValidator(-100), MaxValueValidator(100)],
-        help_text=_("-100 to 100, higher goes first. The task's if empty."),
+        help_text=_(
+            "From -100 to 100; higher goes first. The task's priority if empty."
+        ),
     )
     expires_after = models.DurationField(
         _("expires after"),
         null=True,
         blank=True,
-        help_text=_("A run that has not started so long after it is due never starts."),
+        help_text=_(
+            "A run that has not started this long after it is due is not started."
+        ),
     )
 
     start_at = models.DateTimeField(
-        _("start"), null=True, blank=True, help_text=_("Nothing fires before it.")
+        _("start"), null=True, blank=True, help_text=_("No run before this time.")
     )
     end_at = models.DateTimeField(
-        _("end"), null=True, blank=True, help_text=_("Nothing fires after it.")
+        _("end"), null=True, blank=True, help_text=_("No run after this time.")
     )
     max_runs = models.PositiveIntegerField(
-        _("runs at most"),
+        _("maximum runs"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text=_("After so many runs in all, it disables itself."),
+        help_text=_("The schedule is disabled after this many runs."),
     )
     jitter = models.DurationField(
         _("jitter"),
         default=timedelta(0),
         blank=True,
-        help_text=_("Each run begins up to so much later, by chance."),
+        help_text=_("Each run is delayed at random by up to this long."),
     )
     missed_runs = models.CharField(
         _("missed runs"), max_length=6, choices=MissedRuns, default=MissedRuns.LATEST
@@ -94,7 +102,7 @@ class PeriodicColumns(models.Model):
     missed_window = models.DurationField(
         _("window for missed runs"),
         default=timedelta(days=1),
-        help_text=_("How far back missed runs are made up for, if all are."),
+        help_text=_("How far back missed runs are caught up, if all are."),
     )
     overlap = models.CharField(
         _("overlap"), max_length=6, choices=Overlap, default=Overlap.ALLOW
@@ -104,7 +112,7 @@ class PeriodicColumns(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(RECENT_RUNS)],
-        help_text=_("So many runs in a row have failed."),
+        help_text=_("The schedule is disabled after this many failed runs in a row."),
     )
 
     #: Declared with @periodic: such a row may be disabled here, and edited in the code.
@@ -124,12 +132,16 @@ class PeriodicColumns(models.Model):
         _("runs"), default=0, db_default=0, editable=False
     )
     skipped_run_count = models.PositiveIntegerField(
-        _("skipped"), default=0, db_default=0, editable=False
+        _("skipped runs"), default=0, db_default=0, editable=False
     )
     last_skipped_at = models.DateTimeField(_("last skipped"), null=True, editable=False)
     #: Why it has disabled itself; empty if it has not.
     disabled_reason = models.TextField(
-        _("disabled because"), default="", db_default="", blank=True, editable=False
+        _("reason for being disabled"),
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
     )
     #: The ids of the results of its last runs, the newest last.
     recent_ids = models.JSONField(default=list, editable=False)

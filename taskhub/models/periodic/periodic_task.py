@@ -224,15 +224,13 @@ class PeriodicTask(PeriodicColumns, SharedRow):
         self.planned_between = "" if span is None else span.text
         if self.max_runs is not None and self.total_run_count >= self.max_runs:
             self.disable(
-                _("It has run %(count)d times, as many as it may.")
+                _("It has run %(count)d times, its maximum.")
                 % {"count": self.total_run_count}
             )
         elif tick is None:
-            self.disable(_("It has no run any more."))
+            self.disable(_("It has no further run."))
         elif self.end_at is not None and tick > self.end_at:
-            self.disable(
-                _("It has ended at %(end)s.") % {"end": self.end_at.isoformat()}
-            )
+            self.disable(_("It ended at %(end)s.") % {"end": self.end_at.isoformat()})
 
     def postpone(self, reason: object, until: datetime | None = None) -> None:
         """Say, in the attributes, why it does not fire now, and until when."""

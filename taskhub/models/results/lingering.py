@@ -16,9 +16,9 @@ class Because(models.TextChoices):
     """Why nobody waits for the outcome of a run."""
 
     CANCELLED = "cancelled", _("cancelled")
-    FINISHED = "finished", _("its result has finished")
-    DELETED = "deleted", _("its result was deleted")
-    OVERTAKEN = "overtaken", _("given to another attempt")
+    FINISHED = "finished", _("the result has finished")
+    DELETED = "deleted", _("the result was deleted")
+    OVERTAKEN = "overtaken", _("another attempt has the result")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,6 @@ class Place(models.TextChoices):
     """Where the database broker keeps a message: in one of three places, or nowhere."""
 
     NOWHERE = "", _("Nowhere")
-    DELAYED = "delayed", _("Delayed")
+    DELAYED = "delayed", _("Scheduled")
     READY = "ready", _("Ready")
-    HELD = "held", _("Held")
+    HELD = "held", _("In progress")

@@ -157,7 +157,7 @@ class TaskResult(Carried, SharedRow):
         verbose_name_plural = _("task results")
         permissions: ClassVar = [
             ("enqueue_taskresult", _("Can enqueue tasks by hand")),
-            ("retry_taskresult", _("Can have task results tried again")),
+            ("retry_taskresult", _("Can retry task results")),
             ("cancel_taskresult", _("Can cancel task results")),
             ("export_taskresult", _("Can export task results")),
         ]
