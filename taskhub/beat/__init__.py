@@ -1,23 +1,23 @@
 """
 The beat: fires periodic tasks when they are due.
 
-There is no leader, and no state beyond the rows: any number of beats look at the same
-index, `PeriodicTask.look_at`, each at what comes next.
+There is no leader, and no state beyond the rows. Any number of beats read the same
+index, `PeriodicTask.look_at`, which says when a row needs a beat.
 
-What a beat does about rows, for each tick in one transaction:
+A beat processes rows in one transaction:
 
-1. Their locks are taken; rows that another beat is at are left to it.
-2. What is due is compared with what the row says now: a plan that was made for another
-   schedule is made anew, and fires nothing.
-3. The results are inserted: unique on schedule and due time.
-4. The next run is moved on.
-5. After the commit, and only then, messages are pushed.
+1. Lock the rows. Skip those that another beat has locked.
+2. Compare each plan with the row. If the plan was made for another schedule, make a new
+   plan and fire nothing.
+3. Insert the results. They are unique by schedule and due time.
+4. Set the next run.
+5. Push the messages after the commit.
 
-Killed before the commit, a beat has done nothing; after it, the rows are there, and
-that their messages are missing is seen by the sweep. A row that cannot be fired
-disables itself, with the reason, and its neighbours go on.
+A beat that is killed before the commit has done nothing. If it is killed after the
+commit, the sweep finds the rows and pushes their messages. A row that cannot be fired
+is disabled with the reason, and the other rows are not affected.
 
-All times are compared with the database's clock, so that hosts may differ.
+All times are compared with the database's clock, so the clocks of hosts may differ.
 """
 
 from taskhub.beat.beat import Beat

@@ -1,9 +1,8 @@
 """
-A look at some rows: what is to be done about them, in one transaction.
+A batch of rows that are planned, fired or disabled in one transaction.
 
-Invariant: whatever beats do, and wherever they die, a tick of a schedule has at most
-one result, and a tick that was moved past has the result that its row's policies ask
-for.
+Invariant: wherever beats die, a tick of a schedule has at most one result, and a tick
+that was passed has the result that the row's policies require.
 """
 
 import logging
@@ -42,39 +41,39 @@ from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)
 
-#: What a look writes. A schedule that SQL has written gets its usual form.
+#: The fields that a batch writes. A schedule that SQL has written gets its usual form.
 _WRITTEN = ("schedule", *PLAN_FIELDS, *RUN_FIELDS)
-#: With what says which row it is.
+#: The fields that identify a row, too.
 _SENT = ("id", "name", *_WRITTEN)
 _WAIT = timedelta(seconds=1)
 
 
 class Batch:
-    """What is done about some rows, in one transaction."""
+    """Rows that are processed in one transaction."""
 
     def __init__(
         self, now: datetime, *, careful: bool = False, only_due: bool = True
     ) -> None:
         self._now = now
-        #: Whether what is not due any more is left alone.
+        #: Whether to skip rows that are not due any more.
         self._only_due = only_due
-        #: Whether to ask which ticks have a result, before the constraint says so. They
-        #: have if somebody has moved the next run back.
+        #: Whether to query which ticks have a result already, as they have if somebody
+        #: has moved the next run back. The constraint would refuse the whole batch.
         self._careful = careful
         self._runs: list[PendingRun] = []
-        #: Why rows are disabled or cannot be fired here, by key: also if that could not
-        #: be written.
+        #: Why rows are disabled or cannot be fired here, by key. They are also kept if
+        #: the rows could not be written.
         self.reasons: dict[int, str] = {}
         #: Lookups of schedules that this host cannot read: a row's name, and why.
         self.unreadable: dict[tuple[str, str], tuple[str, str]] = {}
-        #: What is to be logged when it has come to pass.
-        self._said: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
+        #: What is logged after the commit.
+        self._entries: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
 
     def process(self, pks: Sequence[int]) -> None:
         """
         Lock the rows that are still due, and plan, fire or disable each of them.
 
-        Blocks for a transaction. Whatever it raises, nothing has happened.
+        Block for a transaction. If this raises, nothing has been changed.
         """
         with transaction.atomic(using=results_database()):
             rows = self._lock(pks)
@@ -84,24 +83,24 @@ class Batch:
                 self._decide(row)
             self._submit()
             _write(rows)
-        for level, text, parts, error in self._said:
+        for level, text, parts, error in self._entries:
             logger.log(level, text, *parts, exc_info=error)
 
-    def _say(
+    def _log(
         self, level: int, text: str, *parts: object, error: Exception | None = None
     ) -> None:
-        self._said.append((level, text, parts, error))
+        self._entries.append((level, text, parts, error))
 
     def _disable(
         self, row: PeriodicTask, reason: object, error: Exception | None = None
     ) -> None:
-        self._say(logging.ERROR, "Disabled %r: %s", row.name, reason, error=error)
+        self._log(logging.ERROR, "Disabled %r: %s", row.name, reason, error=error)
         row.disable(reason)
         self.reasons[row.pk] = row.disabled_reason
 
     def _lock(self, pks: Sequence[int]) -> list[PeriodicTask]:
         features = connections[results_database()].features
-        # By key, so that the locks are on rows and not on a range of the index.
+        # Search by key, to lock rows and not a range of the index.
         rows = PeriodicTask.writing.filter(pk__in=pks).order_by("pk")
         if self._only_due:
             rows = rows.filter(look_at__lte=self._now)
@@ -117,7 +116,7 @@ class Batch:
         return locked
 
     def _decide(self, row: PeriodicTask) -> None:
-        """Do about one row what is to be done, in its attributes."""
+        """Plan, fire or disable one row, in its attributes."""
         try:
             self._plan_or_fire(row)
         except (UnknownTask, CannotRunHere) as error:
@@ -127,15 +126,15 @@ class Batch:
             row.postpone(error, row.postponed_until)
             self.unreadable[_lookup_of(row, error)] = (row.name, str(error))
         except BrokerError as error:
-            text = "%r is due, but has to wait: %s"
-            self._say(logging.WARNING, text, row.name, error)
+            text = "%r is due, but cannot be enqueued yet: %s"
+            self._log(logging.WARNING, text, row.name, error)
             row.postpone(error, self._now + _WAIT)
         except DatabaseFault:
             raise
         except TaskHubError as error:
             self._disable(row, error)
         except Exception as error:
-            # Whatever it is, it is this row's fault: its neighbours are not to suffer.
+            # Disable this row alone, so that the others are fired.
             self._disable(row, f"{type(error).__name__}: {error}", error)
 
     def _plan_or_fire(self, row: PeriodicTask) -> None:
@@ -145,22 +144,22 @@ class Batch:
         if row.is_plan_outdated:
             self._plan_by_new_rules(row)
         if row.is_plan_ahead(self._now):
-            text = "The clock was set back: %r was planned for %s."
-            self._say(logging.WARNING, text, row.name, row.next_run_at)
+            text = "The clock was set back; %r was planned for %s and is planned anew."
+            self._log(logging.WARNING, text, row.name, row.next_run_at)
             row.plan(self._now)
         if not row.enabled or row.next_run_at is None:
             return
         if row.next_run_at <= self._now:
             self._fire(row)
         else:
-            # Somebody has moved it, or postponed what is not due.
+            # Somebody has moved the next run.
             row.postpone("")
 
     def _plan_by_new_rules(self, row: PeriodicTask) -> None:
         old = row.next_run_at
         row.plan_by_new_rules()
         text = "The rules of its time zone have changed: %r was planned for %s, now %s."
-        self._say(logging.WARNING, text, row.name, old, row.next_run_at)
+        self._log(logging.WARNING, text, row.name, old, row.next_run_at)
 
     def _fire(self, row: PeriodicTask) -> None:
         if row.pk in self._failing:
@@ -178,8 +177,8 @@ class Batch:
                 return
             cancel_earlier(earlier)
         if not due.ticks:
-            text = "%r was due at %s, and missed."
-            self._say(logging.WARNING, text, row.name, row.next_run_at)
+            text = "%r was due at %s, and was missed."
+            self._log(logging.WARNING, text, row.name, row.next_run_at)
         runs = [make_run(row, tick) for tick in self._without_result(row, due.ticks)]
         for run in runs:
             row.remember(run.result.pk, run.result.enqueued_at)
@@ -190,7 +189,7 @@ class Batch:
         row.skipped_run_count += len(ticks)
         row.last_skipped_at = self._now
         text = "Skipped a run of %r: an earlier one has not finished."
-        self._say(logging.INFO, text, row.name)
+        self._log(logging.INFO, text, row.name)
 
     def _without_result(
         self, row: PeriodicTask, ticks: list[datetime]
@@ -204,14 +203,14 @@ class Batch:
     def _wait_for_code(
         self, row: PeriodicTask, error: UnknownTask | CannotRunHere
     ) -> None:
-        """Leave what the code here cannot run to a beat whose code can, for a while."""
+        """Leave a row for a while to beats whose code can run it."""
         assert row.next_run_at is not None  # noqa: S101  it was due
         if self._now - row.next_run_at > UNKNOWN_FOR:
             self._disable(row, error)
             return
         if row.postponed_until is None:
             text = "%r is due, but this code cannot run it: %s"
-            self._say(logging.WARNING, text, row.name, error)
+            self._log(logging.WARNING, text, row.name, error)
         row.postpone(error, self._now + UNKNOWN_AGAIN)
         self.reasons[row.pk] = row.postponed_because
 
@@ -232,7 +231,7 @@ def _lookup_of(row: PeriodicTask, error: UnreadableHere) -> tuple[str, str]:
 
 
 def _failing(rows: Collection[PeriodicTask]) -> set[int]:
-    """Return the keys of rows of which so many runs in a row have failed."""
+    """Return the keys of rows that are to be disabled after failures in a row."""
     recent = [pk for row in rows for pk in ids_in(row.recent_ids)]
     if not recent:
         return set()
@@ -241,7 +240,7 @@ def _failing(rows: Collection[PeriodicTask]) -> set[int]:
     finished = TaskResult.writing.filter(pk__in=recent).finished().order_by("id")
     for key, pk, status in finished.values_list("periodic_task_id", "pk", "status"):
         row = by_key.get(key)
-        # Only since it was enabled: whoever did that knows of the failures before.
+        # Failures before the schedule was enabled do not count.
         if row and row.planned_at and pk >= first_id_at(row.planned_at):
             statuses[key].append(status)
     return {
@@ -253,7 +252,7 @@ def _failing(rows: Collection[PeriodicTask]) -> set[int]:
 
 
 def _write(rows: Sequence[PeriodicTask]) -> None:
-    # They exist and are locked: of the INSERT, only what it does on a conflict counts.
+    # The rows exist and are locked, so each INSERT conflicts and becomes an UPDATE.
     # Arguments may be large, and are not sent.
     features = connections[results_database()].features
     PeriodicTask.writing.bulk_create(

@@ -1,4 +1,4 @@
-"""The beat's loop: look, rest, look again."""
+"""The beat's loop: process rows, wait, repeat."""
 
 import logging
 import time
@@ -18,17 +18,17 @@ from taskhub.foundation.backoff import ReconnectBackoff
 
 logger = logging.getLogger(__name__)
 
-#: It rests for this many times as long as it has computed: under load it looks less
-#: often and fires more at a time, and takes no more than a third of a core.
-_REST = 2.0
+#: The beat rests for this many times as long as it has computed. Under load it fires
+#: more rows at a time, and uses a third of a core at most.
+_REST_FACTOR = 2.0
 
 
 class Beat:
     """
-    One beat; `run` blocks until it is stopped. There may be any number.
+    One beat; `run` blocks until it is stopped. There may be any number of beats.
 
-    It survives whatever the database does: it waits with growing pauses until that is
-    back, and then does about what was missed as each row says.
+    While the database is away, it retries with growing pauses. Then it treats missed
+    ticks as each row's policy says.
     """
 
     def __init__(
@@ -42,47 +42,47 @@ class Beat:
         self._broker_backoff = ReconnectBackoff()
 
     def run(self) -> None:
-        """Fire what is due, until stopped or no longer wanted."""
+        """Fire due rows until stopped or no longer wanted."""
         while not self._stopping.is_set() and self._is_wanted():
             begun = time.thread_time()
-            pause = self._look()
+            pause = self._run_once()
             self._rest(pause, computed=time.thread_time() - begun)
             forget_queries()
         discard_all()
 
     def stop(self) -> None:
-        """Have `run` return within a second. From any thread, or a signal's handler."""
+        """Make `run` return within a second. For any thread, and signal handlers."""
         self._stopping.set()
         self._broker.interrupt()
 
-    def _look(self) -> float:
+    def _run_once(self) -> float:
         try:
             pause = self._ticker.run_once()
         except DatabaseFault as error:
             discard_all()
             self._backoff.fail()
             if self._backoff.is_first:
-                logger.error("Cannot look at schedules: %s Trying again.", error)
+                logger.error("Cannot read schedules: %s Retrying.", error)
             return self._backoff.pause
         if self._backoff.succeed():
-            logger.info("The database is back; schedules are looked at again.")
+            logger.info("The database is back; schedules are read again.")
         return pause
 
     def _rest(self, pause: float, *, computed: float) -> None:
-        # What has to be, has to be; what is left can be cut short by the alarm.
-        least = min(computed * _REST, MAX_PAUSE_SECONDS)
-        self._stopping.wait(least)
-        if pause > least and not self._stopping.is_set():
-            self._wait_for_alarm(pause - least)
+        # A wake-up shortens only what exceeds the rest.
+        min_rest = min(computed * _REST_FACTOR, MAX_PAUSE_SECONDS)
+        self._stopping.wait(min_rest)
+        if pause > min_rest and not self._stopping.is_set():
+            self._wait_for_wakeup(pause - min_rest)
 
-    def _wait_for_alarm(self, seconds: float) -> None:
+    def _wait_for_wakeup(self, seconds: float) -> None:
         try:
             self._broker.wait([BEAT], seconds)
         except BrokerError as error:
-            # It needs the broker only to be woken early.
+            # The broker is only needed to be woken early.
             self._broker_backoff.fail()
             if self._broker_backoff.is_first:
-                logger.warning("Schedules are looked at every second: %s", error)
+                logger.warning("Schedules are read every second: %s", error)
             self._stopping.wait(seconds)
         else:
             self._broker_backoff.succeed()

@@ -1,4 +1,4 @@
-"""A review of plans that were made by a clock which was ahead, and was set back."""
+"""Finding plans that were made while the clock was ahead."""
 
 import time
 
@@ -15,16 +15,16 @@ MAX_ROWS_AT_ONCE = 500
 
 class ClockReview:
     """
-    Finds, once a minute, what has been planned or fired in the future.
+    Finds, once a minute, rows that were planned or fired at a time in the future.
 
-    Its next run would come as late as the clock was ahead, though nobody wants it to.
+    Their next run would be late by as much as the clock was ahead.
     """
 
     def __init__(self) -> None:
         self._next_at = 0.0
 
     def next_ahead(self) -> FoundRows:
-        """Return rows to look at: most times none. One query, if it is time."""
+        """Return such rows, mostly none. Run one query if a minute has passed."""
         if time.monotonic() < self._next_at:
             return NO_ROWS
         self._next_at = time.monotonic() + REVIEW_SECONDS

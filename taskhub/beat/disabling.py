@@ -1,4 +1,4 @@
-"""Disabling a row that cannot even be read, without reading it."""
+"""Disabling a row without reading it."""
 
 import logging
 
@@ -16,16 +16,16 @@ logger = logging.getLogger(__name__)
 
 def disable_unread(pk: int, reason: str | None, error: Exception) -> None:
     """
-    Disable a row, for a reason or for what it has raised, and log that once.
+    Disable a row for a reason, or for the error that it raised, and log that once.
 
-    Nothing of the row is read: that may be what is wrong with it. Raise whatever the
-    database says of it.
+    The row is not read, since reading may be what fails. Raise the database's error if
+    it refuses the update.
     """
     reason = escape_text(reason or _reason_of(error))
     try:
         was_enabled = _disable(pk, reason)
     except DatabaseError:
-        # Its columns may not know all letters.
+        # The columns may not have all characters.
         reason = reason.encode("ascii", "backslashreplace").decode()
         was_enabled = _disable(pk, reason)
     if was_enabled:
@@ -41,7 +41,7 @@ def _disable(pk: int, reason: str) -> bool:
 
 
 def name_of(pk: int) -> str:
-    """Return how to call a row in a log: by its name, if that can be read."""
+    """Return a row's name for the log, or its key if the name cannot be read."""
     rows = PeriodicTask.writing.filter(pk=pk)
     try:
         return repr(rows.values_list("name", flat=True).get())
@@ -61,5 +61,5 @@ def _reason_of(error: Exception) -> str:
 
 
 def _unforeseen(error: Exception) -> Exception | None:
-    """Return what needs a traceback in the log: what is not about the row's content."""
+    """Return the error if the log needs its traceback: it is not about the content."""
     return None if isinstance(error, DatabaseError | TaskHubError) else error

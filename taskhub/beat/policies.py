@@ -1,4 +1,4 @@
-"""Which of the ticks that are due are run: pure decisions about one row."""
+"""Which of a row's due ticks are run: pure functions."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -6,16 +6,16 @@ from itertools import islice
 
 from taskhub.models import MissedRuns, Overlap, PeriodicTask
 
-#: A tick that is later than this was missed; up to then, it is only late.
+#: A tick that is later than this was missed.
 LATE = timedelta(seconds=60)
-#: So many ticks of a row are fired at a time; the others at the next look.
-_MOST_AT_ONCE = 200
+#: How many ticks of a row one batch fires.
+_MAX_TICKS = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Due:
-    """What is to be fired now, oldest first, and the next run after that."""
+    """The ticks to fire now, oldest first, and the next run after them."""
 
     ticks: list[datetime]
     following: datetime | None
@@ -25,7 +25,7 @@ class Due:
 
 def choose_ticks(row: PeriodicTask, now: datetime) -> Due:
     """
-    Decide which ticks of a row, from its planned one up to now, are run.
+    Return which ticks of a row, from the planned one up to now, are run.
 
     Raise InvalidSchedule if its schedule cannot be read.
     """
@@ -36,7 +36,7 @@ def choose_ticks(row: PeriodicTask, now: datetime) -> Due:
         ticks = _all_within_window(row, first, end, now)
     else:
         latest = row.rule.latest_between(first, end) or first
-        # What had to wait for an earlier run was not missed.
+        # A tick that waited for an earlier run was not missed.
         may_be_missed = row.missed_runs == MissedRuns.SKIP and not row.postponed_until
         too_late = may_be_missed and now - latest > LATE
         ticks = [] if too_late or latest > end else [latest]
@@ -49,10 +49,10 @@ def choose_ticks(row: PeriodicTask, now: datetime) -> Due:
 def _all_within_window(
     row: PeriodicTask, first: datetime, end: datetime, now: datetime
 ) -> list[datetime]:
-    # As far back as there is anything: a window may be longer than the calendar.
+    # A window may be longer than the calendar.
     oldest = now - min(row.missed_window, now - _EPOCH)
-    # A run that waits for the one before it is fired alone.
-    most = _MOST_AT_ONCE if row.overlap == Overlap.ALLOW else 1
+    # Runs that must not overlap are fired one at a time.
+    max_ticks = _MAX_TICKS if row.overlap == Overlap.ALLOW else 1
     ticks = [first] if oldest <= first <= end else []
     after = max(first, oldest - timedelta(microseconds=1))
-    return [*ticks, *islice(row.rule.between(after, end), most)][:most]
+    return [*ticks, *islice(row.rule.between(after, end), max_ticks)][:max_ticks]

@@ -1,4 +1,4 @@
-"""A beat tells every few seconds that it runs, so that people see whether one does."""
+"""Presence: a beat notes every few seconds that it runs."""
 
 import os
 import socket
@@ -8,13 +8,13 @@ from taskhub.operations.schedules.beats import PRESENCE_SECONDS, record_beat
 
 
 class Presence:
-    """Tells of one beat: by its host and process."""
+    """Notes that one beat runs, by its host and process."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
 
     def tell(self) -> None:
-        """Tell of it, unless it has told a moment ago. Blocks for one statement."""
+        """Note it, unless that was done a moment ago. Block for one statement."""
         now = time.monotonic()
         if now >= self._next_at:
             record_beat(f"{socket.gethostname()}:{os.getpid()}")

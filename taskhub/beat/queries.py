@@ -1,4 +1,4 @@
-"""What a beat has to look at: what is due, what comes next, and what has no plan."""
+"""The queries of a beat: which rows are due, and which have no plan."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from taskhub.beat.ignored import Ignored
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
 
-#: A change by SQL is seen within this.
+#: A change by SQL is seen within this time.
 MAX_PAUSE_SECONDS = 1.0
 MAX_DUE_ROWS = 500
-#: However many rows are edited at once, planning them is to make no tick late.
+#: Planning many edited rows must not make a tick late.
 MAX_ROWS_TO_PLAN = 200
 
 
 @dataclass(frozen=True)
 class FoundRows:
-    """The keys of rows, in the order of their urgency, and the database's time."""
+    """The keys of rows, the most urgent first, and the database's time."""
 
     pks: Sequence[int]
     now: datetime
-    #: Seconds until there may be something to do, if there is nothing now.
+    #: Seconds until a row may be due, if none is due now.
     wait: float = MAX_PAUSE_SECONDS
 
 
@@ -31,12 +31,12 @@ NO_ROWS = FoundRows((), datetime.min.replace(tzinfo=UTC))
 
 
 def find_due(ignored: Ignored) -> FoundRows:
-    """Return the rows that are due, with one query on the index."""
+    """Return the rows that are due; one query on the index."""
     soon = DatabaseNow() + timedelta(seconds=MAX_PAUSE_SECONDS)
     upcoming = list(
         ignored.without(PeriodicTask.writing.with_plan())
         .filter(look_at__lte=soon)
-        # When what is due has been due is not read: Python may not know such times.
+        # The time of a due row is not read: it may be one that Python cannot represent.
         .annotate(
             now=DatabaseNow(),
             coming=Case(When(look_at__gt=DatabaseNow(), then="look_at")),
@@ -52,7 +52,7 @@ def find_due(ignored: Ignored) -> FoundRows:
 
 
 def find_unplanned(ignored: Ignored) -> FoundRows:
-    """Return rows without a plan, with one query on the index."""
+    """Return rows without a plan; one query on the index."""
     rows = ignored.without(PeriodicTask.writing.without_plan())
     found = list(rows.values_list("pk", DatabaseNow())[:MAX_ROWS_TO_PLAN])
     return FoundRows([pk for pk, _now in found], found[0][1]) if found else NO_ROWS

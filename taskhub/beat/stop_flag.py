@@ -10,9 +10,9 @@ class StopFlag:
     """
     Like `threading.Event`, but `set` takes no lock.
 
-    A signal handler runs between two instructions of the main thread. If that holds the
-    lock of an Event at the moment, which it does for an instant in each `wait`, a
-    handler that sets the Event waits for ever.
+    A signal handler interrupts the main thread. If that thread holds the lock of an
+    Event, as it does for an instant in each `wait`, a handler that sets the Event
+    deadlocks.
     """
 
     def __init__(self) -> None:
@@ -21,18 +21,18 @@ class StopFlag:
         os.set_blocking(self._writing, False)
 
     def is_set(self) -> bool:
-        """Whether it was set."""
+        """Return whether the flag was set."""
         return self._is_set
 
     def set(self) -> None:
-        """Set it, and end all waits. From any thread, or a signal handler."""
+        """Set the flag, and end all waits. For any thread, and signal handlers."""
         self._is_set = True
-        # Full means that enough was written to end every wait.
+        # A full pipe ends every wait already.
         with suppress(BlockingIOError):
             os.write(self._writing, b"!")
 
     def wait(self, seconds: float) -> bool:
-        """Block until it is set, for so many seconds at most; return whether it is."""
-        # What was written stays there, for whoever waits next.
+        """Block until it is set or `seconds` are over; return whether it is set."""
+        # The pipe is not read, so that later waits end, too.
         wait_readable([self._reading], max(0.0, seconds))
         return self._is_set

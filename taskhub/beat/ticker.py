@@ -1,4 +1,4 @@
-"""The ticker: looks at what needs it, and keeps the trouble of each row to itself."""
+"""The ticker: processes rows in batches, and isolates rows that fail."""
 
 import logging
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class Ticker:
-    """Looks, fires, and says when to look again."""
+    """Processes the rows that need it, and returns when to do so again."""
 
     def __init__(self) -> None:
         self._ignored = Ignored()
@@ -29,34 +29,33 @@ class Ticker:
 
     def run_once(self) -> float:
         """
-        Fire what is due, and plan what was edited.
+        Fire due rows, and plan edited rows; return the seconds until the next call.
 
-        Return the seconds until the next look. Blocks for two queries, a transaction
-        for up to 500 rows that are due, and one for up to 200 without a plan. The first
-        looks also review plans by the rules of their time zones; one in a minute, those
-        of a clock that was ahead.
+        Block for two queries, a transaction for up to 500 due rows, and one for up to
+        200 rows without a plan. The first calls also review plans in time zones; one
+        call a minute reviews plans that were made while the clock was ahead.
 
-        Raise a database's error if that is away, or not migrated.
+        Raise a DatabaseError if the database is away, or not migrated.
         """
         if not self._review.is_done:
             self._review_rules()
         due = find_due(self._ignored)
-        self._take(due.pks, due.now)
+        self._process(due.pks, due.now)
         ahead = self._clock.next_ahead()
-        self._take(ahead.pks, ahead.now, only_due=False)
+        self._process(ahead.pks, ahead.now, only_due=False)
         unplanned = find_unplanned(self._ignored)
-        self._take(unplanned.pks, unplanned.now)
+        self._process(unplanned.pks, unplanned.now)
         self._presence.tell()
         return 0.0 if due.pks or unplanned.pks else due.wait
 
     def _review_rules(self) -> None:
         found = self._review.next_outdated()
-        self._take(found.pks, found.now, only_due=False)
+        self._process(found.pks, found.now, only_due=False)
 
-    def _take(
+    def _process(
         self, pks: Sequence[int], now: datetime, *, only_due: bool = True
     ) -> None:
-        """Deal with rows together or, if that fails, with smaller and smaller parts."""
+        """Process rows together or, if that fails, in smaller and smaller parts."""
         if not pks:
             return
         batch = Batch(now, careful=len(pks) == 1, only_due=only_due)
@@ -66,18 +65,18 @@ class Ticker:
             if is_transient(error):
                 raise
             if len(pks) == 1:
-                self._deal_with(pks[0], batch.reasons.get(pks[0]), error)
+                self._isolate(pks[0], batch.reasons.get(pks[0]), error)
                 return
             half = len(pks) // 2
-            self._take(pks[:half], now, only_due=only_due)
-            self._take(pks[half:], now, only_due=only_due)
+            self._process(pks[:half], now, only_due=only_due)
+            self._process(pks[half:], now, only_due=only_due)
         else:
             self._refusals.forget(pks)
             for lookup, (name, reason) in batch.unreadable.items():
                 self._ignored.ignore_schedules(lookup, name, reason)
 
-    def _deal_with(self, pk: int, reason: str | None, error: Exception) -> None:
-        """Disable a row that fails alone, or leave it alone for a while."""
+    def _isolate(self, pk: int, reason: str | None, error: Exception) -> None:
+        """Disable a row that fails alone, or ignore it for a while."""
         seconds = self._refusals.pause_after(pk, error) if reason is None else 0
         try:
             if not seconds:

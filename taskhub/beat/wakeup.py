@@ -1,4 +1,4 @@
-"""The alarm: wakes beats early when a schedule was saved."""
+"""Waking beats when a schedule was saved."""
 
 import logging
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def wake_beats() -> None:
-    """Have beats look now, and not within a second. Nothing depends on it."""
+    """Wake beats now. They would otherwise see the change within a second."""
     for config in _configs_by_broker():
         try:
             get_broker(config).wake({BEAT})

@@ -1,4 +1,4 @@
-"""A review of all plans, once, when a beat starts: by the time zones' rules of now."""
+"""Finding plans that the current rules of time zones have changed."""
 
 from datetime import tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,11 +13,11 @@ MAX_ROWS_AT_ONCE = 500
 
 class ZoneReview:
     """
-    Goes through all plans that a time zone has a say in, some at a time.
+    Reviews all plans in time zones once, when a beat starts, some at a time.
 
-    A tick that comes later by new rules is seen when it is due. One that comes earlier
-    has to be looked for, before that. A process knows the rules that there were when it
-    started, so that once is enough.
+    A tick that new rules make later is noticed when it is due. One that they make
+    earlier must be found before. A process keeps the rules that it has started with, so
+    one review is enough.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class ZoneReview:
         return self._last_pk is None
 
     def next_outdated(self) -> FoundRows:
-        """Review some plans, with one query; return those that are out of date."""
+        """Review some plans; return those that are outdated. Run one query."""
         planned = PeriodicTask.writing.filter(pk__gt=self._last_pk or 0, enabled=True)
         plans = list(
             planned.exclude(planned_between="")
@@ -51,7 +51,7 @@ def _is_outdated(schedule: str, text: str) -> bool:
 
 
 def _zone_of(schedule: str) -> tzinfo | None:
-    """Return the zone that ends a schedule's text; None if it is not known here."""
+    """Return the zone at the end of a schedule's text; None if it is unknown here."""
     try:
         return ZoneInfo(schedule.rpartition(" ")[2])
     except (ZoneInfoNotFoundError, ValueError, OSError):
