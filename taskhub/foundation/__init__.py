@@ -1,5 +1,5 @@
 """
-Small tools that know nothing of tasks, queues or models.
+Small modules that are independent of tasks, queues and models.
 
-Everything above may import them. They import only `taskhub.exceptions`.
+Everything else may import them. They import only `taskhub.exceptions`.
 """

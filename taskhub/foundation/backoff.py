@@ -1,10 +1,10 @@
-"""Pauses between attempts to reach a server that is away."""
+"""Pauses between attempts to reconnect."""
 
 import random
 
-_FIRST_PAUSE_SECONDS = 0.1
-_MAX_PAUSE_SECONDS = 2.0
-#: A long outage has so many failures that their power of two would overflow a float.
+_FIRST_SECONDS = 0.1
+_MAX_SECONDS = 2.0
+#: The limit keeps the power of two a float: half an hour has a thousand failures.
 _MAX_DOUBLINGS = 10
 
 
@@ -26,9 +26,9 @@ class ReconnectBackoff:
 
     @property
     def pause(self) -> float:
-        """The seconds to wait before the next attempt."""
+        """How many seconds to let pass before the next attempt."""
         doublings = min(self._failures, _MAX_DOUBLINGS)
-        longest = min(_FIRST_PAUSE_SECONDS * 2**doublings, _MAX_PAUSE_SECONDS)
+        longest = min(_FIRST_SECONDS * 2**doublings, _MAX_SECONDS)
         return random.uniform(longest / 2, longest)  # noqa: S311  not a secret
 
     def fail(self) -> None:

@@ -1,4 +1,4 @@
-"""A circuit breaker: what has just failed is not tried again for a moment."""
+"""A circuit breaker: after a failure, calls are skipped for a while."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -7,9 +7,9 @@ from time import monotonic
 
 class Breaker:
     """
-    Open after a failure: one try every `seconds` is let through, until one succeeds.
+    After a failure, allow one try every `seconds` until one succeeds.
 
-    Shared by threads.
+    Threads may share it.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
@@ -21,30 +21,30 @@ class Breaker:
         self._skipped = False
 
     def allows(self) -> bool:
-        """Whether to try now; one that is let through is to tell how it went."""
+        """Return whether to try now. The caller then calls fail() or succeed()."""
         with self._lock:
             if self._closed:
                 return True
             now = self._clock()
             if now < self._retry_at:
                 return False
-            # The others do not queue up behind the one that tries.
+            # Other threads skip the call while one tries.
             self._retry_at = now + self._seconds
             return True
 
     def fail(self) -> None:
-        """Note that a try has failed."""
+        """Record a failure."""
         with self._lock:
             self._closed, self._skipped = False, False
             self._retry_at = self._clock() + self._seconds
 
     def succeed(self) -> None:
-        """Note that a try has succeeded."""
+        """Record a success."""
         with self._lock:
             self._closed = True
 
     def skip(self) -> bool:
-        """Note that something was not tried; return whether it is the first since."""
+        """Record a skipped call; return whether it is the first since the failure."""
         with self._lock:
             first, self._skipped = not self._skipped, True
             return first

@@ -1,7 +1,7 @@
-"""Which run this code belongs to, if it belongs to one."""
+"""The run that the current code belongs to."""
 
 from contextvars import ContextVar
 from uuid import UUID
 
-#: The id of the result that is being run here; what it enqueues is its child.
+#: The id of the result that is running here. It is the parent of what it enqueues.
 current_result: ContextVar[UUID | None] = ContextVar("taskhub.result", default=None)

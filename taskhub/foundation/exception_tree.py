@@ -1,15 +1,15 @@
 """
 The exceptions that belong to one exception: members of a group, causes, contexts.
 
-`asyncio.TaskGroup` and `except*` wrap what was raised in an ExceptionGroup, so that
-`isinstance` alone does not find it.
+`asyncio.TaskGroup` and `except*` wrap exceptions in an ExceptionGroup, so `isinstance`
+alone does not find them.
 """
 
 from collections.abc import Iterator
 
 
 def members(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception, and if it is a group those in it, at every depth."""
+    """Yield an exception and, if it is a group, its members at every depth."""
     pending = [error]
     while pending:
         found = pending.pop()
@@ -19,7 +19,7 @@ def members(error: BaseException) -> Iterator[BaseException]:
 
 
 def related(error: BaseException) -> Iterator[BaseException]:
-    """Yield members(), and those that they were raised from or while handling."""
+    """Yield members(), and their causes and contexts."""
     pending: list[BaseException | None] = [error]
     seen: set[int] = set()
     while pending:

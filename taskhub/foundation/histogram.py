@@ -1,8 +1,8 @@
 """
-Histograms of durations: small, merged by adding, and precise to a tenth.
+Histograms of durations: small, merged by adding, and precise to 10 %.
 
-The buckets are the same everywhere, four to each doubling, from a tenth of a
-millisecond on. A histogram is a dict of counts by bucket; as JSON its keys are text.
+All histograms have the same buckets: four for each doubling, from 0.1 milliseconds on.
+A histogram is a dict of counts by bucket. As JSON, its keys are strings.
 """
 
 from collections import defaultdict
@@ -25,13 +25,13 @@ def bucket_of(seconds: float) -> int:
 
 
 def merge(histograms: Iterable[Mapping[str, int]]) -> Histogram:
-    """Add up histograms as they come from JSON."""
-    # Thousands at a time, while somebody waits for a page: keys are read at the end.
+    """Add up histograms that were read from JSON."""
+    # There may be thousands, so convert the keys after adding.
     return {int(key): count for key, count in add_up(histograms).items()}
 
 
 def add_up(histograms: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
-    """Add up histograms, of which all have the same kind of keys."""
+    """Add up histograms whose keys have the same type."""
     total: defaultdict[Key, int] = defaultdict(int)
     for histogram in histograms:
         for key, count in histogram.items():
@@ -43,8 +43,7 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     """
     Return the seconds that a share of the durations, from 0 to 1, do not exceed.
 
-    Within 9 % of what it was, which is half the width of a bucket. None if there are
-    no durations.
+    The answer is within 9 %, half the width of a bucket. None without durations.
     """
     total = sum(histogram.values())
     if not total:

@@ -1,4 +1,4 @@
-"""The nearest right name, for error messages."""
+"""Suggestions of similar names for error messages."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,15 +6,15 @@ from difflib import get_close_matches
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
-    End an error message about `name` with the nearest of the known names.
+    Return the end of an error message about `name`, with the most similar known name.
 
-    Return "; did you mean 'x'?", or a list of what there is when nothing is near and
-    the list is short, or a full stop.
+    It is "; did you mean 'x'?", or the list of known names if it is short and none is
+    similar, or a full stop.
     """
     known = sorted(known)
     if near := get_close_matches(name, known, n=1):
         return f"; did you mean {near[0]!r}?"
-    # Dotted names are often right but for the module.
+    # Often only the module of a dotted name is wrong.
     end = name.rpartition(".")[2]
     same_end = [each for each in known if each.rpartition(".")[2] == end]
     if len(same_end) == 1:

@@ -1,24 +1,23 @@
-"""How long to sleep between two looks at something that is waited for."""
+"""Pauses between polls."""
 
 import time
 from collections.abc import Iterator
 
 _FIRST_PAUSE_SECONDS = 0.005
-_LONGEST_PAUSE_SECONDS = 0.5
+_MAX_PAUSE_SECONDS = 0.5
 
 
 def pauses(timeout: float | None) -> Iterator[float]:
     """
-    Yield how long to sleep after each look, until `timeout` seconds are over.
+    Yield how many seconds to sleep after each poll, until `timeout` seconds are over.
 
-    The last one is 0, for a look when the time is over. The pauses grow with the time
-    waited: a result that came at once is seen at once, and one that takes minutes costs
-    two looks a second.
+    The last pause is 0, for a last poll. The pauses grow with the time waited: a quick
+    result is seen at once, and a wait of minutes costs two polls a second.
     """
     start = time.monotonic()
     while True:
         waited = time.monotonic() - start
-        pause = min(max(_FIRST_PAUSE_SECONDS, waited / 5), _LONGEST_PAUSE_SECONDS)
+        pause = min(max(_FIRST_PAUSE_SECONDS, waited / 5), _MAX_PAUSE_SECONDS)
         if timeout is not None:
             if waited >= timeout:
                 yield 0.0

@@ -9,15 +9,15 @@ from collections.abc import Iterable
 
 def wait_readable(descriptors: Iterable[int], seconds: float | None) -> set[int]:
     """
-    Block until some of these can be read, or have ended; return which.
+    Block until some descriptors can be read, or have ended; return these.
 
-    Return none of them after so many seconds; None waits for ever. Not select(), which
-    refuses descriptors from 1,024 on. Raise OSError if one of them is closed.
+    Return an empty set after `seconds`; None waits without a limit. select() would
+    refuse descriptors above 1,023. Raise OSError if a descriptor is closed.
     """
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
-    # Up, so that nobody comes back too early, and waits again for no time at all.
+    # Round up: a return that is too early would make the caller wait for 0 ms again.
     timeout_ms = None if seconds is None else max(0, math.ceil(seconds * 1000))
     ready = dict(poll.poll(timeout_ms))
     if any(events & select.POLLNVAL for events in ready.values()):

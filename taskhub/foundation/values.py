@@ -1,13 +1,13 @@
 """
-What JSON can carry, on every database that taskhub runs on.
+Values that every supported database can store as JSON.
 
-The limits come from the strictest of them: PostgreSQL refuses NUL and lone surrogates
-in text, and NaN in JSON; MariaDB's JSON_VALID refuses more than 31 levels.
+The limits are those of the strictest database: PostgreSQL refuses NUL and lone
+surrogates in text, and NaN in JSON; MariaDB's JSON_VALID refuses more than 31 levels.
 
-`walk` turns a value into JSON's own types and asks what to do about whatever does not
-fit. There are two answers to that: arguments are refused, with advice, while whoever
-enqueues can still change them (`tasks/arguments.py`); return values are the product of
-work, so what can be kept of them is kept (`execution/return_values.py`).
+`walk` converts a value to JSON's types, and calls a function for each part that does
+not fit. Arguments are refused with advice, since the caller can change them
+(`tasks/arguments.py`). Of return values as much as possible is stored, since the work
+is done (`execution/return_values.py`).
 """
 
 import math
@@ -15,14 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
-#: So deep may a value nest; it is stored inside containers of ours.
+#: How deep a value may nest. It is stored inside other containers.
 MAX_DEPTH = 28
 
-_MOST_SHOWN = 200
+_MAX_SHOWN = 200
 
-#: Python's own limit, unless it was changed, on integers from and to text.
+#: Python's default limit of digits for integers from and to text.
 MAX_DIGITS = 4_300
-_LARGEST = 10**MAX_DIGITS
+_INTEGER_LIMIT = 10**MAX_DIGITS
 
 _UNSTORABLE = {0: "\\u0000"} | {
     code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)
@@ -30,34 +30,34 @@ _UNSTORABLE = {0: "\\u0000"} | {
 
 
 class Oddity(Enum):
-    """A way in which a value does not fit."""
+    """Why a value does not fit."""
 
     #: Text with a NUL or a lone surrogate.
     TEXT = auto()
     #: NaN or an infinity.
     NUMBER = auto()
-    #: An integer of more digits than Python reads as text.
+    #: An integer of more than MAX_DIGITS digits.
     DIGITS = auto()
     #: Bytes that are not UTF-8.
     BYTES = auto()
-    #: A key that is no string.
+    #: A key that is not a string.
     KEY = auto()
-    #: A mapping of which two keys are the same in JSON, such as 1 and "1".
+    #: A mapping with two keys that are the same in JSON, such as 1 and "1".
     KEYS = auto()
     #: A container below MAX_DEPTH others.
     DEPTH = auto()
-    #: Anything that is neither a scalar, nor a mapping, nor a sequence.
+    #: Anything but a scalar, a mapping or a sequence.
     TYPE = auto()
 
 
-#: Given the oddity, the value and where it is ("args[0]['when']"), returns what to take
-#: instead, or raises. For DEPTH, what it returns is walked on into; for KEYS, the last
-#: of the values is taken.
+#: Takes the oddity, the value and its position ("args[0]['when']"). It returns a
+#: replacement, or raises. A replacement for DEPTH is walked into. That for KEYS is
+#: ignored: the last of the values is kept.
 OnOddity = Callable[[Oddity, Any, str], Any]
 
 
 def is_storable_text(text: str) -> bool:
-    """Whether every database takes this text as it is."""
+    """Return whether every database can store this text."""
     if not text.isascii():
         try:
             text.encode()
@@ -67,36 +67,36 @@ def is_storable_text(text: str) -> bool:
 
 
 def escape_text(text: str) -> str:
-    r"""Write NUL and lone surrogates as the six characters \uXXXX."""
+    r"""Replace NUL and lone surrogates by the six characters \uXXXX."""
     return text if is_storable_text(text) else text.translate(_UNSTORABLE)
 
 
 def show_foreign(text: str) -> str:
     r"""
-    Return a text that anybody may have written for one line of a log.
+    Return untrusted text for a line of a log.
 
-    Up to 200 characters of it, with what cannot be printed as \uXXXX.
+    At most 200 characters are returned; unprintable ones become \uXXXX.
     """
     shown = (
         each if each.isprintable() else f"\\u{ord(each):04x}"
-        for each in text[:_MOST_SHOWN]
+        for each in text[:_MAX_SHOWN]
     )
-    return "".join(shown)[:_MOST_SHOWN]
+    return "".join(shown)[:_MAX_SHOWN]
 
 
 def walk(value: Any, where: str, on_oddity: OnOddity, depth: int = 0) -> Any:
     """
-    Return `value` in JSON's own types, as `django.tasks` normalizes them.
+    Return `value` in JSON's types, as `django.tasks` normalizes them.
 
-    Mappings become dicts, sequences lists, UTF-8 bytes text, and subclasses of the
-    built-in types those types. Everything else is up to `on_oddity`.
+    Mappings become dicts, sequences lists, and UTF-8 bytes text. Subclasses of built-in
+    types become these types. Everything else is passed to `on_oddity`.
     """
     if isinstance(value, str):
         return _walk_text(value, where, on_oddity)
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        is_odd = not -_LARGEST < value < _LARGEST
+        is_odd = not -_INTEGER_LIMIT < value < _INTEGER_LIMIT
         return on_oddity(Oddity.DIGITS, value, where) if is_odd else int(value)
     if isinstance(value, float):
         is_odd = not math.isfinite(value)
@@ -111,7 +111,7 @@ def walk(value: Any, where: str, on_oddity: OnOddity, depth: int = 0) -> Any:
 
 
 def _walk_text(value: str, where: str, on_oddity: OnOddity) -> Any:
-    # The content of the string itself; str() of an Enum would be its name.
+    # str() of an Enum would be its name, and not its content.
     text = str.__str__(value)
     return text if is_storable_text(text) else on_oddity(Oddity.TEXT, text, where)
 
@@ -139,7 +139,7 @@ def _walk_container(
     for key, item in value.items():
         if isinstance(key, str):
             name = _walk_text(key, f"a key of {where}", on_oddity)
-        elif isinstance(key, int) and not -_LARGEST < key < _LARGEST:
+        elif isinstance(key, int) and not -_INTEGER_LIMIT < key < _INTEGER_LIMIT:
             name = key = on_oddity(Oddity.DIGITS, key, f"a key of {where}")
         else:
             name = on_oddity(Oddity.KEY, key, where)

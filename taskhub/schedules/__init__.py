@@ -8,9 +8,9 @@ Schedules: when a periodic task fires. Plain values and pure functions.
     once(datetime(2027, 1, 1, tzinfo=UTC))
     solar("sunset", latitude=52.52, longitude=13.40)
 
-Each is a `Schedule`: it says which tick follows a moment, and nothing else; it knows no
-clock and no database. Its text, such as "cron 0 3 * * * Europe/Berlin" or "every 10
-minutes", is what a row keeps; `parse` reads it again.
+A `Schedule` returns the tick that follows a moment. It uses no clock and no database.
+A row stores its text, such as "cron 0 3 * * * Europe/Berlin" or "every 10 minutes",
+which `parse` reads.
 """
 
 from taskhub.schedules.clocked import Clocked, once

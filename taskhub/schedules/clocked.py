@@ -1,4 +1,4 @@
-"""Clocked: once, at a time."""
+"""Clocked schedules: one tick at a given time."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import ClassVar
 from taskhub.exceptions import InvalidSchedule
 from taskhub.schedules.schedule import Schedule, in_utc
 
-#: Within these, a moment can be told in every time zone.
+#: Between these, every time zone can represent a moment.
 _FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
@@ -15,9 +15,9 @@ _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 @dataclass(frozen=True)
 class Clocked(Schedule):
     """
-    Once, at an aware datetime.
+    One tick, at an aware datetime.
 
-    Raise InvalidSchedule for a naive one, or one that no zone's calendar may hold.
+    Raise InvalidSchedule for a naive datetime, or one at an end of the calendar.
     """
 
     kind: ClassVar[str] = "once"

@@ -6,9 +6,9 @@ names; SUN is 0 or 7; `L` is a month's last day, `5L` its last Friday, `FRI#2` i
 second; `@daily` and friends. If neither the day of month nor the day of week begins
 with a star, either of them is enough.
 
-Daylight saving does what people mean. A fixed wall time in the spring's gap fires
-once, at the gap's end; in the autumn's overlap it fires once, the first time. Minutes
-or hours that begin with a star follow the time that passes.
+Daylight saving time: a fixed wall time in the gap of spring fires once, at the end of
+the gap. In the overlap of autumn it fires once, the first time. Minutes or hours that
+begin with a star follow elapsed time.
 """
 
 import re
@@ -49,8 +49,8 @@ class Cron(Schedule):
     A cron expression in a time zone.
 
     Raise InvalidSchedule, with the field that is wrong, if it cannot be read or never
-    fires. The zone is looked for when a tick is asked for: a host that does not know
-    it must still be able to import what declares the schedule.
+    fires. The zone is loaded with the first tick, so that a host that does not know it
+    can import a module that declares the schedule.
     """
 
     kind: ClassVar[str] = "cron"
@@ -73,7 +73,7 @@ class Cron(Schedule):
 
     @cached_property
     def zone(self) -> tzinfo:
-        """Its time zone. Raise UnknownZone if this host does not know it."""
+        """The time zone. Raise UnknownZone if this host does not know it."""
         try:
             return ZoneInfo(self.tz)
         except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -83,7 +83,7 @@ class Cron(Schedule):
             ) from None
 
     def in_known_zone(self) -> Self:
-        """Return it. Raise UnknownZone if this host does not know its time zone."""
+        """Return self. Raise UnknownZone if this host does not know the time zone."""
         _ = self.zone
         return self
 
@@ -95,7 +95,7 @@ class Cron(Schedule):
             if not self.follows_wall_time:
                 return next_match(self._parsed, zone, moment)
             for tick in CronSim(self.fields, moment.astimezone(zone)):
-                # In the autumn's overlap a wall time that has been comes once more.
+                # In the overlap of autumn, a past wall time comes once more.
                 if (due := tick.astimezone(UTC)) > moment:
                     return due
         except OverflowError:
@@ -109,7 +109,7 @@ class Cron(Schedule):
 
     @cached_property
     def follows_wall_time(self) -> bool:  # type: ignore[override]
-        """Whether neither its minutes nor its hours begin with a star."""
+        """Whether neither the minutes nor the hours begin with a star."""
         return not any(field.startswith("*") for field in self._fields[:2])
 
     @cached_property
@@ -134,8 +134,8 @@ def cron(expression: str, *, tz: str = "UTC") -> Cron:
     """
     Return a cron schedule: `cron("0 3 * * MON-FRI", tz="Europe/Berlin")`.
 
-    Raise InvalidSchedule if it cannot be read or never fires. A time zone that is not
-    known on this host raises UnknownZone when a tick is asked for.
+    Raise InvalidSchedule if it cannot be read or never fires. If this host does not
+    know the time zone, `next_after()` raises UnknownZone.
     """
     return Cron(" ".join(expression.split()), tz)
 
@@ -165,7 +165,7 @@ def _check_fields(fields: list[str]) -> None:
             ) from None
     _minute, _hour, day, _month, weekday = fields
     for name, value in zip(_FIELDS, fields, strict=True):
-        # With a star at its beginning, one day makes the other a condition.
+        # A star at the beginning of one day makes the other a condition.
         other = {"day of month": weekday, "day of week": day}.get(name, "*")
         if other == "*":
             check_steps(name, value)

@@ -1,4 +1,4 @@
-"""Intervals: every so often, by the time that passes."""
+"""Intervals of elapsed time."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,15 +16,15 @@ UNITS = {
     "seconds": timedelta(seconds=1),
     "milliseconds": timedelta(milliseconds=1),
 }
-_SHORTEST = timedelta(milliseconds=100)
-_LONGEST = timedelta(days=365 * 100)
+_MIN_PERIOD = timedelta(milliseconds=100)
+_MAX_PERIOD = timedelta(days=365 * 100)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Interval(Schedule):
     """
-    Every `count` units, counted from an anchor: ticks do not drift.
+    Every `count` units, counted from an anchor, so that ticks do not drift.
 
     Raise InvalidSchedule, with the field that is wrong.
     """
@@ -34,7 +34,8 @@ class Interval(Schedule):
     count: int
     #: A key of UNITS.
     unit: str
-    #: A tick falls on it, or would have. Not a part of its text: a row has its own.
+    #: The ticks are multiples of the period from here. The text leaves it out, since a
+    #: row has its own.
     anchor: datetime = _EPOCH
 
     def __post_init__(self) -> None:
@@ -49,7 +50,7 @@ class Interval(Schedule):
                 field="count",
             )
         _check_length(self.count, self.unit)
-        if self.period < _SHORTEST:
+        if self.period < _MIN_PERIOD:
             raise InvalidSchedule(
                 "An interval lasts for at least 100 milliseconds.", field="count"
             )
@@ -68,7 +69,7 @@ class Interval(Schedule):
         return replace(self, anchor=in_utc(moment))
 
     def next_after(self, moment: datetime) -> datetime | None:
-        # Rounded down also before the anchor, so that ticks are the same on both sides.
+        # Floor division gives the same ticks before the anchor, too.
         passed = (in_utc(moment) - self.anchor) // self.period
         try:
             return self.anchor + (passed + 1) * self.period
@@ -92,7 +93,7 @@ def every(
     """
     Return an interval: `every(minutes=10)`, `every(hours=1, minutes=30)`.
 
-    Raise InvalidSchedule if it is nothing, or less than 100 milliseconds.
+    Raise InvalidSchedule if it is 0, or less than 100 milliseconds.
     """
     given = {
         "weeks": weeks,
@@ -110,14 +111,14 @@ def every(
         _check_length(count, unit)
     named = [unit for unit, count in given.items() if count]
     if not named:
-        raise InvalidSchedule("An interval of nothing never ends.", field="count")
-    # In the smallest unit that was named.
+        raise InvalidSchedule("An interval must be longer than 0.", field="count")
+    # Use the smallest unit that was given.
     unit = named[-1]
     total = sum((given[each] * UNITS[each] for each in named), timedelta())
     return Interval(total // UNITS[unit], unit)
 
 
 def _check_length(count: int, unit: str) -> None:
-    # Before anything is multiplied: a timedelta does not hold everything.
-    if count > _LONGEST / UNITS[unit]:
+    # Before multiplying, which may overflow a timedelta.
+    if count > _MAX_PERIOD / UNITS[unit]:
         raise InvalidSchedule("An interval lasts for at most 100 years.", field="count")

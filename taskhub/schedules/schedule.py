@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from taskhub.exceptions import UnknownZone
 
-#: How far back `latest_between` looks at first; then further and further.
+#: How far back `latest_between` searches, step by step.
 _SPANS = (
     timedelta(hours=1),
     timedelta(days=1),
@@ -18,15 +18,15 @@ _SPANS = (
 
 class Schedule(ABC):
     """
-    When a periodic task fires: a rule that gives ticks. Immutable.
+    When a periodic task fires: an immutable rule that gives ticks.
 
-    Moments are aware datetimes; ticks are given in UTC. The rule alone decides: the
-    same moment always has the same next tick, however it is asked and by whom.
+    Moments are aware datetimes, and ticks are in UTC. The same moment always has the
+    same next tick.
     """
 
     #: The first word of its text.
     kind: ClassVar[str]
-    #: Whether its ticks are wall times of its zone, and not so long after another.
+    #: Whether ticks are wall times of the zone, and not spans of elapsed time.
     follows_wall_time = False
 
     @property
@@ -36,15 +36,15 @@ class Schedule(ABC):
 
     @abstractmethod
     def next_after(self, moment: datetime) -> datetime | None:
-        """Return the first tick later than `moment`; None if there is none any more."""
+        """Return the first tick after `moment`; None if there is none."""
 
     @property
     def zone(self) -> tzinfo:
-        """The time zone in which people think of it."""
+        """The time zone in which people read the schedule."""
         return UTC
 
     def anchored(self, moment: datetime) -> Self:
-        """Return it counting from `moment`, for a schedule that counts from one."""
+        """Return the schedule with this anchor, if it has one."""
         return self
 
     def between(self, start: datetime, end: datetime) -> Iterator[datetime]:
@@ -59,7 +59,7 @@ class Schedule(ABC):
         for span in _SPANS:
             if end - span <= start:
                 break
-            # Not from the start: years of minutes may lie between.
+            # Do not go through all ticks: there may be years of them.
             if ticks := list(self.between(end - span, end)):
                 return ticks[-1]
         ticks = list(self.between(start, end))
@@ -70,7 +70,7 @@ class Schedule(ABC):
 
 
 def zone_fault(schedule: Schedule) -> str:
-    """Return what is wrong with a schedule's time zone on this host; mostly nothing."""
+    """Return why this host does not know a schedule's time zone; "" if it does."""
     try:
         _ = schedule.zone
     except UnknownZone as error:

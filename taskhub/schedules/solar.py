@@ -22,14 +22,14 @@ EVENTS: dict[str, tuple[str, int | None]] = {
     "dusk_astronomical": ("dusk", 18),
 }
 _SECOND_DAY = datetime(1, 1, 2, tzinfo=UTC)
-#: Beyond the polar circles there are months without some of them.
+#: Beyond the polar circles, some events do not happen for months.
 _MAX_DAYS = 370
 
 
 @dataclass(frozen=True)
 class Solar(Schedule):
     """
-    An event of the sun at a place, to the second. Days without it have no tick.
+    An event of the sun at a place, to the second. Days without the event have no tick.
 
     Raise InvalidSchedule, with the field that is wrong, also if it never happens there.
     Raise SolarNotInstalled without the extra `solar`.
@@ -69,7 +69,7 @@ class Solar(Schedule):
 
     def next_after(self, moment: datetime) -> datetime | None:
         moment = in_utc(moment)
-        # An event of a place's day may fall on the day before or after it in UTC.
+        # An event of a local day may be on the day before or after in UTC.
         first = max(moment, _SECOND_DAY).date() - timedelta(days=1)
         max_days = min(_MAX_DAYS, (date.max - first).days)
         for number in range(max_days):
@@ -86,9 +86,9 @@ class Solar(Schedule):
         try:
             at: datetime = getattr(astral.sun, name)(observer, day, **options)
         except (ValueError, OverflowError):
-            # The polar night, or the midnight sun; or the year 9999 is over.
+            # Polar night, midnight sun, or the end of the calendar.
             return None
-        # The calculation is good for a minute; whole seconds are the same for everyone.
+        # The result is precise to a minute. Whole seconds are the same on all hosts.
         return at.astimezone(UTC).replace(microsecond=0)
 
 

@@ -1,11 +1,11 @@
 """
-Spans: what a plan was worked out from, so that a change of a zone's rules is seen.
+Spans: the local times of a plan, which show whether its zone's rules have changed.
 
-The rules of time zones change, sometimes a few days ahead, and a plan may be months
-old. So a plan keeps, as local times, the moment after which its tick is the first, and
-the tick itself. When the zone tells another time for that tick now, the plan is out of
-date. Its wall times say which tick it was made for: one that was fired under the old
-rules does not come again under the new ones.
+The rules of time zones change, sometimes with a few days' notice, and a plan may be
+months old. So a plan stores two local times: the tick, and the moment that the tick is
+the first after. If the zone now gives another local time for the tick, the plan is
+outdated. The wall times tell which tick the plan was made for: a tick that was fired
+under the old rules does not fire again under the new ones.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Span:
 
     @classmethod
     def of(cls, schedule: Schedule, after: datetime, tick: datetime) -> Self | None:
-        """Return the span of a plan; None where no zone, or no calendar, has a say."""
+        """Return the span of a plan; None in UTC, or at an end of the calendar."""
         zone = schedule.zone
         if zone is UTC:
             return None
@@ -35,7 +35,7 @@ class Span:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Read what `text` has written; None if it is no span."""
+        """Read the text of a span; None if it is not one."""
         after, _slash, tick = text.partition("/")
         try:
             span = cls(datetime.fromisoformat(after), datetime.fromisoformat(tick))
@@ -50,21 +50,21 @@ class Span:
         return f"{self.after.isoformat()}/{self.tick.isoformat()}"
 
     def holds(self, zone: tzinfo) -> bool:
-        """Whether the zone still tells the same local time for the tick."""
+        """Whether the zone still gives the same local time for the tick."""
         wall = self.tick.replace(tzinfo=None)
         try:
             is_same = self.tick.astimezone(zone).replace(tzinfo=None) == wall
-            # A wall time that comes twice by now is meant to fire the first time.
+            # A wall time that now comes twice fires the first time.
             return is_same and wall.replace(tzinfo=zone) == self.tick
         except OverflowError:
             return True
 
     def start_under(self, schedule: Schedule) -> datetime:
         """
-        Return the moment after which the tick is to be looked for, by the rules of now.
+        Return the moment that the tick is the first after, by the current rules.
 
-        A schedule of fixed wall times goes on from the same wall time; one that follows
-        the time that passes, from the same moment.
+        For a schedule of wall times it has the same wall time; otherwise it is the same
+        moment.
         """
         if schedule.follows_wall_time:
             return self.after.replace(tzinfo=schedule.zone)

@@ -1,9 +1,9 @@
 """
-Steps through the time that passes, from one matching wall time to the next.
+Steps through elapsed time, from one matching wall time to the next.
 
-For cron schedules with a star in their minutes or hours: each wall time that comes is
-looked at, twice where a clock is set back, and not at all where it is set forward. A
-step never passes a change of the clocks unseen: near one it is a minute long.
+This is for cron schedules with a star in their minutes or hours. Each wall time is
+tried as it comes: twice where the clock is set back, never where it is set forward. No
+step passes a change of the clock: near one, a step is a minute long.
 """
 
 from calendar import monthrange
@@ -14,8 +14,8 @@ from cronsim import CronSim
 
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
-#: A schedule that has not fired for so long never does.
-_LONGEST = timedelta(days=366 * 50)
+#: A schedule that has no match within this span never fires.
+_MAX_SPAN = timedelta(days=366 * 50)
 
 
 def next_match(parsed: CronSim, zone: tzinfo, moment: datetime) -> datetime | None:
@@ -25,7 +25,7 @@ def next_match(parsed: CronSim, zone: tzinfo, moment: datetime) -> datetime | No
     Raise OverflowError at the end of the calendar.
     """
     at = moment.replace(second=0, microsecond=0) + _MINUTE
-    while at - moment < _LONGEST:
+    while at - moment < _MAX_SPAN:
         local = at.astimezone(zone)
         steps = list(_steps(parsed, local))
         if not steps:
@@ -35,7 +35,7 @@ def next_match(parsed: CronSim, zone: tzinfo, moment: datetime) -> datetime | No
 
 
 def _steps(parsed: CronSim, local: datetime) -> Iterator[timedelta]:
-    """Yield how long nothing matches if no clock changes, the longest first."""
+    """Yield how far to step if the clock does not change, the longest first."""
     to_hour = timedelta(minutes=60 - local.minute)
     if local.month not in parsed.months or not parsed.match_day(local.date()):
         _weekday, days = monthrange(local.year, local.month)

@@ -32,7 +32,7 @@ class Step:
 
     @property
     def values(self) -> range:
-        """The values that it names."""
+        """The values that the term names."""
         return range(self.first, self.last + 1, self.size)
 
 
@@ -49,7 +49,7 @@ def steps_in(name: str, field: str) -> Iterator[Step]:
 
 
 def endless_step(name: str, field: str) -> Step | None:
-    """Return a step that reaches beyond its field, so that it names one value alone."""
+    """Return a step that exceeds its field, and so names one value alone."""
     _first, last = RANGES[name]
     for step in steps_in(name, field):
         if step.first + step.size > last:
@@ -58,7 +58,7 @@ def endless_step(name: str, field: str) -> Step | None:
 
 
 def check_steps(name: str, field: str) -> None:
-    """Raise InvalidSchedule for a step that reaches beyond its field."""
+    """Raise InvalidSchedule for a step that exceeds its field."""
     if step := endless_step(name, field):
         first, last = RANGES[name]
         raise InvalidSchedule(

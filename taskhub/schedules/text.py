@@ -1,4 +1,4 @@
-"""Schedules as text: what a row keeps, and what an operator may write with SQL."""
+"""Schedules as text, as rows store them and operators write them with SQL."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -21,13 +21,13 @@ def parse(text: str) -> Schedule:
         once 2027-01-01T00:00:00+00:00
         solar sunset 52.52 13.4
 
-    Raise InvalidSchedule, and say what was expected; UnknownZone if this host does not
-    know its time zone.
+    Raise InvalidSchedule with what was expected, or UnreadableHere if other hosts may
+    be able to read it.
     """
     kind, *words = text.split() or [""]
     if kind not in _READERS:
         raise InvalidSchedule(
-            f"{text!r} is no schedule; it begins with {kind!r}"
+            f"{text!r} is not a schedule; it begins with {kind!r}"
             f"{did_you_mean(kind, _READERS)}"
         )
     try:

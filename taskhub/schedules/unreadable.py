@@ -1,4 +1,4 @@
-"""A schedule that got into a row by other ways than through `parse`."""
+"""A row's schedule that cannot be read."""
 
 import logging
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Unreadable(Schedule):
-    """Text that is no schedule. It raises its error when asked for a tick."""
+    """Text that is not a schedule, or not on this host. It has no ticks."""
 
     kind: ClassVar[str] = ""
 
@@ -32,9 +32,9 @@ class Unreadable(Schedule):
 
 def read(text: str) -> Schedule:
     """
-    Read a row's schedule; text that is none becomes an Unreadable.
+    Read a row's schedule; return an Unreadable if that fails.
 
-    Whatever goes wrong with the text: others, which are read with it, are not to miss.
+    No error escapes, since other rows are read with this one.
     """
     try:
         return parse(text)

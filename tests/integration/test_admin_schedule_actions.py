@@ -107,7 +107,7 @@ def test_what_cannot_be_read_is_not_enabled(admin_client):
 
     page = act(admin_client, [row], "enable_selected")
 
-    assert "“Bills”: &#x27;nonsense&#x27; is no schedule" in page
+    assert "“Bills”: &#x27;nonsense&#x27; is not a schedule" in page
     row.refresh_from_db()
     assert not row.enabled
 

@@ -372,7 +372,7 @@ def test_a_schedule_that_is_none_is_refused_where_it_is_written():
 
     with pytest.raises(ValueError, match="did you mean 'every'"):
         with_update(row, schedule="evry 5 minutes")
-    with pytest.raises(ValueError, match="is no schedule"):
+    with pytest.raises(ValueError, match="is not a schedule"):
         PeriodicTask.objects.create(name="x", task_path="y", schedule="5 minutes")
 
 

@@ -256,7 +256,7 @@ def test_a_second_time_leaves_alone_what_is_there(old):
     code, said = run("--apply")
 
     assert code == 0
-    assert "Unchanged:\n  old\n    It is there already." in said
+    assert "Left alone:\n  old\n    It exists already." in said
     assert PeriodicTask.objects.get().pk == row.pk
 
 
@@ -266,7 +266,7 @@ def test_another_task_of_that_name_is_left_alone_unless_asked(old):
     )
     old.crontab(description="The old one.")
 
-    assert "There is another periodic task of that name" in run("--apply")[1]
+    assert "Another periodic task has that name" in run("--apply")[1]
     assert PeriodicTask.objects.get().task_path == "tests.tasks.trace"
 
     code, said = run("--apply", "--update")

@@ -1,9 +1,8 @@
 """
-Schedules of django-celery-beat, as periodic tasks of taskhub.
+Import of schedules of django-celery-beat as periodic tasks of taskhub.
 
-`tables` reads what is in its tables, `crontab` and `schedules` say the same in
-taskhub's words, `rows` makes a `PeriodicTask` of each row, and `carrying` decides what
-becomes of it, and writes.
+`tables` reads its tables, `crontab` and `schedules` translate its schedules, `rows`
+makes a `PeriodicTask` of each row, and `importing` decides which are written.
 """
 
 from taskhub.interop.celery_beat.importing import RowOutcome, Verdict, import_tasks

@@ -1,10 +1,11 @@
 """
-Celery's crontabs, as cron expressions that fire at the same times.
+Translation of Celery's crontabs to cron expressions that fire at the same times.
 
-Celery reads each field as a set of numbers, and a day has to be in all three of day of
-month, month and day of week. Cron takes a day that is in either of the two, unless one
-of them begins with a star. Ranges may wrap around in Celery, `22-2` or `fri-mon`, and
-any field takes names. After `celery.schedules.crontab_parser` of Celery 5.7.
+Celery reads each field as a set of numbers. A day must be in the sets of day of month,
+month and day of week. For cron, a day must be in one of the two day fields, unless one
+of them begins with a star. Celery's ranges may wrap around, as in `22-2` or `fri-mon`,
+and every field accepts names. This follows `celery.schedules.crontab_parser` of Celery
+5.7.
 """
 
 import re
@@ -22,18 +23,18 @@ _MONTHS = (
 _NAMES = {name: number for number, name in enumerate(_DAYS)} | {
     name: number for number, name in enumerate(_MONTHS, 1)
 }
-#: Fields of which cron refuses a step that names one value, by cron's names.
+#: Fields in which cron refuses a step that names one value, by cron's names.
 _STEPPED = {"minute": "minute", "hour": "hour", "month_of_year": "month"}
-#: What cron reads alike, if its ranges do not wrap around.
+#: A field that cron reads as Celery does, if its ranges do not wrap around.
 _ITEM = r"(?:\*(?:/[0-9]+)?|[0-9]+(?:-[0-9]+(?:/[0-9]+)?)?)"
 _COMMON = re.compile(rf"{_ITEM}(?:,{_ITEM})*")
-#: As in Celery, what follows a range is not looked at.
+#: As in Celery, text after a range is ignored.
 _RANGE = re.compile(r"(\w+)-(\w+)(/(\w*))?")
 _STAR = re.compile(r"\*(/(\w*)|$)")
 
 
 class Unreadable(ValueError):
-    """Celery itself cannot read it, so that such a row does not fire."""
+    """Celery cannot read the field, so the row does not fire."""
 
 
 class Untranslatable(ValueError):
@@ -62,7 +63,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Translation:
-    """A cron expression; `remark` says what is unusual about it, if anything is."""
+    """A cron expression; `remark` says what is unusual about it."""
 
     expression: str
     remark: str = ""
@@ -74,12 +75,13 @@ def translate(
     """
     Return the cron expression that fires when Celery's crontab does.
 
-    Raise Unreadable if that never does, and Untranslatable if there is none.
+    Raise Unreadable if Celery cannot read it, and Untranslatable if cron cannot express
+    it.
     """
     specs = (minute, hour, day_of_month, month_of_year, day_of_week)
     sets = [_numbers(field, spec) for field, spec in zip(_FIELDS, specs, strict=True)]
     minutes, hours, days, months, weekdays = map(_write, _FIELDS, specs, sets)
-    # A star at the beginning of one day makes the other a condition, and stays.
+    # A field that begins with a star is kept: it makes the other a condition.
     if weekdays == "*" and endless_step("day of month", days):
         days = ",".join(map(str, sorted(sets[2])))
     if days == "*" and endless_step("day of week", weekdays):
@@ -93,7 +95,7 @@ def translate(
 def _both(
     days: str, weekdays: str, day_set: set[int], weekday_set: set[int]
 ) -> tuple[str, str, str]:
-    """Return the two fields, and a remark, so that cron asks for both of them."""
+    """Return the two day fields so that cron requires both, and a remark."""
     weeks = {_week(day) for day in day_set}
     if {day for day in range(1, 32) if _week(day) in weeks} == day_set:
         # A Monday from the 1st to the 7th is the first Monday.
@@ -117,13 +119,13 @@ def _week(day: int) -> int:
 
 def _remark(field: str, text: str, star: str, meaning: str) -> str:
     return (
-        f"The {field} is written {text}, where {star} is {meaning}: cron asks for both "
+        f"The {field} is written {text}, where {star} is {meaning}: cron requires both "
         "days, as Celery does, if one of the fields begins with a star."
     )
 
 
 def _write(field: _Field, spec: str, numbers: set[int]) -> str:
-    """Return a field as cron reads it, in its author's words if cron reads them so."""
+    """Return a field for cron; the original text if cron reads it alike."""
     if numbers == set(field.all):
         return "*"
     words = _DAYS if field.name == "day_of_week" else tuple(map(str, range(60)))
@@ -132,14 +134,14 @@ def _write(field: _Field, spec: str, numbers: set[int]) -> str:
         return listed
     if field.name in _STEPPED and endless_step(_STEPPED[field.name], spec):
         return listed
-    # To cronsim 3-3/2 is 3,5,7 and so on, as if no end were given.
+    # cronsim reads 3-3/2 as 3,5,7 and so on, as if it had no end.
     if any(int(a) >= int(b) for a, b in re.findall("([0-9]+)-([0-9]+)", spec)):
         return listed
     return spec if spec.startswith("*") or len(spec) <= len(listed) else listed
 
 
 def _list(numbers: Iterable[int], words: Sequence[str]) -> Iterator[str]:
-    # In a run, a number and its place among the others grow alike.
+    # Within a run, a number minus its index is constant.
     places = enumerate(sorted(numbers))
     for _, group in groupby(places, lambda place: place[1] - place[0]):
         run = [words[number] for _, number in group]
@@ -147,7 +149,7 @@ def _list(numbers: Iterable[int], words: Sequence[str]) -> Iterator[str]:
 
 
 def _numbers(field: _Field, spec: str) -> set[int]:
-    """Return what Celery reads. Raise Unreadable if it cannot."""
+    """Return the numbers that Celery reads. Raise Unreadable if it cannot."""
     try:
         return {number for part in spec.split(",") for number in _expand(field, part)}
     except ValueError as error:
@@ -174,7 +176,7 @@ def _number(field: _Field, text: str) -> int:
     try:
         number = int(text)
     except ValueError:
-        # Whatever begins with a name is that day or month.
+        # Celery compares the first three letters only.
         number = _NAMES.get(text[:3].upper(), -1)
     if number not in field.all:
         raise ValueError(f"{text!r} is not in {field.first}-{field.last}")

@@ -1,4 +1,4 @@
-"""What becomes of each row of django-celery-beat."""
+"""The decision about each row of django-celery-beat, and the import."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ from taskhub.models.base import results_database
 from taskhub.models.periodic.periodic_task import as_schedule
 from taskhub.schedules import Interval
 
-#: Tasks of Celery's own that taskhub needs none for, and why.
+#: Tasks of Celery that taskhub does not need, and why.
 NOT_NEEDED = {
     "celery.backend_cleanup": "It deletes Celery's old results; taskhub prunes its own "
     "without a periodic task.",
 }
-#: What --update overwrites. The rest is the beat's, or says that it is disabled here.
+#: The fields that --update overwrites.
 _OVERWRITTEN = (
     "description",
     "task_path",
@@ -36,7 +36,7 @@ _OVERWRITTEN = (
 
 
 class Verdict(Enum):
-    """What becomes of a row."""
+    """What happens to a row."""
 
     MADE = auto()
     OVERWRITTEN = auto()
@@ -46,8 +46,8 @@ class Verdict(Enum):
 
 
 _WRITTEN = (Verdict.MADE, Verdict.OVERWRITTEN)
-_THE_SAME = "It is there already."
-_ANOTHER = "There is another periodic task of that name; --update overwrites it."
+_THE_SAME = "It exists already."
+_ANOTHER = "Another periodic task has that name; --update overwrites it."
 _DISABLED_HERE = (
     "It is disabled here: nothing disables the old row until it is enabled."
 )
@@ -56,14 +56,14 @@ _FROM_CODE = "The code declares a periodic task of that name; rename one of the 
 
 @dataclass(frozen=True)
 class RowOutcome:
-    """What becomes of one row, and why."""
+    """What happens to one row, and why."""
 
     old: OldTask
     verdict: Verdict
     remarks: list[str] = field(default_factory=list)
-    #: The row that is made, overwritten or there already.
+    #: The row that is made, overwritten or found.
     row: PeriodicTask | None = None
-    #: Whether `row` fires what the old one did.
+    #: Whether `row` replaces the old one.
     is_imported: bool = False
 
 
@@ -76,9 +76,9 @@ def import_tasks(
     write: bool = False,
 ) -> list[RowOutcome]:
     """
-    Find what becomes of each row, and do it if `write`: all, or nothing if it raises.
+    Return what happens to each row. With `write`, write all, or none if this raises.
 
-    With `update`, periodic tasks that are there already are overwritten.
+    With `update`, overwrite periodic tasks that exist already.
     """
     alias = results_database()
     outcomes = []
@@ -133,7 +133,7 @@ def _compare(
     else:
         return RowOutcome(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
     verdict = Verdict.OVERWRITTEN if update else Verdict.LEFT_ALONE
-    # Somebody may have disabled it here for as long as Celery fires it.
+    # It may be disabled here while Celery still fires it.
     is_imported = there.enabled or not row.enabled
     if not is_imported:
         remarks.append(_DISABLED_HERE)
@@ -149,7 +149,7 @@ def _overwrite(there: PeriodicTask, made: PeriodicTask, now: datetime) -> None:
         setattr(there, name, getattr(made, name))
     ran = made.last_run_at
     if ran and (there.last_run_at is None or ran > there.last_run_at):
-        # Celery still fires it, and knows better in which phase.
+        # Celery still fires it, and has its current phase.
         there.last_run_at = ran
         there.total_run_count = max(there.total_run_count, made.total_run_count)
         if isinstance(as_schedule(made), Interval):

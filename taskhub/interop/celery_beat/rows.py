@@ -19,19 +19,19 @@ from taskhub.tasks.masking import masks_nothing
 
 T = TypeVar("T")
 
-#: taskhub's highest; its lowest is the same below zero.
-_MOST_PRIORITY = 100
-#: Of a text that is wrong, so many characters are shown.
-_MOST_SHOWN = 200
+#: taskhub's highest priority. The lowest is its negative.
+_MAX_PRIORITY = 100
+#: How many characters of a faulty text are shown.
+_MAX_SHOWN = 200
 _INSTANT = timedelta(microseconds=1)
-#: Celery's beat writes when it last ran a task every three minutes.
+#: Celery's beat writes its last runs every three minutes.
 _SLACK = timedelta(minutes=5)
-#: A missed run is worth a word if the next one is further away.
+#: A missed run is reported if the next one is further away.
 _SOON = timedelta(hours=1)
 
 
 class CannotImportRow(Exception):
-    """A row that cannot be carried over, with all reasons, and what to do."""
+    """A row that cannot be imported, with all reasons and remedies."""
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__(" ".join(reasons))
@@ -40,13 +40,13 @@ class CannotImportRow(Exception):
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What only the site's people know."""
+    """What the user tells about the old site."""
 
     #: Paths of tasks by Celery's names for them, where they differ.
     tasks: Mapping[str, str] = field(default_factory=dict)
-    #: Names of queues by Celery's; "" for the task's own.
+    #: Names of queues by Celery's names; "" is the queue of the task.
     queues: Mapping[str, str] = field(default_factory=dict)
-    #: Whose numbers the priorities are: with Redis, 0 goes first; with AMQP, last.
+    #: How to read priorities: with Redis, 0 goes first; with AMQP, last.
     priority: Literal["redis", "amqp"] | None = None
 
 
@@ -54,9 +54,9 @@ def make_row(
     old: OldTask, options: ImportOptions, now: datetime
 ) -> tuple[PeriodicTask, list[str]]:
     """
-    Return a row that is not saved, with a plan from `now` on, and remarks about it.
+    Return an unsaved row with a plan from `now` on, and remarks about it.
 
-    Raise CannotImportRow if there is none that does the same.
+    Raise CannotImportRow if no row can do the same.
     """
     theirs = old.row
     reasons: list[str] = []
@@ -131,13 +131,13 @@ def _is_overdue(schedule: Clocked, theirs: OldRow, now: datetime) -> bool:
 
 
 def _json(path: str, theirs: OldRow, name: str, nothing: Any) -> Any:
-    """Return arguments. What is wrong with them is told without what may be masked."""
+    """Return arguments. Errors do not show values that may be masked."""
     text = getattr(theirs, name)
     shows = masks_nothing(path)
     try:
         value = json.loads(text or "null", object_hook=partial(_plain, shows=shows))
     except (ValueError, RecursionError) as error:
-        shown = f", {text[:_MOST_SHOWN]!r}," if shows else ""
+        shown = f", {text[:_MAX_SHOWN]!r}," if shows else ""
         raise CannotImport(
             f"Its {name}{shown} are no JSON ({error}); correct the old row."
         ) from None
@@ -167,12 +167,12 @@ def _priority(theirs: OldRow, options: ImportOptions, remarks: list[str]) -> int
             "with AMQP last; say which with --priority."
         )
         return None
-    rank = min(theirs.priority, _MOST_PRIORITY)
+    rank = min(theirs.priority, _MAX_PRIORITY)
     return -rank if options.priority == "redis" else rank
 
 
 def _faults(row: PeriodicTask, theirs: OldRow, *, readable: bool) -> list[str]:
-    """Return what is wrong with the task, its arguments or its queue."""
+    """Return the faults of the task, its arguments and its queue."""
     remedies = {
         "queue_name": f"Add it there, or say with --map-queue {theirs.queue}=NAME "
         "which one it is now.",
@@ -188,13 +188,13 @@ def _faults(row: PeriodicTask, theirs: OldRow, *, readable: bool) -> list[str]:
     if row.queue_name and (fault := name_fault(row.queue_name)):
         faults.setdefault("queue_name", f"{fault}.")
     if not readable:
-        # It was not asked for the arguments that it has.
+        # The row does not have its real arguments.
         faults = {name: faults[name] for name in faults.keys() - {"args", "kwargs"}}
     return [f"{text} {remedies.get(name, '')}".strip() for name, text in faults.items()]
 
 
 def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
-    """Set what ticks count from, so that they go on in the same phase."""
+    """Set what ticks count from, to keep their phase."""
     start, last = theirs.start_time, theirs.last_run_at
     if start is not None:
         # A row's ticks count from a whole second.
@@ -202,7 +202,7 @@ def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
     if not isinstance(row.schedule, Interval):
         row.start_at = start
         return
-    # Celery counts from the last run, and from a change if there was none.
+    # Celery counts from the last run or, if there is none, from the last change.
     if start is not None and (last is None or last + row.schedule.period <= start):
         row.start_at = start
         return
@@ -215,14 +215,14 @@ def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
 
 
 def _expire(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
-    """Set what ends it, or what waits; Celery goes by the former if it has both."""
+    """Set the end, or the expiry of runs; Celery uses the end if it has both."""
     if theirs.expires is None:
         if theirs.expire_seconds:
             row.expires_after = timedelta(seconds=theirs.expire_seconds)
         return
     row.end_at = theirs.expires
     if row.rule.next_after(theirs.expires - _INSTANT) == theirs.expires:
-        # Celery fires nothing at the very end.
+        # Celery does not fire at the end itself.
         row.end_at -= _INSTANT
     remarks.append(
         f"What it has as expires, {theirs.expires.isoformat()}, is its end: nothing "
@@ -258,5 +258,5 @@ def _note_the_plan(
     if missed < now - _SLACK and row.next_run_at > now + _SOON:
         remarks.append(
             f"It was due at {missed.isoformat()}, and Celery does not say that it has "
-            "run it since; run it once by hand if it is to be made up for."
+            "run it since; run it by hand to catch up."
         )

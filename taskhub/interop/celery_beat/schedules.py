@@ -1,4 +1,4 @@
-"""Schedules of django-celery-beat in taskhub's words."""
+"""Schedules of django-celery-beat as schedules of taskhub."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,26 +18,26 @@ from taskhub.interop.celery_beat.tables import (
 )
 from taskhub.schedules import Clocked, Cron, Interval, Schedule, Solar, parse
 
-_MOST_CHARACTERS = 255
+_MAX_CHARACTERS = 255
 
 
 class CannotImport(Exception):
-    """What cannot be carried over: why, and what to do."""
+    """A value that cannot be imported, with the reason and a remedy."""
 
 
 def schedule_of(old: OldSchedule) -> tuple[Schedule, str]:
     """
-    Return the schedule that fires at the same times, and a remark, or "".
+    Return the schedule that fires at the same times, and a remark or "".
 
     Raise CannotImport if there is none, and InvalidSchedule if its values are wrong.
     """
     schedule, remark = _READERS[type(old)](old)
-    if len(schedule.text) > _MOST_CHARACTERS:
+    if len(schedule.text) > _MAX_CHARACTERS:
         raise CannotImport(
-            f"{schedule.text!r} is longer than {_MOST_CHARACTERS} characters; split it "
+            f"{schedule.text!r} is longer than {_MAX_CHARACTERS} characters; split it "
             "into two periodic tasks."
         )
-    # As it will be read from the row: text has fewer digits than a place.
+    # As it is read from the row: the text rounds coordinates.
     return parse(schedule.text), remark
 
 

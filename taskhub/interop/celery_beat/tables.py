@@ -1,8 +1,8 @@
 """
 The tables of django-celery-beat 2, as models of a registry of their own.
 
-Nothing migrates them, and they do not meet the real ones where the package is
-installed. They are only read, but for `enabled`.
+They are not migrated, and do not conflict with the models of an installed package.
+Only `enabled` is written.
 """
 
 from collections.abc import Collection
@@ -23,7 +23,7 @@ class _Theirs:
 
 
 class OldInterval(models.Model):
-    """Every so often."""
+    """An interval."""
 
     every = models.IntegerField()
     period = models.CharField(max_length=24)
@@ -117,7 +117,7 @@ class OldRow(models.Model):
 
 
 class OldChange(models.Model):
-    """One row, whose time tells Celery's beat to read the others again."""
+    """One row; its time tells Celery's beat to reload the schedules."""
 
     ident = models.SmallIntegerField(primary_key=True)
     last_update = models.DateTimeField()
@@ -133,7 +133,7 @@ class OldChange(models.Model):
 
 OldSchedule = OldInterval | OldCrontab | OldSolar | OldClocked
 
-#: By the name of the key in a row. If several are set, Celery goes by the first.
+#: Models by the name of the key in a row. Celery uses the first key that is set.
 KINDS: dict[str, type[models.Model]] = {
     "interval": OldInterval,
     "crontab": OldCrontab,
@@ -150,12 +150,12 @@ class OldTask:
     row: OldRow
     #: The names of the keys that are set, in the order of KINDS.
     kinds: tuple[str, ...]
-    #: None if no key is set, or there is no such schedule any more.
+    #: None if no key is set, or the schedule is gone.
     schedule: OldSchedule | None
 
 
 def check_tables(alias: str) -> None:
-    """Raise TablesMissing, and say what to do, if they cannot be read there."""
+    """Raise TablesMissing with a remedy if a database does not have the tables."""
     connection: Any = connections[alias]
     introspection = connection.introspection
     with connection.cursor() as cursor:
@@ -179,7 +179,7 @@ def check_tables(alias: str) -> None:
 
 
 def read_tasks(alias: str) -> list[OldTask]:
-    """Return all rows with their schedules, in the order of their names."""
+    """Return all rows with their schedules, by name."""
     schedules: Any = {
         kind: model._default_manager.using(alias).in_bulk()
         for kind, model in KINDS.items()
@@ -200,7 +200,7 @@ def disable(tasks: Collection[OldTask], alias: str, now: datetime) -> int:
         rows = OldRow.objects.using(alias).filter(pk__in=pks, enabled=True)
         count = rows.update(enabled=False)
         if count:
-            # Or it would look at them in five minutes, or, before 2.9, never.
+            # Otherwise it notices after five minutes or, before version 2.9, never.
             OldChange.objects.using(alias).update_or_create(
                 ident=1, defaults={"last_update": now}
             )

@@ -217,7 +217,7 @@ def test_every_interval_is_read_back(unit, count):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "is no schedule; it begins with ''"),
+        ("", "is not a schedule; it begins with ''"),
         ("crom * * * * *", "did you mean 'cron'"),
         ("* * * * *", "expected one of: cron, every, once, solar"),
         ("cron * * * *", "4 fields; expected 5"),
