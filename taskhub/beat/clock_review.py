@@ -7,7 +7,7 @@ from django.db.models import Q
 from taskhub.beat.queries import NO_ROWS, FoundRows
 from taskhub.models import PeriodicTask
 from taskhub.models.clock import DatabaseNow
-from taskhub.models.periodic.periodic_task import AHEAD
+from taskhub.models.periodic.periodic_task import MAX_AHEAD
 
 REVIEW_SECONDS = 60.0
 MAX_ROWS_AT_ONCE = 500
@@ -28,7 +28,7 @@ class ClockReview:
         if time.monotonic() < self._next_at:
             return NO_ROWS
         self._next_at = time.monotonic() + REVIEW_SECONDS
-        ahead = DatabaseNow() + AHEAD
+        ahead = DatabaseNow() + MAX_AHEAD
         found = list(
             PeriodicTask.writing.filter(
                 Q(last_run_at__gt=ahead) | Q(planned_at__gt=ahead)

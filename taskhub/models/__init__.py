@@ -1,10 +1,11 @@
 """
-The models, and the queries and writes that belong to their tables.
+The models, and the queries and writes of their tables.
 
-`results` has the central table: one row for each enqueued task. `periodic` has the
-schedules. `queues` has what brokers need beside it, and `nodes` the nodes that work;
-`logs` and `metrics` can be emptied without losing a task. `bulk` has the actions on
-many results at once.
+`results` has the central table, with one row for each enqueued task, and `periodic` the
+schedules. `queues` has paused queues, leases of worker processes and quarantined
+messages; `nodes` has the nodes. `named_leases` assigns work that one node does at a
+time. `bulk` has actions on many results. `logs` and `metrics` can be emptied without
+losing a task.
 """
 
 from taskhub.models.bulk import BulkAction

@@ -1,8 +1,9 @@
 """
-The database of taskhub's tables, and the manager that works on it.
+The database of taskhub's tables, and the manager that uses it.
 
-All tables are in the database that the site's routers choose for writing `TaskResult`.
-Routers may send reads to a replica, which may be behind. `writing` never reads there.
+All tables are in the database that the site's routers return for writing `TaskResult`.
+Routers may send reads to a replica, which may be behind; the manager `writing` does
+not.
 """
 
 from functools import cache
@@ -28,7 +29,7 @@ class WritingManager(models.Manager[_M_co]):
     """The rows in the database that results are written to, also for reading."""
 
     def get_queryset(self) -> models.QuerySet[_M_co]:
-        """Return all rows. Routers are asked for the database on each call."""
+        """Return all rows. Each call asks the routers for the database."""
         queryset_class: Any = self._queryset_class  # type: ignore[attr-defined]
         rows: models.QuerySet[_M_co] = queryset_class(
             self.model, using=results_database()

@@ -1,8 +1,8 @@
 """
-Batches of rows, each small enough for one statement.
+Batches of rows that are small enough for one statement.
 
 MariaDB and MySQL refuse a statement above `max_allowed_packet`, 16 MiB on MariaDB, and
-end the connection.
+close the connection.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,21 +14,20 @@ from django.db.models.base import ModelState
 
 T = TypeVar("T")
 
-#: Of what rows hold, in characters. Quoted, JSON may take twice as much, and other text
-#: up to 14 times: the smallest packet that a server is likely to take is 1 MiB.
-MAX_SIZE = 512 * 1024
+#: Quoting doubles JSON at most, and the smallest limit of a server is probably 1 MiB.
+MAX_CHARACTERS = 512 * 1024
 MAX_ROWS = 1_000
-#: What counts as so many characters, and of which types.
-_FIXED = 40
-_SMALL = {type(None), bool, float, datetime, timedelta, UUID, ModelState}
+#: How many characters to count for a value of a small type.
+_SMALL_CHARACTERS = 40
+_SMALL_TYPES = {type(None), bool, float, datetime, timedelta, UUID, ModelState}
 
 
 def estimate(row: Any) -> int:
-    """Return about how many characters a model's instance holds."""
+    """Return about how many characters an instance of a model has."""
     size = 0
     for value in vars(row).values():
-        # Most are small and of a fixed size, and each task that ends is looked at.
-        size += _FIXED if type(value) in _SMALL else _size_of(value)
+        # A fast path for most values: this runs for each task that ends.
+        size += _SMALL_CHARACTERS if type(value) in _SMALL_TYPES else _size_of(value)
     return size
 
 
@@ -36,15 +35,15 @@ def batches_of(
     rows: Iterable[T], size_of: Callable[[T], int] = estimate
 ) -> Iterator[list[T]]:
     """
-    Yield instances of models in their order, as many at a time as a statement may take.
+    Yield instances of models in their order, as many as a statement may have.
 
-    One that is too large by itself comes alone.
+    One that exceeds the limit is yielded alone.
     """
     batch: list[T] = []
     size = 0
     for row in rows:
         more = size_of(row)
-        if batch and (size + more > MAX_SIZE or len(batch) == MAX_ROWS):
+        if batch and (size + more > MAX_CHARACTERS or len(batch) == MAX_ROWS):
             yield batch
             batch, size = [], 0
         batch.append(row)
@@ -66,4 +65,4 @@ def _size_of(value: Any) -> int:
             return 20
         case int():
             return value.bit_length() // 3
-    return _FIXED
+    return _SMALL_CHARACTERS

@@ -1,4 +1,4 @@
-"""Bulk actions: what is done to all results that match, however many they are."""
+"""Bulk actions: operations on all results that match, in any number."""
 
 from typing import ClassVar
 
@@ -12,9 +12,9 @@ from taskhub.models.ids import new_id
 
 class BulkAction(TaskHubModel):
     """
-    One thing, asked for once, that stewards do to many results bit by bit.
+    An operation that stewards apply to many results, some at a time.
 
-    The row is where it has got to, so that it goes on wherever a node died with it.
+    The row stores the progress, so another node continues if one dies.
     """
 
     class Kind(models.TextChoices):
@@ -24,21 +24,21 @@ class BulkAction(TaskHubModel):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(_("action"), max_length=10, choices=Kind)
-    #: An operations.results.Selection as JSON, without what was enqueued later.
+    #: An operations.results.Selection as JSON. It excludes results enqueued later.
     selection = models.JSONField(_("selection"), default=dict)
-    #: Of retries: how many fall due in a second; None is all at once.
+    #: For retries: how many are due per second; None is all at once.
     per_second = models.FloatField(_("per second"), null=True)
-    #: Of cancelling: whether the processes that run them are replaced.
+    #: For cancelling: whether to replace the processes that run the results.
     by_force = models.BooleanField(_("by force"), default=False)
     asked_by = models.CharField(_("requested by"), max_length=150, default="")
     asked_at = models.DateTimeField(_("requested at"), auto_now_add=True)
-    #: The last result that was looked at; None before the first.
+    #: The last result that was processed; None before the first.
     done_id = models.UUIDField(null=True, editable=False)
-    #: How many it was done to, and how many matched when it was asked for.
+    #: How many results were changed, and how many matched when it was requested.
     done = models.PositiveIntegerField(_("done"), default=0)
     expected = models.PositiveIntegerField(_("expected"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
-    #: Who has put an end to it before it was through.
+    #: Who has stopped it before its end.
     stopped_by = models.CharField(_("stopped by"), max_length=150, default="")
 
     class Meta:
@@ -46,7 +46,7 @@ class BulkAction(TaskHubModel):
         verbose_name_plural = _("bulk actions")
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
-            # What stewards ask every second: is there anything to do?
+            # Stewards query every second whether there is work.
             models.Index(
                 fields=["id"],
                 condition=models.Q(finished_at__isnull=True),

@@ -1,4 +1,4 @@
-"""The database's clock, which all nodes share."""
+"""The database's clock, which is the same for all nodes."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,24 +8,24 @@ from django.db.models.functions import Now  # noqa: TID251  what replaces it
 
 class DatabaseNow(Now):
     """
-    The time of the statement, by the database's clock, to compare with times in rows.
+    The current time by the database's clock, to compare with times in rows.
 
-    Django's own is in the zone of the server's session on MariaDB and MySQL, and in UTC
-    on SQLite, while rows are in the connection's zone: UTC, unless `TIME_ZONE` is set
-    in `DATABASES`. This is in the connection's zone everywhere.
+    Times in rows are in the connection's zone: UTC, unless `TIME_ZONE` is set in
+    `DATABASES`. So is this. Django's Now is in the zone of the server's session on
+    MariaDB and MySQL, and in UTC on SQLite.
 
-    A `db_default` keeps the zone's distance from UTC at the time of the migration.
+    A `db_default` keeps the offset that the zone has at the time of the migration.
     """
 
     def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Take UTC, which no session's zone changes."""
+        """Start from UTC, which does not depend on the session's zone."""
         offset = _seconds_from_utc(connection)
         shift = f" + INTERVAL {offset} SECOND" if offset else ""
         template = f"(UTC_TIMESTAMP(6){shift})"
         return self.as_sql(compiler, connection, template=template, **context)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Take UTC, which is all that SQLite knows."""
+        """Start from UTC, the only zone of SQLite."""
         offset = _seconds_from_utc(connection)
         shift = f", '{offset} seconds'" if offset else ""
         # Doubled for the template, and again for the parameters.
@@ -34,6 +34,6 @@ class DatabaseNow(Now):
 
 
 def _seconds_from_utc(connection: Any) -> int:
-    """Return how far the zone that rows are kept in is ahead of UTC now."""
+    """Return by how many seconds the zone of rows is ahead of UTC now."""
     offset = datetime.now(connection.timezone or UTC).utcoffset()
     return int(offset.total_seconds()) if offset else 0

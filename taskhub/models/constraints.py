@@ -15,10 +15,11 @@ from django.db.models import (
 
 class PartialUniqueConstraint(UniqueConstraint):
     """
-    Unique where the condition holds; whole where there are no partial indexes.
+    Unique where the condition holds, also on databases without partial indexes.
 
-    For columns that are NULL where the condition does not hold, which is the same:
-    NULLs are never equal. Django's own would leave MariaDB without any constraint.
+    The columns must be NULL where the condition does not hold. A constraint without the
+    condition is then equivalent, since NULLs are never equal. Django's UniqueConstraint
+    would create nothing on MariaDB.
     """
 
     def _fitting(self, schema_editor: Any) -> UniqueConstraint:
@@ -27,7 +28,7 @@ class PartialUniqueConstraint(UniqueConstraint):
         return UniqueConstraint(fields=self.fields, name=self.name)
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Return what the statement of a new table says of it."""
+        """Return the constraint's part of CREATE TABLE."""
         fitting = self._fitting(schema_editor)
         return UniqueConstraint.constraint_sql(fitting, model, schema_editor)
 
@@ -37,13 +38,13 @@ class PartialUniqueConstraint(UniqueConstraint):
         return UniqueConstraint.create_sql(fitting, model, schema_editor)
 
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Return the statement that takes it away."""
+        """Return the statement that removes it."""
         fitting = self._fitting(schema_editor)
         return UniqueConstraint.remove_sql(fitting, model, schema_editor)
 
 
 class _IsReadable(Func):
-    """Whether a time is one that Python has, from year 1 to year 9999."""
+    """Whether Python can represent a time: it is in the years 1 to 9999."""
 
     arity = 1
     output_field = BooleanField()
@@ -52,15 +53,15 @@ class _IsReadable(Func):
     )
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Say in which zone, which would be that of the session."""
+        """Give the zone, which would otherwise be that of the session."""
         template = self.template.replace("00:00:00'", "00:00:00Z'")
         template = template.replace("999999'", "999999Z'")
         return self.as_sql(compiler, connection, template=template, **context)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Refuse a text that is not as Django writes a time: it is sorted as a text."""
-        # A modifier turns the 31st of February into the 3rd of March. Python's own
-        # driver adds +00:00; another zone would be sorted as if it were UTC.
+        """Refuse text in another format than Django's: SQLite sorts times as text."""
+        # With a modifier, datetime() returns the 3rd of March for the 31st of February.
+        # Python's driver adds +00:00. Times in other zones would be sorted wrongly.
         template = (
             f"(%(expressions)s IS NULL OR {self.template}"
             " AND datetime(substr(%(expressions)s, 1, 19), '+0 days')"
@@ -74,10 +75,10 @@ class _IsReadable(Func):
 
 class ReadableTimes(CheckConstraint):
     """
-    The database refuses times that Python cannot read, or none.
+    A constraint against times that Python cannot represent.
 
-    PostgreSQL has 'infinity' and years before Christ, and SQLite takes any text. One
-    row with such a time would break every query that comes across it.
+    PostgreSQL has 'infinity' and years before Christ, and SQLite stores any text. One
+    row with such a time would break every query that reads it.
     """
 
     def __init__(self, *, fields: Sequence[str], name: str) -> None:
@@ -90,17 +91,16 @@ class ReadableTimes(CheckConstraint):
         return path, (), {"fields": self.fields, "name": self.name}
 
     def validate(self, *args: Any, **options: Any) -> None:
-        """Do nothing: a model's own values are Python's."""
+        """Do nothing: the values of a model come from Python."""
 
 
 class PartialIndex(Index):
     """
-    An index of the rows in which one column has one value: `condition` says which.
+    An index of the rows in which one column has one value, given by `condition`.
 
-    It begins with that column, since MariaDB and MySQL have no partial indexes and make
-    it whole, and SQLite takes it sooner. On PostgreSQL it does not: what the condition
-    of an index says is left out of a search there, which would then go through all of
-    an index whose first column is not searched for.
+    The column comes first in the index, except on PostgreSQL. MariaDB and MySQL have no
+    partial indexes and index all rows; SQLite uses the index more readily. PostgreSQL
+    drops the condition from the search, and would then scan the whole index.
     """
 
     def create_sql(

@@ -1,4 +1,4 @@
-"""Which database the results are in, for those who share a broker by mistake."""
+"""The identity of the results' database, to detect a broker shared by mistake."""
 
 from typing import Any
 
@@ -8,17 +8,16 @@ from django.db.migrations.recorder import MigrationRecorder
 
 def identity_of(using: str) -> str:
     """
-    Return a text that no other database with taskhub's tables has; empty if there is
-    none.
+    Return text that identifies a database with taskhub's tables; "" without tables.
 
-    It stays the same by whichever name a host reaches the server, and in a copy that
-    keeps the database's name.
+    It does not depend on the name by which a host reaches the server. A copy with the
+    same database name has the same identity.
     """
     connection: Any = connections[using]
     recorder = MigrationRecorder(connection)
     if not recorder.has_table():
         return ""
-    # Nobody migrates two databases within the same microsecond.
+    # Two databases are not migrated within the same microsecond.
     own = recorder.migration_qs.filter(app="taskhub").order_by("applied")
     applied = own.values_list("applied", flat=True).first()
     if applied is None:
@@ -32,7 +31,7 @@ def _name_of(connection: Any) -> str:
         "mysql": "SELECT DATABASE()",
     }
     if connection.vendor not in names:
-        # A file may have another path in each container.
+        # A file may have a different path in each container.
         return ""
     with connection.cursor() as cursor:
         cursor.execute(names[connection.vendor])

@@ -1,4 +1,4 @@
-"""Ids that grow with time: UUIDv7 (RFC 9562), monotonic within a process."""
+"""Ids that increase with time: UUIDv7 (RFC 9562), monotonic within a process."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -15,9 +15,9 @@ def new_id() -> UUID:
 
 def first_id_at(moment: datetime) -> UUID:
     """
-    Return the lowest id that can be made at `moment`, an aware datetime.
+    Return the lowest possible id of `moment`, an aware datetime.
 
-    Comparing ids with it selects rows by time on the primary key alone.
+    Comparing ids with it selects rows by time with the primary key alone.
     """
     milliseconds = max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
     version_and_variant = (0x7 << 76) | (0x2 << 62)
@@ -25,8 +25,8 @@ def first_id_at(moment: datetime) -> UUID:
 
 
 def ids_in(value: object) -> list[UUID]:
-    """Return the ids in a list that was read from JSON; what is none is left out."""
-    # Whoever may write SQL may have written anything.
+    """Return the ids in a list that was read from JSON; skip other values."""
+    # SQL may have written anything.
     if not isinstance(value, list):
         return []
     return [pk for each in value if (pk := _as_id(each)) is not None]

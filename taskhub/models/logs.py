@@ -1,4 +1,4 @@
-"""What tasks have logged while they ran."""
+"""Log lines of tasks."""
 
 from typing import ClassVar
 
@@ -10,20 +10,20 @@ from taskhub.models.ids import new_id
 
 class TaskLog(TaskHubModel):
     """
-    Some lines that one attempt has logged, in order.
+    Consecutive log lines of one attempt.
 
-    Not a foreign key: who deletes results deletes these by their ids, in batches.
+    `result_id` is not a foreign key: taskhub deletes the logs of results in batches.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     result_id = models.UUIDField()
     attempt = models.PositiveSmallIntegerField()
-    #: A list for each line: when (ISO 8601), level, logger, text.
+    #: A list for each line: time (ISO 8601), level, logger, text.
     lines = models.JSONField(default=list)
 
     class Meta:
         indexes: ClassVar = [
-            # A result's log, on its page; and what goes with a result.
+            # The log on a result's page, and deleting the logs of results.
             models.Index(fields=["result_id", "id"], name="taskhub_log_of_result"),
         ]
 

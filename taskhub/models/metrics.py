@@ -1,4 +1,4 @@
-"""What became of tasks in numbers: counted as they finish, not when somebody looks."""
+"""Metrics of tasks and queues, counted as tasks finish."""
 
 from typing import ClassVar
 
@@ -10,20 +10,20 @@ from taskhub.models.constraints import ReadableTimes
 from taskhub.models.fields.names import NameField
 from taskhub.models.ids import new_id
 
-#: The spans that are counted, in seconds; 0 is for what was counted a moment ago.
+#: The lengths of spans in seconds; FRESH is for rows that are not rolled up yet.
 FRESH, MINUTE, TEN_MINUTES, HALF_HOUR, HOUR = 0, 60, 600, 1_800, 3_600
 
 
 class TaskMetrics(TaskHubModel):
     """
-    How runs of one task in one queue went, within a span of time.
+    Counts of the runs of one task in one queue within a span of time.
 
-    There may be several rows for the same: they are to be added up. The steward does
-    that, and makes spans longer as they get older; see operations/metrics/rollup.py.
+    Several rows for the same span are added up. The steward does so, and merges older
+    spans into longer ones; see operations/metrics/rollup.py.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    #: Of the span: a whole minute, ten, half an hour or an hour.
+    #: The start of the span: a full minute, ten minutes, half an hour or an hour.
     starts_at = models.DateTimeField()
     seconds = models.PositiveSmallIntegerField(default=FRESH)
     task_path = NameField(max_length=255)
@@ -31,21 +31,21 @@ class TaskMetrics(TaskHubModel):
     successful = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     cancelled = models.PositiveIntegerField(default=0)
-    #: Attempts that failed, and that another one follows.
+    #: Failed attempts that another attempt follows.
     retried = models.PositiveIntegerField(default=0)
-    #: See histogram.py: from when each attempt was due until it was started, and from
-    #: then until it ended.
+    #: Histograms: from when attempts were due to their start, and from there to their
+    #: end. See foundation/histogram.py.
     waits = models.JSONField(default=dict)
     runs = models.JSONField(default=dict)
     run_seconds = models.FloatField(default=0)
     longest_run = models.FloatField(default=0)
 
     class Meta:
-        # Its rows are for nobody; the page that they are for is.
+        # The name of the page that shows the rows, which have none.
         verbose_name = _("overview")
         verbose_name_plural = _("overview")
         indexes: ClassVar = [
-            # The rows of a range of time; and those that are to be rolled up.
+            # The rows of a range of time, and those to roll up.
             models.Index(fields=["seconds", "starts_at"], name="taskhub_metrics_span"),
         ]
         constraints: ClassVar = [
@@ -58,9 +58,9 @@ class TaskMetrics(TaskHubModel):
 
 class QueueDepth(TaskHubModel):
     """
-    How full a queue was within a span of time, at its fullest.
+    The maximum depth of a queue within a span of time.
 
-    Spans are minutes at first, and get longer as those of TaskMetrics do.
+    Spans are minutes at first, and are merged like those of TaskMetrics.
     """
 
     starts_at = models.DateTimeField()
@@ -70,7 +70,7 @@ class QueueDepth(TaskHubModel):
     delayed = models.PositiveIntegerField()
     ready = models.PositiveIntegerField()
     held = models.PositiveIntegerField()
-    #: How long the oldest due message had waited.
+    #: How long the oldest due message has waited.
     oldest_seconds = models.FloatField(default=0)
 
     class Meta:
@@ -82,7 +82,7 @@ class QueueDepth(TaskHubModel):
             ReadableTimes(fields=["starts_at"], name="taskhub_times_of_depths"),
         ]
         indexes: ClassVar = [
-            # Those that are to be rolled up.
+            # The rows to roll up.
             models.Index(fields=["seconds", "starts_at"], name="taskhub_depth_rolled"),
         ]
 
@@ -90,7 +90,7 @@ class QueueDepth(TaskHubModel):
         return f"{self.queue_name} {self.starts_at:%Y-%m-%d %H:%M}"
 
     def grow(self, other: "QueueDepth") -> bool:
-        """Take the greater of each number; return whether any was greater."""
+        """Raise each number to that of `other`; return whether any was raised."""
         names = ("delayed", "ready", "held", "oldest_seconds")
         grown = [n for n in names if getattr(other, n) > getattr(self, n)]
         for name in grown:

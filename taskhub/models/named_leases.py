@@ -1,4 +1,4 @@
-"""Named leases: which node does what only one node at a time is to do."""
+"""Named leases: which node does work that one node does at a time."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -14,7 +14,7 @@ from taskhub.models.fields.names import NameField
 
 
 class NamedLease(TaskHubModel):
-    """Whose turn it is to do something that one node at a time is to do."""
+    """The right of one node or beat to do some work until a time."""
 
     name = NameField(primary_key=True, max_length=100)
     holder = NameField(max_length=100)
@@ -31,7 +31,7 @@ class NamedLease(TaskHubModel):
 
 
 def database_now(using: str) -> datetime:
-    """Return the time by the database's clock; by ours before the first turn."""
+    """Return the time of the database; of this host if there is no lease yet."""
     leases = (
         NamedLease.objects.using(using)
         .annotate(now=DatabaseNow())
@@ -42,9 +42,9 @@ def database_now(using: str) -> datetime:
 
 def take_lease(name: str, holder: str, *, seconds: float, using: str) -> bool:
     """
-    Take a turn, or go on with it, for so many seconds; False if somebody else has it.
+    Take or extend a lease for `seconds`; return False if another holder has it.
 
-    A turn only saves work: what is done under it stays right if two have it.
+    A lease only saves work: the work must be correct if two nodes do it.
     """
     ends_at = DatabaseNow() + timedelta(seconds=seconds)
     mine_or_over = Q(holder=holder) | Q(ends_at__lt=DatabaseNow())
@@ -57,6 +57,6 @@ def take_lease(name: str, holder: str, *, seconds: float, using: str) -> bool:
         with transaction.atomic(using=using):
             leases.create(name=name, holder=holder, ends_at=ends_at)
     except IntegrityError:
-        # Somebody was faster.
+        # Another node was faster.
         return False
     return True

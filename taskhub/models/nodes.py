@@ -12,20 +12,20 @@ from taskhub.models.constraints import ReadableTimes
 from taskhub.models.fields.names import NameField
 from taskhub.models.results.lingering import LingeringRun, read_entries
 
-#: A node tells of itself so often; after three times as long it is silent.
+#: How often a node updates its row. After three times as long it is silent.
 PRESENCE_SECONDS = 5.0
 _SILENT_AFTER = timedelta(seconds=3 * PRESENCE_SECONDS)
 
 
 class NodeQuerySet(models.QuerySet["Node", "Node"]):
-    """Nodes, by whether they still tell of themselves."""
+    """Nodes, by whether they still update their rows."""
 
     def present(self) -> Self:
-        """Those that have told of themselves a moment ago, by the database's clock."""
+        """Return nodes with a recent update, by the database's clock."""
         return self.filter(last_seen_at__gte=DatabaseNow() - _SILENT_AFTER)
 
     def silent(self) -> Self:
-        """Those that have ended without saying so, or cannot reach the database."""
+        """Return nodes that were killed, or cannot reach the database."""
         return self.filter(last_seen_at__lt=DatabaseNow() - _SILENT_AFTER)
 
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 
 class Node(TaskHubModel):
     """
-    One invocation of `taskworker`, as its steward tells of it every few seconds.
+    One invocation of `taskworker`. Its steward updates the row every few seconds.
 
-    For people, and for the sweep, which asks whether a worker still lives. Nothing is
-    delivered by it: leases are the broker's.
+    The row is for people, and for the sweep, which checks whether a worker is alive.
+    Messages do not depend on it: the broker has leases of its own.
     """
 
     name = NameField(_("name"), primary_key=True, max_length=100)
@@ -48,18 +48,18 @@ class Node(TaskHubModel):
     host = models.CharField(_("host"), max_length=100)
     pid = models.PositiveIntegerField(_("process id"))
     queues = models.JSONField(_("queues"), default=list)
-    #: How many there are to be; those that there are, are in `workers`.
+    #: How many it should have. `workers` has the actual ones.
     processes = models.PositiveSmallIntegerField(_("processes"))
     threads = models.PositiveSmallIntegerField(_("threads"))
     async_tasks = models.PositiveIntegerField(_("async tasks"))
     #: A list with a dict for each worker process: `token`, `pid`, `memory_mib`, and
     #: `lingering`; see lingering.py.
     workers = models.JSONField(_("workers"), default=list)
-    #: Of all its processes, in MiB.
+    #: Memory of all processes, in MiB.
     memory_mib = models.PositiveIntegerField(_("memory"), default=0)
     version = models.CharField(_("version"), max_length=50)
-    #: What somebody has asked of it: how many processes to have, to take nothing new,
-    #: to end. Its steward sees to that within two seconds.
+    #: Requests of operators: another number of processes, to take no new messages, to
+    #: stop. The steward obeys within two seconds.
     wanted_processes = models.PositiveSmallIntegerField(
         _("requested processes"), null=True
     )
@@ -97,7 +97,7 @@ class Node(TaskHubModel):
 
     @property
     def lingering_runs(self) -> list[LingeringRun]:
-        """What its processes still run though nobody waits for the outcome."""
+        """The runs of its processes whose outcome nobody waits for."""
         return [
             run for worker in self.workers for run in read_entries(self.name, worker)
         ]

@@ -1,4 +1,4 @@
-"""What is kept of queues in the database, beside the results that are in them."""
+"""The state of queues, leases of worker processes, and quarantined messages."""
 
 from typing import ClassVar
 
@@ -10,15 +10,16 @@ from taskhub.models.constraints import ReadableTimes
 from taskhub.models.fields.names import NameField
 from taskhub.models.ids import new_id
 
-#: What is kept of a quarantined message: less than any database refuses.
-MOST_OF_A_BODY = 2 * 1024 * 1024
+#: How much of a quarantined message is stored. Every database accepts this.
+MAX_BODY_BYTES = 2 * 1024 * 1024
 
 
 class Lease(TaskHubModel):
     """
-    The right of one worker process to the messages it holds in the database broker.
+    The right of one worker process to the messages that it holds.
 
-    Its node's steward moves `ends_at` on; it is compared with the database's clock.
+    Only the database broker uses it. The node's steward extends `ends_at`, which is by
+    the database's clock.
     """
 
     token = NameField(primary_key=True, max_length=100)
@@ -34,13 +35,13 @@ class Lease(TaskHubModel):
 
 
 class QueueState(TaskHubModel):
-    """Whether a queue is paused, by whom and why. One without a row runs."""
+    """Whether a queue is paused, by whom and why. One without a row is active."""
 
     backend = NameField(_("backend"), max_length=100)
     queue_name = NameField(_("queue"), max_length=100)
-    #: None while it runs.
+    #: None while the queue is active.
     paused_at = models.DateTimeField(_("paused"), null=True)
-    #: To be paused as soon as nothing waits or runs in it.
+    #: Whether to pause the queue as soon as nothing waits or runs in it.
     drains = models.BooleanField(_("draining"), default=False)
     changed_by = models.CharField(_("changed by"), max_length=150, default="")
     reason = models.TextField(_("reason"), default="")
@@ -64,19 +65,19 @@ class QueueState(TaskHubModel):
 
     @property
     def is_paused(self) -> bool:
-        """Whether nothing is handed out of it."""
+        """Whether its messages are not handed out."""
         return self.paused_at is not None
 
 
 class QuarantinedMessage(TaskHubModel):
-    """A message that could not be trusted or understood, kept to be looked at."""
+    """A message that could not be verified or read."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    #: As the broker knew it; a forged one need not be a UUID.
+    #: The id in the broker; of a forged message it may be any text.
     message_id = NameField(_("message id"), max_length=200)
     queue_name = NameField(_("queue"), max_length=100)
     reason = models.TextField(_("reason"))
-    #: The bytes as they came, up to 2 MiB of them.
+    #: The first 2 MiB of the message.
     body = models.BinaryField(_("body"))
     worker_id = NameField(_("worker"), max_length=100)
     quarantined_at = models.DateTimeField(_("quarantined"))

@@ -1,4 +1,4 @@
-"""Rows that people edit while processes write to them."""
+"""Rows that people edit and processes update at the same time."""
 
 from collections.abc import Collection, Iterable
 from copy import deepcopy
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from django.db import models
 
 _NEVER_READ = object()
-#: Of a result; the rest is as it was asked for, or somebody's own notes.
+#: The fields of a result that workers write. Users write the others.
 WRITTEN_BY_WORKERS = frozenset(
     (
         "status",
@@ -34,11 +34,11 @@ WRITTEN_BY_WORKERS = frozenset(
 
 class SharedRow(models.Model):
     """
-    A row whose `save()` undoes nothing that a process has written since it was read.
+    A row whose `save()` does not undo what processes have written since it was read.
 
-    Of the columns that processes write, an UPDATE has only those that were changed
-    here. A save with `update_fields` writes these, and an INSERT everything, as in any
-    model.
+    Of the fields that processes write, an UPDATE has only those that were changed on
+    this instance. A save with `update_fields` writes these, and an INSERT writes all
+    fields, as in any model.
     """
 
     #: The names of the fields that processes write.
@@ -48,7 +48,7 @@ class SharedRow(models.Model):
         abstract = True
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Save it, without what a process may have written since it was read."""
+        """Save the row, except fields that only processes may have changed."""
         if not args and options.get("update_fields") is None and self._updates(options):
             options["update_fields"] = self._fields_to_update()
         super().save(*args, **options)
@@ -56,7 +56,7 @@ class SharedRow(models.Model):
 
     @classmethod
     def from_db(cls, *args: Any, **options: Any) -> Self:
-        """Keep what was read, to see later what was changed."""
+        """Remember the values, to detect changes later."""
         row = super().from_db(*args, **options)
         row._note_read(cls.written_by_processes)
         return row
@@ -64,14 +64,14 @@ class SharedRow(models.Model):
     def refresh_from_db(
         self, using: Any = None, fields: Any = None, from_queryset: Any = None
     ) -> None:
-        """Read it again; what is read is not changed here any more."""
+        """Read the row again; fields that are read count as unchanged."""
         names = None if fields is None else list(fields)
         super().refresh_from_db(using, names, from_queryset)
         own = self.written_by_processes
         self._note_read(own if names is None else [n for n in names if n in own])
 
     def _updates(self, options: dict[str, Any]) -> bool:
-        """Whether a save changes the row that this was read from."""
+        """Whether a save updates the row that this instance was read from."""
         is_same = self.__dict__.get("_read", {}).get("pk") == self.pk
         is_here = options.get("using") in (None, self._state.db)
         is_there = not self._state.adding and not options.get("force_insert")
@@ -98,5 +98,5 @@ class SharedRow(models.Model):
 
 
 def _snapshot(value: Any) -> Any:
-    """Return a value that stays as it is when the given one is changed in place."""
+    """Return a copy of a value that can be changed in place."""
     return deepcopy(value) if isinstance(value, list | dict) else value

@@ -27,7 +27,7 @@ from taskhub.messages import (
     unseal,
 )
 from taskhub.models import QuarantinedMessage, Status, TaskResult
-from taskhub.models.queues import MOST_OF_A_BODY
+from taskhub.models.queues import MAX_BODY_BYTES
 from taskhub.operations.results.lifecycle import retry
 from taskhub.tasks import find_task
 
@@ -119,7 +119,7 @@ def _push(quarantined: QuarantinedMessage, config: Config, priority: int) -> Non
     if message_id is None:
         raise BadMessage("Its id is not a UUID; it can only be deleted.")
     body = bytes(quarantined.body)
-    if not body or len(body) >= MOST_OF_A_BODY:
+    if not body or len(body) >= MAX_BODY_BYTES:
         raise BadMessage("It was not stored completely; it can only be deleted.")
     envelope = Envelope(
         id=message_id,

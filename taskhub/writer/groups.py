@@ -11,7 +11,7 @@ from taskhub.foundation.values import escape_text, show_foreign
 from taskhub.models import QuarantinedMessage, Status, TaskLog, TaskMetrics, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
-from taskhub.models.queues import MOST_OF_A_BODY
+from taskhub.models.queues import MAX_BODY_BYTES
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined
 from taskhub.writer.given_back import GivenBack, write_given_back
 from taskhub.writer.outcomes import write_outcomes
@@ -102,7 +102,7 @@ def quarantine(messages: Collection[Quarantined]) -> None:
             message_id=show_foreign(each.delivery.id),
             queue_name=each.delivery.queue_name,
             reason=escape_text(each.reason),
-            body=each.delivery.body[:MOST_OF_A_BODY],
+            body=each.delivery.body[:MAX_BODY_BYTES],
             worker_id=each.worker_id,
             quarantined_at=now,
         )

@@ -786,8 +786,8 @@ def test_a_new_name_that_there_is_not_is_refused(old):
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"args": "[1, 2"}, "Its args, '[1, 2', are no JSON"),
-        ({"kwargs": "b=1"}, "Its kwargs, 'b=1', are no JSON"),
+        ({"args": "[1, 2"}, "Its args, '[1, 2', are not JSON"),
+        ({"kwargs": "b=1"}, "Its kwargs, 'b=1', are not JSON"),
         ({"args": '{"a": 1}'}, "a list, such as [1, 2]"),
         ({"kwargs": "[1]"}, 'an object, such as {"name"'),
         (
@@ -843,7 +843,7 @@ def test_all_reasons_are_told_at_once(old):
     assert "which cron" not in reasons
     assert "No task 'nowhere' is registered" in reasons
     assert "both in day_of_month" in reasons
-    assert "are no JSON" in reasons
+    assert "are not JSON" in reasons
 
 
 def test_what_celery_needs_for_itself_is_not_needed(old):

@@ -139,7 +139,7 @@ def _json(path: str, theirs: OldRow, name: str, nothing: Any) -> Any:
     except (ValueError, RecursionError) as error:
         shown = f", {text[:_MAX_SHOWN]!r}," if shows else ""
         raise CannotImport(
-            f"Its {name}{shown} are no JSON ({error}); correct the old row."
+            f"Its {name}{shown} are not JSON ({error}); correct the old row."
         ) from None
     return nothing if value is None else value
 

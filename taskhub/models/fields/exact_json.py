@@ -1,4 +1,4 @@
-"""A column of JSON that gives back what it was given, on every database."""
+"""A column of JSON that preserves values exactly on every database."""
 
 import json
 from functools import cached_property
@@ -12,18 +12,18 @@ from taskhub.models.fields.shaped_json import ShapedJSONField, is_odd
 
 class ExactJSONField(ShapedJSONField):
     """
-    JSON whose keys keep their order, and whose floats stay floats.
+    JSON that keeps the order of keys, and floats as floats.
 
-    PostgreSQL's jsonb and MySQL's json sort the keys of an object; jsonb also stores
-    1e16 as an integer, and -0.0 as 0.0. This field keeps the text: in a column of
-    PostgreSQL's json, in one of MySQL's longtext. MariaDB and SQLite keep it anyway.
+    PostgreSQL's jsonb and MySQL's json sort the keys of objects; jsonb also stores 1e16
+    as an integer, and -0.0 as 0.0. This field stores the text: in a json column on
+    PostgreSQL, and in longtext on MySQL. MariaDB and SQLite store text anyway.
 
-    Queries are those of a JSONField: on PostgreSQL, a column that is compared, ordered
-    by or looked into is cast to jsonb.
+    Queries are those of a JSONField. On PostgreSQL, a column that is compared, sorted
+    or searched is cast to jsonb.
     """
 
     def db_type(self, connection: Any) -> str | None:
-        """Return a type that keeps the text."""
+        """Return a type that stores the text."""
         if connection.vendor == "postgresql":
             return "json"
         if _is_mysql(connection):
@@ -39,19 +39,19 @@ class ExactJSONField(ShapedJSONField):
     def get_db_prep_value(
         self, value: Any, connection: Any, prepared: bool = False
     ) -> Any:
-        """Return the text, without Jsonb around it, for which it would be parsed."""
+        """Return the text, not wrapped in Jsonb, which would parse it."""
         if connection.vendor == "postgresql" and not is_odd(value):
             return json.dumps(value, cls=self.encoder)
         return super().get_db_prep_value(value, connection, prepared)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Read the text; psycopg has read it already where the SQL is not Django's."""
+        """Parse the text, unless psycopg has done so, as in raw SQL."""
         if connection.vendor == "postgresql" and not isinstance(value, str):
             return value
         return super().from_db_value(value, expression, connection)
 
     def get_col(self, alias: str, output_field: Any = None) -> Col:
-        """Return the column, as a query refers to it."""
+        """Return the column for a query."""
         if alias == self.model._meta.db_table and output_field in (None, self):
             return self.cached_col
         return _ExactCol(alias, self, output_field)
@@ -63,12 +63,12 @@ class ExactJSONField(ShapedJSONField):
 
 
 class _ExactCol(Col):
-    """A column that is read as its text, and used as what its text says."""
+    """A column that is selected as text, and otherwise used as jsonb."""
 
     def as_postgresql(
         self, compiler: Any, connection: Any, **_: Any
     ) -> tuple[str, tuple[str | int, ...]]:
-        """Return it as jsonb: json cannot be compared, and has fewer operators."""
+        """Cast it to jsonb: json cannot be compared, and has fewer operators."""
         sql, params = self.as_sql(compiler, connection)
         return f"({sql})::jsonb", params
 
@@ -76,10 +76,9 @@ class _ExactCol(Col):
         self, compiler: Any, sql: str, params: Any
     ) -> tuple[str, tuple[str | int, ...]]:
         """
-        Return what is selected, or grouped by: the text.
+        Return the text, for selecting and grouping.
 
-        DISTINCT, GROUP BY and UNION compare what they are given, and json has no
-        equality.
+        DISTINCT, GROUP BY and UNION compare values, and json has no equality.
         """
         connection = compiler.connection
         sql, params = self.as_sql(compiler, connection)
@@ -88,7 +87,7 @@ class _ExactCol(Col):
 
 @ExactJSONField.register_lookup
 class _Exact(JSONExact):
-    """Equality, of values and not of their texts; MySQL's functions parse a text."""
+    """Equality of values, not of texts."""
 
     def process_lhs(
         self, compiler: Any, connection: Any, lhs: Any = None

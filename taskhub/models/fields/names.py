@@ -1,4 +1,4 @@
-"""Columns of names that code compares: exactly, on every database."""
+"""Columns of names that every database compares exactly."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +16,15 @@ class ComparedExactly:
     """
     A field of text that the database compares as Python does.
 
-    On MySQL and MariaDB most collations take `Export` and `export`, or `café` and
-    `cafe`, for the same: a task, queue or schedule would be taken for another one.
+    For most collations of MySQL and MariaDB, `Export` equals `export`, and `café`
+    equals `cafe`: tasks, queues or schedules would be confused.
     """
 
     def db_parameters(self, connection: Any) -> Any:
-        """Return its type, with a collation that compares bytes where one is needed."""
+        """Return the type, on MySQL with a collation that compares bytes."""
         parameters = super().db_parameters(connection)  # type: ignore[misc]
         if connection.vendor == "mysql":
-            # Neither of them takes a name with a space at its end for one without.
+            # Both distinguish names with and without a trailing space.
             is_mariadb = connection.mysql_is_mariadb
             collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
             parameters["collation"] = collation
@@ -36,7 +36,7 @@ class NameField(ComparedExactly, _Text):
 
 
 class _Insensitive:
-    """A look-up that people search with: it takes no heed of case on MySQL either."""
+    """A lookup for searching that ignores case on MySQL, too."""
 
     def process_lhs(
         self, compiler: Any, connection: Any, *args: Any

@@ -1,9 +1,9 @@
 """
 Columns of JSON that hold one kind of value, such as a list.
 
-Whoever edits a row at the database's prompt can put anything there. What is not of the
-column's kind, or cannot be read at all, is read as an empty value that remembers its
-text: no page, count or worker fails because of it, and it is written back as it was.
+SQL can write any value. A value of another kind, or one that cannot be read, is read as
+an empty value that keeps its text. So no page, query or worker fails because of it, and
+a save writes it back unchanged.
 """
 
 from collections.abc import Callable
@@ -14,19 +14,19 @@ from django.db.models.expressions import Col
 
 
 class OddList(list[Any]):
-    """An empty list in place of JSON that is of another kind; `text` is that JSON."""
+    """An empty list in place of JSON of another kind; `text` has that JSON."""
 
     text: str
 
 
 class OddObject(dict[str, Any]):
-    """An empty dict in place of JSON that is of another kind; `text` is that JSON."""
+    """An empty dict in place of JSON of another kind; `text` has that JSON."""
 
     text: str
 
 
 def is_odd(value: object) -> bool:
-    """Whether a value stands for JSON of another kind than its column's."""
+    """Return whether a value replaces JSON of another kind than its column's."""
     return isinstance(value, OddList | OddObject)
 
 
@@ -46,7 +46,7 @@ def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-#: The kinds there are: how one is told, and what stands for JSON that is none.
+#: For each kind: a test, and the class that replaces other values.
 _KINDS: Final[
     dict[str, tuple[Callable[[object], bool], type[OddList] | type[OddObject]]]
 ] = {
@@ -59,10 +59,10 @@ _KINDS: Final[
 
 class ShapedJSONField(models.JSONField):
     """
-    JSON of one kind, a key of `_KINDS`, or of any; or null, if the column may be null.
+    JSON of one kind, a key of `_KINDS`, or of any kind. A nullable column accepts null.
     """
 
-    #: An inserted row has the default already, and need not send it back.
+    #: An inserted instance has the default already.
     db_returning = False
 
     def __init__(self, *args: Any, kind: str = "", **options: Any) -> None:
@@ -70,13 +70,13 @@ class ShapedJSONField(models.JSONField):
         self.kind = kind
 
     def deconstruct(self) -> Any:
-        """Return what a migration needs, with the kind."""
+        """Add the kind to what a migration needs."""
         name, path, args, options = super().deconstruct()
         return name, path, args, options | ({"kind": self.kind} if self.kind else {})
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Read a value; one of another kind is read as an empty one."""
-        # What an expression makes of columns may be of any kind.
+        """Parse a value; return an empty one if it is of another kind."""
+        # The value of an expression may be of any kind.
         is_column = isinstance(expression, Col)
         if not (self.kind and is_column and isinstance(value, str)):
             return super().from_db_value(value, expression, connection)
@@ -84,7 +84,7 @@ class ShapedJSONField(models.JSONField):
         try:
             read = super().from_db_value(value, expression, connection)
         except (ValueError, RecursionError):
-            # No JSON at all, or too much of it: deep, or with thousands of digits.
+            # Not JSON, too deep, or a number with thousands of digits.
             pass
         else:
             if is_right(read) or (self.null and read is None):
@@ -96,7 +96,7 @@ class ShapedJSONField(models.JSONField):
     def get_db_prep_value(
         self, value: Any, connection: Any, prepared: bool = False
     ) -> Any:
-        """Return what is to be written; of an odd value, what was read."""
+        """Return what to write: for an odd value, the text that was read."""
         if isinstance(value, OddList | OddObject):
             return value.text
         return super().get_db_prep_value(value, connection, prepared)

@@ -1,4 +1,4 @@
-"""The columns of a periodic task: those that people edit, and those of the beat."""
+"""The columns of a periodic task: those that users edit, and those of the beat."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,9 +14,9 @@ from taskhub.models.fields.exact_json import ExactJSONField
 from taskhub.models.fields.names import NameField
 from taskhub.models.fields.schedule import ScheduleField
 
-#: When the beat has to look at a row without a plan: before anything that has one.
+#: The `look_at` of a row without a plan: before all rows with a plan.
 UNPLANNED = datetime(1970, 1, 1, tzinfo=UTC)
-#: Of how many runs a row remembers the results.
+#: How many results of its last runs a row remembers.
 RECENT_RUNS = 20
 
 
@@ -39,8 +39,8 @@ class Overlap(models.TextChoices):
 
 class PeriodicColumns(models.Model):
     """
-    The first part is what people edit, in any way they like. The second is the beat's:
-    its plan, and what the plan was made for.
+    The first part is edited by users. The second belongs to the beat: the plan, and the
+    values that the plan was made for.
     """
 
     name = NameField(_("name"), max_length=200, unique=True)
@@ -115,14 +115,13 @@ class PeriodicColumns(models.Model):
         help_text=_("The schedule is disabled after this many failed runs in a row."),
     )
 
-    #: Declared with @periodic: such a row may be disabled here, and edited in the code.
+    #: Declared with @periodic. Such a row can be disabled, and is edited in the code.
     from_code = models.BooleanField(_("from code"), default=False, editable=False)
     created_at = models.DateTimeField(
         _("created"), default=timezone.now, db_default=DatabaseNow(), editable=False
     )
 
-    # The beat's. A plan is of here and now: dumps leave it out, and what is loaded is
-    # planned anew.
+    # Columns of the beat. Dumps leave the plan out, and loaded rows are planned anew.
 
     next_run_at = models.DateTimeField(
         _("next run"), null=True, editable=False, serialize=False
@@ -135,7 +134,7 @@ class PeriodicColumns(models.Model):
         _("skipped runs"), default=0, db_default=0, editable=False
     )
     last_skipped_at = models.DateTimeField(_("last skipped"), null=True, editable=False)
-    #: Why it has disabled itself; empty if it has not.
+    #: Why the beat has disabled it; empty if it has not.
     disabled_reason = models.TextField(
         _("reason for being disabled"),
         default="",
@@ -145,7 +144,7 @@ class PeriodicColumns(models.Model):
     )
     #: The ids of the results of its last runs, the newest last.
     recent_ids = models.JSONField(default=list, editable=False)
-    #: What `next_run_at` was worked out from, and when.
+    #: What `next_run_at` was computed from, and when.
     planned_schedule = NameField(
         max_length=255,
         default="",
@@ -156,8 +155,7 @@ class PeriodicColumns(models.Model):
     )
     planned_start_at = models.DateTimeField(null=True, editable=False, serialize=False)
     planned_at = models.DateTimeField(null=True, editable=False, serialize=False)
-    #: In a time zone: what `next_run_at` is the first tick after, and itself, as local
-    #: times; see schedules/span.py.
+    #: In a time zone: the span of the plan as local times; see schedules/span.py.
     planned_between = models.CharField(
         max_length=80,
         default="",
@@ -166,14 +164,14 @@ class PeriodicColumns(models.Model):
         editable=False,
         serialize=False,
     )
-    #: A tick that is due and has to wait is looked at again then.
+    #: When a due tick that has to wait is tried again.
     postponed_until = models.DateTimeField(null=True, editable=False, serialize=False)
-    #: Why it does not fire now, though it is enabled; empty if nothing keeps it.
+    #: Why a due tick has to wait; empty if none does.
     postponed_because = models.TextField(
         default="", db_default="", blank=True, editable=False, serialize=False
     )
-    #: When the beat has to look at the row: at its next run; UNPLANNED if there is no
-    #: plan for what it says now; never if it is disabled.
+    #: When the row needs the beat: at its next run; UNPLANNED if the plan is missing or
+    #: stale; null if it is disabled.
     look_at = models.GeneratedField(
         expression=Case(
             When(Q(enabled=False, planned_schedule=""), then=None),

@@ -1,4 +1,4 @@
-"""`PeriodicTask`: a task and its schedule, edited in the admin, fired by the beat."""
+"""`PeriodicTask`: a task and its schedule."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -17,7 +17,7 @@ from taskhub.models.results.task_result import TaskResult
 from taskhub.models.shared_row import SharedRow
 from taskhub.schedules import Schedule, Span, parse
 
-#: What a row that has disabled itself says, beside the reason.
+#: The values of a disabled row, without the reason.
 DISABLED: dict[str, Any] = {
     "enabled": False,
     "next_run_at": None,
@@ -28,9 +28,9 @@ DISABLED: dict[str, Any] = {
     "postponed_until": None,
     "postponed_because": "",
 }
-#: What is later than now by more than this was written by a clock that was ahead.
-AHEAD = timedelta(seconds=60)
-#: What the beat writes.
+#: Later times in a row were written while the clock was ahead.
+MAX_AHEAD = timedelta(seconds=60)
+#: The fields that the beat writes.
 PLAN_FIELDS = (
     "enabled",
     "disabled_reason",
@@ -52,22 +52,22 @@ RUN_FIELDS = (
 
 
 class PeriodicTaskQuerySet(models.QuerySet["PeriodicTask", "PeriodicTask"]):
-    """Periodic tasks, as the beat looks at them."""
+    """Periodic tasks, as the beat selects them."""
 
     def in_order(self) -> Self:
-        """Those that something is to be done about, the most urgent first."""
+        """Filter rows that need the beat now or later, the most urgent first."""
         return self.filter(look_at__isnull=False).order_by("look_at")
 
     def get_by_natural_key(self, name: str) -> "PeriodicTask":
-        """Return the one of that name, as fixtures refer to it."""
+        """Return the row of a name, by which fixtures refer to it."""
         return self.get(name=name)
 
     def with_plan(self) -> Self:
-        """Those of which the next run is known, the most urgent first."""
+        """Filter rows with a plan, the most urgent first."""
         return self.in_order().filter(look_at__gt=UNPLANNED)
 
     def without_plan(self) -> Self:
-        """Those that have been edited since they were planned, if they ever were."""
+        """Filter rows that were edited since they were planned, or never planned."""
         return self.filter(look_at__lte=UNPLANNED)
 
 
@@ -83,9 +83,8 @@ class PeriodicTask(PeriodicColumns, SharedRow):
     """
     A task that is fired by a schedule.
 
-    People edit one part of its columns, the beat the other. A plan that no longer fits
-    what people have edited shows in the generated column `look_at`, which the beat goes
-    by.
+    Users edit one part of the columns, and the beat writes the other. The beat selects
+    rows by the generated column `look_at`, which also shows stale plans.
     """
 
     written_by_processes = frozenset((*PLAN_FIELDS, *RUN_FIELDS))
@@ -100,7 +99,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
         verbose_name_plural = _("periodic tasks")
         ordering: ClassVar = ["name"]
         indexes: ClassVar = [
-            # The beat's one question: what is to be looked at, and when next.
+            # The query of the beat: which rows need it, and when.
             models.Index(fields=["look_at"], name="taskhub_look_at"),
         ]
         constraints: ClassVar = [
@@ -126,9 +125,9 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     def save(self, *args: Any, **options: Any) -> None:
         """
-        Save it, with a plan for what it says now.
+        Save the row with a current plan.
 
-        Of what the beat writes, only what was changed here is saved.
+        Of the fields that the beat writes, save only those that were changed here.
         """
         if self.is_plan_stale:
             self.plan(timezone.now())
@@ -138,7 +137,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     @property
     def is_plan_stale(self) -> bool:
-        """Whether there is no plan for what the row says now; see `look_at`."""
+        """Whether the plan is missing, or made for other values; see `look_at`."""
         if not self.enabled:
             return bool(self.planned_schedule)
         return (self.planned_schedule, self.planned_start_at) != (
@@ -148,15 +147,15 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     @property
     def rule(self) -> Schedule:
-        """The schedule, counting from this row's start."""
+        """The schedule, anchored at the start of this row."""
         anchor = (self.start_at or self.created_at).replace(microsecond=0)
         return as_schedule(self).anchored(anchor)
 
     def plan(self, now: datetime) -> None:
         """
-        Work out the next run after `now`, in the attributes; nothing is fired by that.
+        Set the next run after `now`, in the attributes. This fires nothing.
 
-        A row that will not run again is disabled, and says why.
+        Disable a row that will not run again, with the reason.
         """
         self.postponed_until, self.postponed_because = None, ""
         if not self.enabled:
@@ -164,7 +163,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
             return
         self.disabled_reason = ""
         after = self._begin(now)
-        # Before the plan is noted: a row that cannot be planned here stays unplanned.
+        # Before the plan is set: a row that cannot be planned here stays unplanned.
         tick = self.rule.next_after(after)
         self.planned_schedule = as_schedule(self).text
         self.planned_start_at = self.start_at
@@ -180,30 +179,30 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     def is_plan_ahead(self, now: datetime) -> bool:
         """
-        Whether the next run is too late, since the clock was ahead before.
+        Return whether the next run is late because the clock was ahead.
 
-        It was if the row was planned, or has run, at a time that is still to come.
+        The clock was ahead if the row was planned, or has run, in the future.
         """
         moments = (self.planned_at, self.last_run_at)
-        if not any(moment and moment > now + AHEAD for moment in moments):
+        if not any(moment and moment > now + MAX_AHEAD for moment in moments):
             return False
         tick = self.rule.next_after(self._begin(now))
         return bool(tick and self.next_run_at and tick < self.next_run_at)
 
     @property
     def is_plan_outdated(self) -> bool:
-        """Whether the rules of its time zone have changed since it was planned."""
+        """Whether the rules of the time zone have changed since it was planned."""
         span = Span.read(self.planned_between)
-        # A next run that somebody has set is not a matter of rules.
+        # A next run that a user has set does not depend on the rules.
         if span is None or span.tick != self.next_run_at:
             return False
         return not span.holds(as_schedule(self).zone)
 
     def plan_by_new_rules(self) -> None:
         """
-        Work out, in the attributes, when the tick that is planned comes by now.
+        Set, in the attributes, the planned tick by the current rules of the zone.
 
-        It may be past then, and due.
+        It may be past, and due.
         """
         span = Span.read(self.planned_between)
         assert span is not None  # noqa: S101  the plan is outdated
@@ -214,9 +213,9 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     def move_to(self, tick: datetime | None, *, after: datetime) -> None:
         """
-        Make `tick`, the first after a moment, the next run.
+        Make `tick`, the first tick after a moment, the next run.
 
-        A row that will not run again is disabled.
+        Disable a row that will not run again.
         """
         self.next_run_at = tick
         self.postponed_until, self.postponed_because = None, ""
@@ -233,12 +232,12 @@ class PeriodicTask(PeriodicColumns, SharedRow):
             self.disable(_("It ended at %(end)s.") % {"end": self.end_at.isoformat()})
 
     def postpone(self, reason: object, until: datetime | None = None) -> None:
-        """Say, in the attributes, why it does not fire now, and until when."""
+        """Set, in the attributes, why a due tick has to wait, and until when."""
         self.postponed_because = escape_text(str(reason))
         self.postponed_until = until
 
     def disable(self, reason: object) -> None:
-        """Disable the row, in the attributes, and say why."""
+        """Disable the row with a reason, in the attributes."""
         self._forget_plan()
         self.disabled_reason = escape_text(str(reason))
 
@@ -247,7 +246,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
             setattr(self, name, value)
 
     def remember(self, pk: UUID, enqueued_at: datetime) -> None:
-        """Note a run, by its result's id, in the attributes."""
+        """Record a run by the id of its result, in the attributes."""
         earlier = map(str, ids_in(self.recent_ids))
         self.recent_ids = [*earlier, str(pk)][-RECENT_RUNS:]
         self.last_run_at = enqueued_at
@@ -255,11 +254,11 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     @property
     def last_result(self) -> TaskResult | None:
-        """The result of the last run; None if there was none, or its row is gone."""
+        """The result of the last run; None if there is none, or its row is gone."""
         results = TaskResult.objects.filter(pk__in=ids_in(self.recent_ids))
         return results.order_by("-id").first()
 
 
 def as_schedule(row: PeriodicTask) -> Schedule:
-    """Return a row's schedule, also if it was assigned as text and is not saved yet."""
+    """Return a row's schedule, also if it was assigned as text."""
     return row.schedule if isinstance(row.schedule, Schedule) else parse(row.schedule)

@@ -1,1 +1,1 @@
-"""`TaskResult`, and the queries and writes that concern its table."""
+"""`TaskResult`, and the queries and writes of its table."""

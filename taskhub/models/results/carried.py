@@ -6,13 +6,11 @@ from taskhub.messages import Message
 
 
 class Carried:
-    """A run that a broker carries a message about."""
+    """A row for which a broker carries a message."""
 
     def to_message(self: Any, *, durable: bool = True) -> Message:
         """
-        Return the message about it, as a broker carries it.
-
-        What is odd in the row is left out: see `oddity`.
+        Return the message of this row. It leaves out odd values; see `oddity`.
         """
         return Message(
             id=self.id,

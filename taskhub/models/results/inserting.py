@@ -1,8 +1,8 @@
 """
-Inserting new rows: what `Model.save()` would do, at half of its cost.
+Inserting new rows at half the cost of `Model.save()`.
 
-Nearly all of a save's work is to compile the same statement again; here it is compiled
-once for each table's slice and database.
+Most of the work of a save is compiling the statement. Here it is compiled once for each
+slice of the table and each database.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from taskhub.models.results.slices import NewResult
 
 def insert(rows: Sequence[NewResult], alias: str) -> None:
     """
-    Insert rows of one kind, in the transaction that is open, if any.
+    Insert rows of one class, in the open transaction if there is one.
 
-    Blocks. Raise a DatabaseError if they cannot be inserted.
+    Block for the statement. Raise a DatabaseError if it fails.
     """
     if len(rows) == 1:
         _insert_one(rows[0], alias)
@@ -41,7 +41,7 @@ def _insert_one(row: NewResult, alias: str) -> None:
         for field in row._meta.concrete_fields
     ]
     with (
-        # As a save does: what has failed in a transaction cannot be committed.
+        # As in Model.save(): a transaction in which a statement failed is rolled back.
         transaction.mark_for_rollback_on_error(alias),
         connection.cursor() as cursor,
     ):
@@ -51,7 +51,7 @@ def _insert_one(row: NewResult, alias: str) -> None:
 
 @cache
 def _compile(model: type[NewResult], alias: str) -> str:
-    """Return the statement that Django makes for one row, its values left open."""
+    """Return the INSERT statement of one row, with placeholders."""
     query = InsertQuery(model)
     query.insert_values(model._meta.concrete_fields, [model()], raw=True)
     ((statement, _values),) = query.get_compiler(using=alias).as_sql()

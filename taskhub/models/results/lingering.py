@@ -1,4 +1,4 @@
-"""Lingering runs: what nodes tell of functions whose outcome nobody waits for."""
+"""Lingering runs: functions that still run though nobody waits for the outcome."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ class Because(models.TextChoices):
 class LingeringRun:
     """A function that still runs though nobody waits for its outcome."""
 
-    #: Of the result.
+    #: The id of the result.
     id: UUID
     attempt: int
     #: Empty if the result was deleted.
     task_path: str
     because: Because
-    #: Since when it has run in vain: since the cancellation, say.
+    #: When it became a lingering run, such as the time of the cancellation.
     since: datetime
     #: The name of the node, and the token and the process id of the worker process.
     node: str
@@ -40,7 +40,7 @@ class LingeringRun:
 
 
 def read_entries(node: str, worker: Mapping[str, Any]) -> Iterator[LingeringRun]:
-    """Yield what a worker process still runs, of an entry in `Node.workers`."""
+    """Yield the lingering runs in an entry of `Node.workers`."""
     for entry in worker.get("lingering", []):
         since = parse_datetime(entry["since"])
         if since is not None and timezone.is_aware(since):

@@ -13,7 +13,7 @@ from taskhub.models.results.statuses import Status
 if TYPE_CHECKING:
     from taskhub.models.results.task_result import TaskResult
 
-#: The classes of errors that no task has raised: it was cancelled, or has expired.
+#: The `exception_class_path` of errors of results that were cancelled, or expired.
 CANCELLED_CLASS_PATH = f"{TaskCancelled.__module__}.{TaskCancelled.__qualname__}"
 EXPIRED_CLASS_PATH = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
 

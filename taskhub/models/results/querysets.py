@@ -1,4 +1,4 @@
-"""Questions about results, in words."""
+"""Queries of results."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class HasPath(Protocol):
-    """A task, as far as a query needs one."""
+    """What a query needs of a task."""
 
     @property
     def module_path(self) -> str: ...
@@ -25,7 +25,7 @@ class HasPath(Protocol):
 
 @dataclass(frozen=True)
 class Stats:
-    """Some results in numbers. Durations are None where no result has one."""
+    """Statistics of some results. A duration is None if no result has one."""
 
     total: int
     ready: int
@@ -47,60 +47,59 @@ class Stats:
 
 class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
     """
-    Results, narrowed word by word.
+    Results, filtered by chained methods.
 
         TaskResult.objects.for_task(send_welcome).failed().since(hours=1)
     """
 
     def for_task(self, task: HasPath | str) -> Self:
-        """The results of one task, given as itself or as its dotted path."""
+        """Filter by a task, or its dotted path."""
         return self.filter(
             task_path=task if isinstance(task, str) else task.module_path
         )
 
     def in_queue(self, queue_name: str) -> Self:
-        """The results of one queue."""
+        """Filter by a queue."""
         return self.filter(queue_name=queue_name)
 
     def ready(self) -> Self:
-        """Those that wait: for a worker, or for their `run_after`."""
+        """Filter results that wait for a worker, or for their `run_after`."""
         return self._not_successful("READY")
 
     def running(self) -> Self:
-        """Those that a worker is at, apart from the very short ones."""
+        """Filter results that a worker runs, except very short runs."""
         return self._not_successful("RUNNING")
 
     def successful(self) -> Self:
-        """Those that returned a value."""
+        """Filter results whose task returned a value."""
         return self.filter(status="SUCCESSFUL")
 
     def failed(self) -> Self:
-        """Those that raised and will not be tried again."""
+        """Filter results that failed, and are not retried."""
         return self._not_successful("FAILED")
 
     def cancelled(self) -> Self:
-        """Those that were never run, or stopped, on purpose."""
+        """Filter results that were cancelled before or during their run."""
         return self._not_successful("CANCELLED")
 
     def unfinished(self) -> Self:
-        """Those that something is still to be done for."""
+        """Filter results that are ready or running."""
         return self._not_successful("READY", "RUNNING")
 
     def finished(self) -> Self:
-        """Those whose outcome is known."""
+        """Filter results with an outcome."""
         return self.exclude(status__in=["READY", "RUNNING"])
 
     def _not_successful(self, *statuses: str) -> Self:
-        # It says twice what once would do, because SQLite takes a partial index only
-        # for a query that repeats the index's own condition.
+        # SQLite uses a partial index only if the query repeats the index's condition.
         return self.filter(~Q(status="SUCCESSFUL"), status__in=statuses)
 
     def since(self, moment: datetime | None = None, /, **ago: float) -> Self:
         """
-        Those enqueued since a moment, or since so long ago: `since(hours=1)`.
+        Filter results enqueued since a moment, or since a time ago: `since(hours=1)`.
 
-        Takes an aware datetime or the arguments of timedelta. Precise to the
-        millisecond; served by the primary key.
+        Take an aware datetime or the arguments of timedelta. The filter uses the
+        primary key, and is precise to the millisecond.
         """
         if (moment is None) == (not ago):
             raise TypeError("since() takes an aware datetime, or e.g. hours=1.")
@@ -108,16 +107,16 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         return self.filter(id__gte=first_id_at(start))
 
     def before(self, moment: datetime | None = None, /, **ago: float) -> Self:
-        """Those enqueued before a moment, or longer ago: `before(days=30)`."""
+        """Filter results enqueued before a moment, or a time ago: `before(days=30)`."""
         if (moment is None) == (not ago):
             raise TypeError("before() takes an aware datetime, or e.g. days=30.")
         end = moment or timezone.now() - timedelta(**ago)
         return self.filter(id__lt=first_id_at(end))
 
     def stats(self) -> Stats:
-        """Count them by status and measure their last attempts, with one query."""
+        """Return statistics of status and last attempts, with one query."""
         last = F("finished_at") - Coalesce("last_attempted_at", "started_at")
-        # One that was cancelled while it waited for another attempt did not run then.
+        # A result that was cancelled while it waited for a retry has not run since.
         waited = Q(status="CANCELLED", last_attempted_at__lt=F("run_after"))
         run = Case(When(waited, then=None), default=last, output_field=DurationField())
         counts = {
@@ -130,7 +129,7 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         return Stats(**answer)
 
     def ids(self) -> list[UUID]:
-        """The ids of these results."""
+        """Return the ids."""
         return list(self.values_list("id", flat=True))
 
 

@@ -1,9 +1,9 @@
 """
-Slices of `TaskResult`: the columns that one write is about, and no others.
+Slices of `TaskResult`: models of its table that have only the columns of one write.
 
-Most of what a write costs is per column, and most columns of a row keep their default.
-These models are of the same table, and of a registry of their own, so that neither
-migrations nor the admin see them. What they leave out, the database fills in.
+Most of the cost of a write is per column, and most columns keep their default. The
+models are in a registry of their own, so that migrations and the admin do not see them.
+The database fills in the columns that they leave out.
 """
 
 from typing import Any, ClassVar
@@ -22,9 +22,9 @@ _TABLE = TaskResult._meta.db_table
 
 
 class _New(Carried, models.Model):
-    """What is known of every result when it is enqueued."""
+    """The columns that every new result needs."""
 
-    #: How many bytes of JSON its arguments and meta are.
+    #: The size of its arguments and meta as JSON, in bytes.
     size = 0
 
     id = models.UUIDField(primary_key=True, default=new_id)
@@ -44,7 +44,7 @@ class _New(Carried, models.Model):
 
 
 class PlainSlice(_New):
-    """A result that was asked for with nothing but arguments: what most are."""
+    """A new result with nothing but arguments, as most are."""
 
     run_after = expires_at = parent_id = tick_at = None
     meta: ClassVar[dict[str, Any]] = {}
@@ -59,7 +59,7 @@ class PlainSlice(_New):
 
 
 class NewSlice(_New):
-    """A result that has more to it, or whose row is its message, too."""
+    """A new result with other options, or whose row is its message."""
 
     meta = ExactJSONField(default=dict)
     run_after = models.DateTimeField(null=True)
@@ -78,7 +78,7 @@ class NewSlice(_New):
         managed = False
 
 
-#: What is inserted when something is enqueued.
+#: The rows that enqueueing inserts.
 NewResult = PlainSlice | NewSlice
 
 
@@ -99,15 +99,15 @@ class _Ended(models.Model):
 
     @classmethod
     def written(cls) -> list[str]:
-        """What is written: all but the key."""
+        """Return the names of all fields but the key."""
         return [field.name for field in cls._meta.concrete_fields if field.name != "id"]
 
 
 class EndedSlice(_Ended):
     """
-    What a first attempt that succeeded, and returned nothing, changes in its row.
+    The columns that a first attempt changes if it succeeds and returns None.
 
-    Everything else is as it was: there was no error, no retry, and nothing to note.
+    The other columns are unchanged, since there was no error and no retry.
     """
 
     objects: ClassVar[models.Manager["EndedSlice"]] = models.Manager()
@@ -120,7 +120,7 @@ class EndedSlice(_Ended):
 
 
 class ReturnedSlice(_Ended):
-    """The same of one that returned something, or whose row is its message, too."""
+    """The same for an attempt that returned a value, or whose row is its message."""
 
     return_value = ExactJSONField(null=True)
     place = models.CharField(max_length=7, default="")

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Status(models.TextChoices):
-    """Django's own words, and one more."""
+    """The statuses of Django, and CANCELLED."""
 
     READY = "READY", _("Ready")
     RUNNING = "RUNNING", _("Running")
@@ -15,16 +15,16 @@ class Status(models.TextChoices):
 
     @classmethod
     def label_of(cls, status: str) -> str:
-        """Return a status in words; what is no status, as it is."""
+        """Return the label of a status; other text unchanged."""
         return str(cls(status).label) if status in cls else status
 
 
-#: Of those, the ones after which something is still to come.
+#: The statuses without an outcome.
 UNFINISHED_STATUSES = (Status.READY, Status.RUNNING)
 
 
 class Place(models.TextChoices):
-    """Where the database broker keeps a message: in one of three places, or nowhere."""
+    """The place of a message in the database broker."""
 
     NOWHERE = "", _("Nowhere")
     DELAYED = "delayed", _("Scheduled")

@@ -1,4 +1,4 @@
-"""`TaskResult`: one run asked for, and what became of it."""
+"""`TaskResult`: an enqueued task and its outcome."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,18 +29,19 @@ from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 if TYPE_CHECKING:
     from taskhub.models.results.querysets import TaskResultManager
 
-#: Every column has a default in the database, too, so that a write need only name the
-#: columns that it is about: see slices.py.
+#: Every column has a default in the database, so that a write can leave it out; see
+#: slices.py.
 _EMPTY_LIST = Value([], ExactJSONField())
 _EMPTY_DICT = Value({}, ExactJSONField())
 
 
 class TaskResult(Carried, SharedRow):
     """
-    One run asked for: a row from the moment it was enqueued.
+    An enqueued task and its outcome.
 
-    Short tasks go from READY to finished in one write; a longer one is marked RUNNING.
-    Times are aware and, but for `enqueued_at` and `run_after`, told by the worker.
+    A short task goes from READY to finished in one write; a longer one is marked
+    RUNNING. Times are aware. `enqueued_at` and `run_after` are by the clock of the
+    caller, the others by that of the worker.
     """
 
     written_by_processes = WRITTEN_BY_WORKERS
@@ -67,14 +68,14 @@ class TaskResult(Carried, SharedRow):
         _("keyword arguments"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
     return_value = ExactJSONField(_("return value"), null=True)
-    #: A list with a dict for each attempt that failed: `attempt`, `failed_at` (ISO
-    #: 8601), `due_at`, `started_at`, `exception_class_path`, `message`, `traceback`.
+    #: A list with a dict for each failed attempt: `attempt`, `failed_at` (ISO 8601),
+    #: `due_at`, `started_at`, `exception_class_path`, `message`, `traceback`.
     errors = ShapedJSONField(
         _("errors"), kind="list of objects", default=list, db_default=_EMPTY_LIST
     )
-    #: How many attempts were begun; what the fence compares.
+    #: How many attempts were started. The fence compares it.
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
-    #: Who began them, in order.
+    #: The workers that started them, in order.
     worker_ids = ShapedJSONField(
         _("workers"), kind="list of texts", default=list, db_default=_EMPTY_LIST
     )
@@ -82,54 +83,52 @@ class TaskResult(Carried, SharedRow):
     enqueued_at = models.DateTimeField(
         _("enqueued"), default=timezone.now, db_default=DatabaseNow()
     )
-    #: When the last attempt, or the one to come, was due; None: when it was enqueued.
-    #: Each retry moves it on: after a failure, a worker's death, or by people.
+    #: When the last or next attempt is due; None means when it was enqueued. Each retry
+    #: sets it: after a failure, after a worker's death, and by operators.
     run_after = models.DateTimeField(_("run after"), null=True)
-    #: Not to be started any more from then on.
+    #: It is not started after this time.
     expires_at = models.DateTimeField(_("expires"), null=True)
-    #: When the first attempt began.
+    #: The start of the first attempt.
     started_at = models.DateTimeField(_("started"), null=True)
     last_attempted_at = models.DateTimeField(_("last attempted"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
-    #: What the running task last said: `done`, `total` (or null), `message`.
+    #: The last progress of the task: `done`, `total` (or null), `message`.
     progress = ShapedJSONField(_("progress"), kind="object", null=True)
-    #: The user's own notes, from `using(meta=…)`.
+    #: The user's notes, from `using(meta=…)`.
     meta = ExactJSONField(
         _("meta"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
-    #: What had to be changed for the return value to be stored: `escaped` and
-    #: `truncated`, a sentence each.
+    #: How the return value was changed to be stored: a sentence for each of `escaped`
+    #: and `truncated`.
     storage_notes = ShapedJSONField(
         _("storage notes"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
 
-    #: Of the process that ran it, in MiB when it ended; only for runs that last.
+    #: Memory of the process when the run ended, in MiB; only of longer runs.
     memory_mib = models.PositiveIntegerField(_("memory"), null=True)
-    #: The result whose run has enqueued this one, if one has.
+    #: The result whose run has enqueued this one.
     parent_id = models.UUIDField(_("parent"), null=True, editable=False)
-    #: Of a failure: the same for the same exception at the same place in the code.
+    #: A hash of a failure: equal for the same exception at the same place in the code.
     cause = models.CharField(
         _("cause"), max_length=32, default="", db_default="", blank=True, editable=False
     )
-    #: The ids of the last bulk actions that have tried it again or cancelled it; null
-    #: if none has.
+    #: The ids of the last bulk actions that have retried or cancelled it, or null.
     bulk_action_ids = ShapedJSONField(kind="list", null=True, editable=False)
-    #: The schedule that has fired it, if one has.
+    #: The schedule that has fired it.
     periodic_task = models.ForeignKey(
         "taskhub.PeriodicTask",
         models.SET_NULL,
         null=True,
         related_name="results",
-        # The constraint's index begins with it.
+        # The index of the constraint serves it.
         db_index=False,
         verbose_name=_("periodic task"),
     )
-    #: The due time that its schedule fired it for; None for a run that was asked for
-    #: by hand.
+    #: The tick for which its schedule has fired it; None for a run by hand.
     tick_at = models.DateTimeField(_("tick"), null=True)
 
-    # What follows belongs to the database broker; with another one it stays as it is.
+    # The database broker alone uses the following columns.
     place = models.CharField(
         max_length=7,
         choices=Place,
@@ -138,11 +137,11 @@ class TaskResult(Carried, SharedRow):
         blank=True,
         editable=False,
     )
-    #: The token of the process that holds the message.
+    #: The token of the worker process that holds the message.
     held_by = NameField(
         max_length=100, default="", db_default="", blank=True, editable=False
     )
-    #: How the message came back, if it may have been started: see messages.Returned.
+    #: How the message came back, if it may have been started; see messages.Returned.
     returned = NameField(
         max_length=110, default="", db_default="", blank=True, editable=False
     )
@@ -162,8 +161,8 @@ class TaskResult(Carried, SharedRow):
             ("export_taskresult", _("Can export task results")),
         ]
         ordering: ClassVar = ["-id"]
-        # Ids grow with time, so the primary key serves every "newest first" and every
-        # "since". MariaDB has no partial indexes and makes these whole.
+        # Ids increase with time, so the primary key serves "newest first" and since().
+        # MariaDB has no partial indexes, and indexes all rows.
         indexes: ClassVar = [
             # for_task(), and the admin's filter by task: newest first.
             models.Index(fields=["task_path", "id"], name="taskhub_by_task"),
@@ -204,7 +203,7 @@ class TaskResult(Carried, SharedRow):
                 condition=Q(status="FAILED"),
                 name="taskhub_failed_by_cause",
             ),
-            # The beat's question whether an earlier run of a schedule has finished.
+            # Whether an earlier run of a schedule is unfinished, for the beat.
             models.Index(
                 fields=["periodic_task", "status"],
                 condition=Q(
@@ -221,7 +220,7 @@ class TaskResult(Carried, SharedRow):
                 ],
                 name="taskhub_times_of_results",
             ),
-            # A tick fires once, whatever beats do.
+            # A tick fires once, with any number of beats.
             PartialUniqueConstraint(
                 fields=["periodic_task", "tick_at"],
                 condition=Q(periodic_task__isnull=False),
@@ -235,9 +234,9 @@ class TaskResult(Carried, SharedRow):
     @property
     def oddity(self) -> str:
         """
-        Say why it cannot be run, if somebody has edited its row; nothing if it can.
+        Why the row cannot be run; "" if it can.
 
-        What taskhub has written is never odd.
+        Only rows that were edited with SQL are odd.
         """
         if is_odd(self.args):
             return "The args in its row are not a list of JSON."
@@ -253,13 +252,13 @@ class TaskResult(Carried, SharedRow):
 
     @property
     def waited(self) -> timedelta | None:
-        """How long its last attempt waited, from when it was due; None before it."""
+        """How long the last attempt waited after it was due; None before it."""
         began = self._began
         return None if began is None else max(began - self.due_at, timedelta(0))
 
     @property
     def ran(self) -> timedelta | None:
-        """How long its last attempt ran; None if it has not ended, or never began."""
+        """How long the last attempt ran; None if it has not ended, or not started."""
         began = self._began
         if began is None or self.finished_at is None:
             return None
@@ -267,20 +266,20 @@ class TaskResult(Carried, SharedRow):
 
     @property
     def _began(self) -> datetime | None:
-        """When the last attempt began; None while another one is waited for."""
+        """The start of the last attempt; None while the next one is waiting."""
         known = [at for at in (self.started_at, self.last_attempted_at) if at]
         if not known:
             return None
         began = max(known)
         if self.status == Status.READY:
             return None
-        # Cancelled while it waited for another attempt.
+        # Cancelled while it waited for a retry.
         waited = self.status == Status.CANCELLED and began < self.due_at
         return None if waited else began
 
     @property
     def due_at(self) -> datetime:
-        """The earliest that its last attempt, or the one to come, could be started."""
+        """When the last or next attempt is due."""
         return max(self.enqueued_at, self.run_after or self.enqueued_at)
 
     @property
@@ -290,14 +289,13 @@ class TaskResult(Carried, SharedRow):
 
     def get(self, timeout: float | None = None) -> Any:
         """
-        Wait until the task has finished, and return what it returned.
+        Wait until the task has finished, and return its return value.
 
-        Block for up to `timeout` seconds, or for as long as it takes. This row is
-        refreshed.
+        Block for up to `timeout` seconds, or without a limit. Refresh this instance.
 
-        Raise TaskFailed or TaskCancelled if that is how it ended, ResultTimeout if it
-        has not ended in time, ResultNotKept if the row is gone, and ResultTruncated if
-        the return value was too large to store.
+        Raise TaskFailed or TaskCancelled if the task failed or was cancelled,
+        ResultTimeout if it has not finished in time, ResultNotKept if the row is gone,
+        and ResultTruncated if the return value was too large to store.
         """
         if not self.is_finished:
             self._adopt(wait_for(self._rows, self.pk, timeout, row_expected=True))
@@ -312,15 +310,13 @@ class TaskResult(Carried, SharedRow):
 
     def outcome(self) -> Any:
         """
-        Return the return value of a finished row, or raise what became of it instead.
-
-        See get() for what it raises.
+        Return the return value of a finished result, or raise an error as get() does.
         """
         return outcome_of(self)
 
     @property
     def _rows(self) -> TaskResultQuerySet:
-        # Not from where this row was read: a replica may be behind.
+        # Not the database that this row was read from: a replica may be behind.
         return TaskResult.writing.all()
 
     def _adopt(self, other: "TaskResult") -> None:

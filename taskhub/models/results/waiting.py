@@ -1,4 +1,4 @@
-"""Waiting for a row to be finished, without hammering the database."""
+"""Waiting until a result has finished, with few queries."""
 
 import asyncio
 import logging
@@ -25,12 +25,10 @@ def wait_for(
     rows: "TaskResultQuerySet", pk: UUID, timeout: float | None, *, row_expected: bool
 ) -> "TaskResult":
     """
-    Block until the row is finished, and return it.
+    Block until the result has finished, and return its row.
 
-    A row that does not exist is one that was not kept, unless it is not expected
-    before it is finished.
-
-    Raise ResultTimeout after `timeout` seconds, and ResultNotKept without a row.
+    With `row_expected`, raise ResultNotKept if there is no row; without it, the row may
+    be written when the task finishes. Raise ResultTimeout after `timeout` seconds.
     """
     has_warned = False
     for pause in pauses(timeout):
@@ -57,7 +55,7 @@ async def await_for(
 
 
 def _warn_in_task(pk: UUID) -> None:
-    """Warn of a wait that keeps a process busy, which an async task's does not."""
+    """Log a warning if a task blocks its process by waiting."""
     if current_result.get() is not None:
         logger.warning(
             "Result %s is waited for inside the run %s, which keeps its process busy "
