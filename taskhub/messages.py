@@ -167,7 +167,7 @@ def seal(message: Message, key: bytes) -> bytes:
     return VERSION + hmac.digest(key, VERSION + payload, "sha256") + payload
 
 
-def most_bytes_of(max_argument_bytes: int) -> int:
+def max_message_bytes(max_argument_bytes: int) -> int:
     """Return how large a message may be: its arguments, and what is around them."""
     return max_argument_bytes + 64 * 1024
 

@@ -1,8 +1,8 @@
 """
-Brokers: where messages wait. `base` has the contract; each broker is a module.
+Brokers store messages. `base` has the contract, and each broker is a package.
 
-`get_broker` keeps one broker for each configuration and process: Django makes backends
-anew for every thread and context, and their connections should outlive that.
+`get_broker` keeps one broker for each configuration and process. Django makes new
+backends for every thread and context, and connections should outlive them.
 """
 
 import os
@@ -18,7 +18,7 @@ from taskhub.conf import Config
 from taskhub.exceptions import InvalidBrokerURL
 from taskhub.foundation.nearest import did_you_mean
 
-#: By the URL's scheme; only the broker that a site uses is imported.
+#: Brokers by the scheme of the URL. Only the broker that a site uses is imported.
 BROKERS = {
     "database": "taskhub.brokers.database.DatabaseBroker",
     "redis": "taskhub.brokers.redis.RedisBroker",
@@ -38,9 +38,9 @@ def get_broker(config: Config) -> Broker:
     """
     Return this process's broker for a configuration.
 
-    Raise InvalidBrokerURL if its `broker_url` names none.
+    Raise InvalidBrokerURL if its `broker_url` is not one of a broker.
     """
-    # By process: sockets that a fork has inherited belong to the parent.
+    # By process: a fork must not use the sockets of its parent.
     key = (os.getpid(), config.alias, config.options.broker_url)
     with _lock:
         broker = _brokers.get(key)
@@ -50,19 +50,19 @@ def get_broker(config: Config) -> Broker:
 
 
 def open_broker(config: Config) -> Broker:
-    """Make a new broker; see get_broker()."""
+    """Return a new broker; see get_broker()."""
     broker: Broker = import_string(find_broker(config.options.broker_url))(config)
     return broker
 
 
 def find_broker(url: str) -> str:
     """
-    Return the dotted path of the broker class that a URL asks for.
+    Return the dotted path of the broker class for a URL.
 
-    Raise InvalidBrokerURL if there is none, or if the URL cannot be read.
+    Raise InvalidBrokerURL if there is none, or the URL cannot be parsed.
     """
     scheme, found, _rest = url.partition("://")
-    # What cannot be taken apart is not shown: there may be a password in it.
+    # Do not show text that cannot be parsed: it may contain a password.
     if not re.fullmatch(r"[\w+.-]+", scheme) or not found:
         raise InvalidBrokerURL(
             "The broker URL has no scheme; expected for example "
@@ -72,30 +72,30 @@ def find_broker(url: str) -> str:
         hint = did_you_mean(scheme, BROKERS)
         raise InvalidBrokerURL(f"There is no broker for {scheme!r} URLs{hint}")
     try:
-        parts = _take_apart(url)
+        parts = _parse(url)
     except ValueError:
-        # Without the cause, which shows what it stumbled over.
+        # Without the cause, whose message shows a part of the URL.
         raise InvalidBrokerURL(
-            "The broker URL cannot be read; expected such as "
-            "'redis://user:password@localhost:6379/0', with what is special in a "
-            "password escaped: / as %2F, ? as %3F, # as %23, @ as %40."
+            "The broker URL cannot be read; expected for example "
+            "'redis://user:password@localhost:6379/0'. Escape special characters in a "
+            "password: / as %2F, ? as %3F, # as %23, @ as %40."
         ) from None
     if scheme == "database" and (parts.netloc or parts.path):
         raise InvalidBrokerURL(
-            "The URL of the database broker is just 'database://': it lives where "
-            "TaskResult does; to move both, write a database router."
+            "The URL of the database broker is 'database://'. It uses the database of "
+            "TaskResult; write a database router to move both."
         )
     check_parameters(scheme, parts.query)
     return BROKERS[scheme]
 
 
-def _take_apart(url: str) -> SplitResult:
-    """Return the parts of a URL. Raise ValueError if a password may be among them."""
+def _parse(url: str) -> SplitResult:
+    """Return the parts of a URL. Raise ValueError if a password may be in them."""
     parts = urlsplit(url)
     for host in parts.netloc.rpartition("@")[2].split(","):
         _ = urlsplit(f"//{host}").port
     names = [name for name, _value in parse_qsl(parts.query, keep_blank_values=True)]
-    # A / or ? or # in a password ends the login too early: the rest of it is there.
+    # An unescaped / ? or # in a password moves the rest of it to another part.
     is_cut = parts.scheme != "unix" and "@" not in parts.netloc
     if is_cut and any("@" in each for each in (parts.path, parts.fragment, *names)):
         raise ValueError("There is an @ after the host.")

@@ -1,23 +1,23 @@
 """
-The contract of a broker: where messages wait, and who may run them.
+The contract of a broker, which stores messages and decides who may run them.
 
 A message is in exactly one place: delayed until it is due, ready, or held by a token.
-A token belongs to one worker process; it holds what it has reserved for as long as its
-lease lasts, which the node's steward keeps alive with heartbeats. There are four ways
-out of being held: acknowledged (done, forget it), released or postponed (given back by
-its holder, for now or for later), reclaimed (taken back from a dead one), and nothing
-else: no timeout of its own.
+A token belongs to one worker process. It holds the messages that it has reserved while
+its lease lasts; the node's steward extends the lease with heartbeats. A held message
+leaves this place in four ways only: it is acknowledged (deleted), released or postponed
+(given back by its holder, for now or for later), or reclaimed (taken back from a dead
+holder). Messages have no timeout of their own.
 
-Ready messages are handed out by priority, higher first, then by age; queues take
-turns. Whatever has been reclaimed, or given back after it was started, comes with how
-it was returned: whoever gets it looks at its row before running it, and sees to it that
-what has killed one process takes no others' work with it when it kills the next.
+Ready messages are handed out by priority, higher first, then by age. Queues take turns.
+A message that was reclaimed, or given back after it was started, carries how it was
+returned. Its next holder checks the row before running it, and runs it in isolation if
+it may have killed a process.
 
-One queue may be damaged while others are well: what is done to several queues is done
-to those that can be used, and what is done to one of them raises QueueDamaged.
+A damaged queue does not affect the others: a method for several queues skips it, and a
+method for one queue raises QueueDamaged.
 
-A broker is shared by the threads of a process, and must not be used across a fork.
-`tests/contract/test_broker.py` is this contract as tests; every broker passes it.
+The threads of a process share a broker. It must not be used across a fork.
+`tests/contract/test_broker.py` tests this contract for every broker.
 """
 
 from abc import ABC, abstractmethod
@@ -30,55 +30,54 @@ from taskhub.brokers.damage import Damage
 from taskhub.conf import Config
 from taskhub.messages import Delivery, Depth, Envelope
 
-#: How many messages one reserve hands out.
-MOST_RESERVED = 1_000
-#: What beats wait for; no queue can have this name.
+#: How many messages one reserve hands out at most.
+MAX_RESERVED_MESSAGES = 1_000
+#: The name under which beats wait. No queue can have it.
 BEAT = "~beat"
-#: The longest that `wait` blocks, so that a lost hint costs no more than this.
+#: How long `wait` blocks at most. A lost hint delays a message by no more than this.
 MAX_WAIT_SECONDS = 2.0
 
 
 class Broker(ABC):
-    """Where messages wait. Errors of the driver come out as BrokerError."""
+    """A store of messages. Errors of the driver are raised as BrokerError."""
 
-    #: The messages are the result rows themselves: inserting a row is the push, and
-    #: writing its outcome is the acknowledgement, each in one transaction. Such a
-    #: broker needs a row for every message.
+    #: Whether the result rows are the messages: inserting a row pushes it, and writing
+    #: its outcome acknowledges it, each in one transaction. Every message has a row.
     lives_in_rows = False
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self._turn = count()
-        #: Which queues cannot be used now.
+        #: The queues that cannot be used now.
         self.damage = Damage()
 
     @abstractmethod
     def push(self, envelopes: Sequence[Envelope]) -> None:
         """
-        Take messages in, and wake idle workers.
+        Store messages, and wake idle workers.
 
-        Idempotent: an id that the broker already has is left as it is.
+        Idempotent: a message whose id the broker already has is not changed.
 
         Raise BrokerUnavailable if the broker cannot be reached; some of the messages
-        may have been taken in then. Raise QueueDamaged if one of the queues cannot be
-        used; what is for the others has been taken in.
+        may be stored then. Raise QueueDamaged if one of the queues cannot be used; the
+        messages of the others are stored.
         """
 
     def reserve(
         self, queues: Sequence[str], *, limit: int, token: str
     ) -> list[Delivery]:
         """
-        Take up to `limit` due messages, 1,000 at the most, queue by queue in turn.
+        Take up to `limit` due messages, 1,000 at most, queue by queue in turn.
 
-        Return at once, with fewer or none if the queues are dry; a queue that is
-        damaged is logged once, and left out. What is returned belongs to `token` until
-        it is acknowledged, released, or the token's lease ends.
+        Return at once, with fewer or none if the queues are empty. A damaged queue is
+        logged once and skipped. `token` holds the messages until they are acknowledged
+        or given back, or its lease ends.
 
         Raise LeaseLost if the token has no lease, and BrokerUnavailable if the
-        connection is lost; messages whose reply was lost are held by the token, see
+        connection is lost. If the reply was lost, the token holds its messages; see
         `held`.
         """
-        limit = min(limit, MOST_RESERVED)
+        limit = min(limit, MAX_RESERVED_MESSAGES)
         first = next(self._turn) % len(queues)
         in_turn = [*queues[first:], *queues[:first]]
         deliveries: list[Delivery] = []
@@ -90,9 +89,10 @@ class Broker(ABC):
 
     def without_empty(self, queues: Sequence[str], token: str) -> Sequence[str]:
         """
-        Leave out queues in which nothing waits, where that is known cheaply.
+        Leave out empty queues, if the broker can tell at low cost.
 
-        But none in which the token has no lease: reserve_from() raises LeaseLost there.
+        Keep queues in which the token has no lease, so that reserve_from() raises
+        LeaseLost.
         """
         return queues
 
@@ -111,10 +111,10 @@ class Broker(ABC):
         self, queue_name: str, ids: Collection[str], *, token: str
     ) -> set[str]:
         """
-        Forget messages of one queue that are done.
+        Delete messages of one queue that are done.
 
-        Return the ids that `token` still held; the others are not its to forget, but
-        for those that are astray.
+        Return the ids that `token` still held. Other messages are not deleted, unless
+        they are astray.
         """
 
     @abstractmethod
@@ -127,10 +127,10 @@ class Broker(ABC):
         started: bool = False,
     ) -> int:
         """
-        Give messages of one queue back, to where they stood in line.
+        Give messages of one queue back, to their former position.
 
-        `started` says that they have been begun. Return how many were given back; what
-        `token` does not hold any more is left alone.
+        `started` tells that they may have been started. Return how many were given
+        back. Messages that `token` does not hold are not changed.
         """
 
     @abstractmethod
@@ -143,23 +143,23 @@ class Broker(ABC):
         started: bool,
     ) -> int:
         """
-        Give messages of one queue back, by id, to be due again at a time of their own.
+        Give messages of one queue back, by id, each with a new due time.
 
-        By the caller's clock, of which only the distance from now counts. As `release`
-        otherwise.
+        Due times are by the caller's clock; only their distance from now counts.
+        Otherwise like `release`.
         """
 
     @abstractmethod
     def cancel(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
-        """Take messages out that nobody holds; return the ids that were."""
+        """Delete messages that no token holds; return their ids."""
 
     @abstractmethod
     def pause(self, queue_name: str, *, paused: bool) -> None:
         """
-        Hand nothing out of a queue any more; or do so again, and wake who waits.
+        Stop handing out messages of a queue, or resume and wake idle workers.
 
-        What its `QueueState` says. A broker that loses its data forgets it, and is told
-        again.
+        `QueueState` has the state. A steward repeats the call, in case the broker has
+        lost its data.
         """
 
     @abstractmethod
@@ -169,13 +169,13 @@ class Broker(ABC):
     @abstractmethod
     def depth(self, queue_name: str) -> Depth:
         """
-        Count the messages of one queue by place; and is it paused?
+        Count the messages of one queue by place, and return whether it is paused.
 
         A count above some thousands may be up to a minute old.
         """
 
     def depths(self, queues: Sequence[str]) -> dict[str, Depth]:
-        """Return the depth of each of these queues, but of those that are damaged."""
+        """Return the depth of each queue, except damaged ones."""
         found = {}
         for name in queues:
             with self.damage.tolerated(name, "depth"):
@@ -183,11 +183,11 @@ class Broker(ABC):
         return found
 
     def is_paused(self, queue_name: str) -> bool:
-        """Whether nothing is handed out of a queue."""
+        """Return whether a queue is paused."""
         return self.depth(queue_name).paused
 
     def is_idle(self, queue_name: str) -> bool:
-        """Whether nothing that is due waits in a queue, and nothing is held."""
+        """Return whether a queue has no due message, and none is held."""
         depth = self.depth(queue_name)
         return not (depth.ready or depth.held)
 
@@ -196,38 +196,38 @@ class Broker(ABC):
         """
         Return which of these ids the broker does not have.
 
-        It has a message that is held, or that has both a body and another place.
+        The broker has a message that is held, or that has a body and another place.
         """
 
     def count_astray(self, queue_name: str) -> int:
-        """Return how many bodies have lost their place; below 0, places their body."""
+        """Return how many bodies have no place; below 0, how many places no body."""
         return self.depth(queue_name).astray
 
     def astray(self, queue_name: str, ids: Collection[UUID] | None = None) -> set[str]:
         """
-        Return ids of messages whose body is here, and whose place was lost.
+        Return ids of messages that have a body and no place.
 
-        Of these ids; without any, some thousand bodies are looked at, from where the
-        last such call has ended. What a living process runs may be among them: see
+        Check these ids or, without ids, some thousand bodies from where the last such
+        call has stopped. A living process may run some of them; see
         `taskhub.worker.steward.astray`.
         """
         return set()
 
     def put_back(self, queue_name: str, ids: Collection[str]) -> int:
         """
-        Make messages ready that are astray, each as one that was left unfinished.
+        Make astray messages ready, each marked as left unfinished.
 
-        Return how many were astray; the others are left alone.
+        Return how many were astray. Other messages are not changed.
         """
         return 0
 
     @abstractmethod
     def fingerprint(self, queues: Sequence[str]) -> str:
         """
-        Return a text that changes if the broker may have lost messages of these queues.
+        Return text that changes if the broker may have lost messages of these queues.
 
-        Emptied, restarted, or replaced by another server. What was lost of one queue
-        while the rest stayed shows in `Depth.astray`.
+        That is, if it was emptied, restarted, or replaced by another server. Partial
+        losses in one queue show in `Depth.astray`.
         """
 
     # Leases.
@@ -239,9 +239,9 @@ class Broker(ABC):
     @abstractmethod
     def heartbeat(self, queues: Sequence[str], tokens: Collection[str]) -> set[str]:
         """
-        Move the end of leases to `lease_seconds` from now, by the broker's clock.
+        Extend leases to `lease_seconds` from now, by the broker's clock.
 
-        Return the tokens whose lease had already ended, which stays so.
+        Return the tokens that have no lease any more. They get no new one.
         """
 
     @abstractmethod
@@ -258,10 +258,11 @@ class Broker(ABC):
         died: bool = True,
     ) -> int:
         """
-        End a token's lease, and take back what it holds; return how much that was.
+        End a token's lease, and make its messages ready; return their number.
 
-        `if_silent` leaves a token alone that has sent a heartbeat meanwhile. `died`
-        says that what it held may have killed it; if not, it was left unfinished.
+        With `if_silent`, do nothing if the token has sent a heartbeat meanwhile. `died`
+        tells that a message may have killed the holder; otherwise they were left
+        unfinished.
         """
 
     # Waiting.
@@ -269,56 +270,57 @@ class Broker(ABC):
     @abstractmethod
     def wait(self, queues: Sequence[str], timeout: float) -> None:
         """
-        Block until there may be something to reserve, or `timeout` seconds.
+        Block until there may be messages to reserve, or for `timeout` seconds.
 
-        May return early for no reason, and blocks no longer than MAX_WAIT_SECONDS, nor
-        past the next due time that the last reserve has seen. One thread at a time.
+        This may return early without a reason. It does not block longer than
+        MAX_WAIT_SECONDS, nor beyond the next due time that the last reserve has seen.
+        Only one thread at a time may wait.
         """
 
     @abstractmethod
     def interrupt(self) -> None:
-        """Make a `wait` that is under way in another thread return now, if it can."""
+        """Make a `wait` in another thread return now, if possible."""
 
     def rest(self) -> None:
-        """Give up what only waiting needs, if nobody has waited for some time."""
+        """Release what only `wait` needs, if no thread has waited for some time."""
         return
 
     @abstractmethod
     def wake(self, queues: Collection[str]) -> None:
         """
-        Wake those who wait, where pushing does not: for rows that were inserted and are
-        messages themselves, at the commit of a transaction under way, and for BEAT.
+        Wake threads that wait, where push() does not do so: for inserted rows that are
+        messages, at the commit of the open transaction, and for BEAT.
         """
 
-    # Life and looks.
+    # Other.
 
     @property
     @abstractmethod
     def address(self) -> str:
-        """Where the broker is, for people: without passwords."""
+        """The address of the broker to show to people, without passwords."""
 
     @abstractmethod
     def check(self, queues: Sequence[str] = ()) -> list[str]:
         """
-        Try all that is done to these queues, or to those of the configuration.
+        Try every operation on these queues, or on those of the configuration.
 
-        Return a sentence for each thing that is not permitted and can be spared. Raise
-        BrokerError, with a remedy, if the broker cannot be used now.
+        Return a sentence for each optional operation that is not permitted. Raise
+        BrokerError with a remedy if the broker cannot be used.
         """
 
     def owned_by_others(
         self, queues: Sequence[str], owner: str, *, take: bool
     ) -> list[str]:
         """
-        Return the queues that another owner works on; `take` the others.
+        Return the queues of another owner; with `take`, become the owner of the others.
 
-        An owner of whom no token lives any more has lost its queues. Raise BrokerError
-        if the broker cannot be reached.
+        An owner without a living token loses its queues. Raise BrokerError if the
+        broker cannot be reached.
         """
         return []
 
     def dangers(self) -> list[str]:
-        """Return a sentence for each setting of the server that loses messages."""
+        """Return a sentence for each setting of the server that may lose messages."""
         return []
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What may stand in the query of a broker's URL."""
+"""The parameters in the query of a broker's URL."""
 
 from collections.abc import Callable, Mapping
 from urllib.parse import parse_qsl
@@ -54,7 +54,7 @@ _OF_A_CLUSTER: Mapping[str, _Parser] = {
 
 
 def check_parameters(scheme: str, query: str) -> None:
-    """Raise InvalidBrokerURL for a parameter that there is not, or cannot be read."""
+    """Raise InvalidBrokerURL for an unknown parameter, or an invalid value."""
     known = _known_for(scheme)
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:

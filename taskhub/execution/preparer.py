@@ -22,7 +22,7 @@ from taskhub.messages import (
     Message,
     Returned,
     check_place,
-    most_bytes_of,
+    max_message_bytes,
     unseal,
 )
 from taskhub.models import Status
@@ -53,7 +53,7 @@ class Preparer:
     def __init__(self, config: Config, worker_id: str) -> None:
         self._alias = config.alias
         self._keys = config.signing_keys
-        self._max_message_bytes = most_bytes_of(config.options.max_argument_bytes)
+        self._max_message_bytes = max_message_bytes(config.options.max_argument_bytes)
         self._max_redeliveries = config.options.max_redeliveries
         self._worker_id = worker_id
         self._waiting = WaitingForCode()

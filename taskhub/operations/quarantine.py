@@ -22,7 +22,7 @@ from taskhub.messages import (
     Message,
     Returned,
     check_place,
-    most_bytes_of,
+    max_message_bytes,
     read_unverified,
     unseal,
 )
@@ -134,7 +134,7 @@ def _push(quarantined: QuarantinedMessage, config: Config, priority: int) -> Non
 
 def _verify(quarantined: QuarantinedMessage, config: Config) -> Message:
     """Verify a message as a worker does. Raise BadMessage if it would be refused."""
-    max_bytes = most_bytes_of(config.options.max_argument_bytes)
+    max_bytes = max_message_bytes(config.options.max_argument_bytes)
     message = unseal(bytes(quarantined.body), config.signing_keys, max_bytes=max_bytes)
     check_place(message, quarantined.message_id, quarantined.queue_name, config.alias)
     return message

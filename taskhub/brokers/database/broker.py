@@ -1,4 +1,4 @@
-"""The verbs of the broker contract, as queries."""
+"""The methods of the broker contract, as queries."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -71,7 +71,7 @@ class DatabaseBroker(Broker):
         has_due = lease.values_list("has_due", flat=True).first()
         if has_due is None:
             raise LeaseLost(f"The lease of {token} has ended.")
-        # An update that finds nothing would still take SQLite's only write lock.
+        # An update of no rows would still take the only write lock of SQLite.
         if has_due:
             due.update(place=Place.READY)
 
@@ -79,7 +79,7 @@ class DatabaseBroker(Broker):
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
         with broker_errors(self._alias):
-            # In the same statement: it is as old as the rest of what is read.
+            # In the same statement, so that both are read at the same time.
             ready = self._rows.filter(
                 ~Exists(self._pauses(queue_name)),
                 place=Place.READY,
@@ -91,7 +91,7 @@ class DatabaseBroker(Broker):
                 id=str(row.pk),
                 queue_name=queue_name,
                 returned=Returned.parse(row.returned),
-                # Without a message it is refused, as bytes that cannot be read are.
+                # Without a message it is refused, like bytes that cannot be read.
                 message=None if row.oddity else row.to_message(),
             )
             for row in rows
@@ -161,7 +161,7 @@ class DatabaseBroker(Broker):
             }
 
     def pause(self, queue_name: str, *, paused: bool) -> None:
-        # The row is what is asked for each message.
+        # Reserving reads the row of the queue.
         if not paused:
             self.wake([queue_name])
 
@@ -194,7 +194,7 @@ class DatabaseBroker(Broker):
     def is_idle(self, queue_name: str) -> bool:
         with broker_errors(self._alias):
             rows = self._rows.filter(queue_name=queue_name)
-            # A query for each place: no index serves two of them.
+            # One query for each place: no index serves two places.
             places = (Place.READY, Place.HELD)
             return not any(rows.filter(place=place).exists() for place in places)
 
@@ -208,11 +208,11 @@ class DatabaseBroker(Broker):
         return set(ids) - known
 
     def count_astray(self, queue_name: str) -> int:
-        # A row is both.
+        # The row is both the body and the place.
         return 0
 
     def fingerprint(self, queues: Sequence[str]) -> str:
-        # What it has is what there is.
+        # Rows cannot be lost apart from results.
         return ""
 
     @repeatable
@@ -240,12 +240,11 @@ class DatabaseBroker(Broker):
         if_silent: bool = False,
         died: bool = True,
     ) -> int:
-        # First the lease ends, then what it was for is taken back: a token that is slow
-        # to notice finds its lease gone, and not its messages.
+        # End the lease first, so that the token reserves nothing afterwards.
         if not self._leases.end(token, only_if_ended=if_silent):
             return 0
         held = self._rows.filter(place=Place.HELD, held_by=token)
-        # As in promoting: no write lock for nothing.
+        # Do not take the write lock for no rows.
         if not held.exists():
             return 0
         reclaimed = held.update(
@@ -265,9 +264,9 @@ class DatabaseBroker(Broker):
 
     def _due_in(self, queues: Sequence[str], seconds: float) -> timedelta | None:
         """
-        Return how long it is, by the database's clock, until something is due.
+        Return how long it takes until a message is due, by the database's clock.
 
-        None if nothing is within so many seconds: what is later is not gone through,
+        Return None if none is due within `seconds`. Later messages are not searched,
         since the index is by time and not by queue.
         """
         delayed = self._rows.filter(

@@ -1,4 +1,4 @@
-"""The connection to the results' database, and its errors as a broker's."""
+"""The connection to the database, and its errors as errors of a broker."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,13 +18,13 @@ R = TypeVar("R")
 
 
 def address_of(alias: str) -> str:
-    """Return where the database is, for people."""
+    """Return the database's address to show to people."""
     return f"database {alias!r}"
 
 
 @contextmanager
 def broker_errors(alias: str) -> Iterator[None]:
-    """Turn the database's errors into ours, where a worker is the caller."""
+    """Raise errors of the database as BrokerError."""
     try:
         yield
     except ProgrammingError as error:
@@ -40,7 +40,7 @@ def broker_errors(alias: str) -> Iterator[None]:
 
 
 def repeatable(function: Callable[P, R]) -> Callable[P, R]:
-    """Have a verb done again after a deadlock; other errors come out as ours."""
+    """Repeat a method after a deadlock; raise other errors as BrokerError."""
     again = again_after_deadlock(results_database)(function)
 
     @wraps(function)
@@ -52,8 +52,8 @@ def repeatable(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _renew_connection(alias: str) -> None:
-    # A connection that was lost stays so: Django opens a new one only if the old
-    # one is closed. In a transaction, whoever has begun it sees to that.
+    # Django reconnects only if the lost connection is closed. In a transaction, the
+    # caller does so.
     connection = connections[alias]
     if not connection.in_atomic_block:
         discard(connection)

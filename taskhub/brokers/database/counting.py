@@ -1,8 +1,8 @@
 """
-How many messages are in a place, at a cost that does not grow with their number.
+Counting messages by place, at a bounded cost.
 
-A count visits every row. Up to MAX_COUNTED rows of a queue are counted each time; of a
-queue that has more, all are counted once in a while.
+A count visits every row. Up to MAX_COUNTED rows of a queue are counted each time.
+Larger counts are cached.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from taskhub.messages import Depth
 from taskhub.models import Place, TaskResultQuerySet
 
 MAX_COUNTED = 10_000
-#: How old the number of a larger queue may be.
+#: How old a larger count may be.
 COUNT_TTL_SECONDS = 60.0
 
 
@@ -29,7 +29,7 @@ class Counts:
         self, rows: TaskResultQuerySet, queues: Sequence[str], paused: Collection[str]
     ) -> dict[str, Depth]:
         """Return the depth of each of these queues, by the rows of the backend."""
-        # A query for each place: no index serves two of them.
+        # One query for each place: no index serves two places.
         delayed = self._count(rows, Place.DELAYED, queues)
         ready = self._count(rows, Place.READY, queues)
         held = self._count(rows, Place.HELD, queues)
@@ -53,7 +53,7 @@ class Counts:
             if known is None:
                 unknown.append(name)
             elif known > MAX_COUNTED:
-                # It may have been purged meanwhile.
+                # The queue may have been purged meanwhile.
                 counted = here.filter(queue_name=name)[: MAX_COUNTED + 1].count()
                 counts[name] = known if counted > MAX_COUNTED else counted
             else:
@@ -73,8 +73,8 @@ class Counts:
             found = dict(counted.values_list("queue_name", "count"))
         counts = {name: found.get(name, 0) for name in queues}
         for name, count in counts.items():
-            # The index of what is delayed is not by queue: a few behind many of another
-            # queue take as long to count as these.
+            # The index of delayed messages is not by queue: a small count takes as long
+            # as that of a large queue.
             if count > MAX_COUNTED or (are_many and place is Place.DELAYED):
                 self._known.set((place, name), count)
         return counts

@@ -1,10 +1,9 @@
 """
-The bell that wakes idle workers of the database broker, and beats.
+Notifications that wake idle workers of the database broker, and beats.
 
-On PostgreSQL a worker LISTENs on a connection of its own, and whoever enqueues NOTIFYs
-in the same transaction, so that the bell rings as it commits. Elsewhere, where the site
-has switched it off, or behind a pooler that swallows notifications, a worker just looks
-again after a while.
+On PostgreSQL, a worker LISTENs on a connection of its own, and enqueueing NOTIFYs in
+its transaction, which takes effect at the commit. On other databases, without the
+option `notify`, or behind a pooler that drops notifications, workers poll.
 """
 
 import os
@@ -21,34 +20,34 @@ from taskhub.brokers.base import BEAT, MAX_WAIT_SECONDS
 from taskhub.db import discard
 from taskhub.foundation.readiness import wait_readable
 
-#: For so long a process with much to do may leave notifications unread.
+#: How long a busy process may leave notifications unread.
 _UNREAD_SECONDS = 10.0
 
 
 def can_notify(alias: str) -> bool:
-    """Whether this database can wake those who wait for it."""
+    """Return whether the database supports notifications."""
     connection: Any = connections[alias]
-    # psycopg2 cannot wait for notifications together with anything else.
+    # psycopg2 cannot wait for notifications and a pipe at the same time.
     return bool(
         connection.vendor == "postgresql" and connection.Database.__name__ == "psycopg"
     )
 
 
 def channel_of(queues: Collection[str]) -> str:
-    """Return what those wait for who wait for these queues."""
-    # Of its own, so that a beat is not woken for every task that is enqueued.
+    """Return the channel of these queues."""
+    # Beats have their own, so that enqueueing does not wake them.
     return "taskhub_beat" if BEAT in queues else "taskhub"
 
 
 def notify(alias: str, channel: str) -> None:
-    """Wake those who wait, at the commit if a transaction is under way."""
+    """Wake waiting threads now, or at the commit of the open transaction."""
     if can_notify(alias):
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [channel])
 
 
 class Listener:
-    """What an idle worker waits on. One thread waits at a time, any may interrupt."""
+    """What an idle worker waits on. One thread may wait, and any may interrupt."""
 
     def __init__(self, poll_seconds: float, *, listens: bool) -> None:
         self._poll_seconds = poll_seconds
@@ -68,9 +67,10 @@ class Listener:
         due_in: Callable[[float], timedelta | None],
     ) -> None:
         """
-        Block until the bell rings, a pause is over, or something is due.
+        Block until a notification, an interrupt, a due time or the timeout.
 
-        `due_in` says in how long something is, if that is within so many seconds.
+        `due_in` returns how long it takes until a message is due, if that is within the
+        given seconds.
         """
         with self._waiting:
             self._wait(alias, channel, timeout, due_in)
@@ -87,7 +87,7 @@ class Listener:
             self._sleep([], min(timeout, self._poll_seconds))
             return
         if self._listening is None:
-            # Something may have been enqueued before this: look once more at once.
+            # Return, since a message may have been enqueued before.
             self._listen(alias, channel)
             return
         seconds = min(timeout, MAX_WAIT_SECONDS)
@@ -100,7 +100,7 @@ class Listener:
                 for _notification in driver.notifies(timeout=0):
                     pass
         except Exception:
-            # Listen anew on another connection next time.
+            # The next wait listens on a new connection.
             self.close()
             raise
 
@@ -118,17 +118,17 @@ class Listener:
             os.read(self._interrupted, 1024)
 
     def interrupt(self) -> None:
-        """Make a wait that is under way in another thread return now."""
+        """Make a wait in another thread return now."""
         with suppress(BlockingIOError):
-            # Full means that it has been interrupted often enough.
+            # A full pipe has interrupted it already.
             os.write(self._interrupting, b"!")
 
     def rest(self) -> None:
         """
-        Stop listening if nobody has waited for some time; from any thread.
+        Stop listening if no thread has waited for some time. Any thread may call this.
 
-        PostgreSQL keeps notifications until each session that listens has taken them.
-        If one never does, no transaction that rings can be committed in the end.
+        PostgreSQL queues notifications until every listening session has read them.
+        Transactions that notify fail when the queue is full.
         """
         if self._listening is None or not self._waiting.acquire(blocking=False):
             return
@@ -139,7 +139,7 @@ class Listener:
             self._waiting.release()
 
     def close(self) -> None:
-        """Stop listening; a later wait begins anew."""
+        """Stop listening. A later wait listens again."""
         if self._listening is not None:
             listening, self._listening = self._listening, None
             discard(listening)

@@ -1,26 +1,26 @@
 """
-The Redis broker; nothing else in taskhub imports redis.
+The Redis broker. No other part of taskhub imports redis.
 
-Every key begins with the key prefix, then the queue in braces: the hash tag, so that
-all keys of a queue are in one slot of Redis Cluster. Neither may contain a brace.
+Every key begins with the key prefix and the queue in braces. The braces are a hash tag:
+all keys of a queue are in one slot of a Redis Cluster. Neither name may have a brace.
 
     taskhub:{<queue>}:messages      HASH  id → rank, how it came back, body
     taskhub:{<queue>}:delayed       ZSET  id → due, ms
     taskhub:{<queue>}:ready         ZSET  id → rank
     taskhub:{<queue>}:held:<token>  ZSET  id → rank
     taskhub:{<queue>}:nodes         ZSET  token → lease end, ms
-    taskhub:{<queue>}:wake          LIST  hints that wake an idle worker each
-    taskhub:{<queue>}:paused        STRING  there while nothing is handed out
+    taskhub:{<queue>}:wake          LIST  hints; each wakes an idle worker
+    taskhub:{<queue>}:paused        STRING  exists while the queue is paused
 
-    taskhub:{<queue>}:mark          STRING  gone if everything else is
-    taskhub:{<queue>}:owner         STRING  which database the results are in
-    taskhub:{<queue>}:run           STRING  which run of a server has the messages
+    taskhub:{<queue>}:mark          STRING  missing if the queue was deleted
+    taskhub:{<queue>}:owner         STRING  the database of the results
+    taskhub:{<queue>}:run           STRING  the run id of the server
 
-A message's body lives in `messages`; its place is exactly one of delayed, ready and
-the helds. Every change of place is one Lua script, a file each, and only Redis's clock
-is asked for the time. A rank is one number for "higher priority first, then older".
-Everything here can be thrown away and rebuilt from the result rows. Where it may be an
-older state of what there was, rows are looked at before messages are run.
+The body of a message is in `messages`. Its place is exactly one of delayed, ready and
+held. Every change of place is one Lua script in a file of its own, and all times are by
+Redis's clock. A rank is a number that sorts by priority, higher first, then by age. All
+keys can be deleted and rebuilt from the result rows. If the data may be an older state,
+workers check the rows before they run messages.
 """
 
 from taskhub.brokers.redis.broker import RedisBroker

@@ -1,4 +1,4 @@
-"""The broker contract on Redis: each verb is a script, and this is what calls them."""
+"""The broker contract on Redis. Most methods call a script."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -28,23 +28,22 @@ from taskhub.brokers.redis.encoding import (
     to_text,
 )
 from taskhub.brokers.redis.keys import Keys
-from taskhub.brokers.redis.occupied import FEW, occupied
+from taskhub.brokers.redis.occupied import MAX_UNCHECKED_QUEUES, occupied
 from taskhub.brokers.redis.scripts import Scripts
 from taskhub.brokers.redis.server import check_server, dangers_of
 from taskhub.brokers.redis.waiting import Waiting
 from taskhub.conf import Config
 from taskhub.exceptions import LeaseLost, QueueDamaged
-from taskhub.messages import Delivery, Depth, Envelope, Returned, most_bytes_of
+from taskhub.messages import Delivery, Depth, Envelope, Returned, max_message_bytes
 
-#: How many hints may lie in a queue's wake list: about as many as there are idle
-#: workers to be woken; a burst of pushes needs no more.
-_MOST_HINTS = 64
-#: After how many bytes one reserve hands out no more.
-_MOST_RESERVED_BYTES = 16 * 1024 * 1024
-#: Room for a rank, and how a message came back.
+#: How many hints the wake list of a queue may have: enough for all idle workers.
+_MAX_HINTS = 64
+#: How many bytes one reserve hands out, roughly.
+_MAX_RESERVED_BYTES = 16 * 1024 * 1024
+#: The size of a rank, and of how a message came back.
 _HEAD_BYTES = 256
-#: How much quarantine keeps of a message.
-_KEPT_BYTES = 2 * 1024 * 1024
+#: How much of a message the quarantine stores.
+_QUARANTINED_BYTES = 2 * 1024 * 1024
 
 
 class RedisBroker(Broker):
@@ -54,9 +53,9 @@ class RedisBroker(Broker):
         super().__init__(config)
         self._waiting = Waiting(lambda: self._client)
         self._scripts = Scripts(lambda: self._client, self.address)
-        # More is refused, and no more of it is kept.
-        self._most_of_one = _HEAD_BYTES + max(
-            most_bytes_of(config.options.max_argument_bytes), _KEPT_BYTES
+        # A longer message is refused, and its rest is not stored.
+        self._max_stored_bytes = _HEAD_BYTES + max(
+            max_message_bytes(config.options.max_argument_bytes), _QUARANTINED_BYTES
         )
         self._next_due: dict[str, float] = {}
         self._keys = cache(lambda name: Keys(config.options.key_prefix, name))
@@ -64,7 +63,7 @@ class RedisBroker(Broker):
 
     @cached_property
     def _client(self) -> Client:
-        # At the first command, and not with this object: a Cluster is connected to.
+        # At the first command: the client of a Cluster connects when it is made.
         return connect(self.config.options)
 
     def _errors(self) -> AbstractContextManager[None]:
@@ -88,10 +87,10 @@ class RedisBroker(Broker):
         names = [*keys.places, keys.wake]
         for arguments in pushed(envelopes):
             sent = int(time() * 1000)
-            self._scripts.run("push", names, [_MOST_HINTS, sent, *arguments])
+            self._scripts.run("push", names, [_MAX_HINTS, sent, *arguments])
 
     def without_empty(self, queues: Sequence[str], token: str) -> Sequence[str]:
-        if len(queues) <= FEW:
+        if len(queues) <= MAX_UNCHECKED_QUEUES:
             return queues
         keys = [self._keys(name) for name in queues]
         with self._errors():
@@ -108,7 +107,7 @@ class RedisBroker(Broker):
         answer = self._scripts.run(
             "reserve",
             [*keys.of_holder(token), keys.wake, keys.paused, keys.run],
-            [token, limit, self._most_of_one, _MOST_RESERVED_BYTES],
+            [token, limit, self._max_stored_bytes, _MAX_RESERVED_BYTES],
         )
         if answer is None:
             raise LeaseLost(f"The lease of {token} on queue {queue_name!r} has ended.")
@@ -142,7 +141,7 @@ class RedisBroker(Broker):
         names = [*keys.of_holder(token), keys.wake]
         returned = Returned(token, died=False).text if started else ""
         return sum(
-            self._scripts.run("release", names, [token, _MOST_HINTS, returned, *batch])
+            self._scripts.run("release", names, [token, _MAX_HINTS, returned, *batch])
             for batch in batches(ids)
         )
 
@@ -160,7 +159,7 @@ class RedisBroker(Broker):
         now = datetime.now(UTC)
         postponed = 0
         for batch in batches(due_times):
-            arguments: list[Any] = [token, _MOST_HINTS, returned]
+            arguments: list[Any] = [token, _MAX_HINTS, returned]
             for raw_id in batch:
                 pause = (due_times[to_text(raw_id)] - now) // timedelta(milliseconds=1)
                 arguments += (raw_id, pause)
@@ -220,7 +219,7 @@ class RedisBroker(Broker):
         names = [*keys.places, keys.wake]
         returned = Returned("", died=False).text
         return sum(
-            self._scripts.run("put_back", names, [_MOST_HINTS, returned, *batch])
+            self._scripts.run("put_back", names, [_MAX_HINTS, returned, *batch])
             for batch in batches(ids)
         )
 
@@ -279,7 +278,7 @@ class RedisBroker(Broker):
         token = returned.holder
         keys = self._keys(queue_name)
         names = [*keys.of_holder(token), keys.wake]
-        arguments = [token, BATCH, _MOST_HINTS, int(not if_silent), returned.text]
+        arguments = [token, BATCH, _MAX_HINTS, int(not if_silent), returned.text]
         reclaimed = batch = self._scripts.run("reclaim", names, arguments)
         while batch == BATCH:
             batch = self._scripts.run("reclaim", names, arguments)
@@ -292,7 +291,7 @@ class RedisBroker(Broker):
             if due := self._next_due.get(queue_name):
                 seconds = min(seconds, due - monotonic())
         if seconds <= 0.001:
-            # Zero would block for ever.
+            # Redis blocks without a limit for 0.
             return
         usable = [name for name in queues if not self.damage.stops(name, "reserve")]
         with self._errors():
@@ -304,7 +303,7 @@ class RedisBroker(Broker):
     def wake(self, queues: Collection[str]) -> None:
         for name in queues:
             with self.damage.tolerated(name, "wake"):
-                self._scripts.run("wake", [self._keys(name).wake], [_MOST_HINTS])
+                self._scripts.run("wake", [self._keys(name).wake], [_MAX_HINTS])
 
     @property
     def address(self) -> str:

@@ -1,9 +1,9 @@
 """
-Connections to Redis, alone, behind Sentinel or as a Cluster, over TLS or not.
+Connections to Redis: one server, behind Sentinel, or a Cluster, with or without TLS.
 
-Every timeout and retry is set explicitly. Nothing is retried here: a repeated command
-may be a repeated effect, and whoever knows that it is not, repeats it. So is RESP2: it
-is what all versions of redis-py and all proxies speak, with the same replies.
+Every timeout is set explicitly. Commands are not retried here, since a repeated command
+may repeat its effect; callers retry those that may be repeated. The protocol is RESP2,
+which all versions of redis-py and all proxies support with the same replies.
 """
 
 import re
@@ -24,13 +24,13 @@ from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidBrokerURL
 
 Client = redis.Redis | RedisCluster
 
-#: A password in a URL's query, such as `password` or `ssl_password`.
+#: A password in the query of a URL, such as `password` or `ssl_password`.
 _PASSWORD = re.compile(r"([?&][^=&]*pass[^=&]*=)[^&]*", re.IGNORECASE)
 
-#: Firewalls forget idle connections after a minute, at the least.
+#: Firewalls may drop idle connections after a minute.
 _KEEPALIVE_SECONDS = 30
 
-#: Parameters of a URL that are for Sentinels alone.
+#: Parameters of a URL for Sentinels only.
 _OF_SENTINELS = ("sentinel_password", "sentinel_ssl", "sentinel_username")
 
 _PORTS = {"sentinel": 26379, "cluster": 6379}
@@ -38,7 +38,7 @@ _PORTS = {"sentinel": 26379, "cluster": 6379}
 
 def connect(options: Options) -> Client:
     """
-    Return a client; it connects at its first command, and a Cluster's here.
+    Return a client. It connects at its first command; the client of a Cluster, now.
 
     Raise InvalidBrokerURL if the URL cannot be read, and BrokerUnavailable if a Cluster
     cannot be reached.
@@ -76,8 +76,8 @@ def _settings(options: Options) -> dict[str, Any]:
 
 def _keepalive(options: Options) -> dict[str, Any]:
     """
-    Return what keeps an idle connection known to firewalls on its way, and ends it soon
-    if one of them has forgotten it all the same.
+    Return options that keep idle connections open in firewalls, and that soon close a
+    connection that a firewall has dropped.
     """
     timeout_ms = int(options.socket_timeout_seconds * 1000)
     wanted = {
@@ -87,7 +87,7 @@ def _keepalive(options: Options) -> dict[str, Any]:
     }
     return {
         "socket_keepalive": True,
-        # Not every system has all of them.
+        # Some systems lack some of them.
         "socket_keepalive_options": {
             getattr(socket, name): value
             for name, value in wanted.items()
@@ -108,7 +108,7 @@ def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
     server: dict[str, Any] = {**settings, "ssl": by_tls, **login_of(url), **query}
     if db:
         server["db"] = int(db)
-    # Sentinels have a login of their own, or none, and TLS as the servers have.
+    # Sentinels may have a login of their own. They use TLS if the servers do.
     of_sentinels: dict[str, Any] = {
         **settings,
         "ssl": own.pop("sentinel_ssl", by_tls),
@@ -156,7 +156,7 @@ def _hosts(netloc: str, default_port: int) -> list[tuple[str, int]]:
 
 
 def login_of(url: str) -> dict[str, str]:
-    """Return the username and the password in a URL, as far as there are any."""
+    """Return the username and the password in a URL, if any."""
     login = urlsplit(url).netloc.rpartition("@")[0]
     user, _colon, password = login.partition(":")
     found = {"username": unquote(user), "password": unquote(password)}
@@ -172,7 +172,7 @@ def _query(query: str) -> dict[str, Any]:
 def masked(url: str) -> str:
     """Return a URL without its passwords."""
     scheme, slashes, rest = _PASSWORD.sub(r"\1***", url).partition("://")
-    # Up to the last @ of all: a password may hold what ought to be escaped.
+    # Up to the last @: a password may have unescaped characters.
     login, at, place = rest.rpartition("@")
     user, colon, _password = login.partition(":")
     if not colon:
@@ -182,7 +182,7 @@ def masked(url: str) -> str:
 
 @contextmanager
 def broker_errors(address: str, connect: Callable[[], Client]) -> Iterator[None]:
-    """Turn the driver's errors into ours; leave a server that is a replica by now."""
+    """Raise errors of the driver as BrokerError; disconnect from a replica."""
     try:
         yield
     except redis.exceptions.ReadOnlyError as error:
@@ -193,12 +193,12 @@ def broker_errors(address: str, connect: Callable[[], Client]) -> Iterator[None]
     except (redis.ConnectionError, redis.TimeoutError, MasterNotFoundError) as error:
         raise BrokerUnavailable(f"Cannot reach Redis at {address}: {error}.") from error
     except redis.RedisError as error:
-        # Full, read-only, loading: these pass. What does not pass shows in the log.
+        # Full or loading, for example, which are temporary. The log has the others.
         raise BrokerUnavailable(f"Redis at {address} refuses: {error}.") from error
 
 
 def _leave_replica(client: Client) -> None:
-    # The same name may lead to the new primary by now; open connections do not. Behind
-    # Sentinel and in a Cluster, redis-py sees to that.
+    # New connections may reach the new primary, which has the same name. Behind
+    # Sentinel and in a Cluster, redis-py does this.
     if isinstance(client, redis.Redis):
         client.connection_pool.disconnect(inuse_connections=False)

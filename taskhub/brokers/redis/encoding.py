@@ -1,4 +1,4 @@
-"""How envelopes and ids are written in Redis, and read back."""
+"""The encoding of envelopes and ids in Redis."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 from taskhub.messages import Delivery, Envelope, Returned
 
-#: How much one script is given to do, so that others need not wait long for it.
+#: How many messages one script handles. Redis runs one script at a time.
 BATCH = 500
 _BATCH_BYTES = 4 * 1024 * 1024
 
@@ -14,7 +14,7 @@ _HEAD = re.compile(rb"[0-9]+:([^\n]*)\n")
 
 
 def pushed(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
-    """Yield the arguments of push.lua, cut so that no call is long or large."""
+    """Yield arguments of push.lua, in batches that are neither long nor large."""
     arguments: list[Any] = []
     size = 0
     for envelope in envelopes:
@@ -33,7 +33,7 @@ def pushed(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
 
 
 def _packed(envelope: Envelope) -> bytes:
-    """Return what is stored of a message; prelude.lua says what that is."""
+    """Return a message as it is stored; prelude.lua has the format."""
     returned = envelope.returned.text if envelope.returned else ""
     return b"%d:%b\n%b" % (_rank(envelope), to_bytes(returned), envelope.body)
 
@@ -41,7 +41,7 @@ def _packed(envelope: Envelope) -> bytes:
 def deliveries_of(
     queue_name: str, fields: Sequence[Any], since_ms: int
 ) -> Iterator[Delivery]:
-    """Yield what reserve.lua has handed out: an id, a message and its size for each."""
+    """Yield deliveries of the reply of reserve.lua: ids, messages and sizes."""
     for raw_id, stored, size in zip(*[iter(fields)] * 3, strict=True):
         returned, body = unpacked(stored)
         yield Delivery(
@@ -57,7 +57,7 @@ def unpacked(stored: bytes) -> tuple[Returned | None, bytes]:
     """
     Return how a stored message came back, and its body.
 
-    What push has not written is all body, to be quarantined.
+    Bytes in another format are returned as the body, to be quarantined.
     """
     found = _HEAD.match(stored)
     if found is None:
@@ -67,42 +67,42 @@ def unpacked(stored: bytes) -> tuple[Returned | None, bytes]:
 
 def _rank(envelope: Envelope) -> int:
     """
-    Return a number: lower for a higher priority and, within one, for an older id.
+    Return a number that is lower for a higher priority, then for an older id.
 
-    The first 48 bits of a UUIDv7 are milliseconds; among members of the same rank,
-    Redis orders by their bytes, which is again their age. Below 2**53, as a sorted
-    set's scores have to be.
+    The first 48 bits of a UUIDv7 are milliseconds. Redis sorts members of the same rank
+    by their bytes, which is also by age. Ranks are below 2**53, as scores of a sorted
+    set must be.
     """
     return (100 - envelope.priority << 44) + (envelope.id.int >> 80)
 
 
 def outdated(raw_id: bytes, since_ms: int) -> Returned | None:
     """
-    Return how a message came back that is older than this run of the server.
+    Return that a message came back if it is older than this run of the server.
 
-    It may have been run, and the server have missed that.
+    It may have been run, and the server may have lost that.
     """
     made_ms = raw_id[:13].replace(b"-", b"")
     try:
         is_older = since_ms > 0 and int(made_ms, 16) <= since_ms
     except ValueError:
-        # No id of ours; it is quarantined, whatever it is.
+        # Not an id of taskhub; the message is quarantined anyway.
         return None
     return Returned(holder="", died=False) if is_older else None
 
 
 def batches(ids: Collection[str]) -> Iterator[list[bytes]]:
-    """Yield ids as Redis has them, no more at once than one script is given."""
+    """Yield encoded ids in batches for one script each."""
     listed = [to_bytes(each) for each in ids]
     for start in range(0, len(listed), BATCH):
         yield listed[start : start + BATCH]
 
 
 def to_text(raw: bytes) -> str:
-    """Return an id as text. A foreign one may be any bytes, and is kept as these."""
+    """Return an id as text. A foreign id may be any bytes, which are preserved."""
     return raw.decode(errors="surrogateescape")
 
 
 def to_bytes(text: str) -> bytes:
-    """Return an id as Redis has it."""
+    """Return an id as bytes for Redis."""
     return text.encode(errors="surrogateescape")

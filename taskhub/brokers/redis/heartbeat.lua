@@ -9,7 +9,7 @@
 -- Returns the tokens that were to be known and are not: their leases have ended.
 
 local lease = tonumber(ARGV[1])
-assert(lease and lease > 0 and lease <= LONGEST_LEASE_MS, 'heartbeat: malformed lease')
+assert(lease and lease > 0 and lease <= MAX_LEASE_MS, 'heartbeat: malformed lease')
 
 local lease_end = now_ms() + lease
 

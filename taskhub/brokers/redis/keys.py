@@ -1,4 +1,4 @@
-"""The names of a queue's keys; the package says what is in each."""
+"""The names of a queue's keys. The package's docstring describes them."""
 
 
 class Keys:
@@ -31,13 +31,13 @@ class Keys:
 
     @property
     def places(self) -> list[str]:
-        """The keys that say what is here, and where."""
+        """The keys of bodies and places, and of the leases."""
         return [self.messages, self.delayed, self.ready, self.nodes]
 
     def of_holder(self, token: str) -> list[str]:
-        """The keys that say what is here, and what a token holds of it."""
+        """The keys of bodies and places with those of one token, and of the leases."""
         return [self.messages, self.delayed, self.ready, self.held(token), self.nodes]
 
     def held(self, token: str) -> str:
-        """Return where it is kept what a token holds."""
+        """Return the key of the messages that a token holds."""
         return f"{self.base}:held:{token}"

@@ -1,8 +1,8 @@
 """
-Which of many queues have messages that wait.
+Finding the queues that have messages, in one round trip.
 
-To reserve is a script for each queue. A worker of a hundred queues, of which a few have
-messages, would spend most of its time on scripts that find nothing.
+Reserving runs a script for each queue. Most scripts of a worker with a hundred queues
+would find nothing.
 """
 
 from collections.abc import Sequence
@@ -10,23 +10,23 @@ from collections.abc import Sequence
 from taskhub.brokers.redis.connection import Client
 from taskhub.brokers.redis.keys import Keys
 
-#: With so many queues or fewer, asking them all costs no more than asking which to ask.
-FEW = 2
+#: Up to this number of queues, running all scripts costs no more than this check.
+MAX_UNCHECKED_QUEUES = 2
 
 
 def occupied(client: Client, queues: Sequence[Keys], token: str) -> list[bool]:
     """
-    Return for each queue whether it is worth running the script.
+    Return for each queue whether to run the script.
 
-    It is if messages are ready or delayed there; and if a key has a wrong type, or the
-    token has no lease there, so that the script says so. One round trip for all.
+    Run it if messages are ready or delayed. Also run it if a key has a wrong type, or
+    the token has no lease: the script reports these faults.
     """
     pipeline = client.pipeline(transaction=False)
     for keys in queues:
         pipeline.zcard(keys.ready)
         pipeline.zcard(keys.delayed)
         pipeline.zscore(keys.nodes, token)
-    # An error stands in the place of an answer, and is as true as a number.
+    # An error in place of a reply is true, like a number above 0.
     answers = iter(pipeline.execute(raise_on_error=False))
     return [
         bool(ready or delayed or not lease_end)

@@ -1,9 +1,9 @@
 """
-What a Redis user has to be permitted: every command and key is tried.
+The permissions that a Redis user needs: every command is tried on every queue.
 
-Redis says what a user may not do only when it is done, and a script that may not run
-one of its commands does not say which. So each command is run by itself, on keys of
-each queue that nobody else uses, and that are gone afterwards.
+Redis reports a missing permission only when a command is run, and a script does not
+report which of its commands is not permitted. So each command is run alone, on
+temporary keys of each queue that nothing else uses.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import redis
 
 from taskhub.brokers.redis.connection import Client
 
-#: Each command of taskhub that names a key, with the rest of its arguments, by the type
-#: of the key. In this order, since some leave behind what others find.
+#: The commands of taskhub that name a key, with their other arguments, by the type of
+#: the key. Their order matters: some use what others have written.
 ON_KEYS: dict[str, Sequence[tuple[Any, ...]]] = {
     "hash": (
         ("HSET", "field", 1),
@@ -55,12 +55,12 @@ _DIGEST = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
 
 
 def rule_of(command: str) -> str:
-    """Return the rule of an ACL that permits a command."""
+    """Return the ACL rule that permits a command."""
     return f"+{command.lower().replace(' ', '|')}"
 
 
 class Refused:
-    """What a user may not do: commands, and keys."""
+    """The commands and keys that a user is refused."""
 
     def __init__(self, client: Client) -> None:
         self._client: Any = client
@@ -72,12 +72,12 @@ class Refused:
 
     @property
     def rules(self) -> str:
-        """What would permit it, as Redis's ACL SETUSER takes it."""
+        """The missing rules, as arguments of ACL SETUSER."""
         patterns = [f"~{pattern}" for pattern in self.keys]
         return " ".join([*map(rule_of, self.commands), *patterns])
 
     def try_queue(self, base: str, pattern: str) -> None:
-        """Try all that is done to the keys of one queue; a pattern describes these."""
+        """Try all commands on keys of one queue, which `pattern` matches."""
         pipe = self._client.pipeline(transaction=False)
         names = []
         for kind, commands in ON_KEYS.items():
@@ -88,7 +88,7 @@ class Refused:
             self._note(name, answer, pattern)
 
     def try_command(self, name: str, *arguments: Any) -> Any:
-        """Try a command that names no key; return its answer, or None."""
+        """Try a command that names no key; return its reply, or None."""
         try:
             return self._client.execute_command(*name.split(), *arguments)
         except redis.exceptions.NoPermissionError as error:
@@ -96,12 +96,12 @@ class Refused:
         return None
 
     def try_scripts(self) -> None:
-        """Try to have a script loaded, and run."""
+        """Try to load and to run a script."""
         self.try_command("SCRIPT LOAD", _SCRIPT)
         try:
             self.try_command("EVALSHA", _DIGEST, 0)
         except redis.exceptions.NoScriptError:
-            # It may be run, and could not be loaded.
+            # The user may run it, and could not load it.
             return
 
     def _note(self, name: str, answer: object, pattern: str) -> None:

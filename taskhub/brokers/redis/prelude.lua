@@ -1,21 +1,21 @@
--- prelude: what every script begins with.
+-- prelude: the beginning of every script.
 --
--- This holds before and after each script, whatever keys are evicted, deleted one by one,
--- or written by somebody else:
+-- These invariants hold before and after each script, also if keys are evicted, deleted one
+-- by one, or written by other programs:
 --
--- 1. Each key has the type that its name says, or the script says DAMAGED and has written
---    nothing: Redis rolls nothing back.
+-- 1. Each key has the type of its name. Otherwise the script returns DAMAGED and writes
+--    nothing, since Redis does not roll back.
 -- 2. A message has a body, in `messages`. Its place is exactly one of: delayed, ready, and
---    held by a token that is in `nodes`. What is held by any other token has no place.
--- 3. A message is here if it is held, or if it is delayed or ready and has a body. Every
---    other one is missing. If it still has a body, it is astray.
--- 4. A push gives a place to what is missing, and leaves alone what is here.
--- 5. A token takes nothing from a place that is not its own: without a lease, it can give
---    back, or forget, only what has no place.
+--    held by a token in `nodes`. A message that another token holds has no place.
+-- 3. A message is present if it is held, or if it is delayed or ready and has a body. Every
+--    other message is missing. A missing message that has a body is astray.
+-- 4. A push gives a place to missing messages, and does not change present ones.
+-- 5. A token changes only its own place. Without a lease, it can give back or delete only
+--    messages that have no place.
 --
--- A message is stored as its rank, a colon, how it came back (empty: it never did), a
--- newline, and its body. How it came back is beside the body, and in no key of its own:
--- without it, a message that may have been started would be taken for a new one.
+-- A message is stored as its rank, a colon, how it came back (empty: it did not), a
+-- newline, and its body. How it came back is stored with the body: in a key of its own it
+-- could be lost alone, and a message that was started would be taken for a new one.
 
 local TYPES = {
   messages = 'hash',
@@ -28,7 +28,7 @@ local TYPES = {
   owner = 'string',
   run = 'string',
 }
--- What the names of a queue's keys begin with.
+-- The common beginning of the names of a queue's keys.
 local base = string.match(KEYS[1], '^.-}:')
 
 for _, key in ipairs(KEYS) do
@@ -43,15 +43,15 @@ for _, key in ipairs(KEYS) do
   end
 end
 
--- Return a stored message with another text of how it came back.
+-- Return a stored message with another text for how it came back.
 local function come_back(stored, returned)
   local head, rest = string.match(stored, '^(%d+:)[^\n]*()\n')
-  -- What is not stored by push stays as it is, to be quarantined.
+  -- Text in another format is not changed, to be quarantined.
   return head and head .. returned .. string.sub(stored, rest) or stored
 end
 
--- Return the rank of a stored message. What has none is not stored by push: it goes
--- first, to be quarantined soon.
+-- Return the rank of a stored message. Text in another format goes first, to be
+-- quarantined soon.
 local function rank_of(stored)
   local digits = string.match(stored, '^(%d+):')
   return digits and #digits <= 16 and digits or 0
@@ -116,8 +116,8 @@ local function missing_among(ids)
   return found
 end
 
--- Take ids, a list, away from a token. Return their ranks by id: of those that are its to
--- give back, and have a body.
+-- Take a list of ids from a token. Return the ranks by id of messages that the token may
+-- give back, and that have a body.
 local function take_from(token, ids)
   local key = base .. 'held:' .. token
   local taken, ranks = {}, {}
@@ -142,7 +142,7 @@ local function take_from(token, ids)
   return found
 end
 
--- Note how a message comes back; an empty text changes nothing.
+-- Store how a message comes back; an empty text changes nothing.
 local function note_return(id, returned)
   if returned ~= '' then
     local stored = redis.call('HGET', base .. 'messages', id)
@@ -150,31 +150,31 @@ local function note_return(id, returned)
   end
 end
 
--- Leave hints for idle workers, so that there are no more than this in all.
+-- Leave hints for idle workers, up to a total.
 local function leave_hints(count, most)
   for _ = 1, math.min(count, most - redis.call('LLEN', base .. 'wake')) do
     redis.call('LPUSH', base .. 'wake', 1)
   end
 end
 
--- Return Redis's time in ms. No other clock is asked.
+-- Return Redis's time in ms.
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- No lease is longer, whatever `lease_seconds` are: what ends later was not written by
--- taskhub, or the clock was set back since.
-local LONGEST_LEASE_MS = 3600 * 1000
+-- The longest lease, for any `lease_seconds`. A later end was not written by taskhub, or
+-- the clock was set back since.
+local MAX_LEASE_MS = 3600 * 1000
 
 -- Whether a token has a lease that has not ended.
 local function is_alive(token)
   local lease_end = tonumber(redis.call('ZSCORE', base .. 'nodes', token) or 0)
   local now = now_ms()
-  return lease_end > now and lease_end <= now + LONGEST_LEASE_MS
+  return lease_end > now and lease_end <= now + MAX_LEASE_MS
 end
 
--- Return the server's id of this run; none if the user may not ask for it.
+-- Return the server's run id; empty if the user may not run INFO.
 local function run_id()
   local info = redis.pcall('INFO', 'server')
   return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''

@@ -1,4 +1,4 @@
-"""The Lua scripts of this package, each run by the name of its file."""
+"""The Lua scripts of this package, by the names of their files."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _DAMAGED = re.compile(r"DAMAGED (\S+) (\w+)")
 
 _FILES = files(__package__)
 _PRELUDE = (_FILES / "prelude.lua").read_text()
-# Read with the code that calls them: a deploy may replace both while this runs.
+# Read at import: a deploy may replace the files while this process runs.
 _SOURCES = {
     each.name.removesuffix(".lua"): _PRELUDE + each.read_text()
     for each in _FILES.iterdir()
@@ -24,7 +24,7 @@ _SOURCES = {
 
 
 class Scripts:
-    """Runs scripts on whichever client there is now."""
+    """Runs scripts on the current client."""
 
     def __init__(self, connect: Callable[[], Client], address: str) -> None:
         self._connect = connect
@@ -35,20 +35,20 @@ class Scripts:
         """
         Run a script.
 
-        Raise QueueDamaged if one of the keys has another type than its name says, and
-        BrokerError if the script cannot be run, or fails.
+        Raise QueueDamaged if a key has a wrong type, and BrokerError if the script
+        cannot be run, or fails.
         """
         with broker_errors(self._address, self._connect), self._key_errors(keys[0]):
             script = self._registered.get(name)
             if script is None:
-                # Sends its digest, and its text to a server that lacks it.
+                # redis-py sends the digest, and the text if the server lacks it.
                 script = self._connect().register_script(_SOURCES[name])
                 self._registered[name] = script
             return script(keys=keys, args=arguments)
 
     @contextmanager
     def _key_errors(self, key: str) -> Iterator[None]:
-        """Turn what prelude.lua says of a key into an error that tells what to do."""
+        """Raise a fault that prelude.lua reports as QueueDamaged, with a remedy."""
         try:
             yield
         except redis.ResponseError as error:
@@ -59,9 +59,9 @@ class Scripts:
             raise QueueDamaged(
                 f"Redis at {self._address}: the key {wrong} is a {found[2]}, which "
                 "taskhub has not written. Its queue cannot be used until that key is "
-                "deleted or renamed; what was lost with it is pushed again then."
+                "deleted or renamed; then lost messages are pushed again."
             ) from error
 
     def close(self) -> None:
-        """Give up the client; the next run asks for one anew."""
+        """Drop the client. The next run gets a new one."""
         self._registered.clear()

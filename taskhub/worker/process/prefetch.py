@@ -1,6 +1,6 @@
 """Prefetch: how many messages a process reserves at a time."""
 
-from taskhub.brokers.base import MOST_RESERVED
+from taskhub.brokers.base import MAX_RESERVED_MESSAGES
 
 #: A longer run is marked RUNNING, and messages that wait behind it are given back.
 MOMENT_SECONDS = 0.1
@@ -30,4 +30,4 @@ class Prefetch:
         """Return how many messages can be started within a moment."""
         soon = MOMENT_SECONDS / max(self._mean_seconds, 1e-6)
         wanted = self._slots * max(1, min(int(soon), _MAX_PER_SLOT))
-        return min(wanted, MOST_RESERVED)
+        return min(wanted, MAX_RESERVED_MESSAGES)
