@@ -14,6 +14,7 @@ from taskhub.models import Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.ids import first_id_at
 from taskhub.models.named_leases import take_lease
+from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.steward import sweeper
 from taskhub.worker.steward.sweeper import Sweeper
 from tests import tasks

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from taskhub.brokers.base import MAX_RESERVED_MESSAGES
+from taskhub.foundation.backoff import ReconnectBackoff
 from taskhub.foundation.polling import pauses
 from taskhub.worker.pipes import BEGINS, ENDS, LEAVES, Upwards
 from taskhub.worker.process.prefetch import Prefetch
@@ -65,7 +66,7 @@ def test_no_more_is_asked_for_than_a_broker_hands_out():
     for _ in range(50):
         prefetch.observe(0.0001)
 
-    assert pace.batch() == MAX_RESERVED_MESSAGES
+    assert prefetch.count() == MAX_RESERVED_MESSAGES
 
 
 def test_pauses_grow_up_to_a_bound_and_begin_anew():

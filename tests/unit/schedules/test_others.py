@@ -74,8 +74,8 @@ def test_units_add_up():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({}, "nothing"),
-        ({"minutes": 0}, "nothing"),
+        ({}, "longer than 0"),
+        ({"minutes": 0}, "longer than 0"),
         ({"minutes": -1}, "minutes must be a whole number, not -1"),
         ({"minutes": 1.5}, "minutes must be a whole number, not 1.5"),
         ({"minutes": True}, "minutes must be a whole number, not True"),
