@@ -87,8 +87,7 @@ def _push_or_leave(config: Config, rows: Sequence[NewResult]) -> None:
     try:
         push(config, rows, durable=True)
     except BrokerError as error:
-        # The caller's work and the rows are committed. Nothing is lost, and the caller
-        # cannot do anything about it.
+        # The rows are committed: nothing is lost, and the caller cannot do anything.
         _log_left(rows, error)
 
 

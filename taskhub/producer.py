@@ -85,8 +85,7 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
         insert(rows, alias)
         outbox.push_on_commit(config, rows, alias)
     elif connections[alias].in_atomic_block:
-        # Robust, so that the site's hooks run even if this one fails. Django logs the
-        # name of the function.
+        # Robust, so that the site's hooks run. Django logs the function's name.
         def push() -> None:
             outbox.push(config, rows, durable=False)
 

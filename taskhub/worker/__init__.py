@@ -14,7 +14,7 @@ common a flag that makes the node quiet, the scoreboard of running tasks, and pi
 child that sees its pipe from the supervisor end knows that the supervisor is gone, and
 stops by itself.
 
-What runs in which process: one package imports another only to start it, as the
-supervisor does after a fork. The numbered lists in supervisor.py and worker_process.py
-say how a node and a worker process stop.
+A package's code runs in its own process: only the supervisor imports the other two, to
+start them after a fork. The numbered lists in supervisor.py and worker_process.py say
+how a node and a worker process stop.
 """

@@ -11,12 +11,10 @@ from contextlib import suppress
 
 #: From a worker process: it takes no more messages, and is to be replaced.
 LEAVES = "leaves"
-#: From a worker process: a run with a hard limit begins, with the id of its message and
-#: the limit in seconds; or ends, with the id.
+#: From a worker process: a run with a hard limit, in seconds, begins or ends; by id.
 BEGINS = "begins"
 ENDS = "ends"
-#: From the steward: an operator requests a number of processes, that the node takes no
-#: new messages, that it takes them again, or that it stops.
+#: From the steward, what an operator has requested; RESIZE with a number of processes.
 RESIZE = "resize"
 QUIET = "quiet"
 RESUME = "resume"

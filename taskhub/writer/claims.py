@@ -113,9 +113,8 @@ def _is_known(holder: str, errors: list[dict[str, Any]]) -> bool:
     """
     Whether the death of a worker process is in the row already.
 
-    The process that took the message back may have written it. Or an earlier claim was
-    committed and its reply was lost. Then the message went back to the broker as not
-    started, together with what the broker knew about it before.
+    The process that took the message back may have written it, or an earlier claim
+    whose reply was lost.
     """
     death = {"exception_class_path": WORKER_DIED, "message": death_message(holder)}
     return any(death.items() <= error.items() for error in errors)

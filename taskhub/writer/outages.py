@@ -19,8 +19,7 @@ from taskhub.models.base import results_database
 #: Errors about the statement; all others of a database may pass.
 _ABOUT_CONTENT = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
-# Codes about the server's state: out of disk, memory or connections, or read-only
-# during a failover.
+# Codes about the server: out of disk, memory or connections, or read-only.
 _POSTGRESQL = ("53", "25006")
 _MYSQL = (1021, 1037, 1040, 1041, 1290, 1792, 1836)
 _SQLITE = ("SQLITE_FULL", "SQLITE_READONLY")

@@ -205,9 +205,8 @@ _ENDING_FIELDS = [
 
 
 def _upsert(table: QuerySet[Any], rows: Sequence[Any], fields: Sequence[str]) -> None:
-    # One statement for a whole group, unless it is too large. Rows that exist are
-    # locked, and only `fields` are written. Rows of tasks that are not durable are
-    # inserted.
+    # One statement for a group that is not too large. It updates `fields` of existing
+    # rows, which are locked, and inserts the rows of tasks that are not durable.
     features = connections[table.db].features
     for batch in batches_of(rows):
         table.bulk_create(

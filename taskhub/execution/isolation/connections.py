@@ -148,8 +148,7 @@ def _is_left_open(connection: Any) -> bool:
 
 
 def _discard_if_broken(connection: Any) -> None:
-    # Not is_usable(), which is always true on SQLite. With the driver's own cursor,
-    # since Django's would connect.
+    # Not is_usable(), which is always true on SQLite; Django's cursor would connect.
     try:
         if connection.connection is not None:
             with connection.wrap_database_errors:

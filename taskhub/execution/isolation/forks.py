@@ -67,8 +67,7 @@ def guard_connections() -> None:
 
 #: The open connections of the drivers, of all threads.
 _open: WeakSet[Any] = WeakSet()
-#: References during a fork, and for ever in the child, where deleting a connection
-#: would close the session of the worker.
+#: In a child for ever: deleting a connection would close the worker's session.
 _held: list[Any] = []
 #: Held during a fork, so that no connection is partly noted.
 _noting = Lock()

@@ -54,8 +54,7 @@ class ProcessState:
         has_changed = is_main and self._read_handlers() != self._handlers
         if not (has_changed or is_last or seconds > _BRIEF_SECONDS):
             return
-        # First, so that no timer fires after the handlers are restored. The mask is
-        # last, so that no blocked signal comes before they are.
+        # Timers first, then handlers, then the mask: no signal of the task comes late.
         for timer in _TIMERS:
             signal.setitimer(timer, 0)
         if has_changed:

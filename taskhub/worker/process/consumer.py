@@ -63,8 +63,7 @@ class Consumer:
         self.is_drained = False
         self._holdings = holdings
         self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
-        # A message that is being given back must not be given back again as a stranger:
-        # it may have been reserved and started in between.
+        # A message must not be given back again as a stranger: it may run by then.
         self._giving_back = Lock()
 
     def take(self) -> Delivery | None:

@@ -63,8 +63,7 @@ class EventLoop:
             try:
                 self._loop.run_forever()
             except BaseException as error:
-                # asyncio stops its loop for a SystemExit in any asyncio task. The run
-                # that started that task gets the exception; the others go on.
+                # asyncio stops its loop for a SystemExit in a task; the others go on.
                 logger.warning("A task raised %r on the event loop.", error)
 
     def _begin(self, run: Run) -> None:
@@ -91,8 +90,7 @@ class EventLoop:
             await self._end(run)
 
     async def _look_after_connections(self, ended: Ended) -> None:
-        # Runs side by side share connections. Their sessions are reset when the last
-        # run ends, before a run that begins meanwhile can use them.
+        # Runs side by side share connections, which are reset when the last one ends.
         if self._begun > 1:
             if ended.failed or ended.was_interrupted:
                 await sync_to_async(self._keeper.mend)()

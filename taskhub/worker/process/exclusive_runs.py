@@ -11,9 +11,8 @@ class ExclusiveRuns:
     """
     Lets a run be the only one in its process, so that its death ends no other run.
 
-    `settle` blocks until all outcomes that were handed in are written. It is called
-    before and after an exclusive run, so that no outcome is lost with a dead process.
-    Slots call `enter`, and slots or the event loop call `leave`.
+    `settle` blocks until all outcomes that were handed in are written: before and after
+    an exclusive run, so that none is lost. Slots or the event loop call `leave`.
     """
 
     def __init__(self, settle: Callable[[], None]) -> None:

@@ -131,8 +131,7 @@ class Slots:
         if exclusive is None:
             return
         if exclusive:
-            # If it kills this process, too, no waiting message must be lost with it,
-            # no other run, and no outcome.
+            # If it kills this process, too, it must not harm any waiting message.
             self._consumer.give_back()
         if not self._exclusive_runs.enter(exclusive=exclusive):
             self._consumer.give_back([delivery])

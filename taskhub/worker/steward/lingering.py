@@ -108,8 +108,7 @@ class LingeringRuns:
         cancelled = {
             key
             for key, (run, entry) in found.items()
-            # A run that its process has given up ends with the process, which waits
-            # for its other runs first.
+            # A process that has given up a run ends after its other runs.
             if entry["because"] == Because.CANCELLED and not run.is_given_up
         }
         by_force = (

@@ -208,8 +208,8 @@ class Sweeper:
     def _is_being_run(self, row: TaskResult, living: set[str]) -> bool:
         if row.status == Status.READY or row.last_attempted_at is None:
             return False
-        # A node reports a new process some seconds after it has begun to work. The time
-        # is by the process's clock; if that is far ahead, the time says nothing.
+        # A node reports a new process some seconds after its start. The clock of the
+        # process may be far ahead of this one.
         is_new = abs(timezone.now() - row.last_attempted_at) < _GRACE
         return is_new or row.worker_ids[-1] in living
 

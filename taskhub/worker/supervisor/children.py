@@ -96,8 +96,7 @@ class Children:
         reading, line = os.pipe()
         # Otherwise the child would print it once more.
         flush_output()
-        # Until the child has reset its handlers, its signals would come through the
-        # wakeup descriptor that it shares with this process.
+        # Until the child has reset its handlers, this process would get its signals.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
         pid = os.fork()
         if pid == 0:

@@ -32,6 +32,5 @@ class StewardPipe:
         try:
             os.write(self._writing_end, f"{kind} {child.token} {child.pid}\n".encode())
         except BrokenPipeError:
-            # The steward has died. Its successor is told which processes live, and
-            # takes back what the dead held when their leases end.
+            # It has died. Its successor takes messages back when their leases end.
             logger.warning("The steward did not hear that %s %s.", kind, child.token)

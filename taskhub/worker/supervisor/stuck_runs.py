@@ -3,8 +3,7 @@
 import time
 from collections.abc import Collection
 
-#: A process ends a task that is past its hard limit. If it has not after this time, the
-#: task holds the GIL, and the supervisor kills the process.
+#: How long after the hard limit a process is killed that has not ended the run itself.
 _STUCK_SECONDS = 5.0
 
 

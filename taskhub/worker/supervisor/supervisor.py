@@ -120,8 +120,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Keep the node complete until it is told to stop, or is drained."""
-        # All children share the memory of objects that exist by now. It stays shared
-        # while their garbage collectors do not look at it. See gc.freeze().
+        # Children share the memory of what exists by now; see gc.freeze().
         find_log_listeners()
         gc.collect()
         gc.freeze()

@@ -254,8 +254,7 @@ class GroupWriter:
         """Decide how to go on after a group of `size` items was refused."""
         discard_all()
         self._backoff.fail()
-        # Other errors may pass: the database is away, full, read-only during a
-        # failover, or about to be migrated.
+        # Others may pass: the database is away, full, read-only or not yet migrated.
         if not may_be_transient(error) or (size == 1 and self._is_only_this_one(error)):
             if size == 1:
                 self._accepts_others = False
