@@ -34,8 +34,6 @@ _DURABLE, _GIVEN_UP = 1, 2
 
 
 class ShownRun(msgspec.Struct, frozen=True):
-    """A run that a process shows."""
-
     id: UUID
     #: The number of the attempt.
     attempt: int

@@ -89,7 +89,6 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     @property
     def is_kept(self) -> bool:
-        """Whether the row stays."""
         if self.retry_at is not None:
             return True
         failed = self.status is not Status.SUCCESSFUL

@@ -77,7 +77,6 @@ class Tally:
         counts.longest_run = max(counts.longest_run, ran)
 
     def count_cancelled(self, task_path: str, queue_name: str) -> None:
-        """Count a result that was cancelled before its end."""
         minute = int(datetime.now(UTC).timestamp()) // MINUTE
         with self._lock:
             counts = self._counts.setdefault((minute, task_path, queue_name), _Counts())

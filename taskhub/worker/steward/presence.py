@@ -39,7 +39,6 @@ class Presence:
         self._started_at = datetime.now(UTC)
 
     def report(self) -> None:
-        """Write the node's row."""
         rows = Node.writing.all()
         described = self._describe()
         if not rows.filter(name=self._node.name).update(**described):

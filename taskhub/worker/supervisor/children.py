@@ -28,8 +28,6 @@ _POLL_SECONDS = 0.01
 
 
 class Role(Enum):
-    """What a child is for."""
-
     WORKER = auto()
     STEWARD = auto()
     COMPANION = auto()
@@ -139,7 +137,6 @@ class Children:
         return [child for child in self._children.values() if child.role is role]
 
     def with_token(self, token: str) -> Child | None:
-        """Return the worker process with a token, if it lives."""
         for child in self._children.values():
             if child.token == token:
                 return child

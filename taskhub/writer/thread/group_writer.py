@@ -119,7 +119,6 @@ class GroupWriter:
             self._reports[progress.attempt.message.id] = progress
 
     def write_reports(self) -> None:
-        """Write the latest progress of every task."""
         with self._reporting:
             reports, self._reports = self._reports, {}
         for report in reports.values():
@@ -232,7 +231,6 @@ class GroupWriter:
                 item.set()
 
     def _next_group(self) -> list[Item]:
-        """Take the items that are written together."""
         group: list[Item] = []
         size = 0
         while (
