@@ -14,6 +14,7 @@ from django.db import connections, transaction
 
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
+from taskhub.compat.private_apis import last_commit_hook
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, BrokerUnavailable
 from taskhub.foundation.breaker import Breaker
@@ -55,23 +56,9 @@ def push_on_commit(config: Config, rows: Sequence[NewResult], alias: str) -> Non
 
 
 def _joinable(config: Config, connection: Any) -> _Push | None:
-    """
-    Return a push that new rows can join, since it is rolled back if they are.
-
-    That is the last hook, if it has the same savepoints: a rollback to one of them
-    drops both or none. In a TestCase a test may run each hook by itself.
-    """
-    if not connection.run_on_commit or not connection.in_atomic_block:
-        return None
-    if any(block._from_testcase for block in connection.atomic_blocks):
-        return None
-    savepoints, hook, _robust = connection.run_on_commit[-1]
-    is_joinable = (
-        isinstance(hook, _Push)
-        and hook.config is config
-        and savepoints == set(connection.savepoint_ids)
-    )
-    return hook if is_joinable else None
+    """Return a push that new rows can join, since a rollback drops both or none."""
+    hook = last_commit_hook(connection)
+    return hook if isinstance(hook, _Push) and hook.config is config else None
 
 
 def _push_or_leave(config: Config, rows: Sequence[NewResult]) -> None:

@@ -7,7 +7,7 @@ not.
 """
 
 from functools import cache
-from typing import Any, ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from django.apps import apps
 from django.db import models, router
@@ -30,11 +30,7 @@ class WritingManager(models.Manager[_M_co]):
 
     def get_queryset(self) -> models.QuerySet[_M_co]:
         """Return all rows. Each call asks the routers for the database."""
-        queryset_class: Any = self._queryset_class  # type: ignore[attr-defined]
-        rows: models.QuerySet[_M_co] = queryset_class(
-            self.model, using=results_database()
-        )
-        return rows
+        return super().get_queryset().using(results_database())
 
 
 class TaskHubModel(models.Model):

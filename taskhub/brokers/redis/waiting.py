@@ -14,6 +14,7 @@ import redis
 from redis.cluster import RedisCluster
 
 from taskhub.brokers.redis.connection import Client
+from taskhub.compat.private_apis import descriptor_of
 from taskhub.foundation.readiness import wait_readable
 
 #: How late Redis may end a blocking command. It checks ten times a second.
@@ -23,12 +24,6 @@ MAX_LATENESS_SECONDS = 0.1
 def _take_connection(pool: Any) -> Any:
     # Before version 5.3, redis-py asks for the name of a command, and ignores it.
     return pool.get_connection(*(["BLPOP"] if redis.VERSION < (5, 3) else []))
-
-
-def _descriptor_of(connection: Any) -> int:
-    """Return the file descriptor of a connection, which redis-py keeps private."""
-    descriptor: int = connection._sock.fileno()
-    return descriptor
 
 
 class BlockingPop:
@@ -42,7 +37,7 @@ class BlockingPop:
     def begin(self, seconds: float) -> int:
         """Begin to wait; return the descriptor that is readable when it is over."""
         self._connection.send_command("BLPOP", *self._keys, seconds)
-        return _descriptor_of(self._connection)
+        return descriptor_of(self._connection)
 
     def read(self) -> None:
         """Read the reply. Raise a RedisError if it is an error."""

@@ -11,11 +11,11 @@ So after a brief task only the handlers are compared. The rest is restored after
 last task of a batch, some milliseconds later.
 """
 
-# The functions that `signal` wraps are ten times faster and return the same values.
-import _signal  # type: ignore[import-not-found]
 import signal
 import threading
 from typing import Any
+
+from taskhub.compat.private_apis import raw_signal
 
 #: Signals that tasks may handle, and a worker or Python depends on.
 _NUMBERS = (
@@ -64,7 +64,7 @@ class ProcessState:
         self._restore_mask()
 
     def _read_handlers(self) -> list[Any]:
-        return list(map(_signal.getsignal, _NUMBERS))
+        return list(map(raw_signal.getsignal, _NUMBERS))
 
     def _restore_handlers(self) -> None:
         for number, handler in zip(_NUMBERS, self._handlers, strict=True):
@@ -73,7 +73,7 @@ class ProcessState:
                 signal.signal(number, handler)
 
     def _restore_mask(self) -> None:
-        if _signal.pthread_sigmask(signal.SIG_BLOCK, ()) == self._mask:
+        if raw_signal.pthread_sigmask(signal.SIG_BLOCK, ()) == self._mask:
             return
         # Pending signals of the task's timers are dropped.
         while signal.sigpending() & _TIMER_SIGNALS:

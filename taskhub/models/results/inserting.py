@@ -12,10 +12,12 @@ from typing import Any
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
-from django.db.models.sql import InsertQuery
 
+from taskhub.compat.private_apis import insert_statement
 from taskhub.models.batches import batches_of
 from taskhub.models.results.slices import NewResult
+
+_statement_of = cache(insert_statement)
 
 
 def insert(rows: Sequence[NewResult], alias: str) -> None:
@@ -35,7 +37,7 @@ def insert(rows: Sequence[NewResult], alias: str) -> None:
 
 def _insert_one(row: NewResult, alias: str) -> None:
     connection = connections[alias]
-    statement = _compile(type(row), alias)
+    statement = _statement_of(type(row), alias)
     values = [
         field.get_db_prep_save(getattr(row, field.attname), connection)
         for field in row._meta.concrete_fields
@@ -47,12 +49,3 @@ def _insert_one(row: NewResult, alias: str) -> None:
     ):
         cursor.execute(statement, values)
     row._state.adding, row._state.db = False, alias
-
-
-@cache
-def _compile(model: type[NewResult], alias: str) -> str:
-    """Return the INSERT statement of one row, with placeholders."""
-    query = InsertQuery(model)
-    query.insert_values(model._meta.concrete_fields, [model()], raw=True)
-    ((statement, _values),) = query.get_compiler(using=alias).as_sql()
-    return str(statement)

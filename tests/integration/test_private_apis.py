@@ -1,0 +1,111 @@
+"""The private APIs that taskhub uses do what the public ones do."""
+
+import select
+import signal
+
+import pytest
+import redis
+from django.db import connection, transaction
+from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
+
+from taskhub.compat.private_apis import (
+    descriptor_of,
+    insert_statement,
+    last_commit_hook,
+    raw_signal,
+)
+from taskhub.models import TaskLog, TaskResult
+from tests.factories import TaskResultFactory
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("model", [TaskResult, TaskLog])
+def test_the_statement_is_that_of_save(model):
+    row = TaskResultFactory.build()
+    if model is TaskLog:
+        row = TaskLog(result_id=row.pk, attempt=1, lines=[["", "INFO", "shop", "said"]])
+    statement = insert_statement(model, "default")
+
+    with connection.cursor() as cursor:
+        fields = model._meta.concrete_fields
+        values = [
+            each.get_db_prep_save(getattr(row, each.attname), connection)
+            for each in fields
+        ]
+        cursor.execute(statement, values)
+
+    stored = model.objects.get(pk=row.pk)
+    model.objects.all().delete()
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        row.save(force_insert=True)
+    again = model.objects.get(pk=row.pk)
+    assert queries[-1]["sql"].partition("VALUES")[0].strip() == (
+        statement.partition("VALUES")[0].strip()
+    )
+    assert {f.attname: getattr(stored, f.attname) for f in fields} == {
+        f.attname: getattr(again, f.attname) for f in fields
+    }
+
+
+def hook():
+    """Something to do on commit."""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_last_hook_is_found_while_its_savepoints_are_the_current_ones():
+    assert last_commit_hook(connection) is None
+    with transaction.atomic():
+        assert last_commit_hook(connection) is None
+        transaction.on_commit(hook)
+        assert last_commit_hook(connection) is hook
+        with transaction.atomic():
+            assert last_commit_hook(connection) is None
+            transaction.on_commit(print)
+            assert last_commit_hook(connection) is print
+            transaction.set_rollback(True)
+        # The inner hook was dropped with its savepoint.
+        assert last_commit_hook(connection) is hook
+        transaction.on_commit(print)
+        assert last_commit_hook(connection) is print
+        transaction.set_rollback(True)
+    assert last_commit_hook(connection) is None
+
+
+class InATestCase(TestCase):
+    """A test may run hooks one by one."""
+
+    def test_no_hook_is_found(self):
+        with self.captureOnCommitCallbacks() as hooks, transaction.atomic():
+            transaction.on_commit(hook)
+            assert last_commit_hook(connection) is None
+
+        assert hooks == [hook]
+
+
+def test_the_descriptor_is_readable_when_a_reply_is_there(redis_url):
+    client = redis.Redis.from_url(redis_url)
+    sender = client.connection_pool.get_connection()
+    try:
+        sender.send_command("PING")
+        ready, _, _ = select.select([descriptor_of(sender)], [], [], 10)
+        assert ready
+        assert sender.read_response() in (b"PONG", "PONG")
+    finally:
+        client.connection_pool.release(sender)
+        client.close()
+
+
+def test_the_raw_functions_return_what_those_of_signal_do():
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        handler = signal.getsignal(number)
+        raw = raw_signal.getsignal(number)
+        assert raw == handler
+    assert raw_signal.getitimer(signal.ITIMER_REAL) == signal.getitimer(
+        signal.ITIMER_REAL
+    )
+    assert set(raw_signal.pthread_sigmask(signal.SIG_BLOCK, [])) == set(
+        signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    )
