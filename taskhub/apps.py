@@ -1,4 +1,4 @@
-"""taskhub as an app of a Django project."""
+"""The app configuration of taskhub."""
 
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
@@ -10,14 +10,14 @@ from taskhub.compat import django_tasks as compat
 
 
 class TaskHubConfig(AppConfig):
-    """Finds the tasks of every installed app."""
+    """Imports the tasks of every installed app."""
 
     name = "taskhub"
     verbose_name = _("Task hub")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Import the modules with tasks, so that the site and its workers know them."""
+        """Import the modules with tasks, and connect the receivers."""
         names = {
             name
             for backend in compat.task_backends.all()
@@ -25,5 +25,5 @@ class TaskHubConfig(AppConfig):
             for name in backend.config.options.task_modules
         }
         autodiscover_modules(*sorted(names))
-        # Here, where there are models.
-        from taskhub import receivers  # noqa: F401  they connect themselves
+        # Models can be imported from here on.
+        from taskhub import receivers  # noqa: F401  connects the receivers

@@ -1,7 +1,7 @@
 """
-System checks about the database and the apps that taskhub needs.
+System checks of the databases, apps and schedules.
 
-What is wrong with an entry of `TASKS` is told by its backend; see `backend.check`.
+The backend checks its entry in `TASKS`; see `TaskHubBackend.check`.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from taskhub.conf import Config, configs
 from taskhub.schedules import zone_fault
 from taskhub.tasks import declared_schedules
 
-#: The later one has the lesser rest.
+#: The second id is later, and lower without the time.
 _IDS_IN_ORDER = (
     "00000000-0000-7000-8000-000000000002",
     "00000000-0001-7000-8000-000000000001",
@@ -30,7 +30,7 @@ _IDS_IN_ORDER = (
 def check_required_app(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """On Django 5.2, the backport of django.tasks has to be installed as an app."""
+    """Check that the backport of django.tasks is installed on Django 5.2."""
     if compat.REQUIRED_APP is None or apps.is_installed(compat.REQUIRED_APP):
         return []
     return [
@@ -46,7 +46,7 @@ def check_required_app(
 def check_time_zones(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Leases, schedules and results are told in aware times."""
+    """Check that times are aware."""
     if settings.USE_TZ:
         return []
     return [
@@ -62,7 +62,7 @@ def check_time_zones(
 def check_autocommit(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Each transaction of taskhub's is one of Django's, and hooks wait for its end."""
+    """Check that transactions are those of Django, for the sake of on_commit()."""
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     if connections.settings[alias].get("AUTOCOMMIT", True):
         return []
@@ -79,7 +79,7 @@ def check_autocommit(
 def check_results_database(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Results should share the transaction of the work that asks for them."""
+    """Check that results are written in the transactions of the default database."""
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     if alias == DEFAULT_DB_ALIAS:
         return []
@@ -99,7 +99,7 @@ def check_results_database(
 def check_schedules_database(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """A tick is one transaction: results and schedules have to be in one database."""
+    """Check that results and schedules are in one database, for one transaction."""
     results = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     schedules = router.db_for_write(apps.get_model("taskhub.PeriodicTask"))
     if results == schedules:
@@ -117,7 +117,7 @@ def check_schedules_database(
 def check_declared_schedules(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """The time zone of a schedule in code may be one that this host does not know."""
+    """Check the time zones of declared schedules."""
     return [
         Warning(
             f"The schedule {declared.name!r} that the code declares: {error}",
@@ -133,7 +133,7 @@ def check_declared_schedules(
 def check_backends_apart(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Of two backends that share a queue in Redis, each takes the other's messages."""
+    """Check that no two backends share a queue in Redis."""
     in_redis = [
         config
         for config in configs()
@@ -155,7 +155,7 @@ def check_backends_apart(
 
 
 def _place_of(config: Config) -> tuple[str, ...]:
-    """Return where a backend's keys are, however its URL is written."""
+    """Return the address of a backend's keys, in a normal form."""
     parts = urlsplit(config.options.broker_url)
     hosts = [
         host if ":" in host else f"{host}:6379"
@@ -165,7 +165,7 @@ def _place_of(config: Config) -> tuple[str, ...]:
 
 
 def _shared(one: Config, other: Config) -> str:
-    """Say which queues two backends have in common; empty if none."""
+    """Return what two backends share, such as a queue; "" if nothing."""
     if not (one.queues and other.queues):
         return "any queue"
     names = sorted({*one.queues} & {*other.queues})
@@ -173,7 +173,7 @@ def _shared(one: Config, other: Config) -> str:
 
 
 def _results_connection(databases: Sequence[str] | None, vendor: str) -> Any:
-    """Return the results' connection if it is to be checked, and of this vendor."""
+    """Return the results' connection if it is checked, and of this vendor."""
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     connection: Any = connections[alias]
     is_meant = alias in (databases or ()) and connection.vendor == vendor
@@ -184,7 +184,7 @@ def _results_connection(databases: Sequence[str] | None, vendor: str) -> Any:
 def check_sqlite_transactions(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """SQLite gives up at once when two deferred transactions want to write."""
+    """Check that concurrent transactions of SQLite wait for each other."""
     connection = _results_connection(databases, "sqlite")
     if (
         connection is None
@@ -208,12 +208,12 @@ def check_sqlite_transactions(
 def check_order_of_ids(
     databases: Sequence[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
-    """Early versions of MariaDB's UUID sort the time in an id last."""
+    """Check that MariaDB sorts ids by time."""
     connection = _results_connection(databases, "mysql")
     if connection is None or not connection.features.has_native_uuid_field:
         return []
     with connection.cursor() as cursor:
-        # Asked, and not told by the version: which ones do it differs by series.
+        # A query, since the affected versions differ by series.
         cursor.execute("SELECT CAST(%s AS UUID) < CAST(%s AS UUID)", _IDS_IN_ORDER)
         (is_in_order,) = cursor.fetchone()
     if is_in_order:

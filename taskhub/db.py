@@ -1,9 +1,10 @@
 """
-Database connections of a process that lives long.
+Database connections of long-running processes.
 
-`discard` and its kin close connections that may be broken, and forget logged queries.
-`again_after_deadlock` repeats a transaction that the database has ended because others
-were at the same rows. Nothing of such a transaction has happened.
+`discard` closes connections that may be broken. `again_after_deadlock` repeats a
+transaction that the database has rolled back because of other transactions: after a
+deadlock or a long wait for a lock or, at REPEATABLE READ and SERIALIZABLE, because it
+could not be serialised.
 """
 
 import logging
@@ -23,28 +24,28 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: At SERIALIZABLE, a small table has most transactions meet; each is ended at once.
-_MOST_TRIES = 20
-#: Each may have waited for a lock for as long as the database allows.
-_MOST_TRIES_OF_LOCKS = 5
+#: At SERIALIZABLE, most transactions on a small table conflict, and fail at once.
+_MAX_TRIES = 20
+#: Each try may wait for a lock as long as the database allows.
+_MAX_LOCK_TRIES = 5
 
-#: PostgreSQL's code, and MariaDB's with innodb_snapshot_isolation, of transactions that
-#: cannot have been one after the other.
+#: The codes of PostgreSQL, and of MariaDB with innodb_snapshot_isolation, for
+#: transactions that cannot be serialised.
 _NOT_SERIALISED = ("40001", 1020)
-#: Codes of deadlocks, and of locks that were waited for too long.
+#: The codes of deadlocks, and of waits for locks that were too long.
 _LOCKED = ("40P01", "55P03", 1213, 1205)
-#: PostgreSQL's class of all transactions that it has ended for such reasons.
+#: The class of PostgreSQL's codes for all such rollbacks.
 _ROLLED_BACK = "40"
-#: On SQLite, others write to the same file.
+#: The codes of SQLite while another connection writes.
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
 
 
 def discard(connection: Any) -> None:
-    """Close a connection that may be broken; the next query opens a new one."""
+    """Close a connection that may be broken. The next query reconnects."""
     try:
         connection.close()
     except DatabaseFault as error:
-        # Some drivers cannot even close a connection that was lost.
+        # Some drivers cannot close a lost connection.
         logger.debug("Cannot close a connection: %s", error)
         connection.connection = None
 
@@ -53,7 +54,7 @@ def discard_all(*, for_fork: bool = False) -> None:
     """
     Close this thread's connections.
 
-    A fork must inherit none, nor a pool of them: both would read from one socket.
+    With `for_fork`, also close pools. Parent and child must not share sockets.
     """
     for connection in connections.all(initialized_only=True):
         discard(connection)
@@ -63,9 +64,9 @@ def discard_all(*, for_fork: bool = False) -> None:
 
 def forget_queries() -> None:
     """
-    Forget what this thread has asked its databases.
+    Delete the query log of this thread.
 
-    With DEBUG, Django keeps the text of thousands of queries until a request begins.
+    With DEBUG, Django keeps thousands of queries until a request begins.
     """
     if settings.DEBUG:
         reset_queries()
@@ -75,23 +76,24 @@ def again_after_deadlock(
     alias: Callable[[], str],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
-    Have a function that is one transaction done again after a deadlock.
+    Repeat a function, which is one transaction, after a deadlock.
 
-    Within a caller's transaction the error is the caller's: all of that is gone.
+    Inside a transaction of the caller, raise the error: the whole transaction was
+    rolled back.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             connection: Any = connections[alias()]
-            tries = 1 if connection.in_atomic_block else _MOST_TRIES
+            tries = 1 if connection.in_atomic_block else _MAX_TRIES
             for number in range(1, tries + 1):
                 try:
                     return function(*args, **kwargs)
                 except OperationalError as error:
                     if number >= min(tries, _tries_for(error)):
                         raise
-                # Not a secret: so that the two do not meet again.
+                # At random, so that the transactions do not conflict again.
                 time.sleep(random.uniform(0, 0.02 * number))  # noqa: S311
             raise AssertionError("The last try returns or raises.")
 
@@ -101,7 +103,7 @@ def again_after_deadlock(
 
 
 def tells_of_contention(error: Exception) -> bool:
-    """Whether others were at the same rows: the same may succeed a moment later."""
+    """Return whether an error is a conflict with other transactions."""
     code = _code_of(error)
     if isinstance(code, str) and code.startswith((_ROLLED_BACK, *_BUSY)):
         return True
@@ -109,15 +111,15 @@ def tells_of_contention(error: Exception) -> bool:
 
 
 def _tries_for(error: OperationalError) -> int:
-    """Return how often to try what has failed so."""
+    """Return how many tries to make after an error."""
     code = _code_of(error)
     if code in _NOT_SERIALISED:
-        return _MOST_TRIES
-    return _MOST_TRIES_OF_LOCKS if code in _LOCKED else 1
+        return _MAX_TRIES
+    return _MAX_LOCK_TRIES if code in _LOCKED else 1
 
 
 def _code_of(error: Exception) -> Any:
-    """Return the database's code: what it says may be in another language."""
+    """Return the code of the database, whose messages may be translated."""
     driver: Any = error.__cause__
     return (
         getattr(driver, "sqlstate", None)

@@ -1,17 +1,17 @@
-"""Every error that taskhub raises; all but TaskTimeout under one root."""
+"""The exceptions of taskhub. All but TaskTimeout are subclasses of TaskHubError."""
 
 from datetime import timedelta
 
 
 class TaskHubError(Exception):
-    """The root of taskhub's own errors."""
+    """The base class of the exceptions of taskhub."""
 
 
-# What a caller did.
+# Errors of the caller.
 
 
 class InvalidArguments(TaskHubError, TypeError):
-    """The arguments do not fit the task's signature, or cannot travel as JSON."""
+    """The arguments do not fit the task's signature, or are not JSON."""
 
 
 class UnknownTask(TaskHubError, LookupError):
@@ -23,15 +23,15 @@ class UnknownQueue(TaskHubError, LookupError):
 
 
 class UnknownNode(TaskHubError, LookupError):
-    """No node of that name has told of itself."""
+    """There is no node of that name."""
 
 
 class InvalidOption(TaskHubError, TypeError):
-    """An option that does not exist, or a value that it cannot have."""
+    """An unknown option, or an invalid value of one."""
 
 
 class InvalidSchedule(TaskHubError, ValueError):
-    """A schedule that cannot be read, or never fires. `field` is the part at fault."""
+    """A schedule that cannot be read, or never fires. `field` is the faulty part."""
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
@@ -51,38 +51,38 @@ class SolarNotInstalled(UnreadableHere):
 
 
 class CannotRun(TaskHubError):
-    """A periodic task that cannot be run as it is, or now; the text says why."""
+    """A periodic task that cannot be run as it is, or now."""
 
 
 class CannotRunHere(CannotRun):
-    """A periodic task that the code or settings here cannot run; others' may."""
+    """A periodic task that this process cannot run; others may."""
 
 
 class SearchTimeout(TaskHubError, TimeoutError):
-    """A search took the database too long, and was stopped."""
+    """A search took too long and was stopped."""
 
 
 class TablesMissing(TaskHubError):
     """The database has no tables of django-celery-beat, or those of an old version."""
 
 
-# What became of a result, as told by `get()`.
+# Outcomes of a result that `get()` raises.
 
 
 class ResultTimeout(TaskHubError, TimeoutError):
-    """The result was not finished within the time given."""
+    """The result has not finished within the timeout."""
 
 
 class ResultNotKept(TaskHubError, LookupError):
-    """The result's row is gone: its task does not keep it, or someone deleted it."""
+    """The result has no row: its task does not keep it, or it was deleted."""
 
 
 class ResultTruncated(TaskHubError, ValueError):
-    """The return value was too large to store; a part of it is in the row."""
+    """The return value was too large to store; the row has a part of it."""
 
 
 class TaskFailed(TaskHubError):
-    """The task raised. The message names the exception; `traceback` has the text."""
+    """The task raised an exception, which the message names."""
 
     def __init__(self, message: str, *, traceback: str = "") -> None:
         super().__init__(message)
@@ -94,59 +94,59 @@ class TaskCancelled(TaskHubError):
 
 
 class TaskExpired(TaskCancelled):
-    """The task was not started before its expiry, and so was never run."""
+    """The task was not started before its expiry."""
 
 
 class WorkerDied(TaskHubError):
-    """The processes that ran this task died, one after another."""
+    """The worker processes that ran the task died."""
 
 
-# What a task raises, or has raised in it.
+# Exceptions inside a task.
 
 
 class Retry(TaskHubError):
-    """Raised by `context.retry()`: this attempt is to be followed by another one."""
+    """Raised by `context.retry()`: another attempt follows this one."""
 
     def __init__(self, after: timedelta | None, reason: str = "") -> None:
-        super().__init__(reason or "The task has asked to be tried again.")
+        super().__init__(reason or "The task has requested a retry.")
         self.after = after
 
 
 class TaskTimeout(BaseException):
     """
-    The task has run for longer than its `timeout`. Raised inside of it.
+    Raised in a task that has run for longer than its `timeout`.
 
-    Not an Exception, like asyncio.CancelledError: `except Exception` or `except
-    OSError` around a retry, in the task or in a library, must not swallow it.
+    It is not an Exception, like asyncio.CancelledError: `except Exception` in the task,
+    or in a library, must not catch it.
     """
 
 
-# What goes wrong between taskhub and its broker.
+# Errors of brokers.
 
 
 class BrokerError(TaskHubError):
-    """The broker refused, or answered something that it should not have."""
+    """The broker refused, or gave an invalid reply."""
 
 
 class BrokerUnavailable(BrokerError):
-    """The broker cannot be reached now; the same call may succeed later."""
+    """The broker cannot be reached now; a later call may succeed."""
 
 
 class NotPermitted(BrokerError):
-    """The broker's user may not do what taskhub does; the text says what that is."""
+    """The broker's user lacks permissions that taskhub needs."""
 
 
 class QueueDamaged(BrokerError):
-    """What the broker has of one queue cannot be used; other queues can."""
+    """The data of one queue in the broker cannot be used."""
 
 
 class InvalidBrokerURL(BrokerError, ValueError):
-    """The broker's URL names no broker that taskhub has."""
+    """The broker's URL is not one of a broker of taskhub."""
 
 
 class LeaseLost(BrokerError):
-    """The lease ended: what this token held belongs to others now."""
+    """The lease has ended, and others may have the messages of this token."""
 
 
 class BadMessage(TaskHubError, ValueError):
-    """A message that cannot be trusted or understood; the text is the reason."""
+    """A message that cannot be verified or read."""

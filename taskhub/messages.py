@@ -1,13 +1,13 @@
 """
-Messages: what travels through a broker, versioned and signed.
+Messages that brokers carry, versioned and signed.
 
-A sealed message is one version byte, 32 bytes of HMAC-SHA256 over all the rest, and
-the message as a JSON array. A broker sees only the bytes; it learns the id, the queue,
-the priority and the due time from the `Envelope` around them. JSON and not msgpack,
-because arguments may be integers of any size.
+A sealed message is one version byte, 32 bytes of HMAC-SHA256 over the rest, and the
+message as a JSON array. A broker reads only the id, the queue, the priority and the due
+time, which are in the `Envelope`. The format is JSON and not msgpack, because arguments
+may be integers of any size.
 
-Logs and error trackers print objects by their repr(). So what carries arguments, or a
-key, has one that shows neither.
+Logs and error trackers show the repr() of objects. Here it shows neither arguments nor
+keys.
 """
 
 import hmac
@@ -20,8 +20,8 @@ import msgspec
 
 from taskhub.exceptions import BadMessage
 
-#: The first byte of every sealed message; it changes when an older worker could not
-#: read a newer message.
+#: The first byte of every sealed message. It changes if older workers cannot read newer
+#: messages.
 VERSION = b"\x01"
 _DIGEST_BYTES = 32
 _HEADER_BYTES = len(VERSION) + _DIGEST_BYTES
@@ -30,7 +30,7 @@ _MAX_HOLDER_LENGTH = 100
 
 
 class SigningKey(bytes):
-    """A key that signs messages; its repr() does not show it."""
+    """A key that signs messages."""
 
     def __repr__(self) -> str:
         return "<SigningKey>"
@@ -38,9 +38,9 @@ class SigningKey(bytes):
 
 class Message(msgspec.Struct, array_like=True, frozen=True):
     """
-    One run asked for, with all that is needed to run it and to write its row.
+    An enqueued task, with everything that is needed to run it and to write its row.
 
-    New fields go to the end and have defaults, so that older messages stay readable.
+    New fields are added at the end with defaults, so that older messages stay readable.
     """
 
     id: UUID
@@ -53,10 +53,10 @@ class Message(msgspec.Struct, array_like=True, frozen=True):
     enqueued_at: datetime
     run_after: datetime | None = None
     expires_at: datetime | None = None
-    #: False when there is no row yet: it is first written when the task has finished.
+    #: False if the row is only written when the task has finished.
     durable: bool = True
     meta: dict[str, Any] = {}
-    #: The due time that a schedule fired it for.
+    #: The tick for which a schedule has fired it.
     tick_at: datetime | None = None
 
     def __repr__(self) -> str:
@@ -68,21 +68,21 @@ class Returned(msgspec.Struct, frozen=True):
 
     #: The token that held it.
     holder: str
-    #: Whether the holder died with it, or fell silent; if not, it was left unfinished.
+    #: Whether the holder died or fell silent. Otherwise it left the task unfinished.
     died: bool
 
     @property
     def text(self) -> str:
-        """What brokers keep."""
+        """The text that brokers store."""
         return f"{'died' if self.died else 'left'} {self.holder}"
 
     @classmethod
     def parse(cls, text: str) -> "Returned | None":
         """
-        Read what a broker has kept; None if it has kept nothing.
+        Parse the text that a broker has stored; return None if it is empty.
 
-        It is not signed. What is not understood is taken for a message that somebody
-        left unfinished: its row is looked at before it is run.
+        It is not signed. Invalid text counts as left unfinished, so that a worker
+        checks the row before it runs the message.
         """
         if not text:
             return None
@@ -93,7 +93,7 @@ class Returned(msgspec.Struct, frozen=True):
 
 
 class Envelope(msgspec.Struct, frozen=True):
-    """What a broker needs to know of a message that it is to keep."""
+    """A message for a broker to store."""
 
     id: UUID
     queue_name: str
@@ -101,7 +101,7 @@ class Envelope(msgspec.Struct, frozen=True):
     priority: int
     #: None means now.
     run_after: datetime | None
-    #: Empty for a broker that lives in the rows.
+    #: Empty for a broker whose messages are rows.
     body: bytes = b""
     #: How it came back, if it may have been started before.
     returned: Returned | None = None
@@ -111,14 +111,14 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as a broker hands it out: the bytes, or itself if it has it whole."""
+    """A message that a broker hands out, sealed or as a Message."""
 
     id: str
     queue_name: str
-    #: How it came back from the one who held it before, if anybody did.
+    #: How it came back from its former holder, if there was one.
     returned: Returned | None = None
     body: bytes = b""
-    #: How many bytes the body has, though the broker may not have handed out all.
+    #: The size of the whole body, of which the broker may hand out a part.
     size: int = 0
     message: Message | None = None
 
@@ -127,36 +127,36 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def redelivered(self) -> bool:
-        """Whether it may have been started: its row is to be looked at before."""
+        """Whether it may have been started, so that its row must be checked."""
         return self.returned is not None
 
     @property
     def has_killed(self) -> bool:
-        """Whether the process that held it before died, perhaps of it."""
+        """Whether its former holder died, perhaps because of it."""
         return self.returned is not None and self.returned.died
 
 
 class Depth(msgspec.Struct, frozen=True):
-    """How many messages of a queue are in each of the three places."""
+    """How many messages of a queue are in each place."""
 
     delayed: int = 0
     ready: int = 0
     held: int = 0
-    #: Whether none of them is handed out.
+    #: Whether the queue is paused.
     paused: bool = False
-    #: How many bodies there are beyond these; fewer than none if there are too few.
+    #: How many bodies have no place; below 0, how many places have no body.
     astray: int = 0
 
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Message)
-#: What decoding raises: ValueError for bytes that are no UTF-8 and for integers of too
-#: many digits, RecursionError for too many levels.
+#: The errors of decoding: ValueError for bytes that are not UTF-8 and for integers of
+#: too many digits, RecursionError for too many levels.
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 def derive_key(secret: str | bytes) -> SigningKey:
-    """Derive the key that signs messages from one of Django's secret keys."""
+    """Derive the signing key from one of Django's secret keys."""
     secret = secret.encode() if isinstance(secret, str) else secret
     return SigningKey(hmac.digest(secret, b"taskhub.messages", "sha256"))
 
@@ -168,7 +168,7 @@ def seal(message: Message, key: bytes) -> bytes:
 
 
 def max_message_bytes(max_argument_bytes: int) -> int:
-    """Return how large a message may be: its arguments, and what is around them."""
+    """Return the maximum size of a message: its arguments, and its other fields."""
     return max_argument_bytes + 64 * 1024
 
 
@@ -176,16 +176,16 @@ def unseal(
     body: bytes, keys: Sequence[bytes], *, max_bytes: int, size: int = 0
 ) -> Message:
     """
-    Verify and decode a sealed message; any of the keys may have signed it.
+    Verify and decode a sealed message that any of the keys has signed.
 
-    `size` is that of the whole, if this is only its beginning.
+    `size` is the size of the whole message, if `body` is only a part.
 
-    Raise BadMessage with the reason if it is too large, of another version, forged,
-    or not a message.
+    Raise BadMessage with the reason if it is too large, of another version, forged, or
+    not a message.
     """
     size = max(size, len(body))
     if size > max_bytes:
-        raise BadMessage(f"It has {size:,} bytes; at most {max_bytes:,} are taken.")
+        raise BadMessage(f"It has {size:,} bytes; at most {max_bytes:,} are allowed.")
     if body[:1] != VERSION:
         raise BadMessage(
             f"Its version byte is {body[:1]!r}; this worker reads {VERSION!r}."
@@ -207,9 +207,9 @@ def unseal(
 
 def check_place(message: Message, id: str, queue_name: str, backend: str) -> None:
     """
-    Raise BadMessage unless a message came as what it says, and to where it belongs.
+    Raise BadMessage if a message came with another id, or in another queue or backend.
 
-    It is signed, but may have been moved: whoever may write to the broker can do that.
+    The signature does not prevent this: a user of the broker can move messages.
     """
     if (str(message.id), message.queue_name) != (id, queue_name):
         raise BadMessage(
@@ -224,9 +224,9 @@ def check_place(message: Message, id: str, queue_name: str, backend: str) -> Non
 
 def read_unverified(body: bytes) -> Message:
     """
-    Decode a message whoever has signed it: to be looked at, and never to be run.
+    Decode a message without verifying it. It must not be run.
 
-    Raise BadMessage if it is none.
+    Raise BadMessage if it cannot be decoded.
     """
     try:
         return _decoder.decode(body[_HEADER_BYTES:])

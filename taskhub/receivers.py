@@ -1,4 +1,4 @@
-"""What follows when something else happens: receivers of Django's signals."""
+"""Receivers of Django's signals."""
 
 import logging
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @receiver([post_save, post_delete], sender=PeriodicTask)
 def wake_beats_on_commit(using: str, **kwargs: object) -> None:
-    """A schedule was changed: beats are to look at it now, and not within a second."""
+    """Wake beats when a schedule was changed."""
     transaction.on_commit(wake_beats, using=using)
 
 
@@ -25,13 +25,13 @@ def wake_beats_on_commit(using: str, **kwargs: object) -> None:
 def synchronise_on_migrate(
     sender: AppConfig, using: str, plan: object = None, **kwargs: object
 ) -> None:
-    """The schedules that the code declares become rows with `migrate`."""
-    # Without a plan it is a flush, as between tests.
+    """Make rows of the schedules that the code declares."""
+    # A flush, as between tests, has no plan.
     if sender.name != "taskhub" or using != results_database() or plan is None:
         return
     tables = connections[using].introspection.table_names()
     if PeriodicTask._meta.db_table not in tables:
-        # Migrated back to where there was none.
+        # It was migrated back to before the table.
         return
     for name, fault in synchronise().faults.items():
         logger.error("The schedule %r that the code declares: %s", name, fault)

@@ -1,5 +1,5 @@
 """
-How long to wait before a task that failed is tried again. Pure values.
+How long to wait before a failed task is retried.
 
     @task(max_attempts=5, backoff=exponential(seconds=2))
     @task(max_attempts=3, backoff=fixed(minutes=1))
@@ -19,7 +19,7 @@ from typing import Any
 
 from taskhub.exceptions import InvalidOption, WorkerDied
 
-#: Takes the exception, and the result with its failures.
+#: A callable that takes the exception and the result.
 Backoff = Callable[[BaseException, Any], timedelta | float]
 
 #: The `exception_class_path` of an attempt that ended because its process died.
@@ -37,7 +37,7 @@ def counts_as_failure(entry: Mapping[str, Any]) -> bool:
     """
     Whether an entry of `TaskResult.errors` counts towards `max_attempts`.
 
-    It does not if the worker process died, or if a person has retried the result since.
+    It does not if the worker process died, or an operator has retried the result since.
     """
     return not (entry.get("before_retry") or is_death(entry))
 
@@ -73,7 +73,7 @@ class Exponential:
             growth = math.inf
         # Compare before multiplying: the product may exceed what a timedelta holds.
         pause = self.first * min(growth, self.cap / self.first)
-        # Between half and all of it: what failed together is not tried together.
+        # At random, so that tasks that failed together are not retried together.
         return pause * random.uniform(0.5, 1) if self.jitter else pause  # noqa: S311
 
 
@@ -81,9 +81,9 @@ def fixed(
     *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0
 ) -> Fixed:
     """
-    Return a backoff that always pauses for so long.
+    Return a backoff with the same pause each time.
 
-    Raise InvalidOption if that is negative, or more than a year.
+    Raise InvalidOption if it is negative, or more than a year.
     """
     return Fixed(_span(seconds=seconds, minutes=minutes, hours=hours, days=days))
 
@@ -98,15 +98,15 @@ def exponential(
     """
     Return a backoff that pauses for `seconds`, then for `factor` times as long.
 
-    Never for longer than `cap`; with `jitter`, for between half and all of that.
+    A pause is no longer than `cap`. With `jitter`, it is between half and all of that.
 
-    Raise InvalidOption for values that make no sense.
+    Raise InvalidOption for invalid values.
     """
     if not 1 <= factor < math.inf:
         raise InvalidOption(f"A backoff's factor is a number from 1, not {factor!r}.")
     first = _span(seconds=seconds)
     if not first:
-        raise InvalidOption("A backoff that grows from 0 stays 0; use fixed().")
+        raise InvalidOption("An exponential backoff cannot start at 0; use fixed().")
     if cap < first:
         raise InvalidOption(f"The cap, {cap}, is less than the first pause, {first}.")
     return Exponential(first, factor, cap, jitter)
@@ -114,9 +114,9 @@ def exponential(
 
 def pause_of(backoff: Backoff, error: BaseException, result: Any) -> timedelta:
     """
-    Ask a backoff for its pause, which is between nothing and a year.
+    Return the pause of a backoff, between 0 and a year.
 
-    Raise TypeError if it answers with anything but a timedelta or a number.
+    Raise TypeError if it does not return a timedelta or a number.
     """
     answer = backoff(error, result)
     if isinstance(answer, bool) or not isinstance(answer, timedelta | int | float):
@@ -129,7 +129,7 @@ def pause_of(backoff: Backoff, error: BaseException, result: Any) -> timedelta:
 
 
 def bounded(pause: timedelta) -> timedelta:
-    """Return the pause, or the nearest one between nothing and a year."""
+    """Return the nearest pause between 0 and a year."""
     return min(max(pause, timedelta(0)), MAX_PAUSE)
 
 
@@ -138,7 +138,7 @@ def _span(**parts: float) -> timedelta:
         span = timedelta(**parts)
     except (ValueError, OverflowError) as error:
         given = ", ".join(f"{name}={value!r}" for name, value in parts.items())
-        raise InvalidOption(f"{given} is no length of time: {error}.") from error
+        raise InvalidOption(f"{given} is not a duration: {error}.") from error
     if not timedelta(0) <= span <= MAX_PAUSE:
-        raise InvalidOption(f"A pause is between nothing and a year, not {span}.")
+        raise InvalidOption(f"A pause is between 0 and a year, not {span}.")
     return span

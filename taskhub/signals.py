@@ -1,17 +1,16 @@
 """
 Signals of taskhub's own processes; those of tasks are Django's.
 
-A worker, its steward and its beat are forked and end without Python's own cleaning up:
-what a site opens in each process is opened, flushed and closed here.
+A worker, its steward and its beat are forked processes, and end without the cleanup of
+Python. Receivers open, flush and close what a site uses in each process.
 """
 
 from django.dispatch import Signal
 
-#: Sent in each process as it begins, before its first task. `role` is "worker",
+#: Sent in each process when it starts, before its first task. `role` is "worker",
 #: "steward" or "beat".
 process_started = Signal()
 
-#: Sent in each process as it ends, with the same `role`; not if it is killed, or told
-#: to end at once. Receivers have three seconds. Tasks that are left unfinished may
-#: still be running.
+#: Sent in each process before it ends, with the same `role`; not if it is killed, or
+#: has to end at once. Receivers have three seconds. Unfinished tasks may still run.
 process_ending = Signal()

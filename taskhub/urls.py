@@ -1,7 +1,7 @@
 """
-The addresses that the site's own pages ask: `path("tasks/", include("taskhub.urls"))`.
+The URLs for pages of the site: `path("tasks/", include("taskhub.urls"))`.
 
-The admin brings its own.
+The URLs of the admin are separate.
 """
 
 from django.urls import path

@@ -1,9 +1,9 @@
 """
-How far a result is, on the site's own pages.
+The progress of a result, for pages of the site.
 
-Who may know is for the site to decide: a page gives out a token, and only a token is
-answered. It names one result, is signed with the site's key, and is good for a day; it
-tells how far that result is and how it has ended, and nothing of what it was about.
+The site decides who may see the progress: its page contains a token, which the view
+requires. A token names one result, is signed with the site's key, and is valid for a
+day. The view returns the progress and the status, and neither arguments nor values.
 """
 
 from uuid import UUID
@@ -17,18 +17,18 @@ from django.views.decorators.http import require_safe
 from taskhub.operations.results.progress import describe_missing, read_progress
 
 _SALT = "taskhub.views"
-#: A page that is left open for longer asks in vain, and shows what it has.
-_GOOD_FOR_SECONDS = 24 * 60 * 60
+#: A page that is open for longer is not updated any more.
+_TOKEN_MAX_AGE_SECONDS = 24 * 60 * 60
 
 
 def make_token(pk: UUID | str) -> str:
-    """Return a token for a result, to be put into a page for who may follow it."""
+    """Return a token for a page whose user may follow the result."""
     return signing.dumps(str(pk), salt=_SALT)
 
 
 def progress_url(pk: UUID | str) -> str:
     """
-    Return the address that answers how far a result is.
+    Return the URL of a result's progress.
 
     Raise NoReverseMatch if the site's URLs do not include `taskhub.urls`.
     """
@@ -39,12 +39,12 @@ def progress_url(pk: UUID | str) -> str:
 @never_cache
 def show_progress(request: HttpRequest, token: str) -> JsonResponse:
     """
-    Answer how far the result of a token is; see operations.results.progress.
+    Return the progress of a token's result; see operations.results.following.
 
-    Whoever asks with `?seen=yes` has seen it before: if it is gone, it is over.
+    With `?seen=yes`, the page has seen the result before; if it is missing, it is over.
     """
     try:
-        pk = UUID(signing.loads(token, salt=_SALT, max_age=_GOOD_FOR_SECONDS))
+        pk = UUID(signing.loads(token, salt=_SALT, max_age=_TOKEN_MAX_AGE_SECONDS))
     except (signing.BadSignature, ValueError):
         raise Http404 from None
     answer = read_progress(pk)
