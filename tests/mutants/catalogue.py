@@ -203,8 +203,8 @@ BROKERS = (
     Mutant(
         name="redis-leaves-no-hints",
         path="taskhub/brokers/redis/push.lua",
-        old="leave_hints(awake, most_hints)",
-        new="leave_hints(0, most_hints)",
+        old="leave_hints(awake, max_hints)",
+        new="leave_hints(0, max_hints)",
         tests=("tests/contract/test_redis_hints.py",),
     ),
     Mutant(

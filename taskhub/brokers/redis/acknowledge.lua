@@ -1,4 +1,4 @@
--- acknowledge: forget messages that are done.
+-- acknowledge: delete messages that are done.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
@@ -9,8 +9,8 @@
 -- ARGV[1] token
 -- ARGV[2…] ids
 --
--- Returns the ids that the token still held. What has another place belongs to somebody
--- else now, and is left alone; what has no place any more is forgotten, too.
+-- Returns the ids that the token still held. Messages in another place are not changed;
+-- messages without a place are deleted, too.
 
 local has_lease = redis.call('ZSCORE', KEYS[5], ARGV[1])
 local still_held, others = {}, {}

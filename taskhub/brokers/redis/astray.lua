@@ -1,15 +1,15 @@
--- astray: which messages have a body and no place.
+-- astray: list messages that have a body and no place.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
 -- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 --
--- ARGV[1] where to go on, as the last call said (0: from the beginning)
--- ARGV[2] about how many messages to look at
--- ARGV[3…] ids to look at, in place of these
+-- ARGV[1] the position that the last call returned (0: the beginning)
+-- ARGV[2] about how many messages to check
+-- ARGV[3…] ids to check instead
 --
--- Returns where to go on (0: all have been looked at), and the ids.
+-- Returns the position for the next call (0: all were checked), and the ids.
 
 if #ARGV > 2 then
   local with_body = {}
@@ -21,7 +21,7 @@ if #ARGV > 2 then
   return { '0', placeless(with_body) }
 end
 
--- Without bodies where Redis can do that, from 7.4 on: they may be large.
+-- Without bodies, which may be large, if Redis supports that: from 7.4 on.
 local page = redis.pcall('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2], 'NOVALUES')
 local step = 1
 if page.err then

@@ -1,4 +1,4 @@
--- cancel: take messages out that nobody holds.
+-- cancel: delete messages that no token holds.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
@@ -6,7 +6,7 @@
 --
 -- ARGV    ids
 --
--- Returns the ids that were taken out.
+-- Returns the ids that were deleted.
 
 local cancelled = {}
 for _, id in ipairs(ARGV) do

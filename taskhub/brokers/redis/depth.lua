@@ -1,14 +1,14 @@
--- depth: how many messages there are, by place.
+-- depth: count messages by place.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
 -- KEYS[3] ready        ZSET  id → rank: higher priority first, then older id
 -- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
--- KEYS[5] paused       there while nothing is to be handed out
+-- KEYS[5] paused       exists while the queue is paused
 --
 -- Returns how many are delayed, how many are ready, how many are held, how many bodies
--- there are, and 1 if the queue is paused. A script and not a transaction, which a full
--- Redis refuses even if it only reads.
+-- there are, and 1 if the queue is paused. This is a script, since a full Redis refuses
+-- transactions even if they only read.
 
 local held = 0
 for _, token in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do

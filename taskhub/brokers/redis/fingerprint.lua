@@ -1,10 +1,10 @@
--- fingerprint: whether this may be another server, or has been emptied.
+-- fingerprint: return text that changes with another server, or if Redis was emptied.
 --
--- KEYS[1] mark         STRING  made once, and gone with everything else
+-- KEYS[1] mark         STRING  set once, and lost with the other keys
 --
--- ARGV[1] a mark to be made, if there is none
+-- ARGV[1] the mark to set, if there is none
 --
--- Returns the server's id of this run, and the mark.
+-- Returns the server's run id, and the mark.
 
 redis.call('SETNX', KEYS[1], ARGV[1])
 return { run_id(), redis.call('GET', KEYS[1]) }

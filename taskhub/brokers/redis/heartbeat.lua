@@ -1,20 +1,20 @@
--- heartbeat: begin leases, or move their end on.
+-- heartbeat: begin or extend leases.
 --
 -- KEYS[1] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 --
 -- ARGV[1] length of the lease in ms
--- ARGV[2] whether tokens may be new (1), or are to be known (0)
+-- ARGV[2] whether tokens may be new (1), or must have a lease (0)
 -- ARGV[3…] tokens
 --
--- Returns the tokens that were to be known and are not: their leases have ended.
+-- Returns the tokens that must have a lease and have none.
 
 local lease = tonumber(ARGV[1])
 assert(lease and lease > 0 and lease <= MAX_LEASE_MS, 'heartbeat: malformed lease')
 
 local lease_end = now_ms() + lease
 
--- Where Redis is full it refuses commands that need memory, unless the script has written
--- before: this changes nothing, and lets leases be kept in a full Redis.
+-- A full Redis refuses commands that need memory, unless the script has written before.
+-- This command changes nothing, and allows extending leases.
 redis.call('ZREM', KEYS[1], '')
 
 local lost = {}

@@ -1,4 +1,4 @@
--- held: what a token holds.
+-- held: list the messages that a token holds.
 --
 -- KEYS[1] held:<token> ZSET  id → the rank it had when it was ready
 --

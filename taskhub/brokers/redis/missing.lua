@@ -1,4 +1,4 @@
--- missing: which of these messages are not here.
+-- missing: list the given messages that are not present.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock

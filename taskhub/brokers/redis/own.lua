@@ -1,12 +1,12 @@
--- own: whose queue this is: which database the results of its messages are in.
+-- own: check, or take, the ownership of a queue. The owner is the database of the results.
 --
--- KEYS[1] owner        STRING  whose it is
+-- KEYS[1] owner        STRING  the owner
 -- KEYS[2] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 --
--- ARGV[1] who asks
--- ARGV[2] whether it is who asks' from now on, if nobody else is at work on it: 1 or 0
+-- ARGV[1] the caller
+-- ARGV[2] whether the caller becomes the owner, unless another owner is active: 1 or 0
 --
--- Returns 0 if it is another's, and somebody is at work on it; else 1.
+-- Returns 0 if another owner is active: the queue has a living token; else 1.
 
 assert(ARGV[1] and ARGV[1] ~= '', 'own: malformed arguments')
 local known = redis.call('GET', KEYS[1])

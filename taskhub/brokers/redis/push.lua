@@ -1,4 +1,4 @@
--- push: take messages in, each id once.
+-- push: store messages, each id once.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
@@ -6,17 +6,17 @@
 -- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 -- KEYS[5] wake         LIST  hints for idle workers
 --
--- ARGV[1] how many hints may lie in wake
+-- ARGV[1] how many hints wake may have
 -- ARGV[2] when this was sent, in ms, by the sender's clock
 -- ARGV[3…] for each message: id, stored message, due in ms (0 is now)
 --
 -- Returns how many of the messages were missing, and have a place now.
 
 local per_message = 3
-local most_hints = tonumber(ARGV[1])
+local max_hints = tonumber(ARGV[1])
 local sent = tonumber(ARGV[2])
 assert(
-  most_hints and sent and (#ARGV - 2) % per_message == 0,
+  max_hints and sent and (#ARGV - 2) % per_message == 0,
   'push: malformed arguments'
 )
 for i = 3, #ARGV, per_message do
@@ -27,12 +27,13 @@ for i = 3, #ARGV, per_message do
 end
 
 local now = now_ms()
--- What was long on its way may have been given up by its sender, pushed by a sweep, run,
--- and forgotten here. So its row is looked at first, as if it had been left unfinished.
-local longest_way = 1000
-local is_late = now - sent > longest_way
+-- The sender may have given up a message that was long in transit. A sweep may then have
+-- pushed it, and it may have been run and deleted here. So it is marked as left unfinished,
+-- and a worker checks its row first.
+local max_transit_ms = 1000
+local is_late = now - sent > max_transit_ms
 
--- What is sent for the first time, and was not long on its way, nobody has.
+-- A message that is sent for the first time, and was not long in transit, is new.
 local doubtful, missing = {}, {}
 for i = 3, #ARGV, per_message do
   if is_late or not string.match(ARGV[i + 1], '^%d+:\n') then
@@ -46,7 +47,7 @@ for _, id in ipairs(doubtful) do
   doubtful[id] = true
 end
 
--- Store a message that is missing, whatever is left of it. Return whether it was.
+-- Store a message if it is missing. Return whether it was.
 local function store(id, stored)
   if not doubtful[id] and redis.call('HSETNX', KEYS[1], id, stored) == 1 then
     return true
@@ -81,5 +82,5 @@ for i = 3, #ARGV, per_message do
     end
   end
 end
-leave_hints(awake, most_hints)
+leave_hints(awake, max_hints)
 return new

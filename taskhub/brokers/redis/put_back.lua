@@ -1,4 +1,4 @@
--- put_back: make messages ready that are astray.
+-- put_back: make astray messages ready.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
@@ -6,14 +6,14 @@
 -- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 -- KEYS[5] wake         LIST  hints for idle workers
 --
--- ARGV[1] how many hints may lie in wake
+-- ARGV[1] how many hints wake may have
 -- ARGV[2] how they come back, if they never did
 -- ARGV[3…] ids
 --
 -- Returns how many were astray. Each may have been started: its row is looked at first.
 
-local most_hints = tonumber(ARGV[1])
-assert(most_hints and ARGV[2], 'put_back: malformed arguments')
+local max_hints = tonumber(ARGV[1])
+assert(max_hints and ARGV[2], 'put_back: malformed arguments')
 
 local count = 0
 for _, id in ipairs(placeless({ unpack(ARGV, 3) })) do
@@ -26,5 +26,5 @@ for _, id in ipairs(placeless({ unpack(ARGV, 3) })) do
     count = count + 1
   end
 end
-leave_hints(count, most_hints)
+leave_hints(count, max_hints)
 return count

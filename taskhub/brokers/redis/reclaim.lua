@@ -9,16 +9,16 @@
 --
 -- ARGV[1] token
 -- ARGV[2] how many messages at most
--- ARGV[3] how many hints may lie in wake
+-- ARGV[3] how many hints wake may have
 -- ARGV[4] whether the token is known to be gone (1), or only if its lease ended (0)
 -- ARGV[5] how they come back
 --
--- Returns how many messages it held, of this batch; fewer than the limit means all. With
--- the first batch the lease ends for good, so that a token which was not so dead after
--- all reserves no more; with the last batch the token is forgotten.
+-- Returns how many messages of this batch it held; fewer than the limit means all. The
+-- first batch ends the lease for good, so that a token that is alive after all reserves no
+-- more. The last batch deletes the token.
 
-local limit, most_hints = tonumber(ARGV[2]), tonumber(ARGV[3])
-assert(limit and limit >= 1 and most_hints and ARGV[5], 'reclaim: malformed arguments')
+local limit, max_hints = tonumber(ARGV[2]), tonumber(ARGV[3])
+assert(limit and limit >= 1 and max_hints and ARGV[5], 'reclaim: malformed arguments')
 
 -- It may have sent a heartbeat since it was found to be silent.
 if ARGV[4] ~= '1' and is_alive(ARGV[1]) then
@@ -35,5 +35,5 @@ if #held < limit then
 elseif redis.call('ZSCORE', KEYS[5], ARGV[1]) then
   redis.call('ZADD', KEYS[5], 0, ARGV[1])
 end
-leave_hints(#held, most_hints)
+leave_hints(#held, max_hints)
 return #held

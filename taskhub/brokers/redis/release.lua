@@ -1,4 +1,4 @@
--- release: give messages back to where they stood in line.
+-- release: give messages back to their former position.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
@@ -8,14 +8,14 @@
 -- KEYS[6] wake         LIST  hints for idle workers
 --
 -- ARGV[1] token
--- ARGV[2] how many hints may lie in wake
+-- ARGV[2] how many hints wake may have
 -- ARGV[3] how they come back (empty: as if they had never been handed out)
 -- ARGV[4…] ids
 --
 -- Returns how many were given back; what the token no longer holds is left alone.
 
-local most_hints = tonumber(ARGV[2])
-assert(most_hints and ARGV[3], 'release: malformed arguments')
+local max_hints = tonumber(ARGV[2])
+assert(max_hints and ARGV[3], 'release: malformed arguments')
 
 local released = 0
 for id, rank in pairs(take_from(ARGV[1], { unpack(ARGV, 4) })) do
@@ -23,5 +23,5 @@ for id, rank in pairs(take_from(ARGV[1], { unpack(ARGV, 4) })) do
   note_return(id, ARGV[3])
   released = released + 1
 end
-leave_hints(released, most_hints)
+leave_hints(released, max_hints)
 return released

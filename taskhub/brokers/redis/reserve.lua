@@ -6,7 +6,7 @@
 -- KEYS[4] held:<token> ZSET  id → the rank it had when it was ready
 -- KEYS[5] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 -- KEYS[6] wake         LIST  hints for idle workers
--- KEYS[7] paused       there while nothing is to be handed out
+-- KEYS[7] paused       exists while the queue is paused
 -- KEYS[8] run          STRING  the server's id of its run, and since when, ms (0: always)
 --
 -- ARGV[1] token
@@ -19,9 +19,9 @@
 -- then id, stored message, and how many bytes that has, for each.
 
 local limit = tonumber(ARGV[2])
-local most_of_one, room = tonumber(ARGV[3]), tonumber(ARGV[4])
+local max_bytes, room = tonumber(ARGV[3]), tonumber(ARGV[4])
 assert(limit and limit >= 1 and limit <= 1000, 'reserve: malformed limit')
-assert(most_of_one and room, 'reserve: malformed arguments')
+assert(max_bytes and room, 'reserve: malformed arguments')
 local lease_end = redis.call('ZSCORE', KEYS[5], ARGV[1])
 if not lease_end or tonumber(lease_end) == 0 then
   return false
@@ -32,19 +32,18 @@ end
 
 local now = now_ms()
 
--- A server that was restarted, or a replica that was promoted, may have missed the last
--- writes: what it holds to be ready may have been run, and what was held, acknowledged.
+-- A server that was restarted, or a replica that was promoted, may lack the last writes:
+-- a message that it has as ready may have been run.
 local id_now = run_id()
 local known_id, since = string.match(redis.call('GET', KEYS[8]) or '', '^(%x*) (%d+)$')
 if known_id ~= id_now or tonumber(since) > now then
   since = known_id and string.format('%.0f', now) or '0'
-  -- A full Redis lets a script write that has written before; this changes nothing.
+  -- As in heartbeat.lua: a full Redis then allows the SET.
   redis.call('ZREM', KEYS[5], '')
   redis.call('SET', KEYS[8], id_now .. ' ' .. since)
 end
 
--- What has become due goes into line with the others, by priority and age. Not so many
--- at once that others have to wait for this script.
+-- Move due messages to ready. The limit keeps this script short.
 local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000)
 for _, id in ipairs(due) do
   local stored = redis.call('HGET', KEYS[1], id)
@@ -55,12 +54,12 @@ for _, id in ipairs(due) do
   end
 end
 
--- An entry of somebody else may be due never.
-local longest_pause = 86400 * 1000
+-- Another program may have written an entry that is never due.
+local max_pause_ms = 86400 * 1000
 local answer = { -1, since }
 local next_due = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 if next_due[2] then
-  answer[1] = math.ceil(math.min(math.max(0, next_due[2] - now), longest_pause))
+  answer[1] = math.ceil(math.min(math.max(0, next_due[2] - now), max_pause_ms))
 end
 
 local popped = redis.call('ZPOPMIN', KEYS[3], limit)
@@ -71,7 +70,7 @@ if #popped > 0 then
     if stored then
       redis.call('ZADD', KEYS[4], popped[i + 1], id)
       answer[#answer + 1] = id
-      answer[#answer + 1] = string.sub(stored, 1, most_of_one)
+      answer[#answer + 1] = string.sub(stored, 1, max_bytes)
       answer[#answer + 1] = #stored
       room = room - #stored
     elseif room <= 0 then

@@ -1,4 +1,4 @@
--- silent: which leases have ended.
+-- silent: list the tokens whose lease has ended.
 --
 -- KEYS[1] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 --
