@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.apps import AppConfig, apps
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
@@ -27,9 +27,7 @@ _IDS_IN_ORDER = (
 
 
 @register("taskhub")
-def check_required_app(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_required_app(**kwargs: Any) -> list[CheckMessage]:
     """Check that the backport of django.tasks is installed on Django 5.2."""
     if compat.REQUIRED_APP is None or apps.is_installed(compat.REQUIRED_APP):
         return []
@@ -43,9 +41,7 @@ def check_required_app(
 
 
 @register("taskhub")
-def check_time_zones(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_time_zones(**kwargs: Any) -> list[CheckMessage]:
     """Check that times are aware."""
     if settings.USE_TZ:
         return []
@@ -59,9 +55,7 @@ def check_time_zones(
 
 
 @register("taskhub")
-def check_autocommit(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_autocommit(**kwargs: Any) -> list[CheckMessage]:
     """Check that transactions are those of Django, for the sake of on_commit()."""
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     if connections.settings[alias].get("AUTOCOMMIT", True):
@@ -76,9 +70,7 @@ def check_autocommit(
 
 
 @register("taskhub")
-def check_results_database(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_results_database(**kwargs: Any) -> list[CheckMessage]:
     """Check that results are written in the transactions of the default database."""
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     if alias == DEFAULT_DB_ALIAS:
@@ -96,9 +88,7 @@ def check_results_database(
 
 
 @register("taskhub")
-def check_schedules_database(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_schedules_database(**kwargs: Any) -> list[CheckMessage]:
     """Check that results and schedules are in one database, for one transaction."""
     results = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     schedules = router.db_for_write(apps.get_model("taskhub.PeriodicTask"))
@@ -114,9 +104,7 @@ def check_schedules_database(
 
 
 @register("taskhub")
-def check_declared_schedules(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_declared_schedules(**kwargs: Any) -> list[CheckMessage]:
     """Check the time zones of declared schedules."""
     return [
         Warning(
@@ -130,9 +118,7 @@ def check_declared_schedules(
 
 
 @register("taskhub")
-def check_backends_apart(
-    app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
-) -> list[CheckMessage]:
+def check_backends_apart(**kwargs: Any) -> list[CheckMessage]:
     """Check that no two backends share a queue in Redis."""
     in_redis = [
         config

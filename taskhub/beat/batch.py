@@ -23,18 +23,10 @@ from taskhub.exceptions import (
     UnknownZone,
     UnreadableHere,
 )
-from taskhub.models import (
-    Overlap,
-    PeriodicTask,
-    Status,
-    TaskResult,
-)
+from taskhub.models import Overlap, PeriodicTask, Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.ids import first_id_at, ids_in
-from taskhub.models.periodic.periodic_task import (
-    PLAN_FIELDS,
-    RUN_FIELDS,
-)
+from taskhub.models.periodic.periodic_task import PLAN_FIELDS, RUN_FIELDS
 from taskhub.operations.schedules import PendingRun, make_run
 from taskhub.operations.schedules.actions import cancel_earlier, unfinished_runs
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR

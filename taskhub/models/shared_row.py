@@ -10,24 +10,10 @@ _NEVER_READ = object()
 #: The fields of a result that workers write. Users write the others.
 WRITTEN_BY_WORKERS = frozenset(
     (
-        "status",
-        "return_value",
-        "errors",
-        "attempts",
-        "worker_ids",
-        "run_after",
-        "expires_at",
-        "started_at",
-        "last_attempted_at",
-        "finished_at",
-        "progress",
-        "storage_notes",
-        "memory_mib",
-        "cause",
-        "bulk_action_ids",
-        "place",
-        "held_by",
-        "returned",
+        *("status", "return_value", "errors", "attempts", "worker_ids", "run_after"),
+        *("expires_at", "started_at", "last_attempted_at", "finished_at", "progress"),
+        *("storage_notes", "memory_mib", "cause", "bulk_action_ids"),
+        *("place", "held_by", "returned"),
     )
 )
 

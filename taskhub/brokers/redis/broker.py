@@ -14,12 +14,7 @@ import redis
 
 from taskhub.brokers.base import BEAT, MAX_WAIT_SECONDS, Broker
 from taskhub.brokers.redis.astray import AstraySearch
-from taskhub.brokers.redis.connection import (
-    Client,
-    broker_errors,
-    connect,
-    masked,
-)
+from taskhub.brokers.redis.connection import Client, broker_errors, connect, masked
 from taskhub.brokers.redis.encoding import (
     BATCH,
     batches,

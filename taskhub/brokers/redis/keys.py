@@ -4,19 +4,6 @@
 class Keys:
     """The names of one queue's keys."""
 
-    __slots__ = (
-        "base",
-        "delayed",
-        "mark",
-        "messages",
-        "nodes",
-        "owner",
-        "paused",
-        "ready",
-        "run",
-        "wake",
-    )
-
     def __init__(self, prefix: str, queue_name: str) -> None:
         self.base = base = f"{prefix}:{{{queue_name}}}"
         self.messages = f"{base}:messages"

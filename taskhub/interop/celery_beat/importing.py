@@ -21,17 +21,8 @@ NOT_NEEDED = {
 }
 #: The fields that --update overwrites.
 _OVERWRITTEN = (
-    "description",
-    "task_path",
-    "args",
-    "kwargs",
-    "schedule",
-    "queue_name",
-    "priority",
-    "expires_after",
-    "start_at",
-    "end_at",
-    "max_runs",
+    *("description", "task_path", "args", "kwargs", "schedule", "queue_name"),
+    *("priority", "expires_after", "start_at", "end_at", "max_runs"),
 )
 
 

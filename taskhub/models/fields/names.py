@@ -47,26 +47,11 @@ class _Insensitive:
         return sql, params
 
 
-@NameField.register_lookup
-class _IExact(_Insensitive, lookups.IExact):
-    pass
-
-
-@NameField.register_lookup
-class _IContains(_Insensitive, lookups.IContains):
-    pass
-
-
-@NameField.register_lookup
-class _IStartsWith(_Insensitive, lookups.IStartsWith):
-    pass
-
-
-@NameField.register_lookup
-class _IEndsWith(_Insensitive, lookups.IEndsWith):
-    pass
-
-
-@NameField.register_lookup
-class _IRegex(_Insensitive, lookups.IRegex):
-    pass
+for _lookup in (
+    lookups.IExact,
+    lookups.IContains,
+    lookups.IStartsWith,
+    lookups.IEndsWith,
+    lookups.IRegex,
+):
+    NameField.register_lookup(type(_lookup.__name__, (_Insensitive, _lookup), {}))

@@ -1,6 +1,7 @@
 """The columns of a periodic task: those that users edit, and those of the beat."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -18,6 +19,9 @@ from taskhub.models.fields.schedule import ScheduleField
 UNPLANNED = datetime(1970, 1, 1, tzinfo=UTC)
 #: How many results of its last runs a row remembers.
 RECENT_RUNS = 20
+
+#: The options of text that the beat writes.
+_TEXT: Any = {"default": "", "db_default": "", "blank": True, "editable": False}
 
 
 class MissedRuns(models.TextChoices):
@@ -135,41 +139,19 @@ class PeriodicColumns(models.Model):
     )
     last_skipped_at = models.DateTimeField(_("last skipped"), null=True, editable=False)
     #: Why the beat has disabled it; empty if it has not.
-    disabled_reason = models.TextField(
-        _("reason for being disabled"),
-        default="",
-        db_default="",
-        blank=True,
-        editable=False,
-    )
+    disabled_reason = models.TextField(_("reason for being disabled"), **_TEXT)
     #: The ids of the results of its last runs, the newest last.
     recent_ids = models.JSONField(default=list, editable=False)
     #: What `next_run_at` was computed from, and when.
-    planned_schedule = NameField(
-        max_length=255,
-        default="",
-        db_default="",
-        blank=True,
-        editable=False,
-        serialize=False,
-    )
+    planned_schedule = NameField(max_length=255, serialize=False, **_TEXT)
     planned_start_at = models.DateTimeField(null=True, editable=False, serialize=False)
     planned_at = models.DateTimeField(null=True, editable=False, serialize=False)
     #: In a time zone: the span of the plan as local times; see schedules/span.py.
-    planned_between = models.CharField(
-        max_length=80,
-        default="",
-        db_default="",
-        blank=True,
-        editable=False,
-        serialize=False,
-    )
+    planned_between = models.CharField(max_length=80, serialize=False, **_TEXT)
     #: When a due tick that has to wait is tried again.
     postponed_until = models.DateTimeField(null=True, editable=False, serialize=False)
     #: Why a due tick has to wait; empty if none does.
-    postponed_because = models.TextField(
-        default="", db_default="", blank=True, editable=False, serialize=False
-    )
+    postponed_because = models.TextField(serialize=False, **_TEXT)
     #: When the row needs the beat: at its next run; UNPLANNED if the plan is missing or
     #: stale; null if it is disabled.
     look_at = models.GeneratedField(

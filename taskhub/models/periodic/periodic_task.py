@@ -31,23 +31,10 @@ DISABLED: dict[str, Any] = {
 #: Later times in a row were written while the clock was ahead.
 MAX_AHEAD = timedelta(seconds=60)
 #: The fields that the beat writes.
-PLAN_FIELDS = (
-    "enabled",
-    "disabled_reason",
-    "next_run_at",
-    "planned_schedule",
-    "planned_start_at",
-    "planned_at",
-    "planned_between",
-    "postponed_until",
-    "postponed_because",
-)
+PLAN_FIELDS = (*DISABLED, "disabled_reason")
 RUN_FIELDS = (
-    "last_run_at",
-    "total_run_count",
-    "skipped_run_count",
-    "last_skipped_at",
-    "recent_ids",
+    *("last_run_at", "total_run_count", "recent_ids"),
+    *("skipped_run_count", "last_skipped_at"),
 )
 
 

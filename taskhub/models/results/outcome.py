@@ -2,12 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from taskhub.exceptions import (
-    ResultTruncated,
-    TaskCancelled,
-    TaskExpired,
-    TaskFailed,
-)
+from taskhub.exceptions import ResultTruncated, TaskCancelled, TaskExpired, TaskFailed
 from taskhub.models.results.statuses import Status
 
 if TYPE_CHECKING:

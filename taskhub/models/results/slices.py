@@ -17,8 +17,12 @@ from taskhub.models.results.carried import Carried
 from taskhub.models.results.statuses import Status
 from taskhub.models.results.task_result import TaskResult
 
-_apps = Apps()
-_TABLE = TaskResult._meta.db_table
+
+class _Slice:
+    apps = Apps()
+    app_label = "taskhub"
+    db_table = TaskResult._meta.db_table
+    managed = False
 
 
 class _New(Carried, models.Model):
@@ -51,11 +55,8 @@ class PlainSlice(_New):
 
     objects: ClassVar[models.Manager["PlainSlice"]] = models.Manager()
 
-    class Meta:
-        apps = _apps
-        app_label = "taskhub"
-        db_table = _TABLE
-        managed = False
+    class Meta(_Slice):
+        pass
 
 
 class NewSlice(_New):
@@ -71,11 +72,8 @@ class NewSlice(_New):
 
     objects: ClassVar[models.Manager["NewSlice"]] = models.Manager()
 
-    class Meta:
-        apps = _apps
-        app_label = "taskhub"
-        db_table = _TABLE
-        managed = False
+    class Meta(_Slice):
+        pass
 
 
 #: The rows that enqueueing inserts.
@@ -112,11 +110,8 @@ class EndedSlice(_Ended):
 
     objects: ClassVar[models.Manager["EndedSlice"]] = models.Manager()
 
-    class Meta:
-        apps = _apps
-        app_label = "taskhub"
-        db_table = _TABLE
-        managed = False
+    class Meta(_Slice):
+        pass
 
 
 class ReturnedSlice(_Ended):
@@ -128,8 +123,5 @@ class ReturnedSlice(_Ended):
 
     objects: ClassVar[models.Manager["ReturnedSlice"]] = models.Manager()
 
-    class Meta:
-        apps = _apps
-        app_label = "taskhub"
-        db_table = _TABLE
-        managed = False
+    class Meta(_Slice):
+        pass
