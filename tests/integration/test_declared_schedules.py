@@ -97,7 +97,7 @@ def test_a_row_whose_declaration_is_gone_is_disabled_and_comes_back_with_it():
     row = only_row()
     assert not row.enabled
     assert row.disabled_reason == "The code does not declare it any more."
-    assert synchronise().removed == []
+    assert synchronise().disabled == []
 
     declare(args=[1])
     assert synchronise().updated == ["tests.tasks.add"]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from taskhub import operations
 from taskhub.compat import django_tasks as compat
 from taskhub.models import Status, TaskResult
-from taskhub.operations.results.lifecycle import push_or_leave
+from taskhub.operations.results.lifecycle import push_rows
 from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.models import Trace
@@ -34,7 +34,7 @@ def test_a_worker_tells_of_results_that_it_gives_up(config, drain, start_node):
     unknown = TaskResultFactory(
         task_path="gone.tasks.send", enqueued_at=old, place="ready"
     )
-    push_or_leave([unknown])
+    push_rows([unknown])
 
     node = start_node("--processes=1", NOTE_ENDS="yes", TASKHUB_MAX_REDELIVERIES="0")
     pks = [died.id, expired.id, done.id, str(unknown.pk)]

@@ -32,7 +32,7 @@ _READ_ONLY = {
 @pytest.fixture
 def group_writer(broker, monkeypatch):
     """A group writer that has not been started, and does not pause for long."""
-    monkeypatch.setattr("taskhub.foundation.backoff._MAX_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("taskhub.foundation.backoff._MAX_SECONDS", 0.01)
     faults = []
     writer = GroupWriter(
         broker,

@@ -256,7 +256,7 @@ def test_a_second_time_leaves_alone_what_is_there(old):
     code, said = run("--apply")
 
     assert code == 0
-    assert "Left alone:\n  old\n    It exists already." in said
+    assert "Unchanged:\n  old\n    It exists already." in said
     assert PeriodicTask.objects.get().pk == row.pk
 
 

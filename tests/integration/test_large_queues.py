@@ -24,8 +24,8 @@ pytestmark = pytest.mark.django_db
 def small_bounds(monkeypatch):
     """What is many is a few here."""
     monkeypatch.setattr(counting, "MAX_COUNTED", 5)
-    monkeypatch.setattr(status, "MAX_LOOKED_THROUGH", 5)
-    monkeypatch.setattr(status, "_oldest_beyond", remembering.TTLCache(60))
+    monkeypatch.setattr(status, "MAX_SCANNED_ROWS", 5)
+    monkeypatch.setattr(status, "_oldest_cache", remembering.TTLCache(60))
 
 
 @pytest.fixture

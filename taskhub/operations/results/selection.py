@@ -16,9 +16,9 @@ from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.operations.results.search import read_words, search
 
 #: Names for groups of statuses.
-UNFINISHED_STATUSES, FINISHED = "unfinished", "finished"
+UNFINISHED, FINISHED = "unfinished", "finished"
 MAX_YEAR = 2999
-_STATUSES = (*Status.values, UNFINISHED_STATUSES, FINISHED)
+_STATUSES = (*Status.values, UNFINISHED, FINISHED)
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,7 +109,7 @@ def is_restricted(rows: QuerySet[Any]) -> bool:
 
 def _with_status(results: TaskResultQuerySet, status: str) -> TaskResultQuerySet:
     methods = {
-        UNFINISHED_STATUSES: results.unfinished,
+        UNFINISHED: results.unfinished,
         FINISHED: results.finished,
         Status.READY: results.ready,
         Status.RUNNING: results.running,
