@@ -1,14 +1,14 @@
 """
-taskhub in Django's own admin.
+taskhub in Django's admin, with a package for each model.
 
-A module for each model's pages, and one for each thing that they are made of. The
-pages have no inline script or style, so that they work under a strict CSP.
+What several packages share is in `forms` and in the modules beside them. The pages have
+no inline script or style, so that they work under a strict content security policy.
 """
 
-from taskhub.admin.bulk import BulkActionAdmin
+from taskhub.admin.bulk_actions import BulkActionAdmin
 from taskhub.admin.nodes import NodeAdmin
 from taskhub.admin.overview import TaskMetricsAdmin
-from taskhub.admin.periodic import PeriodicTaskAdmin
+from taskhub.admin.periodic_tasks import PeriodicTaskAdmin
 from taskhub.admin.quarantine import QuarantinedMessageAdmin
 from taskhub.admin.queues import QueueStateAdmin
 from taskhub.admin.results import TaskResultAdmin

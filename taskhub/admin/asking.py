@@ -8,7 +8,7 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from taskhub.admin.rendering import render
+from taskhub.admin.responses import render
 
 
 class ReasonForm(forms.Form):

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from taskhub.admin import paging
+from taskhub.admin import paginator as paging
 from taskhub.models import QuarantinedMessage, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations.results import search

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from taskhub import operations
-from taskhub.admin.results import bulk
+from taskhub.admin.results.views import bulk
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations.results import Selection, failures

@@ -7,7 +7,8 @@ from django.contrib.admin.models import LogEntry
 from django.urls import resolve, reverse
 
 from taskhub import operations
-from taskhub.admin.queues import forms, verbs
+from taskhub.admin.queues import actions as verbs
+from taskhub.admin.queues import forms
 from taskhub.models import QueueState, TaskResult
 from taskhub.operations.queues import Queue
 from tests import tasks

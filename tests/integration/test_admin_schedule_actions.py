@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
-from taskhub.admin.periodic import backfilling
+from taskhub.admin.periodic_tasks.views import backfill as backfilling
 from taskhub.models import Overlap, TaskResult
 from taskhub.operations.schedules import actions as operations
 from taskhub.schedules import cron, every

@@ -5,7 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from taskhub import operations
-from taskhub.admin.periodic.preview import PreviewForm, preview, row_for_preview
+from taskhub.admin.periodic_tasks.views.preview import (
+    PreviewForm,
+    preview,
+    row_for_preview,
+)
 from taskhub.schedules import cron, solar
 from tests.factories import PeriodicTaskFactory
 from tests.integration.schedule_pages import (

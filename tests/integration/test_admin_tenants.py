@@ -17,7 +17,7 @@ from taskhub.admin import (
     TaskMetricsAdmin,
     TaskResultAdmin,
 )
-from taskhub.admin.results import bulk
+from taskhub.admin.results.views import bulk
 from taskhub.models import (
     BulkAction,
     Node,

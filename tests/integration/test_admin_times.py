@@ -9,7 +9,7 @@ from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskhub.admin.moments import read_local
+from taskhub.admin.forms.date_time import read_local
 from taskhub.models import PeriodicTask, TaskResult
 from taskhub.schedules import every, once
 from tests.factories import PeriodicTaskFactory

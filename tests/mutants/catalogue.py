@@ -417,7 +417,7 @@ PAGES = (
     ),
     Mutant(
         name="a-narrowed-list-is-not-heeded",
-        path="taskhub/admin/results/bulk.py",
+        path="taskhub/admin/results/views/bulk.py",
         old="    if not is_restricted(rows):\n        return selection\n    meant",
         new="    if True:\n        return selection\n    meant",
         tests=("tests/integration/test_admin_tenants.py",),
@@ -434,7 +434,7 @@ PAGES = (
     ),
     Mutant(
         name="formulas-are-exported",
-        path="taskhub/admin/results/exporting.py",
+        path="taskhub/admin/results/views/export.py",
         old="if isinstance(value, str) and value.startswith(_FORMULA):",
         new="if False:",
         tests=("tests/integration/test_admin_filters.py",),

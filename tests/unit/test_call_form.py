@@ -4,8 +4,8 @@ import pytest
 from django import forms
 
 from taskhub import task
-from taskhub.admin.call_fields import help_in
-from taskhub.admin.call_form import CallForm
+from taskhub.admin.forms.call_fields import help_in
+from taskhub.admin.forms.call_form import CallForm
 from tests import tasks
 
 UNSENDABLE = object()

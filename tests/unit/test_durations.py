@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskhub.admin.durations import DurationField, read_duration, write_duration
+from taskhub.admin.forms.durations import DurationField, read_duration, write_duration
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone, translation
 
-from taskhub.admin.words import EVENTS, KINDS, UNITS, describe
+from taskhub.admin.schedule_words import EVENTS, KINDS, UNITS, describe
 from taskhub.schedules import parse, read
 from taskhub.schedules.interval import UNITS as INTERVAL_UNITS
 from taskhub.schedules.solar import EVENTS as SOLAR_EVENTS

@@ -5,6 +5,6 @@ Nodes in the admin.
 can be done.
 """
 
-from taskhub.admin.nodes.pages import NodeAdmin
+from taskhub.admin.nodes.admin import NodeAdmin
 
 __all__ = ["NodeAdmin"]

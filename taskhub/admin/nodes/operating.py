@@ -16,7 +16,7 @@ from taskhub.admin import gone
 from taskhub.admin.addresses import address
 from taskhub.admin.asking import ask
 from taskhub.admin.done import Done
-from taskhub.admin.nodes.verbs import VERBS, Values, Verb
+from taskhub.admin.nodes.actions import VERBS, Values, Verb
 from taskhub.exceptions import TaskHubError
 from taskhub.models import Node
 

@@ -5,6 +5,6 @@ The overview in the admin: how everything is, and how it went.
 `charts`, `figures`, `nodes` and `ticks` its parts.
 """
 
-from taskhub.admin.overview.pages import TaskMetricsAdmin
+from taskhub.admin.overview.admin import TaskMetricsAdmin
 
 __all__ = ["TaskMetricsAdmin"]

@@ -10,8 +10,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from taskhub.admin import markup
-from taskhub.admin.overview.figures import counted
+from taskhub.admin import display as markup
+from taskhub.admin.overview.tables import counted
 from taskhub.operations.metrics.figures import DepthSeries, Metrics
 
 Value = int | float | None

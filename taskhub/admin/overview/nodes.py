@@ -8,12 +8,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from taskhub.admin import markup
+from taskhub.admin import display as markup
 from taskhub.admin.addresses import row_address
-from taskhub.admin.lingering import LingeringOnPage, lingering_by_token
 from taskhub.admin.neighbours import rows_of
-from taskhub.admin.nodes.states import STATES, state_of
+from taskhub.admin.nodes.display import STATES, state_of
 from taskhub.admin.running import running_by_token
+from taskhub.admin.worker_runs import LingeringOnPage, lingering_by_token
 from taskhub.models import Node, TaskResult
 
 #: So many nodes are shown, and so many runs of one process.

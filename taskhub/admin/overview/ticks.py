@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from taskhub.admin import markup
+from taskhub.admin import display as markup
 from taskhub.admin.addresses import row_address
 from taskhub.admin.neighbours import rows_of
-from taskhub.admin.periodic.upcoming import relative
+from taskhub.admin.periodic_tasks.display.upcoming_runs import relative
 from taskhub.models import PeriodicTask
 from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
 from taskhub.operations.status import MAX_TICK_DELAY

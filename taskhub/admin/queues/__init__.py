@@ -5,6 +5,6 @@ Queues in the admin.
 `forms` what can be done.
 """
 
-from taskhub.admin.queues.pages import QueueStateAdmin
+from taskhub.admin.queues.admin import QueueStateAdmin
 
 __all__ = ["QueueStateAdmin"]

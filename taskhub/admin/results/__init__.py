@@ -7,6 +7,6 @@ Results in the admin.
 who did it. `failures` has them by cause.
 """
 
-from taskhub.admin.results.pages import TaskResultAdmin
+from taskhub.admin.results.admin import TaskResultAdmin
 
 __all__ = ["TaskResultAdmin"]

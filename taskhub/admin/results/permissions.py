@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-from taskhub.admin.read_only import Unedited
+from taskhub.admin.model_admin import Unedited
 from taskhub.models import TaskResult
 
 

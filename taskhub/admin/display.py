@@ -1,0 +1,121 @@
+"""Pieces of HTML for the admin's pages. Whatever comes from a task is escaped."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from taskhub.admin.addresses import row_address
+from taskhub.admin.schedule_words import local_time
+from taskhub.foundation.values import escape_text
+from taskhub.models import Status, TaskResult
+
+#: What stands where there is nothing.
+NOTHING = "\N{EN DASH}"
+
+
+def badge(status: str) -> SafeString:
+    """Return a status as a coloured word."""
+    return format_html(
+        '<span class="taskhub-status taskhub-{}">{}</span>',
+        status.lower(),
+        Status.label_of(status),
+    )
+
+
+def linked_badge(site: AdminSite, result: TaskResult) -> SafeString:
+    """Return a result's status as a coloured word that leads to the result."""
+    if not (url := row_address(site, result)):
+        return badge(result.status)
+    return format_html(
+        '<a class="taskhub-to-result" href="{}">{}</a>', url, badge(result.status)
+    )
+
+
+def short_path(path: str) -> SafeString:
+    """Return a task's path with the part that people read in front."""
+    module, _dot, name = path.rpartition(".")
+    return format_html(
+        '<span class="taskhub-task">{}</span> <span class="taskhub-module">{}</span>',
+        name,
+        module,
+    )
+
+
+def duration(span: timedelta | None) -> str:
+    """Return a duration in the unit that fits it: 1.2 ms, 34.0 s, 5 min 6 s."""
+    if span is None:
+        return NOTHING
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.1f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s"
+
+
+def seconds(count: float | None) -> str:
+    """Return seconds in the unit that fits them, no more precisely than one reads."""
+    if count is not None and 0 < count < 1:
+        return f"{count * 1000:.3g} ms"
+    return duration(None if count is None else timedelta(seconds=count))
+
+
+def moment(when: datetime | None) -> SafeString:
+    """Return a time in the current zone; the date only if it is not today's."""
+    if when is None:
+        return format_html("{}", NOTHING)
+    local = local_time(when)
+    is_today = local.date() == localtime().date()
+    return format_html(
+        '<time class="taskhub-time" datetime="{}" title="{}">{} {}</time>',
+        when.isoformat(),
+        local.isoformat(sep=" "),
+        "" if is_today else date_format(local, "SHORT_DATE_FORMAT"),
+        local.strftime("%H:%M:%S"),
+    )
+
+
+def pretty_json(value: Any) -> SafeString:
+    """Return a value as indented JSON."""
+    # Half a character, as SQL or fixtures may have written it, is no text.
+    text = escape_text(json.dumps(value, indent=2, ensure_ascii=False))
+    return format_html('<pre class="taskhub-code" tabindex="0">{}</pre>', text)
+
+
+def progress(said: dict[str, Any]) -> SafeString:
+    """Return what a task said of its progress: 3 of 10, and its words."""
+    done, total = said.get("done"), said.get("total")
+    share = done if total is None else _("%(done)s of %(total)s") % said
+    return format_html("{} {}", share, said.get("message", ""))
+
+
+def timeline(times: Iterable[tuple[str, datetime | None]]) -> SafeString:
+    """Return times in their order, each with how long it was after the one before."""
+    known = sorted(
+        ((when, name) for name, when in times if when is not None),
+        key=lambda entry: entry[0],
+    )
+    rows = []
+    before = None
+    for when, name in known:
+        gap = f"+ {duration(when - before)}" if before else ""
+        rows.append((name, moment(when), gap))
+        before = when
+    return format_html(
+        '<table class="taskhub-timeline"><tbody>{}</tbody></table>',
+        format_html_join(
+            "", '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', rows
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Form fields, widgets and forms that several pages share."""

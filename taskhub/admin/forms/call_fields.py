@@ -1,0 +1,139 @@
+"""A form field for each parameter of a task, by what its signature says of it."""
+
+import inspect
+import re
+import types
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, Literal, Union, get_args, get_origin
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.utils.translation import gettext as _
+
+from taskhub.admin.forms.json_fields import TypedJSONField
+from taskhub.exceptions import InvalidArguments
+from taskhub.tasks import Task
+from taskhub.tasks.arguments import check_value, signature_of
+
+Parameter = inspect.Parameter
+_UNIONS = (Union, types.UnionType)
+
+
+def parameters_of(task: Task[..., Any, Any]) -> list[Parameter]:
+    """Return the parameters of a task as callers see them, with their annotations."""
+    signature = signature_of(task.func, task.takes_context)
+    try:
+        known = inspect.get_annotations(task.func, eval_str=True)
+    except Exception:
+        # Annotations are the user's own code; what they mean is only of help here.
+        known = {}
+    return [
+        each.replace(annotation=known.get(each.name, each.annotation))
+        for each in signature.parameters.values()
+    ]
+
+
+def field_for(parameter: Parameter, help_text: str = "") -> forms.Field:
+    """Return the field that a parameter's value is written in."""
+    if parameter.kind is Parameter.VAR_POSITIONAL:
+        return TypedJSONField(list, required=False, help_text=help_text)
+    if parameter.kind is Parameter.VAR_KEYWORD:
+        return TypedJSONField(dict, required=False, help_text=help_text)
+    kind, takes_none = _without_none(parameter.annotation)
+    has_default = parameter.default is not Parameter.empty
+    options = {
+        "required": not (has_default or takes_none),
+        "help_text": help_text or _described(parameter),
+        "initial": _shown_default(parameter),
+    }
+    return _field(kind, takes_none or has_default, takes_none, options)
+
+
+def _field(
+    kind: Any, may_be_empty: bool, takes_none: bool, options: dict[str, Any]
+) -> forms.Field:
+    if get_origin(kind) is Literal:
+        return _choice(get_args(kind), may_be_empty, options)
+    if kind is bool:
+        if takes_none:
+            return forms.NullBooleanField(**options)
+        return forms.BooleanField(**{**options, "required": False})
+    if kind is str:
+        empty = None if takes_none else ""
+        widget = AdminTextInputWidget
+        return forms.CharField(strip=False, empty_value=empty, widget=widget, **options)
+    if kind in _NUMBERS:
+        return _NUMBERS[kind](**options)
+    return TypedJSONField(_json_kind(kind), **options)
+
+
+_NUMBERS: dict[Any, Callable[..., forms.Field]] = {
+    int: forms.IntegerField,
+    float: forms.FloatField,
+}
+
+
+def _choice(
+    values: Sequence[Any], may_be_empty: bool, options: dict[str, Any]
+) -> forms.Field:
+    by_text = {str(value): value for value in values}
+    choices = [(text, text) for text in by_text]
+    return forms.TypedChoiceField(
+        choices=[("", "---------"), *choices] if may_be_empty else choices,
+        coerce=by_text.__getitem__,
+        empty_value=None,
+        **options,
+    )
+
+
+def _json_kind(kind: Any) -> type | None:
+    """Return what JSON has for a type, list or dict; None if it may be anything."""
+    cls = get_origin(kind) or kind
+    if not isinstance(cls, type) or cls in (Parameter.empty, str, bytes):
+        return None
+    if issubclass(cls, Mapping):
+        return dict
+    return list if issubclass(cls, Sequence | AbstractSet) else None
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """Return what a parameter takes beside None, and whether it takes that, too."""
+    if get_origin(annotation) not in _UNIONS:
+        return annotation, False
+    others = [each for each in get_args(annotation) if each is not types.NoneType]
+    takes_none = len(others) < len(get_args(annotation))
+    return (others[0] if len(others) == 1 else Any), takes_none
+
+
+def _shown_default(parameter: Parameter) -> Any:
+    """Return what stands in the field before anybody has written there."""
+    if parameter.default is Parameter.empty:
+        return None
+    try:
+        return check_value(parameter.default, parameter.name)
+    except InvalidArguments:
+        return None
+
+
+def _described(parameter: Parameter) -> str:
+    """Return what a parameter takes, as it is written in the code."""
+    if parameter.annotation is Parameter.empty:
+        return _("JSON")
+    return inspect.formatannotation(parameter.annotation)
+
+
+# What the docstring says of a parameter: as Sphinx has it, and as Google has it.
+_SPHINX = r"(?s):param (?:[\w\[\], ]+ )?{name}: *(?P<text>.+?)(?=\n\s*:|\n\s*\n|\Z)"
+_GOOGLE = (
+    r"Args:\n(?:.*\n)*?(?P<indent>[ \t]+){name}(?: \([^)\n]*\))?: *"
+    r"(?P<text>.+(?:\n(?P=indent)[ \t]+\S.*)*)"
+)
+
+
+def help_in(docstring: str, name: str) -> str:
+    """Return what a docstring says of a parameter; nothing if it does not."""
+    for pattern in (_SPHINX, _GOOGLE):
+        if found := re.search(pattern.format(name=re.escape(name)), docstring):
+            return " ".join(found["text"].split())
+    return ""

@@ -1,0 +1,170 @@
+"""A form made from a task's signature, and the call that comes of it."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.utils.translation import gettext as _
+
+from taskhub.admin.forms.call_fields import Parameter, field_for, help_in, parameters_of
+from taskhub.exceptions import InvalidArguments
+from taskhub.tasks import Task
+from taskhub.tasks.arguments import check_arguments, check_value, signature_of
+
+#: Before the name of a parameter, which may be any.
+_PREFIX = "arg_"
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+_NOT_GIVEN = object()
+
+
+class CallForm(forms.Form):
+    """
+    The arguments of a task, each in a field of its own.
+
+    With `old`, the arguments of another run: they stand in the fields, but for masked
+    ones, which are nobody's to see and stay as they are where nothing is written.
+    """
+
+    def __init__(
+        self,
+        task: Task[..., Any, Any],
+        data: Any = None,
+        *,
+        old: tuple[Sequence[Any], Mapping[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(data)
+        self.task = task
+        self.parameters = parameters_of(task)
+        self.old, self.fits = _bound(task, old) if old is not None else ({}, True)
+        docstring = inspect.getdoc(task.func) or ""
+        for parameter in self.parameters:
+            field = field_for(parameter, help_in(docstring, parameter.name))
+            field.label = parameter.name
+            self._fill(parameter.name, field)
+            self.fields[_PREFIX + parameter.name] = field
+
+    def _fill(self, name: str, field: forms.Field) -> None:
+        """Put what is known of an argument into its field, or hide that it is."""
+        is_known = name in self.old
+        if name in self.task.masked:
+            field.initial = None
+            self._hide(field, is_known)
+        elif is_known:
+            field.initial = self.old[name]
+            if isinstance(field, forms.CharField) and "\n" in str(field.initial):
+                field.widget = AdminTextareaWidget()
+
+    @staticmethod
+    def _hide(field: forms.Field, is_known: bool) -> None:
+        if is_known:
+            field.required = False
+            field.help_text = _("Not shown. Left empty, it stays as it is.")
+        if isinstance(field, forms.BooleanField):
+            # A box cannot be left empty.
+            field.widget = forms.NullBooleanSelect()
+        elif not isinstance(field, forms.TypedChoiceField):
+            field.widget = forms.PasswordInput(attrs={"autocomplete": "off"})
+        elif is_known:
+            choices: Any = field.choices
+            field.choices = [("", "---------"), *choices]
+
+    def clean(self) -> dict[str, Any]:
+        """Check that each argument can travel, and that all of them fit."""
+        for parameter in self.parameters:
+            key = _PREFIX + parameter.name
+            try:
+                check_value(self.cleaned_data.get(key), parameter.name)
+            except InvalidArguments as error:
+                self.add_error(key, str(error))
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                self._refuse_twice(key)
+        if not self.errors:
+            try:
+                check_arguments(self.task.func, self.task.takes_context, *self.call())
+            except InvalidArguments as error:
+                self.add_error(None, str(error))
+        return self.cleaned_data
+
+    def _refuse_twice(self, key: str) -> None:
+        """Refuse among other keywords what has a field of its own."""
+        named = {each.name for each in self.parameters}
+        for name in named & (self.cleaned_data.get(key) or {}).keys():
+            text = _("“%s” has a field of its own.") % name
+            self.add_error(key, text)
+
+    def call(self) -> tuple[list[Any], dict[str, Any]]:
+        """
+        Return the positional and the keyword arguments.
+
+        What can be given by name is; what is as its default says is left to that.
+        """
+        given = {
+            parameter.name: value
+            for parameter in self.parameters
+            if (value := self._value(parameter)) is not _NOT_GIVEN
+        }
+        args, by_position = self._positional(given)
+        kwargs: dict[str, Any] = {}
+        for parameter in self.parameters:
+            name = parameter.name
+            if name not in given or name in by_position:
+                continue
+            if parameter.kind is Parameter.VAR_KEYWORD:
+                kwargs |= given[name]
+            else:
+                kwargs[name] = given[name]
+        return args, kwargs
+
+    def _positional(self, given: Mapping[str, Any]) -> tuple[list[Any], set[str]]:
+        """Return what cannot be given by name, and what stands before that."""
+        rest = [
+            each.name
+            for each in self.parameters
+            if each.kind is Parameter.VAR_POSITIONAL and given.get(each.name)
+        ]
+        kinds = _POSITIONAL if rest else (Parameter.POSITIONAL_ONLY,)
+        before = [each for each in self.parameters if each.kind in kinds]
+        while before and not rest and before[-1].name not in given:
+            before.pop()
+        args = [given.get(each.name, each.default) for each in before]
+        names = {each.name for each in before} | set(rest)
+        return [*args, *(value for name in rest for value in given[name])], names
+
+    def _value(self, parameter: Parameter) -> Any:
+        """Return an argument, or that it is not given."""
+        name, key = parameter.name, _PREFIX + parameter.name
+        if name in self.old and self._is_left_alone(name):
+            return self.old[name]
+        value = self.cleaned_data.get(key)
+        is_rest = parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+        has_default = is_rest or parameter.default is not Parameter.empty
+        if value is None and has_default:
+            return _NOT_GIVEN
+        if type(value) is type(parameter.default) and value == parameter.default:
+            return _NOT_GIVEN
+        return value
+
+    def _is_left_alone(self, name: str) -> bool:
+        key = _PREFIX + name
+        if name in self.task.masked:
+            return self[key].data in (None, "")
+        return key not in self.changed_data
+
+
+def _bound(
+    task: Task[..., Any, Any], old: tuple[Sequence[Any], Mapping[str, Any]]
+) -> tuple[dict[str, Any], bool]:
+    """Return arguments by the names of their parameters, and whether they fit."""
+    args, kwargs = old
+    signature = signature_of(task.func, task.takes_context)
+    try:
+        bound = signature.bind_partial(*args, **kwargs)
+    except TypeError:
+        # The task has changed since.
+        return {}, False
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in bound.arguments.items()
+    }, True

@@ -1,0 +1,1 @@
+"""How a periodic task is shown in the list and on its page."""

@@ -1,0 +1,1 @@
+"""The pages of periodic tasks beside the list and the form, one module each."""

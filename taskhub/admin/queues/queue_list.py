@@ -1,0 +1,135 @@
+"""What the list of queues shows: each queue of every backend, with a row or none."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from taskhub import operations
+from taskhub.admin import display as markup
+from taskhub.admin.overview import tables as figures
+from taskhub.admin.queues.forms import all_queues, find_queue
+from taskhub.models import QueueState
+from taskhub.operations.metrics.figures import Figures, read_by_queue
+from taskhub.operations.queues import Queue
+from taskhub.operations.results.selection import is_restricted
+from taskhub.operations.status import QueueStatus
+
+#: The figures are of so long.
+_RANGE = "1h"
+_COUNTS = ("ready", "delayed", "held", "nodes")
+#: A backend and the name of a queue.
+_Key = tuple[str, str]
+
+
+@dataclass
+class QueueOnPage:
+    """One queue; what its broker cannot tell now is a dash."""
+
+    queue: Queue
+    state: QueueState
+    counts: dict[str, str]
+    oldest: str
+    finished: str
+    failed: str
+    wait: str
+    run: str
+    url: str
+    buttons: list[Any] = field(default_factory=list)
+
+    @property
+    def word(self) -> tuple[str, str]:
+        """How it is, and the status whose colour says as much."""
+        if self.state.is_paused:
+            return _("Paused"), "failed"
+        if self.state.drains:
+            return _("Draining"), "cancelled"
+        return _("Running"), "successful"
+
+
+def read_queues(
+    rows: QuerySet[QueueState], results: str
+) -> tuple[list[QueueOnPage], list[str]]:
+    """
+    Return the queues, and what is wrong with their brokers.
+
+    `rows` are those that may be shown, `results` is the address of the results' list.
+    """
+    status = operations.status.read_status()
+    depths = {(each.backend, each.name): each for each in status.queues}
+    by_queue = {each.name: each for each in read_by_queue(_RANGE)}
+    queues, states = shown_queues(rows, depths)
+    unknown = {queue.backend for queue in queues} - {each for each, _name in depths}
+    shown = [
+        _row(
+            queue,
+            states.get((queue.backend, queue.name)),
+            depths.get((queue.backend, queue.name)),
+            by_queue.get(queue.name),
+            results,
+        )
+        for queue in queues
+    ]
+    faults = [
+        _("The broker of the backend “%s” cannot be asked now.") % alias
+        for alias in sorted(unknown)
+    ]
+    return shown, faults
+
+
+def shown_queues(
+    rows: QuerySet[QueueState], others: Iterable[_Key] = ()
+) -> tuple[list[Queue], dict[_Key, QueueState]]:
+    """
+    Return the queues that may be shown, and the rows of those that have one.
+
+    They are those of the settings, the `others`, and those that have a row. A site that
+    shows only some rows is asked of each: all queues get a row for that.
+    """
+    known = {(queue.backend, queue.name) for queue in all_queues()} | {*others}
+    if is_restricted(rows):
+        _make_rows(known)
+        known = set()
+    states = {(row.backend, row.queue_name): row for row in rows}
+    found = [find_queue(name, backend) for backend, name in sorted(known | {*states})]
+    # One that is gone from the settings is none any more.
+    return [queue for queue in found if queue is not None], states
+
+
+def _make_rows(queues: set[_Key]) -> None:
+    """Give a row to those queues that have none."""
+    states = QueueState.writing.all()
+    if missing := queues - {*states.values_list("backend", "queue_name")}:
+        states.bulk_create(
+            [QueueState(backend=backend, queue_name=name) for backend, name in missing],
+            # Another page may have been faster.
+            ignore_conflicts=True,
+        )
+
+
+def _row(
+    queue: Queue,
+    state: QueueState | None,
+    depth: QueueStatus | None,
+    run: Figures | None,
+    results: str,
+) -> QueueOnPage:
+    counts = {
+        name: markup.NOTHING if depth is None else figures.counted(getattr(depth, name))
+        for name in _COUNTS
+    }
+    query = urlencode({"queue": queue.name, "status": "unfinished"})
+    return QueueOnPage(
+        queue=queue,
+        state=state or QueueState(backend=queue.backend, queue_name=queue.name),
+        counts=counts,
+        oldest=markup.seconds(depth.oldest_seconds if depth else None),
+        finished=figures.counted(run.finished if run else 0),
+        failed=figures.counted(run.failed) if run and run.failed else "",
+        wait=markup.seconds(run.wait.p95 if run else None),
+        run=markup.seconds(run.run.p95 if run else None),
+        url=f"{results}?{query}" if results else "",
+    )

@@ -1,0 +1,1 @@
+"""How a result is shown in the list and on its page."""

@@ -1,0 +1,175 @@
+"""Filters whose choices come from the settings and the registry, not from the table."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib.admin import ModelAdmin, SimpleListFilter
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from taskhub.admin.forms.queue_select import queue_names
+from taskhub.admin.keys import read_key
+from taskhub.admin.neighbours import rows_of
+from taskhub.foundation.values import is_storable_text
+from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
+from taskhub.operations.results.failures import name_cause
+from taskhub.tasks import registered_tasks
+
+Choices = Iterable[tuple[str, Any]]
+
+
+class ResultFilter(SimpleListFilter):
+    """Narrows results by the value that was chosen."""
+
+    #: The rows of a model, as its own admin shows them.
+    rows_of: Callable[[type[Model]], Any]
+
+    @abstractmethod
+    def choose(self) -> Choices:
+        """Return the values that can be chosen, and how they are called."""
+
+    @abstractmethod
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        """Return the results of a value; all, if the value is none that there is."""
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "ModelAdmin[Any]"
+    ) -> list[tuple[str, Any]]:
+        self.rows_of = partial(rows_of, model_admin.admin_site, request)
+        return list(self.choose())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        value = self.value()
+        if not value:
+            return queryset
+        # No database has such a text.
+        is_known = is_storable_text(value)
+        return self.narrow(queryset, value) if is_known else queryset.none()
+
+
+class StatusFilter(ResultFilter):
+    """By status, and "unfinished" for two of them."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def choose(self) -> Choices:
+        return [("unfinished", _("Unfinished")), *Status.choices]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        by_value = {
+            "unfinished": results.unfinished,
+            Status.READY: results.ready,
+            Status.RUNNING: results.running,
+            Status.SUCCESSFUL: results.successful,
+            Status.FAILED: results.failed,
+            Status.CANCELLED: results.cancelled,
+        }
+        return by_value.get(value, results.all)()
+
+
+class TaskFilter(ResultFilter):
+    """By task: the registered ones. What others have left is found by searching."""
+
+    title = _("task")
+    parameter_name = "task"
+
+    def choose(self) -> Choices:
+        return [(path, path) for path in registered_tasks()]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        return results.for_task(value)
+
+
+class QueueFilter(ResultFilter):
+    """By queue: those of the settings."""
+
+    title = _("queue")
+    parameter_name = "queue"
+
+    def choose(self) -> Choices:
+        return [(name, name) for name in queue_names()]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        return results.in_queue(value)
+
+
+class PeriodicTaskFilter(ResultFilter):
+    """By the schedule that has fired them: only shown to who has followed its link."""
+
+    title = _("periodic task")
+    parameter_name = "periodic_task__id__exact"
+
+    def choose(self) -> Choices:
+        # Not all of them: this filter comes with a link from one.
+        if (chosen := read_key(self.value() or "")) is None:
+            return []
+        rows = self.rows_of(PeriodicTask).filter(pk=chosen)
+        return [(str(pk), name) for pk, name in rows.values_list("pk", "name")]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        chosen = read_key(value)
+        return results if chosen is None else results.filter(periodic_task=chosen)
+
+
+class CauseFilter(ResultFilter):
+    """By the cause of a failure: only shown to who comes from the failures' page."""
+
+    title = _("cause")
+    parameter_name = "cause"
+
+    def choose(self) -> Choices:
+        chosen = self.value() or ""
+        if not chosen or not is_storable_text(chosen):
+            return []
+        return [(chosen, name_cause(chosen, self.rows_of(TaskResult)) or chosen)]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        return results.failed().filter(cause=value)
+
+
+class ParentFilter(ResultFilter):
+    """By the result whose run has enqueued them: only shown to who comes from there."""
+
+    title = _("what has enqueued it")
+    parameter_name = "parent"
+
+    def choose(self) -> Choices:
+        chosen = self.value() or ""
+        return [(chosen, chosen)] if chosen else []
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        try:
+            return results.filter(parent_id=UUID(value))
+        except ValueError:
+            return results.none()
+
+
+class EnqueuedFilter(ResultFilter):
+    """By the time of enqueueing; served by the primary key."""
+
+    title = _("enqueued")
+    parameter_name = "since"
+
+    #: How far back each value goes.
+    spans: ClassVar = {
+        "15m": (_("Last 15 minutes"), timedelta(minutes=15)),
+        "1h": (_("Last hour"), timedelta(hours=1)),
+        "24h": (_("Last 24 hours"), timedelta(hours=24)),
+        "7d": (_("Last 7 days"), timedelta(days=7)),
+        "30d": (_("Last 30 days"), timedelta(days=30)),
+    }
+
+    def choose(self) -> Choices:
+        return [(value, title) for value, (title, _span) in self.spans.items()]
+
+    def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
+        if value not in self.spans:
+            return results
+        _title, span = self.spans[value]
+        return results.since(seconds=span.total_seconds())

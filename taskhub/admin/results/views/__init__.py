@@ -1,0 +1,1 @@
+"""The pages of results beside the list and the form, one module each."""
