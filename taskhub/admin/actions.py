@@ -1,103 +1,226 @@
-"""Buttons on a row's page, each a POST behind a permission of its own."""
+"""
+Actions: what operators can do to rows.
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+An action is a button on a row's page, an entry in the menu of a list, or both. If it
+needs a form or a confirmation, both lead to one page, which shows them and runs it.
+"""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
-from django.urls import path
-from django.utils.decorators import method_decorator
+from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.utils.translation import gettext_lazy
 
-from taskhub.admin import gone
-from taskhub.admin.addresses import address, link, row_address, with_filters
-from taskhub.admin.done import Done
-from taskhub.admin.verbs import Verb
+from taskhub.admin.addresses import link, row_address, with_filters
+from taskhub.admin.responses import redirect_to_list, render
 from taskhub.exceptions import TaskHubError
+from taskhub.models import TaskResult
 
-if TYPE_CHECKING:
-    _Admin = admin.ModelAdmin[Any]
-else:
-    _Admin = object
+Row = TypeVar("Row")
+Values = Mapping[str, Any]
 
-#: So many rows are told of one by one.
-_TOLD = 20
+#: Up to this many rows, each has a message of its own.
+MAX_MESSAGES = 20
 
 
-class Doing(_Admin):
-    """Does what operators ask for, row by row, and writes it into the history."""
+class ReasonForm(forms.Form):
+    """Ask for a reason, which is added to the entry in the history."""
 
-    #: What can be done, by name, in the order in which it is offered.
-    verbs: ClassVar[Mapping[str, Verb[Any]]] = {}
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        required=False,
+        max_length=500,
+        widget=AdminTextInputWidget(),
+        help_text=gettext_lazy("It is recorded in the history."),
+    )
 
-    def do(
-        self, request: HttpRequest, rows: Iterable[Any], do: Callable[[Any, str], Done]
-    ) -> None:
-        """Do something to rows, each on its own: what one refuses, others may do."""
-        told = 0
-        for row in rows:
-            try:
-                done = do(row, request.user.get_username())
-            except (TaskHubError, ObjectDoesNotExist) as error:
-                done = Done(f"“{row}”: {error}", level=messages.ERROR)
-            if done.logged:
-                self.log_change(request, row, done.logged)
-            told += 1
-            if told <= _TOLD or done.level >= messages.WARNING:
-                self.message_user(request, self._said(done), done.level)
-        if told > _TOLD:
-            self.message_user(request, _("%d rows were dealt with.") % told)
+    def __init__(self, rows: Sequence[Any], data: Any = None) -> None:
+        super().__init__(data)
 
-    def _said(self, done: Done) -> str:
-        if done.result is None:
-            return done.said
-        url = row_address(self.admin_site, done.result)
-        return format_html("{}: {}.", done.said, link(url, _("its result")))
 
-    def buttons(self, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
-        """Return the buttons that somebody sees on a row's page."""
-        return [
-            {
-                "name": verb.name,
-                "label": verb.label,
-                "url": with_filters(
-                    self, request, address(self.admin_site, self._do, row.pk, verb.name)
-                ),
-            }
-            for verb in self.verbs.values()
-            if verb.suits(row) and self._may(request, verb, row)
-        ]
+@dataclass(frozen=True)
+class Outcome:
+    """What an action did to one row."""
 
-    def _may(self, request: HttpRequest, verb: Verb[Any], row: Any) -> bool:
-        ask: Any = getattr(self, f"has_{verb.permission}_permission")
-        return bool(ask(request, row)) and self.has_view_permission(request, row)
+    message: str
+    #: The entry in the row's history; empty if nothing was done.
+    log_entry: str = ""
+    level: int = messages.SUCCESS
+    #: The message ends with a link to this result.
+    result: TaskResult | None = None
 
-    @property
-    def _do(self) -> str:
-        return f"{self.opts.model_name}_do"
 
-    def get_urls(self) -> list[Any]:
-        url = path(
-            "<path:object_id>/do/<slug:name>/",
-            self.admin_site.admin_view(self.do_view),
-            name=f"taskhub_{self._do}",
-        )
-        return [url, *super().get_urls()]
+@dataclass(frozen=True)
+class Action(Generic[Row]):
+    """
+    Something that operators can do to a row.
 
-    @method_decorator(require_POST)
-    def do_view(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        """Do what a button says."""
-        row = self.get_object(request, unquote(object_id))
-        if name not in self.verbs:
-            raise Http404
-        if row is None:
-            return gone.to_list(self, request)
-        if not self._may(request, self.verbs[name], row):
-            raise PermissionDenied
-        self.do(request, [row], self.verbs[name].do)
-        return redirect(with_filters(self, request, row_address(self.admin_site, row)))
+    `run` takes the row, the cleaned data of the form, and the user's name. It raises
+    TaskHubError if the action is not possible now.
+    """
+
+    name: str
+    label: Promise
+    #: The ModelAdmin's has_<permission>_permission() decides who may run it.
+    permission: str
+    run: Callable[[Row, Values, str], Outcome]
+    #: Whether the action makes sense for a row.
+    suits: Callable[[Any], bool] = lambda row: True
+    #: The label in the menu of the list; without one, it is not there.
+    selected_label: Any = None
+    #: The text of the confirmation page; without one, there is no such page.
+    confirmation: Promise | None = None
+    #: Made of the rows and the data that was sent; without one, buttons run the action.
+    form: Callable[..., forms.Form] | None = None
+    is_dangerous: bool = False
+
+
+def is_allowed(
+    model_admin: Any, request: HttpRequest, permission: str, row: Any = None
+) -> bool:
+    """Return whether the user has a permission, and may view the row or rows."""
+    has_permission = getattr(model_admin, f"has_{permission}_permission")
+    return bool(
+        has_permission(request, row) and model_admin.has_view_permission(request, row)
+    )
+
+
+def require(
+    model_admin: Any, request: HttpRequest, permission: str, row: Any = None
+) -> None:
+    """Raise PermissionDenied if is_allowed() returns False."""
+    if not is_allowed(model_admin, request, permission, row):
+        raise PermissionDenied
+
+
+def buttons(model_admin: Any, request: HttpRequest, row: Any) -> list[dict[str, Any]]:
+    """Return the buttons of a row's page that the user may see."""
+    return [
+        button(action, model_admin.action_url(request, action, [row]))
+        for action in model_admin.row_actions.values()
+        if action.suits(row)
+        and is_allowed(model_admin, request, action.permission, row)
+    ]
+
+
+def button(action: Action[Any], url: str) -> dict[str, Any]:
+    """Return a button that sends a POST, or a link if the action needs a form."""
+    if action.form is None:
+        return {"name": action.name, "label": action.label, "url": url}
+    return {"name": action.name, "label": f"{action.label}…", "link": url}
+
+
+def menu_entry(action: Action[Any]) -> Callable[..., HttpResponse | None]:
+    """Return an action as the menu of a list takes it, named <name>_selected."""
+
+    def run_on_selected(
+        model_admin: Any, request: HttpRequest, rows: Any
+    ) -> HttpResponse | None:
+        if action.form is not None:
+            return redirect(model_admin.action_url(request, action, rows))
+        perform(model_admin, request, action, rows)
+        return None
+
+    run_on_selected.__name__ = f"{action.name}_selected"
+    decorate = admin.action(
+        permissions=[action.permission], description=action.selected_label
+    )
+    entry: Callable[..., HttpResponse | None] = decorate(run_on_selected)
+    return entry
+
+
+def run_row_action(
+    model_admin: Any, request: HttpRequest, object_id: str, name: str
+) -> HttpResponse:
+    """Run an action on one row, for the button on its page."""
+    action = model_admin.row_actions.get(name)
+    if action is None:
+        raise Http404
+    row = model_admin.get_object(request, unquote(object_id))
+    if row is None:
+        return redirect_to_list(model_admin, request)
+    require(model_admin, request, action.permission, row)
+    url = with_filters(model_admin, request, row_address(model_admin.admin_site, row))
+    return confirm_and_run(
+        model_admin, request, action, [row], title=f"{action.label}: {row}", back=url
+    )
+
+
+def confirm_and_run(
+    model_admin: Any,
+    request: HttpRequest,
+    action: Action[Any],
+    rows: Sequence[Any],
+    *,
+    title: str,
+    back: str,
+    note: str = "",
+) -> HttpResponse:
+    """
+    Show the confirmation page (GET), or run the action on the rows (POST).
+
+    The caller has checked the permission. Afterwards, redirect to `back`.
+    """
+    data = request.POST if request.method == "POST" else None
+    if data is None and action.confirmation is None:
+        return HttpResponseNotAllowed(["POST"])
+    form = action.form(rows, data) if action.form else None
+    if data is not None and (form is None or form.is_valid()):
+        perform(model_admin, request, action, rows, form.cleaned_data if form else {})
+        return redirect(back)
+    return render(
+        model_admin,
+        request,
+        "admin/taskhub/confirm.html",
+        title=title,
+        original=title,
+        text=action.confirmation,
+        note=note,
+        form=form,
+        button=action.label,
+        back=back,
+        is_dangerous=action.is_dangerous,
+    )
+
+
+def perform(
+    model_admin: Any,
+    request: HttpRequest,
+    action: Action[Any],
+    rows: Iterable[Any],
+    values: Values | None = None,
+) -> None:
+    """Run an action on each row, log it and tell the user; errors stop no other row."""
+    values = values or {}
+    count = 0
+    for count, row in enumerate(rows, start=1):
+        try:
+            outcome = action.run(row, values, request.user.get_username())
+        except (TaskHubError, ObjectDoesNotExist) as error:
+            text = f"“{model_admin.name_of(row)}”: {error}"
+            outcome = Outcome(text, level=messages.ERROR)
+        if outcome.log_entry:
+            entry = f"{outcome.log_entry} {values.get('reason', '')}".strip()
+            model_admin.log_change(request, row, entry)
+        if count <= MAX_MESSAGES or outcome.level >= messages.WARNING:
+            text = _message(model_admin, outcome)
+            model_admin.message_user(request, text, outcome.level)
+    if count > MAX_MESSAGES:
+        model_admin.message_user(request, _("%d rows were processed.") % count)
+
+
+def _message(model_admin: Any, outcome: Outcome) -> str:
+    if outcome.result is None:
+        return outcome.message
+    url = row_address(model_admin.admin_site, outcome.result)
+    return format_html("{}: {}.", outcome.message, link(url, _("its result")))

@@ -1,4 +1,4 @@
-"""Pieces of HTML for the admin's pages. Whatever comes from a task is escaped."""
+"""Pieces of HTML for pages of the admin. Values from tasks are escaped."""
 
 import json
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
@@ -17,12 +17,12 @@ from taskhub.admin.schedule_words import local_time
 from taskhub.foundation.values import escape_text
 from taskhub.models import Status, TaskResult
 
-#: What stands where there is nothing.
+#: Shown for a missing value.
 NOTHING = "\N{EN DASH}"
 
 
 def badge(status: str) -> SafeString:
-    """Return a status as a coloured word."""
+    """Return a status as a coloured label."""
     return format_html(
         '<span class="taskhub-status taskhub-{}">{}</span>',
         status.lower(),
@@ -31,7 +31,7 @@ def badge(status: str) -> SafeString:
 
 
 def linked_badge(site: AdminSite, result: TaskResult) -> SafeString:
-    """Return a result's status as a coloured word that leads to the result."""
+    """Return the status of a result as a coloured label that links to it."""
     if not (url := row_address(site, result)):
         return badge(result.status)
     return format_html(
@@ -40,7 +40,7 @@ def linked_badge(site: AdminSite, result: TaskResult) -> SafeString:
 
 
 def short_path(path: str) -> SafeString:
-    """Return a task's path with the part that people read in front."""
+    """Return a task's path: the name first, then the module."""
     module, _dot, name = path.rpartition(".")
     return format_html(
         '<span class="taskhub-task">{}</span> <span class="taskhub-module">{}</span>',
@@ -50,7 +50,7 @@ def short_path(path: str) -> SafeString:
 
 
 def duration(span: timedelta | None) -> str:
-    """Return a duration in the unit that fits it: 1.2 ms, 34.0 s, 5 min 6 s."""
+    """Return a duration in a suitable unit: 1.2 ms, 34.0 s, 5 min 6 s."""
     if span is None:
         return NOTHING
     seconds = span.total_seconds()
@@ -66,14 +66,22 @@ def duration(span: timedelta | None) -> str:
 
 
 def seconds(count: float | None) -> str:
-    """Return seconds in the unit that fits them, no more precisely than one reads."""
+    """Return seconds in a suitable unit, with three digits below one second."""
     if count is not None and 0 < count < 1:
         return f"{count * 1000:.3g} ms"
     return duration(None if count is None else timedelta(seconds=count))
 
 
+def number(count: int) -> str:
+    """Return a number with separators between thousands."""
+    if count < 1_000:
+        # Nothing to group, and a page has hundreds of these.
+        return str(count)
+    return number_format(count, force_grouping=True)
+
+
 def moment(when: datetime | None) -> SafeString:
-    """Return a time in the current zone; the date only if it is not today's."""
+    """Return a time in the current zone, with its date unless that is today."""
     if when is None:
         return format_html("{}", NOTHING)
     local = local_time(when)
@@ -95,14 +103,14 @@ def pretty_json(value: Any) -> SafeString:
 
 
 def progress(said: dict[str, Any]) -> SafeString:
-    """Return what a task said of its progress: 3 of 10, and its words."""
+    """Return the progress that a task has reported: 3 of 10, and its message."""
     done, total = said.get("done"), said.get("total")
     share = done if total is None else _("%(done)s of %(total)s") % said
     return format_html("{} {}", share, said.get("message", ""))
 
 
 def timeline(times: Iterable[tuple[str, datetime | None]]) -> SafeString:
-    """Return times in their order, each with how long it was after the one before."""
+    """Return times in order, each with the time since the one before."""
     known = sorted(
         ((when, name) for name, when in times if when is not None),
         key=lambda entry: entry[0],

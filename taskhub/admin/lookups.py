@@ -1,73 +1,68 @@
 """
-What a list may be asked by its address: its own filters, and nothing else.
+Look-ups and keys in addresses and forms, which anybody may have written.
 
-Django's admin takes any look-up on a model's own fields. `?kwargs__card__startswith=4`
-would tell whoever may view results what is masked on every page, one character at a
-time.
+Django's admin takes any look-up on a model's own fields. For example,
+`?kwargs__card__startswith=4` would disclose a masked argument, one character at a time,
+to a user who may view results.
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from django.contrib import admin
+from django.contrib.admin import ModelAdmin
 from django.contrib.admin.filters import SimpleListFilter
 from django.contrib.admin.widgets import url_params_from_lookup_dict
+from django.core.exceptions import ValidationError
+from django.db.models import Field, IntegerField
 from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
 
-if TYPE_CHECKING:
-    _Admin = admin.ModelAdmin[Any]
-else:
-    _Admin = object
+from taskhub.foundation.values import is_storable_text
 
-#: Fields that hold what is masked. No list is filtered by these, whoever lists them.
+#: These fields hold masked values. No list can be filtered by them.
 HIDDEN_FIELDS = frozenset({"args", "kwargs", "body"})
-#: What Django's own filters and date hierarchies add to the path of a field.
+#: What Django's filters and date hierarchies append to the path of a field.
 _ENDINGS = frozenset(
     {"exact", "in", "isnull", "gte", "lt", "id", "pk", "year", "month", "day"}
 )
+#: Databases count to 2**63, which has 19 digits.
+_MAX_DIGITS = 18
 
 
-class Guarded(_Admin):
-    """Takes the look-ups of its own list filters; a site's subclass may add filters."""
+def is_lookup_allowed(
+    model_admin: "ModelAdmin[Any]",
+    lookup: str,
+    value: Any,
+    request: HttpRequest | None,
+) -> bool:
+    """Return whether an address may filter a list: by the list's own filters alone."""
+    if HIDDEN_FIELDS & {*lookup.split(LOOKUP_SEP)}:
+        return False
+    filters = (
+        model_admin.list_filter
+        if request is None
+        else model_admin.get_list_filter(request)
+    )
+    paths = [*_paths(filters), *filter(None, [model_admin.date_hierarchy])]
+    return (
+        lookup in _parameters(filters)
+        or any(_is_of(lookup, path) for path in paths)
+        or _is_of_a_popup(model_admin, lookup, value)
+    )
 
-    def lookup_allowed(
-        self, lookup: str, value: Any, request: HttpRequest | None = None
-    ) -> bool:
-        """Whether an address may filter the list by a look-up; others are refused."""
-        if HIDDEN_FIELDS & {*lookup.split(LOOKUP_SEP)}:
-            return False
-        return (
-            lookup in self._parameters(request)
-            or any(_is_of(lookup, path) for path in self._paths(request))
-            or self._is_of_a_popup(lookup, value)
-        )
 
-    def _parameters(self, request: HttpRequest | None) -> Iterator[str]:
-        for each in self._filters(request):
-            if isinstance(each, type) and issubclass(each, SimpleListFilter):
-                yield str(each.parameter_name)
+def _parameters(filters: Iterable[Any]) -> Iterator[str]:
+    for each in filters:
+        if isinstance(each, type) and issubclass(each, SimpleListFilter):
+            yield str(each.parameter_name)
 
-    def _paths(self, request: HttpRequest | None) -> Iterator[str]:
-        """Yield the fields that a site's subclass filters by."""
-        if self.date_hierarchy:
-            yield self.date_hierarchy
-        for each in self._filters(request):
-            path: Any = each[0] if isinstance(each, tuple | list) else each
-            if isinstance(path, str):
-                yield path
 
-    def _filters(self, request: HttpRequest | None) -> Any:
-        return self.list_filter if request is None else self.get_list_filter(request)
-
-    def _is_of_a_popup(self, lookup: str, value: Any) -> bool:
-        """Whether a foreign key's `limit_choices_to` narrows the list by a look-up."""
-        related: Any = self.opts.related_fkey_lookups
-        return any(
-            (lookup, value)
-            in url_params_from_lookup_dict(each() if callable(each) else each).items()
-            for each in related
-        )
+def _paths(filters: Iterable[Any]) -> Iterator[str]:
+    """Yield the fields by which a project's subclass filters."""
+    for each in filters:
+        path = each[0] if isinstance(each, tuple | list) else each
+        if isinstance(path, str):
+            yield path
 
 
 def _is_of(lookup: str, path: str) -> bool:
@@ -75,3 +70,30 @@ def _is_of(lookup: str, path: str) -> bool:
         return True
     rest = lookup.removeprefix(path + LOOKUP_SEP)
     return rest != lookup and {*rest.split(LOOKUP_SEP)} <= _ENDINGS
+
+
+def _is_of_a_popup(model_admin: "ModelAdmin[Any]", lookup: str, value: Any) -> bool:
+    """Return whether the `limit_choices_to` of a foreign key has the look-up."""
+    related: Any = model_admin.opts.related_fkey_lookups
+    return any(
+        (lookup, value)
+        in url_params_from_lookup_dict(each() if callable(each) else each).items()
+        for each in related
+    )
+
+
+def read_key(text: str) -> int | None:
+    """Return an integer primary key, or None if the text is none."""
+    is_key = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
+    return int(text) if is_key else None
+
+
+def may_be_key(field: "Field[Any, Any]", text: str) -> bool:
+    """Return whether a database can look for a text in a primary key."""
+    if isinstance(field, IntegerField):
+        return read_key(text) is not None
+    try:
+        field.to_python(text)
+    except ValidationError:
+        return False
+    return is_storable_text(text)

@@ -1,8 +1,8 @@
 """
-Rows of one model on the pages of another: no more than their own admin shows.
+Rows of one model on the pages of another.
 
-A site's subclass of an admin may narrow `get_queryset()`, so that each tenant sees rows
-of its own. Whatever page shows or changes such rows starts from there.
+A project's subclass of an admin may narrow `get_queryset()`, for example to the rows of
+a tenant. Each page that shows or changes rows of a model starts from there.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 
 def rows_of(site: AdminSite, request: HttpRequest, model: type[Model]) -> Any:
-    """Return the rows of a model as its admin on the site has them; all without one."""
+    """Return the rows that a model's admin on the site shows; all if it has none."""
     if site.is_registered(model):
         return site.get_model_admin(model).get_queryset(request)
     rows: QuerySet[Any] = model._default_manager.all()

@@ -1,17 +1,22 @@
-"""Pages of the admin that Django has none of, within its frame."""
+"""Responses that Django's admin has no view for."""
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import ModelAdmin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+
+from taskhub.admin.addresses import list_address
 
 
 def render(
     model_admin: "ModelAdmin[Any]", request: HttpRequest, template: str, **context: Any
 ) -> TemplateResponse:
     """
-    Return a page of ours; who may see it was asked before.
+    Return a page within the frame of the admin; the caller has checked permissions.
 
     Templates of forms end their breadcrumbs with `original`, those of lists with `cl`.
     """
@@ -27,3 +32,16 @@ def render(
             **context,
         },
     )
+
+
+def redirect_to_list(
+    model_admin: "ModelAdmin[Any]", request: HttpRequest
+) -> HttpResponse:
+    """
+    Redirect to the list, with a warning that the row no longer exists.
+
+    Pages stay open for hours. Meanwhile, results are pruned, and somebody else may have
+    pressed the same button.
+    """
+    model_admin.message_user(request, _("It no longer exists."), messages.WARNING)
+    return redirect(list_address(model_admin, request))

@@ -25,14 +25,14 @@ from django.utils.translation import gettext as _
 from taskhub.schedules import Clocked, Cron, Interval, Schedule, Solar, Unreadable
 from taskhub.schedules.steps import RANGES, steps_in
 
-#: The words for the kinds of schedules, by the first word of their text.
+#: The names of the kinds of schedules, by the first word of their text.
 KINDS: dict[str, Promise] = {
     Cron.kind: gettext_lazy("At times of the calendar (cron)"),
-    Interval.kind: gettext_lazy("Every so often"),
+    Interval.kind: gettext_lazy("Interval"),
     Clocked.kind: gettext_lazy("Once"),
-    Solar.kind: gettext_lazy("With the sun"),
+    Solar.kind: gettext_lazy("Solar"),
 }
-#: The words for the sun's events, by their names in schedules.solar.
+#: The names of solar events, by their names in schedules.solar.
 EVENTS: dict[str, Promise] = {
     "dawn_astronomical": gettext_lazy("astronomical dawn"),
     "dawn_nautical": gettext_lazy("nautical dawn"),
@@ -53,15 +53,16 @@ UNITS: dict[str, Promise] = {
     "milliseconds": gettext_lazy("milliseconds"),
 }
 _ENGLISH = "en_US"
-#: The fields of cron that are always equally long.
-_DIVISIBLE = ("minute", "hour", "month")
+#: The fields of cron whose range always has the same length.
+_EQUALLY_LONG = ("minute", "hour", "month")
 
 
 def describe(schedule: Schedule) -> str:
     """
     Return a schedule in words, in the active language.
 
-    A time zone is named where it matters and is not the current one.
+    The words include the time zone of a cron schedule if it is not the current one and
+    makes a difference.
     """
     match schedule:
         case Cron():
@@ -78,7 +79,7 @@ def describe(schedule: Schedule) -> str:
 
 
 def local_time(when: datetime, zone: tzinfo | None = None) -> datetime:
-    """Return a moment in a zone, or in UTC where the calendar of the zone has ended."""
+    """Return a moment in a zone, or in UTC at the ends of the calendar."""
     try:
         return when.astimezone(zone or timezone.get_current_timezone())
     except OverflowError:
@@ -86,7 +87,7 @@ def local_time(when: datetime, zone: tzinfo | None = None) -> datetime:
 
 
 def full_time(local: datetime) -> str:
-    """Return a local time with its day: Mon 30 Mar 2026, 03:00."""
+    """Return a local time with its date: Mon 30 Mar 2026, 03:00."""
     seconds = f":{local:%S}" if local.second or local.microsecond else ""
     fraction = f".{local.microsecond // 1000:03}" if local.microsecond else ""
     return f"{date_format(local, 'D j M Y, H:i')}{seconds}{fraction}"
@@ -110,27 +111,27 @@ def _describe_cron(schedule: Cron) -> str:
 def _cron_in_words(fields: str, language: str) -> str:
     spelt_out = _with_steps_spelt_out(fields)
     minute, hour, day, month, weekday = spelt_out.split()
-    # The library puts neither of these into words.
+    # The library describes neither of these correctly.
     if any("," in part and ("L" in part or "#" in part) for part in (day, weekday)):
         return fields
     if day == "*" or weekday == "*":
-        words = _ask(spelt_out, language)
+        words = _translate(spelt_out, language)
         return fields if words == spelt_out else words
-    # It does not always say which of the two a schedule means.
+    # The library does not always say how the two fields combine.
     _minute, _hour, *days = fields.split()
     both = days[0].startswith("*") or days[2].startswith("*")
     sentence = _("%(days)s, if also: %(weekdays)s")
     if not both:
         sentence = _("%(days)s, and %(weekdays)s")
-    weekdays = _ask(f"{minute} {hour} * {month} {weekday}", language)
+    weekdays = _translate(f"{minute} {hour} * {month} {weekday}", language)
     return sentence % {
-        "days": _ask(f"{minute} {hour} {day} {month} *", language),
+        "days": _translate(f"{minute} {hour} {day} {month} *", language),
         "weekdays": weekdays[:1].lower() + weekdays[1:],
     }
 
 
 def _with_steps_spelt_out(fields: str) -> str:
-    """Write out the values of steps that are not equally far from one another."""
+    """Replace steps of unequal distance by lists of their values."""
     return " ".join(
         ",".join(_spelt_out(name, term) for term in field.split(","))
         for name, field in zip(RANGES, fields.split(), strict=True)
@@ -140,8 +141,8 @@ def _with_steps_spelt_out(fields: str) -> str:
 def _spelt_out(name: str, term: str) -> str:
     for step in steps_in(name, term):
         first, last = RANGES[name]
-        # Months are not equally long, and weeks begin anew.
-        divides = name in _DIVISIBLE and (last - first + 1) % step.size == 0
+        # Months have different lengths, and each week begins anew.
+        divides = name in _EQUALLY_LONG and (last - first + 1) % step.size == 0
         is_even = len(step.values) > 1 if "-" in term else divides
         if not is_even:
             return ",".join(map(str, step.values))
@@ -149,7 +150,7 @@ def _spelt_out(name: str, term: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _ask(fields: str, language: str) -> str:
+def _translate(fields: str, language: str) -> str:
     options = Options(
         casing_type=CasingTypeEnum.Sentence,
         use_24hour_time_format=True,
@@ -158,12 +159,12 @@ def _ask(fields: str, language: str) -> str:
     try:
         return str(cron_descriptor.get_description(fields, options))
     except (cron_descriptor.FormatException, ValueError, LookupError):
-        # It knows less of cron than the schedule does, which is valid.
+        # The library knows less cron syntax than taskhub.
         return fields
 
 
 def _with_own_days(words: str) -> str:
-    """Put days and months into the active language; the library asks `calendar`."""
+    """Translate days and months, which the library takes from `calendar`."""
     names = dict(zip(calendar.day_name, WEEKDAYS.values(), strict=True))
     names |= dict(zip(calendar.month_name[1:], MONTHS.values(), strict=True))
     return re.sub(
@@ -172,7 +173,7 @@ def _with_own_days(words: str) -> str:
 
 
 def _language() -> str:
-    """Return the library's name for the active language, or for English."""
+    """Return the library's code of the active language, or of English."""
     code = get_language() or "en"
     locale = {"zh-hans": "zh_CN", "zh-hant": "zh_TW"}.get(code, to_locale(code))
     known = _known_languages()
@@ -181,14 +182,14 @@ def _language() -> str:
 
 @cache
 def _known_languages() -> dict[str, str]:
-    """Return the library's languages by locale, and by language alone."""
+    """Return the library's codes by locale, and by language alone."""
     folder = Path(cron_descriptor.__file__).parent / "locale"
     locales = sorted(path.stem for path in folder.glob("*.mo"))
     by_language = {each.partition("_")[0]: each for each in reversed(locales)}
     return by_language | {each: each for each in locales}
 
 
-# The others.
+# Other schedules.
 
 
 def _describe_interval(schedule: Interval) -> str:

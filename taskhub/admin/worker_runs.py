@@ -1,4 +1,9 @@
-"""What processes still run though nobody waits for it, as pages show it."""
+"""
+What worker processes run now, read once for a whole page.
+
+A run lingers if it continues after its result got another outcome, for example because
+its result was cancelled or its lease ended.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,30 +15,44 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from taskhub.admin import display as markup
+from taskhub.admin import display
 from taskhub.admin.addresses import row_address
 from taskhub.admin.neighbours import rows_of
 from taskhub.models import Node, TaskResult
 from taskhub.models.results.lingering import LingeringRun
+from taskhub.models.results.querysets import TaskResultQuerySet
 from taskhub.operations.results.selection import is_restricted
+
+#: Of all running results, a page reads at most this many.
+_MAX_RUNNING = 1_000
+
+
+def running_by_token(results: TaskResultQuerySet) -> dict[str, list[TaskResult]]:
+    """Return the running results by the token of the process that runs them."""
+    running: dict[str, list[TaskResult]] = defaultdict(list)
+    shown = results.running().only("id", "task_path", "last_attempted_at", "worker_ids")
+    for row in shown[:_MAX_RUNNING]:
+        for token in row.worker_ids[-1:]:
+            running[token].append(row)
+    return running
 
 
 @dataclass(frozen=True)
 class LingeringOnPage:
-    """A function that still runs though nobody waits for its outcome."""
+    """A lingering run as pages show it."""
 
-    #: Of the result's page; empty if there is none.
+    #: The address of the result's page, or "".
     url: str
     task: str
-    #: Why, and for how long by now.
+    #: The reason, and for how long.
     text: str
 
 
-def in_words(run: LingeringRun, now: datetime) -> str:
-    """Return why nobody waits for a run, and for how long it has run in vain."""
+def describe_lingering(run: LingeringRun, now: datetime) -> str:
+    """Return why a run lingers, and for how long."""
     return _("%(because)s, still running for %(duration)s") % {
         "because": run.because.label,
-        "duration": markup.duration(max(now, run.since) - run.since),
+        "duration": display.duration(max(now, run.since) - run.since),
     }
 
 
@@ -41,9 +60,9 @@ def lingering_by_token(
     site: AdminSite, request: HttpRequest, nodes: Iterable[Node], now: datetime
 ) -> dict[str, list[LingeringOnPage]]:
     """
-    Return what the processes of these nodes still run in vain, by their tokens.
+    Return the lingering runs of nodes by the token of the process.
 
-    Of the results that somebody may see; with one query, if there are any.
+    Only runs of results that the user may see. Make one query, if there are any.
     """
     runs = [run for node in nodes for run in node.lingering_runs]
     if not runs:
@@ -60,7 +79,7 @@ def lingering_by_token(
             LingeringOnPage(
                 url=row_address(site, row) if row else "",
                 task=run.task_path.rpartition(".")[2] or str(run.id),
-                text=in_words(run, now),
+                text=describe_lingering(run, now),
             )
         )
     return shown

@@ -1,4 +1,4 @@
-"""`{% load taskhub %}`: what the site's own pages show of results."""
+"""`{% load taskhub %}`: template tags for a project's own pages."""
 
 from typing import Any
 from uuid import UUID
@@ -19,11 +19,13 @@ register = template.Library()
 @register.inclusion_tag("taskhub/progress.html")
 def task_progress(result: Any, *, reload: bool = False) -> dict[str, Any]:
     """
-    Show how far a result is, and keep it up to date until it is finished.
+    Show the progress bar of a result, which is updated until the result is finished.
 
-    Takes a `TaskResult` row, what `enqueue` has given back, or an id. With `reload`,
-    the page is loaded anew at the end. The page needs `taskhub/progress.js`. Whoever
-    sees the page may follow the result for a day: who that is, its view decides.
+    `result` is a `TaskResult` row, the return value of `enqueue`, or an id. With
+    `reload`, the page is reloaded at the end. The page needs `taskhub/progress.js`.
+
+    Every user who sees the page may follow the result for a day, so its view must check
+    permissions.
     """
     if isinstance(result, TaskResult):
         pk, told = result.pk, describe_progress(result)

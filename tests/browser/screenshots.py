@@ -114,8 +114,8 @@ def prepare(page: Page, what: str) -> None:
         page.get_by_text("is no day of week").wait_for()
         page.locator(".field-kind").scroll_into_view_if_needed()
     elif what == "backfill":
-        page.get_by_role("button", name="Show what that would be").click()
-        page.get_by_role("heading", name="What that would be").wait_for()
+        page.get_by_role("button", name="Show the runs").click()
+        page.get_by_role("heading", name="Runs").wait_for()
     elif what in ("form", "disabled"):
         page.locator(".taskhub-runs li").first.wait_for()
     if what == "overview":

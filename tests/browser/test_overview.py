@@ -132,7 +132,7 @@ def test_without_scripts_the_tables_are_there(browser, live_server, admin, page)
 
     plain.goto(live_server.url + "/admin/taskhub/taskmetrics/?range=15m")
 
-    expect(plain.get_by_role("region", name="Next ticks")).to_contain_text("Bills")
+    expect(plain.get_by_role("region", name="Next runs")).to_contain_text("Bills")
     plain.locator("[data-chart=throughput] summary").click()
     expect(plain.locator("[data-chart=throughput] tbody tr")).to_have_count(16)
     expect(plain.get_by_role("button", name="Pause")).to_be_hidden()

@@ -44,7 +44,7 @@ def test_a_queue_is_paused_and_resumed(queues, start_node):
 
     buttons(queues, "mail").get_by_role("button", name="Resume").click()
 
-    expect(queues.get_by_text("“mail” goes on.")).to_be_visible()
+    expect(queues.get_by_text("“mail” is active again.")).to_be_visible()
     assert waiting.get(timeout=30)
     queues.get_by_role("link", name="History").click()
     expect(queues.get_by_text("Paused. The provider is <down>.")).to_be_visible()
@@ -64,15 +64,15 @@ def test_what_waits_is_moved_and_purged(queues):
     expect(queues.get_by_text("Moved 3 results of tests.tasks.send")).to_be_visible()
 
     buttons(queues, "other").get_by_role("link", name="Purge").click()
-    expect(queues.get_by_text("Waiting in it now: 3.")).to_be_visible()
+    expect(queues.get_by_text("Waiting now: 3.")).to_be_visible()
     queues.get_by_label("Type the queue's name").fill("mail")
     queues.get_by_role("button", name="Purge").click()
-    expect(queues.get_by_text("It is called “other”")).to_be_visible()
+    expect(queues.get_by_text("name is “other”")).to_be_visible()
     assert_accessible(queues)
     queues.get_by_label("Type the queue's name").fill("other")
     queues.get_by_role("button", name="Purge").click()
 
-    expect(queues.get_by_text("Cancelled 3 results")).to_be_visible()
+    expect(queues.get_by_text("Cancelled 3 waiting results")).to_be_visible()
     assert Queue("other").waiting.count() == 0
     assert QueueState.objects.count() == 2
 
@@ -93,8 +93,8 @@ def test_a_node_is_resized_and_made_quiet(admin, page, start_node):
     wait_until(lambda: Node.objects.get().processes == 2, "two processes")
 
     page.get_by_role("link", name=name).first.click()
-    page.get_by_role("link", name="Make quiet").click()
-    page.get_by_role("button", name="Make quiet").click()
+    page.get_by_role("link", name="Quiet").click()
+    page.get_by_role("button", name="Quiet").click()
     expect(page.get_by_text("takes nothing new")).to_be_visible()
     expect(page.get_by_text("Quiet", exact=True)).to_be_visible()
     assert_accessible(page)
@@ -112,5 +112,5 @@ def test_a_quarantined_message_can_be_read(admin, page, config):
     expect(page.get_by_text("It would be refused again")).to_be_visible()
     assert fits(page)
     assert_accessible(page)
-    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text("no message without one")).to_be_visible()

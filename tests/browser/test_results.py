@@ -36,14 +36,14 @@ def test_what_runs_is_followed_and_cancelled(admin, worker, page, gate):
     # The page follows by itself.
     bar = page.get_by_role("progressbar")
     expect(bar).to_have_attribute("value", "30", timeout=30_000)
-    expect(page.get_by_text("Attempt 1 runs")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Attempt 1 is running")).to_be_visible(timeout=30_000)
     assert fits(page)
     assert_accessible(page)
     page.get_by_role("button", name="Cancel", exact=True).click()
 
     expect(page.get_by_text("is asked to end within two seconds")).to_be_visible()
     expect(page.get_by_text("It was cancelled by admin.")).to_be_visible()
-    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
     assert fits(page)
     assert_accessible(page)
     gate.open()
@@ -76,7 +76,7 @@ def test_a_cause_is_mended_and_its_failures_tried_again(admin, worker, page):
     page.get_by_role("link", name="Try all again").click()
 
     expect(page.get_by_text("3 results", exact=True)).to_be_visible()
-    expect(page.get_by_label("At most so many per second")).to_have_value("10")
+    expect(page.get_by_label("At most, per second")).to_have_value("10")
     assert fits(page)
     assert_accessible(page)
     page.get_by_role("button", name="Do it to 3 results").click()
@@ -113,14 +113,14 @@ def test_a_task_is_enqueued_by_hand(admin, worker, page):
     admin("taskhub_taskresult_changelist")
     page.get_by_role("link", name="Enqueue a task").click()
     page.get_by_label("Task").select_option("tests.tasks.gather")
-    page.get_by_role("button", name="Show its form").click()
+    page.get_by_role("button", name="Show the form").click()
     expect(page.get_by_text("Gather what it is given.")).to_be_visible()
     assert fits(page)
     assert_accessible(page)
 
     page.get_by_label("first").fill("1")
     page.get_by_label("rest").fill("3")
-    page.get_by_role("button", name="Enqueue it").click()
+    page.get_by_role("button", name="Enqueue").click()
 
     # What is refused keeps what was written.
     expect(page.locator(".field-arg_rest .errorlist")).to_contain_text(
@@ -129,9 +129,9 @@ def test_a_task_is_enqueued_by_hand(admin, worker, page):
     expect(page.get_by_label("first")).to_have_value("1")
     assert_accessible(page)
     page.get_by_label("rest").fill("[3, 4]")
-    page.get_by_role("button", name="Enqueue it").click()
+    page.get_by_role("button", name="Enqueue").click()
 
-    expect(page.get_by_text("It is enqueued.")).to_be_visible()
+    expect(page.get_by_text("Enqueued.")).to_be_visible()
     expect(page.get_by_text("Attempt 1 was successful")).to_be_visible(timeout=30_000)
     assert TaskResult.objects.get().return_value == [1, 2, 3, 4]
 
@@ -149,7 +149,7 @@ def test_a_failure_is_tried_again_with_other_arguments(admin, worker, page):
     assert_accessible(page)
     page.get_by_label("number").fill("8")
     page.get_by_label("boxes").fill("[1]")
-    page.get_by_role("button", name="Enqueue it").click()
+    page.get_by_role("button", name="Enqueue").click()
 
     expect(page.get_by_text("Attempt 1 was successful")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("Instead of")).to_be_visible()

@@ -75,9 +75,9 @@ def test_a_wrong_cron_says_what_is_wrong_where_it_is_wrong(form):
     ("kind", "shown"),
     [
         ("At times of the calendar (cron)", {"expression", "tz"}),
-        ("Every so often", {"count", "unit"}),
+        ("Interval", {"count", "unit"}),
         ("Once", {"at_0", "at_1"}),
-        ("With the sun", {"event", "latitude", "longitude"}),
+        ("Solar", {"event", "latitude", "longitude"}),
     ],
 )
 def test_only_the_fields_of_a_kind_are_shown(form, kind, shown):
@@ -109,7 +109,7 @@ def test_a_schedule_is_made_run_and_read_about(form):
     form.get_by_label("Name").fill("Greetings")
     form.get_by_label("Task:").select_option("tests.tasks.send")
     form.get_by_label("Positional arguments").fill("grace@example.com")
-    form.get_by_label("Every so often").check()
+    form.get_by_label("Interval").check()
     form.get_by_label("Every:").fill("90")
     expect(form.locator(".taskhub-words")).to_have_text("Every 90 minutes")
     form.get_by_role("button", name="Save and continue editing").click()
@@ -126,7 +126,7 @@ def test_a_schedule_is_made_run_and_read_about(form):
     expect(form.get_by_label("Expires after")).to_have_value("1 hour 30 minutes")
     expect(form.get_by_text("in 1 hour").first).to_be_visible()
     form.get_by_role("button", name="Run now").click()
-    expect(form.get_by_text("“Greetings” was asked to run")).to_be_visible()
+    expect(form.get_by_text("“Greetings” was enqueued")).to_be_visible()
     assert fits(form)
     form.get_by_role("link", name="its result").click()
     expect(form.get_by_role("link", name="Greetings")).to_be_visible()
@@ -148,11 +148,11 @@ def test_past_runs_are_made_up_for(admin, page):
         "end_1": "00:30",
     }.items():
         page.locator(f"[name={name}]:visible").fill(value)
-    page.get_by_role("button", name="Show what that would be").click()
+    page.get_by_role("button", name="Show the runs").click()
     expect(page.get_by_text("24 runs")).to_be_visible()
     page.get_by_role("button", name="Run it 24 times").click()
 
-    expect(page.get_by_text("“Bills” was asked for 24 runs")).to_be_visible()
+    expect(page.get_by_text("Enqueued 24 past runs of “Bills”")).to_be_visible()
     assert TaskResult.objects.filter(periodic_task=row).count() == 24
     page.get_by_role("link", name="all results").click()
     expect(page.get_by_text("24 task results", exact=False).first).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from taskhub.admin import paginator as paging
+from taskhub.admin import paginator
 from taskhub.models import QuarantinedMessage, TaskResult
 from taskhub.models.ids import first_id_at
 from taskhub.operations.results import search
@@ -171,7 +171,7 @@ def test_the_list_costs_the_same_for_many_rows(
     admin_client, django_assert_max_num_queries, monkeypatch
 ):
     """No query for each row, and no count of the whole table."""
-    monkeypatch.setattr(paging, "MOST_COUNTED", 100)
+    monkeypatch.setattr(paginator, "MAX_ROWS", 100)
     TaskResultFactory.create_batch(150, successful=True)
 
     with django_assert_max_num_queries(6) as captured:
@@ -187,7 +187,7 @@ def test_the_list_costs_the_same_for_many_rows(
 
 
 def test_one_can_turn_to_the_last_page_that_is_counted(results_page, monkeypatch):
-    monkeypatch.setattr(paging, "MOST_COUNTED", 100)
+    monkeypatch.setattr(paginator, "MAX_ROWS", 100)
     TaskResultFactory.create_batch(150)
 
     assert len(results_page(p=2)[0]) == 50
@@ -273,9 +273,9 @@ def test_a_result_leads_to_its_schedule(admin_client):
     page = detail(admin_client, row.last_result)
 
     assert f'<a href="{url}">Nightly &lt;b&gt;</a>' in page
-    assert "For its run of" in page
-    assert "asked for by hand" in detail(admin_client, by_hand)
-    assert "For its run of" not in detail(admin_client, TaskResultFactory())
+    assert "Scheduled for" in page
+    assert "it was started by hand" in detail(admin_client, by_hand)
+    assert "Scheduled for" not in detail(admin_client, TaskResultFactory())
 
 
 def test_the_results_of_one_schedule(results_page):
@@ -336,7 +336,7 @@ def test_deleting_takes_what_waits_out_of_the_broker(config, admin_client):
     response = admin_client.post(url, {"post": "yes"}, follow=True)
 
     assert not TaskResult.objects.exists()
-    assert "It was waiting; it will not be run." in response.content.decode()
+    assert "The waiting task will not run." in response.content.decode()
 
 
 # Quarantine.

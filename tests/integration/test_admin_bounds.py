@@ -114,7 +114,7 @@ def test_results_are_chosen_one_by_one_only_so_often(admin_client):
 
     page = text_of(admin_client.post(bulk("retry"), forged, follow=True))
 
-    assert "At most 1,000 results are chosen one by one, not 1,001" in page
+    assert "At most 1,000 results can be selected one by one, not 1,001" in page
     assert not BulkAction.objects.exists()
 
 

@@ -63,7 +63,7 @@ def test_of_the_chosen_it_is_told_how_many(admin_client):
     response = choose(admin_client, "retry", [*failed[:2], running])
 
     assert response.context["count"] == 2
-    assert "Do it to 2 results" in text_of(response)
+    assert "Retry 2 results" in text_of(response)
     assert not BulkAction.objects.exists()
 
 
@@ -149,8 +149,8 @@ def test_a_wrong_selection_starts_nothing(admin_client, selection):
 
 
 def test_what_cannot_be_counted_in_time_is_more_than_that(admin_client, monkeypatch):
-    monkeypatch.setattr(bulk, "MOST_FORETOLD", 2)
-    monkeypatch.setattr(bulk, "MOST_EXPECTED", 2)
+    monkeypatch.setattr(bulk, "MAX_CONFIRMED", 2)
+    monkeypatch.setattr(bulk, "MAX_EXPECTED", 2)
     TaskResultFactory.create_batch(4, failed=True)
 
     response = admin_client.get(bulk_url("retry"))
@@ -161,7 +161,9 @@ def test_what_cannot_be_counted_in_time_is_more_than_that(admin_client, monkeypa
 
 
 def test_it_is_told_if_nobody_is_there_to_do_it(admin_client):
-    assert "none is there at the moment" in text_of(admin_client.get(bulk_url("retry")))
+    assert "No worker is running at the moment" in text_of(
+        admin_client.get(bulk_url("retry"))
+    )
 
 
 def test_whatever_is_searched_for_stays_text(admin_client):
@@ -193,7 +195,7 @@ def test_retries_are_spread_if_that_is_asked_for(config, admin_client):
     assert (second.run_after - action.asked_at).total_seconds() == pytest.approx(100)
     assert first.run_after < second.run_after
     assert history()[0][0] == "admin"
-    assert "Asked for" in history()[0][1]
+    assert "Requested (" in history()[0][1]
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "fast", "nan"])
@@ -262,7 +264,7 @@ def test_it_can_be_stopped(admin_client):
     assert stop in text_of(admin_client.get(page_of(action)))
     page = text_of(admin_client.post(stop, follow=True))
 
-    assert "It was stopped" in page
+    assert "Stopped; what was done" in page
     assert stop not in page
     assert "Stopped" in page
     action.refresh_from_db()
@@ -483,7 +485,7 @@ def test_a_cause_is_told_in_words_also_when_it_is_gone(config, admin_client):
     words = "Declined, /srv/shop/cards.py:3 in charge"
 
     asked = admin_client.get(f"{bulk_url('retry')}?cause=3f2a")
-    assert ("Cause", words) in asked.context["words"]
+    assert ("Cause", words) in asked.context["facts"]
     assert words in text_of(admin_client.get(f"{LIST}?cause=3f2a"))
     confirm(admin_client, "retry", asked)
     run_bulk_actions(1)
@@ -498,7 +500,7 @@ def test_a_cause_is_told_in_words_also_when_it_is_gone(config, admin_client):
 def test_a_cause_that_was_never_there_is_told_as_it_is(admin_client):
     asked = admin_client.get(f"{bulk_url('delete')}?cause=3f2a")
 
-    assert ("Cause", "3f2a") in asked.context["words"]
+    assert ("Cause", "3f2a") in asked.context["facts"]
 
 
 def test_the_filter_of_the_list_goes_along(admin_client):
@@ -514,7 +516,7 @@ def test_what_has_not_failed_is_no_failure(admin_client):
 
     page = text_of(admin_client.get(FAILURES, {"status": "SUCCESSFUL"}))
 
-    assert "Nothing has failed." in page
+    assert "No failures." in page
     assert admin_client.get(FAILURES, {"since": "ages"}).status_code == 302
 
 

@@ -175,13 +175,13 @@ def test_what_somebody_has_had_tried_again_meanwhile_is_not_offered(admin_client
 
     assert again(row) not in text_of(admin_client.get(change(row)))
     page = text_of(admin_client.get(again(row), follow=True))
-    assert "It is not finished." in page
+    assert "The result is not finished." in page
 
 
 def test_arguments_that_do_not_fit_are_told(admin_client):
     row = TaskResultFactory(failed=True, args=[1, 2, 3])
 
-    assert "do not fit the task any more" in text_of(admin_client.get(again(row)))
+    assert "no longer fit the task" in text_of(admin_client.get(again(row)))
 
 
 # Who may.

@@ -67,15 +67,15 @@ def test_the_list_costs_the_same_for_many_nodes(
         admin_client.get(LIST)
 
 
-def test_quiet_and_awake(admin_client):
+def test_quiet_and_resume(admin_client):
     node = NodeFactory(name="web-1")
 
     page = do(admin_client, "quiet", node, reason="A deploy.")
-    assert "“web-1” takes nothing new." in page
+    assert "“web-1” takes no new tasks." in page
     assert Node.objects.get().is_quiet
-    assert "“web-1” works again." in do(admin_client, "awake", node)
+    assert "“web-1” takes new tasks again." in do(admin_client, "resume", node)
     assert not Node.objects.get().is_quiet
-    assert history() == [("web-1", "Made quiet. A deploy."), ("web-1", "Woken up.")]
+    assert history() == [("web-1", "Quieted. A deploy."), ("web-1", "Resumed.")]
 
 
 def test_resize(admin_client):
@@ -95,14 +95,14 @@ def test_stop(admin_client):
     node = NodeFactory(name="web-1")
 
     assert (
-        "It takes nothing more"
+        "The node takes no new tasks"
         in admin_client.get(url_of("stop", node)).content.decode()
     )
     assert not Node.objects.get().is_to_stop
-    assert "“web-1” will end" in do(admin_client, "stop", node, reason="")
+    assert "“web-1” will stop" in do(admin_client, "stop", node, reason="")
 
     assert Node.objects.get().is_to_stop
-    assert history() == [("web-1", "Asked to stop.")]
+    assert history() == [("web-1", "Stop requested.")]
 
 
 def test_several_at_once_from_the_list(admin_client):
@@ -116,7 +116,7 @@ def test_several_at_once_from_the_list(admin_client):
     assert response.url == url_of("stop", *nodes[:2])
     response = admin_client.post(LIST, chosen | {"action": "quiet_selected"})
     do(admin_client, "quiet", *nodes, reason="")
-    admin_client.post(LIST, chosen | {"action": "awake_selected"})
+    admin_client.post(LIST, chosen | {"action": "resume_selected"})
 
     assert list(Node.objects.values_list("wanted_processes", "is_quiet")) == [
         (2, False),
@@ -129,9 +129,9 @@ def test_several_at_once_from_the_list(admin_client):
 def test_of_a_node_that_has_ended_nothing_is_asked(admin_client):
     gone = NodeFactory.build(name="gone")
 
-    page = admin_client.post(url_of("awake", gone), follow=True).content.decode()
+    page = admin_client.post(url_of("resume", gone), follow=True).content.decode()
 
-    assert "It is not there any more." in page
+    assert "It no longer exists." in page
     assert admin_client.post(url_of("explode", gone)).status_code == 404
 
 
@@ -154,7 +154,7 @@ def test_who_may_only_look_sees_no_button_and_is_refused(staff):
 
     assert "stop_selected" not in client.get(LIST).content.decode()
     assert "taskhub-stop" not in detail(client, node)
-    for verb in ("quiet", "awake", "resize", "stop"):
+    for verb in ("quiet", "resume", "resize", "stop"):
         assert client.get(url_of(verb, node)).status_code == 403
         assert client.post(url_of(verb, node), {"processes": 2}).status_code == 403
     node.refresh_from_db()
@@ -173,7 +173,7 @@ def test_who_may_operate_sees_the_buttons(staff):
     page = detail(client, node)
     assert "taskhub-stop" in page
     assert "taskhub-quiet" in page
-    assert "taskhub-awake" not in page
+    assert "taskhub-resume" not in page
     assert staffless(client, node) == 403
 
 

@@ -94,7 +94,7 @@ def test_odd_choices_of_an_action_are_answered(admin_client, rows):
     actions = {
         "taskresult": ["retry_selected", "cancel_selected", "delete_selected"],
         "periodictask": ["run_selected", "backfill_selected", "delete_selected"],
-        "node": ["stop_selected", "awake_selected"],
+        "node": ["stop_selected", "resume_selected"],
         "quarantinedmessage": ["push_selected", "delete_selected"],
     }
     for model, names in actions.items():

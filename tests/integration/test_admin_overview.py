@@ -63,7 +63,7 @@ def live(admin_client):
 def test_places_have_the_names_that_queues_give_them(overview):
     page = overview()
 
-    for place in ("Ready", "Delayed", "Held"):
+    for place in ("Ready", "Scheduled", "In progress"):
         assert f"<dt>{place}</dt>" in page
 
 
@@ -81,7 +81,7 @@ def test_what_needs_a_person_is_at_the_top(overview):
     assert "Node lost has been silent" in page
     assert "1 message was quarantined" in page
     assert "The schedule &#x27;Bills&#x27; has disabled itself." in page
-    assert page.index("Needs a person") < page.index("data-chart=")
+    assert page.index("Needs attention") < page.index("data-chart=")
 
 
 def write_catalogue(folder, texts):
@@ -201,7 +201,7 @@ def test_each_process_and_what_it_runs(overview):
     assert reverse("admin:taskhub_taskresult_change", args=[run.pk]) in page
     assert "Present" in page
     assert "Quiet" in page
-    assert "idle, or at short tasks" in page
+    assert "idle, or running short tasks" in page
 
 
 def test_the_next_ticks_and_those_that_are_late(overview):
@@ -212,7 +212,7 @@ def test_the_next_ticks_and_those_that_are_late(overview):
 
     page = overview()
 
-    ticks = page[page.index("Next ticks") :]
+    ticks = page[page.index("Next runs") :]
     assert ticks.index("Overdue") < ticks.index("Soon")
     assert ticks.count(">late<") == 1
     assert ticks.index("Overdue") < ticks.index(">late<") < ticks.index("Just now")
@@ -270,7 +270,7 @@ def test_a_paused_queue_is_told_of_when_something_waits_in_it(overview):
 def test_a_broker_that_is_away_is_told_of(overview, configure):
     configure(broker_url="redis://127.0.0.1:1/0")
 
-    assert "Needs a person" in overview()
+    assert "Needs attention" in overview()
 
 
 # What it costs.

@@ -7,8 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.urls import resolve, reverse
 
 from taskhub import operations
-from taskhub.admin.queues import actions as verbs
-from taskhub.admin.queues import forms
+from taskhub.admin.queues import actions, forms
 from taskhub.models import QueueState, TaskResult
 from taskhub.operations.queues import Queue
 from tests import tasks
@@ -107,7 +106,7 @@ def test_a_broker_that_is_away_leaves_dashes(queues, configure):
     rows, page = queues()
 
     assert rows["default", "mail"].counts["ready"] == "\N{EN DASH}"
-    assert "The broker of the backend “default” cannot be asked now." in page
+    assert "The broker of the backend “default” cannot be reached." in page
 
 
 def test_it_costs_the_same_for_many_rows(admin_client, django_assert_num_queries):
@@ -148,7 +147,7 @@ def test_pause_and_resume(admin_client):
     assert MAIL.state.is_paused
     assert MAIL.state.changed_by == "admin"
     assert MAIL.state.reason == "The provider is down."
-    assert "“mail” goes on." in do(admin_client, "resume")
+    assert "“mail” is active again." in do(admin_client, "resume")
     assert not MAIL.state.is_paused
     assert history() == [
         ("mail", "Paused. The provider is down."),
@@ -161,7 +160,7 @@ def test_buttons_are_what_makes_sense(queues):
     rows, _page = queues()
 
     def offered(name):
-        return [each["verb"].name for each in rows["default", name].buttons]
+        return [each["name"] for each in rows["default", name].buttons]
 
     assert offered("mail") == ["resume", "move", "purge"]
     assert offered("default") == ["pause", "drain", "move", "purge"]
@@ -172,14 +171,15 @@ def test_buttons_lead_to_what_they_say(queues):
 
     for (backend, name), row in rows.items():
         for button in row.buttons:
-            found = resolve(button["url"])
+            url = button.get("url") or button["link"]
+            found = resolve(url)
             assert found.url_name == "taskhub_queuestate_do"
             assert found.kwargs == {
-                "verb_name": button["verb"].name,
+                "action_name": button["name"],
                 "backend": backend,
                 "name": name,
             }
-            assert button["url"] in page
+            assert url in page
 
 
 def test_drain(admin_client):
@@ -200,8 +200,8 @@ def test_move_says_how_many_first(admin_client):
     TaskResultFactory(queue_name="mail", task_path="tests.tasks.add", place="ready")
 
     asked = admin_client.get(url_of("move")).content.decode()
-    assert "Waiting in it now: 3." in asked
-    assert "All that waits: 3" in asked
+    assert "Waiting now: 3." in asked
+    assert "All waiting results: 3" in asked
     assert "tests.tasks.send: 2" in asked
     assert "other of the backend default" in asked
 
@@ -240,23 +240,23 @@ def test_purge_says_how_many_and_has_the_name_typed(admin_client):
     tasks.send.enqueue("a")
     tasks.send.enqueue("b")
 
-    assert "Waiting in it now: 2." in admin_client.get(url_of("purge")).content.decode()
+    assert "Waiting now: 2." in admin_client.get(url_of("purge")).content.decode()
     refused = do(admin_client, "purge", name="male", reason="")
-    assert "It is called “mail”; nothing was done." in refused
+    assert "The queue&#x27;s name is “mail”; nothing was purged." in refused
     assert MAIL.waiting.count() == 2
 
     page = do(admin_client, "purge", name="mail", reason="Sent twice.")
 
-    assert "Cancelled 2 results that waited in “mail”." in page
+    assert "Cancelled 2 waiting results of “mail”." in page
     assert TaskResult.objects.cancelled().count() == 2
-    said = "Cancelled 2 results that waited in “mail”. Sent twice."
+    said = "Cancelled 2 waiting results of “mail”. Sent twice."
     assert history() == [("mail", said)]
 
 
 def test_nothing_that_waits_is_nothing_done(admin_client):
     page = do(admin_client, "purge", name="mail", reason="")
 
-    assert "Nothing waits there any more." in page
+    assert "No result is waiting." in page
     assert history() == []
 
 
@@ -267,8 +267,8 @@ def test_nothing_that_waits_is_nothing_done(admin_client):
 def test_more_than_a_page_may_take_is_for_the_command(
     admin_client, monkeypatch, verb, values
 ):
-    monkeypatch.setattr(forms, "MOST_ON_A_PAGE", 2)
-    monkeypatch.setattr(verbs, "MOST_ON_A_PAGE", 2)
+    monkeypatch.setattr(forms, "MAX_RESULTS", 2)
+    monkeypatch.setattr(actions, "MAX_RESULTS", 2)
     TaskResultFactory.create_batch(3, queue_name="mail", place="ready")
 
     assert "more than 2" in admin_client.get(url_of(verb)).content.decode()
@@ -290,7 +290,7 @@ def test_a_broker_that_is_away_is_told_of(admin_client, configure):
 
 
 def test_asking_does_nothing(admin_client):
-    for verb in verbs.VERBS:
+    for verb in actions.ACTIONS:
         assert admin_client.get(url_of(verb)).status_code == 200
 
     assert not QueueState.objects.exists()
@@ -332,7 +332,7 @@ def test_who_may_purge_may_not_operate(staff):
     client = staff("view_queuestate", "purge_queuestate")
 
     assert client.post(url_of("pause")).status_code == 403
-    assert "Nothing waits" in do(client, "purge", name="mail")
+    assert "No result is waiting." in do(client, "purge", name="mail")
 
 
 def test_who_may_not_look_may_do_nothing(staff):

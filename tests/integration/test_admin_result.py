@@ -89,10 +89,10 @@ def test_the_life_of_a_result_is_told_attempt_by_attempt(page):
     )
 
     assert spans(page(row)) == [
-        "Was not due yet",
+        "Scheduled",
         "Waited for a worker",
         "Attempt 1: OSError",
-        "Waited to be tried again",
+        "Waited to be retried",
         "Attempt 2 was successful",
     ]
     assert page(row).count('<svg class="taskhub-bar"') == 5
@@ -125,7 +125,7 @@ def test_what_runs_and_what_somebody_had_tried_again(page):
         "Waited for a worker",
         "Attempt 1: OSError",
         "Failed, until retried",
-        "Attempt 2 runs",
+        "Attempt 2 is running",
     ]
     assert "so far" in page(row)
 
@@ -271,10 +271,10 @@ def test_a_failure_is_tried_again(config, admin_client):
 
     page = text_of(admin_client.post(do(row, "retry"), follow=True))
 
-    assert "It will be tried again." in page
+    assert "The task will be retried." in page
     assert TaskResult.objects.get().status == Status.READY
     assert get_broker(config).depth("default") == Depth(ready=1)
-    assert history() == [("admin", "Asked to be tried again.")]
+    assert history() == [("admin", "Retried.")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -283,7 +283,7 @@ def test_what_waits_is_cancelled(config, admin_client):
 
     page = text_of(admin_client.post(do(row, "cancel"), follow=True))
 
-    assert "It was cancelled, and is never run." in page
+    assert "Cancelled; the task will not run." in page
     assert get_broker(config).depth("default") == Depth()
     row.refresh_from_db()
     assert row.errors[-1]["message"] == "It was cancelled by admin."
@@ -329,8 +329,8 @@ def test_a_click_that_comes_too_late_changes_nothing(config, admin_client):
     late = text_of(admin_client.post(do(finished, "cancel"), follow=True))
     early = text_of(admin_client.post(do(waiting, "retry"), follow=True))
 
-    assert "It had finished before." in late
-    assert "It is not finished." in early
+    assert "The result had already finished." in late
+    assert "The result is not finished." in early
     assert history() == []
 
 

@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 from django.utils import timezone
 
-from taskhub.admin.periodic_tasks.views import backfill as backfilling
+from taskhub.admin.periodic_tasks.views import backfill
 from taskhub.models import Overlap, TaskResult
 from taskhub.operations.schedules import actions as operations
 from taskhub.schedules import cron, every
@@ -59,8 +59,8 @@ def test_run_now(admin_client):
     result = TaskResult.objects.get()
     assert (result.periodic_task, result.tick_at) == (row, None)
     link = reverse("admin:taskhub_taskresult_change", args=[result.pk])
-    assert f'“Bills” was asked to run: <a href="{link}">its result</a>.' in page
-    assert history() == [("Bills", f"Asked to run now: result {result.pk}.")]
+    assert f'“Bills” was enqueued: <a href="{link}">its result</a>.' in page
+    assert history() == [("Bills", f"Run now: result {result.pk}.")]
 
 
 def test_what_one_row_refuses_others_do(admin_client):
@@ -72,7 +72,7 @@ def test_what_one_row_refuses_others_do(admin_client):
 
     assert "An earlier run of Busy has not finished" in page
     assert "No task &#x27;gone.task&#x27; is registered here" in page
-    assert "“Fine” was asked to run" in page
+    assert "“Fine” was enqueued" in page
     assert [name for name, _message in history()] == ["Fine"]
     assert TaskResult.objects.filter(tick_at=None).get().periodic_task == fine
 
@@ -84,7 +84,7 @@ def test_enable_and_disable(admin_client):
     row.refresh_from_db()
     assert (row.enabled, row.disabled_reason) == (True, "")
     assert row.next_run_at is not None
-    assert "“Bills” is enabled already." in act(admin_client, [row], "enable_selected")
+    assert "“Bills” is already enabled." in act(admin_client, [row], "enable_selected")
     assert "“Bills” is disabled." in act(admin_client, [row], "disable_selected")
     row.refresh_from_db()
     assert not row.enabled
@@ -120,7 +120,7 @@ def test_skip_the_next_run(admin_client):
 
     row.refresh_from_db()
     assert row.next_run_at == skipped + timedelta(days=1)
-    assert "“Bills” will leave out its run of" in page
+    assert "“Bills” will skip its run of" in page
     assert f"{skipped:%Y}, 03:00." in history()[0][1]
 
 
@@ -143,7 +143,7 @@ def test_of_many_rows_only_some_are_told_of(admin_client):
     page = act(admin_client, rows, "disable_selected")
 
     assert page.count(" is disabled.") == 20
-    assert "25 rows were dealt with." in page
+    assert "25 rows were processed." in page
     assert len(history()) == 25
 
 
@@ -216,7 +216,7 @@ def test_what_would_be_run_is_shown_before_it_is(admin_client, nightly):
     assert "<li>Thu 1 Jan 2026, 03:00</li>" in page
     assert "Fri 2 Jan 2026, 03:00" not in page
     assert "<li>Fri 9 Jan 2026, 03:00</li>" in page
-    assert 'value="Run it 8 times"' in page
+    assert 'value="Enqueue 8 runs"' in page
     assert TaskResult.objects.count() == 1
 
 
@@ -225,22 +225,22 @@ def test_and_then_it_is(admin_client, nightly):
 
     ticks = TaskResult.objects.filter(periodic_task=nightly).values_list("tick_at")
     assert sorted(tick.day for (tick,) in ticks) == [1, 2, 3, 4, 5, 6, 7, 8, 9]
-    assert "“Bills” was asked for 8 runs of Thu 1 Jan 2026, 00:00" in page
-    assert history()[0][1].startswith("Backfilled 8 runs of Thu 1 Jan 2026, 00:00")
+    assert "Enqueued 8 past runs of “Bills” for Thu 1 Jan 2026, 00:00" in page
+    assert history()[0][1].startswith("Backfilled 8 runs for Thu 1 Jan 2026, 00:00")
 
     page = admin_client.post(BACKFILL, dates(nightly), follow=True).content.decode()
-    assert "“Bills” has nothing to make up for." in page
+    assert "“Bills” has no past runs to backfill." in page
     assert TaskResult.objects.count() == 9
 
 
 def test_so_many_at_a_time(admin_client, nightly, monkeypatch):
     monkeypatch.setattr(operations, "MAX_BACKFILLED_RUNS", 3)
-    monkeypatch.setattr(backfilling, "MAX_BACKFILLED_RUNS", 3)
+    monkeypatch.setattr(backfill, "MAX_BACKFILLED_RUNS", 3)
 
     page = admin_client.get(BACKFILL, dates(nightly)).content.decode()
     admin_client.post(BACKFILL, dates(nightly))
 
-    assert "There are more: at most 3 are made up for at a time" in page
+    assert "There are more: at most 3 are enqueued at a time" in page
     assert "<strong>3 runs</strong>" in page
     assert TaskResult.objects.count() == 1 + 3
 
@@ -249,8 +249,8 @@ def test_so_many_at_a_time(admin_client, nightly, monkeypatch):
     ("changes", "said"),
     [
         ({"end": "2025-12-31"}, "The end is before the start."),
-        ({"start": "2998-01-01", "end": "2998-01-02"}, "Only what is past"),
-        ({"start": "2024-01-01"}, "a year at a time"),
+        ({"start": "2998-01-01", "end": "2998-01-02"}, "Only past runs"),
+        ({"start": "2024-01-01"}, "At most one year"),
         ({"start": "soon"}, "Enter a valid date."),
     ],
 )
@@ -299,7 +299,7 @@ def test_the_selected_are_backfilled_together(admin_client, nightly):
     rows = [nightly, other, broken]
 
     page = act(admin_client, rows, "backfill_selected")
-    assert "Make up for past runs" in page
+    assert "Backfill past runs" in page
     ids = ",".join(str(row.pk) for row in rows)
     page = admin_client.get(BACKFILL, {**dates(nightly), "ids": ids}).content.decode()
     done = admin_client.post(BACKFILL, {**dates(nightly), "ids": ids}, follow=True)
@@ -316,6 +316,6 @@ def test_too_many_rows_are_not_backfilled_by_accident(admin_client):
 
     page = act(admin_client, rows, "backfill_selected")
 
-    assert "At most 20 periodic tasks are backfilled at a time." in page
+    assert "At most 20 periodic tasks can be backfilled at a time." in page
     for ids in ("", "x", "0", ",".join(str(row.pk) for row in rows)):
         assert admin_client.get(BACKFILL, {"ids": ids}).status_code == 404

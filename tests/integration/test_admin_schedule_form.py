@@ -119,7 +119,7 @@ def test_empty_durations_and_arguments_are_the_defaults(admin_client):
             "latitude",
             "never happens",
         ),
-        ({"kind": "solar", "latitude": "1"}, "longitude", "Write the longitude"),
+        ({"kind": "solar", "latitude": "1"}, "longitude", "Enter the longitude"),
         ({"kind": "lunar"}, "kind", "lunar"),
         (
             {
@@ -312,7 +312,7 @@ def shown(response):
 def test_a_masked_argument_is_not_shown_and_stays(admin_client, with_secret):
     response = admin_client.get(change(with_secret))
     assert "hunter2" not in response.content.decode()
-    assert "Left as it is, it stays as it is." in response.content.decode()
+    assert "Leave it to keep the value." in response.content.decode()
 
     sent = written(task_path="tests.tasks.sign_in", **shown(response))
     assert admin_client.post(change(with_secret), sent).status_code == 302
@@ -349,7 +349,7 @@ def test_a_masked_argument_does_not_go_to_another_task(admin_client, with_secret
 
     response = admin_client.post(change(with_secret), sent)
 
-    assert "write the value" in faults(response)["kwargs"]
+    assert "enter the value" in faults(response)["kwargs"]
     assert "hunter2" not in response.content.decode()
     with_secret.refresh_from_db()
     assert with_secret.kwargs == {"password": "hunter2"}
@@ -362,7 +362,7 @@ def test_of_a_task_that_is_not_registered_no_argument_is_in_the_form(admin_clien
     assert "hunter2" not in response.content.decode()
 
     sent = written(task_path="tests.tasks.give_back", **shown(response))
-    assert "write the value" in faults(admin_client.post(change(row), sent))["args"]
+    assert "enter the value" in faults(admin_client.post(change(row), sent))["args"]
 
 
 def test_arguments_that_are_none_can_be_mended(admin_client):

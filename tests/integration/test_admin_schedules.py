@@ -171,7 +171,7 @@ def test_what_comes_from_the_code_can_only_be_switched(admin_client):
     assert 'name="name"' not in page
     assert 'name="expression"' not in page
     assert "Every hour" in page
-    assert "It is declared with the code" in page
+    assert "It is declared in code" in page
 
 
 def test_what_comes_from_the_code_and_cannot_run_is_not_switched_on(admin_client):
@@ -196,7 +196,7 @@ def test_what_comes_from_the_code_cannot_be_deleted(admin_client):
 
     assert admin_client.post(delete, {"post": "yes"}).status_code == 403
     assert "deletelink" not in admin_client.get(change(row)).content.decode()
-    assert "Declared in the code" in response.content.decode()
+    assert "Declared in code" in response.content.decode()
     assert PeriodicTask.objects.count() == 2
     chosen["_selected_action"] = [other.pk]
     admin_client.post(LIST, chosen)

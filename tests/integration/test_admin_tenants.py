@@ -106,7 +106,7 @@ def test_a_bulk_delete_deletes_one_s_own(admin_client, pair, query):
     url = f"{RESULTS}bulk/delete/"
 
     page = admin_client.get(url, query)
-    assert "<strong>1</strong> result" in text_of(page)
+    assert "<strong>1 result</strong>" in text_of(page)
     admin_client.post(url, {"selection": page.context["selection"]})
     run_bulk_actions(5)
 
@@ -150,11 +150,11 @@ def test_an_action_of_the_list_counts_one_s_own(admin_client, pair, across):
 
     page = admin_client.post(RESULTS, chosen)
 
-    assert "<strong>1</strong> result" in text_of(page)
+    assert "<strong>1 result</strong>" in text_of(page)
 
 
 def test_more_than_can_be_stored_is_refused(admin_client, pair, monkeypatch):
-    monkeypatch.setattr(bulk, "MOST_STORED", 1)
+    monkeypatch.setattr(bulk, "MAX_STORED_IDS", 1)
     pair()
     pair()
 

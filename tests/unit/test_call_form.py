@@ -155,7 +155,7 @@ def test_what_is_masked_is_not_shown_and_can_be_replaced():
     page = form.as_p()
     assert "4711" not in page
     assert "hunter2" not in page
-    assert "stays as it is" in page
+    assert "keep the value" in page
     assert call(tasks.order, old=old, card="0815")[0] == [7, "0815"]
     assert call(tasks.order, old=old, is_vip="false") == (
         [7, "4711"],

@@ -1,4 +1,4 @@
-"""A form made from a task's signature, and the call that comes of it."""
+"""A form for the arguments of a task, made from its signature."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from taskhub.exceptions import InvalidArguments
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import check_arguments, check_value, signature_of
 
-#: Before the name of a parameter, which may be any.
+#: The fields of parameters have this prefix: their names may be any.
 _PREFIX = "arg_"
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NOT_GIVEN = object()
@@ -21,10 +21,10 @@ _NOT_GIVEN = object()
 
 class CallForm(forms.Form):
     """
-    The arguments of a task, each in a field of its own.
+    The arguments of a task, with a field for each.
 
-    With `old`, the arguments of another run: they stand in the fields, but for masked
-    ones, which are nobody's to see and stay as they are where nothing is written.
+    `old` has the arguments of another run as initial values. Masked ones are not shown,
+    and keep their value if their field is empty.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class CallForm(forms.Form):
             self.fields[_PREFIX + parameter.name] = field
 
     def _fill(self, name: str, field: forms.Field) -> None:
-        """Put what is known of an argument into its field, or hide that it is."""
+        """Set the initial value of a field, or mask it."""
         is_known = name in self.old
         if name in self.task.masked:
             field.initial = None
@@ -60,9 +60,9 @@ class CallForm(forms.Form):
     def _hide(field: forms.Field, is_known: bool) -> None:
         if is_known:
             field.required = False
-            field.help_text = _("Not shown. Left empty, it stays as it is.")
+            field.help_text = _("Hidden. Leave it empty to keep the value.")
         if isinstance(field, forms.BooleanField):
-            # A box cannot be left empty.
+            # A checkbox cannot be left empty.
             field.widget = forms.NullBooleanSelect()
         elif not isinstance(field, forms.TypedChoiceField):
             field.widget = forms.PasswordInput(attrs={"autocomplete": "off"})
@@ -71,7 +71,7 @@ class CallForm(forms.Form):
             field.choices = [("", "---------"), *choices]
 
     def clean(self) -> dict[str, Any]:
-        """Check that each argument can travel, and that all of them fit."""
+        """Check that each argument is serialisable, and that all fit the signature."""
         for parameter in self.parameters:
             key = _PREFIX + parameter.name
             try:
@@ -88,7 +88,7 @@ class CallForm(forms.Form):
         return self.cleaned_data
 
     def _refuse_twice(self, key: str) -> None:
-        """Refuse among other keywords what has a field of its own."""
+        """Refuse other keyword arguments that have a field of their own."""
         named = {each.name for each in self.parameters}
         for name in named & (self.cleaned_data.get(key) or {}).keys():
             text = _("“%s” has a field of its own.") % name
@@ -98,7 +98,7 @@ class CallForm(forms.Form):
         """
         Return the positional and the keyword arguments.
 
-        What can be given by name is; what is as its default says is left to that.
+        Prefer keyword arguments, and leave out values that equal the default.
         """
         given = {
             parameter.name: value
@@ -118,7 +118,7 @@ class CallForm(forms.Form):
         return args, kwargs
 
     def _positional(self, given: Mapping[str, Any]) -> tuple[list[Any], set[str]]:
-        """Return what cannot be given by name, and what stands before that."""
+        """Return the arguments that must be positional, and their names."""
         rest = [
             each.name
             for each in self.parameters
@@ -133,9 +133,9 @@ class CallForm(forms.Form):
         return [*args, *(value for name in rest for value in given[name])], names
 
     def _value(self, parameter: Parameter) -> Any:
-        """Return an argument, or that it is not given."""
+        """Return an argument, or _NOT_GIVEN."""
         name, key = parameter.name, _PREFIX + parameter.name
-        if name in self.old and self._is_left_alone(name):
+        if name in self.old and self._is_unchanged(name):
             return self.old[name]
         value = self.cleaned_data.get(key)
         is_rest = parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
@@ -146,7 +146,7 @@ class CallForm(forms.Form):
             return _NOT_GIVEN
         return value
 
-    def _is_left_alone(self, name: str) -> bool:
+    def _is_unchanged(self, name: str) -> bool:
         key = _PREFIX + name
         if name in self.task.masked:
             return self[key].data in (None, "")
@@ -156,13 +156,13 @@ class CallForm(forms.Form):
 def _bound(
     task: Task[..., Any, Any], old: tuple[Sequence[Any], Mapping[str, Any]]
 ) -> tuple[dict[str, Any], bool]:
-    """Return arguments by the names of their parameters, and whether they fit."""
+    """Return arguments by parameter names, and whether they fit the signature."""
     args, kwargs = old
     signature = signature_of(task.func, task.takes_context)
     try:
         bound = signature.bind_partial(*args, **kwargs)
     except TypeError:
-        # The task has changed since.
+        # The signature has changed since.
         return {}, False
     return {
         name: list(value) if isinstance(value, tuple) else value

@@ -1,46 +1,51 @@
 """
-Form fields for a date and a time, in the current time zone.
+Form fields for a date and a time in the current time zone.
 
-Django's own refuse a time that the clocks show twice or jump over, and read back no
-more than the active language writes: Romanian and Chinese forms have no seconds. Here
-what was left as it stood is the moment that it was. What is written anew is read as
-cron does: a time that comes twice is the first one, a time that is jumped over is the
-gap's end.
+Django's fields refuse local times that occur twice or never. And they lose what the
+active language does not show: forms in Romanian and Chinese have no seconds. Here, an
+input that was not edited keeps its exact time. An edited one is read like cron does: a
+time that occurs twice means the first one, a time in a gap means the end of the gap.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import ValidationError
 from django.forms.boundfield import BoundField
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from taskhub.admin.date_time_input import DateTimeInput
 
-
-class MomentWidget(DateTimeInput):
-    """The admin's two inputs; they know a moment to the microsecond."""
+class MomentWidget(AdminSplitDateTime):
+    """The admin's two inputs, with labels and microseconds."""
 
     supports_microseconds = True
 
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        # Before Django 6.0, the inputs have no label.
+        for widget, label in zip(self.widgets, (_("Date:"), _("Time:")), strict=True):
+            widget.attrs["aria-label"] = label
+
     def decompress(self, value: Any) -> Any:
-        """Return the date and the time; none of what an address proposes for them."""
+        """Return the date and the time; values from an address are ignored."""
         if not isinstance(value, datetime):
             return super().decompress(None)
         try:
             return super().decompress(value)
         except OverflowError:
-            # At an end of the calendar, where the zone's clocks have no such day.
+            # At an end of the calendar, the zone has no such day.
             return [value.date(), value.time()]
 
 
 class _BoundMoment(BoundField):
-    """Inputs that were sent; those that were left as they stood are not read."""
+    """The values that were sent, with the exact initial ones if not edited."""
 
     @property
     def data(self) -> Any:
-        """Return the text of both inputs, or the date or time that one stands for."""
+        """Return for each input its text, or its initial value if not edited."""
         sent = super().data
         if not isinstance(self.initial, datetime) or not isinstance(sent, list):
             return sent
@@ -49,7 +54,7 @@ class _BoundMoment(BoundField):
         is_same_day = _is_shown_as(widget.widgets[0], day, sent[0])
         if not _is_shown_as(widget.widgets[1], clock, sent[1]):
             return [day if is_same_day else sent[0], sent[1]]
-        # Which of two equal times it was matters on that day alone.
+        # On another day, the time occurs once.
         return [day, clock] if is_same_day else [sent[0], clock.replace(fold=0)]
 
 
@@ -59,16 +64,16 @@ def _is_shown_as(widget: forms.Widget, value: date | time, text: str | None) -> 
 
 
 class MomentField(forms.SplitDateTimeField):
-    """Takes a date and a time in the current time zone; see the module."""
+    """A date and a time in the current time zone; see the module."""
 
     widget = MomentWidget
 
     def get_bound_field(self, form: forms.BaseForm, field_name: str) -> BoundField:
-        """Return the field as a form has it."""
+        """Return the bound field."""
         return _BoundMoment(form, self, field_name)
 
     def compress(self, data_list: Any) -> datetime | None:
-        """Return the moment. Raise ValidationError if there is none such."""
+        """Return an aware time. Raise ValidationError at the ends of the calendar."""
         if not data_list:
             return None
         for part, code in zip(data_list, ("invalid_date", "invalid_time"), strict=True):
@@ -85,14 +90,14 @@ class MomentField(forms.SplitDateTimeField):
 
 
 def read_local(naive: datetime, zone: tzinfo) -> datetime:
-    """Return the moment at which the clocks of a zone show a time, or jump over it."""
+    """Return the first occurrence of a local time in a zone, or the end of its gap."""
     local = naive.replace(tzinfo=zone)
     shown = local.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
     return local if shown == naive else _end_of_gap(naive, zone)
 
 
 def _end_of_gap(naive: datetime, zone: tzinfo) -> datetime:
-    # Reckoned with the offset after the gap it is before it, and the other way round.
+    # With the offset after the gap, the time is before the gap, and vice versa.
     before = naive.replace(tzinfo=zone, fold=1).astimezone(UTC)
     after = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
     offset = before.astimezone(zone).utcoffset()

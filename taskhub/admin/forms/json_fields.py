@@ -1,4 +1,4 @@
-"""Form fields for JSON, which say what they expect."""
+"""Form fields for JSON, with errors that tell what is expected."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ VALUE_EXPECTED = _('Expected JSON, such as 42, "text" or [1, 2].')
 
 
 def json_area(rows: int = 2) -> AdminTextareaWidget:
-    """Return a place to write JSON in."""
+    """Return a text area for JSON."""
     return AdminTextareaWidget(
         attrs={
             "rows": rows,
@@ -27,14 +27,15 @@ def json_area(rows: int = 2) -> AdminTextareaWidget:
 
 class JSONField(forms.JSONField):
     """
-    Django's own, which refuses whatever is no JSON, and shows what was written again.
+    Django's field with two corrections.
 
-    Django's lets through what json.loads() raises for thousands of digits or levels,
-    and shows what it has read, which may have half a character in it.
+    It refuses texts with too many digits or levels, for which json.loads() raises other
+    errors. And after an error it shows the text again, and not the decoded value, which
+    may have half a character in it.
     """
 
     def to_python(self, value: Any) -> Any:
-        """Return the value. Raise ValidationError if it cannot be read, or written."""
+        """Return the value. Raise ValidationError if it is not valid JSON."""
         try:
             found = super().to_python(value)
             json.dumps(found)
@@ -45,14 +46,14 @@ class JSONField(forms.JSONField):
         return found
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what stands in the field: the very text that was written."""
+        """Return the text that was sent."""
         if self.disabled or data is None:
             return initial if self.disabled else None
         return InvalidJSONInput(data)
 
 
 class TypedJSONField(JSONField):
-    """Takes JSON of one kind: a list, an object, or anything if that is None."""
+    """JSON of one type: list, dict, or any if `kind` is None."""
 
     def __init__(self, kind: type | None = None, **options: Any) -> None:
         self.kind = kind
@@ -62,19 +63,19 @@ class TypedJSONField(JSONField):
 
     @property
     def expected(self) -> Any:
-        """Return what to write, in words."""
+        """Return the error message."""
         by_kind: dict[type | None, Any] = {list: LIST_EXPECTED, dict: OBJECT_EXPECTED}
         return by_kind.get(self.kind, VALUE_EXPECTED)
 
     def prepare_value(self, value: Any) -> Any:
-        """Return what stands in the field: nothing for None."""
+        """Return the text of the field, "" for None."""
         return "" if value is None else super().prepare_value(value)
 
     def clean(self, value: Any) -> Any:
-        """Return the value. Raise ValidationError if it is of another kind."""
+        """Return the value. Raise ValidationError if it is of another type."""
         found = super().clean(value)
         given = found not in self.empty_values or isinstance(found, list | dict)
         if self.kind and given and not isinstance(found, self.kind):
             raise ValidationError(self.expected, code="invalid")
-        # A text comes in a class of Django's own.
+        # Django returns a subclass of str.
         return str(found) if isinstance(found, str) else found

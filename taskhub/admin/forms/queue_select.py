@@ -1,4 +1,4 @@
-"""The choice of a queue: those of the settings."""
+"""The choices of a queue."""
 
 from taskhub.compat import django_tasks as compat
 
@@ -10,6 +10,6 @@ def queue_names() -> list[str]:
 
 
 def queue_choices(chosen: str) -> list[tuple[str, str]]:
-    """Return nothing, the queues of the settings, and the one that was chosen."""
+    """Return an empty choice, the queues of the settings, and the chosen one."""
     names = {*queue_names(), chosen} - {""}
     return [("", "---------"), *((name, name) for name in sorted(names))]

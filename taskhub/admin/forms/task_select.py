@@ -1,4 +1,4 @@
-"""The choice of a task: the registered ones, by module, and what each of them takes."""
+"""A select of registered tasks, grouped by module, with their signatures."""
 
 import inspect
 from typing import Any
@@ -13,17 +13,17 @@ from taskhub.tasks.arguments import signature_of
 
 
 class TaskSelect(forms.Select):
-    """A select of the registered tasks, and of one that is not, if it was chosen."""
+    """A select of the registered tasks, and of the chosen one if it is unknown."""
 
     def optgroups(
         self, name: str, value: list[Any], attrs: dict[str, Any] | None = None
     ) -> list[Any]:
-        """Return the options by module; they are asked for anew each time."""
+        """Return the options by module; tasks may have been registered since."""
         self.choices = _by_module(str(value[0]) if value else "")
         return super().optgroups(name, value, attrs)
 
     def create_option(self, *args: Any, **options: Any) -> dict[str, Any]:
-        """Return an option that knows its task's signature, for periodic.js."""
+        """Return an option with the task's signature, for periodic.js."""
         option: dict[str, Any] = super().create_option(*args, **options)
         if task := registered_tasks().get(str(option["value"])):
             option["attrs"] |= {
@@ -45,7 +45,7 @@ def _by_module(chosen: str) -> list[Any]:
 
 
 def signature(task: Task[..., Any, Any]) -> str:
-    """Return how a task is called: send_greeting(address: str, *, name: str)."""
+    """Return a signature: send_greeting(address: str, *, name: str)."""
     parameters = signature_of(task.func, task.takes_context)
     return f"{task.func.__name__}{parameters}"
 
@@ -56,7 +56,7 @@ def summary(task: Task[..., Any, Any]) -> str:
 
 
 def hint(path: str) -> SafeString:
-    """Return what stands beneath the select: periodic.js keeps it up to date."""
+    """Return the text below the select, which periodic.js updates."""
     task = registered_tasks().get(path)
     return format_html(
         '<code class="taskhub-signature">{}</code> '

@@ -1,9 +1,4 @@
-"""
-Nodes in the admin.
-
-`pages` has the pages, `states` how a node is in a word, `operating` and `verbs` what
-can be done.
-"""
+"""Nodes in the admin."""
 
 from taskhub.admin.nodes.admin import NodeAdmin
 

@@ -1,25 +1,17 @@
-"""What can be asked of a node, and what is said of it."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+"""The actions on nodes."""
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import operations
-from taskhub.admin.asking import ReasonForm, with_reason
-from taskhub.admin.done import Done
+from taskhub.admin.actions import Action, Outcome, ReasonForm, Values
 from taskhub.models import Node
 from taskhub.operations.nodes import MAX_PROCESSES
 
-Values = dict[str, Any]
-
 
 class ResizeForm(ReasonForm):
-    """How many processes."""
+    """Ask for the number of worker processes."""
 
     processes = forms.IntegerField(
         label=gettext_lazy("Worker processes"),
@@ -30,97 +22,86 @@ class ResizeForm(ReasonForm):
     field_order = ("processes", "reason")
 
 
-@dataclass(frozen=True)
-class Verb:
-    """One thing that can be asked. `do` raises TaskHubError if it cannot be now."""
-
-    name: str
-    label: Promise
-    #: What it does, for whoever is asked whether it should.
-    text: Promise
-    #: What has to be known before; nothing if there is none.
-    form: type[forms.Form] | None
-    do: Callable[[Node, Values], Done]
-    #: Whether it makes sense for a node.
-    suits: Callable[[Node], bool] = lambda node: True
-    is_dangerous: bool = False
-
-
-def _quiet(node: Node, values: Values) -> Done:
+def _quiet(node: Node, values: Values, by: str) -> Outcome:
     operations.nodes.quiet(node.name)
-    return Done(
-        _("“%s” takes nothing new.") % node.name,
-        with_reason(_("Made quiet."), values["reason"]),
-    )
+    return Outcome(_("“%s” takes no new tasks.") % node.name, _("Quieted."))
 
 
-def _awake(node: Node, values: Values) -> Done:
+def _resume(node: Node, values: Values, by: str) -> Outcome:
     operations.nodes.resume(node.name)
-    return Done(_("“%s” works again.") % node.name, _("Woken up."))
+    return Outcome(_("“%s” takes new tasks again.") % node.name, _("Resumed."))
 
 
-def _resize(node: Node, values: Values) -> Done:
+def _resize(node: Node, values: Values, by: str) -> Outcome:
     count = values["processes"]
     operations.nodes.resize(node.name, count)
-    return Done(
+    return Outcome(
         _("“%(node)s” will have %(count)d worker processes.")
         % {"node": node.name, "count": count},
-        with_reason(_("Resized to %d processes.") % count, values["reason"]),
+        _("Resized to %d processes.") % count,
     )
 
 
-def _stop(node: Node, values: Values) -> Done:
+def _stop(node: Node, values: Values, by: str) -> Outcome:
     operations.nodes.stop(node.name)
-    return Done(
-        _("“%s” will end when what it runs has finished.") % node.name,
-        with_reason(_("Asked to stop."), values["reason"]),
+    return Outcome(
+        _("“%s” will stop when its running tasks have finished.") % node.name,
+        _("Stop requested."),
     )
 
 
-#: In the order in which they are offered.
-VERBS = {
-    verb.name: verb
-    for verb in (
-        Verb(
+#: By name, in the order of the buttons.
+ACTIONS = {
+    action.name: action
+    for action in (
+        Action(
             "quiet",
-            gettext_lazy("Make quiet"),
-            gettext_lazy(
-                "It takes nothing new, and goes on with what it runs. What waits is "
-                "for others."
-            ),
-            ReasonForm,
+            gettext_lazy("Quiet"),
+            "operate",
             _quiet,
-            lambda node: not node.is_quiet,
+            suits=lambda node: not node.is_quiet,
+            selected_label=gettext_lazy("Quiet the selected…"),
+            confirmation=gettext_lazy(
+                "The node takes no new tasks. Its running tasks continue. Waiting "
+                "tasks are left to other nodes."
+            ),
+            form=ReasonForm,
         ),
-        Verb(
-            "awake",
-            gettext_lazy("Wake up"),
-            gettext_lazy("It takes messages again."),
-            None,
-            _awake,
-            lambda node: node.is_quiet,
+        Action(
+            "resume",
+            gettext_lazy("Resume"),
+            "operate",
+            _resume,
+            suits=lambda node: node.is_quiet,
+            selected_label=gettext_lazy("Resume the selected"),
+            confirmation=gettext_lazy("The node takes new tasks again."),
         ),
-        Verb(
+        Action(
             "resize",
             gettext_lazy("Resize"),
-            gettext_lazy(
-                "Those that are too many finish what they run. It is meant for this "
-                "life of the node: one that is started anew does what its command line "
-                "says."
-            ),
-            ResizeForm,
+            "operate",
             _resize,
+            selected_label=gettext_lazy("Resize the selected…"),
+            confirmation=gettext_lazy(
+                "If there are too many processes, the last ones stop when their "
+                "running tasks have finished. When the node is restarted, its command "
+                "line decides again."
+            ),
+            form=ResizeForm,
         ),
-        Verb(
+        Action(
             "stop",
             gettext_lazy("Stop"),
-            gettext_lazy(
-                "It takes nothing more, and ends when what it runs has finished, or "
-                "its grace period is over. What keeps it running may start another one."
-            ),
-            ReasonForm,
+            "operate",
             _stop,
-            lambda node: not node.is_to_stop,
+            suits=lambda node: not node.is_to_stop,
+            selected_label=gettext_lazy("Stop the selected…"),
+            confirmation=gettext_lazy(
+                "The node takes no new tasks. It stops when its running tasks have "
+                "finished, or when the grace period ends. A process manager may "
+                "start it again."
+            ),
+            form=ReasonForm,
             is_dangerous=True,
         ),
     )

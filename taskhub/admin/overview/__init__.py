@@ -1,8 +1,7 @@
 """
-The overview in the admin: how everything is, and how it went.
+The overview in the admin: the state of the system, and its figures over time.
 
-`pages` has the page and what it asks for while it is open; `reading` what is on it, and
-`charts`, `figures`, `nodes` and `ticks` its parts.
+`content` reads all that the page shows; the other modules have its parts.
 """
 
 from taskhub.admin.overview.admin import TaskMetricsAdmin

@@ -1,4 +1,4 @@
-"""The charts: what they draw, and the same as a table for those who do not see it."""
+"""The charts, and the same values as tables for screen readers."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -10,8 +10,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from taskhub.admin import display as markup
-from taskhub.admin.overview.tables import counted
+from taskhub.admin import display
 from taskhub.operations.metrics.figures import DepthSeries, Metrics
 
 Value = int | float | None
@@ -21,23 +20,23 @@ class Line(msgspec.Struct, frozen=True):
     """One line of a chart, or one layer of its bars."""
 
     label: str
-    #: What it is drawn like: a status, or the number of a queue; see charts.js.
+    #: Its colour: a status, or the number of a queue; see charts.js.
     kind: str
     values: list[Any]
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """What is drawn over time."""
+    """Values over time."""
 
     name: str
     title: str
-    #: What it shows in one sentence.
+    #: One sentence.
     summary: str
     #: "count" or "seconds".
     unit: str
-    #: Bars on top of each other, or lines.
+    #: Stacked bars, or lines.
     is_stacked: bool
-    #: In seconds since 1970, and how long each span is.
+    #: The starts of the spans in seconds since 1970, and the length of a span.
     starts: list[int]
     seconds: int
     lines: list[Line]
@@ -45,7 +44,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rows(self) -> Iterator[tuple[str, list[str]]]:
         """Return the spans for the table, the newest first."""
-        show = _in_seconds if self.unit == "seconds" else _counted
+        show = display.seconds if self.unit == "seconds" else _count
         columns = [line.values for line in self.lines]
         for index in range(len(self.starts) - 1, -1, -1):
             local = localtime(datetime.fromtimestamp(self.starts[index], UTC))
@@ -70,12 +69,12 @@ def _throughput(metrics: Metrics) -> Chart:
             "%(finished)s runs finished, %(failed)s of them failed.",
             finished,
         )
-        % {"finished": _counted(finished), "failed": _counted(sum(series.failed))},
+        % {"finished": _count(finished), "failed": _count(sum(series.failed))},
         unit="count",
         is_stacked=True,
         starts=series.starts,
         seconds=series.seconds,
-        # Failures stand on the ground, where heights can be compared.
+        # Failures are at the bottom, where their heights can be compared.
         lines=[
             Line(_("Failed"), "failed", series.failed),
             Line(_("Cancelled"), "cancelled", series.cancelled),
@@ -85,11 +84,11 @@ def _throughput(metrics: Metrics) -> Chart:
 
 
 def _depth(metrics: Metrics, depths: Sequence[DepthSeries]) -> Chart:
-    most = max((_most(each.ready) for each in depths), default=0)
+    most = max((_max(each.ready) for each in depths), default=0)
     return Chart(
         name="depth",
         title=_("Waiting in queues"),
-        summary=_("At most %s messages waited in a queue.") % _counted(most),
+        summary=_("At most %s messages waited in a queue.") % _count(most),
         unit="count",
         is_stacked=False,
         starts=metrics.series.starts,
@@ -99,11 +98,11 @@ def _depth(metrics: Metrics, depths: Sequence[DepthSeries]) -> Chart:
 
 
 def _age(metrics: Metrics, depths: Sequence[DepthSeries]) -> Chart:
-    most = max((_most(each.oldest_seconds) for each in depths), default=0)
+    most = max((_max(each.oldest_seconds) for each in depths), default=0)
     return Chart(
         name="age",
         title=_("Age of the oldest message"),
-        summary=_("The oldest message had waited for %s.") % _in_seconds(most),
+        summary=_("The oldest message had waited for %s.") % display.seconds(most),
         unit="seconds",
         is_stacked=False,
         starts=metrics.series.starts,
@@ -119,13 +118,9 @@ def _lines(depths: Sequence[DepthSeries], what: str) -> list[Line]:
     ]
 
 
-def _most(values: Sequence[Value]) -> float:
+def _max(values: Sequence[Value]) -> float:
     return max((value for value in values if value is not None), default=0)
 
 
-def _counted(value: Value) -> str:
-    return markup.NOTHING if value is None else counted(int(value))
-
-
-def _in_seconds(value: Value) -> str:
-    return markup.seconds(value)
+def _count(value: Value) -> str:
+    return display.NOTHING if value is None else display.number(int(value))

@@ -1,4 +1,4 @@
-"""All that the overview shows, read with a bounded number of queries."""
+"""The content of the overview, read with a bounded number of queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from taskhub import operations
-from taskhub.admin import display as markup
+from taskhub.admin import display
 from taskhub.admin.addresses import address
 from taskhub.admin.neighbours import rows_of
-from taskhub.admin.overview import tables as figures
 from taskhub.admin.overview.charts import charts
 from taskhub.admin.overview.nodes import read_nodes
+from taskhub.admin.overview.tables import MAX_ROWS, percent
+from taskhub.admin.overview.tables import rows as rows_of_table
 from taskhub.admin.overview.ticks import read_ticks
 from taskhub.models import Node, PeriodicTask, TaskMetrics, TaskResult
 from taskhub.operations.metrics.figures import RANGES, Metrics, read_metrics
@@ -26,18 +27,17 @@ DEFAULT_RANGE = "1h"
 
 @dataclass(frozen=True)
 class Tile:
-    """One number in large type."""
+    """A number in large type, with a label and a note below it."""
 
     label: str
     value: str
-    #: What stands beneath it.
     note: str = ""
-    #: The status whose colour it has, if it says something.
+    #: The status whose colour the number has, or "".
     colour: str = ""
 
 
 def read_overview(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
-    """Return what is on the page, for its templates; any text is for a range."""
+    """Return the context of the templates; an unknown range means DEFAULT_RANGE."""
     range_name = request.GET.get("range", "")
     if range_name not in RANGES:
         range_name = DEFAULT_RANGE
@@ -58,13 +58,13 @@ def read_overview(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
             {
                 "name": "task",
                 "title": _("By task"),
-                "rows": figures.rows(metrics.by_task, "task", range_name, results),
+                "rows": rows_of_table(metrics.by_task, "task", range_name, results),
                 "more": _more(metrics.by_task),
             },
             {
                 "name": "queue",
                 "title": _("By queue"),
-                "rows": figures.rows(metrics.by_queue, "queue", range_name, results),
+                "rows": rows_of_table(metrics.by_queue, "queue", range_name, results),
                 "more": _more(metrics.by_queue),
             },
         ],
@@ -73,8 +73,8 @@ def read_overview(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _more(all_figures: Sequence[object]) -> int:
-    return max(0, len(all_figures) - figures.MOST_ROWS)
+def _more(figures: Sequence[object]) -> int:
+    return max(0, len(figures) - MAX_ROWS)
 
 
 def _tiles(metrics: Metrics, status: SystemStatus) -> list[Tile]:
@@ -87,27 +87,27 @@ def _tiles(metrics: Metrics, status: SystemStatus) -> list[Tile]:
     return [
         Tile(
             _("Ready"),
-            figures.counted(sum(each.ready for each in status.queues)),
-            _("the oldest for %s") % markup.seconds(max(ages)) if ages else "",
+            display.number(sum(each.ready for each in status.queues)),
+            _("oldest: %s") % display.seconds(max(ages)) if ages else "",
         ),
         Tile(
-            _("Delayed"),
-            figures.counted(sum(each.delayed for each in status.queues)),
+            _("Scheduled"),
+            display.number(sum(each.delayed for each in status.queues)),
         ),
         Tile(
-            _("Held"),
-            figures.counted(sum(each.held for each in status.queues)),
+            _("In progress"),
+            display.number(sum(each.held for each in status.queues)),
             _("%d nodes present") % present,
         ),
         Tile(
             _("Finished"),
-            figures.counted(finished),
+            display.number(finished),
             _("%s a minute") % number_format(per_minute, 1, force_grouping=True),
         ),
         Tile(
             _("Failed"),
-            figures.counted(failed),
-            figures.percent(failed / finished) if finished else "",
+            display.number(failed),
+            percent(failed / finished) if finished else "",
             "failed" if failed else "",
         ),
     ]

@@ -1,4 +1,4 @@
-"""The nodes on the overview: each of their processes, and what it does now."""
+"""The nodes on the overview, with their processes and what these run."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,22 +8,24 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.functional import Promise
 
-from taskhub.admin import display as markup
+from taskhub.admin import display
 from taskhub.admin.addresses import row_address
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.nodes.display import STATES, state_of
-from taskhub.admin.running import running_by_token
-from taskhub.admin.worker_runs import LingeringOnPage, lingering_by_token
+from taskhub.admin.worker_runs import (
+    LingeringOnPage,
+    lingering_by_token,
+    running_by_token,
+)
 from taskhub.models import Node, TaskResult
 
-#: So many nodes are shown, and so many runs of one process.
-MOST_NODES = 50
-_MOST_RUNS = 5
+MAX_NODES = 50
+MAX_RUNS_OF_A_PROCESS = 5
 
 
 @dataclass(frozen=True)
 class RunOnPage:
-    """What runs now."""
+    """A running task."""
 
     url: str
     task: str
@@ -32,22 +34,21 @@ class RunOnPage:
 
 @dataclass(frozen=True)
 class ProcessOnPage:
-    """A worker process, and the first of what it runs."""
+    """A worker process with some of its runs."""
 
     pid: int
     memory_mib: int
     runs: list[RunOnPage]
     more: int
-    #: What it still runs though nobody waits for it.
     lingering: list[LingeringOnPage]
 
 
 @dataclass(frozen=True)
 class NodeOnPage:
-    """A node, and its processes."""
+    """A node with its processes."""
 
     name: str
-    #: Of its page; empty if there is none.
+    #: The address of its page, or "".
     url: str
     state: Promise
     colour: str
@@ -61,12 +62,12 @@ def read_nodes(
     site: AdminSite, request: HttpRequest, silent: set[str]
 ) -> list[NodeOnPage]:
     """
-    Return the nodes that somebody may see, with two queries, or three.
+    Return the nodes that the user may see, with two or three queries.
 
-    `silent` are the names of those that are.
+    `silent` has the names of silent nodes.
     """
     running = running_by_token(rows_of(site, request, TaskResult))
-    nodes = list(rows_of(site, request, Node).order_by("name")[:MOST_NODES])
+    nodes = list(rows_of(site, request, Node).order_by("name")[:MAX_NODES])
     now = timezone.now()
     present = [node for node in nodes if node.name not in silent]
     lingering = lingering_by_token(site, request, present, now)
@@ -84,11 +85,11 @@ def _on_page(
     lingering: dict[str, list[LingeringOnPage]],
     now: datetime,
 ) -> NodeOnPage:
-    word, colour = STATES[state_of(node, is_silent=is_silent)]
+    label, colour = STATES[state_of(node, is_silent=is_silent)]
     return NodeOnPage(
         name=node.name,
         url=row_address(site, node),
-        state=word,
+        state=label,
         colour=colour,
         is_silent=is_silent,
         queues=", ".join(node.queues),
@@ -117,14 +118,14 @@ def _process(
         RunOnPage(
             url=row_address(site, run),
             task=run.task_path.rpartition(".")[2],
-            since=markup.duration(now - (run.last_attempted_at or now)),
+            since=display.duration(now - (run.last_attempted_at or now)),
         )
-        for run in runs[:_MOST_RUNS]
+        for run in runs[:MAX_RUNS_OF_A_PROCESS]
     ]
     return ProcessOnPage(
         pid=int(str(worker["pid"])),
         memory_mib=int(str(worker["memory_mib"])),
         runs=shown,
-        more=len(runs) - len(shown) + max(0, len(lingering) - _MOST_RUNS),
-        lingering=lingering[:_MOST_RUNS],
+        more=len(runs) - len(shown) + max(0, len(lingering) - MAX_RUNS_OF_A_PROCESS),
+        lingering=lingering[:MAX_RUNS_OF_A_PROCESS],
     )

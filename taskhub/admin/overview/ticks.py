@@ -1,4 +1,4 @@
-"""The beat on the overview: what fires next, and what is late."""
+"""The next runs of periodic tasks on the overview, and which are late."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from taskhub.admin import display as markup
+from taskhub.admin import display
 from taskhub.admin.addresses import row_address
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.periodic_tasks.display.upcoming_runs import relative
@@ -16,49 +16,44 @@ from taskhub.models import PeriodicTask
 from taskhub.models.periodic.periodic_task import PeriodicTaskQuerySet
 from taskhub.operations.status import MAX_TICK_DELAY
 
-#: So many ticks are shown.
-MOST_TICKS = 10
+MAX_TICKS = 10
 
 
 @dataclass(frozen=True)
 class TickOnPage:
-    """The next run of one schedule."""
+    """The next run of a periodic task."""
 
-    #: Of its page; empty if there is none.
+    #: The address of its page, or "".
     url: str
     name: str
     task: str
     at: SafeString
-    #: In 5 minutes, 3 s ago.
+    #: "in 5 minutes", "3 s ago".
     relative: str
     is_late: bool
 
 
 def read_ticks(site: AdminSite, request: HttpRequest) -> list[TickOnPage]:
-    """
-    Return the next ticks that somebody may see, the most urgent first.
-
-    With one query.
-    """
+    """Return the next ticks that the user may see, the first one first; one query."""
     rows: PeriodicTaskQuerySet = rows_of(site, request, PeriodicTask)
     now = timezone.now()
     enabled = rows.in_order().filter(enabled=True, next_run_at__isnull=False)
     # Arguments may be large.
     enabled = enabled.defer("args", "kwargs")
-    return [_on_page(site, row, row.next_run_at, now) for row in enabled[:MOST_TICKS]]
+    return [_on_page(site, row, row.next_run_at, now) for row in enabled[:MAX_TICKS]]
 
 
 def _on_page(
     site: AdminSite, row: PeriodicTask, due: datetime | None, now: datetime
 ) -> TickOnPage:
     due = due or now
-    # One that waits for an earlier run to finish is not late: it was told to wait.
+    # A run that was postponed until an earlier one finishes is not late.
     is_late = now - max(due, row.postponed_until or due) > MAX_TICK_DELAY
     return TickOnPage(
         url=row_address(site, row),
         name=row.name,
         task=row.task_path.rpartition(".")[2],
-        at=markup.moment(due),
+        at=display.moment(due),
         relative=relative(due, now),
         is_late=is_late,
     )

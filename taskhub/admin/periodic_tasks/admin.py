@@ -1,42 +1,46 @@
-"""The pages of periodic tasks."""
+"""The admin of periodic tasks."""
 
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.views.main import ChangeList
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.urls import path
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from taskhub.admin.changelist import BoundedChangeList, Listed
+from taskhub.admin.actions import buttons, is_allowed, menu_entry
+from taskhub.admin.changelist import BoundedChangeList
+from taskhub.admin.model_admin import TaskHubModelAdmin
 from taskhub.admin.neighbours import rows_of
-from taskhub.admin.paginator import BoundedPaginator
 from taskhub.admin.periodic_tasks import filters
-from taskhub.admin.periodic_tasks.display import fieldsets as layout
-from taskhub.admin.periodic_tasks.display.fields import Columns, Fields
+from taskhub.admin.periodic_tasks.actions import ACTIONS, BACKFILL
+from taskhub.admin.periodic_tasks.display import fields, runs
+from taskhub.admin.periodic_tasks.display.fieldsets import (
+    READ_ONLY,
+    Fieldsets,
+    fieldsets_of,
+)
 from taskhub.admin.periodic_tasks.forms import PeriodicTaskForm, SwitchForm
 from taskhub.admin.periodic_tasks.recent_results import recent_results
-from taskhub.admin.periodic_tasks.views.backfill import Backfilling
-from taskhub.admin.periodic_tasks.views.preview import (
-    PreviewForm,
-    preview,
-    row_for_preview,
-    times_of,
+from taskhub.admin.periodic_tasks.views.backfill import (
+    backfill_selected,
+    backfill_url,
+    backfill_view,
 )
+from taskhub.admin.periodic_tasks.views.preview import preview_view
+from taskhub.admin.permissions import has_perm
 from taskhub.models import PeriodicTask, TaskResult
 from taskhub.schedules import Unreadable
 
 
 class PeriodicTaskList(BoundedChangeList):
-    """A page of the list, with the last results of all its rows."""
+    """A page of the list, with the last results of its rows."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Fetch the rows, and what they remember with one query."""
+        """Fetch the rows and, with one query, their last results."""
         # Arguments may be large, and are not shown.
         self.queryset = self.queryset.defer("args", "kwargs")
         super().get_results(request)
@@ -47,25 +51,20 @@ class PeriodicTaskList(BoundedChangeList):
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(
-    Columns,
-    Fields,
-    Backfilling,
-    Listed,
-    admin.ModelAdmin,  # type: ignore[type-arg]
-):
+class PeriodicTaskAdmin(TaskHubModelAdmin):
     """
-    Schedules as people think of them, checked while they type.
+    A form that shows the next runs while the user types.
 
-    Rows that are declared in the code can be switched on and off here, and no more.
+    Rows that are declared in code can be enabled and disabled here, and no more.
     """
 
     form = PeriodicTaskForm
+    row_actions = ACTIONS
     list_display = (
-        "named",
-        "in_words",
+        fields.named,
+        fields.in_words,
         "enabled",
-        "next_run",
+        fields.next_run,
         "last_runs",
     )
     list_filter = (
@@ -74,13 +73,13 @@ class PeriodicTaskAdmin(
         filters.KindFilter,
         filters.TaskFilter,
     )
-    list_per_page = 50
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
     search_fields = ("name", "task_path", "description")
     ordering = ("name",)
-    actions = (*Backfilling.actions, "delete_selected")
+    actions = (
+        *(menu_entry(ACTIONS[name]) for name in ("enable", "disable", "run", "skip")),
+        backfill_selected,
+        "delete_selected",
+    )
     change_form_template = "admin/taskhub/periodictask/change_form.html"
 
     class Media:
@@ -89,22 +88,12 @@ class PeriodicTaskAdmin(
         }
         js: ClassVar = ("taskhub/periodic.js",)
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.preview_view)
-        return [
-            path("preview/", view, name="taskhub_periodictask_preview"),
-            *super().get_urls(),
-        ]
-
-    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
-        return PeriodicTaskList
-
-    # What one may do.
+    has_run_permission = has_perm("run_periodictask")
 
     def has_delete_permission(
         self, request: HttpRequest, obj: PeriodicTask | None = None
     ) -> bool:
-        # It would be back with the next deploy.
+        # The next deploy would create it again.
         if obj is not None and obj.from_code:
             return False
         return super().has_delete_permission(request, obj)
@@ -114,20 +103,30 @@ class PeriodicTaskAdmin(
             return False
         return row.from_code or not self.has_change_permission(request, row)
 
+    def get_urls(self) -> list[Any]:
+        return [
+            self.view_path("preview/", preview_view, "preview"),
+            self.view_path("backfill/", backfill_view, "backfill"),
+            *super().get_urls(),
+        ]
+
+    def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
+        return PeriodicTaskList
+
     # The form.
 
     def get_fieldsets(
         self, request: HttpRequest, obj: PeriodicTask | None = None
-    ) -> layout.Fieldsets:
-        return layout.fieldsets(obj, locked=self._is_locked(request, obj))
+    ) -> Fieldsets:
+        return fieldsets_of(obj, locked=self._is_locked(request, obj))
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: PeriodicTask | None = None
-    ) -> tuple[str, ...]:
+    ) -> tuple[Any, ...]:
         if not self._is_locked(request, obj):
-            return layout.READ_ONLY
+            return READ_ONLY
         shown = admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj))
-        return tuple(name for name in shown if name != "enabled")
+        return tuple(field for field in shown if field != "enabled")
 
     def get_form(
         self,
@@ -152,14 +151,22 @@ class PeriodicTaskAdmin(
                 "fault": (
                     row.schedule.reason if isinstance(row.schedule, Unreadable) else ""
                 ),
-                "buttons": self.buttons(request, row),
+                "buttons": self._buttons(request, row),
             }
         return super().render_change_form(request, context, *args, **options)
+
+    def _buttons(self, request: HttpRequest, row: PeriodicTask) -> list[dict[str, Any]]:
+        shown = buttons(self, request, row)
+        if is_allowed(self, request, BACKFILL.permission, row):
+            url = backfill_url(self, request, [row.pk])
+            label = _("Backfill past runs…")
+            shown.append({"name": BACKFILL.name, "label": label, "link": url})
+        return shown
 
     def save_model(
         self, request: HttpRequest, obj: PeriodicTask, form: Any, change: bool
     ) -> None:
-        """Save what was edited: the beat may have written the rest meanwhile."""
+        """Save the edited columns: the beat may have written others meanwhile."""
         wants_enabled = obj.enabled
         if change:
             names = {field.name for field in PeriodicTask._meta.concrete_fields}
@@ -173,21 +180,6 @@ class PeriodicTaskAdmin(
             text = _("It has disabled itself at once. %s") % obj.disabled_reason
             self.message_user(request, text, messages.WARNING)
 
-    # The preview.
-
-    def preview_view(self, request: HttpRequest) -> JsonResponse:
-        """Answer what the form would mean, for periodic.js."""
-        may_see = self.has_view_or_change_permission(request)
-        if not (may_see or self.has_add_permission(request)):
-            raise PermissionDenied
-        pk = request.GET.get("row", "") if may_see else ""
-        row = row_for_preview(pk, self.get_queryset(request))
-        zone = request.GET.get("browser_zone", "")
-        form = PreviewForm(request.GET, initial=times_of(row))
-        return JsonResponse(preview(form, row, zone, timezone.now()))
-
-    # How it is deleted.
-
     @admin.action(
         permissions=["delete"],
         description=gettext_lazy("Delete selected %(verbose_name_plural)s"),
@@ -195,10 +187,28 @@ class PeriodicTaskAdmin(
     def delete_selected(
         self, request: HttpRequest, queryset: QuerySet[PeriodicTask]
     ) -> HttpResponseBase | None:
-        """Delete what is selected, unless some of it is declared in the code."""
+        """Delete the selected rows, unless some of them are declared in code."""
         declared = queryset.filter(from_code=True).values_list("name", flat=True)
         if names := list(declared[:5]):
-            text = _("Declared in the code, and deleted by taking it out there: %s.")
+            text = _("Declared in code; remove them from the code instead: %s.")
             self.message_user(request, text % ", ".join(names), messages.ERROR)
             return None
         return delete_selected(self, request, queryset)
+
+    # Fields with links to other pages of the site.
+
+    @admin.display(description=gettext_lazy("last runs"), ordering="last_run_at")
+    def last_runs(self, row: PeriodicTask) -> SafeString:
+        return runs.last_runs(self.admin_site, row)
+
+    @admin.display(description=gettext_lazy("last run"))
+    def last_run(self, row: PeriodicTask) -> SafeString:
+        return runs.last_run(self.admin_site, row)
+
+    @admin.display(description=gettext_lazy("runs"))
+    def run_count(self, row: PeriodicTask) -> SafeString:
+        return runs.number_of_runs(self.admin_site, row)
+
+    @admin.display(description=gettext_lazy("next runs"))
+    def preview(self, row: PeriodicTask) -> SafeString:
+        return runs.next_runs(self.admin_site, row)

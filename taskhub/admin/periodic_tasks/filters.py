@@ -1,4 +1,4 @@
-"""What the list of periodic tasks can be narrowed by."""
+"""The filters of the list of periodic tasks."""
 
 from typing import Any, ClassVar
 
@@ -16,12 +16,12 @@ from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
 
 Rows = QuerySet[PeriodicTask]
 
-#: By how they ended, the rows that ran last are looked through: so many.
-_LOOKED_THROUGH = 10_000
+#: The filter by last run takes the rows that ran last.
+_MAX_ROWS_BY_LAST_RUN = 10_000
 
 
 class KindFilter(SimpleListFilter):
-    """By the kind of schedule: the first word of its text."""
+    """By the kind of schedule, which is the first word of its text."""
 
     title = _("kind of schedule")
     parameter_name = "kind"
@@ -34,13 +34,13 @@ class KindFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         if self.value() not in words.KINDS:
             return queryset
-        # The field itself takes nothing but schedules.
+        # The field itself accepts only whole schedules.
         text = Cast("schedule", CharField(max_length=255))
         return queryset.alias(text=text).filter(text__startswith=f"{self.value()} ")
 
 
 class StateFilter(SimpleListFilter):
-    """By whether it is enabled, or has disabled itself."""
+    """By whether it is enabled, disabled, or disabled by itself."""
 
     title = _("state")
     parameter_name = "state"
@@ -65,7 +65,7 @@ class StateFilter(SimpleListFilter):
 
 
 class TaskFilter(SimpleListFilter):
-    """By task: those that rows have."""
+    """By task. The choices are the tasks of the rows."""
 
     title = _("task")
     parameter_name = "task"
@@ -85,7 +85,7 @@ class TaskFilter(SimpleListFilter):
 
 
 class EndedFilter(SimpleListFilter):
-    """By how the last run ended, or that it has not."""
+    """By the status of the last run."""
 
     title = _("last run")
     parameter_name = "ended"
@@ -110,7 +110,7 @@ class EndedFilter(SimpleListFilter):
         newest = rows.order_by("-last_run_at").values_list("pk", "recent_ids")
         by_result = {
             result_id: pk
-            for pk, ids in newest[:_LOOKED_THROUGH]
+            for pk, ids in newest[:_MAX_ROWS_BY_LAST_RUN]
             if (result_id := last_id(ids))
         }
         _title, narrow = self._outcomes[self.value()]

@@ -1,4 +1,4 @@
-"""The form of a periodic task."""
+"""The forms of a periodic task's page."""
 
 from typing import Any, ClassVar
 
@@ -25,8 +25,7 @@ from taskhub.models import PeriodicTask
 from taskhub.models.periodic.periodic_task import as_schedule
 from taskhub.tasks.masking import MASK, masked, unmasked
 
-#: How far back missed runs are made up for, if nobody says.
-_WINDOW = PeriodicTask._meta.get_field("missed_window").get_default()
+_DEFAULT_MISSED_WINDOW = PeriodicTask._meta.get_field("missed_window").get_default()
 
 
 def _duration(name: str, **options: Any) -> DurationField:
@@ -49,7 +48,7 @@ def _moment(name: str) -> MomentField:
 
 
 class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
-    """A whole row; what does not fit together is told at the field where it is."""
+    """All fields of a row, with errors at the field that causes them."""
 
     task_path = forms.CharField(
         label=_("Task"), widget=task_select.TaskSelect, max_length=255
@@ -73,13 +72,13 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         required=False,
         max_length=100,
         widget=forms.Select,
-        help_text=_("The task's own if none is chosen."),
+        help_text=_("Empty: the task's own."),
     )
     start_at = _moment("start_at")
     end_at = _moment("end_at")
     expires_after = _duration("expires_after")
     jitter = _duration("jitter", empty_value=PeriodicTask().jitter)
-    missed_window = _duration("missed_window", empty_value=_WINDOW)
+    missed_window = _duration("missed_window", empty_value=_DEFAULT_MISSED_WINDOW)
 
     class Meta:
         model = PeriodicTask
@@ -112,31 +111,32 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
             found = initial_of(as_schedule(row)) | _shown_arguments(row)
             options["initial"] = found | (options.get("initial") or {})
         super().__init__(*args, **options)
-        # By now, since what is written is put into the row before all is checked.
+        # Before the form changes the row.
         self._stored_path = self.instance.task_path
         self._stored = self.instance.args, self.instance.kwargs
-        self._tell_of_dots()
+        self._explain_masks()
         self.fields["task_path"].help_text = task_select.hint(self._given("task_path"))
         queue: Any = self.fields["queue_name"].widget
         queue.choices = queue_choices(self._given("queue_name"))
 
-    def _tell_of_dots(self) -> None:
+    def _explain_masks(self) -> None:
         for name in ("args", "kwargs"):
             shown = self.get_initial_for_field(self.fields[name], name)
             if MASK in (shown.values() if isinstance(shown, dict) else shown):
                 self.fields[name].help_text = (
-                    _("%s is not shown. Left as it is, it stays as it is.") % MASK
+                    _("%s stands for a hidden value. Leave it to keep the value.")
+                    % MASK
                 )
 
     def _given(self, name: str) -> str:
-        """Return what a field will show, before anything is bound to it."""
+        """Return the value of a field, bound or initial."""
         if self.is_bound:
             return self.data.get(self.add_prefix(name)) or ""
         return self.get_initial_for_field(self.fields[name], name) or ""
 
     @cached_property
     def changed_data(self) -> list[str]:
-        """What was changed, of the fields that are read."""
+        """The changed fields, without those of other kinds of schedules."""
         chosen = self["kind"].data
         unread = {
             name for kind, names in FIELDS.items() if kind != chosen for name in names
@@ -144,63 +144,65 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         return [name for name in super().changed_data if name not in unread]
 
     def clean_args(self) -> Any:
-        """Take nothing for no arguments."""
+        """Return an empty list for an empty field."""
         value = self.cleaned_data["args"]
         return [] if value is None else value
 
     def clean_kwargs(self) -> Any:
-        """Take nothing for no arguments."""
+        """Return an empty object for an empty field."""
         value = self.cleaned_data["kwargs"]
         return {} if value is None else value
 
     def clean(self) -> dict[str, Any]:
-        """Read the schedule, too, and what is behind the dots."""
+        """Restore masked values, and read the schedule."""
         super().clean()
-        self._put_back_hidden()
+        self._restore_masked()
         self.read_schedule()
         if self.schedule is not None:
             self.instance.schedule = self.schedule
         return self.cleaned_data
 
-    def _put_back_hidden(self) -> None:
-        """Take what was shown as dots, and left so, from the row."""
+    def _restore_masked(self) -> None:
+        """Replace masks that were not edited by the values of the row."""
         path = self.cleaned_data.get("task_path")
         args: Any = self.cleaned_data.get("args")
         kwargs: Any = self.cleaned_data.get("kwargs")
         if not path or not _are_arguments(args, kwargs):
             return
-        # Another task might show what this one hides.
+        # Another task might not mask the value.
         is_same = path == self._stored_path and _are_arguments(*self._stored)
         stored = self._stored if is_same else ([], {})
         try:
             args, kwargs = unmasked(path, args, kwargs, stored=stored)
         except UnknownTask:
-            # It is said of the task.
+            # The field of the task has the error.
             return
         except InvalidArguments:
-            text = _("%s stands for a value that is not shown here: write the value.")
+            text = _(
+                "%s stands for a hidden value, which is unknown here: enter the value."
+            )
             field = "kwargs" if MASK in kwargs.values() else "args"
             self.add_error(field, text % MASK)
             return
         self.cleaned_data |= {"args": args, "kwargs": kwargs}
 
     def _post_clean(self) -> None:
-        # When the row has all that was written, and before it is asked for uniqueness.
+        # After the row got the values, and before it is checked for uniqueness.
         super()._post_clean()  # type: ignore[misc]
         for field, sentence in self._faults().items():
             self.add_error(field, sentence)
 
     def _faults(self) -> dict[str, str]:
         faults = operations.schedules.validate(self.instance)
-        self._forgive_the_past(faults)
+        self._allow_past_times(faults)
         if "args" in self.errors or "kwargs" in self.errors:
-            # Without one of them, nothing can be said of how they fit.
+            # Whether they fit the task cannot be checked.
             for name in ("args", "kwargs"):
                 faults.pop(name, None)
         if "priority" in self.errors:
             faults.pop("priority", None)
         if "schedule" in faults:
-            # What it was composed from is to blame.
+            # Show the error at the first field of the kind.
             kind = self.cleaned_data.get("kind")
             sentence = faults.pop("schedule")
             if kind and self.schedule is not None:
@@ -211,8 +213,8 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
             if field not in self.errors
         }
 
-    def _forgive_the_past(self, faults: dict[str, str]) -> None:
-        """Let what has had its time be edited, as long as it stays disabled."""
+    def _allow_past_times(self, faults: dict[str, str]) -> None:
+        """Ignore times in the past that were not edited, while the row is disabled."""
         if self.instance.enabled or not self.instance.pk:
             return
         changed = {*self.changed_data}
@@ -226,9 +228,9 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
 
 
 def _shown_arguments(row: PeriodicTask) -> dict[str, Any]:
-    """Return the arguments as they stand in the form."""
+    """Return the arguments as the form shows them."""
     if not _are_arguments(row.args, row.kwargs):
-        # SQL has written them: what is hidden there cannot be told.
+        # SQL statements have written something else, which cannot be masked.
         return {"args": [MASK], "kwargs": {}}
     args, kwargs = masked(row.task_path, row.args, row.kwargs)
     return {"args": args, "kwargs": kwargs}
@@ -239,14 +241,14 @@ def _are_arguments(args: Any, kwargs: Any) -> bool:
 
 
 class SwitchForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What can be edited of a row that is declared in the code: whether it is on."""
+    """For a row that is declared in code: enable or disable it."""
 
     class Meta:
         model = PeriodicTask
         fields: ClassVar = ["enabled"]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse to enable what cannot be run; the code is where it is to be mended."""
+        """Refuse to enable a row that cannot run; only its code can be corrected."""
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("enabled") and not self.instance.enabled:
             for sentence in operations.schedules.validate(self.instance).values():

@@ -1,4 +1,4 @@
-"""The last runs of many rows, with one query."""
+"""The last results of periodic tasks."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -6,8 +6,8 @@ from uuid import UUID
 from taskhub.models import PeriodicTask, TaskResult, TaskResultQuerySet
 from taskhub.models.ids import ids_in
 
-#: What is shown of a run; arguments and outcomes may be large, and stay in the table.
-_READ = (
+#: The columns that are read. Arguments and return values may be large.
+_COLUMNS = (
     "id",
     "status",
     "enqueued_at",
@@ -21,11 +21,12 @@ _READ = (
 def recent_results(
     rows: Iterable[PeriodicTask], results: TaskResultQuerySet
 ) -> dict[int, list[TaskResult]]:
-    """Return those of the results that rows remember, oldest first."""
+    """Return the last results of rows by their keys, oldest first, with one query."""
     wanted = {row.pk: ids_in(row.recent_ids) for row in rows}
     everything = {pk for pks in wanted.values() for pk in pks}
     found = {
-        result.pk: result for result in results.filter(pk__in=everything).only(*_READ)
+        result.pk: result
+        for result in results.filter(pk__in=everything).only(*_COLUMNS)
     }
     return {
         key: [found[pk] for pk in pks if pk in found] for key, pks in wanted.items()
@@ -33,6 +34,6 @@ def recent_results(
 
 
 def last_id(recent_ids: object) -> UUID | None:
-    """Return the id of the last run that is remembered, if one is."""
+    """Return the id of the last run, or None if there was none."""
     pks = ids_in(recent_ids)
     return pks[-1] if pks else None

@@ -1,4 +1,4 @@
-"""The fields that a schedule is written in: a few for each kind."""
+"""A form for a schedule, with fields for each kind."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -24,14 +24,14 @@ from taskhub.schedules import (
     cron,
 )
 
-#: The fields of each kind. Of a fault that is of none of them, the first tells.
+#: The fields of each kind. The first one shows errors of the whole schedule.
 FIELDS: dict[str, tuple[str, ...]] = {
     Cron.kind: ("expression", "tz"),
     Interval.kind: ("count", "unit"),
     Clocked.kind: ("at",),
     Solar.kind: ("event", "latitude", "longitude"),
 }
-_LAST_YEAR = 2999
+_MAX_YEAR = 2999
 _READERS: dict[str, Callable[..., Schedule]] = {
     Cron.kind: lambda expression, tz: cron(expression, tz=tz).in_known_zone(),
     Interval.kind: Interval,
@@ -41,10 +41,10 @@ _READERS: dict[str, Callable[..., Schedule]] = {
 
 
 class ZoneInput(forms.TextInput):
-    """A text input that suggests the time zones there are."""
+    """A text input that suggests time zones."""
 
     def render(self, name: str, value: Any, *args: Any, **options: Any) -> SafeString:
-        """Return the input, and the list that it takes its suggestions from."""
+        """Return the input and the list of suggestions."""
         zones = format_html_join(
             "", '<option value="{}"></option>', ((each,) for each in _zones())
         )
@@ -57,16 +57,16 @@ class ZoneInput(forms.TextInput):
 
 
 def _zones() -> list[str]:
-    # Those with a slash are what people look for; the others are old names.
+    # Names without a slash are old aliases.
     names = available_timezones()
     return ["UTC", *sorted(name for name in names if "/" in name)]
 
 
 class ScheduleForm(forms.Form):
     """
-    A schedule in fields. Only those of the chosen kind are read.
+    A schedule in fields, of which only those of the chosen kind are read.
 
-    `schedule` is the outcome; None if there is a fault, which stands at its field.
+    `schedule` is the result, or None if a field has an error.
     """
 
     kind = forms.ChoiceField(
@@ -96,7 +96,7 @@ class ScheduleForm(forms.Form):
         max_length=60,
         initial=timezone.get_default_timezone_name,
         widget=ZoneInput(attrs={"class": "taskhub-zone", "autocomplete": "off"}),
-        help_text=_("Whose clocks it goes by."),
+        help_text=_("The cron expression is in this zone."),
     )
     count = forms.IntegerField(
         label=_("Every"),
@@ -108,7 +108,7 @@ class ScheduleForm(forms.Form):
         required=False,
         choices=list(words.UNITS.items()),
         initial="minutes",
-        help_text=_("Counted from the start, or from when it was made."),
+        help_text=_("Counted from the start, or from when the task was created."),
     )
     at = MomentField(label=_("Once, at"), required=False)
     event = forms.ChoiceField(
@@ -131,35 +131,35 @@ class ScheduleForm(forms.Form):
     )
 
     schedule: Schedule | None = None
-    #: What is said of a field that is empty; a live preview leaves it out.
+    #: The errors of empty fields, which the preview leaves out.
     incomplete: ClassVar = {
-        "expression": _("Write when it is to run, such as 0 3 * * * for each night."),
-        "tz": _("Name a time zone, such as Europe/Berlin."),
-        "count": _("Write a number."),
+        "expression": _("Enter a cron expression, such as 0 3 * * * for every night."),
+        "tz": _("Enter a time zone, such as Europe/Berlin."),
+        "count": _("Enter a number."),
         "unit": _("Choose a unit."),
-        "at": _("Write a date and a time."),
+        "at": _("Enter a date and a time."),
         "event": _("Choose an event."),
-        "latitude": _("Write the latitude, such as 52.52."),
-        "longitude": _("Write the longitude, such as 13.40."),
+        "latitude": _("Enter the latitude, such as 52.52."),
+        "longitude": _("Enter the longitude, such as 13.40."),
     }
 
     def check_years(self) -> None:
-        """Refuse what is at the ends of the calendar, where it cannot be reckoned."""
+        """Refuse times near the ends of the calendar, where arithmetic overflows."""
         for name in ("at", "start_at", "end_at"):
             moment = self.cleaned_data.get(name)
-            if moment is not None and not 1970 <= moment.year <= _LAST_YEAR:
-                text = _("Expected a year from 1970 to %d.") % _LAST_YEAR
+            if moment is not None and not 1970 <= moment.year <= _MAX_YEAR:
+                text = _("Expected a year from 1970 to %d.") % _MAX_YEAR
                 self.add_error(name, text)
 
     def read_schedule(self) -> None:
-        """Make the schedule of what was written, or put the faults at their fields."""
+        """Set `schedule`, or add errors to the fields."""
         self.check_years()
         kind = self.cleaned_data.get("kind")
         if kind is None:
             return
         chosen = FIELDS[kind]
         for name in {name for names in FIELDS.values() for name in names} - {*chosen}:
-            # What is wrong with the fields of other kinds is nobody's concern.
+            # Errors in fields of other kinds do not matter.
             self.errors.pop(name, None)
         for name in chosen:
             if name not in self.errors and self.cleaned_data.get(name) in (None, ""):
@@ -179,7 +179,7 @@ class ScheduleForm(forms.Form):
 
 
 def initial_of(schedule: Schedule) -> dict[str, Any]:
-    """Return what the fields show of a schedule; of an unreadable one, what fits."""
+    """Return the values of the fields for a schedule, a part if it is unreadable."""
     match schedule:
         case Unreadable():
             return _guess(schedule.raw)
@@ -194,7 +194,7 @@ def _guess(raw: str) -> dict[str, Any]:
     if kind not in FIELDS:
         return {}
     if kind == Clocked.kind:
-        # Its widget takes nothing but a datetime.
+        # The widget accepts only a datetime.
         return {"kind": kind}
     if kind == Cron.kind:
         size = 1 if rest and rest[0].startswith("@") else 5

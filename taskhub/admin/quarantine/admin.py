@@ -1,197 +1,125 @@
-"""The pages of quarantined messages: what came, why it was not run, and what now."""
+"""The admin of quarantined messages."""
 
-from hashlib import sha256
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
-from django.utils.decorators import method_decorator
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.urls import URLPattern
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from taskhub import operations
-from taskhub.admin import display as markup
-from taskhub.admin import gone
+from taskhub.admin.actions import Action, Outcome, Values, buttons, perform, require
 from taskhub.admin.addresses import (
     address,
     list_address,
     row_address,
     with_filters,
 )
-from taskhub.admin.changelist import Listed
-from taskhub.admin.model_admin import Unedited
-from taskhub.admin.paginator import BoundedPaginator
-from taskhub.exceptions import TaskHubError
+from taskhub.admin.model_admin import ReadOnlyModelAdmin
+from taskhub.admin.permissions import has_perm
+from taskhub.admin.quarantine import display
+from taskhub.admin.responses import redirect_to_list
 from taskhub.models import QuarantinedMessage
-from taskhub.operations.quarantine import Inspection
-from taskhub.tasks.masking import masked
 
-#: So many are pushed with one click, and told of one by one.
-_MOST_PUSHED = 100
+#: The menu of the list retries at most this many messages.
+MAX_RETRIED = 100
+
+
+def _retry(message: QuarantinedMessage, values: Values, by: str) -> Outcome:
+    operations.quarantine.push(message)
+    text = _("“%(id)s” was pushed to “%(queue)s” again.")
+    details = {"id": message.message_id, "queue": message.queue_name}
+    return Outcome(text % details, _("Retried."))
+
+
+RETRY = Action("push", gettext_lazy("Retry"), "push", _retry)
 
 
 @admin.register(QuarantinedMessage)
-class QuarantinedMessageAdmin(Unedited, Listed, admin.ModelAdmin):  # type: ignore[type-arg]
-    """A message is not edited: it is pushed once more as it is, or deleted."""
+class QuarantinedMessageAdmin(ReadOnlyModelAdmin):
+    """A message is retried or deleted, and never edited."""
 
-    list_display = ("message_id", "queue_name", "reason", "quarantined")
-    list_per_page = 50
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    sortable_by = ("quarantined",)
+    may_delete = True
+    row_actions: ClassVar = {RETRY.name: RETRY}
+    list_display = ("message_id", "queue_name", "reason", display.quarantined)
+    sortable_by: ClassVar[Any] = (display.quarantined,)
     search_fields = ("message_id", "reason")
     actions = ("push_selected",)
     change_form_template = "admin/taskhub/with_buttons.html"
-    fieldsets = (
+    fieldsets: ClassVar[Any] = (
         (
             None,
             {
                 "fields": (
                     "reason",
-                    "verdict",
+                    display.verdict,
                     ("message_id", "queue_name"),
-                    ("worker_id", "quarantined"),
+                    ("worker_id", display.quarantined),
                 )
             },
         ),
-        (gettext_lazy("What it says"), {"fields": ("decoded", "shown_body")}),
+        (gettext_lazy("Message"), {"fields": (display.decoded, display.digest)}),
     )
+    readonly_fields = tuple(admin.utils.flatten_fieldsets(fieldsets))
 
     class Media:
-        css: ClassVar = {
-            "all": (
-                "taskhub/admin.css",
-                "taskhub/parts.css",
-            )
-        }
+        css: ClassVar = {"all": ("taskhub/admin.css", "taskhub/parts.css")}
 
-    # What one may do.
-
-    def has_push_permission(self, request: HttpRequest) -> bool:
-        """Whether somebody may push messages once more."""
-        return request.user.has_perm("taskhub.retry_quarantinedmessage")
-
-    # How it is shown.
+    has_push_permission = has_perm("retry_quarantinedmessage")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[QuarantinedMessage]:
         rows = super().get_queryset(request)
         match = request.resolver_match
         is_list = match and match.url_name == "taskhub_quarantinedmessage_changelist"
-        # A page of bodies would be 100 MiB.
+        # The bodies of a page of rows may be 100 MiB.
         return rows.defer("body") if is_list else rows
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
     ) -> HttpResponse:
-        message = options.get("obj")
-        if message is not None and self.has_push_permission(request):
-            url = address(self.admin_site, "quarantinedmessage_push", message.pk)
-            url = with_filters(self, request, url)
-            context["buttons"] = [{"name": "push", "label": _("Try again"), "url": url}]
+        if (message := options.get("obj")) is not None:
+            context["buttons"] = buttons(self, request, message)
         return super().render_change_form(request, context, *args, **options)
 
-    @admin.display(description=gettext_lazy("quarantined"), ordering="id")
-    def quarantined(self, message: QuarantinedMessage) -> SafeString:
-        return markup.moment(message.quarantined_at)
+    def action_urls(self) -> list[URLPattern]:
+        route = "<path:object_id>/push/"
+        return [self.view_path(route, retry_message, "push", require_POST)]
 
-    @admin.display(description=gettext_lazy("by now"))
-    def verdict(self, message: QuarantinedMessage) -> str:
-        if fault := _inspect(message).fault:
-            return _("It would be refused again: %s") % fault
-        return _("A worker would take it.")
+    def action_url(self, request: HttpRequest, action: Action[Any], rows: Any) -> str:
+        url = address(self.admin_site, "quarantinedmessage_push", rows[0].pk)
+        return with_filters(self, request, url)
 
-    @admin.display(description=gettext_lazy("read"))
-    def decoded(self, message: QuarantinedMessage) -> SafeString | str:
-        said = _inspect(message).message
-        if said is None:
-            return _("It cannot be read. Its bytes are not shown.")
-        args, kwargs = masked(said.task_path, said.args, said.kwargs)
-        return markup.pretty_json(
-            {
-                "task_path": said.task_path,
-                "args": args,
-                "kwargs": kwargs,
-                "queue_name": said.queue_name,
-                "priority": said.priority,
-                "backend": said.backend,
-                "enqueued_at": said.enqueued_at.isoformat(),
-                "durable": said.durable,
-                "meta": said.meta,
-            }
-        )
-
-    @admin.display(description=gettext_lazy("bytes"))
-    def shown_body(self, message: QuarantinedMessage) -> SafeString:
-        # Not the bytes: where they cannot be decoded, nobody knows what to mask.
-        body = bytes(message.body)
-        return format_html(
-            '{} <code class="taskhub-digest">{}</code>',
-            _("%s bytes, SHA-256") % f"{len(body):,}",
-            sha256(body).hexdigest(),
-        )
-
-    # What is done.
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.push_view)
-        name = "taskhub_quarantinedmessage_push"
-        url = path("<path:object_id>/push/", view, name=name)
-        return [url, *super().get_urls()]
-
-    @admin.action(
-        permissions=["push"], description=gettext_lazy("Try the selected again")
-    )
+    @admin.action(permissions=["push"], description=gettext_lazy("Retry the selected"))
     def push_selected(
         self, request: HttpRequest, rows: QuerySet[QuarantinedMessage]
     ) -> None:
-        """Push what is selected, each on its own: what one refuses, others may do."""
-        # One body at a time.
-        for pk in rows.values_list("pk", flat=True)[:_MOST_PUSHED]:
-            if (message := rows.filter(pk=pk).defer(None).first()) is not None:
-                self._push(request, message)
-
-    @method_decorator(require_POST)
-    def push_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Push one message once more."""
-        message = self.get_object(request, unquote(object_id))
-        if message is None:
-            return gone.to_list(self, request)
-        if not (
-            self.has_push_permission(request)
-            and self.has_view_permission(request, message)
-        ):
-            raise PermissionDenied
-        if self._push(request, message):
-            return redirect(list_address(self, request))
-        url = row_address(self.admin_site, message)
-        return redirect(with_filters(self, request, url))
-
-    def _push(self, request: HttpRequest, message: QuarantinedMessage) -> bool:
-        try:
-            operations.quarantine.push(message)
-        except TaskHubError as error:
-            text = f"“{message.message_id}”: {error}"
-            self.message_user(request, text, messages.ERROR)
-            return False
-        self.log_change(request, message, _("Pushed once more."))
-        text = _("“%(id)s” is in “%(queue)s” once more.")
-        details = {"id": message.message_id, "queue": message.queue_name}
-        self.message_user(request, text % details, messages.SUCCESS)
-        return True
+        """Retry the selected messages, each on its own."""
+        perform(self, request, RETRY, _one_by_one(rows))
 
 
-def _inspect(message: QuarantinedMessage) -> Inspection:
-    """Look at a message once, for all that is shown of it."""
-    row: Any = message
-    if not hasattr(row, "inspected"):
-        row.inspected = operations.quarantine.inspect(message)
-    inspected: Inspection = row.inspected
-    return inspected
+def _one_by_one(rows: QuerySet[QuarantinedMessage]) -> Iterator[QuarantinedMessage]:
+    """Yield messages with their bodies, of which only one is in memory at a time."""
+    for pk in rows.values_list("pk", flat=True)[:MAX_RETRIED]:
+        if (message := rows.filter(pk=pk).defer(None).first()) is not None:
+            yield message
+
+
+def retry_message(
+    model_admin: QuarantinedMessageAdmin, request: HttpRequest, object_id: str
+) -> HttpResponse:
+    """Retry a message; redirect to the list if it left quarantine."""
+    message = model_admin.get_object(request, unquote(object_id))
+    if message is None:
+        return redirect_to_list(model_admin, request)
+    require(model_admin, request, RETRY.permission, message)
+    perform(model_admin, request, RETRY, [message])
+    if not QuarantinedMessage.writing.filter(pk=message.pk).exists():
+        return redirect(list_address(model_admin, request))
+    url = row_address(model_admin.admin_site, message)
+    return redirect(with_filters(model_admin, request, url))

@@ -1,9 +1,4 @@
-"""
-Queues in the admin.
-
-`pages` has the list and the pages that ask, `listing` what the list shows, `verbs` and
-`forms` what can be done.
-"""
+"""Queues in the admin."""
 
 from taskhub.admin.queues.admin import QueueStateAdmin
 

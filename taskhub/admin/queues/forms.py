@@ -1,57 +1,48 @@
-"""What has to be known before something is done to a queue."""
+"""The forms of the actions on queues."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from taskhub.admin.asking import ReasonForm
-from taskhub.admin.bounded import in_words
+from taskhub.admin.actions import ReasonForm
+from taskhub.admin.paginator import format_count
 from taskhub.conf import configs
 from taskhub.exceptions import UnknownQueue
 from taskhub.operations.queues import Queue
 
-#: As many as a page deals with: more takes longer than a page may, and is what the
-#: command is for.
-MOST_ON_A_PAGE = 10_000
+#: More results would take longer than a request may: the command is for these.
+MAX_RESULTS = 10_000
 
 
-class QueueForm(ReasonForm):
-    """Nothing but a reason."""
-
-    def __init__(self, queue: Queue, *args: Any) -> None:
-        super().__init__(*args)
-        self.queue = queue
-
-
-class NothingForm(forms.Form):
-    """Nothing at all."""
-
-    def __init__(self, queue: Queue, *args: Any) -> None:
-        super().__init__(*args)
-
-
-class MoveForm(QueueForm):
-    """Where to, and what: one task's, or all. The choices say how many there are."""
+class MoveForm(ReasonForm):
+    """Ask for the other queue, and for the task if not all waiting results move."""
 
     target = forms.ChoiceField(label=gettext_lazy("To"))
-    task = forms.ChoiceField(label=gettext_lazy("What"), required=False)
+    task = forms.ChoiceField(label=gettext_lazy("Results"), required=False)
 
     field_order = ("target", "task", "reason")
 
-    def __init__(self, queue: Queue, *args: Any) -> None:
-        super().__init__(queue, *args)
+    def __init__(self, rows: Sequence[Queue], data: Any = None) -> None:
+        super().__init__(rows, data)
+        (queue,) = rows
         fields: dict[str, Any] = self.fields
         fields["target"].choices = [
-            (key_of(each), label_of(each)) for each in all_queues() if each != queue
+            (f"{each.backend}/{each.name}", label_of(each))
+            for each in all_queues()
+            if each != queue
         ]
         counts = waiting_by_task(queue)
         total = sum(counts.values())
         fields["task"].choices = [
-            ("", _("All that waits: %s") % counted(total)),
-            *((path, f"{path}: {counted(count)}") for path, count in counts.items()),
+            ("", _("All waiting results: %s") % format_waiting(total)),
+            *(
+                (path, f"{path}: {format_waiting(count)}")
+                for path, count in counts.items()
+            ),
         ]
 
     def clean_target(self) -> Queue:
@@ -59,34 +50,33 @@ class MoveForm(QueueForm):
         return Queue(name, backend)
 
 
-class PurgeForm(QueueForm):
-    """The queue's name, typed: it cannot be undone."""
+class PurgeForm(ReasonForm):
+    """Ask for the name of the queue, since a purge cannot be undone."""
 
     name = forms.CharField(label=gettext_lazy("Type the queue's name"))
 
     field_order = ("name", "reason")
 
+    def __init__(self, rows: Sequence[Queue], data: Any = None) -> None:
+        super().__init__(rows, data)
+        (self.queue,) = rows
+
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"].strip()
         if name != self.queue.name:
             raise forms.ValidationError(
-                _("It is called “%s”; nothing was done.") % self.queue.name
+                _("The queue's name is “%s”; nothing was purged.") % self.queue.name
             )
         return name
 
 
 def all_queues() -> list[Queue]:
-    """Return the queues that the settings name, of all backends of ours."""
+    """Return the queues in the settings of all taskhub backends."""
     return [Queue(name, config.alias) for config in configs() for name in config.queues]
 
 
-def key_of(queue: Queue) -> str:
-    """Return what stands for a queue in a form."""
-    return f"{queue.backend}/{queue.name}"
-
-
 def label_of(queue: Queue) -> str:
-    """Return what a queue is called: with its backend, if there are several."""
+    """Return the name of a queue, with its backend if there are several."""
     if len(configs()) > 1:
         return _("%(queue)s of the backend %(backend)s") % {
             "queue": queue.name,
@@ -96,18 +86,18 @@ def label_of(queue: Queue) -> str:
 
 
 def waiting_by_task(queue: Queue) -> dict[str, int]:
-    """Count what waits by task, the most first; no further than a page goes."""
+    """Count up to MAX_RESULTS + 1 waiting results by task, the most first."""
     paths = queue.waiting.order_by().values_list("task_path", flat=True)
-    return dict(Counter(paths[: MOST_ON_A_PAGE + 1]).most_common())
+    return dict(Counter(paths[: MAX_RESULTS + 1]).most_common())
 
 
-def counted(count: int) -> str:
-    """Return a count, or that it is more than a page deals with."""
-    return in_words(count, MOST_ON_A_PAGE)
+def format_waiting(count: int) -> str:
+    """Return a count of waiting_by_task()."""
+    return format_count(count, MAX_RESULTS)
 
 
 def find_queue(name: str, backend: str) -> Queue | None:
-    """Return a queue, or None if there is no such one."""
+    """Return a queue, or None if the settings do not have it."""
     try:
         return Queue(name, backend)
     except UnknownQueue:

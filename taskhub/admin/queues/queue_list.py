@@ -1,4 +1,4 @@
-"""What the list of queues shows: each queue of every backend, with a row or none."""
+"""The rows of the list of queues: each queue of every backend."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,8 +9,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from taskhub import operations
-from taskhub.admin import display as markup
-from taskhub.admin.overview import tables as figures
+from taskhub.admin import display
 from taskhub.admin.queues.forms import all_queues, find_queue
 from taskhub.models import QueueState
 from taskhub.operations.metrics.figures import Figures, read_by_queue
@@ -18,7 +17,7 @@ from taskhub.operations.queues import Queue
 from taskhub.operations.results.selection import is_restricted
 from taskhub.operations.status import QueueStatus
 
-#: The figures are of so long.
+#: The range of the figures, a key of operations.metrics.figures.RANGES.
 _RANGE = "1h"
 _COUNTS = ("ready", "delayed", "held", "nodes")
 #: A backend and the name of a queue.
@@ -27,7 +26,7 @@ _Key = tuple[str, str]
 
 @dataclass
 class QueueOnPage:
-    """One queue; what its broker cannot tell now is a dash."""
+    """One queue. Values that its broker does not tell now are a dash."""
 
     queue: Queue
     state: QueueState
@@ -41,22 +40,23 @@ class QueueOnPage:
     buttons: list[Any] = field(default_factory=list)
 
     @property
-    def word(self) -> tuple[str, str]:
-        """How it is, and the status whose colour says as much."""
+    def label(self) -> tuple[str, str]:
+        """Return the label of the state, and the status whose colour it has."""
         if self.state.is_paused:
             return _("Paused"), "failed"
         if self.state.drains:
             return _("Draining"), "cancelled"
-        return _("Running"), "successful"
+        return _("Active"), "successful"
 
 
 def read_queues(
     rows: QuerySet[QueueState], results: str
 ) -> tuple[list[QueueOnPage], list[str]]:
     """
-    Return the queues, and what is wrong with their brokers.
+    Return the queues, and the errors of their brokers.
 
-    `rows` are those that may be shown, `results` is the address of the results' list.
+    `rows` are the rows that the user may see, `results` is the address of the list of
+    results.
     """
     status = operations.status.read_status()
     depths = {(each.backend, each.name): each for each in status.queues}
@@ -74,7 +74,7 @@ def read_queues(
         for queue in queues
     ]
     faults = [
-        _("The broker of the backend “%s” cannot be asked now.") % alias
+        _("The broker of the backend “%s” cannot be reached.") % alias
         for alias in sorted(unknown)
     ]
     return shown, faults
@@ -84,10 +84,10 @@ def shown_queues(
     rows: QuerySet[QueueState], others: Iterable[_Key] = ()
 ) -> tuple[list[Queue], dict[_Key, QueueState]]:
     """
-    Return the queues that may be shown, and the rows of those that have one.
+    Return the queues that the user may see, and the rows of those that have one.
 
-    They are those of the settings, the `others`, and those that have a row. A site that
-    shows only some rows is asked of each: all queues get a row for that.
+    These are the queues of the settings, `others`, and the queues with a row. If the
+    project's admin shows only some rows, every queue gets a row first.
     """
     known = {(queue.backend, queue.name) for queue in all_queues()} | {*others}
     if is_restricted(rows):
@@ -95,17 +95,17 @@ def shown_queues(
         known = set()
     states = {(row.backend, row.queue_name): row for row in rows}
     found = [find_queue(name, backend) for backend, name in sorted(known | {*states})]
-    # One that is gone from the settings is none any more.
+    # A row may be of a queue that was removed from the settings.
     return [queue for queue in found if queue is not None], states
 
 
 def _make_rows(queues: set[_Key]) -> None:
-    """Give a row to those queues that have none."""
+    """Create the rows of queues that have none."""
     states = QueueState.writing.all()
     if missing := queues - {*states.values_list("backend", "queue_name")}:
         states.bulk_create(
             [QueueState(backend=backend, queue_name=name) for backend, name in missing],
-            # Another page may have been faster.
+            # Another request may have created them.
             ignore_conflicts=True,
         )
 
@@ -118,7 +118,7 @@ def _row(
     results: str,
 ) -> QueueOnPage:
     counts = {
-        name: markup.NOTHING if depth is None else figures.counted(getattr(depth, name))
+        name: display.NOTHING if depth is None else display.number(getattr(depth, name))
         for name in _COUNTS
     }
     query = urlencode({"queue": queue.name, "status": "unfinished"})
@@ -126,10 +126,10 @@ def _row(
         queue=queue,
         state=state or QueueState(backend=queue.backend, queue_name=queue.name),
         counts=counts,
-        oldest=markup.seconds(depth.oldest_seconds if depth else None),
-        finished=figures.counted(run.finished if run else 0),
-        failed=figures.counted(run.failed) if run and run.failed else "",
-        wait=markup.seconds(run.wait.p95 if run else None),
-        run=markup.seconds(run.run.p95 if run else None),
+        oldest=display.seconds(depth.oldest_seconds if depth else None),
+        finished=display.number(run.finished if run else 0),
+        failed=display.number(run.failed) if run and run.failed else "",
+        wait=display.seconds(run.wait.p95 if run else None),
+        run=display.seconds(run.run.p95 if run else None),
         url=f"{results}?{query}" if results else "",
     )

@@ -1,42 +1,41 @@
-"""What can be done to one result with one click."""
+"""The actions on one result."""
 
 from django.contrib import messages
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from taskhub import operations
-from taskhub.admin.done import Done
-from taskhub.admin.verbs import Verb
+from taskhub.admin.actions import Action, Outcome, Values
 from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.operations.results.lingering import may_be_ended
 
 
-def _retry(row: TaskResult, by: str) -> Done:
+def _retry(row: TaskResult, values: Values, by: str) -> Outcome:
     if not operations.results.retry(_only(row)):
-        return Done(_("It is not finished."), level=messages.WARNING)
-    return Done(_("It will be tried again."), _("Asked to be tried again."))
+        return Outcome(_("The result is not finished."), level=messages.WARNING)
+    return Outcome(_("The task will be retried."), _("Retried."))
 
 
-def _cancel(row: TaskResult, by: str) -> Done:
+def _cancel(row: TaskResult, values: Values, by: str) -> Outcome:
     cancelled = operations.results.cancel(_only(row), reason=_reason(by))
     if cancelled.waiting:
-        return Done(_("It was cancelled, and is never run."), _("Cancelled."))
+        return Outcome(_("Cancelled; the task will not run."), _("Cancelled."))
     if cancelled.running:
-        said = _("It was cancelled: its task is asked to end within two seconds.")
-        return Done(said, _("Cancelled while it ran."))
-    return _finished_before()
+        text = _("Cancelled; the running task is told to stop within two seconds.")
+        return Outcome(text, _("Cancelled while running."))
+    return _already_finished()
 
 
-def _cancel_by_force(row: TaskResult, by: str) -> Done:
+def _cancel_by_force(row: TaskResult, values: Values, by: str) -> Outcome:
     cancelled = operations.results.cancel(_only(row), reason=_reason(by), by_force=True)
     if cancelled.waiting or cancelled.running:
-        said = _("It was cancelled: the process that runs it is replaced.")
-        return Done(said, _("Cancelled by force."))
-    return _finished_before()
+        text = _("Cancelled; the process that runs the task is replaced.")
+        return Outcome(text, _("Cancelled by force."))
+    return _already_finished()
 
 
-def _finished_before() -> Done:
-    return Done(_("It had finished before."), level=messages.WARNING)
+def _already_finished() -> Outcome:
+    return Outcome(_("The result had already finished."), level=messages.WARNING)
 
 
 def _reason(by: str) -> str:
@@ -47,30 +46,30 @@ def _only(row: TaskResult) -> TaskResultQuerySet:
     return TaskResult.writing.filter(pk=row.pk)
 
 
-#: In the order in which they are offered.
-VERBS: dict[str, Verb[TaskResult]] = {
-    verb.name: verb
-    for verb in (
-        Verb(
+#: By name, in the order of the buttons.
+ACTIONS = {
+    action.name: action
+    for action in (
+        Action(
             "retry",
-            gettext_lazy("Try again"),
+            gettext_lazy("Retry"),
             "retry",
             _retry,
-            lambda row: row.is_finished,
+            suits=lambda row: row.is_finished,
         ),
-        Verb(
+        Action(
             "cancel",
             gettext_lazy("Cancel"),
             "cancel",
             _cancel,
-            lambda row: not row.is_finished,
+            suits=lambda row: not row.is_finished,
         ),
-        Verb(
+        Action(
             "cancel-by-force",
             gettext_lazy("Cancel by force"),
             "cancel",
             _cancel_by_force,
-            may_be_ended,
+            suits=may_be_ended,
         ),
     )
 }

@@ -1,25 +1,34 @@
-"""The pages of task results."""
+"""The admin of results."""
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
 
-from taskhub.admin.actions import Doing
-from taskhub.admin.addresses import address, with_filters
-from taskhub.admin.changelist import BoundedChangeList, Listed
-from taskhub.admin.paginator import BoundedPaginator
-from taskhub.admin.progress import Live
-from taskhub.admin.results.actions import VERBS
-from taskhub.admin.results.deleting import Deleting
-from taskhub.admin.results.display import fieldsets as layout
-from taskhub.admin.results.display.children import read_children
-from taskhub.admin.results.display.fields import Columns, Fields
-from taskhub.admin.results.display.lingering_runs import follow, note_lingering
+from taskhub import operations
+from taskhub.admin.actions import buttons
+from taskhub.admin.addresses import address, row_address, with_filters
+from taskhub.admin.changelist import BoundedChangeList
+from taskhub.admin.model_admin import ReadOnlyModelAdmin
+from taskhub.admin.neighbours import rows_of
+from taskhub.admin.permissions import has_perm
+from taskhub.admin.progress import progress_bar, progress_view
+from taskhub.admin.results.actions import ACTIONS
+from taskhub.admin.results.display import fields, relatives
+from taskhub.admin.results.display.fieldsets import Fieldsets, fieldsets_of
+from taskhub.admin.results.display.lingering import (
+    add_lingering,
+    lingering_place,
+    with_lingering,
+)
 from taskhub.admin.results.filters import (
     CauseFilter,
     EnqueuedFilter,
@@ -29,18 +38,25 @@ from taskhub.admin.results.filters import (
     StatusFilter,
     TaskFilter,
 )
-from taskhub.admin.results.history import History
+from taskhub.admin.results.forms import Kind
 from taskhub.admin.results.selection import filters_of
-from taskhub.admin.results.views.enqueue import Enqueueing
-from taskhub.admin.results.views.export import Exporting
-from taskhub.admin.results.views.failures import Failures
-from taskhub.models import TaskLog, TaskResult
+from taskhub.admin.results.views.bulk import bulk_view, menu_entry
+from taskhub.admin.results.views.enqueue import (
+    again_view,
+    enqueue_view,
+    may_retry_with_other_arguments,
+)
+from taskhub.admin.results.views.export import export_view
+from taskhub.admin.results.views.failures import failures_view
+from taskhub.exceptions import BrokerError
+from taskhub.models import BulkAction, TaskLog, TaskResult
+from taskhub.operations.results.bulk import bulk_actions_of
 from taskhub.operations.results.progress import describe_progress
 from taskhub.operations.results.search import MAX_TEXT_ROWS, search
 
-#: What is read for a page, by the name of its address; arguments and outcomes may be
-#: large, and stay in the table.
-_READ = {
+#: The columns that a page reads, by the name of its URL. Arguments and return values
+#: may be large.
+_COLUMNS = {
     "taskhub_taskresult_changelist": (
         "id",
         "task_path",
@@ -53,45 +69,39 @@ _READ = {
         "last_attempted_at",
         "finished_at",
     ),
-    # Asked for every second.
+    # Requested every second.
     "taskhub_taskresult_live": ("id", "status", "attempts", "errors", "progress"),
 }
 
 
 class ResultList(BoundedChangeList):
-    """A page of the list, with what of its rows a process still runs in vain."""
+    """A page of the list, with the lingering runs of its results."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Fetch the rows, and what still runs of them: once for the page."""
+        """Fetch the results and, with one query, their lingering runs."""
         super().get_results(request)
-        note_lingering(self.result_list)
+        add_lingering(self.result_list)
 
 
 @admin.register(TaskResult)
-class TaskResultAdmin(
-    Columns,
-    Fields,
-    Failures,
-    Enqueueing,
-    Exporting,
-    History,
-    Live,
-    Doing,
-    Deleting,
-    Listed,
-    admin.ModelAdmin,  # type: ignore[type-arg]
-):
-    """What is done goes through operations; as fast with a million rows as with few."""
+class TaskResultAdmin(ReadOnlyModelAdmin):
+    """Only actions change results. Pages are fast with millions of rows, too."""
 
-    verbs = VERBS
+    may_delete = True
+    row_actions = ACTIONS
+    actions = (
+        menu_entry(Kind.RETRY, gettext_lazy("Retry the selected…")),
+        menu_entry(Kind.CANCEL, gettext_lazy("Cancel the selected…")),
+        menu_entry(Kind.DELETE, gettext_lazy("Delete the selected…")),
+    )
     list_display = (
-        "task",
-        "badge",
+        fields.task,
+        fields.status,
         "queue_name",
         "attempts",
-        "enqueued",
-        "waited",
-        "ran",
+        fields.enqueued,
+        fields.waited,
+        fields.ran,
     )
     list_filter = (
         StatusFilter,
@@ -102,26 +112,40 @@ class TaskResultAdmin(
         CauseFilter,
         ParentFilter,
     )
-    list_per_page = 50
-    # Only what an index serves.
-    sortable_by = ("enqueued",)
+    # Only the column that an index serves.
+    sortable_by: ClassVar[Any] = (fields.enqueued,)
     ordering = ("-id",)
-    paginator = BoundedPaginator
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
     search_fields = ("id",)
     search_help_text = gettext_lazy(
-        "An id, a part of a task's name, name=value for a keyword argument, or a piece "
+        "An id, a part of a task's name, name=value for a keyword argument, or a part "
         'of the arguments or errors, also "in quotes" (in the newest %(rows)s).'
     ) % {"rows": f"{MAX_TEXT_ROWS:,}"}
     change_list_template = "admin/taskhub/taskresult/change_list.html"
     change_form_template = "admin/taskhub/taskresult/change_form.html"
+    object_history_template = "admin/taskhub/taskresult/object_history.html"
 
     class Media:
         css: ClassVar = {
             "all": ("taskhub/admin.css", "taskhub/parts.css", "taskhub/results.css")
         }
         js: ClassVar = ("taskhub/progress.js", "taskhub/result.js")
+
+    has_retry_permission = has_perm("retry_taskresult")
+    has_cancel_permission = has_perm("cancel_taskresult")
+    has_enqueue_permission = has_perm("enqueue_taskresult")
+    has_export_permission = has_perm("export_taskresult")
+
+    def get_urls(self) -> list[Any]:
+        live = "<path:object_id>/live/"
+        return [
+            self.view_path("bulk/<slug:kind>/", bulk_view, "bulk"),
+            self.view_path("failures/", failures_view, "failures"),
+            self.view_path("export/<slug:kind>/", export_view, "export", require_POST),
+            self.view_path("enqueue/", enqueue_view, "enqueue"),
+            self.view_path("<path:object_id>/again/", again_view, "again"),
+            self.view_path(live, progress_view, "live", never_cache, require_safe),
+            *super().get_urls(),
+        ]
 
     # The list.
 
@@ -142,8 +166,8 @@ class TaskResultAdmin(
     def get_queryset(self, request: HttpRequest) -> QuerySet[TaskResult]:
         queryset = super().get_queryset(request)
         match = request.resolver_match
-        names = _READ.get(match.url_name or "") if match else None
-        return queryset.only(*names) if names else queryset
+        columns = _COLUMNS.get(match.url_name or "") if match else None
+        return queryset.only(*columns) if columns else queryset
 
     def search(
         self, request: HttpRequest, queryset: Any, text: str
@@ -152,32 +176,22 @@ class TaskResultAdmin(
 
     # One result.
 
-    def buttons(self, request: HttpRequest, row: TaskResult) -> list[dict[str, Any]]:
-        """Return the buttons, and the link to the form for other arguments."""
-        shown = super().buttons(request, row)
-        if self.may_edit(request, row):
-            label = _("Try again with other arguments…")
-            url = address(self.admin_site, "taskresult_again", row.pk)
-            link = with_filters(self, request, url)
-            shown.append({"name": "again", "label": label, "link": link})
-        return shown
-
-    def tell(self, row: TaskResult) -> dict[str, Any]:
+    def progress_of(self, row: TaskResult) -> dict[str, Any]:
         logged = TaskLog.objects.filter(result_id=row.pk).count()
         state = f"{row.status}-{row.attempts}-{len(row.errors)}-{logged}"
-        return follow(row, {**describe_progress(row), "state": state})
+        return with_lingering(row, {**describe_progress(row), "state": state})
 
     def get_fieldsets(
         self, request: HttpRequest, obj: TaskResult | None = None
-    ) -> layout.Fieldsets:
+    ) -> Fieldsets:
         rows: Any = self.get_queryset(request)
         if obj is not None and not hasattr(obj, "shown_children"):
-            read_children(obj, rows)
-        return layout.fieldsets(obj)
+            relatives.add_children(obj, rows)
+        return fieldsets_of(obj)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: TaskResult | None = None
-    ) -> list[str]:
+    ) -> list[Any]:
         return admin.utils.flatten_fieldsets(self.get_fieldsets(request, obj))
 
     def render_change_form(
@@ -186,7 +200,77 @@ class TaskResultAdmin(
         row = options.get("obj")
         if row is not None:
             context |= {
-                "buttons": self.buttons(request, row),
-                "progress": self.following(row),
+                "buttons": self._buttons(request, row),
+                "progress": progress_bar(self, row),
             }
         return super().render_change_form(request, context, *args, **options)
+
+    def _buttons(self, request: HttpRequest, row: TaskResult) -> list[dict[str, Any]]:
+        shown = buttons(self, request, row)
+        if may_retry_with_other_arguments(self, request, row):
+            url = address(self.admin_site, "taskresult_again", row.pk)
+            link = with_filters(self, request, url)
+            label = _("Retry with other arguments…")
+            shown.append({"name": "again", "label": label, "link": link})
+        return shown
+
+    def history_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Add the bulk actions, which have no log entry for each result."""
+        row = self.get_object(request, unquote(object_id))
+        shown = rows_of(self.admin_site, request, BulkAction)
+        # If there is no row, or the user may not see it, Django's view refuses.
+        bulk_actions = [] if row is None else bulk_actions_of(row, shown)
+        context = {
+            "bulk_actions": [
+                {"action": action, "url": row_address(self.admin_site, action)}
+                for action in bulk_actions
+            ],
+            **(extra_context or {}),
+        }
+        return super().history_view(request, object_id, context)
+
+    def delete_model(self, request: HttpRequest, obj: TaskResult) -> None:
+        """Delete a result, after its message was taken out of the broker."""
+        try:
+            deleted = operations.results.delete(TaskResult.writing.filter(pk=obj.pk))
+        except BrokerError as error:
+            text = _("The result was not deleted: %s") % error
+            self.message_user(request, text, messages.ERROR)
+            return
+        if deleted.kept:
+            text = _("The result was not deleted: %s") % deleted.reason
+            self.message_user(request, text, messages.ERROR)
+            return
+        if deleted.cancelled:
+            text = _("The waiting task will not run.")
+            self.message_user(request, text, messages.INFO)
+        if deleted.running:
+            text = _("The task is running; its outcome is not recorded.")
+            self.message_user(request, text, messages.WARNING)
+
+    # Fields with links to other pages of the site.
+
+    @admin.display(description=gettext_lazy("still run by"))
+    def still_run_by(self, row: TaskResult) -> SafeString:
+        return lingering_place(self.admin_site, row)
+
+    @admin.display(description=gettext_lazy("periodic task"))
+    def schedule(self, row: TaskResult) -> SafeString:
+        return relatives.periodic_task(self.admin_site, row)
+
+    @admin.display(description=gettext_lazy("parent"))
+    def parent(self, row: TaskResult) -> SafeString | str:
+        return relatives.link_to(self.admin_site, row.parent_id)
+
+    @admin.display(description=gettext_lazy("last results"))
+    def children(self, row: TaskResult) -> SafeString:
+        return relatives.children(self.admin_site, row)
+
+    @admin.display(description=gettext_lazy("instead of"))
+    def instead_of(self, row: TaskResult) -> SafeString | str:
+        return relatives.link_to(self.admin_site, row.meta.get("instead_of"))

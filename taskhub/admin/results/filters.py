@@ -1,4 +1,4 @@
-"""Filters whose choices come from the settings and the registry, not from the table."""
+"""The filters of the list; their choices come from settings and the task registry."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from taskhub.admin.forms.queue_select import queue_names
-from taskhub.admin.keys import read_key
+from taskhub.admin.lookups import read_key
 from taskhub.admin.neighbours import rows_of
 from taskhub.foundation.values import is_storable_text
 from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
@@ -24,18 +24,18 @@ Choices = Iterable[tuple[str, Any]]
 
 
 class ResultFilter(SimpleListFilter):
-    """Narrows results by the value that was chosen."""
+    """Filter results by the chosen value."""
 
-    #: The rows of a model, as its own admin shows them.
+    #: Returns the rows of a model that its own admin shows.
     rows_of: Callable[[type[Model]], Any]
 
     @abstractmethod
     def choose(self) -> Choices:
-        """Return the values that can be chosen, and how they are called."""
+        """Return the choices: values and labels."""
 
     @abstractmethod
     def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
-        """Return the results of a value; all, if the value is none that there is."""
+        """Return the results of a value, or all if the value is unknown."""
 
     def lookups(
         self, request: HttpRequest, model_admin: "ModelAdmin[Any]"
@@ -47,13 +47,13 @@ class ResultFilter(SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        # No database has such a text.
+        # A database refuses some texts, even in a query.
         is_known = is_storable_text(value)
         return self.narrow(queryset, value) if is_known else queryset.none()
 
 
 class StatusFilter(ResultFilter):
-    """By status, and "unfinished" for two of them."""
+    """By status; "unfinished" means two of them."""
 
     title = _("status")
     parameter_name = "status"
@@ -74,7 +74,7 @@ class StatusFilter(ResultFilter):
 
 
 class TaskFilter(ResultFilter):
-    """By task: the registered ones. What others have left is found by searching."""
+    """By registered task. The search finds results of other tasks."""
 
     title = _("task")
     parameter_name = "task"
@@ -87,7 +87,7 @@ class TaskFilter(ResultFilter):
 
 
 class QueueFilter(ResultFilter):
-    """By queue: those of the settings."""
+    """By queue in the settings."""
 
     title = _("queue")
     parameter_name = "queue"
@@ -100,13 +100,12 @@ class QueueFilter(ResultFilter):
 
 
 class PeriodicTaskFilter(ResultFilter):
-    """By the schedule that has fired them: only shown to who has followed its link."""
+    """By periodic task. The filter appears only in links from a periodic task."""
 
     title = _("periodic task")
     parameter_name = "periodic_task__id__exact"
 
     def choose(self) -> Choices:
-        # Not all of them: this filter comes with a link from one.
         if (chosen := read_key(self.value() or "")) is None:
             return []
         rows = self.rows_of(PeriodicTask).filter(pk=chosen)
@@ -118,7 +117,7 @@ class PeriodicTaskFilter(ResultFilter):
 
 
 class CauseFilter(ResultFilter):
-    """By the cause of a failure: only shown to who comes from the failures' page."""
+    """By the cause of a failure. The filter appears only in links from that page."""
 
     title = _("cause")
     parameter_name = "cause"
@@ -134,9 +133,9 @@ class CauseFilter(ResultFilter):
 
 
 class ParentFilter(ResultFilter):
-    """By the result whose run has enqueued them: only shown to who comes from there."""
+    """By the result whose run enqueued them. It appears only in links from there."""
 
-    title = _("what has enqueued it")
+    title = _("parent")
     parameter_name = "parent"
 
     def choose(self) -> Choices:
@@ -151,12 +150,12 @@ class ParentFilter(ResultFilter):
 
 
 class EnqueuedFilter(ResultFilter):
-    """By the time of enqueueing; served by the primary key."""
+    """By the time of enqueueing, for which the primary key serves as index."""
 
     title = _("enqueued")
     parameter_name = "since"
 
-    #: How far back each value goes.
+    #: The label and the length of each value.
     spans: ClassVar = {
         "15m": (_("Last 15 minutes"), timedelta(minutes=15)),
         "1h": (_("Last hour"), timedelta(hours=1)),

@@ -1,4 +1,4 @@
-"""The list's filters as a selection, so that what is seen is what is acted on."""
+"""Selections of results, made of the filters in the address of the list."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from taskhub.admin.keys import read_key
+from taskhub.admin.lookups import read_key
 from taskhub.admin.results.filters import (
     CauseFilter,
     EnqueuedFilter,
@@ -23,18 +23,18 @@ from taskhub.exceptions import InvalidOption
 from taskhub.operations.results import Selection
 from taskhub.operations.results.failures import name_cause
 
-#: As many as one page of a list may have, and a form send.
-MAX_TICKED = 1_000
-#: What an address may have that does not narrow the list.
-_BESIDE = {"o", "p", "e", "all", "per_second"}
+#: Of results that are selected one by one; Django's forms send no more fields.
+MAX_SELECTED = 1_000
+#: Parameters of an address that do not filter the list.
+_OTHER_PARAMETERS = {"o", "p", "e", "all", "per_second"}
 
 
 def selection_of(query: Mapping[str, str]) -> Selection:
     """
-    Return what the list shows with such a query in its address.
+    Return the results that the list shows for a query string.
 
-    Raise InvalidOption for what no selection knows: to leave that out would be to mean
-    more results than are seen.
+    Raise InvalidOption for unknown parameters: without them, the selection would have
+    more results than the list.
     """
     known = {name: value for name, value in query.items() if value}
     since = known.pop(EnqueuedFilter.parameter_name, "")
@@ -49,17 +49,17 @@ def selection_of(query: Mapping[str, str]) -> Selection:
     }
     if since:
         if since not in EnqueuedFilter.spans:
-            raise InvalidOption(f"{since!r} is no span of time.")
+            raise InvalidOption(f"{since!r} is not a time span.")
         _title, span = EnqueuedFilter.spans[since]
         selection["enqueued_from"] = timezone.now() - span
-    if unknown := known.keys() - _BESIDE:
-        raise InvalidOption(f"Results cannot be acted on by {', '.join(unknown)}.")
+    if unknown := known.keys() - _OTHER_PARAMETERS:
+        raise InvalidOption(f"Unknown filters of results: {', '.join(unknown)}.")
     return Selection(**selection)
 
 
-def chosen_selection(request: HttpRequest) -> Selection:
+def selected_results(request: HttpRequest) -> Selection:
     """
-    Return what is meant by an action of the list: the rows that are ticked, or all.
+    Return the results that are selected in the list, one by one or all.
 
     Raise InvalidOption as selection_of() does.
     """
@@ -71,35 +71,35 @@ def chosen_selection(request: HttpRequest) -> Selection:
 
 
 def refuse_too_many(selection: Selection) -> Selection:
-    """Return a selection. Raise InvalidOption if it names too many results by id."""
-    if len(selection.ids) > MAX_TICKED:
+    """Return the selection. Raise InvalidOption if it has too many ids."""
+    if len(selection.ids) > MAX_SELECTED:
         raise InvalidOption(
-            f"At most {MAX_TICKED:,} results are chosen one by one, not "
-            f"{len(selection.ids):,}; choose them by a filter."
+            f"At most {MAX_SELECTED:,} results can be selected one by one, not "
+            f"{len(selection.ids):,}; use a filter."
         )
     return selection
 
 
 def filters_of(query: QueryDict) -> str:
-    """Return the part of an address that narrows the list."""
+    """Return the parameters of a query string that filter the list."""
     kept = query.copy()
-    for name in _BESIDE:
+    for name in _OTHER_PARAMETERS:
         kept.pop(name, None)
     return kept.urlencode()
 
 
-def with_cause_in_words(selection: Selection, rows: Any) -> Selection:
-    """Return a selection that knows what its cause is called, by some results."""
+def with_cause_name(selection: Selection, rows: Any) -> Selection:
+    """Return the selection with the name of its cause, which some results tell."""
     if not selection.cause:
         return selection
-    words = name_cause(selection.cause, rows)
-    return msgspec.structs.replace(selection, cause_in_words=words)
+    name = name_cause(selection.cause, rows)
+    return msgspec.structs.replace(selection, cause_in_words=name)
 
 
-def words_of(selection: Selection) -> Iterator[tuple[str, str]]:
-    """Yield what a selection is narrowed by, in words."""
+def describe_selection(selection: Selection) -> Iterator[tuple[str, str]]:
+    """Yield the conditions of a selection: labels and values."""
     if selection.ids:
-        yield _("Chosen one by one"), f"{len(selection.ids):,}"
+        yield _("Selected one by one"), f"{len(selection.ids):,}"
     if cause := selection.cause:
         yield _("Cause"), selection.cause_in_words or cause
     named = {
@@ -107,7 +107,7 @@ def words_of(selection: Selection) -> Iterator[tuple[str, str]]:
         "task_path": _("Task"),
         "queue_name": _("Queue"),
         "periodic_task": _("Periodic task"),
-        "parent": _("Enqueued by the run of"),
+        "parent": _("Parent"),
         "search": _("Search"),
     }
     for name, title in named.items():
@@ -125,7 +125,7 @@ def _number(text: str) -> int | None:
     if not text:
         return None
     if (key := read_key(text)) is None:
-        raise InvalidOption(f"{text[:50]!r} is no periodic task.")
+        raise InvalidOption(f"{text[:50]!r} is not the id of a periodic task.")
     return key
 
 
@@ -135,4 +135,4 @@ def _uuid(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
-        raise InvalidOption(f"{text[:50]!r} is no result.") from None
+        raise InvalidOption(f"{text[:50]!r} is not the id of a result.") from None

@@ -1,9 +1,11 @@
-"""Where the fields stand, for those who edit a row and for those who only look."""
+"""The fieldsets of a periodic task's page."""
 
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.admin.periodic_tasks.display import fields
+from taskhub.admin.periodic_tasks.display.runs import recent
 from taskhub.models import PeriodicTask
 
 Fieldsets = list[tuple[Any, Any]]
@@ -24,45 +26,52 @@ _POLICIES: list[Any] = [
     "disable_after_failures",
 ]
 _OPTIONS: list[Any] = [("queue_name", "priority", "expires_after")]
-_STATE: list[Any] = [("next_run", "last_run", "runs"), "recent"]
-#: What cannot be edited is shown by methods; see showing.py.
-_SHOWN = {
-    "task_path": "shown_task",
-    "args": "shown_args",
-    "kwargs": "shown_kwargs",
-    "jitter": "shown_jitter",
-    "missed_window": "shown_missed_window",
-    "expires_after": "shown_expires_after",
-    "queue_name": "shown_queue",
+_STATE: list[Any] = [(fields.next_run, "last_run", "run_count"), recent]
+#: Instead of the fields of the form, on a page without it.
+_READ_ONLY_FIELDS: dict[Any, Any] = {
+    "task_path": fields.task,
+    "args": fields.args,
+    "kwargs": fields.kwargs,
+    "jitter": fields.jitter,
+    "missed_window": fields.missed_window,
+    "expires_after": fields.expires_after,
+    "queue_name": fields.queue,
 }
-#: What is nobody's to edit.
-READ_ONLY = ("preview", "next_run", "last_run", "runs", "recent")
+#: The read-only fields of the page with the form.
+READ_ONLY: tuple[Any, ...] = (
+    "preview",
+    fields.next_run,
+    "last_run",
+    "run_count",
+    recent,
+)
 
 
-def fieldsets(row: PeriodicTask | None, *, locked: bool) -> Fieldsets:
+def fieldsets_of(row: PeriodicTask | None, *, locked: bool) -> Fieldsets:
     """
-    Return the fieldsets of a row's page; None is a new row.
+    Return the fieldsets of a row's page, or of a new row if it is None.
 
-    Of a locked one, nothing can be edited but whether it is enabled, and that not by
-    everybody.
+    If it is locked, only `enabled` can be edited.
     """
     state = ["enabled"] if row is None else ["enabled", *_STATE]
-    schedule = ["shown_schedule", "preview"] if locked else _SCHEDULE
+    schedule = [fields.schedule, "preview"] if locked else _SCHEDULE
     parts: list[tuple[Any, list[Any]]] = [
         (None if row is None else _("State"), state),
-        (_("What"), _WHAT),
-        (_("When"), [*schedule, *_LIMITS]),
+        (_("Task"), _WHAT),
+        (_("Schedule"), [*schedule, *_LIMITS]),
         (_("Policies"), _POLICIES),
         (_("Options"), _OPTIONS),
     ]
     return [
-        (title, {"fields": _as_shown(fields) if locked else fields})
-        for title, fields in parts
+        (title, {"fields": _as_read_only(names) if locked else names})
+        for title, names in parts
     ]
 
 
-def _as_shown(fields: list[Any]) -> list[Any]:
+def _as_read_only(names: list[Any]) -> list[Any]:
     return [
-        tuple(_as_shown([*each])) if isinstance(each, tuple) else _SHOWN.get(each, each)
-        for each in fields
+        tuple(_as_read_only([*name]))
+        if isinstance(name, tuple)
+        else _READ_ONLY_FIELDS.get(name, name)
+        for name in names
     ]

@@ -1,4 +1,4 @@
-"""The last runs as a row of bars: a picture without script or style."""
+"""The last runs as a row of bars, in an SVG without script or style."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,22 +8,22 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from taskhub.admin import display as markup
+from taskhub.admin import display
 from taskhub.admin import schedule_words as words
 from taskhub.models import Status, TaskResult
 from taskhub.models.periodic.columns import RECENT_RUNS
 
 _BAR, _GAP, _HEIGHT = 4, 1, 24
-_LOWEST = 3
+_MIN_HEIGHT = 3
 _WIDTH = RECENT_RUNS * (_BAR + _GAP) - _GAP
 
 
 def sparkline(results: Sequence[TaskResult]) -> SafeString:
     """
-    Return some runs, oldest first, as an SVG with the newest at its right.
+    Return an SVG of runs, oldest first.
 
-    A bar's colour is how the run ended, its height how long it took, relative to the
-    longest. The picture is named by what it shows, for those who do not see it.
+    The colour of a bar is the run's status, its height the duration relative to the
+    longest one. The label tells the same to screen readers.
     """
     longest = max(map(_length, results))
     first = RECENT_RUNS - len(results)
@@ -46,7 +46,7 @@ def sparkline(results: Sequence[TaskResult]) -> SafeString:
 
 def _bar(result: TaskResult, longest: timedelta, x: int) -> tuple[object, ...]:
     share = _length(result) / longest if longest else 0.0
-    height = max(_LOWEST, round(share * _HEIGHT))
+    height = max(_MIN_HEIGHT, round(share * _HEIGHT))
     return (
         result.status.lower(),
         x,
@@ -55,12 +55,12 @@ def _bar(result: TaskResult, longest: timedelta, x: int) -> tuple[object, ...]:
         height,
         f"{Status.label_of(result.status)}, "
         f"{words.full_time(words.local_time(result.enqueued_at))}, "
-        f"{markup.duration(result.ran)}",
+        f"{display.duration(result.ran)}",
     )
 
 
 def summary(results: Sequence[TaskResult]) -> str:
-    """Return in words what the picture shows."""
+    """Return the label of the SVG."""
     counts = Counter(result.status for result in results)
     ended = ", ".join(
         f"{counts[status]} {Status.label_of(status).lower()}"
@@ -70,7 +70,7 @@ def summary(results: Sequence[TaskResult]) -> str:
     return _("Last %(runs)d runs: %(ended)s; the longest took %(longest)s") % {
         "runs": len(results),
         "ended": ended,
-        "longest": markup.duration(max(map(_length, results))),
+        "longest": display.duration(max(map(_length, results))),
     }
 
 

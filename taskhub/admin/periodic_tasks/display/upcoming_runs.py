@@ -1,4 +1,4 @@
-"""The next runs of a periodic task, as they are foretold in the admin."""
+"""The next runs of a periodic task."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,53 +8,51 @@ from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 
-from taskhub.admin import schedule_words as words
+from taskhub.admin import schedule_words
 from taskhub.models import PeriodicTask
 from taskhub.schedules import Cron, Solar
 
-#: So many runs are foretold.
-FORETOLD = 10
-#: From one event of the sun to the next it is a day, more or less.
-_LONGEST_SOLAR_DAY = timedelta(days=2)
-
-#: Up to here, days say more than weeks and months.
-_TOLD_IN_DAYS = 60
+MAX_UPCOMING = 10
+#: A solar event usually follows the one before after a day, more or less.
+_MAX_SOLAR_DAY = timedelta(days=2)
+#: Longer spans are told in weeks and months.
+_MAX_DAYS = 60
 
 
 @dataclass(frozen=True)
-class Foretold:
+class UpcomingRun:
     """A run that is to come."""
 
     at: datetime
-    #: The time where the schedule is thought of.
-    there: datetime
-    #: If the clocks change between the run before and this one: what they do.
-    clocks: str
-    #: If there is an unusual pause before it: why.
+    #: The time in the zone of the schedule.
+    local: datetime
+    #: A text, if the clocks change between the run before and this one.
+    clock_change: str
+    #: A text, if there is an unusual pause before the run.
     pause: str
 
 
 def zone_of(row: PeriodicTask) -> tzinfo:
-    """Return the zone in which people think of a schedule: cron's own, or theirs."""
+    """Return the zone of a cron schedule, or the current one."""
     if isinstance(row.schedule, Cron):
         return row.schedule.zone
     return timezone.get_current_timezone()
 
 
-def foretell(row: PeriodicTask, now: datetime) -> list[Foretold]:
+def upcoming_runs(row: PeriodicTask, now: datetime) -> list[UpcomingRun]:
     """
     Return the next runs of a row, saved or not, as if it were enabled.
 
     Raise InvalidSchedule if its schedule cannot be read.
     """
     zone, before = zone_of(row), now
-    runs: list[Foretold] = []
+    runs: list[UpcomingRun] = []
     for tick in _ticks(row, now):
         runs.append(
-            Foretold(
+            UpcomingRun(
                 tick,
-                words.local_time(tick, zone),
-                _clocks(before, tick, zone),
+                schedule_words.local_time(tick, zone),
+                _clock_change(before, tick, zone),
                 _pause(row, before, tick) if runs else "",
             )
         )
@@ -62,30 +60,43 @@ def foretell(row: PeriodicTask, now: datetime) -> list[Foretold]:
     return runs
 
 
+def as_json(run: UpcomingRun, other: tzinfo | None, now: datetime) -> dict[str, str]:
+    """Return a run as periodic.js shows it, with its time in another zone, if any."""
+    here = schedule_words.local_time(run.at, other) if other else None
+    return {
+        "at": run.at.isoformat(),
+        "there": schedule_words.full_time(run.local),
+        "here": schedule_words.full_time(here) if here else "",
+        "until": relative(run.at, now),
+        "clocks": run.clock_change,
+        "pause": run.pause,
+    }
+
+
 def _ticks(row: PeriodicTask, now: datetime) -> Iterator[datetime]:
-    most = FORETOLD
+    left = MAX_UPCOMING
     if row.max_runs is not None:
-        most = min(most, row.max_runs - row.total_run_count)
+        left = min(left, row.max_runs - row.total_run_count)
     tick = _first(row, now)
-    while tick is not None and most > 0:
+    while tick is not None and left > 0:
         if row.end_at is not None and tick > row.end_at:
             return
         yield tick
-        most -= 1
+        left -= 1
         tick = row.rule.next_after(tick)
 
 
 def _first(row: PeriodicTask, now: datetime) -> datetime | None:
     if row.enabled and row.next_run_at and not row.is_plan_stale:
-        # Not always the rule's next: somebody may have skipped that.
+        # It differs from the rule's next tick if a run is skipped.
         return row.next_run_at
     if row.start_at and row.start_at > now:
         return row.rule.next_after(row.start_at - timedelta(microseconds=1))
     return row.rule.next_after(now)
 
 
-def _clocks(before: datetime, tick: datetime, zone: tzinfo) -> str:
-    old, new = (words.local_time(moment, zone) for moment in (before, tick))
+def _clock_change(before: datetime, tick: datetime, zone: tzinfo) -> str:
+    old, new = (schedule_words.local_time(moment, zone) for moment in (before, tick))
     if old.utcoffset() == new.utcoffset():
         return ""
     return _("The clocks change before this run: from %(old)s to %(new)s.") % {
@@ -100,22 +111,22 @@ def _offset(local: datetime) -> str:
 
 def _pause(row: PeriodicTask, before: datetime, tick: datetime) -> str:
     schedule = row.schedule
-    if not isinstance(schedule, Solar) or tick - before < _LONGEST_SOLAR_DAY:
+    if not isinstance(schedule, Solar) or tick - before < _MAX_SOLAR_DAY:
         return ""
     return _("No %(event)s there for %(days)d days before.") % {
-        "event": words.EVENTS[schedule.event],
+        "event": schedule_words.EVENTS[schedule.event],
         "days": (tick - before).days,
     }
 
 
 def relative(when: datetime, now: datetime | None = None) -> str:
-    """Return how long it is to a moment, or was: in 3 hours, 2 days ago."""
+    """Return a time relative to now: in 3 hours, 2 days ago."""
     now = now or datetime.now(UTC)
     if abs(when - now) < timedelta(minutes=1):
         seconds = round((when - now).total_seconds())
         return _("in %d s") % seconds if seconds > 0 else _("%d s ago") % -seconds
     days = round((when - now) / timedelta(days=1))
-    if 1 < abs(days) <= _TOLD_IN_DAYS:
+    if 1 < abs(days) <= _MAX_DAYS:
         return _("in %d days") % days if days > 0 else _("%d days ago") % -days
     if when > now:
         return _("in %s") % timeuntil(when, now, depth=1)

@@ -1,51 +1,64 @@
-"""What is shown while somebody types: the schedule in words, and its next runs."""
+"""The preview of a form: the schedule in words, and its next runs."""
 
 from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django import forms
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
-from taskhub.admin import schedule_words as words
+from taskhub.admin import schedule_words
 from taskhub.admin.forms.date_time import MomentField
-from taskhub.admin.keys import read_key
+from taskhub.admin.lookups import read_key
 from taskhub.admin.periodic_tasks.display.upcoming_runs import (
-    Foretold,
-    foretell,
-    relative,
+    as_json,
+    upcoming_runs,
     zone_of,
 )
 from taskhub.admin.periodic_tasks.schedule_form import ScheduleForm
 from taskhub.models import PeriodicTask
 from taskhub.schedules import Clocked
 
-#: Of the fields that are still empty, nothing is said while somebody types.
-_UNSAID = ("incomplete", "required")
+#: Errors of fields that are still empty are not shown while the user types.
+_HIDDEN_CODES = ("incomplete", "required")
 
 
 class PreviewForm(ScheduleForm):
-    """A schedule in fields, and what else decides when it fires."""
+    """The fields that decide when a periodic task fires."""
 
     start_at = MomentField(required=False)
     end_at = MomentField(required=False)
     max_runs = forms.IntegerField(required=False)
 
     def clean(self) -> dict[str, Any]:
-        """Read the schedule, too."""
+        """Read the schedule."""
         self.read_schedule()
         return self.cleaned_data
+
+
+def preview_view(model_admin: Any, request: HttpRequest) -> JsonResponse:
+    """Return the preview of a form as JSON, for periodic.js."""
+    may_see = model_admin.has_view_or_change_permission(request)
+    if not (may_see or model_admin.has_add_permission(request)):
+        raise PermissionDenied
+    pk = request.GET.get("row", "") if may_see else ""
+    row = row_for_preview(pk, model_admin.get_queryset(request))
+    form = PreviewForm(request.GET, initial=times_of(row))
+    zone = request.GET.get("browser_zone", "")
+    return JsonResponse(preview(form, row, zone, timezone.now()))
 
 
 def preview(
     form: PreviewForm, row: PeriodicTask, browser_zone: str, now: datetime
 ) -> dict[str, Any]:
     """
-    Return what is to be shown of a form, as JSON has it.
+    Return the preview of a form as plain values.
 
-    `row` is what it would be written into: an own copy, which is changed and not saved.
-    `browser_zone` is named by the browser, and disregarded if there is none like it.
+    `row` is the edited row, which is changed but not saved. `browser_zone` is the
+    browser's time zone; an unknown one is ignored.
     """
     if not form.is_valid() or form.schedule is None:
         return {"errors": _errors_of(form), "words": "", "runs": []}
@@ -53,38 +66,26 @@ def preview(
     for name in ("start_at", "end_at", "max_runs"):
         setattr(row, name, form.cleaned_data[name])
     zone, other = zone_of(row), _find_zone(browser_zone)
-    runs = foretell(row, now)
+    runs = upcoming_runs(row, now)
     differs = other is not None and any(
-        words.local_time(run.at, other).utcoffset() != run.there.utcoffset()
+        schedule_words.local_time(run.at, other).utcoffset() != run.local.utcoffset()
         for run in runs
     )
     return {
         "errors": {},
-        "words": words.describe(form.schedule),
+        "words": schedule_words.describe(form.schedule),
         "zone": str(zone),
         "browser_zone": browser_zone if differs else "",
         "runs": [as_json(run, other if differs else None, now) for run in runs],
     }
 
 
-def as_json(run: Foretold, other: tzinfo | None, now: datetime) -> dict[str, str]:
-    """Return one run, with its time in another zone if there is one to show."""
-    return {
-        "at": run.at.isoformat(),
-        "there": words.full_time(run.there),
-        "here": words.full_time(words.local_time(run.at, other)) if other else "",
-        "until": relative(run.at, now),
-        "clocks": run.clocks,
-        "pause": run.pause,
-    }
-
-
 def _errors_of(form: PreviewForm) -> dict[str, list[str]]:
     errors = {
-        name: [fault["message"] for fault in faults if fault["code"] not in _UNSAID]
-        for name, faults in form.errors.get_json_data().items()
+        name: [each["message"] for each in found if each["code"] not in _HIDDEN_CODES]
+        for name, found in form.errors.get_json_data().items()
     }
-    return {name: faults for name, faults in errors.items() if faults}
+    return {name: texts for name, texts in errors.items() if texts}
 
 
 def _find_zone(name: str) -> tzinfo | None:
@@ -95,7 +96,7 @@ def _find_zone(name: str) -> tzinfo | None:
 
 
 def times_of(row: PeriodicTask) -> dict[str, Any]:
-    """Return the times of a row as the form had them: what is left so stays so."""
+    """Return the times of a row that the form has shown."""
     times = {"start_at": row.start_at, "end_at": row.end_at}
     if row.pk and isinstance(row.schedule, Clocked):
         times["at"] = row.schedule.at
@@ -105,7 +106,7 @@ def times_of(row: PeriodicTask) -> dict[str, Any]:
 def row_for_preview(
     pk: str, rows: QuerySet[PeriodicTask] | None = None
 ) -> PeriodicTask:
-    """Return the row that is being edited, if it is among the rows, or an empty one."""
+    """Return the edited row, or a new one if the rows do not have it."""
     rows = PeriodicTask.objects.all() if rows is None else rows
     row = rows.filter(pk=key).first() if (key := read_key(pk)) else None
     return row or PeriodicTask(created_at=timezone.now())

@@ -1,4 +1,4 @@
-"""What became of a result, attempt by attempt: what it waited for, and what ran."""
+"""The attempts of a result as a list of bars, with the waits between them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,32 +12,33 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from taskhub.admin import display as markup
+from taskhub.admin import display
 from taskhub.models import Status, TaskResult
 
-_WIDTH, _HEIGHT, _THINNEST = 1000, 10, 6
-#: So many of the last spans are shown.
-_MOST = 60
+#: Units of the drawing, not of the screen.
+_WIDTH, _HEIGHT, _MIN_WIDTH = 1000, 10, 6
+#: The last spans are shown.
+_MAX_SPANS = 60
 
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of time in the life of a result."""
+    """A period in the life of a result."""
 
-    #: What is to be seen of it: waits, or how the attempt ended.
+    #: The status whose colour it has: "ready" for waits.
     kind: str
     text: str
     start: datetime
     end: datetime
-    #: Whether it goes on.
+    #: Whether it has not ended yet.
     is_open: bool = False
 
 
 def attempts(row: TaskResult) -> SafeString:
-    """Return the life of a result as a list, with a bar for each part of it."""
-    shown = list(spans(row, timezone.now()))[-_MOST:]
+    """Return the spans of a result as a list with a bar each."""
+    shown = list(spans(row, timezone.now()))[-_MAX_SPANS:]
     if not shown:
-        return format_html("{}", markup.NOTHING)
+        return format_html("{}", display.NOTHING)
     first, last = shown[0].start, max(span.end for span in shown)
     return format_html(
         '<ol class="taskhub-spans">{}</ol>',
@@ -49,8 +50,8 @@ def attempts(row: TaskResult) -> SafeString:
                 (
                     span.kind,
                     span.text,
-                    markup.moment(span.start),
-                    markup.duration(span.end - span.start)
+                    display.moment(span.start),
+                    display.duration(span.end - span.start)
                     + (_(" so far") if span.is_open else ""),
                     _bar(span, first, last),
                 )
@@ -63,7 +64,7 @@ def attempts(row: TaskResult) -> SafeString:
 def _bar(span: Span, first: datetime, last: datetime) -> SafeString:
     whole = (last - first).total_seconds() or 1.0
     width = max(
-        _THINNEST, round((span.end - span.start).total_seconds() / whole * _WIDTH)
+        _MIN_WIDTH, round((span.end - span.start).total_seconds() / whole * _WIDTH)
     )
     x = round((span.start - first).total_seconds() / whole * _WIDTH)
     return format_html(
@@ -71,14 +72,14 @@ def _bar(span: Span, first: datetime, last: datetime) -> SafeString:
         'aria-hidden="true"><rect x="{}" y="0" width="{}" height="{}"></rect></svg>',
         _WIDTH,
         _HEIGHT,
-        min(x, _WIDTH - _THINNEST),
+        min(x, _WIDTH - _MIN_WIDTH),
         width,
         _HEIGHT,
     )
 
 
 def spans(row: TaskResult, now: datetime) -> Iterator[Span]:
-    """Yield the parts of a result's life until now, in their order."""
+    """Yield the spans of a result until now, in order."""
     at, waits = row.enqueued_at, _("Waited for a worker")
     for error, following in pairwise([*row.errors, {}]):
         ended = _moment(error.get("failed_at")) or at
@@ -89,7 +90,7 @@ def spans(row: TaskResult, now: datetime) -> Iterator[Span]:
             yield Span(_kind(error), _attempt(error), started, ended)
         elif ended > at:
             yield from _waiting(at, due, ended, waits)
-        at, waits = ended, _("Waited to be tried again")
+        at, waits = ended, _("Waited to be retried")
         if error.get("before_retry") and not following.get("before_retry"):
             at = _retried(row, error) or at
             yield Span("ready", _("Failed, until retried"), ended, max(at, ended))
@@ -97,12 +98,12 @@ def spans(row: TaskResult, now: datetime) -> Iterator[Span]:
 
 
 def _last(row: TaskResult, at: datetime, now: datetime, waits: str) -> Iterator[Span]:
-    """Yield what comes after the last failure."""
+    """Yield the spans after the last failure."""
     began, due = row.last_attempted_at or row.started_at, row.run_after
     earlier = began if row.status == Status.READY else row.started_at
     is_another = row.status == Status.READY or row.attempts > 1
     if is_another and earlier and due and at <= earlier < due:
-        # An attempt that left no error: it was successful, or given back.
+        # An attempt without an error was successful, or its message was released.
         until = min(due, now)
         yield from _waiting(at, None, earlier, waits)
         yield Span("ready", _before(row), earlier, until)
@@ -112,7 +113,7 @@ def _last(row: TaskResult, at: datetime, now: datetime, waits: str) -> Iterator[
             yield from _waiting(at, due, max(now, at), waits, is_open=True)
         case Status.RUNNING if began is not None:
             yield from _waiting(at, due, began, waits)
-            text = _("Attempt %d runs") % row.attempts
+            text = _("Attempt %d is running") % row.attempts
             yield Span("running", text, began, max(now, began), is_open=True)
         case Status.SUCCESSFUL if began is not None and row.finished_at is not None:
             yield from _waiting(at, due, began, waits)
@@ -121,26 +122,26 @@ def _last(row: TaskResult, at: datetime, now: datetime, waits: str) -> Iterator[
 
 
 def _before(row: TaskResult) -> str:
-    """Return what to say of attempts that left no error, and are over."""
+    """Return the text for earlier attempts that left no error."""
     if row.status == Status.READY:
-        return _("Attempt %d, until it was to be run again") % row.attempts
-    return _("Ran before, until run again")
+        return _("Attempt %d, until retried") % row.attempts
+    return _("Earlier attempts, until retried")
 
 
 def _due_of(
     row: TaskResult, error: dict[str, Any], started: datetime | None
 ) -> datetime | None:
-    """Return when a failed attempt was due; None if it was from the start on."""
+    """Return when a failed attempt was due, or None if it was due at once."""
     if due := _moment(error.get("due_at")):
         return due
-    # The row's is of the last attempt.
+    # The row has the due time of the last attempt.
     due, is_last = row.run_after, error.get("attempt") == row.attempts
     is_its_own = is_last or (started is not None and due is not None and due <= started)
     return due if is_its_own else None
 
 
 def _retried(row: TaskResult, error: dict[str, Any]) -> datetime | None:
-    """Return when somebody had it tried again after an error."""
+    """Return when a user retried the result after an error."""
     return _moment(error.get("retried_at")) or row.run_after or row.last_attempted_at
 
 
@@ -152,20 +153,20 @@ def _waiting(
     *,
     is_open: bool = False,
 ) -> Iterator[Span]:
-    """Yield a wait, and before it the one for the time that it was put off to."""
+    """Yield a wait, and before it the wait for the due time."""
     if due is not None and start < due:
         until = min(due, end)
-        yield Span("ready", _("Was not due yet"), start, until, is_open and due > end)
+        yield Span("ready", _("Scheduled"), start, until, is_open and due > end)
         start = until
     if start < end:
         yield Span("ready", text, start, end, is_open)
 
 
 def _start_of(row: TaskResult, error: dict[str, Any], at: datetime) -> datetime | None:
-    """Return when a failed attempt began; None for what ended without one."""
+    """Return when a failed attempt began, or None if the result ended without one."""
     if started := _moment(error.get("started_at")):
         return started
-    # Who has cancelled it, or found its worker dead, did not know.
+    # Errors of cancelled and lost attempts do not have the time.
     is_last = error.get("attempt") == row.attempts
     for known in (row.last_attempted_at if is_last else None, row.started_at):
         if known is not None and known >= at and not (is_last and _is_past(row, known)):
@@ -174,7 +175,7 @@ def _start_of(row: TaskResult, error: dict[str, Any], at: datetime) -> datetime 
 
 
 def _is_past(row: TaskResult, began: datetime) -> bool:
-    """Whether an attempt began before the result was due for the last time."""
+    """Return whether an attempt began before the result was last due."""
     return row.run_after is not None and began < row.run_after
 
 
@@ -198,5 +199,5 @@ def _moment(text: object) -> datetime | None:
         found = parse_datetime(str(text))
     except ValueError:
         return None
-    # Whoever may write SQL may have written anything.
+    # SQL statements may have written anything.
     return found if found is not None and timezone.is_aware(found) else None

@@ -1,7 +1,8 @@
-"""What a result's attempts have logged."""
+"""The log of a result."""
 
 from collections import deque
 from itertools import groupby
+from typing import Any
 
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html_join
@@ -11,17 +12,24 @@ from django.utils.translation import gettext as _
 
 from taskhub.models import TaskLog, TaskResult
 
-#: Of all that there are, so many of the last lines are shown.
-MOST_LINES = 1_000
-#: A row has some lines; so many rows are read.
-_MOST_ROWS = 100
+#: The last lines are shown.
+MAX_LINES = 1_000
+#: A row of the table has several lines.
+_MAX_ROWS = 100
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
-def log(result: TaskResult) -> SafeString:
-    """Return the last lines, by attempt; nothing if nothing was logged."""
-    rows = TaskLog.objects.filter(result_id=result.pk).order_by("-id")[:_MOST_ROWS]
-    lines: deque[tuple[int, list[str]]] = deque(maxlen=MOST_LINES)
+def log_of(row: TaskResult) -> Any:
+    """Return the last lines of a log by attempt, which are read once for a page."""
+    found: Any = row
+    if not hasattr(found, "shown_log"):
+        found.shown_log = _read_log(row)
+    return found.shown_log
+
+
+def _read_log(result: TaskResult) -> SafeString:
+    rows = TaskLog.objects.filter(result_id=result.pk).order_by("-id")[:_MAX_ROWS]
+    lines: deque[tuple[int, list[str]]] = deque(maxlen=MAX_LINES)
     for row in reversed(rows):
         lines.extend((row.attempt, line) for line in row.lines)
     return format_html_join(

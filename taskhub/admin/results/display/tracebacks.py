@@ -1,4 +1,4 @@
-"""Tracebacks in which the frames of the site's own code stand out."""
+"""Tracebacks in which frames of the project's own code are highlighted."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -14,13 +14,13 @@ import taskhub
 from taskhub.writer.errors import is_foreign
 
 _FRAME = re.compile(r'\s+File "(?P<path>[^"]*)", line \d+')
-#: The worker may have its Python elsewhere than the site.
+#: The standard library and packages; the worker's Python may be elsewhere.
 _PYTHON = re.compile(r"[/\\]lib[/\\]python3|dist-packages", re.IGNORECASE)
 _TASKHUB = str(Path(taskhub.__file__).parent)
 
 
 def failures(errors: Iterable[dict[str, Any]]) -> SafeString:
-    """Return the errors of all attempts, the last one open."""
+    """Return the errors of all attempts; the last one is expanded."""
     errors = list(errors)
     return format_html_join(
         "",
@@ -41,7 +41,7 @@ def failures(errors: Iterable[dict[str, Any]]) -> SafeString:
 
 
 def traceback(text: str) -> SafeString:
-    """Return a traceback; the frames that are the site's own are marked."""
+    """Return a traceback as HTML."""
     if not text:
         return SafeString("")
     pieces = (
@@ -62,18 +62,18 @@ def _pieces(text: str) -> Iterator[tuple[bool, list[str]]]:
 
 
 def _is_own(text: str) -> Iterator[bool]:
-    """Tell for each line whether it is of a frame in the site's own code."""
+    """Yield for each line whether its frame is in the project's own code."""
     is_own = False
     for line in text.splitlines():
         if frame := _FRAME.match(line):
-            is_own = not _is_from_outside(frame["path"])
+            is_own = not _is_foreign_frame(frame["path"])
         elif not line.startswith("    "):
-            # The first line, the last one, and what stands between two tracebacks.
+            # The first and the last line, and lines between two tracebacks.
             is_own = False
         yield is_own
 
 
-def _is_from_outside(path: str) -> bool:
+def _is_foreign_frame(path: str) -> bool:
     return (
         is_foreign(path)
         or path.startswith(_TASKHUB)

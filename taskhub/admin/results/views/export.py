@@ -1,53 +1,46 @@
-"""All results that match as a file, which is written while it is sent."""
+"""The export of all matching results as a file, which is streamed."""
 
 import csv
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
 from django.http import Http404, HttpRequest, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import redirect
-from django.urls import path
 from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
 
-from taskhub.admin.addresses import address
-from taskhub.admin.results.permissions import Permissions
-from taskhub.admin.results.selection import selection_of, with_cause_in_words, words_of
+from taskhub.admin.actions import require
+from taskhub.admin.results.selection import (
+    describe_selection,
+    selection_of,
+    with_cause_name,
+)
+from taskhub.admin.results.views.bulk import refuse
 from taskhub.exceptions import InvalidOption, SearchTimeout
 from taskhub.models import TaskResult
 from taskhub.operations.results import Selection
 from taskhub.operations.results.exports import COLUMNS, export
 
-if TYPE_CHECKING:
-    _Admin = admin.ModelAdmin[TaskResult]
-else:
-    _Admin = object
-
-#: A piece that is sent has at least so many characters, but for the last one.
-_PIECE_CHARACTERS = 64 * 1024
-#: What a spreadsheet takes for a formula.
+#: The least size of a piece, except the last one, that an ASGI server sends.
+MIN_PIECE_CHARACTERS = 64 * 1024
+#: Spreadsheets treat values that start with these as formulas.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _Echo:
-    """A file that gives back what is written to it."""
+    """A file whose write() returns the text."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def as_csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield the lines of a CSV file; lists and objects are JSON."""
+    """Yield the lines of a CSV file, with lists and objects as JSON."""
     writer: Any = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
     for row in rows:
@@ -63,7 +56,7 @@ def _cell(value: Any) -> Any:
 
 
 def as_json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield a JSON list, with a line for each result."""
+    """Yield a JSON list with one line per result."""
     start = "[\n"
     for row in rows:
         yield start + json.dumps(row, ensure_ascii=False)
@@ -72,19 +65,19 @@ def as_json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _in_pieces(lines: Iterator[str], request: HttpRequest) -> Any:
-    """Return lines as a response streams them: an ASGI server only async ones."""
+    """Return lines as the server can stream them: ASGI takes async iterators only."""
     if not isinstance(request, ASGIRequest):
         return lines
     return _async_pieces(lines)
 
 
 async def _async_pieces(lines: Iterator[str]) -> AsyncIterator[str]:
-    """Yield lines, many at a time; each piece is read in the request's own thread."""
+    """Yield many lines at a time; each piece is read in the request's own thread."""
 
     def read() -> str:
         piece: list[str] = []
         size = 0
-        while size < _PIECE_CHARACTERS and (line := next(lines, "")):
+        while size < MIN_PIECE_CHARACTERS and (line := next(lines, "")):
             piece.append(line)
             size += len(line)
         return "".join(piece)
@@ -93,58 +86,47 @@ async def _async_pieces(lines: Iterator[str]) -> AsyncIterator[str]:
         yield piece
 
 
-class Exporting(Permissions, _Admin):
-    """The buttons of the list that send a file."""
+_FORMATS: dict[str, tuple[str, Callable[..., Iterator[str]]]] = {
+    "csv": ("text/csv; charset=utf-8", as_csv),
+    "json": ("application/json", as_json),
+}
 
-    _formats: ClassVar[dict[str, tuple[str, Callable[..., Iterator[str]]]]] = {
-        "csv": ("text/csv; charset=utf-8", as_csv),
-        "json": ("application/json", as_json),
-    }
 
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.export_view)
-        url = path("export/<slug:kind>/", view, name="taskhub_taskresult_export")
-        return [url, *super().get_urls()]
+def export_view(model_admin: Any, request: HttpRequest, kind: str) -> HttpResponseBase:
+    """Send the results that the filters in the address select."""
+    if kind not in _FORMATS:
+        raise Http404
+    require(model_admin, request, "export")
+    try:
+        shown = model_admin.get_queryset(request)
+        selection = with_cause_name(selection_of(request.GET.dict()), shown)
+        rows = export(selection, shown)
+        # Read the first row now, while an error can still be shown on a page.
+        rows = chain(list(islice(rows, 1)), rows)
+    except (InvalidOption, SearchTimeout) as error:
+        return refuse(model_admin, request, error)
+    _log_export(request, kind, selection)
+    content_type, write = _FORMATS[kind]
+    name = f"results-{timezone.localtime():%Y-%m-%d-%H%M}.{kind}"
+    return StreamingHttpResponse(
+        _in_pieces(write(rows), request),
+        content_type=content_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
-    @method_decorator(require_POST)
-    def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
-        """Send all that the filter in the address lets through."""
-        if kind not in self._formats:
-            raise Http404
-        if not (
-            self.has_export_permission(request) and self.has_view_permission(request)
-        ):
-            raise PermissionDenied
-        try:
-            shown: Any = self.get_queryset(request)
-            selection = with_cause_in_words(selection_of(request.GET.dict()), shown)
-            rows = export(selection, shown)
-            # The first ones are read now, while a page can still say what is wrong.
-            rows = chain(list(islice(rows, 1)), rows)
-        except (InvalidOption, SearchTimeout) as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return redirect(address(self.admin_site, "taskresult_changelist"))
-        self._log_export(request, kind, selection)
-        content_type, write = self._formats[kind]
-        name = f"results-{timezone.localtime():%Y-%m-%d-%H%M}.{kind}"
-        return StreamingHttpResponse(
-            _in_pieces(write(rows), request),
-            content_type=content_type,
-            headers={"Content-Disposition": f'attachment; filename="{name}"'},
-        )
 
-    def _log_export(
-        self, request: HttpRequest, kind: str, selection: Selection
-    ) -> None:
-        words = ", ".join(f"{name}: {value}" for name, value in words_of(selection))
-        user: Any = request.user
-        LogEntry.objects.create(
-            user=user,
-            content_type=ContentType.objects.get_for_model(TaskResult),
-            # Of no single result.
-            object_id=None,
-            object_repr=str(self.opts.verbose_name_plural),
-            action_flag=CHANGE,
-            change_message=_("Exported as %(kind)s (%(words)s).")
-            % {"kind": kind.upper(), "words": words or _("all")},
-        )
+def _log_export(request: HttpRequest, kind: str, selection: Selection) -> None:
+    facts = ", ".join(
+        f"{name}: {value}" for name, value in describe_selection(selection)
+    )
+    user: Any = request.user
+    LogEntry.objects.create(
+        user=user,
+        content_type=ContentType.objects.get_for_model(TaskResult),
+        # An export is of no single result.
+        object_id=None,
+        object_repr=str(TaskResult._meta.verbose_name_plural),
+        action_flag=CHANGE,
+        change_message=_("Exported as %(kind)s (%(facts)s).")
+        % {"kind": kind.upper(), "facts": facts or _("all")},
+    )

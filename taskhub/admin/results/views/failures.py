@@ -1,30 +1,25 @@
-"""Failures by cause: what goes wrong, how often, and what to do about all of it."""
+"""The page of failures by cause."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from taskhub.admin import display as markup
+from taskhub.admin.actions import is_allowed
 from taskhub.admin.addresses import address, link
-from taskhub.admin.forms.queue_select import queue_choices
-from taskhub.admin.forms.task_select import TaskSelect
+from taskhub.admin.display import moment, short_path
 from taskhub.admin.responses import render
-from taskhub.admin.results.filters import EnqueuedFilter
+from taskhub.admin.results.forms import FailureFilterForm, Kind
 from taskhub.admin.results.selection import selection_of
-from taskhub.admin.results.views.bulk import Bulk, Kind
 from taskhub.exceptions import InvalidOption, SearchTimeout
-from taskhub.models import Status, TaskResult
+from taskhub.models import Status
 from taskhub.operations.results.failures import (
     MAX_UNINDEXED_FAILURES,
     FailureGroup,
@@ -32,47 +27,15 @@ from taskhub.operations.results.failures import (
     read_failures,
 )
 
-if TYPE_CHECKING:
-    _Admin = admin.ModelAdmin[TaskResult]
-else:
-    _Admin = object
-
-#: What the button of a group proposes: what has just recovered is not overrun.
-_PER_SECOND = 10
-#: Of a message; the whole one is on the page of the last failure.
-_MOST_CHARACTERS = 500
-
-
-class FailureFilterForm(forms.Form):
-    """Which failures are looked at, as in the list's address."""
-
-    since = forms.ChoiceField(
-        label=gettext_lazy("Enqueued"),
-        required=False,
-        choices=[
-            ("", gettext_lazy("Any time")),
-            *((value, title) for value, (title, _span) in EnqueuedFilter.spans.items()),
-        ],
-    )
-    task = forms.CharField(
-        label=gettext_lazy("Task"), required=False, widget=TaskSelect
-    )
-    queue = forms.CharField(
-        label=gettext_lazy("Queue"), required=False, widget=forms.Select
-    )
-    q = forms.CharField(
-        label=gettext_lazy("Search"), required=False, widget=forms.TextInput
-    )
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        queue: Any = self.fields["queue"].widget
-        queue.choices = queue_choices(self.data.get("queue", ""))
+#: The button of a group proposes this rate, so that services are not overloaded.
+_RETRIES_PER_SECOND = 10
+#: The page of the last failure has the whole message.
+_MAX_MESSAGE_CHARACTERS = 500
 
 
 @dataclass(frozen=True)
-class ShownGroup:
-    """A group with where its links lead."""
+class GroupOnPage:
+    """A group of failures with its links."""
 
     group: FailureGroup
     last_url: str
@@ -82,70 +45,65 @@ class ShownGroup:
 
     @property
     def exception(self) -> SafeString:
-        return markup.short_path(self.group.exception or _("unknown"))
+        return short_path(self.group.exception or _("unknown"))
 
     @property
     def task(self) -> SafeString:
-        return markup.short_path(self.group.task_path)
+        return short_path(self.group.task_path)
 
     @property
     def message(self) -> str:
         text = self.group.message
-        return text[:_MOST_CHARACTERS] + ("…" if len(text) > _MOST_CHARACTERS else "")
+        is_long = len(text) > _MAX_MESSAGE_CHARACTERS
+        return text[:_MAX_MESSAGE_CHARACTERS] + ("…" if is_long else "")
 
     @property
     def first_seen(self) -> SafeString:
-        return markup.moment(self.group.first_seen)
+        return moment(self.group.first_seen)
 
     @property
     def last_seen(self) -> SafeString:
-        return link(self.last_url, markup.moment(self.group.last_seen))
+        return link(self.last_url, moment(self.group.last_seen))
 
 
-class Failures(Bulk, _Admin):
-    """The page of failure groups, beside the list."""
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.failures_view)
-        url = path("failures/", view, name="taskhub_taskresult_failures")
-        return [url, *super().get_urls()]
-
-    def failures_view(self, request: HttpRequest) -> HttpResponse:
-        """Show the failures that a filter lets through, by cause."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        query = {**request.GET.dict(), "status": Status.FAILED.value}
-        try:
-            selection = selection_of(query)
-            rows: Any = self.get_queryset(request)
-            groups = read_failures(selection, results=rows)
-        except (InvalidOption, SearchTimeout) as error:
-            self.message_user(request, str(error), messages.ERROR)
-            return redirect(address(self.admin_site, "taskresult_failures"))
-        return render(
-            self,
-            request,
-            "admin/taskhub/taskresult/failures.html",
-            title=_("Failures by cause"),
-            original=_("Failures"),
-            form=FailureFilterForm(request.GET),
-            groups=[_shown(self.admin_site, group, query) for group in groups],
-            most=MAX_UNINDEXED_FAILURES if is_unindexed(selection, rows) else 0,
-            may_retry=self.may(request, Kind.RETRY),
-            may_delete=self.may(request, Kind.DELETE),
-        )
+def failures_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
+    """Show the failures that the filters select, by cause."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    site = model_admin.admin_site
+    query = {**request.GET.dict(), "status": Status.FAILED.value}
+    try:
+        selection = selection_of(query)
+        rows = model_admin.get_queryset(request)
+        groups = read_failures(selection, results=rows)
+    except (InvalidOption, SearchTimeout) as error:
+        model_admin.message_user(request, str(error), messages.ERROR)
+        return redirect(address(site, "taskresult_failures"))
+    return render(
+        model_admin,
+        request,
+        "admin/taskhub/taskresult/failures.html",
+        title=_("Failures by cause"),
+        original=_("Failures"),
+        form=FailureFilterForm(request.GET),
+        groups=[_on_page(site, group, query) for group in groups],
+        limit=MAX_UNINDEXED_FAILURES if is_unindexed(selection, rows) else 0,
+        may_retry=is_allowed(model_admin, request, Kind.RETRY),
+        may_delete=is_allowed(model_admin, request, Kind.DELETE),
+    )
 
 
-def _shown(site: AdminSite, group: FailureGroup, query: dict[str, str]) -> ShownGroup:
+def _on_page(
+    site: AdminSite, group: FailureGroup, query: dict[str, str]
+) -> GroupOnPage:
     narrowed = {name: value for name, value in query.items() if value}
-    narrowed["cause"] = group.cause
-    filters = urlencode(narrowed)
+    filters = urlencode({**narrowed, "cause": group.cause})
     retry = address(site, "taskresult_bulk", Kind.RETRY)
     delete = address(site, "taskresult_bulk", Kind.DELETE)
-    return ShownGroup(
+    return GroupOnPage(
         group,
         last_url=address(site, "taskresult_change", group.last_id),
         list_url=f"{address(site, 'taskresult_changelist')}?{filters}",
-        retry_url=f"{retry}?{filters}&per_second={_PER_SECOND}",
+        retry_url=f"{retry}?{filters}&per_second={_RETRIES_PER_SECOND}",
         delete_url=f"{delete}?{filters}",
     )

@@ -1,4 +1,4 @@
-"""Where a result comes from, and what has come of it."""
+"""Links from a result to its periodic task, its parent and its children."""
 
 from typing import Any
 from uuid import UUID
@@ -9,18 +9,23 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from taskhub.admin import display as markup
 from taskhub.admin.addresses import address, link, row_address
+from taskhub.admin.display import NOTHING, badge, short_path
 from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.operations.results import Selection
 
-#: So many of the results that it has enqueued are shown.
-_MOST_CHILDREN = 10
-_READ = ("id", "task_path", "status")
+_MAX_CHILDREN = 10
+
+
+def periodic_task(site: AdminSite, row: TaskResult) -> SafeString:
+    """Return a link to the periodic task of a result."""
+    if row.periodic_task is None:
+        return format_html("{}", NOTHING)
+    return link(row_address(site, row.periodic_task), row.periodic_task)
 
 
 def link_to(site: AdminSite, pk: object) -> SafeString | str:
-    """Return a link to a result by its id, or the id if it cannot be one."""
+    """Return a link to a result by its id, or the text if it is not an id."""
     try:
         url = address(site, "taskresult_change", UUID(str(pk)))
     except ValueError:
@@ -28,32 +33,32 @@ def link_to(site: AdminSite, pk: object) -> SafeString | str:
     return link(url, format_html("<code>{}</code>", pk))
 
 
-def read_children(row: TaskResult, results: TaskResultQuerySet) -> None:
-    """Note in a row the last results that its run has enqueued, and one more."""
+def add_children(row: TaskResult, results: TaskResultQuerySet) -> None:
+    """Set `shown_children` of a row: the last results that its run enqueued."""
     found: Any = row
-    children = Selection(parent=row.pk).of(results).only(*_READ)
-    found.shown_children = list(children[: _MOST_CHILDREN + 1])
+    children = Selection(parent=row.pk).of(results).only("id", "task_path", "status")
+    found.shown_children = list(children[:_MAX_CHILDREN])
 
 
 def children_of(row: TaskResult) -> list[TaskResult]:
-    """Return what read_children() has noted."""
+    """Return what add_children() has set."""
     return getattr(row, "shown_children", [])
 
 
 def children(site: AdminSite, row: TaskResult) -> SafeString:
-    """Return the results that the run of a result has enqueued, as a list of links."""
+    """Return a list of links to the children of a result."""
     shown = format_html_join(
         "",
         "<li>{} {}</li>",
         (
             (
-                markup.badge(child.status),
-                link(row_address(site, child), markup.short_path(child.task_path)),
+                badge(child.status),
+                link(row_address(site, child), short_path(child.task_path)),
             )
-            for child in children_of(row)[:_MOST_CHILDREN]
+            for child in children_of(row)
         ),
     )
     query = urlencode({"parent": str(row.pk)})
     url = f"{address(site, 'taskresult_changelist')}?{query}"
-    everything = link(url, _("all that it has enqueued"))
+    everything = link(url, _("all results that it enqueued"))
     return format_html('<ul class="taskhub-children">{}</ul>{}', shown, everything)
