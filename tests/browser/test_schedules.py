@@ -119,11 +119,11 @@ def test_a_schedule_is_made_run_and_read_about(form):
     expect(form.get_by_label("Every:")).to_have_value("90")
     expect(form.get_by_label("Cron expression")).to_be_hidden()
     form.get_by_label("Positional arguments").fill('["grace@example.com"]')
-    form.get_by_label("Expires after").fill("1h 30m")
+    form.get_by_label("Expires after").fill("90 minutes")
     form.get_by_role("button", name="Save and continue editing").click()
 
     expect(form.get_by_text("was added successfully")).to_be_visible()
-    expect(form.get_by_label("Expires after")).to_have_value("1 hour 30 minutes")
+    expect(form.get_by_label("Expires after")).to_have_value("90 minutes")
     expect(form.get_by_text("in 1 hour").first).to_be_visible()
     form.get_by_role("button", name="Run now").click()
     expect(form.get_by_text("“Greetings” was enqueued")).to_be_visible()

@@ -1,7 +1,6 @@
-"""A form field for each parameter of a task, by what its signature says of it."""
+"""Form fields for the parameters of a task, by their annotations and defaults."""
 
 import inspect
-import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,12 +20,12 @@ _UNIONS = (Union, types.UnionType)
 
 
 def parameters_of(task: Task[..., Any, Any]) -> list[Parameter]:
-    """Return the parameters of a task as callers see them, with their annotations."""
+    """Return the parameters of a task with evaluated annotations."""
     signature = signature_of(task.func, task.takes_context)
     try:
         known = inspect.get_annotations(task.func, eval_str=True)
     except Exception:
-        # Annotations are the user's own code; what they mean is only of help here.
+        # Evaluating annotations runs the project's code, and is not essential.
         known = {}
     return [
         each.replace(annotation=known.get(each.name, each.annotation))
@@ -34,17 +33,17 @@ def parameters_of(task: Task[..., Any, Any]) -> list[Parameter]:
     ]
 
 
-def field_for(parameter: Parameter, help_text: str = "") -> forms.Field:
-    """Return the field that a parameter's value is written in."""
+def field_for(parameter: Parameter) -> forms.Field:
+    """Return the form field of a parameter."""
     if parameter.kind is Parameter.VAR_POSITIONAL:
-        return TypedJSONField(list, required=False, help_text=help_text)
+        return TypedJSONField(list, required=False)
     if parameter.kind is Parameter.VAR_KEYWORD:
-        return TypedJSONField(dict, required=False, help_text=help_text)
+        return TypedJSONField(dict, required=False)
     kind, takes_none = _without_none(parameter.annotation)
     has_default = parameter.default is not Parameter.empty
     options = {
         "required": not (has_default or takes_none),
-        "help_text": help_text or _described(parameter),
+        "help_text": _described(parameter),
         "initial": _shown_default(parameter),
     }
     return _field(kind, takes_none or has_default, takes_none, options)
@@ -88,7 +87,7 @@ def _choice(
 
 
 def _json_kind(kind: Any) -> type | None:
-    """Return what JSON has for a type, list or dict; None if it may be anything."""
+    """Return the JSON type of an annotation, list or dict, or None for any."""
     cls = get_origin(kind) or kind
     if not isinstance(cls, type) or cls in (Parameter.empty, str, bytes):
         return None
@@ -98,7 +97,7 @@ def _json_kind(kind: Any) -> type | None:
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:
-    """Return what a parameter takes beside None, and whether it takes that, too."""
+    """Return an annotation without None, and whether it had None."""
     if get_origin(annotation) not in _UNIONS:
         return annotation, False
     others = [each for each in get_args(annotation) if each is not types.NoneType]
@@ -107,7 +106,7 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def _shown_default(parameter: Parameter) -> Any:
-    """Return what stands in the field before anybody has written there."""
+    """Return the default as initial value of the field."""
     if parameter.default is Parameter.empty:
         return None
     try:
@@ -117,23 +116,7 @@ def _shown_default(parameter: Parameter) -> Any:
 
 
 def _described(parameter: Parameter) -> str:
-    """Return what a parameter takes, as it is written in the code."""
+    """Return the annotation as text."""
     if parameter.annotation is Parameter.empty:
         return _("JSON")
     return inspect.formatannotation(parameter.annotation)
-
-
-# What the docstring says of a parameter: as Sphinx has it, and as Google has it.
-_SPHINX = r"(?s):param (?:[\w\[\], ]+ )?{name}: *(?P<text>.+?)(?=\n\s*:|\n\s*\n|\Z)"
-_GOOGLE = (
-    r"Args:\n(?:.*\n)*?(?P<indent>[ \t]+){name}(?: \([^)\n]*\))?: *"
-    r"(?P<text>.+(?:\n(?P=indent)[ \t]+\S.*)*)"
-)
-
-
-def help_in(docstring: str, name: str) -> str:
-    """Return what a docstring says of a parameter; nothing if it does not."""
-    for pattern in (_SPHINX, _GOOGLE):
-        if found := re.search(pattern.format(name=re.escape(name)), docstring):
-            return " ".join(found["text"].split())
-    return ""

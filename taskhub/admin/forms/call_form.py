@@ -1,6 +1,5 @@
 """A form for the arguments of a task, made from its signature."""
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget
 from django.utils.translation import gettext as _
 
-from taskhub.admin.forms.call_fields import Parameter, field_for, help_in, parameters_of
+from taskhub.admin.forms.call_fields import Parameter, field_for, parameters_of
 from taskhub.exceptions import InvalidArguments
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import check_arguments, check_value, signature_of
@@ -38,9 +37,8 @@ class CallForm(forms.Form):
         self.task = task
         self.parameters = parameters_of(task)
         self.old, self.fits = _bound(task, old) if old is not None else ({}, True)
-        docstring = inspect.getdoc(task.func) or ""
         for parameter in self.parameters:
-            field = field_for(parameter, help_in(docstring, parameter.name))
+            field = field_for(parameter)
             field.label = parameter.name
             self._fill(parameter.name, field)
             self.fields[_PREFIX + parameter.name] = field

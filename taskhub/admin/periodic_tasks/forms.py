@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from taskhub import operations
 from taskhub.admin.forms import task_select
 from taskhub.admin.forms.date_time import MomentField
-from taskhub.admin.forms.durations import DurationField
+from taskhub.admin.forms.duration import DurationField
 from taskhub.admin.forms.json_fields import (
     LIST_EXPECTED,
     OBJECT_EXPECTED,

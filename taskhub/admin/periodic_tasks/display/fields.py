@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from taskhub.admin import schedule_words
 from taskhub.admin.display import NOTHING, pretty_json
-from taskhub.admin.forms.durations import write_duration
+from taskhub.admin.forms.duration import write_duration
 from taskhub.admin.forms.task_select import hint
 from taskhub.admin.periodic_tasks.display.runs import relative_time
 from taskhub.admin.periodic_tasks.display.upcoming_runs import zone_of
