@@ -97,7 +97,7 @@ def moment(when: datetime | None) -> SafeString:
 
 def pretty_json(value: Any) -> SafeString:
     """Return a value as indented JSON."""
-    # Half a character, as SQL or fixtures may have written it, is no text.
+    # SQL statements and fixtures may have written half a character.
     text = escape_text(json.dumps(value, indent=2, ensure_ascii=False))
     return format_html('<pre class="taskhub-code" tabindex="0">{}</pre>', text)
 

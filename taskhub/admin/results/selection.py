@@ -23,7 +23,7 @@ from taskhub.exceptions import InvalidOption
 from taskhub.operations.results import Selection
 from taskhub.operations.results.failures import name_cause
 
-#: Of results that are selected one by one; Django's forms send no more fields.
+#: Results that can be selected one by one; Django accepts no more form fields.
 MAX_SELECTED = 1_000
 #: Parameters of an address that do not filter the list.
 _OTHER_PARAMETERS = {"o", "p", "e", "all", "per_second"}

@@ -1,6 +1,6 @@
 /*
- * Draws charts with uPlot, in the colours of the admin's theme, and keeps the table of
- * each up to date. Styles are set as properties: a strict policy allows that.
+ * Draws charts with uPlot, in the colours of the admin's theme, and updates their
+ * tables. Styles are set as properties, which a strict content security policy allows.
  */
 "use strict";
 
@@ -8,7 +8,7 @@
   const HEIGHT = 180;
   const DAY = 86400;
   const POWERS = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-  // Steps of an axis: there is no half of a run, and a minute has 60 seconds.
+  // The steps of an axis: whole runs, or units of time.
   const STEPS = {
     count: POWERS.flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)),
     seconds: [
@@ -34,7 +34,7 @@
   const language = document.documentElement.lang || undefined;
   const counted = (value) => (value == null ? "–" : value.toLocaleString(language));
 
-  /* Give functions that write times in a zone, or in the browser's if it has no such. */
+  /* Return functions that format times in a zone, or in the browser's if it is unknown. */
   function clockOf(zone) {
     const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
     const day = { month: "short", day: "numeric" };
@@ -90,7 +90,7 @@
       return this.chart.unit === "seconds" ? inSeconds : counted;
     }
 
-    /* The columns for uPlot; bars that stand on others begin where these end. */
+    /* Return the columns for uPlot; stacked bars start where the lower ones end. */
     points() {
       const columns = this.chart.lines.map((line) => line.values);
       if (!this.chart.is_stacked) return [this.chart.starts, ...columns];
@@ -171,7 +171,7 @@
       };
     }
 
-    /* A layer from the one below it to its own top. */
+    /* Draw a layer from the top of the one below it to its own top. */
     bar(index) {
       return (plot, seriesIndex, first, last) => {
         const shape = new Path2D();
@@ -226,7 +226,7 @@
     }
   }
 
-  /* Call something when the colours change: by the system, or the admin's button. */
+  /* Call a function when the theme changes, by the system or the admin's button. */
   function onTheme(changed) {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
     new MutationObserver(changed).observe(document.documentElement, {

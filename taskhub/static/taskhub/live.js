@@ -1,5 +1,5 @@
 /*
- * Asks again and again what a page shows by now: while somebody looks, unless paused.
+ * Fetches the content of a page every few seconds, while the page is visible and not paused.
  */
 "use strict";
 
@@ -8,7 +8,7 @@
   const MOST_MS = 60000;
 
   class Live {
-    /* `bar` has the state, the button and the address; `show` takes each answer. */
+    /* `bar` is the element with the state, the button and the URL; `show` takes answers. */
     constructor(bar, show) {
       this.bar = bar;
       this.show = show;
@@ -40,7 +40,7 @@
       this.look();
     }
 
-    /* Ask at once, or stop asking. */
+    /* Fetch at once, or stop. */
     look() {
       clearTimeout(this.timer);
       this.request?.abort();
@@ -55,7 +55,7 @@
           signal: request.signal,
           headers: { Accept: "application/json" },
         });
-        // The page to sign in on comes instead.
+        // The response is a login page.
         if (response.redirected || response.status === 403) return this.end();
         if (!response.ok) throw new Error(response.statusText);
         const answer = await response.json();
@@ -81,7 +81,7 @@
       this.bar.dataset.state = state;
       const place = this.bar.querySelector(".taskhub-live-state");
       const word = this.bar.dataset[state];
-      // Not if it says so already: it would be read out again.
+      // Screen readers would read the same text again.
       if (place.textContent !== word) place.textContent = word;
     }
   }

@@ -1,6 +1,6 @@
 /*
- * Keeps the overview up to date: draws its charts, and replaces the panels that have
- * changed. Without it, the page is as it was when it was asked for.
+ * Draws the charts of the overview, and replaces the panels that have changed. Without this
+ * script, the page is not updated.
  */
 "use strict";
 
@@ -8,7 +8,7 @@
   function replace(panels) {
     for (const [name, html] of Object.entries(panels)) {
       const panel = document.querySelector(`[data-panel="${name}"]`);
-      // What somebody is at with the keyboard stays where it is.
+      // A panel with the keyboard focus is not replaced.
       if (panel.dataset.html === html || panel.contains(document.activeElement)) {
         continue;
       }

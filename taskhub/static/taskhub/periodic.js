@@ -1,6 +1,6 @@
 /*
- * The form of a periodic task: only the fields of the chosen kind, what the chosen task
- * takes, and the next runs while somebody types. Without it, the form works as well.
+ * The form of a periodic task: shows the fields of the chosen kind, the signature of the
+ * chosen task, and the next runs while the user types. The form works without this script.
  */
 "use strict";
 
@@ -11,19 +11,19 @@
     once: ["at"],
     solar: ["event", "latitude", "longitude"],
   };
-  // What decides when it fires. Dates and times have an input each.
+  // The fields that decide when it fires. Dates and times have an input each.
   const ASKED = [
     "kind", "expression", "tz", "count", "unit", "at_0", "at_1", "event", "latitude",
     "longitude", "start_at_0", "start_at_1", "end_at_0", "end_at_1", "max_runs",
   ];
   const DEBOUNCE_MS = 300;
 
-  // The row of a field, or its box if it shares the row.
+  // Return the row of a field, or its box if several fields share the row.
   const boxOf = (form, name) =>
     form.querySelector(`.fieldBox.field-${name}`) ||
     form.querySelector(`.form-row.field-${name}`);
 
-  // The box with its help and its fault, which Django 6.0 and earlier keep beside it.
+  // Return the box with help and errors, which Django 6.0 and earlier put beside it.
   const aroundOf = (box) =>
     box.matches(".form-row") || box.parentElement.matches(".form-row, fieldset")
       ? box
@@ -57,7 +57,7 @@
     box.querySelector(".taskhub-summary").textContent = told.summary ?? "";
   }
 
-  /* The next runs: asked for when nothing was typed for a moment, the last answer wins. */
+  /* The next runs, fetched when the user pauses; the last answer wins. */
   class Preview {
     constructor(form, place) {
       this.form = form;
@@ -95,8 +95,7 @@
         });
         if (response.ok) this.show(await response.json(), showsErrors);
       } catch (error) {
-        // A newer question has taken its place; or the site is away, and saving will
-        // tell. Either may be asked again.
+        // A newer request has replaced it, or the site is down; it may be repeated.
         if (error.name !== "AbortError") this.asked = "";
       }
     }
@@ -152,7 +151,7 @@
       }
     }
 
-    /* Put a fault where the admin would: above the input, or above the whole line. */
+    /* Put errors where the admin does: above the input, or above the whole line. */
     placeFault(list, box, around) {
       const line = box.matches(".flex-container")
         ? box
@@ -178,7 +177,7 @@
       if (event.target.name === "task_path") showSignature(form);
       preview.later();
     };
-    // The admin's calendar and clock write without an event, and then give the focus.
+    // The admin's calendar and clock send no event, but focus the input afterwards.
     for (const kind of ["input", "change", "focusin"]) {
       form.addEventListener(kind, update);
     }

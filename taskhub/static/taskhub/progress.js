@@ -1,8 +1,8 @@
 /*
- * Follows what runs in the background: each element of the class taskhub-progress asks
- * its data-url how far it is, until that says that it is over, and not while the page is
- * hidden. It sends `taskhub:progress` for each answer, and `taskhub:over` at the end;
- * with data-reload, it loads the page anew then.
+ * Updates progress bars: for each element of the class taskhub-progress, its data-url is
+ * fetched until the answer is over, and not while the page is hidden. The element gets the
+ * events `taskhub:progress` for each answer, and `taskhub:over` at the end. With
+ * data-reload, the page is reloaded then.
  */
 "use strict";
 
@@ -28,14 +28,14 @@
         return;
       }
       const answer = await this.ask();
-      // Whoever may not ask need not ask again.
+      // There will be no answer, for example because a permission is missing.
       if (answer === null) return;
       if (answer) this.show(answer);
       if (answer?.is_over) this.end(answer);
       else this.later();
     }
 
-    /* Return the answer, null if there never will be one, undefined if not now. */
+    /* Return the answer, null if there will be none, undefined if there is none now. */
     async ask() {
       try {
         const response = await fetch(this.url(), {
@@ -43,21 +43,21 @@
         });
         if (response.status >= 400 && response.status < 500) return null;
         if (!response.ok) throw new Error(response.statusText);
-        // A session that has ended leads to a page that is no answer.
+        // The session has ended, and the response is a login page.
         if (response.redirected) return null;
         const answer = await response.json();
         if (answer.status) this.place.dataset.seen = "yes";
-        // What is not there yet may come late, or never.
+        // A result that does not exist yet may come late, or never.
         this.pause = answer.status ? PAUSE_MS : this.longer();
         return answer;
       } catch {
-        // The site is away: ask less and less often.
+        // The site is down: fetch less often.
         this.pause = this.longer();
         return undefined;
       }
     }
 
-    /* Return where to ask: what was seen and is gone is over, as the site is told. */
+    /* Return the URL. `seen` tells the site that a missing result existed before. */
     url() {
       const url = new URL(this.place.dataset.url, location.href);
       if (this.place.dataset.seen) url.searchParams.set("seen", "yes");
@@ -99,7 +99,7 @@
     }
   }
 
-  // For pages that put new elements in the place of others.
+  // For pages that replace elements.
   document.addEventListener("taskhub:new", (event) => start(event.target));
   if (document.readyState === "loading") {
     document.addEventListener("DOMContentLoaded", () => start(document));

@@ -1,7 +1,7 @@
 /*
- * The page of a result, or of a bulk action, while that is under way: as soon as progress.js
- * hears that there is something new, the page is fetched and what has changed is put in
- * its place. Without it, one loads the page again.
+ * The page of an unfinished result or bulk action: when progress.js reports a new state, the
+ * page is fetched, and elements that have changed are replaced. Without this script, users
+ * reload the page.
  */
 "use strict";
 
@@ -10,7 +10,7 @@
 
   let refreshing = false;
 
-  /* What whoever looks has opened, scrolled or is at, by the ids of the elements. */
+  /* Return which details are open, and which element has the focus, by their ids. */
   function remember(root) {
     const open = [...root.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
     return { open: new Map(open), focused: document.activeElement?.id };
@@ -42,7 +42,7 @@
         shown.dispatchEvent(new CustomEvent("taskhub:new", { bubbles: true }));
       }
     } catch {
-      // The site is away: progress.js asks again, and so does this.
+      // The site is down: progress.js fetches again, and so does this script.
     } finally {
       refreshing = false;
     }
