@@ -115,7 +115,7 @@ def prepare(page: Page, what: str) -> None:
         page.locator(".field-kind").scroll_into_view_if_needed()
     elif what == "backfill":
         page.get_by_role("button", name="Show the runs").click()
-        page.get_by_role("heading", name="Runs").wait_for()
+        page.get_by_role("heading", name="Runs", exact=True).wait_for()
     elif what in ("form", "disabled"):
         page.locator(".taskhub-runs li").first.wait_for()
     if what == "overview":

@@ -58,7 +58,7 @@ def test_what_waits_is_moved_and_purged(queues):
 
     buttons(queues, "mail").get_by_role("link", name="Move").click()
     queues.get_by_label("To:").select_option("default/other")
-    queues.get_by_label("What").select_option(label="tests.tasks.send: 3")
+    queues.get_by_label("Results").select_option(label="tests.tasks.send: 3")
     assert fits(queues)
     queues.get_by_role("button", name="Move").click()
     expect(queues.get_by_text("Moved 3 results of tests.tasks.send")).to_be_visible()
@@ -95,7 +95,7 @@ def test_a_node_is_resized_and_made_quiet(admin, page, start_node):
     page.get_by_role("link", name=name).first.click()
     page.get_by_role("link", name="Quiet").click()
     page.get_by_role("button", name="Quiet").click()
-    expect(page.get_by_text("takes nothing new")).to_be_visible()
+    expect(page.get_by_text("takes no new tasks")).to_be_visible()
     expect(page.get_by_text("Quiet", exact=True)).to_be_visible()
     assert_accessible(page)
     wait_until(lambda: "Quiet, as requested" in process.log, "the order")

@@ -41,7 +41,7 @@ def test_what_runs_is_followed_and_cancelled(admin, worker, page, gate):
     assert_accessible(page)
     page.get_by_role("button", name="Cancel", exact=True).click()
 
-    expect(page.get_by_text("is asked to end within two seconds")).to_be_visible()
+    expect(page.get_by_text("is told to stop within two seconds")).to_be_visible()
     expect(page.get_by_text("It was cancelled by admin.")).to_be_visible()
     expect(page.get_by_role("button", name="Retry")).to_be_visible()
     assert fits(page)
@@ -73,13 +73,13 @@ def test_a_cause_is_mended_and_its_failures_tried_again(admin, worker, page):
     expect(page.get_by_role("heading", name="ConnectionError")).to_be_visible()
     assert fits(page)
     assert_accessible(page)
-    page.get_by_role("link", name="Try all again").click()
+    page.get_by_role("link", name="Retry all").click()
 
     expect(page.get_by_text("3 results", exact=True)).to_be_visible()
     expect(page.get_by_label("At most, per second")).to_have_value("10")
     assert fits(page)
     assert_accessible(page)
-    page.get_by_role("button", name="Do it to 3 results").click()
+    page.get_by_role("button", name="Retry 3 results").click()
 
     # The page follows by itself.
     expect(page.get_by_text("3 of 3")).to_be_visible(timeout=30_000)
@@ -99,7 +99,7 @@ def test_rows_are_chosen_and_deleted(admin, worker, page):
     page.get_by_label("Action:").select_option("delete_selected")
     page.locator(".actions button[type=submit]").click()
 
-    page.get_by_role("button", name="Do it to 1 result").click()
+    page.get_by_role("button", name="Delete 1 result").click()
 
     expect(page.get_by_role("status")).to_have_text("Done", timeout=30_000)
     assert TaskResult.objects.count() == 2

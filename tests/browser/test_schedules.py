@@ -22,7 +22,7 @@ def runs(page):
 
 
 def test_the_next_runs_change_while_one_types(form):
-    expect(form.get_by_text("They show here when")).to_be_visible()
+    expect(form.get_by_text("They are shown here when")).to_be_visible()
 
     form.get_by_label("Cron expression").press_sequentially("0 3 * * MON-FRI")
     expect(form.locator(".taskhub-words")).to_have_text(
@@ -149,8 +149,8 @@ def test_past_runs_are_made_up_for(admin, page):
     }.items():
         page.locator(f"[name={name}]:visible").fill(value)
     page.get_by_role("button", name="Show the runs").click()
-    expect(page.get_by_text("24 runs")).to_be_visible()
-    page.get_by_role("button", name="Run it 24 times").click()
+    expect(page.get_by_text("24 runs", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Enqueue 24 runs").click()
 
     expect(page.get_by_text("Enqueued 24 past runs of “Bills”")).to_be_visible()
     assert TaskResult.objects.filter(periodic_task=row).count() == 24
