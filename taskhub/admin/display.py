@@ -9,7 +9,7 @@ from django.contrib.admin import AdminSite
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
+from django.utils.timezone import localtime, now
 from django.utils.translation import gettext as _
 
 from taskhub.admin.addresses import row_address
@@ -21,21 +21,30 @@ from taskhub.models import Status, TaskResult
 NOTHING = "\N{EN DASH}"
 
 
-def badge(status: str) -> SafeString:
-    """Return a status as a coloured label."""
+def status_label(row: TaskResult) -> str:
+    """Return the label of a status, which tells more of a READY result."""
+    if row.status == Status.READY and row.attempts:
+        return _("Retrying")
+    if row.status == Status.READY and row.run_after and row.run_after > now():
+        return _("Scheduled")
+    return Status.label_of(row.status)
+
+
+def badge(row: TaskResult) -> SafeString:
+    """Return the status of a result as a coloured label."""
     return format_html(
         '<span class="taskhub-status taskhub-{}">{}</span>',
-        status.lower(),
-        Status.label_of(status),
+        row.status.lower(),
+        status_label(row),
     )
 
 
 def linked_badge(site: AdminSite, result: TaskResult) -> SafeString:
     """Return the status of a result as a coloured label that links to it."""
     if not (url := row_address(site, result)):
-        return badge(result.status)
+        return badge(result)
     return format_html(
-        '<a class="taskhub-to-result" href="{}">{}</a>', url, badge(result.status)
+        '<a class="taskhub-to-result" href="{}">{}</a>', url, badge(result)
     )
 
 

@@ -214,7 +214,30 @@ def test_a_page_costs_the_same_whatever_the_result_has(
         admin_client.get(change(row))
 
 
-# While it runs.
+# While it waits or runs.
+
+
+@pytest.mark.parametrize(
+    ("due_in", "attempts", "label"),
+    [
+        (None, 0, "Ready"),
+        (timedelta(hours=-1), 0, "Ready"),
+        (timedelta(hours=1), 0, "Scheduled"),
+        (timedelta(hours=1), 1, "Retrying"),
+        (None, 1, "Retrying"),
+    ],
+)
+def test_a_ready_result_tells_what_it_waits_for(
+    admin_client, page, due_in, attempts, label
+):
+    row = TaskResultFactory(
+        attempts=attempts, run_after=None if due_in is None else now() + due_in
+    )
+
+    shown = f'<span class="taskhub-status taskhub-ready">{label}</span>'
+    assert shown in page(row)
+    assert shown in text_of(admin_client.get("/admin/taskhub/taskresult/"))
+    assert admin_client.get(live(row)).json()["label"] == label
 
 
 def test_a_page_is_told_how_far_it_is(admin_client, django_assert_max_num_queries):

@@ -10,6 +10,7 @@ from taskhub.models.ids import ids_in
 _COLUMNS = (
     "id",
     "status",
+    "attempts",
     "enqueued_at",
     "run_after",
     "started_at",

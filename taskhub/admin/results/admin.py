@@ -17,6 +17,7 @@ from taskhub import operations
 from taskhub.admin.actions import buttons
 from taskhub.admin.addresses import address, row_address, with_filters
 from taskhub.admin.changelist import BoundedChangeList
+from taskhub.admin.display import status_label
 from taskhub.admin.model_admin import ReadOnlyModelAdmin
 from taskhub.admin.neighbours import rows_of
 from taskhub.admin.permissions import has_perm
@@ -70,7 +71,14 @@ _COLUMNS = {
         "finished_at",
     ),
     # Requested every second.
-    "taskhub_taskresult_live": ("id", "status", "attempts", "errors", "progress"),
+    "taskhub_taskresult_live": (
+        "id",
+        "status",
+        "attempts",
+        "run_after",
+        "errors",
+        "progress",
+    ),
 }
 
 
@@ -179,7 +187,9 @@ class TaskResultAdmin(ReadOnlyModelAdmin):
     def progress_of(self, row: TaskResult) -> dict[str, Any]:
         logged = TaskLog.objects.filter(result_id=row.pk).count()
         state = f"{row.status}-{row.attempts}-{len(row.errors)}-{logged}"
-        return with_lingering(row, {**describe_progress(row), "state": state})
+        progress = describe_progress(row)
+        progress |= {"label": status_label(row), "state": state}
+        return with_lingering(row, progress)
 
     def get_fieldsets(
         self, request: HttpRequest, obj: TaskResult | None = None

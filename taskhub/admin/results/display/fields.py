@@ -33,7 +33,7 @@ def task(row: TaskResult) -> SafeString:
 
 @display(description=gettext_lazy("status"))
 def status(row: TaskResult) -> SafeString:
-    return format_html("{} {}", badge(row.status), lingering_mark(row))
+    return format_html("{} {}", badge(row), lingering_mark(row))
 
 
 @display(description=gettext_lazy("enqueued"), ordering="id")

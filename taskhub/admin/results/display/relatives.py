@@ -15,6 +15,7 @@ from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.operations.results import Selection
 
 _MAX_CHILDREN = 10
+_COLUMNS = ("id", "task_path", "status", "attempts", "run_after")
 
 
 def periodic_task(site: AdminSite, row: TaskResult) -> SafeString:
@@ -36,7 +37,7 @@ def link_to(site: AdminSite, pk: object) -> SafeString | str:
 def add_children(row: TaskResult, results: TaskResultQuerySet) -> None:
     """Set `shown_children` of a row: the last results that its run enqueued."""
     found: Any = row
-    children = Selection(parent=row.pk).of(results).only("id", "task_path", "status")
+    children = Selection(parent=row.pk).of(results).only(*_COLUMNS)
     found.shown_children = list(children[:_MAX_CHILDREN])
 
 
@@ -52,7 +53,7 @@ def children(site: AdminSite, row: TaskResult) -> SafeString:
         "<li>{} {}</li>",
         (
             (
-                badge(child.status),
+                badge(child),
                 link(row_address(site, child), short_path(child.task_path)),
             )
             for child in children_of(row)
