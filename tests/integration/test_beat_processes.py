@@ -247,7 +247,7 @@ def test_while_the_database_is_away_a_beat_waits(configure, tmp_path):
         wait_until(lambda: count_results(server) >= 2, "runs")
 
         server.stop()
-        wait_until(lambda: "Cannot look at schedules" in beat.log, "it to notice")
+        wait_until(lambda: "Cannot read schedules" in beat.log, "it to notice")
         server.start()
         before = count_results(server)
         wait_until(lambda: count_results(server) > before, "runs again")

@@ -11,7 +11,7 @@ from django.utils import timezone
 from taskhub import operations
 from taskhub.brokers import get_broker
 from taskhub.brokers.database import counting
-from taskhub.foundation import ttl_cache as remembering
+from taskhub.foundation import ttl_cache
 from taskhub.models import Place, TaskResult
 from taskhub.operations import status
 from taskhub.operations.queues import Queue, synchronise_states
@@ -31,10 +31,10 @@ def small_bounds(monkeypatch):
 @pytest.fixture
 def pass_time(monkeypatch):
     """A function that lets some seconds pass for what is remembered."""
-    clock = remembering.monotonic
+    clock = ttl_cache.monotonic
 
     def pass_time(seconds):
-        monkeypatch.setattr(remembering, "monotonic", lambda: clock() + seconds)
+        monkeypatch.setattr(ttl_cache, "monotonic", lambda: clock() + seconds)
 
     return pass_time
 
