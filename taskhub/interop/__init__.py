@@ -1,1 +1,1 @@
-"""What is taken over from other packages. None of them has to be installed."""
+"""Imports of data from other packages, none of which has to be installed."""
