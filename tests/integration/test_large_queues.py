@@ -25,7 +25,7 @@ def small_bounds(monkeypatch):
     """What is many is a few here."""
     monkeypatch.setattr(counting, "MAX_COUNTED", 5)
     monkeypatch.setattr(status, "MAX_SCANNED_ROWS", 5)
-    monkeypatch.setattr(status, "_oldest_cache", remembering.TTLCache(60))
+    monkeypatch.setattr(status, "_oldest_cache", ttl_cache.TTLCache(60))
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ class PeriodicColumns(models.Model):
     planned_at = models.DateTimeField(null=True, editable=False, serialize=False)
     #: In a time zone: the span of the plan as local times; see schedules/span.py.
     planned_between = models.CharField(max_length=80, serialize=False, **_TEXT)
-    #: When a due tick that has to wait is tried again.
+    #: When the beat looks at a due tick again that has to wait.
     postponed_until = models.DateTimeField(null=True, editable=False, serialize=False)
     #: Why a due tick has to wait; empty if none does.
     postponed_because = models.TextField(serialize=False, **_TEXT)

@@ -5,7 +5,7 @@
 
 (() => {
   const EVERY_MS = 3000;
-  const MOST_MS = 60000;
+  const MAX_MS = 60000;
 
   class Live {
     /* `bar` is the element with the state, the button and the URL; `show` takes answers. */
@@ -67,7 +67,7 @@
         this.failures += 1;
         this.say("away");
       }
-      const pause = Math.min(EVERY_MS * 2 ** this.failures, MOST_MS);
+      const pause = Math.min(EVERY_MS * 2 ** this.failures, MAX_MS);
       if (this.isLooking) this.timer = setTimeout(() => this.ask(), pause);
     }
 

@@ -4,7 +4,7 @@ The steward: a process of a node that keeps leases alive and does the node's cho
 It is a process of its own, so that a task that holds the GIL for minutes is not taken
 for dead. Its threads, and what each owns:
 
-    main           reads births and deaths of worker processes from the supervisor's
+    main           reads starts and deaths of worker processes from the supervisor's
                    pipe; talks to no server, and so proves that the steward is alive
     leases         owns the tokens of living and dead processes; sends heartbeats to the
                    broker, and takes back the messages that the dead held, also those of

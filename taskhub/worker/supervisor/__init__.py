@@ -7,7 +7,7 @@ to start a child, or to kill one that does not end.
 
 It owns the children and what they share: the scoreboard, the flag that makes the node
 quiet, and the pipes. Every child has a line, which is a pipe down to it, and all
-children write into one pipe up. The steward has another pipe down, for the births and
+children write into one pipe up. The steward has another pipe down, for the starts and
 deaths of worker processes. When a line or that pipe ends, the child ends by itself.
 
 A dead child is reaped, the rest of its process group is killed, and a successor is

@@ -25,7 +25,7 @@ class RefusedBytes:
 
     @property
     def are_many(self) -> bool:
-        """Whether so many bytes wait that no more messages should be taken."""
+        """Whether the waiting bytes are too many to take more messages."""
         return self._count > _MAX_WAITING_BYTES
 
     def add(self, item: object) -> None:

@@ -1,0 +1,52 @@
+"""One word for one thing: words that were given up stay out of code, pages and docs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
+PLACES = (
+    *("taskhub", "project", "templates", "README.md", "CONTRIBUTING.md"),
+    *("docs/index.md", "docs/tutorial", "docs/howto", "docs/reference"),
+    "docs/explanation",
+)
+SUFFIXES = {".py", ".html", ".js", ".css", ".lua", ".md", ".txt"}
+
+
+def given_up():
+    """The words of the glossary's last table."""
+    table = GLOSSARY.read_text().partition("## Words that are not used")[2]
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", table, re.MULTILINE)
+    return [word for row in rows[1:] for word in row.strip().split(", ")]
+
+
+@pytest.fixture(scope="module")
+def texts():
+    """What people read, and the code, by path."""
+    places = [ROOT / place for place in PLACES]
+    paths = [
+        path
+        for place in places
+        for path in ([place] if place.is_file() else place.rglob("*"))
+        if path.suffix in SUFFIXES and "vendor" not in path.parts
+    ]
+    return {
+        str(path.relative_to(ROOT)): path.read_text().partition(
+            "## Words that are not used"
+        )[0]
+        for path in paths
+    }
+
+
+@pytest.mark.parametrize("word", given_up())
+def test_a_word_that_was_given_up_stays_out(word, texts):
+    flags = re.IGNORECASE if word.islower() else 0
+    pattern = re.compile(rf"\b{word.replace(' ', chr(92) + 's+')}\b", flags)
+
+    assert [path for path, text in texts.items() if pattern.search(text)] == []
+
+
+def test_the_table_is_read():
+    assert len(given_up()) > 10
