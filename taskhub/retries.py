@@ -1,5 +1,7 @@
 """
-How long to wait before a failed task is retried.
+How long to wait before a failed task is retried: the backoffs of `@task`.
+
+Whether it is retried at all is decided in execution/retrying.py.
 
     @task(max_attempts=5, backoff=exponential(seconds=2))
     @task(max_attempts=3, backoff=fixed(minutes=1))

@@ -78,9 +78,10 @@ class Action(Generic[Row]):
     suits: Callable[[Any], bool] = lambda row: True
     #: The label in the menu of the list; without one, it is not there.
     selected_label: Any = None
-    #: The text of the confirmation page; without one, there is no such page.
+    #: The text of the page that shows `form`.
     confirmation: Promise | None = None
-    #: Made of the rows and the data that was sent; without one, buttons run the action.
+    #: Made of the rows and the data that was sent; without one, buttons run the action
+    #: at once.
     form: Callable[..., forms.Form] | None = None
     is_dangerous: bool = False
 

@@ -69,7 +69,7 @@ class Beat:
         return pause
 
     def _rest(self, pause: float, *, computed: float) -> None:
-        # A wake-up shortens only what exceeds the rest.
+        # A wake-up can end the wait only after the minimum rest.
         min_rest = min(computed * _REST_FACTOR, MAX_PAUSE_SECONDS)
         self._stopping.wait(min_rest)
         if pause > min_rest and not self._stopping.is_set():

@@ -19,7 +19,7 @@ class Due:
 
     ticks: list[datetime]
     following: datetime | None
-    #: The moment that `following` is the first tick after.
+    #: `following` is the first tick after this time.
     after: datetime
 
 

@@ -196,11 +196,12 @@ class Broker(ABC):
         """
         Return which of these ids the broker does not have.
 
-        The broker has a message that is held, or that has a body and another place.
+        The broker has a message if it is held, or if it has a body and is ready or
+        delayed.
         """
 
     def count_astray(self, queue_name: str) -> int:
-        """Return how many bodies have no place; below 0, how many places no body."""
+        """Return the number of bodies without a place, minus places without a body."""
         return self.depth(queue_name).astray
 
     def astray(self, queue_name: str, ids: Collection[UUID] | None = None) -> set[str]:
@@ -288,8 +289,8 @@ class Broker(ABC):
     @abstractmethod
     def wake(self, queues: Collection[str]) -> None:
         """
-        Wake threads that wait, where push() does not do so: for inserted rows that are
-        messages, at the commit of the open transaction, and for BEAT.
+        Wake waiting threads in the cases in which push() does not: for inserted rows
+        that are messages, when the open transaction is committed, and for BEAT.
         """
 
     # Other.

@@ -1,1 +1,1 @@
-"""The libraries and Django versions that taskhub supports, and how they differ."""
+"""What differs between versions of Django and other libraries: the only place."""

@@ -2,7 +2,8 @@
 Execution: from a delivery to an outcome.
 
 `Preparer` opens a message, finds its task and begins an attempt. `Executor` calls the
-function, and returns how the attempt ended. They know no threads, processes or brokers.
+function, and returns how the attempt ended. They start no threads or processes, and use
+no broker.
 """
 
 from taskhub.execution.executor import Executor

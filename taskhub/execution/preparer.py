@@ -60,13 +60,13 @@ class Preparer:
         self._refusals = Refusals(config, worker_id, self._max_message_bytes)
         self._signals = Signals(config.alias)
 
-    def has_killed_often(self, delivery: Delivery) -> bool:
+    def must_run_exclusively(self, delivery: Delivery) -> bool:
         """
         Whether a message may have killed its processes: more than one has died with it.
 
-        One death says little, since every run of a process dies with it. It is enough
-        if the second one would fail the task. Query the database only for a message
-        that came back from a dead process.
+        One death proves little, because all runs of a process die together. If a second
+        death would already fail the task, one is enough. Query the database only for a
+        message that came back from a dead process.
         """
         if not delivery.has_killed:
             return False

@@ -1,4 +1,4 @@
-"""Whether a failed run is retried, and when."""
+"""Whether a failed run is retried, and when; the backoffs are in taskhub/retries.py."""
 
 import logging
 from datetime import UTC, datetime, timedelta

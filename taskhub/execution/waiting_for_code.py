@@ -19,8 +19,9 @@ class WaitingForCode:
     """
     Says how long a message waits for a worker that may have newer code.
 
-    It waits some minutes from its due time, or from when this process first saw it: a
-    broker in the rows changes the due time when it postpones. For any thread.
+    It waits some minutes from its due time, or from when this process first saw it if
+    that was earlier: the database broker changes the due time when it postpones. For
+    any thread.
     """
 
     def __init__(self) -> None:

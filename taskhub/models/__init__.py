@@ -3,9 +3,9 @@ The models, and the queries and writes of their tables.
 
 `results` has the central table, with one row for each enqueued task, and `periodic` the
 schedules. `queues` has paused queues, leases of worker processes and quarantined
-messages; `nodes` has the nodes. `named_leases` assigns work that one node does at a
-time. `bulk` has actions on many results. `logs` and `metrics` can be emptied without
-losing a task.
+messages; `nodes` has the nodes. `named_leases` decides which node does the work that
+only one node does at a time. `bulk` has actions on many results. `logs` and `metrics`
+can be emptied without losing a task.
 """
 
 from taskhub.models.bulk import BulkAction

@@ -1,4 +1,4 @@
-"""Named leases: which node does work that one node does at a time."""
+"""Named leases decide which node does the work that only one node does at a time."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar

@@ -97,7 +97,7 @@ class Node(TaskHubModel):
 
     @property
     def lingering_runs(self) -> list[LingeringRun]:
-        """The runs of its processes whose outcome nobody waits for."""
+        """The lingering runs of its processes."""
         return [
             run for worker in self.workers for run in read_entries(self.name, worker)
         ]

@@ -1,4 +1,8 @@
-"""Prune finished results, quarantined messages and logs that have expired."""
+"""
+Prune finished results, quarantined messages and logs that have expired.
+
+The stewards of nodes run this (see steward/chores.py), and `manage.py taskprune`.
+"""
 
 import time
 from collections.abc import Iterable, Iterator

@@ -1,13 +1,8 @@
 """
 The writer: all code that writes what became of tasks into their rows.
 
-The fence, which every outcome passes: a row is changed only while it is unfinished, and
-only by the attempt that owns it. A row has no owner until an attempt has put its number
-and its worker into it, by being marked RUNNING or by a claim. The first outcome for a
-row without an owner is accepted. So a worker that was thought dead, and whose message
-another worker has claimed, writes nothing any more.
-
-The functions take groups, and write each in one transaction. In worker processes, the
+Outcomes pass the fence (`fence.py`). Writes for operators are in `interventions.py`.
+Functions take groups, and write each in one transaction. In worker processes, the
 thread in `taskhub.writer.thread` makes the groups.
 """
 

@@ -47,7 +47,7 @@ class Ended(msgspec.Struct, frozen=True):
         return self.outcome is None or self.outcome.is_kept
 
     @property
-    def was_started(self) -> bool:
+    def needs_row_check(self) -> bool:
         """Whether its row has to be read before the message is run again."""
         return (
             self.outcome is not None

@@ -32,7 +32,7 @@ def write_cancelled(
     bulk_action: UUID | None = None,
 ) -> set[UUID]:
     """
-    Cancel those of some results that are unfinished.
+    Cancel the unfinished results among `pks`.
 
     Return their ids. The outcome of a running attempt will be refused. Its worker
     notices within two seconds, and with `by_force` ends the process that runs it.
@@ -106,9 +106,9 @@ def write_retried(
     due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
 ) -> list[TaskResult]:
     """
-    Retry those of some results that are finished, each at its due time or at once.
+    Retry the finished results among `due_times`, each at its due time or at once.
 
-    The time for which they were finished does not count as a wait.
+    The time between the end and the retry does not count as waiting time.
 
     Return their rows as they are now.
     """

@@ -1,10 +1,9 @@
 """Outcomes, written in groups that pass the fence."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import QuerySet
@@ -15,9 +14,9 @@ from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.results.slices import EndedSlice, ReturnedSlice
-from taskhub.retries import is_death
-from taskhub.writer.attempts import Attempt, Outcome
-from taskhub.writer.rows import locked, new_row
+from taskhub.writer.attempts import Outcome
+from taskhub.writer.fence import admit
+from taskhub.writer.rows import new_row
 from taskhub.writer.tally import Tally
 
 
@@ -42,7 +41,7 @@ def write_outcomes(
     alias = results_database()
     # Without a savepoint: the group is written whole or not at all.
     with transaction.atomic(using=alias, savepoint=False):
-        admitted = _admit(outcomes)
+        admitted = admit(outcomes)
         gone = [each.attempt.message.id for each in admitted if not each.is_kept]
         if gone:
             TaskResult.writing.filter(pk__in=gone).delete()
@@ -88,64 +87,6 @@ def _write_single(outcome: Outcome, *, in_rows: bool, tally: Tally | None) -> bo
     if tally is not None:
         transaction.on_commit(lambda: tally.count([outcome]), using=alias)
     return True
-
-
-def _admit(outcomes: Collection[Outcome]) -> list[Outcome]:
-    """Lock the rows of a group, and return the outcomes that pass the fence."""
-    by_id = {outcome.attempt.message.id: outcome for outcome in outcomes}
-    unfinished = TaskResult.writing.unfinished().filter(pk__in=by_id)
-    found = list(locked(unfinished).values_list("pk", "status", "attempts"))
-    waiting = [
-        pk for pk, status, attempts in found if status == Status.READY and attempts
-    ]
-    ended = _with_outcome(waiting) if waiting else set()
-    attempts_of: dict[UUID, int] = {
-        pk: attempts for pk, _status, attempts in found if pk not in ended
-    }
-    # Most rows have no owner yet; only those of the others are read.
-    claimed = [pk for pk, attempts in attempts_of.items() if attempts]
-    owners = dict(
-        TaskResult.writing.filter(pk__in=claimed).values_list("pk", "worker_ids")
-        if claimed
-        else ()
-    )
-    rowless = [
-        pk
-        for pk, outcome in by_id.items()
-        if pk not in attempts_of and not outcome.attempt.message.durable
-    ]
-    if rowless:
-        finished = set(TaskResult.writing.filter(pk__in=rowless).ids())
-        attempts_of |= {pk: 0 for pk in rowless if pk not in finished}
-    return [
-        outcome
-        for outcome in outcomes
-        if (pk := outcome.attempt.message.id) in attempts_of
-        and _belongs_to(outcome.attempt, attempts_of[pk], owners.get(pk, []))
-    ]
-
-
-def _with_outcome(waiting: list[UUID]) -> set[UUID]:
-    """
-    Return the waiting rows that have the outcome of their last attempt already.
-
-    The other rows were given back, or taken back from a process that seemed dead.
-    """
-    rows = TaskResult.writing.filter(pk__in=waiting)
-    return {
-        pk
-        for pk, attempts, errors in rows.values_list("pk", "attempts", "errors")
-        if any(
-            error.get("attempt") == attempts and not is_death(error) for error in errors
-        )
-    }
-
-
-def _belongs_to(attempt: Attempt, attempts: int, worker_ids: list[str]) -> bool:
-    unclaimed = attempts == 0
-    return unclaimed or (
-        attempts == attempt.number and worker_ids[-1:] == [attempt.worker_id]
-    )
 
 
 def _is_plain(outcome: Outcome) -> bool:

@@ -14,14 +14,14 @@ _LIMITS = "tests/integration/test_limits.py"
 DELIVERY = (
     Mutant(
         name="fence-ignores-worker",
-        path="taskhub/writer/outcomes.py",
+        path="taskhub/writer/fence.py",
         old="attempts == attempt.number and worker_ids[-1:] == [attempt.worker_id]",
         new="attempts == attempt.number",
         tests=(_WRITER,),
     ),
     Mutant(
         name="fence-ignores-attempt",
-        path="taskhub/writer/outcomes.py",
+        path="taskhub/writer/fence.py",
         old="attempts == attempt.number and worker_ids[-1:] == [attempt.worker_id]",
         new="worker_ids[-1:] == [attempt.worker_id]",
         tests=(_WRITER,),

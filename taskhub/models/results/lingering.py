@@ -1,4 +1,4 @@
-"""Lingering runs: functions that still run though nobody waits for the outcome."""
+"""Lingering runs: tasks that still run although their outcome will be refused."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Because(models.TextChoices):
-    """Why nobody waits for the outcome of a run."""
+    """Why the outcome of a run will be refused."""
 
     CANCELLED = "cancelled", _("cancelled")
     FINISHED = "finished", _("the result has finished")
@@ -23,7 +23,7 @@ class Because(models.TextChoices):
 
 @dataclass(frozen=True)
 class LingeringRun:
-    """A function that still runs though nobody waits for its outcome."""
+    """A task that still runs although its outcome will be refused."""
 
     #: The id of the result.
     id: UUID

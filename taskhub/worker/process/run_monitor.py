@@ -12,7 +12,8 @@ from taskhub.worker.process.running import Running
 from taskhub.worker.quiet import Quiet
 from taskhub.writer.thread.group_writer import GroupWriter
 
-#: The pause between two looks at an idle process, by which a new run is marked later.
+#: The pause between two looks at an idle process. A run that starts meanwhile is marked
+#: as RUNNING later by up to this time.
 _IDLE_PAUSE_SECONDS = 0.3
 #: How often to check whether runs were cancelled that have lasted this long.
 _CANCELLED_SECONDS = 1.0
@@ -80,7 +81,7 @@ class RunMonitor:
         if self._cancelled_timer.is_due() and (
             ids := self._running.lasting(_CANCELLED_SECONDS)
         ):
-            self._writer.watch(ids)
+            self._writer.check_cancelled(ids)
 
 
 class _Timer:

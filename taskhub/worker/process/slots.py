@@ -127,7 +127,9 @@ class Slots:
         return self._writer.is_full or self._writer.is_stuck
 
     def _execute(self, delivery: Delivery, keeper: ConnectionKeeper) -> None:
-        exclusive = self._read_row(self._preparer.has_killed_often, delivery, keeper)
+        exclusive = self._read_row(
+            self._preparer.must_run_exclusively, delivery, keeper
+        )
         if exclusive is None:
             return
         if exclusive:

@@ -11,10 +11,10 @@ How it stops, when it is told to or has drained its queues:
 6. Receivers of `process_ending` and hooks of `atexit` are called, and the processes
    that tasks have started are killed: see process_group.py.
 
-When the grace period ends first, the process goes from 2 to 4 with tasks still running,
-and exits after 5 without hooks of `atexit`. Told to end at once, it exits, and the
-supervisor and the steward deal with what it held. If its lease was lost, the supervisor
-starts a successor at once, and this process goes from 1 to 4 without a time limit.
+If tasks still run when the grace period ends, steps 4 and 5 happen while they run, and
+the process exits without calling hooks of `atexit`. Told to end at once, it exits, and
+the supervisor and the steward deal with what it held. If its lease was lost, the
+supervisor starts a successor at once, and steps 1 to 4 have no time limit.
 """
 
 import logging

@@ -1,14 +1,14 @@
 """
 The steward: a process of a node that keeps leases alive and does the node's chores.
 
-It is a process of its own, so that a task that holds the GIL for minutes is not taken
-for dead. Its threads, and what each owns:
+It is a process of its own, so that heartbeats are sent while a task holds the GIL of
+its worker process for minutes. Its threads, and what each owns:
 
     main           reads starts and deaths of worker processes from the supervisor's
-                   pipe; talks to no server, and so proves that the steward is alive
+                   pipe; never waits for a server, so its sign of life is reliable
     leases         owns the tokens of living and dead processes; sends heartbeats to the
-                   broker, and takes back the messages that the dead held, also those of
-                   other nodes that have become silent
+                   broker, and takes back the messages of dead processes, and of the
+                   processes of silent nodes
     housekeeper    does the chores, one after another: everything that needs the
                    database, such as the node's row, the sweep and pruning
     health         answers probes, each in a thread of its own, from values in memory

@@ -1,4 +1,8 @@
-"""The deaths of worker processes, to be recorded in the rows that they were running."""
+"""
+Records the deaths of worker processes in the rows that they were running.
+
+The supervisor notices a death; see supervisor.py.
+"""
 
 from threading import Lock
 

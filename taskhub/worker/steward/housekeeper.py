@@ -2,7 +2,7 @@
 The housekeeper: a thread of the steward that does chores in the database.
 
 It is a separate thread, so that a database that hangs delays no heartbeat. Every chore
-may be late without harm.
+may be late without harm. chores.py lists them.
 """
 
 import logging

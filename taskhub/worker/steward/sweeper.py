@@ -7,15 +7,16 @@ passes look for such rows:
 
 - The young pass sees every row once, some seconds after it was enqueued.
 - The slow pass goes over all unfinished rows, some hundred a second, again and again.
-  It hurries if the broker says that it is another one, or was emptied.
-- After the slow pass, one more sees rows of sites whose clocks are ahead.
+  It hurries if the broker was replaced by another server, or was emptied.
+- After each slow pass, a third one checks rows whose ids lie in the future, because the
+  clock of the host that enqueued them was ahead.
 
 After lost rows were found, the next slow pass hurries, since more rows may be lost. If
 the broker has lost only the body of a message or its place, the depth of its queue
 shows it. See `taskhub.worker.steward.astray` for lost places.
 
-Where the rows are the messages, a row has no place only if the process that moved or
-retried it died in between. Then the slow pass is enough.
+With the database broker, a row has lost its place only if the process that moved or
+retried it died halfway. The slow pass is enough for that.
 
 A row is pushed as one that came back: the worker reads the row before running it. So it
 does no harm if the row is finished or pushed by another process during the sweep. A

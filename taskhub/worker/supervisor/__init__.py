@@ -12,8 +12,8 @@ deaths of worker processes. When a line or that pipe ends, the child ends by its
 
 A dead child is reaped, the rest of its process group is killed, and a successor is
 started after a delay that grows with a series of short lives. With `--reload`, two more
-children watch the code and check that it loads. Then the node stops and the supervisor
-executes itself again.
+children watch the code and check that it loads. When it has changed and loads, the node
+stops, and the supervisor replaces itself with a new run of its command.
 
 How a node stops is a numbered list in supervisor.py.
 """

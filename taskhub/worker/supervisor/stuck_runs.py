@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection
 
-#: How long after the hard limit a process is killed that has not ended the run itself.
+#: A process that has not ended a run this long after its hard limit is killed.
 _STUCK_SECONDS = 5.0
 
 
@@ -11,7 +11,7 @@ class StuckRuns:
     """Knows the runs that have a hard limit, by the token of their process."""
 
     def __init__(self) -> None:
-        #: By token and run, when its process must be stuck.
+        #: For each token and run, when its process counts as stuck.
         self._deadlines: dict[tuple[str, str], float] = {}
 
     def begin(self, token: str, run: str, hard_timeout: float) -> None:

@@ -7,7 +7,7 @@ turn by
 
     the queue            until the thread collects it; progress first waits beside the
                          queue, the latest of each task only
-    the unwritten items  until a group with it is committed; after an error they keep it
+    the unwritten items  until it is committed with its group; after an error it stays
     the acknowledger     until the broker knows the end of the delivery
 
 The holdings know every message that the process holds, from the reservation to the

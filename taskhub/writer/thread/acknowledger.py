@@ -70,7 +70,7 @@ class Acknowledger:
             again = {
                 each.delivery.id: each.due_again
                 for each in group
-                if each.due_again is not None and each.was_started is started
+                if each.due_again is not None and each.needs_row_check is started
             }
             if again:
                 self._broker.postpone(

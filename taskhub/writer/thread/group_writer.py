@@ -33,7 +33,7 @@ from taskhub.writer.tally import Tally
 from taskhub.writer.thread.acknowledger import Acknowledger
 from taskhub.writer.thread.group import write_items
 from taskhub.writer.thread.holdings import Holdings
-from taskhub.writer.thread.items import Item, Numbers, Watched
+from taskhub.writer.thread.items import CancellationCheck, Item, Numbers
 from taskhub.writer.thread.refused_bytes import RefusedBytes, refused_bytes
 from taskhub.writer.thread.replacement import replacement_of
 from taskhub.writer.transient import may_be_transient
@@ -132,9 +132,9 @@ class GroupWriter:
         if not self._tally.is_empty:
             self._incoming.put(Numbers())
 
-    def watch(self, ids: list[UUID]) -> None:
+    def check_cancelled(self, ids: list[UUID]) -> None:
         """Read which results were cancelled, and call `cancelled` with them."""
-        self._incoming.put(Watched(ids))
+        self._incoming.put(CancellationCheck(ids))
 
     def flush(self) -> None:
         """Block until everything handed in before is written, or the thread ends."""
@@ -244,8 +244,13 @@ class GroupWriter:
 
     def _write(self, group: Sequence[Item]) -> None:
         write_items(group, self._tally, in_rows=self._broker.lives_in_rows)
-        watched = {pk for item in group if isinstance(item, Watched) for pk in item.ids}
-        if watched and (cancelled := read_cancelled(watched)):
+        checked = {
+            pk
+            for item in group
+            if isinstance(item, CancellationCheck)
+            for pk in item.ids
+        }
+        if checked and (cancelled := read_cancelled(checked)):
             self._cancelled(cancelled)
 
     def _recover(self, error: Exception, size: int) -> None:

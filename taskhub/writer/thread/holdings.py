@@ -9,8 +9,8 @@ class Holdings:
     """
     The ids of messages that wait, are started, or are still to be acknowledged.
 
-    Others that the broker counts as held here are strangers: the reply in which they
-    were reserved was lost. For any thread.
+    If the broker says that this process holds another message, that is a stranger: the
+    reply in which it was reserved was lost. For any thread.
     """
 
     def __init__(self) -> None:

@@ -22,11 +22,20 @@ class Numbers(msgspec.Struct, frozen=True):
     rows: list[TaskMetrics] = []
 
 
-class Watched(msgspec.Struct, frozen=True):
+class CancellationCheck(msgspec.Struct, frozen=True):
     """Results to be checked for cancellation."""
 
     ids: list[UUID]
 
 
 #: An event is set when everything before it is written.
-Item = Ended | Attempt | GivenBack | Progress | Logged | Numbers | Watched | Event
+Item = (
+    Ended
+    | Attempt
+    | GivenBack
+    | Progress
+    | Logged
+    | Numbers
+    | CancellationCheck
+    | Event
+)
