@@ -108,7 +108,7 @@ def test_what_had_been_successful_and_is_run_again(work, oldest, admin_client):
 
     operations.results.retry(TaskResult.objects.all())
     assert oldest() < SHORT.total_seconds()
-    assert "Attempt 1, until it was to be run again" in spans(admin_client, row)
+    assert "Attempt 1, until retried" in spans(admin_client, row)
     work()
 
     row.refresh_from_db()
@@ -116,7 +116,7 @@ def test_what_had_been_successful_and_is_run_again(work, oldest, admin_client):
     assert row.ran < SHORT
     told = spans(admin_client, row)
     assert [text for text, time in told.items() if "h" in time] == [
-        "Ran before, until run again"
+        "Earlier attempts, until retried"
     ]
 
 
@@ -155,7 +155,7 @@ def test_a_retry_with_backoff_was_due_when_it_says(work, admin_client):
     assert row.run_after > datetime.fromisoformat(first["failed_at"])
     texts = list(spans(admin_client, row))
     assert texts[0] == "Waited for a worker"
-    assert "Was not due yet" in texts[2:]
+    assert "Scheduled" in texts[2:]
     assert row.waited == max(row.last_attempted_at - row.run_after, timedelta(0))
     assert row.ran == row.finished_at - row.last_attempted_at
 

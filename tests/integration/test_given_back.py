@@ -60,10 +60,10 @@ def check_waits(result, config, client, *, died):
         assert [error["attempt"] for error in row.errors] == [1]
         assert row.errors[0]["exception_class_path"].endswith("WorkerDied")
         assert "Attempt 1: WorkerDied" in page
-        assert "Waited to be tried again" in page
+        assert "Waited to be retried" in page
     else:
         assert row.errors == []
-        assert "Attempt 1, until it was to be run again" in page
+        assert "Attempt 1, until retried" in page
         assert "Waited for a worker" in page
 
 

@@ -242,7 +242,7 @@ def test_the_pages_show_it_with_its_remedy(start_node, admin_client, capsys):
 
     url = reverse("admin:taskhub_taskresult_do", args=[result.id, "cancel-by-force"])
     said = admin_client.post(url, follow=True).content.decode()
-    assert "the process that runs it is replaced" in said
+    assert "the process that runs the task is replaced" in said
     wait_until(lambda: not is_alive(pid), "the end of its process", 60)
     wait_until(lambda: not told(), "the node to tell", 30)
     shown = page(admin_client, "taskresult_change", result.id)
