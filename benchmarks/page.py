@@ -23,7 +23,7 @@ def _table_of(figures: Sequence[Figure]) -> str:
     if not figures:
         return ""
     return "\n".join(
-        ["| what | asked | measured |", "|---|---|---|", *map(_row, figures)]
+        ["| what | target | measured |", "|---|---|---|", *map(_row, figures)]
     )
 
 
@@ -31,7 +31,7 @@ def _row(figure: Figure) -> str:
     measured = figure.told
     if not figure.is_reached:
         measured = f"{measured}: **missed**"
-    return f"| {figure.name} | {figure.asked} | {measured} |"
+    return f"| {figure.name} | {figure.target} | {measured} |"
 
 
 def _growth_of(lines: Sequence[Series]) -> str:

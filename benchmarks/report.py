@@ -1,4 +1,4 @@
-"""What is measured: figures, beside what was asked for."""
+"""Figures and series: what is measured, and the targets."""
 
 import statistics
 from collections.abc import Callable, Iterable
@@ -31,14 +31,14 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         return statistics.median(self.rounds)
 
     @property
-    def asked(self) -> str:
-        """The bound in words."""
+    def target(self) -> str:
+        """The target in words, or the rate on the other machine."""
         if self.at_least is not None:
             return f"≥ {tell(self.at_least)} {self.unit}"
         if self.at_most is not None:
             return f"≤ {tell(self.at_most)} {self.unit}"
         if self.elsewhere is not None:
-            return f"there: {tell(self.elsewhere)} {self.unit}"
+            return f"other machine: {tell(self.elsewhere)} {self.unit}"
         return ""
 
     @property

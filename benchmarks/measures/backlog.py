@@ -31,19 +31,19 @@ def backlog(stage: Stage) -> Iterable[Figure]:
     _rate, grown = _finish_some(stage, many // 3)
 
     yield Figure(
-        name=f"finish rate with {many:,} messages waiting, of that with {few:,}",
-        unit="of it",
+        name=f"finish rate with {many:,} messages waiting, compared with {few:,}",
+        unit="of that rate",
         rounds=[a / b for a, b in zip(large, small, strict=True)],
         at_least=0.9,
     )
     yield Figure(
-        name="Redis memory a message",
+        name="Redis memory per message",
         unit="bytes",
         rounds=[bytes_a_message],
         at_most=600,
     )
     yield Figure(
-        name="growth of the largest worker meanwhile",
+        name=f"memory growth of the largest worker process, {many:,} messages",
         unit="MiB",
         rounds=[grown],
         at_most=10,

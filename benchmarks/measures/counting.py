@@ -25,7 +25,7 @@ def counting(stage: Stage) -> Iterable[Figure]:
     are timed by themselves, and laid beside what a node uses for a task.
     """
     yield Figure(
-        name="counting outcomes and rolling them up, of a busy node's CPU",
+        name="share of a busy node's CPU that counts and adds up outcomes",
         unit="%",
         rounds=[_share(stage) for _ in range(stage.rounds)],
         at_most=3.0,

@@ -11,7 +11,7 @@ from benchmarks.stage import Stage, until
 def fairness(stage: Stage) -> Iterable[Figure]:
     """The longest wait of a short task while one of two processes is busy."""
     yield Figure(
-        name="longest wait of short tasks beside one of 3 s, 2 processes",
+        name="longest wait of short tasks while a task runs for 3 s, 2 processes",
         unit="ms",
         rounds=[_longest_wait(stage) for _ in range(stage.rounds)],
         at_most=500,

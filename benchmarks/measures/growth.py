@@ -54,7 +54,7 @@ def growth(stage: Stage) -> Iterable[Series]:
 
 def _line(x_name: str, points: list[tuple[float, float]]) -> Series:
     return Series(
-        name=f"finished a second by {x_name}",
+        name=f"tasks finished per second, by {x_name}",
         x_name=x_name,
         y_name="/ s",
         points=points,

@@ -20,8 +20,8 @@ def history(stage: Stage) -> Iterable[Figure]:
         insert_finished(rows)
         full.append(_finish(stage, count))
     yield Figure(
-        name=f"finish rate with {rows:,} finished rows, of that without",
-        unit="of it",
+        name=f"finish rate with {rows:,} finished rows, compared with none",
+        unit="of that rate",
         rounds=[a / b for a, b in zip(full, empty, strict=True)],
         at_least=0.9,
     )

@@ -27,13 +27,13 @@ def latency(stage: Stage) -> Iterable[Figure]:
         rounds = [_starts(stage, task, samples) for _ in range(stage.rounds)]
         for share, bound in zip((0.5, 0.99), bounds, strict=True):
             yield Figure(
-                name=f"idle workers: commit to start, p{share * 100:.0f}, {name}",
+                name=f"idle workers: from commit to start, p{share * 100:.0f}, {name}",
                 unit="ms",
                 rounds=[_percentile(each, share) for each in rounds],
                 at_most=bound,
             )
     yield Figure(
-        name="enqueue to result visible in the table, p50, idle",
+        name="idle workers: from enqueue to result in the table, p50",
         unit="ms",
         rounds=[
             statistics.median(_results(stage, no_op, samples))

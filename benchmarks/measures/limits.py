@@ -19,11 +19,11 @@ def limits(stage: Stage) -> Iterable[Figure]:
     """Rows and list items a second, from one process."""
     few, many = stage.pick(3_000, 300), stage.pick(30_000, 3_000)
     works: tuple[tuple[str, int, Callable[[int], None], float], ...] = (
-        ("limit: psycopg, one row a commit", few, _insert, 2_425),
-        ("limit: Django's `save()`, one row a commit", few, _save, 1_676),
-        ("limit: Django's `bulk_create`, 100 a commit", many, _bulk_create, 16_095),
+        ("limit: psycopg, one row per commit", few, _insert, 2_425),
+        ("limit: Django's `save()`, one row per commit", few, _save, 1_676),
+        ("limit: Django's `bulk_create`, 100 per commit", many, _bulk_create, 16_095),
         ("limit: `LPUSH`, one by one", few, lambda n: _push(stage, n), 8_999),
-        ("limit: `LPUSH`, 100 a pipeline", many, lambda n: _pipe(stage, n), 175_396),
+        ("limit: `LPUSH`, 100 per pipeline", many, lambda n: _pipe(stage, n), 175_396),
     )
     for name, size, work, elsewhere in works:
         rounds = repeat(stage, lambda: _rate(stage, size, work))  # noqa: B023

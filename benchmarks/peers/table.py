@@ -7,8 +7,8 @@ from typing import Any
 from benchmarks.peers.rounds import Measured
 
 _HEAD = (
-    "| 2 worker processes, a task that does nothing | outcomes in | finished / s "
-    "| to taskhub | enqueued / s | start p50 / p99 ms |\n"
+    "| 2 worker processes, a task that does nothing | outcomes stored in "
+    "| finished / s | relative to taskhub | enqueued / s | start p50 / p99 ms |\n"
     "|---|---|---|---|---|---|"
 )
 

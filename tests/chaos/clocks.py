@@ -36,7 +36,8 @@ def another_time(offset: str) -> dict[str, str]:
 
 
 @scenario(
-    asked="nothing early, nothing lost, no lease stolen, retries and sweeps on time",
+    required="0 lost; no task runs early; no lease is stolen; "
+    "retries and sweeps are on time",
     needs=library,
 )
 def clocks_of_workers(stage: Stage) -> Report:
@@ -80,7 +81,7 @@ def clocks_of_workers(stage: Stage) -> Report:
     stage.witness.count(report)
     report.bound = report.extra = report.extra - count
     report.expect(report.extra == 0, "some ran more often than they should have")
-    report.notes.append(f"{max(early, 0):.1f} s early at the most")
+    report.notes.append(f"at most {max(early, 0):.1f} s early")
     return report
 
 
@@ -107,7 +108,7 @@ def _earliest(stage: Stage) -> float:
 
 
 @scenario(
-    asked="nothing lost; what is due now is run now; nothing pushed late",
+    required="0 lost; due tasks run at once; no message is pushed late",
     needs=library,
 )
 def clocks_of_sites(stage: Stage) -> Report:

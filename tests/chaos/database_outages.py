@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 
 from tests.chaos.nodes import run_command
-from tests.chaos.redis_outages import ASKED, BACK_SECONDS, Work, again_and_again
+from tests.chaos.redis_outages import BACK_SECONDS, REQUIRED, Work, again_and_again
 from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 from tests.servers import ServerMissing
@@ -31,7 +31,7 @@ def _end(stage: Stage, report: Report, work: Work) -> Report:
     return report
 
 
-@scenario(asked=ASKED)
+@scenario(required=REQUIRED)
 def database_crashed(stage: Stage) -> Report:
     """PostgreSQL is stopped at once (`SIGQUIT`) mid-run, and started again."""
     report, work = _begin(stage)
@@ -43,7 +43,7 @@ def database_crashed(stage: Stage) -> Report:
     return _end(stage, report, work)
 
 
-@scenario(asked=ASKED)
+@scenario(required=REQUIRED)
 def database_pool_crashed(stage: Stage) -> Report:
     """The same with Django's pool switched on, and too small for the threads."""
     variables = {"DJANGO_SETTINGS_MODULE": "tests.chaos.pool_settings"}
@@ -60,7 +60,7 @@ def database_pool_crashed(stage: Stage) -> Report:
     return _end(stage, report, work)
 
 
-@scenario(asked=ASKED)
+@scenario(required=REQUIRED)
 def database_away(stage: Stage) -> Report:
     """PostgreSQL is stopped mid-run, and stays away for a while."""
     report, work = _begin(stage)
@@ -71,7 +71,7 @@ def database_away(stage: Stage) -> Report:
     return _end(stage, report, work)
 
 
-@scenario(asked=ASKED)
+@scenario(required=REQUIRED)
 def database_read_only(stage: Stage) -> Report:
     """PostgreSQL takes no writes for a while, as during a failover."""
     report, work = _begin(stage)
@@ -94,7 +94,7 @@ def _set_read_only(stage: Stage, value: str) -> None:
     time.sleep(0.2)
 
 
-@scenario(asked=ASKED)
+@scenario(required=REQUIRED)
 def database_out_of_connections(stage: Stage) -> Report:
     """Somebody takes all connections, while new processes need some."""
     report, work = _begin(stage, "--tasks-per-process=100")
@@ -108,7 +108,7 @@ def database_out_of_connections(stage: Stage) -> Report:
     with again_and_again(take, 0.01):
         report.faults += 1
         time.sleep(stage.pick(30, 5))
-    report.notes.append(f"{len(taken)} connections taken")
+    report.notes.append(f"{len(taken)} connections occupied")
     for link in taken:
         link.close()
     stage.reconnect()
@@ -131,7 +131,7 @@ def small_disk() -> None:
     subprocess.run(["umount", str(MOUNT)], check=True)
 
 
-@scenario(asked=ASKED, needs=small_disk)
+@scenario(required=REQUIRED, needs=small_disk)
 def database_disk_full(stage: Stage) -> Report:
     """The disk that PostgreSQL's tables are on is full for a while."""
     report = Report()

@@ -6,7 +6,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from tests.chaos.proxy import Proxy
-from tests.chaos.redis_outages import ASKED, BACK_SECONDS, Work
+from tests.chaos.redis_outages import BACK_SECONDS, REQUIRED, Work
 from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 from tests.servers import free_port
@@ -15,7 +15,7 @@ from tests.servers import free_port
 SILENCE_SECONDS = 60.0
 
 
-@scenario(asked="work resumes ≤ 60 s later, no attempt burnt")
+@scenario(required="work resumes ≤ 60 s later; no attempt counts as failed")
 def firewall_forgets(stage: Stage) -> Report:
     """A firewall forgets idle connections to PostgreSQL, and drops what they carry."""
     report, work = Report(), Work(stage)
@@ -38,7 +38,7 @@ def firewall_forgets(stage: Stage) -> Report:
     return report
 
 
-@scenario(asked=f"{ASKED}; `/live` stays 200, no process ends")
+@scenario(required=f"{REQUIRED}; `/live` stays 200; no process ends")
 def database_frozen(stage: Stage) -> Report:
     """All processes of PostgreSQL are stopped (`SIGSTOP`) mid-run, and go on later."""
     from tests.chaos import tasks

@@ -23,7 +23,7 @@ def begin(stage: Stage, label: str, gate: Path) -> int:
     return Trace.objects.get(label=label).pid
 
 
-@scenario(asked="its tasks run again ≤ 1 s later")
+@scenario(required="its tasks run again ≤ 1 s later")
 def process_died(stage: Stage) -> Report:
     """A worker process that is killed with -9 while it runs a task."""
     report = Report()
@@ -44,7 +44,7 @@ def process_died(stage: Stage) -> Report:
     return report
 
 
-@scenario(asked="its tasks run again ≤ lease + 5 s later")
+@scenario(required="its tasks run again ≤ lease + 5 s later")
 def node_died(stage: Stage) -> Report:
     """A whole node that is killed with -9; another one has room."""
     report = Report()
@@ -70,7 +70,7 @@ def node_died(stage: Stage) -> Report:
     return report
 
 
-@scenario(asked="in the broker ≤ 10 s later")
+@scenario(required="its messages are in the broker ≤ 10 s later")
 def died_before_the_push(stage: Stage) -> Report:
     """A site that is killed between its commit and the push."""
     from taskhub.models import TaskResult
@@ -92,11 +92,11 @@ def died_before_the_push(stage: Stage) -> Report:
         report.took(seconds, most=10.0)
         report.expect(TaskResult.objects.count() == before + 2, "no rows were there")
     stage.witness.count(report)
-    report.expect(stage.witness.burnt() == 0, "an attempt was burnt")
+    report.expect(stage.witness.burnt() == 0, "an attempt counted as failed")
     return report
 
 
-@scenario(asked="no second run")
+@scenario(required="no finished task runs again")
 def died_before_acknowledging(stage: Stage) -> Report:
     """A worker process that is killed between the commit and the acknowledgement."""
     from taskhub.messages import Depth
@@ -126,7 +126,7 @@ def died_before_acknowledging(stage: Stage) -> Report:
     return report
 
 
-@scenario(asked="nothing it wrote counts; atomic tasks exactly once")
+@scenario(required="its late writes are refused; atomic tasks take effect exactly once")
 def frozen(stage: Stage) -> Report:
     """A node that is stopped (`SIGSTOP`) past its lease, and wakes up again."""
     report = Report()
@@ -164,11 +164,11 @@ def frozen(stage: Stage) -> Report:
         report.expect(
             stage.witness.runs(f"atomic {number}") == 1, "an atomic task ran twice"
         )
-    report.notes.append("2 atomic tasks once each")
+    report.notes.append("2 atomic tasks took effect once each")
     return report
 
 
-@scenario(asked="nothing is run again that it had not begun")
+@scenario(required="messages that it had not started run once")
 def frozen_with_reserves(stage: Stage) -> Report:
     """A node that is stopped past its lease with many short tasks reserved."""
     from tests.chaos import tasks
@@ -227,7 +227,7 @@ def _marked() -> int:
     return TaskResult.objects.running().count()
 
 
-@scenario(asked="leases are kept; the rest goes on")
+@scenario(required="leases do not end; running tasks finish")
 def stewardless(stage: Stage) -> Report:
     """A steward, and a supervisor, that are killed while tasks run."""
     report = Report()
@@ -249,7 +249,7 @@ def stewardless(stage: Stage) -> Report:
     report.expect(stage.witness.runs("long") == 1, "it was taken from an orphan")
     gate.touch()
     stage.wait_for_all()
-    report.expect(stage.witness.burnt() == 0, "an attempt was burnt")
+    report.expect(stage.witness.burnt() == 0, "an attempt counted as failed")
     stage.witness.count(report)
     return report
 

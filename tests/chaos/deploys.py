@@ -10,7 +10,7 @@ from tests.chaos.stage import Stage
 from tests.servers import wait_until
 
 
-@scenario(asked="given back before the kill; no death counted; 0 lost")
+@scenario(required="tasks are given back before the kill; 0 deaths counted; 0 lost")
 def deploys(stage: Stage) -> Report:
     """`SIGTERM`, and `SIGKILL` 30 s later, twice in a row, with long tasks running."""
     from tests.chaos import tasks

@@ -9,7 +9,7 @@ from tests.chaos.stage import Stage
 from tests.servers import wait_until
 
 
-@scenario(asked="0 crashes, 0 stalls, each quarantined and visible")
+@scenario(required="0 crashes; 0 stalls; each message is quarantined and visible")
 def fuzzed_messages(stage: Stage) -> Report:
     """100,000 malformed, forged, huge and mutated messages among good ones."""
     from taskhub.messages import Depth

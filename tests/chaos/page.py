@@ -20,7 +20,7 @@ def write_page(reports: Mapping[str, Report]) -> None:
     }
     lines |= {name: _line(name, report) for name, report in reports.items()}
     table = [
-        "| scenario | asked | measured | kept |",
+        "| scenario | required | measured | met |",
         "|---|---|---|---|",
         *(lines[name] for name in SCENARIOS if name in lines),
     ]
@@ -28,6 +28,6 @@ def write_page(reports: Mapping[str, Report]) -> None:
 
 
 def _line(name: str, report: Report) -> str:
-    asked = SCENARIOS[name].asked
+    required = SCENARIOS[name].required
     verdict = "; ".join(report.complaints) or "yes"
-    return f"| `{name}` | {asked} | {report.measured} | {verdict} |"
+    return f"| `{name}` | {required} | {report.measured} | {verdict} |"

@@ -24,7 +24,7 @@ def finish(stage: Stage, report: Report, poison: list[Any]) -> None:
     report.faults += len(poison)
 
 
-@scenario(asked="at most 3 executions; neighbours unharmed")
+@scenario(required="at most 3 executions; other tasks are not affected")
 def poison_kills(stage: Stage) -> Report:
     """Tasks that kill their process every time, sync and async, among others."""
     from taskhub.models import TaskResult
@@ -46,13 +46,15 @@ def poison_kills(stage: Stage) -> Report:
     # A neighbour may go down with it twice; then it is run without it.
     others = TaskResult.objects.exclude(id__in=[each.id for each in poison])
     harmed = others.filter(attempts__gt=MOST_RUNS).count()
-    report.expect(not harmed, f"{harmed} neighbours were made to suffer")
+    report.expect(not harmed, f"{harmed} other tasks were run too often")
     report.bound = stage.witness.burnt() - 3 * len(poison)
-    report.notes.append(f"poison run {most} times at the most")
+    report.notes.append(f"poison tasks run at most {most} times")
     return report
 
 
-@scenario(asked="the task fails or its process is replaced; neighbours unharmed")
+@scenario(
+    required="the task fails or its process is replaced; other tasks are not affected"
+)
 def eats_memory(stage: Stage) -> Report:
     """Tasks that eat memory: past a limit of the system's, and of the node's."""
     from tests.chaos import tasks
@@ -71,7 +73,7 @@ def eats_memory(stage: Stage) -> Report:
     report.expect(error.endswith("MemoryError"), f"it failed with {error}")
     report.expect(all(each.row.status == "SUCCESSFUL" for each in kept), "one failed")
     report.expect("it has grown to" in node.log, "no process was replaced")
-    report.expect(stage.witness.burnt() == 1, "an attempt was burnt")
+    report.expect(stage.witness.burnt() == 1, "another attempt counted as failed")
     return report
 
 
@@ -95,7 +97,7 @@ def cgroups() -> Path:
     raise ServerMissing("no cgroup in which memory can be limited")
 
 
-@scenario(asked="the leases are kept; at most 3 executions", full_only=True)
+@scenario(required="leases do not end; at most 3 executions", full_only=True)
 def holds_the_interpreter(stage: Stage) -> Report:
     """A task that keeps the interpreter to itself for a minute, past its hard limit."""
     from tests.chaos import tasks
@@ -109,11 +111,11 @@ def holds_the_interpreter(stage: Stage) -> Report:
     finish(stage, report, poison)
     runs = stage.witness.runs("hold")
     report.expect(runs <= MOST_RUNS, f"it was run {runs} times")
-    report.notes.append(f"run {runs} times")
+    report.notes.append(f"the holding task run {runs} times")
     return report
 
 
-@scenario(asked="each a failure or nothing at all; neighbours unharmed")
+@scenario(required="each task fails or does no harm; other tasks are not affected")
 def misbehaves(stage: Stage) -> Report:
     """Tasks that fork, exit, close the database's connection or have it closed."""
     from tests.chaos import tasks
@@ -132,7 +134,9 @@ def misbehaves(stage: Stage) -> Report:
         tasks.close_connection.enqueue(f"close {number}")
         tasks.short.enqueue_many([(f"short {number} {n}",) for n in range(10)])
     finish(stage, report, poison)
-    report.expect(stage.witness.burnt() == len(poison), "an attempt was burnt")
+    report.expect(
+        stage.witness.burnt() == len(poison), "another attempt counted as failed"
+    )
     exits = [tasks.exit_at_once.enqueue(f"leave {n}") for n in range(2)]
     tasks.short.enqueue_many([(f"last {n}",) for n in range(20)])
     stage.wait_for_all()

@@ -29,7 +29,10 @@ _FILL = """
 """
 
 
-@scenario(asked="flat memory, none left, work goes on", full_only=True)
+@scenario(
+    required="memory stays flat; no rows are left; tasks continue to run",
+    full_only=True,
+)
 def a_million_pruned(stage: Stage) -> Report:
     """A million finished rows are deleted while tasks are run."""
     from taskhub.models import TaskResult
@@ -60,8 +63,8 @@ def a_million_pruned(stage: Stage) -> Report:
     report.expect(growth <= GROWTH_MEBIBYTES, f"it has grown by {growth} MiB")
     report.notes += [
         f"{count:,} rows in {seconds:.0f} s",
-        f"{max(sizes)} MiB at the most, {max(growth, 0)} MiB of growth",
-        f"tasks meanwhile within {slowest:.1f} s",
+        f"at most {max(sizes)} MiB, growth {max(growth, 0)} MiB",
+        f"other tasks finished within {slowest:.1f} s",
     ]
     return report
 

@@ -8,10 +8,13 @@ from tests.chaos.redis_outages import BACK_SECONDS, Work, again_and_again
 from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 
-_ASKED = "0 lost, extra runs ≤ in flight, no attempt burnt, work resumes ≤ 5 s later"
+_REQUIRED = (
+    "0 lost; extra runs ≤ in flight; no attempt counts as failed; "
+    "work resumes ≤ 5 s later"
+)
 
 
-@scenario(asked=_ASKED)
+@scenario(required=_REQUIRED)
 def keys_deleted(stage: Stage) -> Report:
     """One key of taskhub's, or several at once, is deleted, over and over."""
     report = Report()
@@ -46,7 +49,7 @@ def _in_flight(client: redis.Redis) -> int:
     return sum(map(client.zcard, client.scan_iter("*}:held:*", count=10_000)))
 
 
-@scenario(asked=_ASKED)
+@scenario(required=_REQUIRED)
 def keys_evicted(stage: Stage) -> Report:
     """A cache in the same Redis fills it, and its policy evicts any key."""
     report = Report()
@@ -89,7 +92,7 @@ def _restore(client: redis.Redis, settings: dict[str, str]) -> None:
         client.delete(key)
 
 
-@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 15 s later")
+@scenario(required="0 lost; no attempt counts as failed; work resumes ≤ 15 s later")
 def keys_overwritten(stage: Stage) -> Report:
     """Each kind of key in turn has a value of another type for some seconds."""
     report = Report()

@@ -15,7 +15,7 @@ from tests.servers import wait_until
 
 #: Within this, work has to go on after a server is back.
 BACK_SECONDS = 5.0
-ASKED = "work resumes ≤ 5 s after it is back, no attempt burnt"
+REQUIRED = "work resumes ≤ 5 s after the fault; no attempt counts as failed"
 
 
 class Work:
@@ -59,15 +59,15 @@ class Work:
         """Wait for all of it, and count; what was under way may have to begin anew."""
         begun = time.monotonic()
         report.expect(self._stage.wait_for_all(), "not everything was finished")
-        report.notes.append(f"all done {time.monotonic() - begun:.0f} s later")
+        report.notes.append(f"all finished {time.monotonic() - begun:.0f} s later")
         witness = self._stage.witness
         witness.count(report)
         begun_again, burnt = witness.begun_again(), witness.burnt()
-        report.expect(burnt == 0, f"{burnt} attempts were burnt")
+        report.expect(burnt == 0, f"{burnt} attempts counted as failed")
         if may_be_interrupted:
-            report.notes.append(f"{begun_again} begun again")
+            report.notes.append(f"{begun_again} repeated attempts")
         else:
-            report.expect(begun_again == 0, f"{begun_again} were begun again")
+            report.expect(begun_again == 0, f"{begun_again} attempts were repeated")
         report.expect(witness.runs_after_end() == 0, "one was run after its end")
 
 
@@ -92,13 +92,13 @@ def outage(
     return report
 
 
-@scenario(asked=ASKED)
+@scenario(required=REQUIRED)
 def redis_stopped(stage: Stage) -> Report:
     """Redis is killed, stays away, and comes back empty."""
     return outage(stage, stage.redis.stop, stage.redis.start)
 
 
-@scenario(asked=ASKED, full_only=True)
+@scenario(required=REQUIRED, full_only=True)
 def redis_with_aof(stage: Stage) -> Report:
     """Redis is killed, stays away, and comes back with what it had written to disk."""
     client = stage.redis.client()
@@ -111,7 +111,7 @@ def redis_with_aof(stage: Stage) -> Report:
     return outage(stage, stage.redis.stop, stage.redis.start)
 
 
-@scenario(asked=ASKED)
+@scenario(required=REQUIRED)
 def redis_hangs(stage: Stage) -> Report:
     """Redis does not answer for longer than its clients wait (`DEBUG SLEEP`)."""
     seconds = stage.pick(20, 8)
@@ -127,7 +127,7 @@ def redis_hangs(stage: Stage) -> Report:
     return outage(stage, begin, lambda: sleeper[-1].join())
 
 
-@scenario(asked=ASKED)
+@scenario(required=REQUIRED)
 def network_swallows_everything(stage: Stage) -> Report:
     """A network that takes everything and passes nothing on, connections left open."""
     proxy = stage.use(Proxy(stage.redis.port))
@@ -179,7 +179,7 @@ def nuisance(stage: Stage, work: Callable[[], object], pause: float) -> Report:
     return report
 
 
-@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 5 s later")
+@scenario(required="0 lost; no attempt counts as failed; work resumes ≤ 5 s later")
 def connections_killed(stage: Stage) -> Report:
     """`CLIENT KILL` of every connection, in a loop."""
     client = stage.redis.client()
@@ -190,13 +190,13 @@ def connections_killed(stage: Stage) -> Report:
     )
 
 
-@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 5 s later")
+@scenario(required="0 lost; no attempt counts as failed; work resumes ≤ 5 s later")
 def scripts_flushed(stage: Stage) -> Report:
     """`SCRIPT FLUSH`, in a loop."""
     return nuisance(stage, stage.redis.client().script_flush, 0.02)
 
 
-@scenario(asked="0 lost, no attempt burnt, work resumes ≤ 5 s later")
+@scenario(required="0 lost; no attempt counts as failed; work resumes ≤ 5 s later")
 def replies_dropped(stage: Stage) -> Report:
     """A network that drops one reply in forty, and the connection with it."""
     report = Report()
@@ -216,7 +216,10 @@ def replies_dropped(stage: Stage) -> Report:
     return report
 
 
-@scenario(asked="what is there goes on; work resumes ≤ 5 s later, no attempt burnt")
+@scenario(
+    required="waiting messages are run; work resumes ≤ 5 s later; "
+    "no attempt counts as failed"
+)
 def redis_full(stage: Stage) -> Report:
     """Redis is full (`maxmemory`, noeviction): it refuses what needs memory."""
     report = Report()
@@ -239,5 +242,5 @@ def redis_full(stage: Stage) -> Report:
     client.config_set("maxmemory", limit)
     report.took(work.seconds_to_resume(), most=BACK_SECONDS)
     work.finish(report)
-    report.notes.append(f"drained in {drained:.1f} s while it was full")
+    report.notes.append(f"queue drained in {drained:.1f} s while Redis was full")
     return report

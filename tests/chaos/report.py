@@ -96,7 +96,7 @@ class Scenario:
     """One fault, or several that belong together, and what is promised under it."""
 
     name: str
-    asked: str
+    required: str
     play: Play
     #: Too long for the selection that is run with the tests.
     full_only: bool
@@ -114,7 +114,7 @@ SCENARIOS: dict[str, Scenario] = {}
 
 def scenario(
     *,
-    asked: str,
+    required: str,
     full_only: bool = False,
     needs: Callable[[], object] | None = None,
 ) -> Callable[[Play], Play]:
@@ -122,7 +122,7 @@ def scenario(
 
     def register(play: Play) -> Play:
         name = getattr(play, "__name__", "")
-        SCENARIOS[name] = Scenario(name, asked, play, full_only, needs)
+        SCENARIOS[name] = Scenario(name, required, play, full_only, needs)
         return play
 
     return register

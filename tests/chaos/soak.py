@@ -13,7 +13,10 @@ from tests.chaos.stage import Stage
 GROWTH_MEBIBYTES = 8
 
 
-@scenario(asked="memory flat after warm-up, Redis back to its baseline", full_only=True)
+@scenario(
+    required="memory stays flat after the warm-up; Redis keeps only its usual keys",
+    full_only=True,
+)
 def soak(stage: Stage) -> Report:
     """Sync, async, delayed and failing tasks for minutes, with nothing wrong."""
     from tests.chaos import tasks
@@ -50,7 +53,7 @@ def soak(stage: Stage) -> Report:
     report.expect(not leaked, f"Redis has kept {', '.join(sorted(leaked))}")
     report.notes += [
         f"{stage.minutes:g} minutes",
-        f"a process grew by {worst} MiB at the most",
+        f"each process grew by at most {worst} MiB",
         "Redis kept nodes and marks",
     ]
     return report

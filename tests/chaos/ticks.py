@@ -7,7 +7,7 @@ from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 
 
-@scenario(asked="each tick exactly once")
+@scenario(required="each tick fires exactly once")
 def beats_killed(stage: Stage) -> Report:
     """Five beats, 10,000 ticks, one killed with -9 every few seconds."""
     report = Report()

@@ -40,7 +40,8 @@ _TASKS = 20
 
 
 @scenario(
-    asked="nothing early, nothing hours late, each tick once", needs=MariaServer().find
+    required="no task runs early or hours late; each tick fires once",
+    needs=MariaServer().find,
 )
 def databases_in_other_zones(stage: Stage) -> Report:
     """PostgreSQL and MariaDB with other time zones than the host, and both than UTC."""
