@@ -25,6 +25,9 @@ class Run(msgspec.Struct):
     is_exclusive: bool = False
     _variant: Task[..., Any, Any] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Run of {self.attempt!r}>"
+
     def result(
         self,
         status: Status = Status.RUNNING,
