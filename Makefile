@@ -1,11 +1,11 @@
-# Everything a developer types. `make demo` and `make test` set up all they need.
+# The commands for developers. `make demo` and `make test` install what they need.
 
 PYTHON ?= python3
 VENV ?= .venv
-# For example DJANGO=5.2; the newest that this Python can run by default.
+# For example DJANGO=5.2. By default, the newest that this Python supports.
 DJANGO ?=
 BROKER ?= database://
-# With what `make compare` compares the last commit.
+# The commit with which `make compare` compares the last one.
 BASE ?= HEAD~1
 
 BIN := $(VENV)/bin
@@ -14,24 +14,24 @@ INSTALLED := $(VENV)/.installed-$(or $(DJANGO),newest)
 .PHONY: demo test lint format servers bench peers compare chaos mutants clean help
 
 help:
-	@echo "make demo          run the demo site, its workers and its main job"
-	@echo "                   BROKER=redis://localhost:6379/0 to run it on Redis"
-	@echo "                   ONCE=1 to end after the main job"
-	@echo "make test          run all tests, on every database there is"
-	@echo "                   DATABASES=sqlite ARGS='-k name' for some of them"
-	@echo "make lint          check style, types and the floors of imports"
-	@echo "make format        bring the code into its style"
-	@echo "make servers       start private servers, for running pytest by hand"
-	@echo "make bench         measure everything that is promised; half an hour"
+	@echo "make demo          run the demo site with its workers, and its main job"
+	@echo "                   BROKER=redis://localhost:6379/0 uses Redis"
+	@echo "                   ONCE=1 ends after the main job"
+	@echo "make test          run all tests, on every installed database"
+	@echo "                   DATABASES=sqlite ARGS='-k name' runs some of them"
+	@echo "make lint          check style, types and the layers of imports"
+	@echo "make format        format the code"
+	@echo "make servers       start private servers for running pytest by hand"
+	@echo "make bench         measure all figures of the docs; takes half an hour"
 	@echo "make peers         measure taskhub beside its peers; takes half an hour"
-	@echo "                   ARGS='--peers taskhub,huey' for some of them"
-	@echo "make compare       measure the last commit against the one before"
-	@echo "                   BASE=v1.0 against another"
-	@echo "make chaos         break everything on purpose, and count; takes an hour"
-	@echo "                   ARGS='--scenarios frozen' for some of it"
-	@echo "make mutants       break promises one at a time, and see that tests notice"
-	@echo "                   ARGS='--mutants=backoff-never-grows' for one of them"
-	@echo "make clean         remove what the others have made"
+	@echo "                   ARGS='--peers taskhub,huey' measures some of them"
+	@echo "make compare       measure the last commit and the one before"
+	@echo "                   BASE=v1.0 takes another one"
+	@echo "make chaos         break servers and processes, and count losses; takes an hour"
+	@echo "                   ARGS='--scenarios frozen' runs some of them"
+	@echo "make mutants       break the code on purpose, and check that tests fail"
+	@echo "                   ARGS='--mutants=backoff-never-grows' runs one of them"
+	@echo "make clean         remove what the other commands have made"
 
 demo: $(INSTALLED)
 	TASKHUB_BROKER_URL=$(BROKER) $(BIN)/python manage.py demo $(if $(ONCE),--once)
@@ -84,7 +84,7 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements.txt
-	@echo "Installing what is needed into $(VENV); this takes a minute, once."
+	@echo "Installing the requirements into $(VENV); this takes a minute."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt \
 		$(if $(DJANGO),"django~=$(DJANGO).0" $(if $(filter 5.%,$(DJANGO)),django-tasks))
