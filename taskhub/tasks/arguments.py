@@ -1,4 +1,4 @@
-"""Checks of arguments, made when a task is enqueued."""
+"""Checks of arguments when a task is enqueued; `taskhub.producer` checks their size."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence

@@ -2,7 +2,7 @@
 Inserting new rows at half the cost of `Model.save()`.
 
 Most of the work of a save is compiling the statement. Here it is compiled once for each
-slice of the table and each database.
+slice of the table and each database. `taskhub.producer` calls this for new results.
 """
 
 from collections.abc import Sequence

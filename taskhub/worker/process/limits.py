@@ -1,4 +1,8 @@
-"""Limits on the time of a task, and on the tasks and memory of a process."""
+"""
+Limits on the time of a task, and on the tasks and memory of a process.
+
+The supervisor kills a process that is stuck past a hard limit; see stuck_runs.py.
+"""
 
 import sys
 import traceback

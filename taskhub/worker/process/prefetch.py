@@ -1,4 +1,8 @@
-"""Prefetch: how many messages a process reserves at a time."""
+"""
+Prefetch: how many messages a process reserves at a time.
+
+It reserves again only when none of them waits any more; see consumer.py.
+"""
 
 from taskhub.brokers.base import MAX_RESERVED_MESSAGES
 

@@ -1,4 +1,4 @@
-"""The processes that a supervisor has forked."""
+"""The children of the supervisor, which reaps them in its loop."""
 
 import logging
 import os

@@ -1,6 +1,8 @@
 """
 The supervisor process; see `taskhub.worker.supervisor` for its children and pipes.
 
+When a child dies, the supervisor notices, tells the steward, and starts another one.
+
 How a node stops on TERM, INT or HUP:
 
 1. Worker processes are told through their lines, and companions by TERM. None is

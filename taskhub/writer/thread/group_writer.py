@@ -1,5 +1,5 @@
 """
-The group writer: a thread that commits the ends of deliveries in groups.
+The group writer: a thread of each worker process that commits outcomes in groups.
 
 A group is everything that was handed in while the last group was being written. Under
 load groups grow by themselves, and a single outcome never waits for others. Messages
