@@ -89,9 +89,9 @@ def test_waiting_inside_a_task_is_warned_of(start_node):
     assert node.wait() == 0, node.log
     (error,) = waiting.row.errors
     assert error["exception_class_path"] == "taskhub.exceptions.ResultTimeout"
-    assert "It was waited for inside a running task" in error["message"]
+    assert "The caller waited inside a running task" in error["message"]
     other = TaskResult.objects.get(parent_id=waiting.id)
     assert other.get(timeout=0) == 3
-    (line,) = [each for each in node.log.splitlines() if "is waited for" in each]
-    assert f"Result {other.pk} is waited for inside the run {waiting.id}" in line
-    assert "enqueue what follows at the end of the task" in line
+    (line,) = [each for each in node.log.splitlines() if "waits for result" in each]
+    assert f"The run {waiting.id} waits for result {other.pk}" in line
+    assert "Enqueue the next task at the end of this one" in line

@@ -58,11 +58,11 @@ def _warn_in_task(pk: UUID) -> None:
     """Log a warning if a task blocks its process by waiting."""
     if current_result.get() is not None:
         logger.warning(
-            "Result %s is waited for inside the run %s, which keeps its process busy "
-            "meanwhile. If no other process is free, neither ends: enqueue what "
-            "follows at the end of the task, or have other workers for that queue.",
-            pk,
+            "The run %s waits for result %s and keeps its process busy. If no other "
+            "process is free, both wait forever. Enqueue the next task at the end of "
+            "this one, or let other workers serve that queue.",
             current_result.get(),
+            pk,
         )
 
 
@@ -81,12 +81,12 @@ def _timed_out(
     hint = ""
     if connection.in_atomic_block:
         hint = (
-            " It was waited for inside a transaction; a task that was enqueued in the "
+            " The caller waited inside a transaction; a task that was enqueued in the "
             "same transaction starts only after its commit."
         )
     elif current_result.get() is not None:
         hint = (
-            " It was waited for inside a running task; if no other process was free, "
+            " The caller waited inside a running task; if no other process was free, "
             "it could not start."
         )
     return ResultTimeout(f"Result {pk} was not finished after {timeout} s.{hint}")
