@@ -160,7 +160,7 @@ def test_bytes_that_are_signed_and_odd_can_be_pushed_and_read(
     page = admin_client.get(change(message)).content.decode()
     operations.quarantine.push(message)
 
-    assert "It cannot be read." in page
+    assert "It cannot be decoded." in page
     assert get_broker(on_redis).depth("default") == Depth(ready=1)
 
 
@@ -208,7 +208,7 @@ def test_the_page_says_what_it_says_and_that_it_would_be_taken(on_redis, admin_c
 
     page = admin_client.get(change(message)).content.decode()
 
-    assert "A worker would take it." in page
+    assert "A worker would accept it." in page
     assert "&quot;user&quot;: 7" in page
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
@@ -273,7 +273,7 @@ def test_nothing_is_shown_of_what_cannot_be_decoded(on_redis, admin_client, spoi
     pages = [admin_client.get(url).content.decode() for url in (change(message), LIST)]
 
     assert not any("hunter2" in page for page in pages)
-    assert "It cannot be read. Its bytes are not shown." in pages[0]
+    assert "It cannot be decoded. Its bytes are not shown." in pages[0]
     assert f"{len(body):,} bytes, SHA-256" in pages[0]
     assert sha256(body).hexdigest() in pages[0]
 
@@ -298,9 +298,9 @@ def test_pushing_from_its_page_is_written_down(on_redis, admin_client):
     assert admin_client.get(push_url(message)).status_code == 405
     response = admin_client.post(push_url(message), follow=True)
 
-    assert "is in “default” once more." in response.content.decode()
+    assert "was pushed to “default” again." in response.content.decode()
     assert get_broker(on_redis).depth("default") == Depth(ready=1)
-    assert history() == [(message.message_id, "Pushed once more.")]
+    assert history() == [(message.message_id, "Retried.")]
 
 
 def test_of_the_selected_each_is_pushed_on_its_own(on_redis, admin_client):
@@ -311,9 +311,9 @@ def test_of_the_selected_each_is_pushed_on_its_own(on_redis, admin_client):
     page = admin_client.post(LIST, chosen, follow=True).content.decode()
 
     assert "“no id”: Its id is not a UUID" in page
-    assert "is in “default” once more." in page
+    assert "was pushed to “default” again." in page
     assert list(QuarantinedMessage.objects.all()) == [bad]
-    assert history() == [(good.message_id, "Pushed once more.")]
+    assert history() == [(good.message_id, "Retried.")]
 
 
 def test_who_may_only_look_sees_no_button_and_is_refused(on_redis, staff):
