@@ -46,8 +46,9 @@ def test_a_node_goes_on_when_a_firewall_has_forgotten_its_connections(
     )
     after = [tasks.trace.enqueue("after"), tasks.async_add.enqueue(2)]
 
-    wait_until(lambda: all(each.row.is_finished for each in after), "it to go on")
-    wait_until(lambda: row.results.successful().exists(), "the beat to go on")
+    # A connection that was just being opened takes half a minute to be given up.
+    wait_until(lambda: all(each.row.is_finished for each in after), "it to go on", 180)
+    wait_until(lambda: row.results.successful().exists(), "the beat to go on", 180)
     assert node.stop() == 0
 
 
