@@ -7,7 +7,7 @@ not.
 """
 
 from functools import cache
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.apps import apps
 from django.db import models, router
@@ -28,9 +28,19 @@ def _task_result() -> type[models.Model]:
 class WritingManager(models.Manager[_M_co]):
     """The rows in the database that results are written to, also for reading."""
 
+    queryset_class: type[models.QuerySet[Any]] = models.QuerySet
+
+    @classmethod
+    def of(cls, queryset_class: type[models.QuerySet[Any]]) -> Any:
+        """Return a manager with the methods of a queryset class."""
+        manager_class = cls.from_queryset(queryset_class)
+        manager_class.queryset_class = queryset_class
+        return manager_class()
+
     def get_queryset(self) -> models.QuerySet[_M_co]:
         """Return all rows. Each call asks the routers for the database."""
-        return super().get_queryset().using(results_database())
+        # Not super().get_queryset().using(), which makes a copy for each query.
+        return self.queryset_class(self.model, using=results_database())
 
 
 class TaskHubModel(models.Model):

@@ -70,9 +70,7 @@ class Node(TaskHubModel):
     last_seen_at = models.DateTimeField(_("last seen"))
 
     objects: ClassVar["NodeManager"] = NodeQuerySet.as_manager()  # type: ignore[assignment]
-    writing: ClassVar["NodeManager"] = WritingManager.from_queryset(  # type: ignore[assignment]
-        NodeQuerySet
-    )()
+    writing: ClassVar["NodeManager"] = WritingManager.of(NodeQuerySet)
 
     class Meta:
         verbose_name = _("node")

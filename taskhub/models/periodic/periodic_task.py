@@ -77,9 +77,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
     written_by_processes = frozenset((*PLAN_FIELDS, *RUN_FIELDS))
 
     objects: ClassVar["PeriodicTaskManager"] = PeriodicTaskQuerySet.as_manager()  # type: ignore[assignment]
-    writing: ClassVar["PeriodicTaskManager"] = WritingManager.from_queryset(  # type: ignore[assignment]
-        PeriodicTaskQuerySet
-    )()
+    writing: ClassVar["PeriodicTaskManager"] = WritingManager.of(PeriodicTaskQuerySet)
 
     class Meta:
         verbose_name = _("periodic task")

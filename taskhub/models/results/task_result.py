@@ -147,9 +147,7 @@ class TaskResult(Carried, SharedRow):
     )
 
     objects: ClassVar["TaskResultManager"] = TaskResultQuerySet.as_manager()  # type: ignore[assignment]
-    writing: ClassVar["TaskResultManager"] = WritingManager.from_queryset(  # type: ignore[assignment]
-        TaskResultQuerySet
-    )()
+    writing: ClassVar["TaskResultManager"] = WritingManager.of(TaskResultQuerySet)
 
     class Meta:
         verbose_name = _("task result")
