@@ -1,9 +1,9 @@
 """
 Background work for Django: tasks that are never lost, results as plain rows.
 
-A task is a module-level function; enqueueing it writes a `TaskResult` row in the
-caller's own transaction, a broker carries a message about it, and a worker's
-outcome goes back into the row. The row is the truth, the broker an index of it.
+A task is a module-level function. Enqueueing it writes a `TaskResult` row in the
+caller's transaction, a broker carries a message about it, and a worker writes the
+outcome into the row. What the broker loses is pushed again from the rows.
 
     from taskhub import task
 
@@ -12,9 +12,9 @@ outcome goes back into the row. The row is the truth, the broker an index of it.
 
     send_welcome.enqueue(user.pk)
 
-Imports run downwards only; `pyproject.toml` lists the floors. Start reading at
-`tasks/` (what a user writes), `producer.py` (how it gets in), `worker/` (how it is
-run) and `writer/` (how it ends).
+Modules import from lower layers only; `pyproject.toml` lists the layers. Start reading
+with `tasks/` (what users write), `producer.py` (how tasks are enqueued), `worker/` (how
+they run) and `writer/` (how outcomes are written).
 """
 
 from taskhub.tasks import Call, Context, Result, Task, periodic, task

@@ -39,7 +39,7 @@ def progress_url(pk: UUID | str) -> str:
 @never_cache
 def show_progress(request: HttpRequest, token: str) -> JsonResponse:
     """
-    Return the progress of a token's result; see operations.results.following.
+    Return the progress of a token's result; see operations.results.progress.
 
     With `?seen=yes`, the page has seen the result before; if it is missing, it is over.
     """

@@ -8,10 +8,11 @@ from django.urls import reverse
 
 from taskhub.exceptions import InvalidOption
 from taskhub.models import BulkAction
-from taskhub.operations.results import Selection
+from taskhub.operations.results import Selection, time_limit
 from taskhub.operations.results.search import MAX_CHARACTERS, MAX_WORDS
 from tests.factories import (
     PeriodicTaskFactory,
+    QuarantinedMessageFactory,
     TaskResultFactory,
 )
 from tests.integration.result_pages import LIST, text_of
@@ -126,3 +127,52 @@ def test_a_column_orders_once(admin_client, url):
 
     ordering = response.context["cl"].queryset.query.order_by
     assert len(ordering) == len(set(ordering))
+
+
+# The time that the database may take.
+
+
+@pytest.fixture
+def hardly_any_time(monkeypatch):
+    """Searches that the database may spend a millisecond on, and rows for more."""
+    monkeypatch.setattr(time_limit, "MAX_SEARCH_SECONDS", 0.001)
+    TaskResultFactory.create_batch(600, failed=True, args=["x" * 20_000], cause="a")
+    QuarantinedMessageFactory.create_batch(200, reason="x" * 20_000)
+    PeriodicTaskFactory.create_batch(200, description="x" * 20_000)
+
+
+@pytest.mark.parametrize("url", SEARCHED)
+def test_the_database_stops_a_search_and_the_page_says_so(
+    admin_client, hardly_any_time, url
+):
+    page = text_of(admin_client.get(url, {"q": "needle needles"}, follow=True))
+
+    assert "The search was stopped after" in page
+
+
+def test_a_bulk_action_and_an_export_are_stopped_alike(admin_client, hardly_any_time):
+    export = reverse("admin:taskhub_taskresult_export", args=["csv"])
+
+    pages = [
+        admin_client.get(bulk("retry"), {"q": "needle needles"}, follow=True),
+        admin_client.post(f"{export}?q=needle+needles", follow=True),
+    ]
+
+    assert all("The search was stopped after" in text_of(page) for page in pages)
+
+
+def test_what_follows_a_search_has_the_site_s_own_limit(admin_client):
+    variable = {
+        "postgresql": "SELECT current_setting('statement_timeout')",
+        "mysql": "SELECT @@SESSION.max_statement_time",
+    }.get(connection.vendor, "SELECT 1")
+
+    def limit():
+        with connection.cursor() as cursor:
+            cursor.execute(variable)
+            return cursor.fetchone()
+
+    before = limit()
+    text_of(admin_client.get(LIST, {"q": "needle"}))
+
+    assert limit() == before
