@@ -2,8 +2,8 @@
 Private APIs of Django, redis-py and CPython, which only this module uses.
 
 Each saves time that a public API costs. A new version may change one: the tests in
-`tests/integration/test_private_apis.py` compare each with the public behaviour, and run
-with every supported version of Django.
+`tests/integration/compat/test_private_apis.py` compare each with the public behaviour,
+and run with every supported version of Django.
 """
 
 # The functions behind `signal`, without its conversions to enums: ten times faster.

@@ -2,14 +2,14 @@
 
 from tests.mutants.mutant import Mutant
 
-_WRITER = "tests/integration/test_writer.py"
-_RETRIES = "tests/integration/test_retries.py"
+_WRITER = "tests/integration/writer/test_writer.py"
+_RETRIES = "tests/integration/execution/test_retries.py"
 _BROKER = "tests/contract/test_broker.py"
-_BEAT = "tests/integration/test_beat.py"
+_BEAT = "tests/integration/beat/test_beat.py"
 _POLICIES = "tests/unit/test_policies.py"
-_GIVEN_BACK = "tests/integration/test_given_back.py"
-_LINGERING = "tests/integration/test_lingering.py"
-_LIMITS = "tests/integration/test_limits.py"
+_GIVEN_BACK = "tests/integration/worker/process/test_given_back.py"
+_LINGERING = "tests/integration/worker/process/test_lingering.py"
+_LIMITS = "tests/integration/worker/process/test_limits.py"
 
 DELIVERY = (
     Mutant(
@@ -88,7 +88,7 @@ DELIVERY = (
         path="taskhub/writer/claims.py",
         old="if row is None or row.is_finished:",
         new="if row is None:",
-        tests=(_WRITER, "tests/integration/test_bad_messages.py"),
+        tests=(_WRITER, "tests/integration/brokers/test_bad_messages.py"),
     ),
     Mutant(
         name="death-is-not-counted",
@@ -103,7 +103,7 @@ DELIVERY = (
         old="if attempt.deaths > self._max_redeliveries:",
         new="if attempt.deaths > 50:",
         tests=(
-            "tests/integration/test_dying.py::test_a_task_that_kills_its_process_is_given_up",
+            "tests/integration/worker/supervisor/test_dying.py::test_a_task_that_kills_its_process_is_given_up",
         ),
     ),
     Mutant(
@@ -111,42 +111,42 @@ DELIVERY = (
         path="taskhub/execution/executor.py",
         old="            with transaction.atomic(using=results_database()):\n",
         new="            if True:\n",
-        tests=("tests/integration/test_atomic.py",),
+        tests=("tests/integration/execution/test_atomic.py",),
     ),
     Mutant(
         name="expired-task-is-run",
         path="taskhub/execution/preparer.py",
         old="if message.expires_at and message.expires_at <= attempt.started_at:",
         new="if False:",
-        tests=("tests/integration/test_worker.py",),
+        tests=("tests/integration/worker/test_worker.py",),
     ),
     Mutant(
         name="sweep-pushes-nothing",
         path="taskhub/worker/steward/sweeper.py",
         old="                outbox.push_again(self._config, group)\n",
         new="                pass\n",
-        tests=("tests/integration/test_sweep.py",),
+        tests=("tests/integration/worker/steward/test_sweep.py",),
     ),
     Mutant(
         name="sweep-pushes-what-runs",
         path="taskhub/worker/steward/sweeper.py",
         old="return is_new or row.worker_ids[-1] in living",
         new="return False",
-        tests=("tests/integration/test_sweep.py",),
+        tests=("tests/integration/worker/steward/test_sweep.py",),
     ),
     Mutant(
         name="push-does-not-wait-for-the-commit",
         path="taskhub/outbox.py",
         old="        transaction.on_commit(_Push(config, rows), using=alias)\n",
         new="        _Push(config, rows)()\n",
-        tests=("tests/integration/test_outbox.py",),
+        tests=("tests/integration/enqueueing/test_outbox.py",),
     ),
     Mutant(
         name="push-joins-another-savepoint",
         path="taskhub/compat/private_apis.py",
         old="found if savepoints == set(connection.savepoint_ids) else None",
         new="found",
-        tests=("tests/integration/test_outbox.py",),
+        tests=("tests/integration/enqueueing/test_outbox.py",),
     ),
 )
 
@@ -170,14 +170,14 @@ BROKERS = (
         path="taskhub/operations/results/bulk.py",
         old="if writer.is_transient(error):",
         new="if False:",
-        tests=("tests/integration/test_bulk.py",),
+        tests=("tests/integration/operations/test_bulk.py",),
     ),
     Mutant(
         name="redis-hands-out-of-a-paused-queue",
         path="taskhub/brokers/redis/reserve.lua",
         old="if redis.call('EXISTS', KEYS[7]) == 1 then",
         new="if false then",
-        tests=("tests/integration/test_queues.py",),
+        tests=("tests/integration/operations/test_queues.py",),
     ),
     Mutant(
         name="redis-hands-out-without-a-lease",
@@ -226,14 +226,14 @@ BROKERS = (
         path="taskhub/brokers/database/broker.py",
         old="            ~Exists(self._pauses(queue_name)),\n",
         new="",
-        tests=("tests/integration/test_queues.py",),
+        tests=("tests/integration/operations/test_queues.py",),
     ),
     Mutant(
         name="mariadb-time-is-the-servers",
         path="taskhub/models/clock.py",
         old='template = f"(UTC_TIMESTAMP(6){shift})"',
         new='template = f"(CURRENT_TIMESTAMP(6){shift})"',
-        tests=("tests/integration/test_database_clock.py",),
+        tests=("tests/integration/brokers/test_database_clock.py",),
         database="mariadb",
     ),
     Mutant(
@@ -241,14 +241,14 @@ BROKERS = (
         path="taskhub/brokers/database/broker.py",
         old="message=None if row.oddity else row.to_message(),",
         new="message=row.to_message(),",
-        tests=("tests/integration/test_odd_results.py",),
+        tests=("tests/integration/models/test_edited_rows.py",),
     ),
     Mutant(
         name="a-row-that-cannot-be-claimed-keeps-its-place",
         path="taskhub/worker/process/slots.py",
         old="if not is_transient(error):",
         new="if False:",
-        tests=("tests/integration/test_odd_results.py",),
+        tests=("tests/integration/models/test_edited_rows.py",),
         database="postgres",
     ),
     Mutant(
@@ -256,7 +256,7 @@ BROKERS = (
         path="taskhub/execution/preparer.py",
         old="if misfit and (again := self._waiting.due_again(message, misfit)):",
         new="if False and (again := self._waiting.due_again(message, misfit)):",
-        tests=("tests/integration/test_unknown_tasks.py",),
+        tests=("tests/integration/execution/test_unknown_tasks.py",),
     ),
     Mutant(
         name="forged-messages-are-run",
@@ -343,7 +343,7 @@ RUNS = (
         path="taskhub/execution/isolation/sessions.py",
         old='"DISCARD ALL"',
         new='"SELECT 1"',
-        tests=("tests/integration/test_connections.py",),
+        tests=("tests/integration/execution/test_connections.py",),
         database="postgres",
     ),
 )
@@ -382,21 +382,21 @@ SCHEDULES = (
         path="taskhub/beat/ticker.py",
         old="            if is_transient(error):\n                raise\n",
         new="            raise\n",
-        tests=("tests/integration/test_beat_isolation.py",),
+        tests=("tests/integration/beat/test_isolation.py",),
     ),
     Mutant(
         name="a-plan-of-old-rules-is-kept",
         path="taskhub/beat/batch.py",
         old="        if row.is_plan_outdated:\n",
         new="        if False:\n",
-        tests=("tests/integration/test_zone_rules.py",),
+        tests=("tests/integration/beat/test_zone_rules.py",),
     ),
     Mutant(
         name="a-stale-save-undoes-what-the-beat-wrote",
         path="taskhub/models/shared_row.py",
         old="        return bool(read != self.__dict__[field.attname])\n",
         new="        return read is not None\n",
-        tests=("tests/integration/test_shared_rows.py",),
+        tests=("tests/integration/beat/test_stale_instances.py",),
     ),
 )
 
@@ -406,21 +406,21 @@ PAGES = (
         path="taskhub/tasks/masking.py",
         old="        return bool(hidden)\n",
         new="        return False\n",
-        tests=("tests/integration/test_admin_result.py",),
+        tests=("tests/integration/admin/results/test_detail.py",),
     ),
     Mutant(
         name="masked-arguments-can-be-looked-up",
         path="taskhub/admin/lookups.py",
         old="        lookup in _parameters(filters)\n",
         new="        True\n",
-        tests=("tests/integration/test_admin_masking.py",),
+        tests=("tests/integration/admin/results/test_masking.py",),
     ),
     Mutant(
         name="a-narrowed-list-is-not-heeded",
         path="taskhub/admin/results/views/bulk.py",
         old="    if not is_restricted(rows):\n        return selection\n    affected",
         new="    if True:\n        return selection\n    affected",
-        tests=("tests/integration/test_admin_tenants.py",),
+        tests=("tests/integration/admin/test_tenants.py",),
     ),
     Mutant(
         name="whoever-views-may-cancel",
@@ -428,8 +428,8 @@ PAGES = (
         old='has_cancel_permission = has_perm("cancel_taskresult")',
         new="has_cancel_permission = lambda self, request, obj=None: True",
         tests=(
-            "tests/integration/test_admin_result.py",
-            "tests/integration/test_admin.py",
+            "tests/integration/admin/results/test_detail.py",
+            "tests/integration/admin/results/test_list.py",
         ),
     ),
     Mutant(
@@ -437,14 +437,14 @@ PAGES = (
         path="taskhub/admin/results/views/export.py",
         old="if isinstance(value, str) and value.startswith(_FORMULA):",
         new="if False:",
-        tests=("tests/integration/test_admin_filters.py",),
+        tests=("tests/integration/admin/results/test_export.py",),
     ),
     Mutant(
         name="a-silent-network-is-waited-for",
         path="taskhub/management/network_timeouts.py",
         old="                _add_options(alias, _POSTGRESQL_OPTIONS)",
         new="                pass",
-        tests=("tests/integration/test_network_timeouts.py",),
+        tests=("tests/integration/worker/test_network_timeouts.py",),
         database="postgres",
     ),
     Mutant(
@@ -452,7 +452,7 @@ PAGES = (
         path="taskhub/models/fields/exact_json.py",
         old="return json.dumps(value, cls=self.encoder)",
         new="return json.dumps(value, cls=self.encoder, sort_keys=True)",
-        tests=("tests/integration/test_exact_json.py",),
+        tests=("tests/integration/models/test_exact_json.py",),
         database="postgres",
     ),
     Mutant(
@@ -460,14 +460,14 @@ PAGES = (
         path="taskhub/operations/pruning.py",
         old="(_FAILED, retention.failed_days)",
         new="(_FAILED, retention.days)",
-        tests=("tests/integration/test_pruning.py",),
+        tests=("tests/integration/operations/test_pruning.py",),
     ),
     Mutant(
         name="unfinished-results-are-pruned",
         path="taskhub/operations/pruning.py",
         old="rest = own.exclude(status__in=UNFINISHED_STATUSES)",
         new="rest = own",
-        tests=("tests/integration/test_pruning.py",),
+        tests=("tests/integration/operations/test_pruning.py",),
     ),
 )
 

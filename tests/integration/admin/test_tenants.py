@@ -35,7 +35,7 @@ from tests.factories import (
     TaskMetricsFactory,
     TaskResultFactory,
 )
-from tests.integration.result_pages import text_of
+from tests.integration.admin.results.pages import text_of
 
 pytestmark = pytest.mark.django_db
 

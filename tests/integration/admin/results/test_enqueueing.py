@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from taskhub.models import TaskResult
 from tests.factories import TaskResultFactory
-from tests.integration.result_pages import (
+from tests.integration.admin.results.pages import (
     LIST,
     SCRIPT,
     change,

@@ -12,7 +12,7 @@ from taskhub.beat.refusals import MAX_REFUSALS
 from taskhub.beat.ticker import Ticker
 from taskhub.models import PeriodicTask, TaskResult
 from tests.factories import PeriodicTaskFactory
-from tests.integration.schedule_pages import LIST, change
+from tests.integration.admin.schedules.pages import LIST, change
 
 pytestmark = pytest.mark.django_db
 

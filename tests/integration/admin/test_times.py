@@ -13,9 +13,15 @@ from taskhub.admin.forms.date_time import read_local
 from taskhub.models import PeriodicTask, TaskResult
 from taskhub.schedules import every, once
 from tests.factories import PeriodicTaskFactory
-from tests.integration.result_pages import text_of
-from tests.integration.schedule_pages import ADD, BACKFILL, PREVIEW, change, written
-from tests.integration.sent_forms import sent_by
+from tests.integration.admin.results.pages import text_of
+from tests.integration.admin.schedules.pages import (
+    ADD,
+    BACKFILL,
+    PREVIEW,
+    change,
+    written,
+)
+from tests.integration.admin.sent_forms import sent_by
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 

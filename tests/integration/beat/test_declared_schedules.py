@@ -16,8 +16,8 @@ from taskhub.schedules import cron, every
 from taskhub.tasks import declared as declarations
 from tests import tasks
 from tests.factories import PeriodicTaskFactory
-from tests.integration.schedule_pages import ADD, faults, written
-from tests.integration.test_beat_isolation import ONLY, make_odd
+from tests.integration.admin.schedules.pages import ADD, faults, written
+from tests.integration.beat.test_isolation import ONLY, make_odd
 
 pytestmark = pytest.mark.django_db
 

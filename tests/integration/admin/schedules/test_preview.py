@@ -12,7 +12,7 @@ from taskhub.admin.periodic_tasks.views.preview import (
 )
 from taskhub.schedules import cron, solar
 from tests.factories import PeriodicTaskFactory
-from tests.integration.schedule_pages import (
+from tests.integration.admin.schedules.pages import (
     PREVIEW,
     change,
 )

@@ -12,7 +12,7 @@ from taskhub.models import Overlap, TaskResult
 from taskhub.operations.schedules import actions as operations
 from taskhub.schedules import cron, every
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
-from tests.integration.schedule_pages import (
+from tests.integration.admin.schedules.pages import (
     BACKFILL,
     LIST,
     break_schedule,

@@ -11,7 +11,7 @@ from taskhub.models import Status, TaskResult
 from taskhub.operations.metrics.figures import read_metrics
 from taskhub.operations.status import read_status
 from tests import tasks
-from tests.integration.result_pages import change, text_of
+from tests.integration.admin.results.pages import change, text_of
 from tests.servers import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,7 +12,14 @@ from taskhub.models.results.outcome import CANCELLED_CLASS_PATH
 from taskhub.tasks.masking import MASK
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory, now
-from tests.integration.result_pages import SCRIPT, change, do, history, live, text_of
+from tests.integration.admin.results.pages import (
+    SCRIPT,
+    change,
+    do,
+    history,
+    live,
+    text_of,
+)
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from taskhub.beat.ticker import Ticker
 from taskhub.models import PeriodicTask, TaskResult
 from taskhub.schedules import Unreadable, cron, every
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
-from tests.integration.test_beat_isolation import write
+from tests.integration.beat.test_isolation import write
 
 pytestmark = pytest.mark.django_db
 

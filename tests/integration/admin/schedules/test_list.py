@@ -12,7 +12,7 @@ from django.utils import timezone
 from taskhub.models import PeriodicTask
 from taskhub.schedules import every
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
-from tests.integration.schedule_pages import (
+from tests.integration.admin.schedules.pages import (
     ADD,
     BACKFILL,
     LIST,

@@ -13,7 +13,7 @@ from taskhub.models import MissedRuns, Overlap, PeriodicTask
 from taskhub.schedules import Unreadable, parse
 from taskhub.tasks.masking import MASK
 from tests.factories import PeriodicTaskFactory
-from tests.integration.schedule_pages import (
+from tests.integration.admin.schedules.pages import (
     ADD,
     LIST,
     SCRIPT,

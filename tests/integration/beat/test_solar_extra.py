@@ -12,7 +12,7 @@ from taskhub.beat.ticker import Ticker
 from taskhub.models import PeriodicTask, TaskResult
 from taskhub.schedules import every
 from tests.factories import PeriodicTaskFactory
-from tests.integration.schedule_pages import ADD, LIST, change, written
+from tests.integration.admin.schedules.pages import ADD, LIST, change, written
 from tests.nodes import Node
 from tests.servers import wait_until
 

@@ -14,7 +14,7 @@ from taskhub.operations.results import Selection, exports
 from taskhub.operations.results.exports import COLUMNS, export
 from taskhub.tasks.masking import MASK
 from tests.factories import TaskResultFactory
-from tests.integration.result_pages import LIST, SCRIPT, history, text_of
+from tests.integration.admin.results.pages import LIST, SCRIPT, history, text_of
 
 pytestmark = pytest.mark.django_db
 

@@ -17,7 +17,7 @@ from taskhub.operations.results.bulk import run_bulk_actions
 from taskhub.writer import interventions
 from tests import tasks
 from tests.factories import PeriodicTaskFactory, TaskResultFactory
-from tests.integration.result_pages import LIST, SCRIPT, do, history, text_of
+from tests.integration.admin.results.pages import LIST, SCRIPT, do, history, text_of
 
 pytestmark = pytest.mark.django_db
 

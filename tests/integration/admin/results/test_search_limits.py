@@ -15,7 +15,7 @@ from tests.factories import (
     QuarantinedMessageFactory,
     TaskResultFactory,
 )
-from tests.integration.result_pages import LIST, text_of
+from tests.integration.admin.results.pages import LIST, text_of
 
 pytestmark = pytest.mark.django_db
 

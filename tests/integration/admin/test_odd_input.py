@@ -16,7 +16,7 @@ from tests.factories import (
     QuarantinedMessageFactory,
     TaskResultFactory,
 )
-from tests.integration.schedule_pages import written
+from tests.integration.admin.schedules.pages import written
 
 pytestmark = pytest.mark.django_db
 

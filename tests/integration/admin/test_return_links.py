@@ -12,7 +12,7 @@ from tests.factories import (
     QuarantinedMessageFactory,
     TaskResultFactory,
 )
-from tests.integration.result_pages import text_of
+from tests.integration.admin.results.pages import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_broker]
 
