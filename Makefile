@@ -38,7 +38,7 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	sh tests/install_servers.sh $(BIN)/python
-	$(BIN)/python -m tests.djangos_own fetch
+	$(BIN)/python -m tests.integration.compat.djangos_own fetch
 	$(BIN)/python -m tests.suite $(if $(DATABASES),--databases=$(DATABASES)) -- $(ARGS)
 
 lint: $(INSTALLED)

@@ -1,1 +1,1 @@
-"""An app of a site whose rows refer to results; see tests.orders_settings."""
+"""An app of a site whose rows refer to results; see tests.site_settings.orders."""

@@ -130,7 +130,7 @@ def test_a_node_and_its_beat_run_what_is_due_and_nothing_else(start_node, variab
         start_node(
             "--beat",
             "--processes=1",
-            DJANGO_SETTINGS_MODULE="tests.zoned_settings",
+            DJANGO_SETTINGS_MODULE="tests.site_settings.zoned",
             **variables,
         )
 

@@ -56,7 +56,7 @@ def listening() -> int:
 
 
 def test_an_idle_worker_runs_what_is_enqueued_either_way(start_node, notify):
-    module = "tests.settings" if notify else "tests.unnotified_settings"
+    module = "tests.settings" if notify else "tests.site_settings.unnotified"
     start_node("--processes=1", "--beat", DJANGO_SETTINGS_MODULE=module)
     first = tasks.add.enqueue(1)
     wait_until(lambda: first.row.status == Status.SUCCESSFUL, "the first task")

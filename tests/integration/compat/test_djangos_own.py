@@ -7,8 +7,8 @@ import django
 import pytest
 from django.conf import settings
 
-from tests import djangos_own
 from tests.conftest import require
+from tests.integration.compat import djangos_own
 
 pytestmark = pytest.mark.any_database
 
@@ -27,7 +27,7 @@ def test_djangos_own_tests_pass(where, made_under):
     require(str(path) if path.exists() else "", f"{path}")
 
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.djangos_own", "run", where, made_under],
+        [sys.executable, "-m", djangos_own.__name__, "run", where, made_under],
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ from taskhub.models import TaskResult
 from taskhub.schedules import every
 from taskhub.tasks import periodic
 from tests import tasks
-from tests.two_backends_settings import DUMMY, IMMEDIATE, two_backends
+from tests.site_settings.two_backends import DUMMY, IMMEDIATE, two_backends
 
 
 def triple(a):
@@ -150,7 +150,7 @@ def test_a_worker_runs_what_was_made_under_another_backend(
         "--drain",
         "--backend=hub",
         "--processes=1",
-        DJANGO_SETTINGS_MODULE="tests.two_backends_settings",
+        DJANGO_SETTINGS_MODULE="tests.site_settings.two_backends",
     )
 
     assert node.wait() == 0, node.log

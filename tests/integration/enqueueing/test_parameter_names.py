@@ -6,7 +6,7 @@ import pytest
 from django.test import override_settings
 
 from tests import tasks
-from tests.two_backends_settings import IMMEDIATE
+from tests.site_settings.two_backends import IMMEDIATE
 
 ARGUMENTS = {
     name: number

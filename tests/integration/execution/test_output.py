@@ -12,7 +12,7 @@ pytestmark = [
     pytest.mark.any_broker,
 ]
 
-LOGGING_SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.logging_settings"}
+LOGGING_SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.site_settings.logging"}
 
 
 def test_without_handlers_python_itself_prints_what_tasks_log(drain):

@@ -18,7 +18,7 @@ from tests.servers import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
 
-SETTINGS = "tests.orders_settings"
+SETTINGS = "tests.site_settings.orders"
 DAYS = 400
 
 

@@ -61,7 +61,7 @@ def test_what_has_ended_is_written_when_the_database_is_back(start_node, gate):
 def test_tasks_do_not_wait_for_the_connections_of_a_pool(start_node, gate):
     node = start_node(
         *("--processes=2", "--threads=8", "--beat"),
-        DJANGO_SETTINGS_MODULE="tests.pool_settings",
+        DJANGO_SETTINGS_MODULE="tests.site_settings.pool",
     )
     results = [tasks.hold_connection.enqueue(gate.path) for _ in range(16)]
 
@@ -83,7 +83,7 @@ def test_stricter_isolation_levels_are_no_outage(drain, level):
 
     log = drain(
         processes=3,
-        DJANGO_SETTINGS_MODULE="tests.isolated_settings",
+        DJANGO_SETTINGS_MODULE="tests.site_settings.isolated",
         TASKHUB_ISOLATION_LEVEL=str(IsolationLevel[level].value),
     )
 

@@ -109,7 +109,7 @@ def test_a_terminal_or_systemd_signals_all_processes_of_a_node(
 def test_a_child_that_is_signalled_as_it_is_born_does_not_stop_the_node(start_node):
     """Its parent does not take the signal for one of its own."""
     node = start_node(
-        "--processes=1", DJANGO_SETTINGS_MODULE="tests.signalled_settings"
+        "--processes=1", DJANGO_SETTINGS_MODULE="tests.site_settings.signalled"
     )
 
     assert tasks.add.enqueue(1).get(timeout=30) == 1

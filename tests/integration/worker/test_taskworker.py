@@ -142,7 +142,7 @@ def test_changed_code_is_taken_and_broken_code_is_not(
         "--reload",
         "--processes=1",
         PYTHONPATH=str(tmp_path),
-        DJANGO_SETTINGS_MODULE="tests.reload_settings",
+        DJANGO_SETTINGS_MODULE="tests.site_settings.reload",
         RELOADED_MODULE="reloaded",
     )
     wait_until(lambda: tasks.add.enqueue(1).get(timeout=30) == 1, "the node", 30)
@@ -166,7 +166,7 @@ def test_nothing_of_a_reloading_node_outlives_its_supervisor(
         "--beat",
         "--processes=1",
         PYTHONPATH=str(tmp_path),
-        DJANGO_SETTINGS_MODULE="tests.reload_settings",
+        DJANGO_SETTINGS_MODULE="tests.site_settings.reload",
         RELOADED_MODULE="reloaded",
     )
     wait_until(lambda: tasks.add.enqueue(1).get(timeout=30) == 1, "the node", 30)

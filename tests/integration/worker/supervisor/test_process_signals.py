@@ -79,7 +79,7 @@ def test_a_beat_of_its_own_tells_of_them_too(config, tmp_path, tracked):
 
 
 def test_threads_that_a_fork_would_not_copy_are_warned_of(start_node):
-    node = start_node("--drain", DJANGO_SETTINGS_MODULE="tests.threaded_settings")
+    node = start_node("--drain", DJANGO_SETTINGS_MODULE="tests.site_settings.threaded")
 
     assert node.wait() == 0, node.log
 
@@ -88,7 +88,7 @@ def test_threads_that_a_fork_would_not_copy_are_warned_of(start_node):
 
 
 def test_threads_that_each_process_has_are_not_warned_of(start_node):
-    logs = {"DJANGO_SETTINGS_MODULE": "tests.logging_settings", "LOGS": "queue"}
+    logs = {"DJANGO_SETTINGS_MODULE": "tests.site_settings.logging", "LOGS": "queue"}
     node = start_node("--drain", **logs)
 
     assert node.wait() == 0, node.log

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 PLACES = (
     *("taskhub", "project", "templates", "README.md", "CONTRIBUTING.md"),

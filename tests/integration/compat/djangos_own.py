@@ -4,9 +4,9 @@ Django's own tests of its tasks, run with taskhub.
 They come with Django's sdist. `fetch`, which `make test` calls, unpacks those of the
 Django that is installed beside the interpreter; nothing is downloaded while tests run.
 
-    python -m tests.djangos_own fetch
-    python -m tests.djangos_own run as-written taskhub
-    python -m tests.djangos_own run on-taskhub immediate
+    python -m tests.integration.compat.djangos_own fetch
+    python -m tests.integration.compat.djangos_own run as-written taskhub
+    python -m tests.integration.compat.djangos_own run on-taskhub immediate
 
 `run` takes what they are run on, and which backend is configured while their tasks are
 made. As written, they are run on Django's backends, with tasks of taskhub's. On
@@ -53,7 +53,7 @@ NOT_ON_TASKHUB = {
 }
 
 BACKENDS = {
-    "taskhub": "tests.djangos_own.ListingBackend",
+    "taskhub": "tests.integration.compat.djangos_own.ListingBackend",
     "immediate": "django.tasks.backends.immediate.ImmediateBackend",
 }
 
@@ -141,11 +141,12 @@ def _set_up():
 
 def _on_taskhub(source):
     """Put taskhub in the place of DummyBackend, and give every test the database."""
+    module, _, name = BACKENDS["taskhub"].rpartition(".")
     return (
         source.replace("django.tasks.backends.dummy.DummyBackend", BACKENDS["taskhub"])
         .replace(
             "from django.tasks.backends.dummy import DummyBackend",
-            "from tests.djangos_own import ListingBackend as DummyBackend",
+            f"from {module} import {name} as DummyBackend",
         )
         .replace("SimpleTestCase", "TransactionTestCase")
         .replace("    available_apps = []\n", "")
