@@ -2,25 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from taskhub.exceptions import InvalidSchedule, SolarNotInstalled
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules.schedule import Schedule, in_utc
 
-#: In the order of a day: the function of astral.sun, and how many degrees the sun is
-#: below the horizon.
-EVENTS: dict[str, tuple[str, int | None]] = {
-    "dawn_astronomical": ("dawn", 18),
-    "dawn_nautical": ("dawn", 12),
-    "dawn_civil": ("dawn", 6),
-    "sunrise": ("sunrise", None),
+#: In the order of a day: whether the sun rises, sets or is at its highest, and how many
+#: degrees its centre is below the horizon. None is when its edge is on the horizon.
+EVENTS: dict[str, tuple[str, float | None]] = {
+    "dawn_astronomical": ("rising", 18),
+    "dawn_nautical": ("rising", 12),
+    "dawn_civil": ("rising", 6),
+    "sunrise": ("rising", None),
     "solar_noon": ("noon", None),
-    "sunset": ("sunset", None),
-    "dusk_civil": ("dusk", 6),
-    "dusk_nautical": ("dusk", 12),
-    "dusk_astronomical": ("dusk", 18),
+    "sunset": ("setting", None),
+    "dusk_civil": ("setting", 6),
+    "dusk_nautical": ("setting", 12),
+    "dusk_astronomical": ("setting", 18),
 }
+#: West of these, the event of a local day is on the same day in UTC or on the next one.
+#: East of these, it may be on the day before.
+_LARGEST_LONGITUDES = {"rising": -10, "noon": 180, "setting": 170}
 _SECOND_DAY = datetime(1, 1, 2, tzinfo=UTC)
 #: Beyond the polar circles, some events do not happen for months.
 _MAX_DAYS = 370
@@ -79,17 +82,47 @@ class Solar(Schedule):
         return None
 
     def _tick_of(self, day: date) -> datetime | None:
-        astral = _import_astral()
-        name, depression = EVENTS[self.event]
-        options = {} if depression is None else {"depression": depression}
-        observer = astral.Observer(self.latitude, self.longitude)
+        """Return the event that is up to 37 hours after a day begins in UTC."""
         try:
-            at: datetime = getattr(astral.sun, name)(observer, day, **options)
+            at = self._calculate(day)
         except (ValueError, OverflowError):
             # Polar night, midnight sun, or the end of the calendar.
             return None
         # The result is precise to a minute. Whole seconds are the same on all hosts.
         return at.astimezone(UTC).replace(microsecond=0)
+
+    def _calculate(self, day: date) -> datetime:
+        astral = _import_astral()
+        direction, depression = EVENTS[self.event]
+        place = self._place_west_of(_LARGEST_LONGITUDES[direction])
+        at: datetime
+        if direction == "noon":
+            at = astral.sun.noon(place, day)
+        else:
+            if depression is None:
+                depression = astral.sun.SUN_APPARENT_RADIUS
+            at = astral.sun.time_of_transit(
+                place, day, 90 + depression, astral.SunDirection[direction.upper()]
+            )
+        return at
+
+    def _place_west_of(self, largest_longitude: float) -> "_Place":
+        """
+        Return the same place with a longitude that may be less than -180.
+
+        `astral.sun.dusk()` and its siblings look for an event on one day in UTC. While
+        the event moves past midnight, they return it twice or not at all.
+        """
+        turns = 1 if self.longitude > largest_longitude else 0
+        return _Place(self.latitude, self.longitude - 360 * turns)
+
+
+class _Place(NamedTuple):
+    """What astral calls an observer. Its own class does not accept -190 degrees."""
+
+    latitude: float
+    longitude: float
+    elevation: float = 0.0
 
 
 def _import_astral() -> Any:

@@ -2,10 +2,11 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from taskhub.exceptions import InvalidSchedule
@@ -133,6 +134,8 @@ def test_the_events_of_a_day_come_in_their_order():
     st.floats(-180, 180),
     moments,
 )
+# The day of 2020-02-15 in UTC begins and ends with a dusk.
+@example("dusk_civil", -20.0, -75.0, datetime(2020, 2, 14, 0, 1, tzinfo=UTC))
 def test_the_sun_comes_about_once_a_day(event, latitude, longitude, moment):
     schedule = solar(event, latitude=latitude, longitude=longitude)
 
@@ -142,6 +145,20 @@ def test_the_sun_comes_about_once_a_day(event, latitude, longitude, moment):
     assert moment < tick <= moment + timedelta(hours=25)
     assert timedelta(hours=23) < following - tick < timedelta(hours=25)
     assert schedule.next_after(tick - timedelta(seconds=1)) == tick
+
+
+@pytest.mark.parametrize("event", sorted(EVENTS))
+@pytest.mark.parametrize("longitude", [-180, -105, -75, 0, 75, 90, 105, 180])
+def test_every_day_of_a_year_has_its_event(event, longitude):
+    schedule = solar(event, latitude=-20, longitude=longitude)
+    start = datetime(2020, 1, 1, 0, 0, tzinfo=UTC)
+
+    ticks = list(schedule.between(start, start + timedelta(days=366)))
+
+    gaps = [later - earlier for earlier, later in pairwise(ticks)]
+    assert len(ticks) in {365, 366, 367}
+    assert timedelta(hours=23, minutes=58) < min(gaps)
+    assert max(gaps) < timedelta(hours=24, minutes=2)
 
 
 def test_days_without_the_sun_have_no_tick():
