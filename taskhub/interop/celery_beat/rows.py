@@ -105,8 +105,8 @@ def _schedule(old: OldTask, remarks: list[str], now: datetime) -> Schedule:
         raise CannotImport("It has no schedule; give it one, or delete it.")
     if len(old.kinds) > 1:
         remarks.append(
-            f"It has several schedules: {', '.join(old.kinds)}. Celery goes by the "
-            "first of them, and so does this."
+            f"It has several schedules: {', '.join(old.kinds)}. The first of them is "
+            "imported, because Celery uses only that one."
         )
     try:
         schedule, remark = schedule_of(old.schedule)
@@ -119,7 +119,7 @@ def _schedule(old: OldTask, remarks: list[str], now: datetime) -> Schedule:
     if isinstance(schedule, Clocked) and _is_overdue(schedule, old.row, now):
         raise CannotImport(
             f"Its time, {schedule.at.isoformat()}, has passed, and Celery has not run "
-            "it; run the task by hand if it is still wanted, and delete the old row."
+            "it. Run the task by hand if it is still needed, and delete the old row."
         )
     return schedule
 
@@ -139,7 +139,7 @@ def _json(path: str, theirs: OldRow, name: str, nothing: Any) -> Any:
     except (ValueError, RecursionError) as error:
         shown = f", {text[:_MAX_SHOWN]!r}," if shows else ""
         raise CannotImport(
-            f"Its {name}{shown} are not JSON ({error}); correct the old row."
+            f"Its {name}{shown} are not JSON ({error}). Correct the old row."
         ) from None
     return nothing if value is None else value
 
@@ -152,7 +152,7 @@ def _plain(value: dict[str, Any], *, shows: bool) -> dict[str, Any]:
             else ("value", "its __value__")
         )
         raise CannotImport(
-            f"An argument is a {kind} in Celery's encoding of it; pass {plain} and "
+            f"An argument is a {kind} in Celery's encoding. Pass {plain} instead, and "
             "convert it in the task."
         )
     return value
@@ -163,8 +163,8 @@ def _priority(theirs: OldRow, options: ImportOptions, remarks: list[str]) -> int
         return None
     if options.priority is None:
         remarks.append(
-            f"Its priority, {theirs.priority}, is left out: with Redis 0 goes first, "
-            "with AMQP last; say which with --priority."
+            f"Its priority, {theirs.priority}, is left out: 0 is the highest priority "
+            "with Redis, and the lowest with AMQP. Choose one with --priority."
         )
         return None
     rank = min(theirs.priority, _MAX_PRIORITY)
@@ -174,15 +174,14 @@ def _priority(theirs: OldRow, options: ImportOptions, remarks: list[str]) -> int
 def _faults(row: PeriodicTask, theirs: OldRow, *, readable: bool) -> list[str]:
     """Return the faults of the task, its arguments and its queue."""
     remedies = {
-        "queue_name": f"Add it there, or say with --map-queue {theirs.queue}=NAME "
-        "which one it is now.",
-        "args": "Correct the task's signature, or the old row.",
-        "kwargs": "Correct the task's signature, or the old row.",
+        "queue_name": f"Add it there, or choose another queue with --map-queue "
+        f"{theirs.queue}=NAME.",
+        "args": "Correct the task's signature or the old row.",
+        "kwargs": "Correct the task's signature or the old row.",
     }
     if row.task_path not in registered_tasks():
         remedies["task_path"] = (
-            f"Say with --map {theirs.task}=PATH which task it is now, or delete the "
-            "old row."
+            f"Choose a task with --map {theirs.task}=PATH, or delete the old row."
         )
     faults = faults_of_task(row)
     if row.queue_name and (fault := name_fault(row.queue_name)):
@@ -194,7 +193,7 @@ def _faults(row: PeriodicTask, theirs: OldRow, *, readable: bool) -> list[str]:
 
 
 def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
-    """Set what ticks count from, to keep their phase."""
+    """Set the time from which ticks are counted, so that they keep their phase."""
     start, last = theirs.start_time, theirs.last_run_at
     if start is not None:
         # A row's ticks count from a whole second.
@@ -209,13 +208,13 @@ def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
     row.created_at = last or theirs.date_changed
     if start is not None:
         remarks.append(
-            f"Its start, {start.isoformat()}, is left out: it has run since, and its "
-            "ticks count from the last run."
+            f"Its start, {start.isoformat()}, is left out: it has run since then, and "
+            "its ticks are counted from the last run."
         )
 
 
 def _expire(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
-    """Set the end, or the expiry of runs; Celery uses the end if it has both."""
+    """Set the end or the expiry of runs. If it has both, Celery uses the end."""
     if theirs.expires is None:
         if theirs.expire_seconds:
             row.expires_after = timedelta(seconds=theirs.expire_seconds)
@@ -225,8 +224,8 @@ def _expire(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
         # Celery does not fire at the end itself.
         row.end_at -= _INSTANT
     remarks.append(
-        f"What it has as expires, {theirs.expires.isoformat()}, is its end: nothing "
-        "fires after it, but a run that waits by then is still started."
+        f"Its expires, {theirs.expires.isoformat()}, becomes its end: it does not "
+        "fire after this time, but a run that waits then is still started."
     )
 
 
@@ -239,8 +238,8 @@ def _note_what_is_left_out(theirs: OldRow, remarks: list[str]) -> None:
     }
     if names := [name for name, value in given.items() if value]:
         remarks.append(
-            f"Left out: {', '.join(names)}; taskhub knows queues only. What the task "
-            "needs of them, pass as an argument."
+            f"Left out: {', '.join(names)}; taskhub has only queues. If the task needs "
+            "a value from them, pass it as an argument."
         )
 
 
@@ -249,7 +248,7 @@ def _note_the_plan(
 ) -> None:
     if not row.enabled:
         if theirs.enabled:
-            remarks.append(f"It is made disabled: {row.disabled_reason}")
+            remarks.append(f"It is imported as disabled: {row.disabled_reason}")
         return
     since = max(filter(None, (theirs.last_run_at or theirs.date_changed, row.start_at)))
     missed = row.rule.next_after(since)
@@ -257,6 +256,6 @@ def _note_the_plan(
         return
     if missed < now - _SLACK and row.next_run_at > now + _SOON:
         remarks.append(
-            f"It was due at {missed.isoformat()}, and Celery does not say that it has "
-            "run it since; run it by hand to catch up."
+            f"It was due at {missed.isoformat()}, and Celery has recorded no run since "
+            "then. Run it by hand to catch up."
         )

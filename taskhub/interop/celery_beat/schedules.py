@@ -34,7 +34,7 @@ def schedule_of(old: OldSchedule) -> tuple[Schedule, str]:
     schedule, remark = _READERS[type(old)](old)
     if len(schedule.text) > _MAX_CHARACTERS:
         raise CannotImport(
-            f"{schedule.text!r} is longer than {_MAX_CHARACTERS} characters; split it "
+            f"{schedule.text!r} is longer than {_MAX_CHARACTERS} characters. Split it "
             "into two periodic tasks."
         )
     # As it is read from the row: the text rounds coordinates.
@@ -48,7 +48,7 @@ def _interval(old: OldInterval) -> tuple[Schedule, str]:
         if old.every % size == 0:
             return Interval(old.every // size, unit), ""
     raise CannotImport(
-        f"{old.every} microseconds are no whole number of milliseconds; choose one."
+        f"{old.every} microseconds are not a whole number of milliseconds. Choose one."
     )
 
 
@@ -63,12 +63,12 @@ def _crontab(old: OldCrontab) -> tuple[Schedule, str]:
         )
     except Unreadable as error:
         raise CannotImport(
-            f"{error}, so this does not fire; correct the old row, or delete it."
+            f"{error}, so it does not fire. Correct the old row, or delete it."
         ) from None
     except Untranslatable as error:
         raise CannotImport(
-            f"{error}. Make a periodic task for one of the two by hand, and have the "
-            "task itself look at the other."
+            f"{error}. Create a periodic task for one of the two by hand, and check "
+            "the other one in the task itself."
         ) from None
     schedule = Cron(translation.expression, old.timezone).in_known_zone()
     return schedule, translation.remark

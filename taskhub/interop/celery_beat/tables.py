@@ -164,8 +164,8 @@ def check_tables(alias: str) -> None:
             meta = model._meta
             if meta.db_table not in there:
                 raise TablesMissing(
-                    f"The database {alias!r} has no table {meta.db_table}; say with "
-                    "--database where django-celery-beat keeps its schedules."
+                    f"The database {alias!r} has no table {meta.db_table}. Choose the "
+                    "database of django-celery-beat with --database."
                 )
             columns = introspection.get_table_description(cursor, meta.db_table)
             wanted = {str(field.column) for field in meta.concrete_fields}
@@ -173,7 +173,7 @@ def check_tables(alias: str) -> None:
             if missing:
                 raise TablesMissing(
                     f"{meta.db_table} has no column {min(missing)}, as before "
-                    "django-celery-beat 2.0; install a newer one and run "
+                    "django-celery-beat 2.0. Install a newer one and run "
                     "`python manage.py migrate django_celery_beat` first."
                 )
 
@@ -200,7 +200,8 @@ def disable(tasks: Collection[OldTask], alias: str, now: datetime) -> int:
         rows = OldRow.objects.using(alias).filter(pk__in=pks, enabled=True)
         count = rows.update(enabled=False)
         if count:
-            # Otherwise it notices after five minutes or, before version 2.9, never.
+            # Otherwise Celery's beat notices after five minutes or, before version 2.9,
+            # never.
             OldChange.objects.using(alias).update_or_create(
                 ident=1, defaults={"last_update": now}
             )
