@@ -1,4 +1,4 @@
-"""The contract of `brokers/base.py`, on every broker."""
+"""The contract of `brokers/base.py`, tested on every broker."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -30,13 +30,13 @@ def later() -> object:
 # Order.
 
 
-def test_messages_are_handed_out_in_the_order_in_which_they_were_enqueued(bench):
+def test_reserve_returns_messages_in_the_order_of_enqueueing(bench):
     ids = [bench.put_one() for _ in range(5)]
 
     assert bench.reserve(TOKEN) == ids
 
 
-def test_the_order_is_that_of_enqueueing_and_not_of_pushing(bench):
+def test_the_order_of_pushing_does_not_matter(bench):
     first, second = EnvelopeFactory(), EnvelopeFactory()
     bench.put(second)
     bench.put(first)
@@ -44,7 +44,7 @@ def test_the_order_is_that_of_enqueueing_and_not_of_pushing(bench):
     assert bench.reserve(TOKEN) == [str(first.id), str(second.id)]
 
 
-def test_a_higher_priority_goes_first(bench):
+def test_messages_of_a_higher_priority_are_reserved_first(bench):
     low = bench.put_one(priority=-100)
     normal = bench.put_one(priority=0)
     high = bench.put_one(priority=100)
@@ -52,7 +52,7 @@ def test_a_higher_priority_goes_first(bench):
     assert bench.reserve(TOKEN) == [high, normal, low]
 
 
-def test_no_more_than_the_limit_is_handed_out(bench):
+def test_reserve_returns_at_most_limit_messages(bench):
     ids = [bench.put_one() for _ in range(3)]
 
     assert bench.reserve(TOKEN, limit=2) == ids[:2]
@@ -72,7 +72,7 @@ def test_queues_take_turns(bench):
     assert sorted(taken) == sorted([*default[:2], *mail[:2]])
 
 
-def test_other_queues_are_left_alone(bench):
+def test_reserve_takes_nothing_from_other_queues(bench):
     bench.put_one(queue_name="mail")
 
     assert bench.reserve(TOKEN, queue="default") == []
@@ -80,14 +80,14 @@ def test_other_queues_are_left_alone(bench):
 
 @pytest.fixture
 def many(bench):
-    """Many queues, of which most are empty."""
+    """22 queues; most of them stay empty."""
     names = ["default", "mail", *(f"queue-{number}" for number in range(20))]
     bench.broker.join(names, TOKEN)
     bench.broker.join(names, OTHER)
     return names
 
 
-def test_messages_are_found_in_a_few_of_many_queues(bench, many):
+def test_reserve_finds_messages_among_many_empty_queues(bench, many):
     ids = [bench.put_one(queue_name=name) for name in ("queue-3", "mail", "queue-19")]
     bench.put_one(queue_name="queue-5", run_after=later())
     due = bench.put_one(queue_name="queue-7", run_after=later())
@@ -99,7 +99,7 @@ def test_messages_are_found_in_a_few_of_many_queues(bench, many):
     assert bench.broker.reserve(many, limit=100, token=TOKEN) == []
 
 
-def test_all_of_many_queues_take_turns(bench, many):
+def test_many_queues_take_turns(bench, many):
     for name in many:
         bench.put_one(queue_name=name)
     taken = [bench.broker.reserve(many, limit=1, token=TOKEN) for _ in many]
@@ -108,14 +108,14 @@ def test_all_of_many_queues_take_turns(bench, many):
 
 
 @pytest.mark.parametrize("empty", ["queue-0", "queue-19"])
-def test_a_lost_lease_is_noticed_though_many_queues_are_empty(bench, many, empty):
+def test_a_lost_lease_is_noticed_among_many_empty_queues(bench, many, empty):
     bench.broker.reclaim([empty], TOKEN)
 
     with pytest.raises(LeaseLost):
         bench.broker.reserve(many, limit=1, token=TOKEN)
 
 
-def test_what_was_due_in_a_queue_that_is_empty_now_keeps_nobody_awake(bench, many):
+def test_wait_ignores_the_due_time_of_a_message_that_is_gone(bench, many):
     broker = bench.broker
     soon = timezone.now() + timedelta(milliseconds=50)
     delayed = bench.put_one(queue_name="queue-3", run_after=soon)
@@ -135,7 +135,7 @@ def test_what_was_due_in_a_queue_that_is_empty_now_keeps_nobody_awake(bench, man
 # Bodies.
 
 
-def test_what_was_pushed_is_what_is_delivered(bench):
+def test_a_delivery_contains_the_pushed_message(bench):
     envelope = EnvelopeFactory(body=b"\x00any bytes: \xff\n")
     bench.put(envelope)
 
@@ -150,7 +150,7 @@ def test_what_was_pushed_is_what_is_delivered(bench):
         assert delivery.body == envelope.body
 
 
-def test_many_and_large_messages_go_through_at_once(bench):
+def test_many_large_messages_can_be_pushed_at_once(bench):
     envelopes = [EnvelopeFactory(body=bytes(10_000)) for _ in range(1_200)]
     bench.put(*envelopes)
 
@@ -190,7 +190,7 @@ def test_a_message_that_was_due_long_ago_is_ready_at_once(bench):
     assert bench.reserve(TOKEN) == [due]
 
 
-def test_what_becomes_due_is_in_line_by_its_priority(bench):
+def test_a_message_that_becomes_due_is_ordered_by_its_priority(bench):
     delayed = bench.put_one(run_after=later(), priority=50)
     high, normal = bench.put_one(priority=60), bench.put_one()
     bench.make_due(delayed)
@@ -198,7 +198,7 @@ def test_what_becomes_due_is_in_line_by_its_priority(bench):
     assert bench.reserve(TOKEN) == [high, delayed, normal]
 
 
-def test_many_become_due_at_once(bench):
+def test_many_messages_become_due_at_once(bench):
     envelopes = [EnvelopeFactory(run_after=later()) for _ in range(50)]
     bench.put(*envelopes)
     for envelope in envelopes:
@@ -207,10 +207,10 @@ def test_many_become_due_at_once(bench):
     assert len(bench.reserve(TOKEN, limit=100)) == 50
 
 
-# Out of being held.
+# Acknowledge, release and postpone.
 
 
-def test_what_is_acknowledged_is_forgotten(bench):
+def test_acknowledge_removes_a_message(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
@@ -219,7 +219,7 @@ def test_what_is_acknowledged_is_forgotten(bench):
     assert bench.broker.acknowledge("default", [message], token=TOKEN) == set()
 
 
-def test_only_the_holder_acknowledges(bench):
+def test_only_the_holder_can_acknowledge_a_message(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
@@ -227,7 +227,7 @@ def test_only_the_holder_acknowledges(bench):
     assert bench.places() == {message: [f"held {TOKEN}"]}
 
 
-def test_what_is_released_goes_back_to_where_it_stood(bench):
+def test_released_messages_keep_their_position(bench):
     ids = [bench.put_one() for _ in range(3)]
     bench.reserve(TOKEN, limit=2)
 
@@ -235,7 +235,7 @@ def test_what_is_released_goes_back_to_where_it_stood(bench):
     assert bench.reserve(OTHER) == ids
 
 
-def test_what_is_released_unstarted_is_not_redelivered(bench):
+def test_a_message_released_unstarted_is_not_marked_as_redelivered(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
     bench.broker.release("default", [message], token=TOKEN)
@@ -245,7 +245,7 @@ def test_what_is_released_unstarted_is_not_redelivered(bench):
     assert not delivery.redelivered
 
 
-def test_what_was_started_is_redelivered_and_stays_so(bench):
+def test_a_started_message_stays_marked_as_redelivered(bench):
     message = bench.put_one()
     for _ in range(2):
         bench.reserve(TOKEN)
@@ -259,7 +259,7 @@ def test_what_was_started_is_redelivered_and_stays_so(bench):
     assert not delivery.has_killed
 
 
-def test_what_a_token_leaves_has_not_killed_it(bench):
+def test_reclaim_records_that_the_holder_did_not_die(bench):
     bench.put_one()
     bench.reserve(TOKEN)
 
@@ -269,7 +269,7 @@ def test_what_a_token_leaves_has_not_killed_it(bench):
     assert delivery.returned == Returned(TOKEN, died=False)
 
 
-def test_the_last_return_counts(bench):
+def test_a_delivery_names_only_the_last_return(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
     bench.broker.reclaim(["default"], TOKEN)
@@ -281,13 +281,13 @@ def test_the_last_return_counts(bench):
     assert delivery.returned == Returned(OTHER, died=False)
 
 
-def test_more_than_can_be_handed_out_may_be_asked_for(bench):
+def test_reserve_returns_at_most_1000_messages_for_a_larger_limit(bench):
     bench.put(*(EnvelopeFactory() for _ in range(1_001)))
 
     assert len(bench.reserve(TOKEN, limit=5_000)) == 1_000
 
 
-def test_what_is_postponed_is_not_handed_out_before_it_is_due(bench):
+def test_a_postponed_message_is_not_delivered_before_it_is_due(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
@@ -303,7 +303,7 @@ def test_what_is_postponed_is_not_handed_out_before_it_is_due(bench):
     assert delivery.returned == Returned(TOKEN, died=False)
 
 
-def test_what_is_postponed_unstarted_is_as_if_it_had_never_been_handed_out(bench):
+def test_a_message_postponed_unstarted_is_not_marked_as_redelivered(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
@@ -314,7 +314,7 @@ def test_what_is_postponed_unstarted_is_as_if_it_had_never_been_handed_out(bench
     assert delivery.returned is None
 
 
-def test_how_long_is_postponed_does_not_depend_on_the_holders_clock(bench, monkeypatch):
+def test_postpone_does_not_depend_on_the_clock_of_the_holder(bench, monkeypatch):
     class Ahead(datetime):
         @classmethod
         def now(cls, tz=None):
@@ -331,7 +331,7 @@ def test_how_long_is_postponed_does_not_depend_on_the_holders_clock(bench, monke
     assert bench.reserve(OTHER) == [message]
 
 
-def test_only_the_holder_postpones(bench):
+def test_only_the_holder_can_postpone_a_message(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
     due = {message: later()}
@@ -340,7 +340,7 @@ def test_only_the_holder_postpones(bench):
     assert bench.places() == {message: [f"held {TOKEN}"]}
 
 
-def test_only_the_holder_releases(bench):
+def test_only_the_holder_can_release_a_message(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
@@ -348,7 +348,7 @@ def test_only_the_holder_releases(bench):
     assert bench.places() == {message: [f"held {TOKEN}"]}
 
 
-def test_a_token_can_be_asked_what_it_holds(bench):
+def test_held_returns_the_messages_of_a_token(bench):
     held = bench.put_one()
     bench.reserve(TOKEN)
     bench.put_one()
@@ -360,7 +360,7 @@ def test_a_token_can_be_asked_what_it_holds(bench):
 # Cancelling.
 
 
-def test_what_nobody_holds_can_be_cancelled(bench):
+def test_ready_and_delayed_messages_can_be_cancelled(bench):
     ready, delayed = EnvelopeFactory(), EnvelopeFactory(run_after=later())
     bench.put(ready, delayed)
 
@@ -370,7 +370,7 @@ def test_what_nobody_holds_can_be_cancelled(bench):
     assert bench.places() == {}
 
 
-def test_what_is_held_cannot_be_cancelled(bench):
+def test_a_held_message_cannot_be_cancelled(bench):
     envelope = EnvelopeFactory()
     bench.put(envelope)
     bench.reserve(TOKEN)
@@ -390,7 +390,7 @@ def test_a_token_without_a_lease_reserves_nothing(bench):
 
 
 def test_a_token_may_join_again(bench):
-    """The reply to the first time may have been lost."""
+    """The reply to the first call may have been lost."""
     message = bench.put_one()
     bench.join(TOKEN)
     assert bench.reserve(TOKEN) == [message]
@@ -401,7 +401,7 @@ def test_a_token_may_join_again(bench):
     assert bench.reclaim_silent() == 0
 
 
-def test_what_a_silent_token_held_is_reclaimed(bench):
+def test_messages_of_a_silent_token_are_reclaimed(bench):
     held = [bench.put_one() for _ in range(3)]
     bench.reserve(TOKEN)
     bench.end_lease(TOKEN)
@@ -413,7 +413,7 @@ def test_what_a_silent_token_held_is_reclaimed(bench):
     assert all(each.returned == Returned(TOKEN, died=True) for each in deliveries)
 
 
-def test_what_a_living_token_holds_is_not_reclaimed(bench):
+def test_messages_of_a_living_token_are_not_reclaimed(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
@@ -422,7 +422,7 @@ def test_what_a_living_token_holds_is_not_reclaimed(bench):
     assert bench.places() == {message: [f"held {TOKEN}"]}
 
 
-def test_a_token_known_to_be_dead_is_not_waited_for(bench):
+def test_messages_of_a_dead_token_are_reclaimed_before_its_lease_ends(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
 
@@ -430,7 +430,7 @@ def test_a_token_known_to_be_dead_is_not_waited_for(bench):
     assert bench.places() == {message: ["ready"]}
 
 
-def test_more_than_one_batch_is_reclaimed(bench):
+def test_reclaim_takes_back_more_than_one_batch(bench):
     bench.put(*(EnvelopeFactory() for _ in range(1_000)))
     bench.reserve(TOKEN, limit=1_000)
 
@@ -438,7 +438,7 @@ def test_more_than_one_batch_is_reclaimed(bench):
     assert bench.broker.depth("default") == Depth(ready=1_000)
 
 
-def test_a_token_that_was_reclaimed_reserves_and_acknowledges_no_more(bench):
+def test_a_reclaimed_token_cannot_reserve_acknowledge_or_release(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
     bench.end_lease(TOKEN)
@@ -464,10 +464,10 @@ def test_a_heartbeat_keeps_a_lease_alive(bench):
     assert bench.places() == {message: [f"held {TOKEN}"]}
 
 
-# Looks.
+# Inspection.
 
 
-def test_what_the_broker_does_not_have_is_missing(bench):
+def test_missing_returns_the_ids_that_the_broker_does_not_have(bench):
     known = [EnvelopeFactory(), EnvelopeFactory(run_after=later()), EnvelopeFactory()]
     bench.put(*known)
     bench.reserve(TOKEN, limit=1)
@@ -480,7 +480,7 @@ def test_what_the_broker_does_not_have_is_missing(bench):
     assert missing == strangers
 
 
-def test_what_is_done_is_missing(bench):
+def test_an_acknowledged_message_is_missing(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
     bench.broker.acknowledge("default", [message], token=TOKEN)
@@ -488,7 +488,7 @@ def test_what_is_done_is_missing(bench):
     assert bench.broker.missing("default", [UUID(message)]) == {UUID(message)}
 
 
-def test_the_fingerprint_stays_while_nothing_is_lost(bench):
+def test_pushing_a_message_does_not_change_the_fingerprint(bench):
     before = bench.broker.fingerprint(["default"])
     bench.put_one()
 
@@ -509,7 +509,7 @@ def test_depth_counts_each_place(bench):
     }
 
 
-def test_waiting_ends_for_what_is_due_soon(bench):
+def test_wait_ends_when_a_message_becomes_due(bench):
     bench.put_one(run_after=timezone.now() + timedelta(milliseconds=200))
     taken = bench.reserve(TOKEN)
 
@@ -521,5 +521,5 @@ def test_waiting_ends_for_what_is_due_soon(bench):
     assert len(taken) == 1
 
 
-def test_the_broker_checks_that_it_can_be_used(bench):
+def test_check_accepts_a_broker_that_can_be_used(bench):
     bench.broker.check()

@@ -1,9 +1,9 @@
 """
-Whatever keys Redis loses, in any combination, no message is in two places or in none.
+When Redis loses keys, no message is in two places, and a sweep leaves none without one.
 
-A state machine performs the verbs of the contract while keys vanish one by one, and
-compares what the broker says with what is in Redis, read key by key. What holds is
-written in `taskhub/brokers/redis/prelude.lua`.
+A state machine calls the methods of the contract while keys are deleted one by one. It
+compares the reports of the broker with the content of Redis, read key by key. The rules
+are documented in `taskhub/brokers/redis/prelude.lua`.
 """
 
 from datetime import timedelta
@@ -35,7 +35,7 @@ NUMBERS = st.integers(min_value=0, max_value=MOST - 1)
 
 
 class LossMachine(RuleBasedStateMachine):
-    """One queue, two tokens, a few messages, and keys that vanish."""
+    """One queue, two tokens, three messages, and keys that are deleted."""
 
     bench: RedisBench
 
@@ -43,7 +43,7 @@ class LossMachine(RuleBasedStateMachine):
         super().__init__()
         self.broker = self.bench.broker
         self.envelopes = {}
-        #: What was acknowledged by its holder: done, and not to be seen again.
+        #: Messages acknowledged by their holder, which must not be delivered again.
         self.done = set()
         for token in TOKENS:
             self.broker.join([QUEUE], token)
@@ -54,7 +54,7 @@ class LossMachine(RuleBasedStateMachine):
     def pick(self, number: int) -> str:
         return [*self.envelopes][number]
 
-    # What is in Redis, read key by key.
+    # The content of Redis, read key by key.
 
     def read(self) -> dict[str, set[str]]:
         pipe = self.bench.client.pipeline(transaction=False)
@@ -65,7 +65,7 @@ class LossMachine(RuleBasedStateMachine):
         return dict(zip(("messages", *ZSETS), found, strict=True))
 
     def places(self) -> dict[str, list[str]]:
-        """The places of each message: what a token without a lease has is none."""
+        """The places of each message; being held without a lease is not a place."""
         found = self.read()
         names = ["delayed", "ready", *(f"held:{each}" for each in found["nodes"])]
         return {
@@ -83,7 +83,7 @@ class LossMachine(RuleBasedStateMachine):
             if any(place.startswith("held") for place in places)
         }
 
-    # What happens.
+    # Calls of the broker, and losses.
 
     def push(self, *, delayed: bool) -> None:
         due = timezone.now() + timedelta(days=1) if delayed else None
@@ -148,7 +148,7 @@ class LossMachine(RuleBasedStateMachine):
 
     @rule(number=NUMBERS, delayed=st.booleans())
     def push_again(self, number, delayed):
-        """What a sweep does that has looked a moment ago; it may be due at once now."""
+        """Push again, as a sweep may do; the due time may have changed."""
         key = self.pick(number)
         if key not in self.done:
             due = timezone.now() + timedelta(days=1) if delayed else None
@@ -159,7 +159,7 @@ class LossMachine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self):
-        """What a steward does: what was lost is pushed anew, each of it at once."""
+        """Push all lost messages again, as a steward does."""
         unfinished = [UUID(key) for key in self.envelopes if key not in self.done]
         missing = self.broker.missing(QUEUE, unfinished)
         self.broker.push(
@@ -173,16 +173,16 @@ class LossMachine(RuleBasedStateMachine):
 
     @rule()
     def sweep_bodies(self):
-        """The same without a row: what has only a body is put back."""
+        """Put back messages that have a body but no place; this needs no rows."""
         self.broker.put_back(QUEUE, self.broker.astray(QUEUE))
 
         places = self.places()
         assert all(places[key] for key in self.bodies())
 
-    # What holds.
+    # Invariants.
 
     @invariant()
-    def what_the_broker_says_is_true(self):
+    def reports_of_the_broker_are_true(self):
         places, bodies, held = self.places(), self.bodies(), self.held()
         assert all(len(found) <= 1 for found in places.values())
         assert not bodies & self.done
@@ -202,7 +202,7 @@ class LossMachine(RuleBasedStateMachine):
         forget_all(self.bench.client, self.broker.config)
 
 
-def test_whatever_is_lost_no_message_is_in_two_places_or_in_none(bench):
+def test_lost_keys_never_leave_a_message_in_two_places_or_in_none(bench):
     if bench.broker.lives_in_rows:
         pytest.skip("a row has all of it, or nothing")
     machine = type("Machine", (LossMachine,), {"bench": bench})

@@ -1,8 +1,8 @@
 """
-Whatever the sequence of calls, every message has exactly one place.
+After any sequence of calls, every message has exactly one place.
 
-A state machine drives a real broker and a plain model of it side by side: the model is
-two dicts, and after every step the broker has to look exactly like it.
+A state machine drives a real broker and a simple model of it, which is made of dicts.
+After every step the state of the broker must equal the state of the model.
 """
 
 from datetime import timedelta
@@ -27,12 +27,12 @@ from tests.factories import EnvelopeFactory
 
 QUEUE = "default"
 
-# Tokens are named by small numbers.
+# The numbers from which the names of tokens are made.
 TOKENS = st.integers(min_value=0, max_value=3)
 
 
 class BrokerMachine(RuleBasedStateMachine):
-    """One queue, a few tokens, every verb of the contract."""
+    """One queue, a few tokens, and the methods of the contract."""
 
     bench: Bench
     messages = Bundle("messages")
@@ -40,11 +40,11 @@ class BrokerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.envelopes = {}
-        # Of each message the broker has: "delayed", "ready" or "held <token>".
+        # The place of each message: "delayed", "due", "ready" or "held <token>".
         self.places = {}
-        # How messages came back, of those that did.
+        # How each returned message came back.
         self.returned = {}
-        # Of each token with a lease, whether it has been silent for too long.
+        # Whether each token with a lease has been silent for too long.
         self.silent = {}
         self.generation = 0
 
@@ -197,7 +197,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self.take_back(taken_back)
         for token in dead:
             del self.silent[token]
-        # Tokens are not used twice: later ones have other names.
+        # A name of a token is never used twice: new tokens get new names.
         if not self.silent:
             self.generation += 1
 
@@ -239,7 +239,7 @@ class BrokerMachine(RuleBasedStateMachine):
                 assert place.removeprefix("held ") in self.silent
 
     def teardown(self) -> None:
-        # The next example begins with an empty broker.
+        # Empty the broker for the next example.
         for key, place in self.places.items():
             self.bench.broker.cancel(QUEUE, [self.envelopes[key].id])
             if place.startswith("held "):
@@ -255,7 +255,7 @@ def test_every_message_has_exactly_one_place(bench):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            # A step of a broker in rows takes ten times as long.
+            # A step of the database broker takes ten times as long.
             max_examples=20 if bench.broker.lives_in_rows else 60,
             stateful_step_count=40,
             derandomize=True,

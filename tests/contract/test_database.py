@@ -1,4 +1,4 @@
-"""What only the database broker can get wrong."""
+"""Faults that only the database broker can have."""
 
 import pytest
 from django.db import connection
@@ -24,7 +24,7 @@ _READ_ONLY = {
 
 
 def refuse_writes():
-    """As the old primary does while another server takes over."""
+    """Refuse writes, as the old primary does while another server takes over."""
     with connection.cursor() as cursor:
         cursor.execute(_READ_ONLY[connection.vendor])
 
@@ -40,7 +40,7 @@ def _later():
     return {str(new_id()): timezone.now()}
 
 
-#: All that a broker does on the database, in the words of its contract.
+#: The methods of the contract that query the database.
 VERBS = {
     "push": lambda broker: broker.push([EnvelopeFactory()]),
     "reserve": lambda broker: broker.reserve(["default"], limit=1, token=TOKEN),
@@ -64,20 +64,20 @@ VERBS = {
     "wake": lambda broker: broker.wake(["default"]),
     "check": lambda broker: broker.check(),
 }
-#: What asks the database nothing; and waiting, which has a connection of its own.
+#: The methods that do not query it, and `wait`, which has its own connection.
 SILENT = {"address", "close", "fingerprint", "interrupt", "wait"}
-#: What asks it only where it can wake those who wait.
+#: The methods that query it only if the database can wake waiting workers.
 WAKING = {"pause", "wake"}
 
 
-def test_no_verb_of_the_contract_is_left_out():
+def test_every_method_of_the_contract_is_tested():
     assert VERBS.keys() | SILENT == Broker.__abstractmethods__ | {"reserve"}
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="nothing that could be lost")
 @pytest.mark.parametrize("name", VERBS)
-def test_a_lost_connection_is_told_once_and_replaced(broker, name):
+def test_a_lost_connection_raises_once_and_is_replaced(broker, name):
     if name in WAKING and connection.vendor != "postgresql":
         pytest.skip("nobody can be woken")
     broker.join(["default"], TOKEN)
@@ -91,7 +91,7 @@ def test_a_lost_connection_is_told_once_and_replaced(broker, name):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("name", ["reserve", "join", "heartbeat", "reclaim"])
-def test_a_read_only_database_is_told_once_and_looked_for_anew(broker, name):
+def test_a_read_only_database_raises_once_and_is_connected_to_again(broker, name):
     TaskResultFactory(place=Place.READY)
     broker.join(["default"], TOKEN)
     refuse_writes()
@@ -106,12 +106,12 @@ def test_a_read_only_database_is_told_once_and_looked_for_anew(broker, name):
 @pytest.mark.skipif(
     connection.vendor != "postgresql", reason="no connection is listened on"
 )
-def test_a_lost_connection_that_was_listened_on_is_told_once_and_replaced(broker):
+def test_a_lost_listening_connection_raises_once_and_is_replaced(broker):
     broker.wait(["default"], 1)
     cut_others()
 
     with pytest.raises(BrokerUnavailable, match="Cannot use database"):
-        # The server's last words may come before the end of the connection.
+        # Messages of the server may arrive before the end of the connection.
         for _ in range(3):
             broker.wait(["default"], 1)
 
@@ -119,7 +119,7 @@ def test_a_lost_connection_that_was_listened_on_is_told_once_and_replaced(broker
 
 
 @pytest.mark.django_db
-def test_backends_with_queues_of_the_same_name_keep_apart(broker):
+def test_backends_with_equal_queue_names_do_not_share_messages(broker):
     other = get_broker(compat.task_backends["free"].config)
     mine = tasks.add.enqueue(1)
     theirs = tasks.add.using(backend="free").enqueue(2)

@@ -1,9 +1,9 @@
 """
-Whatever happens between a broker and its rows, no outcome is lost and none is doubled.
+No outcome is lost, and none is written twice, in any sequence of deliveries and faults.
 
-A state machine plays two workers, a steward and a sweep on a real broker and real rows,
-one step at a time: each of what a worker does between two instructions is a step of its
-own, and after any of them it may die, freeze, or be overtaken.
+A state machine plays two workers, a steward and a sweep on a real broker and real rows.
+Each step of a worker is a rule of its own. After each step a worker may die, freeze, or
+lose its message to another worker.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -38,13 +38,13 @@ WORKERS = st.integers(min_value=0, max_value=1)
 
 
 class Holding:
-    """What a worker has of one delivery: nothing, an attempt, then its outcome."""
+    """One delivery of a worker: not started, then with an attempt, then written."""
 
     def __init__(self, delivery: Delivery, token: str) -> None:
         self.delivery = delivery
         self.token = token
         self.attempt: Attempt | None = None
-        #: Whether its outcome is in the row, or was refused: the rest is to tell.
+        #: Whether the outcome was written or refused; only settling remains.
         self.is_written = False
         self.due_again: datetime | None = None
 
@@ -59,18 +59,19 @@ class DeliveryMachine(RuleBasedStateMachine):
         super().__init__()
         self.broker = self.bench.broker
         self.serials = [0, 0]
-        #: What each worker has in its memory; a zombie's goes on here, too.
+        #: The deliveries in the memory of each worker.
         self.holdings: list[list[Holding]] = [[], []]
+        #: Deliveries that a worker continues after it has lost its lease.
         self.zombies: list[Holding] = []
         self.finished: dict[Any, tuple[Any, ...]] = {}
-        #: How often an outcome that ends a result was admitted.
+        #: How often an outcome that finishes a result was written.
         self.endings: dict[Any, int] = {}
-        #: Attempts that another one has claimed their row from.
+        #: Attempts whose row was claimed by a later attempt.
         self.overtaken: set[int] = set()
         self.join(0)
         self.join(1)
 
-    # Who there is.
+    # The workers.
 
     def token(self, worker: int) -> str:
         return f"worker-{worker}-{self.serials[worker]}"
@@ -79,12 +80,12 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.broker.join(QUEUES, self.token(worker))
 
     def replace(self, worker: int) -> None:
-        """A successor, with a token of its own, and nothing in its memory."""
+        """Replace a worker by one with a new token and an empty memory."""
         self.holdings[worker] = []
         self.serials[worker] += 1
         self.join(worker)
 
-    # What a site does.
+    # The producer.
 
     @rule(count=st.integers(min_value=1, max_value=2), pushed=st.booleans())
     def enqueue(self, count, pushed):
@@ -100,7 +101,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         if pushed:
             outbox.push(self.config, rows, durable=True)
 
-    # What a worker does, a step at a time.
+    # The steps of a worker.
 
     @rule(worker=WORKERS, limit=st.integers(min_value=1, max_value=3))
     def reserve(self, worker, limit):
@@ -108,7 +109,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         try:
             deliveries = self.broker.reserve([QUEUE], limit=limit, token=token)
         except LeaseLost:
-            # What it runs, it goes on to run; a successor takes its place.
+            # Its running tasks continue as zombies; a new worker replaces it.
             self.zombies += self.holdings[worker]
             self.replace(worker)
             return
@@ -122,7 +123,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         ]
 
     @rule(worker=WORKERS)
-    def release_what_waits(self, worker):
+    def release_unstarted(self, worker):
         waiting = self.unstarted(worker)
         if waiting:
             ids = [each.delivery.id for each in waiting]
@@ -203,7 +204,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             outcome = Outcome(
                 attempt=attempt, status=kind, finished_at=now, retry_at=retry
             )
-            group = [outcome] if alone else [outcome, outcome_of_nothing()]
+            group = [outcome] if alone else [outcome, outcome_of_a_deleted_row()]
             refused = write_outcomes(group, in_rows=self.broker.lives_in_rows)
             refused -= len(group) - 1
             holding.is_written, holding.due_again = True, retry
@@ -215,7 +216,7 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     @rule(worker=WORKERS)
     def settle(self, worker):
-        """Acknowledge, or postpone, what is written."""
+        """Acknowledge or postpone the messages whose outcome is written."""
         self.settle_some([each for each in self.holdings[worker] if each.is_written])
 
     @rule()
@@ -234,24 +235,24 @@ class DeliveryMachine(RuleBasedStateMachine):
         for worker in (0, 1):
             self.drop(worker, holdings)
 
-    # What happens to it.
+    # Faults and repairs.
 
     @rule(worker=WORKERS)
     def die(self, worker):
-        """A process that is killed: its memory is gone, its supervisor notices."""
+        """Kill a process: its memory is lost, and its messages are reclaimed."""
         self.broker.reclaim(QUEUES, self.token(worker))
         self.replace(worker)
 
     @rule(worker=WORKERS)
     def leave(self, worker):
-        """A process that ends with tasks still running."""
-        self.release_what_waits(worker)
+        """End a process while its tasks are still running."""
+        self.release_unstarted(worker)
         self.broker.reclaim(QUEUES, self.token(worker), died=False)
         self.replace(worker)
 
     @rule(worker=WORKERS)
     def freeze(self, worker):
-        """A process that is stopped past its lease; it wakes up as a zombie."""
+        """Stop a process until its lease has ended; then it continues as a zombie."""
         self.bench.end_lease(self.token(worker))
         self.bench.reclaim_silent()
         self.zombies += self.holdings[worker]
@@ -261,7 +262,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule()
     def wipe(self):
         forget_all(self.bench.client, self.config)
-        # Their leases are gone, and what they know to hold is not held any more.
+        # The workers have lost their leases and hold no messages any more.
         for worker in (0, 1):
             self.zombies += self.holdings[worker]
             self.replace(worker)
@@ -269,7 +270,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.broker.lives_in_rows)
     @rule(name=st.sampled_from(["messages", "ready", "delayed", "nodes", "held"]))
     def lose(self, name):
-        """A key is evicted; what has no place any more may run on in its process."""
+        """Evict a key; messages without a place may still run in their process."""
         held = [f"held:{self.token(worker)}" for worker in (0, 1)]
         for each in held if name == "held" else [name]:
             self.bench.client.delete(self.bench.key(QUEUE, each))
@@ -277,7 +278,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.broker.lives_in_rows)
     @rule()
     def sweep(self):
-        """Push what the broker does not know, as the steward's sweep does."""
+        """Push the rows that the broker does not know, as the steward's sweep does."""
         unfinished = list(TaskResult.objects.unfinished())
         missing = self.broker.missing(QUEUE, [row.pk for row in unfinished])
         lost = [row for row in unfinished if row.pk in missing]
@@ -287,7 +288,7 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     @rule()
     def let_time_pass(self):
-        """What waits for another attempt becomes due."""
+        """Make all delayed messages due."""
         past = timezone.now() - timedelta(seconds=1)
         for row in TaskResult.objects.unfinished().filter(run_after__isnull=False):
             TaskResult.objects.filter(pk=row.pk).update(run_after=past)
@@ -295,7 +296,7 @@ class DeliveryMachine(RuleBasedStateMachine):
                 self.bench.make_due(str(row.pk))
 
     def everything_ends(self) -> None:
-        """Both workers die; a sweep and another worker see to what is left."""
+        """Kill both workers; then a sweep and a new worker finish all results."""
         for worker in (0, 1):
             self.die(worker)
         if not self.broker.lives_in_rows:
@@ -311,7 +312,7 @@ class DeliveryMachine(RuleBasedStateMachine):
                 return
         raise AssertionError([*TaskResult.objects.unfinished()])
 
-    # What holds.
+    # Invariants.
 
     @invariant()
     def a_finished_row_never_changes(self):
@@ -326,7 +327,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         assert self.endings.keys() == self.finished.keys()
 
     @invariant()
-    def attempts_are_their_workers(self):
+    def attempts_match_worker_ids(self):
         for row in TaskResult.objects.all():
             assert row.attempts == len(row.worker_ids)
             told = [entry["attempt"] for entry in row.errors]
@@ -345,8 +346,8 @@ class DeliveryMachine(RuleBasedStateMachine):
             forget_all(self.bench.client, self.config)
 
 
-def outcome_of_nothing() -> Outcome:
-    """One that is always refused: its row was deleted. What is beside it is a group."""
+def outcome_of_a_deleted_row() -> Outcome:
+    """An outcome that is always refused; with it, another outcome forms a group."""
     attempt = Attempt.first(MessageFactory(), "a neighbour")
     return Outcome(
         attempt=attempt, status=Status.SUCCESSFUL, finished_at=attempt.started_at
@@ -354,7 +355,7 @@ def outcome_of_nothing() -> Outcome:
 
 
 def failure(attempt: int) -> dict[str, Any]:
-    """What a task's exception leaves in its row."""
+    """The entry that an exception of a task leaves in its row."""
     return {
         "attempt": attempt,
         "failed_at": "2026-01-01T00:00:00+00:00",

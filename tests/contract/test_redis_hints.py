@@ -1,8 +1,8 @@
 """
-Hints for idle workers: each message that can be taken leaves one.
+Hints for idle workers: each message that can be reserved leaves a hint.
 
 An idle worker on Redis sleeps until there is a hint, or for a second or more. Without
-hints everything works, and each task waits for that long.
+hints tasks still run, but each of them waits until the worker wakes up.
 """
 
 from datetime import timedelta
@@ -22,7 +22,7 @@ def config(configure, redis_url):
 
 @pytest.fixture
 def held(bench):
-    """The id of a message that is held, with no hint left."""
+    """The id of a held message, after all hints were deleted."""
     bench.join(TOKEN)
     held = bench.put_one()
     assert bench.reserve(TOKEN) == [held]
@@ -42,13 +42,13 @@ def due(**distance):
     return timezone.now() + timedelta(**distance)
 
 
-def test_each_new_message_leaves_one(bench):
+def test_each_new_message_leaves_a_hint(bench):
     bench.put(EnvelopeFactory(), EnvelopeFactory())
 
     assert hints(bench) == 2
 
 
-def test_a_message_that_is_there_already_leaves_none(bench):
+def test_a_message_that_is_pushed_again_leaves_no_hint(bench):
     envelope = EnvelopeFactory()
     bench.put(envelope)
     forget_hints(bench)
@@ -58,8 +58,8 @@ def test_a_message_that_is_there_already_leaves_none(bench):
     assert hints(bench) == 0
 
 
-def test_only_what_is_due_before_all_others_wakes_a_sleeper(bench):
-    """Who sleeps knows when the earliest is due."""
+def test_a_delayed_message_leaves_a_hint_only_if_it_is_due_first(bench):
+    """A sleeping worker knows when the earliest delayed message is due."""
     bench.put_one(run_after=due(hours=2))
     assert hints(bench) == 1
 
@@ -70,26 +70,26 @@ def test_only_what_is_due_before_all_others_wakes_a_sleeper(bench):
     assert hints(bench) == 2
 
 
-def test_what_is_given_back_leaves_one(bench, held):
+def test_a_released_message_leaves_a_hint(bench, held):
     bench.broker.release("default", [held], token=TOKEN)
 
     assert hints(bench) == 1
 
 
-def test_what_is_put_off_leaves_one(bench, held):
+def test_a_postponed_message_leaves_a_hint(bench, held):
     when = {held: due(minutes=1)}
     bench.broker.postpone("default", when, token=TOKEN, started=False)
 
     assert hints(bench) == 1
 
 
-def test_what_is_taken_back_leaves_one(bench, held):
+def test_a_reclaimed_message_leaves_a_hint(bench, held):
     bench.broker.reclaim(["default"], TOKEN)
 
     assert hints(bench) == 1
 
 
-def test_what_had_lost_its_place_leaves_one(bench):
+def test_a_message_that_is_put_back_leaves_a_hint(bench):
     stray = bench.put_one()
     bench.client.delete(bench.key("default", "ready"))
     forget_hints(bench)
@@ -99,7 +99,7 @@ def test_what_had_lost_its_place_leaves_one(bench):
     assert hints(bench) == 1
 
 
-def test_a_queue_that_goes_on_leaves_one(bench):
+def test_a_resumed_queue_leaves_a_hint(bench):
     bench.broker.pause("default", paused=True)
     bench.put_one()
     forget_hints(bench)
@@ -109,7 +109,7 @@ def test_a_queue_that_goes_on_leaves_one(bench):
     assert hints(bench) == 1
 
 
-def test_hints_are_bounded(bench):
+def test_the_number_of_hints_is_bounded(bench):
     bench.put(*(EnvelopeFactory() for _ in range(1_500)))
 
     assert 0 < hints(bench) < 1_500

@@ -1,8 +1,8 @@
 """
-A key of Redis may hold a value of any type, whoever has written it.
+Keys of Redis whose value has a wrong type.
 
-Whatever the verb, and whichever the key: the verb does without the key, or says which
-one is wrong and has written nothing.
+Each method of the broker, with each key: either the method does not need the key, or it
+names the wrong key and writes nothing.
 """
 
 import logging
@@ -34,7 +34,7 @@ def config(configure, redis_url):
 
 
 def put_wrong(client: Any, key: str) -> None:
-    """Put a value of a type that the key never has."""
+    """Store a value of a type that the key never has."""
     kind = client.type(key)
     client.delete(key)
     if key.endswith((":paused", ":mark", ":run")) or kind == b"string":
@@ -75,7 +75,7 @@ def verbs(broker: Any, held: str, ready: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_value_of_a_wrong_type_is_named_and_nothing_is_written(bench, config, name):
+def test_a_key_of_a_wrong_type_is_named_and_nothing_is_written(bench, config, name):
     bench.join(TOKEN, OTHER)
     held, others, ready = (bench.put_one() for _ in range(3))
     bench.put_one(run_after=timezone.now() + timedelta(hours=1))
@@ -98,7 +98,9 @@ def test_a_value_of_a_wrong_type_is_named_and_nothing_is_written(bench, config, 
 
 @pytest.mark.parametrize("others", [("mail",), ("mail", "empty", "empty-2")])
 @pytest.mark.parametrize("name", ["messages", "ready", "nodes", "wake", "run"])
-def test_other_queues_go_on_and_it_is_said_once(bench, config, caplog, name, others):
+def test_other_queues_work_and_the_damaged_one_is_logged_once(
+    bench, config, caplog, name, others
+):
     caplog.set_level(logging.INFO, logger="taskhub")
     queues = ["default", *others]
     bench.broker.join(queues, TOKEN)
@@ -130,8 +132,8 @@ def test_other_queues_go_on_and_it_is_said_once(bench, config, caplog, name, oth
     assert caplog.text.count("can be used again") == 1
 
 
-def test_a_token_without_a_lease_takes_nothing_from_others(bench):
-    """Its lease was lost with a key; meanwhile its message was pushed again."""
+def test_a_token_without_a_lease_changes_no_message_of_another(bench):
+    """Its lease was lost with a key, and its message was pushed again."""
     bench.join(TOKEN)
     envelope = EnvelopeFactory()
     bench.put(envelope)
@@ -160,7 +162,7 @@ def test_a_token_without_a_lease_takes_nothing_from_others(bench):
     assert broker.depth("default") == Depth()
 
 
-def test_only_what_is_astray_is_put_back(bench):
+def test_put_back_ignores_messages_that_are_not_astray(bench):
     bench.join(TOKEN)
     held, ready = bench.put_one(), bench.put_one()
     delayed = bench.put_one(run_after=timezone.now() + timedelta(hours=1))
@@ -171,8 +173,8 @@ def test_only_what_is_astray_is_put_back(bench):
     assert bench.broker.depth("default") == Depth(held=1, ready=1, delayed=1)
 
 
-def test_no_more_bytes_are_handed_out_than_a_process_has_room_for(bench):
-    """Each message is handed out all the same, in its order."""
+def test_reserve_bounds_the_bytes_of_one_reply(bench):
+    """All messages are delivered in order; a huge one is delivered in part."""
     bench.join(TOKEN)
     large = [EnvelopeFactory(body=bytes(1024 * 1024)) for _ in range(20)]
     huge = EnvelopeFactory(body=bytes(20_000_000))

@@ -1,6 +1,6 @@
 """
-Mutants: taskhub's promises, broken one at a time, each to be seen by a test.
+Mutants: deliberate faults in taskhub, each of which a test must notice.
 
-`catalogue.py` lists them, `__main__.py` runs them. A mutant is one small change of the
-code, and the tests that are expected to fail with it.
+`catalogue.py` lists the mutants, and `__main__.py` runs them. A mutant is one small
+change of the code, and the tests that must fail with this change.
 """

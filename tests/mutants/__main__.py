@@ -1,12 +1,12 @@
 """
-Break taskhub's promises one at a time, and see whether a test notices.
+Make deliberate faults in taskhub one at a time, and check that a test notices each.
 
     python -m tests.mutants [--mutants=fence-ignores-worker,…] [--list]
 
-Each mutant is made in a copy of the project, and the tests that should see it are run
-there on private servers. Before that, the same tests are run on the code as it is: a
-test that fails anyway would prove nothing. Returns 1 if a mutant survived, 2 if one
-does not fit the code any more or a server is missing.
+Each mutant is made in a copy of the project. The tests that must notice it run there on
+private servers. Before that, the same tests run on the unchanged code, because a test
+that fails without the mutant proves nothing. Returns 1 if a mutant survived, and 2 if a
+mutant does not fit the current code or a server is missing.
 """
 
 import argparse
@@ -28,14 +28,14 @@ from tests.redis_servers import REDIS_GROUPS
 from tests.servers import SERVERS, ServerMissing, interrupt_on_signals
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What a copy of the project needs for its tests.
+#: The files and directories that a copy of the project needs for its tests.
 COPIED = ("manage.py", "pyproject.toml", "project", "taskhub", "templates", "tests")
-#: What a mutant may keep tests waiting for; then it counts as noticed.
+#: How long the tests of a mutant may take; then the mutant counts as noticed.
 MAX_SECONDS = 600
-#: What pytest returns if all tests passed.
+#: The exit code of pytest if all tests passed.
 PASSED = 0
-#: How pytest says that tests failed. If it could not even read the tests, it says
-#: something else: the mutant is no program any more, and proves nothing.
+#: The output of pytest if tests failed. If pytest cannot import the tests, its output
+#: is another one: the mutant is not valid code, and it proves nothing.
 _SAYS_FAILED = re.compile(r"^\d+ failed|^FAILED ", re.MULTILINE)
 SURVIVED, UNFIT = 1, 2
 
@@ -123,7 +123,7 @@ def _copy_project(root: Path) -> None:
 def _run_tests(
     root: Path, tests: Iterable[str], database: str, urls: dict[str, str]
 ) -> tuple[int | None, str]:
-    """Run tests in a copy of the project; return pytest's code, None if it hung."""
+    """Run tests in a copy of the project; return the exit code, or None if it hung."""
     environment = {**os.environ, **urls, "PYTHONPATH": str(root)}
     environment.pop("DATABASE_URL", None)
     if database != "sqlite":
@@ -132,7 +132,7 @@ def _run_tests(
         *(sys.executable, "-m", "pytest", "-q", "-x", "-n4", "--dist=worksteal"),
         *("-p", "no:cacheprovider", *tests),
     ]
-    # A file, since processes that a test has left behind would keep a pipe open.
+    # Use a file, since processes that a test left behind would keep a pipe open.
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
             command,

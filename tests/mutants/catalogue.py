@@ -1,4 +1,4 @@
-"""The promises that are broken on purpose, by what they are about."""
+"""The mutants, grouped by the part of taskhub in which they make a fault."""
 
 from tests.mutants.mutant import Mutant
 

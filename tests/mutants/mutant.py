@@ -1,4 +1,4 @@
-"""One deliberate fault, and what is expected to notice it."""
+"""One deliberate fault, and the tests that must notice it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,22 +6,22 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Mutant:
-    """A promise, broken by replacing one text in one file."""
+    """A fault that is made by replacing one text in one file."""
 
-    #: What users lose, in kebab-case.
+    #: The fault that users would see, in kebab-case.
     name: str
     #: The file, relative to the root of the project.
     path: str
     #: The text to replace; it occurs exactly once in the file.
     old: str
     new: str
-    #: Arguments for pytest: the tests that are expected to fail.
+    #: Arguments for pytest: the tests that must fail.
     tests: tuple[str, ...]
     #: The database to run the tests on.
     database: str = "sqlite"
 
     def fault(self, root: Path) -> str | None:
-        """Say why the mutant does not fit the code as it is now, or return None."""
+        """Return why the mutant does not fit the current code, or None if it fits."""
         path = root / self.path
         if not path.is_file():
             return f"{self.path} does not exist."
@@ -33,6 +33,6 @@ class Mutant:
         return f"{missing[0]} does not exist." if missing else None
 
     def apply(self, root: Path) -> None:
-        """Break the code below `root`."""
+        """Make the fault in the copy of the project at `root`."""
         path = root / self.path
         path.write_text(path.read_text().replace(self.old, self.new))

@@ -1,6 +1,6 @@
 """
-What type checkers say of code that uses taskhub: see `make lint`.
+Code that uses taskhub, for type checkers; `make lint` runs them.
 
-Nothing here is run. Each ignored error is one that a checker has to report: one that is
-not reported any more is an error itself.
+This code never runs. A checker must report each ignored error: an ignore comment without
+an error is an error itself.
 """

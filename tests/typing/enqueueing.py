@@ -1,4 +1,4 @@
-"""Tasks and what comes of them, as sites write them."""
+"""Code of sites that declares and enqueues tasks, and reads their results."""
 
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from taskhub.models import Node, PeriodicTask, TaskResult, TaskResultQuerySet
 from taskhub.retries import fixed
 from taskhub.schedules import cron
 
-# Every form of the decorator.
+# The forms of the decorator.
 
 
 @task
@@ -69,7 +69,7 @@ def nightly_with_context(context: Context, days: int) -> int:
     return days
 
 
-# What comes of it.
+# Results.
 
 assert_type(add.enqueue(1).get(), int)
 assert_type(add.enqueue(1, b=2), Result[int])
@@ -100,7 +100,7 @@ async def in_async_code() -> None:
     assert_type(await add.aenqueue_many([(1,)]), list[Result[int]])
 
 
-# Plain calls, as Django's call() makes them, too.
+# Direct calls, also through Django's `call()`.
 
 context = Context(task_result=add.enqueue(1))
 assert_type(add(1), int)
@@ -111,7 +111,7 @@ assert_type(charge(context, 1, loud=True), list[str])
 assert_type(charge.call(context, 1), list[str])
 assert_type(nightly_with_context(context, 1), int)
 
-# Variants.
+# Options of `using()`.
 
 in_an_hour = add.using(run_after=timedelta(hours=1), priority=50, meta={"a": 1})
 assert_type(in_an_hour.enqueue(1).get(), int)
@@ -119,14 +119,14 @@ assert_type(add.using(run_after=datetime.now(UTC), expires_after=None)(1), int)
 assert_type(charge.using(durable=False, queue_name="mail").enqueue(1).get(), list[str])
 assert_type(fetch.using(backend="other").enqueue("a").get(), bytes)
 
-# Celery's words.
+# Names from Celery.
 
 assert_type(add.apply_async([1], {"b": 2}, countdown=3, queue="mail"), Result[int])
 assert_type(add.apply_async(args=(1,), eta=datetime.now(UTC)).get(), int)
 assert_type(add.apply_async(None, {"a": 1}, expires=60, priority=9).get(), int)
 assert_type(fetch.apply_async(["a"]).get(), bytes)
 
-# Many at once.
+# Enqueueing many.
 
 assert_type(add.enqueue_many([(1,), [2], {"a": 3}]), list[Result[int]])
 assert_type(add.enqueue_many((n,) for n in range(3)), list[Result[int]])
@@ -174,7 +174,7 @@ assert_type(results.using("other").ready().order_by("id").finished().exists(), b
 assert_type(Node.objects.present().first(), Node | None)
 assert_type(PeriodicTask.objects.in_order().first(), PeriodicTask | None)
 
-# What has to be an error.
+# Errors that type checkers must report.
 
 add.enqueue("wrong")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 add.enqueue()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
