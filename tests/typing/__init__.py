@@ -1,6 +1,6 @@
 """
 Code that uses taskhub, for type checkers; `make lint` runs them.
 
-This code never runs. A checker must report each ignored error: an ignore comment without
-an error is an error itself.
+This code never runs. A checker must report each ignored error: an ignore comment that
+ignores no error is an error itself.
 """

@@ -1,4 +1,4 @@
-"""Settings: read once, and told what is wrong with them."""
+"""Reading the settings, and the system checks that report their faults."""
 
 import socket
 
@@ -22,7 +22,7 @@ def fault_of(params):
     return fault
 
 
-def test_without_options_the_defaults_hold():
+def test_without_options_the_defaults_apply():
     config = read_config("default", {})
 
     assert config.faults == ()
@@ -31,7 +31,7 @@ def test_without_options_the_defaults_hold():
     assert config.options.broker_url == "database://"
 
 
-def test_values_are_converted_where_nothing_is_lost():
+def test_an_integer_is_accepted_for_a_float_option():
     config = read_config("default", {"OPTIONS": {"lease_seconds": 60}})
 
     assert config.options.lease_seconds == 60.0
@@ -63,23 +63,23 @@ def test_a_fault_names_the_place_and_the_remedy(params, message):
     assert message in fault_of(params)
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_reported_at_once():
     config = read_config("default", {"OPTIONS": {"a": 1, "b": 2, "poll_seconds": -1}})
 
     assert len(config.faults) == 3
 
 
 @pytest.mark.parametrize("name", ["mail", "a-b.c:d_9", "ä", "x" * 100])
-def test_names_that_a_queue_can_have(name):
+def test_valid_queue_names_are_accepted(name):
     assert name_fault(name) is None
 
 
 @pytest.mark.parametrize("name", ["", "a b", "{x}", "x" * 101, None, 7, "a\n", "a,b"])
-def test_names_that_a_queue_cannot_have(name):
+def test_invalid_queue_names_are_refused(name):
     assert "is not a valid queue name" in name_fault(name)
 
 
-def test_the_first_secret_key_signs_and_the_others_verify(settings):
+def test_each_secret_key_and_fallback_has_a_signing_key(settings):
     settings.SECRET_KEY = "new"
     settings.SECRET_KEY_FALLBACKS = ["old", "older"]
 
@@ -112,7 +112,7 @@ def check_ids(**kwargs):
         {"QUEUES": ["a b"]},
     ],
 )
-def test_a_fault_is_a_system_check(settings, params):
+def test_a_fault_is_reported_by_the_system_checks(settings, params):
     settings.TASKS = hub(**params)
 
     assert "taskhub.E001" in check_ids()
@@ -136,7 +136,7 @@ def test_a_fault_is_a_system_check(settings, params):
         {"broker_url": "redis+cluster://secret/1@localhost"},
     ],
 )
-def test_a_fault_shows_no_password(settings, options):
+def test_a_fault_does_not_show_the_password(settings, options):
     settings.TASKS = hub(OPTIONS=options)
 
     (error,) = compat.task_backends["default"].check()
@@ -167,7 +167,7 @@ def test_a_fault_shows_no_password(settings, options):
         ),
     ],
 )
-def test_an_address_shows_no_password(settings, url, address):
+def test_an_address_does_not_show_the_password(settings, url, address):
     settings.TASKS = hub(OPTIONS={"broker_url": url})
 
     backend = compat.task_backends["default"]
@@ -177,20 +177,20 @@ def test_an_address_shows_no_password(settings, url, address):
 
 
 @pytest.mark.django_db
-def test_sound_settings_pass_the_checks(settings):
+def test_valid_settings_pass_the_checks(settings):
     settings.TASKS = hub(QUEUES=["default"], OPTIONS={"broker_url": "redis://h:1/0"})
 
     assert check_ids() == []
 
 
-def test_a_backend_with_faults_enqueues_nothing(settings):
+def test_a_backend_with_faults_refuses_to_enqueue(settings):
     settings.TASKS = hub(OPTIONS={"lease_secs": 3})
 
     with pytest.raises(ImproperlyConfigured, match="did you mean 'lease_seconds'"):
         tasks.add.enqueue(1)
 
 
-def test_a_missing_backport_is_a_fault(monkeypatch):
+def test_a_missing_backport_is_an_error(monkeypatch):
     monkeypatch.setattr(compat, "REQUIRED_APP", "some_backport")
 
     (error,) = checks.check_required_app()
@@ -201,7 +201,7 @@ def test_a_missing_backport_is_a_fault(monkeypatch):
     )
 
 
-def test_naive_times_are_refused(settings):
+def test_use_tz_false_is_an_error(settings):
     settings.USE_TZ = False
 
     (error,) = checks.check_time_zones()
@@ -211,7 +211,7 @@ def test_naive_times_are_refused(settings):
     assert error in run_checks(tags=["taskhub"])
 
 
-def test_manual_commits_are_refused(monkeypatch):
+def test_disabled_autocommit_is_an_error(monkeypatch):
     monkeypatch.setitem(connections.settings["default"], "AUTOCOMMIT", False)
 
     (error,) = checks.check_autocommit()
@@ -249,8 +249,8 @@ def test_the_query_of_a_broker_url_is_checked(settings, url, sentence):
     assert sentence in error.msg
 
 
-def test_all_parameters_that_are_documented_can_be_used(redis_url):
-    """redis-py takes each of them, as it is written."""
+def test_all_documented_url_parameters_can_be_used(redis_url):
+    """redis-py accepts each parameter as it is written in the URL."""
     query = "&".join(
         [
             *("client_name=site", "db=0", "health_check_interval=5", "protocol=2"),
@@ -292,9 +292,7 @@ def test_idle_connections_to_redis_are_kept_alive(redis_url):
         ("redis://one", ["pictures"], ""),
     ],
 )
-def test_backends_that_take_each_others_messages_are_refused(
-    settings, url, queues, shared
-):
+def test_backends_that_would_share_messages_are_an_error(settings, url, queues, shared):
     backend = "taskhub.backend.TaskHubBackend"
     settings.TASKS = {
         alias: {"BACKEND": backend, "QUEUES": names, "OPTIONS": {"broker_url": place}}
@@ -312,7 +310,7 @@ def test_backends_that_take_each_others_messages_are_refused(
     )
 
 
-def test_results_in_another_database_are_warned_of(settings):
+def test_results_in_another_database_cause_a_warning(settings):
     settings.DATABASE_ROUTERS = ["tests.unit.test_conf.Elsewhere"]
 
     (warning,) = checks.check_results_database()
@@ -325,7 +323,7 @@ class Elsewhere:
         return "elsewhere"
 
 
-def test_schedules_in_another_database_than_results_are_refused(settings):
+def test_schedules_in_another_database_than_results_are_an_error(settings):
     assert checks.check_schedules_database() == []
     settings.DATABASE_ROUTERS = ["tests.unit.test_conf.SchedulesElsewhere"]
 
@@ -343,7 +341,7 @@ class SchedulesElsewhere:
     ("options", "ids"),
     [({}, ["taskhub.W002"]), ({"transaction_mode": "IMMEDIATE"}, [])],
 )
-def test_deferred_transactions_of_sqlite_are_warned_of(monkeypatch, options, ids):
+def test_deferred_transactions_of_sqlite_cause_a_warning(monkeypatch, options, ids):
     connection = DatabaseWrapper({"OPTIONS": options}, "default")
     monkeypatch.setattr(checks, "connections", {"default": connection})
 

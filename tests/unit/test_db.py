@@ -1,4 +1,4 @@
-"""Connections that are of no use any more."""
+"""Discarding broken connections."""
 
 from django.db.utils import InterfaceError
 
@@ -6,7 +6,7 @@ from taskhub.db import discard
 
 
 class Unclosable:
-    """As psycopg2 leaves a connection that was lost twice."""
+    """A connection that cannot be closed, like one that psycopg2 has lost twice."""
 
     connection = object()
 
@@ -14,7 +14,7 @@ class Unclosable:
         raise InterfaceError("connection already closed")
 
 
-def test_a_connection_that_cannot_even_be_closed_is_let_go():
+def test_a_connection_that_cannot_be_closed_is_discarded():
     lost = Unclosable()
 
     discard(lost)

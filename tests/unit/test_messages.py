@@ -1,4 +1,4 @@
-"""Messages: sealed, opened, and refused."""
+"""Sealing and unsealing messages, and refusing bad ones."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from tests.factories import MessageFactory
 KEY, OLD_KEY = derive_key("now"), derive_key("before")
 
 
-def test_a_message_comes_out_as_it_went_in():
+def test_unseal_returns_the_sealed_message():
     message = MessageFactory(
         args=[2**200, "\N{SNOWMAN}", 1.5, None, {"a": []}],
         kwargs={"key": True},
@@ -25,7 +25,7 @@ def test_a_message_comes_out_as_it_went_in():
     assert unseal(seal(message, KEY), [KEY], max_bytes=10_000) == message
 
 
-def test_any_of_the_keys_may_have_signed():
+def test_a_message_signed_with_any_of_the_keys_is_accepted():
     body = seal(MessageFactory(), OLD_KEY)
 
     assert unseal(body, [KEY, OLD_KEY], max_bytes=10_000)
@@ -33,19 +33,19 @@ def test_any_of_the_keys_may_have_signed():
         unseal(body, [KEY], max_bytes=10_000)
 
 
-def test_keys_of_different_secrets_differ_and_text_and_bytes_do_not():
+def test_keys_differ_by_secret_and_not_by_text_or_bytes():
     assert derive_key("a") != derive_key("b")
     assert derive_key("a") == derive_key(b"a")
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_are_taken_for_a_message(body):
+def test_random_bytes_are_refused(body):
     with pytest.raises(BadMessage):
         unseal(body, [KEY], max_bytes=200)
 
 
 @given(st.data())
-def test_no_altered_message_is_opened(data):
+def test_an_altered_message_is_refused(data):
     body = bytearray(seal(MessageFactory(), KEY))
     position = data.draw(st.integers(0, len(body) - 1))
     body[position] ^= data.draw(st.integers(1, 255))
@@ -54,6 +54,6 @@ def test_no_altered_message_is_opened(data):
         unseal(bytes(body), [KEY], max_bytes=10_000)
 
 
-def test_a_small_message_is_small():
-    # A million waiting ones should fit into a small Redis.
+def test_a_small_message_takes_less_than_250_bytes():
+    # A million waiting messages should fit into a small Redis.
     assert len(seal(MessageFactory(), KEY)) < 250

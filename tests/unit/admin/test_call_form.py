@@ -1,4 +1,4 @@
-"""A form made from a signature: its fields, what is written there, what is called."""
+"""The form made from the signature of a task: fields, values and arguments."""
 
 import pytest
 from django import forms
@@ -11,7 +11,7 @@ UNSENDABLE = object()
 
 
 def fields(form):
-    """The kinds of a form's fields, by the parameters' names."""
+    """Return the types of the fields of a form by parameter name."""
     return {
         name.removeprefix("arg_"): type(field).__name__
         for name, field in form.fields.items()
@@ -19,7 +19,7 @@ def fields(form):
 
 
 def written(form, **changes):
-    """What a browser sends of a form that shows what it shows, and changes to it."""
+    """Return what a browser submits: the values that the form shows, with changes."""
     data = {}
     for bound in form:
         value = bound.value()
@@ -31,7 +31,7 @@ def written(form, **changes):
 
 
 def call(a_task, *, old=None, **changes):
-    """Return what is called if a form is filled in so; its errors if it is wrong."""
+    """Submit the form with changes; return the arguments, or the errors."""
     data = written(CallForm(a_task, old=old), **changes)
     form = CallForm(a_task, data, old=old)
     if form.is_valid():
@@ -63,11 +63,11 @@ def test_each_parameter_has_a_field_of_its_kind():
     assert form["arg_address"].value() == "Main Street"
 
 
-def test_what_is_as_its_default_says_is_left_to_that():
+def test_arguments_equal_to_their_default_are_left_out():
     assert call(tasks.order, number="7", card="x") == ([7, "x"], {})
 
 
-def test_what_is_written_is_called():
+def test_submitted_values_become_arguments():
     assert call(
         tasks.order,
         number="7",
@@ -111,13 +111,13 @@ def test_what_is_written_is_called():
         ("extra", '"\\ud800"'),
     ],
 )
-def test_a_mistake_is_told_at_its_field(name, value):
+def test_an_invalid_value_is_reported_at_its_field(name, value):
     assert call(tasks.order, **{"number": "7", "card": "x", name: value}).keys() == {
         name
     }
 
 
-def test_what_stands_before_other_arguments_is_given_by_position():
+def test_parameters_before_rest_arguments_are_passed_by_position():
     assert call(tasks.gather, first="1") == ([], {"first": 1})
     assert call(tasks.gather, first="1", rest="[3]") == ([1, 2, 3], {})
     assert call(tasks.gather, first="1", options='{"a": "b"}') == (
@@ -126,25 +126,25 @@ def test_what_stands_before_other_arguments_is_given_by_position():
     )
 
 
-def test_an_argument_is_given_once():
+def test_extra_keywords_must_not_name_a_parameter():
     faults = call(tasks.gather, first="1", options='{"second": "b"}')
 
     assert faults == {"options": ["“second” has a field of its own."]}
 
 
-def test_old_arguments_stay_as_they_are():
+def test_old_arguments_are_kept_if_they_are_not_changed():
     old = ([7, "4711"], {"paid": True, "weight": None, "extra": None, "is_vip": True})
 
     assert call(tasks.order, old=old) == old
     assert call(tasks.order, old=old, number="8") == ([8, "4711"], old[1])
 
 
-def test_old_arguments_by_position_are_given_by_name():
+def test_old_positional_arguments_become_keywords_if_possible():
     assert call(tasks.gather, old=([1, 5], {})) == ([], {"first": 1, "second": 5})
     assert call(tasks.gather, old=([1, 5, 6], {"a": "b"})) == ([1, 5, 6], {"a": "b"})
 
 
-def test_what_is_masked_is_not_shown_and_can_be_replaced():
+def test_masked_values_are_not_shown_and_can_be_replaced():
     old = ([7, "4711"], {"is_vip": True, "tier": 2, "secrets": ["hunter2"]})
     form = CallForm(tasks.order, old=old)
 
@@ -163,31 +163,31 @@ def test_what_is_masked_is_not_shown_and_can_be_replaced():
     )
 
 
-def test_what_is_masked_is_not_sent_back_with_a_mistake():
+def test_masked_values_are_not_sent_back_with_errors():
     form = CallForm(tasks.order, {"arg_number": "x", "arg_card": "4711"})
 
     assert not form.is_valid()
     assert "4711" not in form.as_p()
 
 
-def test_arguments_that_do_not_fit_any_more_are_told():
+def test_old_arguments_that_do_not_fit_the_signature_are_detected():
     form = CallForm(tasks.add, old=([1, 2, 3], {}))
 
     assert not form.fits
     assert form["arg_a"].value() in (None, "")
 
 
-def test_a_long_text_has_room():
+def test_text_of_several_lines_gets_a_textarea():
     form = CallForm(tasks.order, old=([7, "x", "Main\nStreet"], {}))
 
     assert isinstance(form.fields["arg_address"].widget, forms.Textarea)
 
 
 def odd_annotation(a: "NoSuchType", b: "int" = UNSENDABLE):  # noqa: F821
-    """What cannot be looked up."""
+    """A function with an annotation that cannot be resolved."""
 
 
-def test_what_annotations_do_not_tell_is_json():
+def test_parameters_with_unknown_annotations_get_json_fields():
     form = CallForm(task(odd_annotation))
 
     assert fields(form) == {"a": "TypedJSONField", "b": "TypedJSONField"}

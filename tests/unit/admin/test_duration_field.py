@@ -24,7 +24,7 @@ from taskhub.admin.forms.duration import DurationField, write_duration
         ("90", timedelta(seconds=90)),
     ],
 )
-def test_it_is_read_as_it_is_meant(text, meant):
+def test_durations_are_read_from_words_and_clock_times(text, meant):
     assert DurationField().clean(text) == meant
 
 
@@ -41,30 +41,30 @@ def test_it_is_read_as_it_is_meant(text, meant):
         ("9" * 400 + " weeks", "such as 10 minutes"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_was_expected(text, said):
+def test_invalid_durations_are_refused_with_a_reason(text, said):
     with pytest.raises(ValidationError, match=said):
         DurationField().clean(text)
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=36_000)))
-def test_what_is_shown_can_be_read_again(span):
+def test_a_written_duration_can_be_read_again(span):
     assert DurationField().clean(write_duration(span)) == span
 
 
-def test_it_is_shown_in_words():
+def test_durations_are_written_in_words():
     assert write_duration(timedelta(hours=1, minutes=30)) == "90 minutes"
     assert write_duration(timedelta(days=2)) == "2 days"
     assert write_duration(timedelta(hours=1)) == "1 hour"
     assert write_duration(timedelta(seconds=1.5)) == "00:00:01.500000"
 
 
-def test_nothing_is_none_or_what_the_field_says():
+def test_no_text_gives_none_or_the_empty_value_of_the_field():
     assert DurationField(required=False).clean("") is None
     day = timedelta(days=1)
     assert DurationField(required=False, empty_value=day).clean("") == day
 
 
-def test_another_way_to_write_it_is_no_change():
+def test_another_notation_of_the_same_duration_is_no_change():
     field = DurationField(required=False)
     assert not field.has_changed(timedelta(minutes=90), "1:30:00")
     assert field.has_changed(timedelta(minutes=90), "2 hours")

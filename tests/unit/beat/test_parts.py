@@ -11,7 +11,7 @@ from taskhub.beat.stop_flag import StopFlag
 from taskhub.compat import django_tasks as compat
 
 
-def test_it_goes_on_whatever_a_driver_calls_a_lost_connection(monkeypatch):
+def test_the_beat_continues_after_an_interface_error_of_the_driver(monkeypatch):
     beat = Beat(compat.task_backends["default"].config)
     looks = []
 
@@ -25,7 +25,7 @@ def test_it_goes_on_whatever_a_driver_calls_a_lost_connection(monkeypatch):
     monkeypatch.setattr(beat._ticker, "run_once", look)
     monkeypatch.setattr(beat, "_rest", lambda pause, *, computed: None)
 
-    # In a thread: its own connections are closed, and no test's.
+    # Run it in a thread, so that it does not close the connections of the test.
     thread = Thread(target=beat.run, daemon=True)
     thread.start()
     thread.join(30)
@@ -33,7 +33,7 @@ def test_it_goes_on_whatever_a_driver_calls_a_lost_connection(monkeypatch):
     assert len(looks) == 2
 
 
-#: A process in which a stop comes at each line of a wait, as a signal handler may run.
+#: A program that stops a wait at each of its lines, as a signal handler may do.
 STOPPED_AT_EACH_LINE = """
 import sys
 import django
@@ -54,7 +54,7 @@ print(flag.is_set())
 """
 
 
-def test_a_stop_may_come_at_any_moment_of_a_wait():
+def test_a_stop_may_arrive_at_any_line_of_a_wait():
     done = subprocess.run(
         [sys.executable, "-c", STOPPED_AT_EACH_LINE],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Which of the ticks that are due are run."""
+"""Which due ticks are run."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 
 
 def make(late=timedelta(0), schedule=None, **fields):
-    """A row whose planned tick is `late`, on a grid of full hours."""
+    """Return a row whose planned tick is late by `late`; by default it fires hourly."""
     schedule = schedule or cron("0 * * * *")
     planned = schedule.next_after(NOW - late - timedelta(hours=1))
     return PeriodicTask(
@@ -31,7 +31,7 @@ def hours(due):
 
 
 @pytest.mark.parametrize("missed_runs", MissedRuns.values)
-def test_on_time_every_policy_runs_the_tick(missed_runs):
+def test_every_policy_runs_a_tick_that_is_on_time(missed_runs):
     on_time = NOW.replace(minute=0, second=1)
     row = make(missed_runs=missed_runs)
 
@@ -41,7 +41,7 @@ def test_on_time_every_policy_runs_the_tick(missed_runs):
     assert due.following == NOW.replace(hour=13, minute=0)
 
 
-def test_after_three_days_the_latest_is_run():
+def test_policy_latest_runs_only_the_latest_tick_after_three_days():
     row = make(late=timedelta(days=3), missed_runs=MissedRuns.LATEST)
 
     due = choose_ticks(row, NOW)
@@ -50,7 +50,7 @@ def test_after_three_days_the_latest_is_run():
     assert due.following == NOW.replace(hour=13, minute=0)
 
 
-def test_after_three_days_none_is_run_if_missed_ones_are_skipped():
+def test_policy_skip_runs_no_tick_after_three_days():
     row = make(late=timedelta(days=3), missed_runs=MissedRuns.SKIP)
 
     due = choose_ticks(row, NOW)
@@ -59,7 +59,7 @@ def test_after_three_days_none_is_run_if_missed_ones_are_skipped():
     assert due.following == NOW.replace(hour=13, minute=0)
 
 
-def test_what_is_only_late_was_not_missed():
+def test_a_slightly_late_tick_is_not_missed():
     row = make(missed_runs=MissedRuns.SKIP)
     due_at = NOW.replace(minute=0)
 
@@ -67,13 +67,13 @@ def test_what_is_only_late_was_not_missed():
     assert choose_ticks(row, due_at + LATE + timedelta(seconds=1)).ticks == []
 
 
-def test_what_had_to_wait_was_not_missed():
+def test_a_postponed_tick_is_not_missed():
     row = make(missed_runs=MissedRuns.SKIP, postponed_until=NOW)
 
     assert hours(choose_ticks(row, NOW)) == ["24 12"]
 
 
-def test_after_three_days_all_within_the_window_are_run():
+def test_policy_all_runs_the_ticks_within_the_window():
     row = make(
         late=timedelta(days=3), missed_runs=MissedRuns.ALL, missed_window=5 * HOUR
     )
@@ -87,7 +87,7 @@ def test_after_three_days_all_within_the_window_are_run():
     ]
 
 
-def test_many_are_run_some_at_a_time():
+def test_policy_all_runs_at_most_200_ticks_at_a_time():
     row = make(
         late=timedelta(days=30),
         missed_runs=MissedRuns.ALL,
@@ -102,7 +102,7 @@ def test_many_are_run_some_at_a_time():
 
 
 @pytest.mark.parametrize("overlap", [Overlap.SKIP, Overlap.WAIT, Overlap.CANCEL])
-def test_runs_that_must_not_overlap_are_made_up_for_one_by_one(overlap):
+def test_missed_runs_that_must_not_overlap_run_one_at_a_time(overlap):
     row = make(late=5 * HOUR, missed_runs=MissedRuns.ALL, overlap=overlap)
 
     due = choose_ticks(row, NOW)
@@ -111,7 +111,7 @@ def test_runs_that_must_not_overlap_are_made_up_for_one_by_one(overlap):
     assert due.following == row.next_run_at + HOUR
 
 
-def test_nothing_is_run_after_the_end():
+def test_no_tick_after_end_at_is_run():
     row = make(
         late=5 * HOUR, missed_runs=MissedRuns.ALL, end_at=NOW - timedelta(hours=3)
     )
@@ -124,7 +124,7 @@ def test_nothing_is_run_after_the_end():
     assert choose_ticks(row, NOW).ticks == []
 
 
-def test_no_more_than_so_many_runs_in_all():
+def test_max_runs_limits_the_total_number_of_runs():
     row = make(
         late=5 * HOUR, missed_runs=MissedRuns.ALL, max_runs=10, total_run_count=8
     )
@@ -132,7 +132,7 @@ def test_no_more_than_so_many_runs_in_all():
     assert len(choose_ticks(row, NOW).ticks) == 2
 
 
-def test_a_planned_time_off_the_grid_is_a_tick():
+def test_a_planned_time_that_is_no_tick_of_the_schedule_is_run():
     row = make(missed_runs=MissedRuns.LATEST)
     row.next_run_at = NOW - timedelta(minutes=1)
 
@@ -148,7 +148,7 @@ def test_a_planned_time_off_the_grid_is_a_tick():
     st.sampled_from(MissedRuns.values),
     st.timedeltas(timedelta(0), timedelta(days=3)),
 )
-def test_whatever_was_missed_the_plan_ends_after_now(schedule, late, policy, window):
+def test_planning_always_ends_at_a_time_after_now(schedule, late, policy, window):
     row = make(late=late, schedule=schedule, missed_runs=policy, missed_window=window)
     fired = []
     while row.next_run_at <= NOW:

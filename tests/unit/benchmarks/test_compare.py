@@ -1,4 +1,4 @@
-"""The comparison of two commits: what is read, and what is told."""
+"""The comparison of two commits: reading figures and reporting ratios."""
 
 import json
 import subprocess
@@ -26,8 +26,8 @@ def git(directory: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A repository of one empty commit, which is the one that is compared in."""
-    # A hook that runs the tests would have git look into its own.
+    """A repository with one empty commit, in which the comparison runs."""
+    # If a git hook runs the tests, these variables point to its own repository.
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
     git(tmp_path, "init", "--quiet")
@@ -36,18 +36,18 @@ def repository(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_ratios_are_of_medians_and_under_one_is_slower():
+def test_ratios_compare_the_medians_of_new_and_base():
     base = commit("v1", (8_000, 6_000), (1_000, 6_100), (8_200, 5_900))
     new = commit("HEAD", (4_000, 6_000), (4_200, 6_600), (9_000, 6_900))
     assert compare.compare(base, new) == {"finished": 0.525, "enqueued": 1.1}
 
 
-def test_what_is_under_the_threshold_is_slower():
+def test_figures_under_the_threshold_are_slower():
     ratios = {"finished": 0.9, "enqueued": 0.899}
     assert compare.slower_than(0.9, ratios) == ["enqueued"]
 
 
-def test_the_single_figures_are_told():
+def test_the_report_lists_each_measured_figure():
     base = commit("v1", (8_000, 6_000), (7_900, 5_000), (8_100, 7_000))
     new = commit("HEAD", (4_000, 6_000))
     assert in_words(base, new)[:3] == [
@@ -58,14 +58,14 @@ def test_the_single_figures_are_told():
 
 
 @pytest.mark.parametrize("output", ["", "no JSON", "[]", '{"finished_per_second": 1}'])
-def test_what_is_not_the_benchmarks_json_is_refused(output):
+def test_output_that_is_not_the_json_of_the_benchmark_is_refused(output):
     measured = Commit("v1", Path())
     with pytest.raises(NotMeasured, match="v1: not the JSON"):
         measured.note(output)
     assert not measured.finished
 
 
-def test_a_worktree_is_removed_whatever_happens_in_it(repository):
+def test_the_worktree_is_removed_after_an_exception(repository):
     with pytest.raises(ZeroDivisionError), checked_out("HEAD") as made:
         assert (made.directory / ".git").exists()
         (made.directory / "left").write_text("something that is not committed")
@@ -74,7 +74,7 @@ def test_a_worktree_is_removed_whatever_happens_in_it(repository):
     assert len(git(repository, "worktree", "list").splitlines()) == 1
 
 
-def test_an_unknown_revision_is_told_before_anything_is_made(repository):
+def test_an_unknown_revision_is_reported_and_makes_no_worktree(repository):
     with (
         pytest.raises(NotMeasured, match="v9: there is no such commit"),
         checked_out("v9"),

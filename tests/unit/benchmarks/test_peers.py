@@ -1,4 +1,4 @@
-"""Peers: the rows that are chosen, and the table that they end in."""
+"""The comparison with other task queues: choosing rows, and the table of results."""
 
 import re
 import struct
@@ -27,7 +27,7 @@ def shown(finished: float, starts: list[float] | None = None) -> dict:
     }
 
 
-def test_a_peers_name_chooses_all_its_rows_and_a_rows_name_only_that():
+def test_a_peer_name_chooses_all_its_rows_and_a_row_name_one_row():
     assert {row.variant for row in choose(["celery"])} == {
         *("plain", "tuned", "without results")
     }
@@ -42,14 +42,14 @@ def test_an_unknown_name_is_refused():
         choose(["selery"])
 
 
-def test_every_peer_pins_what_is_installed_for_it():
+def test_every_peer_pins_its_requirements():
     for peer in {row.peer for row in ROWS} - {"taskhub"}:
         lines = (PEERS / f"{peer}.txt").read_text().split()
         assert lines
         assert all(re.fullmatch(r"[a-z0-9-]+(\[[a-z]+\])?==[\d.]+", x) for x in lines)
 
 
-def test_figures_are_medians_and_ratios_are_to_taskhubs_row():
+def test_figures_are_medians_and_ratios_compare_with_taskhub():
     base = Measured(BASE, [shown(3_000), shown(5_000), shown(4_000)])
     other = Measured(OTHER, [shown(900), shown(1_000), shown(1_100)])
     records = summarise([other, base])
@@ -58,20 +58,20 @@ def test_figures_are_medians_and_ratios_are_to_taskhubs_row():
     assert records[0]["enqueued_per_second"] == 2_000
 
 
-def test_starts_are_pooled_over_the_rounds():
+def test_start_times_of_all_rounds_are_combined():
     measured = Measured(BASE, [shown(1, [0.001, 0.002]), shown(1, [0.003])])
     [record] = summarise([measured])
     assert record["start_p50_ms"] == pytest.approx(2)
     assert all("starts" not in each for each in record["rounds"])
 
 
-def test_without_taskhubs_figures_there_are_no_ratios():
+def test_there_are_no_ratios_without_figures_of_taskhub():
     failed = Measured(BASE, failure="cannot be installed: no such release")
     records = summarise([failed, Measured(OTHER, [shown(900)])])
     assert all("ratio" not in record for record in records)
 
 
-def test_the_table_has_a_line_for_each_row_and_a_line_for_each_failure():
+def test_the_table_has_a_line_for_each_row_and_for_each_failure():
     measured = [
         Measured(BASE, [shown(4_000, [0.0021] * 9)]),
         Measured(OTHER, failure="failed: stuck at 3 of 500"),
@@ -84,7 +84,7 @@ def test_the_table_has_a_line_for_each_row_and_a_line_for_each_failure():
     ]
 
 
-def test_a_percentile_of_one_value_is_not_known():
+def test_a_percentile_of_one_value_is_unknown():
     assert percentile([1.0], 99) is None
     assert percentile([1.0, 3.0], 50) == 2
 
@@ -98,7 +98,7 @@ def test_runs_of_all_processes_are_added_up(tmp_path, monkeypatch):
     assert tally.first_start() == 20.25
 
 
-def test_what_cannot_be_installed_is_told_by_the_installers_last_line():
+def test_a_failed_installation_reports_the_last_line_of_its_output():
     program = "raise SystemExit('Collecting.\\nNo such release.')"
     with pytest.raises(environments.NotInstalled, match=r"^No such release\.$"):
         environments.run_installer(sys.executable, "-c", program)

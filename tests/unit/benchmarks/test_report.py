@@ -1,4 +1,4 @@
-"""Figures of benchmarks, as the page tells them."""
+"""Figures of benchmarks, as the page shows them."""
 
 import pytest
 
@@ -23,5 +23,5 @@ def figure(value: float, **bound: float) -> Figure:
         (12.3456, {}, "| 12.3 / s"),
     ],
 )
-def test_what_misses_its_bound_does_not_look_like_it(value, bound, row):
+def test_rounding_does_not_hide_a_missed_bound(value, bound, row):
     assert f"{row} |" in table([figure(value, **bound)])

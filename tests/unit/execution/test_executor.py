@@ -1,4 +1,4 @@
-"""What happens around a task's function."""
+"""The executor, which runs the function of a task and sends its signals."""
 
 import asyncio
 import sys
@@ -17,7 +17,7 @@ from tests.factories import MessageFactory
 
 @pytest.fixture
 def execute():
-    """A function that runs a task with 1 and 2, in this process."""
+    """Return a function that runs a task with 1 and 2 in this process."""
     config = compat.task_backends["default"].config
     preparer = Preparer(config, "worker-1")
     executor = Executor(config, lambda progress: None, Tally())
@@ -30,7 +30,7 @@ def execute():
         run = preparer.prepare(delivery)
         if task.is_async:
             return asyncio.run(executor.arun(run))
-        # As a worker does: what is current there does not stay so here.
+        # Like a worker, run it in a copy of the context, which the run may change.
         return copy_context().run(executor.run, run)
 
     return execute
@@ -38,7 +38,7 @@ def execute():
 
 @pytest.mark.parametrize("task", [tasks.add, tasks.async_add], ids=["sync", "async"])
 @pytest.mark.parametrize("name", ["task_started", "task_finished"])
-def test_a_receiver_that_exits_takes_neither_task_nor_process_with_it(
+def test_a_signal_receiver_that_exits_does_not_stop_the_task(
     execute, task, name, caplog
 ):
     heard = []

@@ -1,4 +1,4 @@
-"""Interrupts reach what they are meant for, and nothing after it."""
+"""Interrupts stop the task that they are meant for, and no code after it."""
 
 import asyncio
 from threading import Thread
@@ -14,7 +14,7 @@ def interrupt_from_outside(interrupt):
     thread.join()
 
 
-def test_a_task_that_waits_is_interrupted():
+def test_a_waiting_task_is_interrupted():
     async def run():
         interrupt = Interrupt()
         with interrupt.around_async():
@@ -25,8 +25,8 @@ def test_a_task_that_waits_is_interrupted():
         asyncio.run(run())
 
 
-def test_what_follows_a_task_is_not_interrupted():
-    """The task ends in the same step of the loop, without waiting for anything."""
+def test_code_after_a_task_is_not_interrupted():
+    """The task ends in the same step of the event loop, without awaiting anything."""
 
     async def run():
         interrupt = Interrupt()

@@ -1,4 +1,4 @@
-"""Return values: whatever can be kept is kept, and what was changed is noted."""
+"""Storing return values: unstorable parts are changed, and the changes are noted."""
 
 import json
 
@@ -27,10 +27,10 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING, st.integers(min_value=1024, max_value=4096))
-def test_whatever_json_can_hold_is_stored_on_every_database(value, max_bytes):
+def test_every_json_value_becomes_storable_on_every_database(value, max_bytes):
     stored = StorableValue(value, max_bytes=max_bytes)
 
-    # As a database reads it: strict JSON, in UTF-8, without NUL, of a size.
+    # Databases need strict JSON, in UTF-8 and without NUL; its size is limited.
     text = json.dumps(stored.value, allow_nan=False, ensure_ascii=False)
     assert len(text.encode()) <= max_bytes
     assert is_storable_text(text.replace("\\u0000", "\\\\u0000")) or "\\u" in text
@@ -38,7 +38,7 @@ def test_whatever_json_can_hold_is_stored_on_every_database(value, max_bytes):
 
 
 @given(ANYTHING)
-def test_what_was_not_changed_has_no_notes(value):
+def test_a_value_without_notes_is_unchanged(value):
     stored = StorableValue(value, max_bytes=1_000_000)
 
     if not stored.notes:
@@ -53,7 +53,7 @@ def test_what_was_not_changed_has_no_notes(value):
         ({"a": {True: 1, "true": 2}}, {"a": {"true": 2}}, "return value['a']"),
     ],
 )
-def test_keys_that_are_the_same_in_json_are_noted(value, kept, place):
+def test_keys_that_are_equal_in_json_are_merged_and_noted(value, kept, place):
     stored = StorableValue(value, max_bytes=1024)
 
     assert stored.value == kept
@@ -70,14 +70,14 @@ def test_keys_that_are_the_same_in_json_are_noted(value, kept, place):
         ([float("inf")] * 7, ["inf"] * 7, "return value[4] and 2 more"),
     ],
 )
-def test_what_databases_refuse_is_escaped_and_its_place_noted(value, kept, places):
+def test_values_that_databases_refuse_are_escaped_and_noted(value, kept, places):
     stored = StorableValue(value, max_bytes=1024)
 
     assert stored.value == kept
     assert stored.notes["escaped"].endswith(places)
 
 
-def test_the_beginning_of_what_is_too_large_is_kept():
+def test_a_value_that_is_too_large_is_truncated_and_noted():
     stored = StorableValue({"rows": ["x" * 100] * 100}, max_bytes=6_000)
 
     assert stored.value.startswith('{"rows": ["xxx')
@@ -86,12 +86,12 @@ def test_the_beginning_of_what_is_too_large_is_kept():
 
 
 @pytest.mark.parametrize("value", [{1}, object(), [b"\xff"], {(1, 2): 3}])
-def test_what_json_cannot_hold_is_an_error_of_the_task(value):
+def test_a_value_that_json_cannot_hold_raises_type_error(value):
     with pytest.raises(TypeError, match=r"Unsupported type. .* which JSON cannot hold"):
         StorableValue(value, max_bytes=1024)
 
 
-def test_what_contains_itself_is_an_error_of_the_task():
+def test_a_value_that_contains_itself_raises_type_error():
     endless = {}
     endless["again"] = [endless]
 
@@ -99,7 +99,7 @@ def test_what_contains_itself_is_an_error_of_the_task():
         StorableValue(endless, max_bytes=1024)
 
 
-def test_integers_that_cannot_be_read_as_text_are_kept_as_hexadecimal():
+def test_integers_of_too_many_digits_are_stored_as_hexadecimal():
     huge = 10**4_300
 
     stored = StorableValue([huge, {huge: 1}], max_bytes=60_000)

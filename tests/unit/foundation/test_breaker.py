@@ -1,4 +1,4 @@
-"""The circuit breaker, with a clock of its own."""
+"""The circuit breaker, tested with a fake clock."""
 
 import pytest
 
@@ -22,12 +22,12 @@ def breaker(clock):
     return Breaker(2, clock)
 
 
-def test_what_has_not_failed_is_tried(breaker):
+def test_calls_are_allowed_before_any_failure(breaker):
     assert breaker.allows()
     assert breaker.allows()
 
 
-def test_what_has_failed_is_not_tried_for_a_while(breaker, clock):
+def test_calls_are_refused_for_a_while_after_a_failure(breaker, clock):
     breaker.fail()
 
     assert not breaker.allows()
@@ -35,7 +35,7 @@ def test_what_has_failed_is_not_tried_for_a_while(breaker, clock):
     assert not breaker.allows()
 
 
-def test_then_one_is_let_through_and_the_others_wait_for_it(breaker, clock):
+def test_only_one_call_is_allowed_after_the_pause(breaker, clock):
     breaker.fail()
     clock.now += 2
 
@@ -43,7 +43,7 @@ def test_then_one_is_let_through_and_the_others_wait_for_it(breaker, clock):
     assert not breaker.allows()
 
 
-def test_one_that_never_tells_how_it_went_is_followed_by_another(breaker, clock):
+def test_another_call_is_allowed_if_the_first_never_reports(breaker, clock):
     breaker.fail()
     clock.now += 2
     assert breaker.allows()
@@ -52,7 +52,7 @@ def test_one_that_never_tells_how_it_went_is_followed_by_another(breaker, clock)
     assert breaker.allows()
 
 
-def test_a_success_lets_all_through(breaker):
+def test_all_calls_are_allowed_after_a_success(breaker):
     breaker.fail()
     breaker.succeed()
 
@@ -60,7 +60,7 @@ def test_a_success_lets_all_through(breaker):
     assert breaker.allows()
 
 
-def test_another_failure_begins_the_while_anew(breaker, clock):
+def test_another_failure_restarts_the_pause(breaker, clock):
     breaker.fail()
     clock.now += 2
     assert breaker.allows()
@@ -71,7 +71,7 @@ def test_another_failure_begins_the_while_anew(breaker, clock):
     assert not breaker.allows()
 
 
-def test_the_first_of_those_that_are_skipped_is_told(breaker):
+def test_skip_is_true_only_for_the_first_skipped_call(breaker):
     breaker.fail()
     assert [breaker.skip() for _ in range(3)] == [True, False, False]
 

@@ -15,7 +15,7 @@ def histogram(durations):
 
 
 @given(st.lists(DURATIONS, min_size=1), st.floats(0.01, 1))
-def test_a_percentile_is_within_a_tenth(durations, share):
+def test_a_percentile_is_accurate_to_ten_percent(durations, share):
     rank = max(0, -(-share * len(durations) // 1) - 1)
     exact = sorted(durations)[int(rank)]
 
@@ -23,7 +23,7 @@ def test_a_percentile_is_within_a_tenth(durations, share):
 
 
 @given(st.lists(DURATIONS), st.lists(DURATIONS))
-def test_merged_is_as_if_counted_together(some, others):
+def test_merged_histograms_equal_one_histogram_of_all_values(some, others):
     def as_json(counts):
         return {str(bucket): count for bucket, count in counts.items()}
 
@@ -32,7 +32,7 @@ def test_merged_is_as_if_counted_together(some, others):
     assert both == histogram(some + others)
 
 
-def test_the_median_of_many():
+def test_the_median_of_many_durations():
     durations = [0.001 * n for n in range(1, 1000)]
 
     median = percentile(histogram(durations), 0.5)
@@ -40,9 +40,9 @@ def test_the_median_of_many():
     assert abs(median / statistics.median(durations) - 1) < 0.1
 
 
-def test_nothing_has_no_percentile():
+def test_an_empty_histogram_has_no_percentile():
     assert percentile({}, 0.5) is None
 
 
-def test_clocks_that_disagree_are_no_time_at_all():
+def test_a_negative_duration_counts_as_zero():
     assert bucket_of(-3.0) == bucket_of(0.0) == 0

@@ -1,4 +1,4 @@
-"""The nearest right name."""
+"""Error messages that suggest the nearest known name."""
 
 import pytest
 

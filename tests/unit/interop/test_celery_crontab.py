@@ -1,4 +1,4 @@
-"""Celery's crontabs in cron's words, held against what Celery says that they mean."""
+"""Celery crontabs translated to cron, compared with the rules of Celery."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -29,7 +29,7 @@ STARS = dict.fromkeys(RANGES, "*")
 
 
 def meaning(field, spec):
-    """What Celery means: numbers, walked through one after another, around the end."""
+    """Return the numbers that Celery reads in a field; ranges wrap around the end."""
     first, last, names = RANGES[field]
 
     def number(text):
@@ -48,7 +48,7 @@ def meaning(field, spec):
 
 
 def specs(field):
-    """Whatever Celery takes in a field."""
+    """Return a strategy for the texts that Celery accepts in a field."""
     first, last, names = RANGES[field]
     numbers = st.integers(first, last)
     words = numbers.map(
@@ -68,7 +68,7 @@ def write(**fields):
 
 
 @given(minute=specs("minute"), hour=specs("hour"))
-def test_a_day_has_the_times_that_celery_gives_it(minute, hour):
+def test_ticks_of_a_day_equal_those_of_celery(minute, hour):
     schedule = cron(write(minute=minute, hour=hour))
     midnight = datetime(2026, 3, 2, tzinfo=UTC)
     ticks = schedule.between(midnight - timedelta(seconds=1), midnight.replace(day=3))
@@ -89,12 +89,12 @@ WEEKS = ["1-7", "8-14", "15-21", "22-28", "29-31", "1-14", "1-7,22-28", "1-15", 
     weekdays=specs("day_of_week"),
     year=st.sampled_from([2024, 2025, 2026, 2027]),
 )
-def test_a_year_has_the_days_that_celery_gives_it(days, months, weekdays, year):
+def test_ticks_of_a_year_equal_those_of_celery(days, months, weekdays, year):
     first = datetime(year, 1, 1, tzinfo=UTC)
     wanted = [
         day
         for day in (first + timedelta(days=number) for number in range(365))
-        # All three of them, where cron would take a day that is in either of two.
+        # Celery requires a match of all three; cron, of either day field.
         if day.day in meaning("day_of_month", days)
         and day.month in meaning("month_of_year", months)
         and day.isoweekday() % 7 in meaning("day_of_week", weekdays)
@@ -113,7 +113,7 @@ def test_a_year_has_the_days_that_celery_gives_it(days, months, weekdays, year):
         assert 0 not in meaning("day_of_week", weekdays)
         return
     except ValueError:
-        # No such month has such a day: Celery refuses it, too.
+        # None of these months has such a day; Celery refuses the crontab, too.
         assert wanted == []
         return
     begin, end = first - timedelta(seconds=1), first + timedelta(days=364)
@@ -150,17 +150,17 @@ def test_a_year_has_the_days_that_celery_gives_it(days, months, weekdays, year):
         ({"day_of_month": "1-31", "day_of_week": "0-6"}, "* * * * *"),
     ],
 )
-def test_what_becomes_of_a_crontab(fields, expression):
+def test_crontabs_are_translated_to_cron_expressions(fields, expression):
     assert write(**fields) == expression
 
 
-def test_what_is_unusual_is_said():
+def test_unusual_translations_have_a_remark():
     assert not translate("0", "0", "1-7", "*", "mon").remark
     assert "*/31 is the 1st" in translate("0", "0", "1-15", "*", "mon").remark
     assert "*/7 is Sunday" in translate("0", "0", "13", "*", "sun").remark
 
 
-def test_days_that_cron_cannot_say_are_refused():
+def test_days_that_cron_cannot_express_are_refused():
     with pytest.raises(Untranslatable, match="day_of_month 13 and in day_of_week FRI"):
         translate("0", "0", "13", "*", "fri")
 
@@ -181,7 +181,7 @@ def test_days_that_cron_cannot_say_are_refused():
         ("hour", "1 - 2", "'1 - 2' is not in 0-23"),
     ],
 )
-def test_what_celery_cannot_read_is_not_guessed_at(field, spec, reason):
+def test_fields_that_celery_cannot_read_are_refused(field, spec, reason):
     with pytest.raises(Unreadable, match=f"cannot read {field} ") as caught:
         write(**{field: spec})
     assert reason in str(caught.value)

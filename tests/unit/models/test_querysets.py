@@ -1,4 +1,4 @@
-"""Questions about results, in words."""
+"""The methods of the queryset of results, the times of a row, and ids."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.django_db
 
 
 def enqueued(ago, **fields):
-    """A row whose id and time say that it was enqueued so long ago."""
+    """Create a row whose id and time say that it was enqueued `ago` before now."""
     moment = timezone.now() - ago
     return TaskResultFactory(id=first_id_at(moment), enqueued_at=moment, **fields)
 
 
-def test_it_reads_like_speech():
+def test_queryset_methods_can_be_chained():
     wanted = TaskResultFactory(task_path="tests.tasks.send", failed=True)
     TaskResultFactory(task_path="tests.tasks.send", successful=True)
     TaskResultFactory(task_path="tests.tasks.add", failed=True)
@@ -34,7 +34,7 @@ def test_it_reads_like_speech():
     assert list(TaskResult.objects.for_task("tests.tasks.send").failed().ids())
 
 
-def test_statuses():
+def test_each_status_has_a_queryset_method():
     rows = {
         "ready": TaskResultFactory(),
         "running": TaskResultFactory(running=True),
@@ -49,7 +49,7 @@ def test_statuses():
     assert TaskResult.objects.finished().count() == 3
 
 
-def test_since_and_before_split_the_time():
+def test_since_and_before_filter_by_the_time_of_enqueueing():
     old, new = enqueued(timedelta(days=2)), enqueued(timedelta(minutes=1))
     yesterday = timezone.now() - timedelta(days=1)
 
@@ -60,20 +60,20 @@ def test_since_and_before_split_the_time():
 
 
 @pytest.mark.parametrize("arguments", [((), {}), ((timezone.now(),), {"hours": 1})])
-def test_since_wants_one_of_a_moment_and_a_time(arguments):
+def test_since_requires_either_a_datetime_or_a_duration(arguments):
     args, kwargs = arguments
     with pytest.raises(TypeError, match=r"aware datetime, or e\.g\. hours=1"):
         TaskResult.objects.since(*args, **kwargs)
 
 
-def test_queues():
+def test_in_queue_filters_by_queue():
     mail = TaskResultFactory(queue_name="mail")
     TaskResultFactory()
 
     assert list(TaskResult.objects.in_queue("mail")) == [mail]
 
 
-def test_newest_first():
+def test_results_are_ordered_newest_first():
     rows = TaskResultFactory.create_batch(5)
 
     assert list(TaskResult.objects.all()) == rows[::-1]
@@ -101,12 +101,12 @@ def test_stats_take_one_query(django_assert_num_queries):
     assert (stats.unfinished, stats.finished) == (3, 4)
 
 
-def test_stats_of_nothing():
+def test_stats_without_results():
     assert TaskResult.objects.none().stats().total == 0
     assert TaskResult.objects.stats().mean_run is None
 
 
-def test_times_of_a_row():
+def test_a_row_has_its_waiting_and_its_running_time():
     row = TaskResultFactory(successful=True)
 
     assert (row.waited, row.ran) == (timedelta(seconds=1), timedelta(seconds=2))
@@ -123,7 +123,7 @@ def test_the_wait_of_a_delayed_task_begins_when_it_is_due():
 
 
 @given(st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)))  # noqa: DTZ001
-def test_the_first_id_of_a_moment_sorts_before_all_later_ones(naive):
+def test_first_ids_sort_by_time(naive):
     moment = naive.replace(tzinfo=UTC)
     first = first_id_at(moment)
 
@@ -132,7 +132,7 @@ def test_the_first_id_of_a_moment_sorts_before_all_later_ones(naive):
     assert first < first_id_at(moment + timedelta(milliseconds=1))
 
 
-def test_a_new_id_is_of_its_moment():
+def test_a_new_id_contains_the_current_time():
     before = timezone.now()
     made = new_id()
     after = timezone.now() + timedelta(milliseconds=1)
@@ -140,7 +140,7 @@ def test_a_new_id_is_of_its_moment():
     assert first_id_at(before) <= made < first_id_at(after)
 
 
-def test_ids_sort_in_the_database_as_they_grow():
+def test_the_database_sorts_ids_in_the_order_of_their_creation():
     ids = [new_id() for _ in range(300)]
     TaskResult.objects.bulk_create(
         TaskResultFactory.build(id=each) for each in reversed(ids)
@@ -168,8 +168,8 @@ def test_ids_sort_in_the_database_as_they_grow():
         (lambda rows: rows.filter(place="held", held_by="x"), "taskhub_place_held"),
     ],
 )
-def test_each_index_serves_the_query_it_was_made_for(query, index):
-    """On SQLite, whose planner decides alike for a small and for a large table."""
+def test_each_index_is_used_by_its_query(query, index):
+    """Only on SQLite, whose planner does not depend on the size of the table."""
     if connection.vendor != "sqlite":
         pytest.skip("the planners of the others go by the size of the table")
 

@@ -1,4 +1,4 @@
-"""Every time in the database is one that Python can read."""
+"""The constraint that Python can read every time in the database."""
 
 from django.apps import apps
 from django.db.models import DateTimeField
@@ -6,7 +6,7 @@ from django.db.models import DateTimeField
 from taskhub.models.constraints import ReadableTimes
 
 
-def test_every_column_with_a_time_is_checked():
+def test_every_datetime_field_has_the_constraint():
     unchecked = [
         f"{model.__name__}.{field.name}"
         for model in apps.get_app_config("taskhub").get_models()

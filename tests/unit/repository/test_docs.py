@@ -1,4 +1,4 @@
-"""What there is, is documented; what the pages point to, exists."""
+"""The docs are complete, and the links and names in them exist."""
 
 import argparse
 import inspect
@@ -39,14 +39,14 @@ def page(name: str) -> str:
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as forges make them."""
+    """Return the anchors of the headings of a page, as GitHub makes them."""
     titles = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
     kept = [re.sub(r"[^\w\- ]", "", title.lower()) for title in titles]
     return {title.replace(" ", "-") for title in kept}
 
 
 def documented(text: str) -> set[str]:
-    """The names that a page sets in code, without their arguments."""
+    """Return the names that a page quotes as code, without their arguments."""
     outside_blocks = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     quoted = re.findall(r"`([^`]+)`", outside_blocks)
     return {re.match(r"[\w.-]*", each.lstrip("-"))[0] for each in quoted}
@@ -74,7 +74,7 @@ def test_every_field_is_documented(model):
 
 def test_every_field_of_a_periodic_task_is_documented():
     columns = PeriodicTask._meta.concrete_fields
-    # Those of the beat's plan are its own.
+    # Fields that only the beat uses.
     own = {"id", "recent_ids", "postponed_until", "look_at"}
     names = {
         field.name
@@ -84,7 +84,7 @@ def test_every_field_of_a_periodic_task_is_documented():
     assert names <= documented(page("reference/schedules.md"))
 
 
-def test_every_question_of_the_queryset_is_documented():
+def test_every_method_of_the_queryset_is_documented():
     names = {
         name
         for name, value in vars(TaskResultQuerySet).items()
@@ -93,11 +93,11 @@ def test_every_question_of_the_queryset_is_documented():
     assert names <= documented(page("reference/results.md"))
 
 
-def test_operations_are_where_their_page_says():
+def test_documented_operations_exist():
     text = page("reference/operations.md")
     paths = set(re.findall(r"`(operations\.\w+\.\w+)", text))
     assert paths
-    # In a process of its own, and without the admin, which imports them itself.
+    # Use a new process without the admin, because the admin imports these modules.
     apps = ["django.contrib.auth", "django.contrib.contenttypes", "taskhub"]
     begin = [
         "import django",
@@ -110,13 +110,13 @@ def test_operations_are_where_their_page_says():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def with_verbs(parser):
-    """A parser, and those of its verbs."""
+def with_subcommands(parser):
+    """Yield a parser and the parsers of its subcommands."""
     yield parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for each in action.choices.values():
-                yield from with_verbs(each)
+                yield from with_subcommands(each)
 
 
 @pytest.mark.parametrize("name", commands())
@@ -127,7 +127,9 @@ def test_every_command_and_its_options_are_documented(name):
     known = set(chain.from_iterable(each.option_strings for each in common._actions))
     own = {
         option
-        for action in chain.from_iterable(each._actions for each in with_verbs(parser))
+        for action in chain.from_iterable(
+            each._actions for each in with_subcommands(parser)
+        )
         for option in action.option_strings or [action.dest]
         if option not in known
     }
@@ -137,7 +139,7 @@ def test_every_command_and_its_options_are_documented(name):
     assert {each.lstrip("-") for each in own} <= documented(section)
 
 
-def test_every_permission_of_our_own_is_documented():
+def test_every_permission_of_taskhub_is_documented():
     models = apps.get_app_config("taskhub").get_models()
     names = {
         f"taskhub.{codename}"
@@ -148,7 +150,7 @@ def test_every_permission_of_our_own_is_documented():
     assert names <= documented(page("reference/permissions.md"))
 
 
-def test_every_page_of_the_admin_has_its_permission_documented():
+def test_the_view_permission_of_every_admin_page_is_documented():
     models = [
         model for model in admin.site._registry if model._meta.app_label == "taskhub"
     ]
@@ -175,7 +177,7 @@ def test_every_error_is_documented():
     assert names <= documented(page("reference/errors.md"))
 
 
-def test_every_error_is_where_its_page_says():
+def test_every_error_is_defined_in_the_documented_module():
     roots = re.compile(r"^class \w+\(TaskHubError\b", flags=re.MULTILINE)
     files = (ROOT / "taskhub").rglob("*.py")
 
@@ -184,7 +186,7 @@ def test_every_error_is_where_its_page_says():
     assert found == {"exceptions.py"}
 
 
-def test_every_dependency_has_its_reason():
+def test_every_dependency_is_explained():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     listed = [
         *project["dependencies"],
@@ -201,7 +203,7 @@ def test_every_dependency_has_its_reason():
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_every_link_leads_somewhere(path):
+def test_every_link_has_a_target(path):
     for target in LINK.findall(path.read_text()):
         if target.startswith(("http:", "https:", "mailto:")):
             continue
@@ -212,7 +214,7 @@ def test_every_link_leads_somewhere(path):
             assert anchor in anchors(other.read_text()), target
 
 
-def test_every_page_can_be_found_from_the_first():
+def test_every_page_is_reachable_from_the_index():
     seen, todo = set(), [DOCS / "index.md"]
     while todo:
         current = todo.pop()

@@ -1,4 +1,4 @@
-"""The catalogue of deliberate faults fits the code, so that `make mutants` can run."""
+"""The catalogue of mutants fits the code, so that `make mutants` can run them."""
 
 import pytest
 from django.conf import settings
@@ -11,7 +11,7 @@ def test_every_mutant_fits_the_code(mutant):
     assert mutant.fault(settings.BASE_DIR) is None
 
 
-def test_every_mutant_has_a_name_of_its_own():
+def test_every_mutant_has_a_unique_name():
     names = [mutant.name for mutant in MUTANTS]
 
     assert len(names) == len(set(names))

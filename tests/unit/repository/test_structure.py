@@ -1,4 +1,4 @@
-"""The shape of the package: few modules on a floor, short modules and functions."""
+"""The structure of the code: small packages, short modules and functions."""
 
 import ast
 import importlib.util
@@ -13,22 +13,22 @@ PACKAGE = ROOT / "taskhub"
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.parent.name != "migrations"
 )
-MAX_MODULES_ON_A_FLOOR = 15
+MAX_MODULES_OF_A_PACKAGE = 15
 MAX_LINES_OF_A_MODULE = 350
 MAX_LINES_OF_A_FUNCTION = 45
 
 
-def test_no_package_has_many_modules_on_one_floor():
-    floors = Counter(path.parent for path in MODULES if path.name != "__init__.py")
+def test_no_package_has_too_many_modules():
+    counts = Counter(path.parent for path in MODULES if path.name != "__init__.py")
 
     assert {
-        str(floor.relative_to(ROOT)): count
-        for floor, count in floors.items()
-        if count > MAX_MODULES_ON_A_FLOOR
+        str(package.relative_to(ROOT)): count
+        for package, count in counts.items()
+        if count > MAX_MODULES_OF_A_PACKAGE
     } == {}
 
 
-def test_no_module_is_long():
+def test_no_module_is_too_long():
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text().splitlines())
         for path in MODULES
@@ -41,7 +41,7 @@ def test_no_module_is_long():
     } == {}
 
 
-def test_no_function_is_long():
+def test_no_function_is_too_long():
     functions = {
         f"{path.relative_to(ROOT)}:{node.name}": node.end_lineno - node.lineno + 1
         for path in MODULES
@@ -56,12 +56,12 @@ def test_no_function_is_long():
     } == {}
 
 
-def test_every_package_says_what_it_has():
+def test_every_package_has_a_docstring():
     packages = [path for path in MODULES if path.name == "__init__.py"]
     silent = [
         str(path.relative_to(ROOT))
         for path in packages
-        # Django's own places for commands and tags.
+        # Packages whose names Django requires, for commands and template tags.
         if not {"management", "commands", "templatetags"} & set(path.parts)
         and not ast.get_docstring(ast.parse(path.read_text()))
     ]
@@ -69,7 +69,7 @@ def test_every_package_says_what_it_has():
     assert silent == []
 
 
-def test_the_picture_shows_the_layers_that_are_checked():
+def test_the_picture_of_the_architecture_is_up_to_date():
     spec = importlib.util.spec_from_file_location(
         "draw_architecture", ROOT / "docs" / "draw_architecture.py"
     )

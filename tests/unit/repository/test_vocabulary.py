@@ -1,4 +1,4 @@
-"""One word for one thing: words that were given up stay out of code, pages and docs."""
+"""One word for each thing: rejected words are not used in code, pages and docs."""
 
 import re
 from pathlib import Path
@@ -15,8 +15,8 @@ PLACES = (
 SUFFIXES = {".py", ".html", ".js", ".css", ".lua", ".md", ".txt"}
 
 
-def given_up():
-    """The words of the glossary's last table."""
+def rejected_words():
+    """Return the words of the last table of the glossary."""
     table = GLOSSARY.read_text().partition("## Words that are not used")[2]
     rows = re.findall(r"^\| ([^|]+) \| [^|]+ \|$", table, re.MULTILINE)
     return [word for row in rows[1:] for word in row.strip().split(", ")]
@@ -24,7 +24,7 @@ def given_up():
 
 @pytest.fixture(scope="module")
 def texts():
-    """What people read, and the code, by path."""
+    """The texts of code, pages and docs, by path."""
     places = [ROOT / place for place in PLACES]
     paths = [
         path
@@ -40,13 +40,13 @@ def texts():
     }
 
 
-@pytest.mark.parametrize("word", given_up())
-def test_a_word_that_was_given_up_stays_out(word, texts):
+@pytest.mark.parametrize("word", rejected_words())
+def test_a_rejected_word_is_not_used(word, texts):
     flags = re.IGNORECASE if word.islower() else 0
     pattern = re.compile(rf"\b{word.replace(' ', chr(92) + 's+')}\b", flags)
 
     assert [path for path, text in texts.items() if pattern.search(text)] == []
 
 
-def test_the_table_is_read():
-    assert len(given_up()) > 10
+def test_the_table_of_rejected_words_is_found():
+    assert len(rejected_words()) > 10

@@ -1,4 +1,4 @@
-"""Cron expressions, and daylight saving in every zone there is."""
+"""Cron expressions, and daylight saving time in every time zone."""
 
 from calendar import monthrange
 from collections.abc import Callable, Collection
@@ -25,7 +25,7 @@ def ticks(expression, start, end, tz="UTC"):
 
 
 def starts(expression, count=3, start=datetime(2026, 11, 24, 12, tzinfo=UTC)):
-    """The next ticks, as text."""
+    """Return the next ticks as text."""
     schedule = cron(expression)
     found, tick = [], start
     for _ in range(count):
@@ -34,7 +34,7 @@ def starts(expression, count=3, start=datetime(2026, 11, 24, 12, tzinfo=UTC)):
     return found
 
 
-# What expressions mean. 2026-11-24 is a Tuesday.
+# The meaning of expressions. 2026-11-24 is a Tuesday.
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def starts(expression, count=3, start=datetime(2026, 11, 24, 12, tzinfo=UTC)):
         ("@hourly", "2026-11-24 13:00 Tue"),
     ],
 )
-def test_what_an_expression_means(expression, first):
+def test_the_next_tick_of_an_expression(expression, first):
     assert starts(expression, 1) == [first]
 
 
-def test_sunday_ends_a_range_of_the_week():
+def test_sunday_may_end_a_range_of_weekdays():
     assert starts("0 0 * * SAT-SUN", 3) == [
         "2026-11-28 00:00 Sat",
         "2026-11-29 00:00 Sun",
@@ -81,7 +81,7 @@ def test_sunday_ends_a_range_of_the_week():
     ]
 
 
-def test_either_of_two_days_is_enough():
+def test_a_day_that_matches_either_day_field_fires():
     assert starts("0 0 1 * MON", 3) == [
         "2026-11-30 00:00 Mon",
         "2026-12-01 00:00 Tue",
@@ -124,7 +124,7 @@ def test_either_of_two_days_is_enough():
         ("0 0 * * */7", "names day of week 0 alone"),
     ],
 )
-def test_what_cannot_be_read_is_named(expression, words):
+def test_an_invalid_expression_is_refused_with_a_reason(expression, words):
     with pytest.raises(InvalidSchedule) as caught:
         cron(expression)
 
@@ -132,7 +132,7 @@ def test_what_cannot_be_read_is_named(expression, words):
     assert caught.value.field == "expression"
 
 
-def test_a_zone_that_does_not_exist_names_the_nearest():
+def test_an_unknown_zone_is_refused_with_a_suggestion():
     schedule = cron("@daily", tz="Europe/Berlim")
 
     with pytest.raises(UnknownZone, match="did you mean 'Europe/Berlin'") as caught:
@@ -142,7 +142,7 @@ def test_a_zone_that_does_not_exist_names_the_nearest():
 
 
 @pytest.mark.parametrize("zone", ["", "../etc/passwd", "/etc/passwd", "Europe", "a\0b"])
-def test_no_path_is_taken_for_a_zone(zone):
+def test_a_path_is_not_accepted_as_a_zone(zone):
     with pytest.raises(UnknownZone, match="There is no time zone"):
         cron("@daily", tz=zone).next_after(FIRST)
 
@@ -156,7 +156,7 @@ def test_any_text_is_a_schedule_or_is_refused(text):
     assert schedule.next_after(FIRST) > FIRST
 
 
-# Daylight saving.
+# Daylight saving time.
 
 
 def berlin(text):
@@ -171,7 +171,7 @@ def test_a_wall_time_in_the_gap_fires_once_at_its_end():
     assert found == [berlin("2026-03-29T03:00+02:00"), berlin("2026-03-30T02:30+02:00")]
 
 
-def test_two_wall_times_in_the_gap_are_one():
+def test_two_wall_times_in_the_gap_fire_once():
     found = ticks(
         "15,45 2 * * *", berlin("2026-03-28T12+01:00"), berlin("2026-03-29T12+02:00"),
         "Europe/Berlin",
@@ -179,7 +179,7 @@ def test_two_wall_times_in_the_gap_are_one():
     assert found == [berlin("2026-03-29T03:00+02:00")]
 
 
-def test_a_wall_time_in_the_overlap_fires_the_first_time():
+def test_a_wall_time_in_the_overlap_fires_only_the_first_time():
     found = ticks(
         "30 2 * * *", berlin("2026-10-24T12+02:00"), berlin("2026-10-26T00+01:00"),
         "Europe/Berlin",
@@ -187,7 +187,7 @@ def test_a_wall_time_in_the_overlap_fires_the_first_time():
     assert found == [berlin("2026-10-25T02:30+02:00")]
 
 
-def test_inside_the_overlap_the_first_time_is_over():
+def test_the_second_time_in_the_overlap_does_not_fire():
     second = datetime(2026, 10, 25, 2, 15, fold=1, tzinfo=ZoneInfo("Europe/Berlin"))
 
     tick = cron("30 2 * * *", tz="Europe/Berlin").next_after(second)
@@ -195,7 +195,7 @@ def test_inside_the_overlap_the_first_time_is_over():
     assert tick == berlin("2026-10-26T02:30+01:00")
 
 
-def test_minutes_with_a_star_follow_the_time_that_passes():
+def test_minutes_with_a_star_follow_the_elapsed_time():
     found = ticks(
         "*/30 * * * *", berlin("2026-10-25T01:30+02:00"), berlin("2026-10-25T03+01:00"),
         "Europe/Berlin",
@@ -214,7 +214,7 @@ moments = st.datetimes(
 
 @cache
 def transitions(zone, year):
-    """The moments of a year at which the zone's clock jumps."""
+    """Return the times of a year at which the offset of the zone changes."""
     jumps, day = [], datetime(year, 1, 1, tzinfo=UTC)
     while day.year == year:
         following = day + timedelta(days=5)
@@ -230,25 +230,25 @@ def transitions(zone, year):
 
 
 def offset_at(zone, moment):
-    """How far the zone's clock is from UTC."""
+    """Return the offset of the zone from UTC."""
     return moment.astimezone(zone).utcoffset()
 
 
 def expected_daily(zone, day, hour, minute):
-    """When a fixed wall time is meant to fire on a day, worked out minute by minute."""
+    """Return when a fixed wall time must fire on a day, computed minute by minute."""
     wall = datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001
     while True:
         first = wall.replace(tzinfo=zone).astimezone(UTC)
         if first.astimezone(zone).replace(tzinfo=None) == wall:
             return first
-        # It does not exist: the gap's end is the first wall time after it that does.
+        # This wall time does not exist: go on to the end of the gap.
         wall += timedelta(minutes=1)
 
 
 @given(zones, st.integers(2020, 2035), st.integers(0, 23), st.integers(0, 59))
 def test_a_daily_time_fires_once_on_every_day_of_every_zone(name, year, hour, minute):
     zone = ZoneInfo(name)
-    # Around the jumps, where it is hard; they are rare, so that all can be looked at.
+    # Look only at days near changes of the offset, where errors are likely.
     days = {
         jump.astimezone(zone).date() + timedelta(days=offset)
         for jump in transitions(zone, year)
@@ -265,7 +265,7 @@ def test_a_daily_time_fires_once_on_every_day_of_every_zone(name, year, hour, mi
 
 @dataclass
 class Walked:
-    """A schedule with a star, as an oracle that walks through all minutes has it."""
+    """An oracle for an expression with a star, which looks at every minute."""
 
     expression: str
     minutes: Collection[int]
@@ -306,7 +306,7 @@ STARS = [
 
 
 @given(zones, moments, st.sampled_from(STARS))
-def test_a_star_follows_the_time_that_passes_in_every_zone(name, moment, walked):
+def test_a_star_follows_the_elapsed_time_in_every_zone(name, moment, walked):
     zone = ZoneInfo(name)
     schedule = cron(walked.expression, tz=name)
 
@@ -333,7 +333,7 @@ def test_a_star_follows_the_time_that_passes_in_every_zone(name, moment, walked)
         ("*/30 1 * 4 *", "Australia/Lord_Howe", date(2027, 4, 4), "01:00 01:30 01:30"),
     ],
 )
-def test_the_first_hour_after_a_change_is_not_passed_over(expression, zone, day, times):
+def test_the_first_hour_after_a_change_is_not_skipped(expression, zone, day, times):
     start = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)
     found = ticks(expression, start, start + timedelta(days=3), zone)
     local = [tick.astimezone(ZoneInfo(zone)) for tick in found]
@@ -354,7 +354,7 @@ EXPRESSIONS = [
 
 
 @given(zones, moments, st.sampled_from(EXPRESSIONS))
-def test_the_next_tick_is_the_same_from_wherever_one_asks(name, moment, expression):
+def test_the_next_tick_is_the_same_from_any_time_before_it(name, moment, expression):
     schedule = cron(expression, tz=name)
 
     tick = schedule.next_after(moment)
@@ -367,7 +367,9 @@ def test_the_next_tick_is_the_same_from_wherever_one_asks(name, moment, expressi
 
 
 @given(zones, moments, st.sampled_from(EXPRESSIONS), st.integers(0, 20 * 24))
-def test_the_latest_of_many_is_the_last_of_them(name, start, expression, hours):
+def test_latest_between_returns_the_last_tick_of_between(
+    name, start, expression, hours
+):
     schedule = cron(expression, tz=name)
     end = start + timedelta(hours=hours)
 

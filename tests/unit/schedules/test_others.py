@@ -1,4 +1,4 @@
-"""Intervals, single times, the sun, and schedules as text."""
+"""Intervals, single times, solar schedules, and schedules as text."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -36,7 +36,9 @@ def test_an_interval_counts_from_its_anchor():
 
 
 @given(periods, moments, moments)
-def test_ticks_of_an_interval_lie_on_one_grid(schedule, anchor, moment):
+def test_ticks_of_an_interval_are_whole_periods_from_its_anchor(
+    schedule, anchor, moment
+):
     schedule = schedule.anchored(anchor)
 
     tick = schedule.next_after(moment)
@@ -57,7 +59,7 @@ def test_the_latest_tick_of_an_interval(schedule, start, span):
         assert schedule.next_after(latest) > start + span
 
 
-def test_an_interval_follows_the_time_that_passes():
+def test_an_interval_follows_the_elapsed_time():
     zone = ZoneInfo("Europe/Berlin")
     evening = datetime(2026, 3, 28, 20, tzinfo=zone)
 
@@ -66,7 +68,7 @@ def test_an_interval_follows_the_time_that_passes():
     assert tick.astimezone(zone).hour == 21
 
 
-def test_units_add_up():
+def test_units_of_an_interval_are_added():
     assert every(hours=1, minutes=30).text == "every 90 minutes"
     assert every(weeks=1).period == timedelta(days=7)
     assert every(days=1, milliseconds=100).period == timedelta(days=1, milliseconds=100)
@@ -84,15 +86,15 @@ def test_units_add_up():
         ({"weeks": 10**9}, "at most 100 years"),
     ],
 )
-def test_an_interval_that_cannot_be(wrong, words):
+def test_an_invalid_interval_is_refused(wrong, words):
     with pytest.raises(InvalidSchedule, match=words):
         every(**wrong)
 
 
-# Once.
+# Single times.
 
 
-def test_a_time_comes_once():
+def test_a_single_time_fires_once():
     schedule = once(NOON)
 
     assert schedule.next_after(NOON - timedelta(seconds=1)) == NOON
@@ -101,20 +103,20 @@ def test_a_time_comes_once():
     assert schedule.latest_between(NOON - timedelta(days=1000), NOON) == NOON
 
 
-def test_a_naive_time_is_refused():
+def test_once_refuses_a_naive_datetime():
     with pytest.raises(InvalidSchedule, match="Expected an aware datetime"):
         once(datetime(2026, 1, 1))  # noqa: DTZ001
 
 
-def test_a_naive_moment_is_refused():
+def test_next_after_refuses_a_naive_datetime():
     with pytest.raises(ValueError, match="Expected an aware datetime"):
         every(hours=1).next_after(datetime(2026, 1, 1))  # noqa: DTZ001
 
 
-# The sun.
+# Solar schedules.
 
 
-def test_the_events_of_a_day_come_in_their_order():
+def test_the_solar_events_of_a_day_are_in_order():
     berlin = {"latitude": 52.52, "longitude": 13.40}
     midnight = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -122,7 +124,7 @@ def test_the_events_of_a_day_come_in_their_order():
 
     assert found == sorted(found)
     assert all(tick.date() == midnight.date() for tick in found)
-    # The almanac: 06:43 and 19:41 summer time.
+    # An almanac gives 06:43 and 19:41 in summer time.
     sunrise, sunset = found[3], found[5]
     assert abs(sunrise - midnight.replace(hour=4, minute=43)) < timedelta(minutes=3)
     assert abs(sunset - midnight.replace(hour=17, minute=41)) < timedelta(minutes=3)
@@ -134,9 +136,9 @@ def test_the_events_of_a_day_come_in_their_order():
     st.floats(-180, 180),
     moments,
 )
-# The day of 2020-02-15 in UTC begins and ends with a dusk.
+# The UTC day 2020-02-15 has one dusk at its start and another at its end.
 @example("dusk_civil", -20.0, -75.0, datetime(2020, 2, 14, 0, 1, tzinfo=UTC))
-def test_the_sun_comes_about_once_a_day(event, latitude, longitude, moment):
+def test_a_solar_event_fires_about_once_a_day(event, latitude, longitude, moment):
     schedule = solar(event, latitude=latitude, longitude=longitude)
 
     tick = schedule.next_after(moment)
@@ -149,7 +151,7 @@ def test_the_sun_comes_about_once_a_day(event, latitude, longitude, moment):
 
 @pytest.mark.parametrize("event", sorted(EVENTS))
 @pytest.mark.parametrize("longitude", [-180, -105, -75, 0, 75, 90, 105, 180])
-def test_every_day_of_a_year_has_its_event(event, longitude):
+def test_a_solar_event_fires_on_every_day_of_a_year(event, longitude):
     schedule = solar(event, latitude=-20, longitude=longitude)
     start = datetime(2020, 1, 1, 0, 0, tzinfo=UTC)
 
@@ -161,7 +163,7 @@ def test_every_day_of_a_year_has_its_event(event, longitude):
     assert max(gaps) < timedelta(hours=24, minutes=2)
 
 
-def test_days_without_the_sun_have_no_tick():
+def test_days_without_a_sunrise_have_no_tick():
     tromso = solar("sunrise", latitude=69.65, longitude=18.96)
 
     tick = tromso.next_after(datetime(2026, 12, 1, tzinfo=UTC))
@@ -179,7 +181,7 @@ def test_days_without_the_sun_have_no_tick():
         ("sunset", 90, 0, "latitude"),
     ],
 )
-def test_what_the_sun_does_not_do(event, latitude, longitude, field):
+def test_an_invalid_solar_schedule_is_refused(event, latitude, longitude, field):
     with pytest.raises(InvalidSchedule) as caught:
         solar(event, latitude=latitude, longitude=longitude)
 
@@ -196,14 +198,14 @@ def test_what_the_sun_does_not_do(event, latitude, longitude, field):
     ],
     ids=str,
 )
-def test_time_ends_with_the_year_9999(schedule):
+def test_ticks_end_with_the_year_9999(schedule):
     last = datetime(9999, 12, 31, 23, 59, tzinfo=UTC)
 
     assert schedule.next_after(last) is None
     assert list(schedule.between(last, datetime.max.replace(tzinfo=UTC))) == []
 
 
-# As text.
+# Schedules as text.
 
 
 @pytest.mark.parametrize(
@@ -219,7 +221,7 @@ def test_time_ends_with_the_year_9999(schedule):
     ],
     ids=str,
 )
-def test_a_schedule_is_read_back_from_its_text(schedule):
+def test_a_schedule_can_be_parsed_from_its_text(schedule):
     again = parse(schedule.text)
 
     assert again.text == schedule.text == str(schedule)
@@ -227,7 +229,7 @@ def test_a_schedule_is_read_back_from_its_text(schedule):
 
 
 @given(st.sampled_from(sorted(UNITS)), st.integers(100, 1000))
-def test_every_interval_is_read_back(unit, count):
+def test_an_interval_in_every_unit_can_be_parsed(unit, count):
     assert parse(f"every {count} {unit}").period == count * UNITS[unit]
 
 
@@ -258,7 +260,7 @@ def test_text_that_is_no_schedule_is_refused(text, words):
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_read_or_refused(text):
+def test_any_text_is_parsed_or_refused(text):
     for kind in ("", "cron ", "every ", "once ", "solar "):
         with suppress(InvalidSchedule):
             parse(kind + text)

@@ -1,4 +1,4 @@
-"""Schedules in words."""
+"""Descriptions of schedules in words."""
 
 import pytest
 from django.utils import timezone, translation
@@ -24,12 +24,12 @@ from taskhub.schedules.solar import EVENTS as SOLAR_EVENTS
         ("solar dusk_civil -33.9 18.4", "At civil dusk, 33.9° S 18.4° E"),
     ],
 )
-def test_every_kind(text, words):
+def test_every_kind_of_schedule_is_described(text, words):
     assert describe(parse(text)) == words
 
 
-def test_either_day_is_told_from_both():
-    """Cron takes either, unless one begins with a star: then it takes both."""
+def test_either_day_is_distinguished_from_both_days():
+    """One matching day field is enough, unless one of them begins with a star."""
     either = describe(parse("cron 0 0 1,15 * MON UTC"))
     both = describe(parse("cron 0 0 */2 * MON UTC"))
 
@@ -45,11 +45,11 @@ def test_either_day_is_told_from_both():
 @pytest.mark.parametrize(
     "fields", ["0 9 * * MON#1,MON#3", "0 0 L,15 * *", "25-45 2,* * 1 */2"]
 )
-def test_what_cannot_be_put_into_words_stays_cron(fields):
+def test_expressions_that_cannot_be_described_stay_cron(fields):
     assert describe(parse(f"cron {fields} UTC")) == fields
 
 
-def test_a_zone_is_named_where_it_matters():
+def test_the_time_zone_is_named_only_if_it_matters():
     nightly = parse("cron 0 3 * * * Europe/Berlin")
 
     assert describe(nightly) == "At 03:00 (Europe/Berlin)"
@@ -67,16 +67,16 @@ def test_a_zone_is_named_where_it_matters():
         (None, "At 03:00, Monday through Friday"),
     ],
 )
-def test_cron_is_told_in_the_active_language_where_there_is_one(language, words):
+def test_cron_is_described_in_the_active_language_if_possible(language, words):
     with translation.override(language):
         assert describe(parse("cron 0 3 * * MON-FRI UTC")) == words
 
 
-def test_what_cannot_be_read_is_shown():
+def test_an_unreadable_schedule_is_shown_as_its_text():
     assert describe(read("cron 99 * * * *")) == "Unreadable: cron 99 * * * *"
 
 
-def test_there_are_words_for_everything():
+def test_every_event_unit_and_kind_has_a_name():
     assert EVENTS.keys() == SOLAR_EVENTS.keys()
     assert UNITS.keys() == INTERVAL_UNITS.keys()
     assert set(KINDS) == {"cron", "every", "once", "solar"}
@@ -94,5 +94,5 @@ def test_there_are_words_for_everything():
         ("0 */6 * * *", "Every 6 hours"),
     ],
 )
-def test_a_step_is_only_said_to_be_even_if_it_is(fields, words):
+def test_a_step_is_described_as_regular_only_if_it_is(fields, words):
     assert words in describe(parse(f"cron {fields} UTC"))

@@ -1,4 +1,4 @@
-"""What can be enqueued, and what whoever cannot is told."""
+"""Which arguments can be enqueued, and the errors for those that cannot."""
 
 import datetime
 import decimal
@@ -63,7 +63,7 @@ def nested(levels):
         (nested(MAX_DEPTH), nested(MAX_DEPTH)),
     ],
 )
-def test_values_become_jsons_own_types(value, expected):
+def test_values_are_converted_to_json_types(value, expected):
     checked = check_value(value, "args[0]")
 
     assert checked == expected
@@ -108,17 +108,17 @@ def test_values_become_jsons_own_types(value, expected):
         ({1: 2}, "args[0] has the key 1, but keys in JSON are strings; pass '1'"),
         (nested(MAX_DEPTH + 1), "nests deeper than 28 levels; pass flatter data"),
         (object(), "pass strings, numbers, booleans, None, lists and dicts"),
-        (test_values_become_jsons_own_types, "pass its name"),
+        (test_values_are_converted_to_json_types, "pass its name"),
     ],
 )
-def test_what_cannot_travel_is_refused_with_what_to_pass_instead(value, advice):
+def test_unsupported_values_are_refused_with_advice(value, advice):
     with pytest.raises(InvalidArguments) as caught:
         check_value(value, "args[0]")
 
     assert advice in str(caught.value)
 
 
-def test_the_place_is_named():
+def test_an_error_names_the_place_of_the_value():
     with pytest.raises(
         InvalidArguments, match=r"kwargs\['user'\]\['tags'\]\[1\] is of type"
     ):
@@ -172,7 +172,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_json_travels_unchanged(value):
+def test_json_values_are_not_changed(value):
     args, kwargs = check_arguments(takes_anything, False, [value], {"key": value})
 
     assert args == [value]
@@ -187,7 +187,7 @@ def test_json_travels_unchanged(value):
         (lambda huge: {huge: 1}, "a key of args[0]"),
     ],
 )
-def test_integers_that_cannot_be_read_as_text_are_refused(wrap, where):
+def test_integers_of_more_than_4300_digits_are_refused(wrap, where):
     assert check_value(10**4_299, "args[0]") == 10**4_299
 
     with pytest.raises(InvalidArguments) as caught:
@@ -213,7 +213,9 @@ def nothing(): ...
     args=st.lists(st.integers(), max_size=4),
     kwargs=st.dictionaries(st.sampled_from("abcd"), st.integers()),
 )
-def test_what_fits_is_what_python_would_take(function, takes_context, args, kwargs):
+def test_arguments_fit_if_python_would_accept_them(
+    function, takes_context, args, kwargs
+):
     context = [object()] if takes_context else []
     assume(not takes_context or "a" not in kwargs)
     assume(not takes_context or function is not nothing)

@@ -1,4 +1,4 @@
-"""Tasks as modules declare them: one function a path, and one that can be run."""
+"""Declaring tasks: one function for each path, and no generators."""
 
 import importlib
 import sys
@@ -28,7 +28,7 @@ double = multiply(2)
 
 @pytest.fixture
 def module(tmp_path, monkeypatch):
-    """A function that writes a module of tasks, and imports or reloads it."""
+    """Return a function that writes a module of tasks and imports or reloads it."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
@@ -43,7 +43,7 @@ def module(tmp_path, monkeypatch):
     sys.modules.pop("declared_here", None)
 
 
-def test_two_functions_with_one_path_are_refused_and_both_are_named(module):
+def test_two_functions_with_the_same_path_are_refused(module):
     with pytest.raises(compat.InvalidTask) as caught:
         module(f"{FACTORY}\ntriple = multiply(3)\n")
 
@@ -61,7 +61,7 @@ def test_a_name_that_is_used_twice_in_a_module_is_refused(module):
         module(twice)
 
 
-def test_a_module_that_is_loaded_again_brings_its_new_functions(module):
+def test_reloading_a_module_registers_its_new_functions(module):
     first = module(FACTORY)
     again = module(FACTORY)
     assert again.double is not None
@@ -105,7 +105,7 @@ def test_generators_are_refused(function):
         task(function)
 
 
-def test_a_decorator_that_runs_what_it_wraps_is_allowed():
+def test_a_decorated_generator_that_returns_a_list_is_allowed():
     listed = wraps(generate)(lambda: list(generate()))
     listed.__qualname__ = "listed_in_declaring"
 

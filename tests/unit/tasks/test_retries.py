@@ -1,4 +1,4 @@
-"""How long to wait before a task is tried again."""
+"""How long to wait before a retry."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from tests.factories import TaskResultFactory
 
 
 def after(failures: int, **entry) -> Result:
-    """A result with so many failures, as its row has them."""
+    """Return a result with the given number of failures."""
     row = TaskResultFactory.build(failed=True)
     row.errors = [row.errors[0] | entry] * failures
     return Result.from_row(tasks.add, row)
@@ -36,7 +36,7 @@ def test_an_exponential_pause_grows_to_its_cap():
     assert [pause.total_seconds() for pause in pauses] == [2, 4, 8, 15, 15]
 
 
-def test_neither_deaths_nor_failures_before_a_retry_by_a_person_count():
+def test_deaths_and_failures_before_a_manual_retry_do_not_count():
     backoff = exponential(seconds=2, jitter=False)
 
     assert after(3).failures == 3
@@ -46,7 +46,7 @@ def test_neither_deaths_nor_failures_before_a_retry_by_a_person_count():
         assert backoff(ValueError(), result) == timedelta(seconds=2)
 
 
-def test_a_small_factor_reaches_the_cap_and_a_large_one_does_not_overflow():
+def test_small_factors_reach_the_cap_and_large_ones_do_not_overflow():
     cap = timedelta(hours=1)
     slow = exponential(seconds=1, factor=1.01, cap=cap, jitter=False)
     fast = exponential(seconds=1, factor=1e300, cap=cap, jitter=False)
@@ -57,7 +57,7 @@ def test_a_small_factor_reaches_the_cap_and_a_large_one_does_not_overflow():
 
 
 @given(st.integers(1, 1_000), st.floats(1, 1e100), st.floats(0.001, 3600))
-def test_jitter_stays_between_half_and_all(failures, factor, seconds):
+def test_jitter_shortens_a_pause_by_at_most_half(failures, factor, seconds):
     whole = exponential(seconds=seconds, factor=factor, jitter=False)
     jittered = exponential(seconds=seconds, factor=factor)
 
@@ -67,7 +67,7 @@ def test_jitter_stays_between_half_and_all(failures, factor, seconds):
     assert longest / 2 <= jittered(ValueError(), after(failures)) <= longest
 
 
-def test_a_callable_is_asked_with_the_exception_and_the_result():
+def test_a_callable_backoff_gets_the_exception_and_the_result():
     error = ValueError("429")
     seen = []
 
@@ -79,13 +79,13 @@ def test_a_callable_is_asked_with_the_exception_and_the_result():
 
 
 @pytest.mark.parametrize("answer", [None, "5", True, object()])
-def test_an_answer_that_is_no_time_is_refused(answer):
+def test_a_callable_backoff_must_return_a_duration(answer):
     with pytest.raises(TypeError, match="expected a timedelta or seconds"):
         pause_of(lambda error, result: answer, ValueError(), after(1))
 
 
 @pytest.mark.parametrize("answer", [-5, 1e300, float("inf"), timedelta(days=9**5)])
-def test_a_pause_is_between_nothing_and_a_year(answer):
+def test_a_pause_is_limited_to_between_zero_and_a_year(answer):
     pause = pause_of(lambda error, result: answer, ValueError(), after(1))
 
     assert timedelta(0) <= pause <= timedelta(days=366)
@@ -105,6 +105,6 @@ def test_a_pause_is_between_nothing_and_a_year(answer):
         lambda: exponential(seconds=9, cap=timedelta(seconds=3)),
     ],
 )
-def test_a_backoff_that_makes_no_sense_is_refused(wrong):
+def test_a_backoff_with_invalid_values_is_refused(wrong):
     with pytest.raises(InvalidOption):
         wrong()

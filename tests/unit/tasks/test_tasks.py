@@ -1,4 +1,4 @@
-"""The task API: decorators, variants, and what is refused where it is written."""
+"""The task API: decorators, variants, and errors for wrong options."""
 
 import asyncio
 import inspect
@@ -26,7 +26,7 @@ def test_djangos_own_decorator_makes_the_same_tasks():
     assert tasks.plain.module_path == "tests.tasks.plain"
 
 
-def test_a_task_is_called_like_the_function_it_is():
+def test_a_task_can_be_called_like_its_function():
     assert tasks.add(1, b=2) == 3
     assert asyncio.run(tasks.async_add(1, 2)) == 3
     assert tasks.add.call(1, 2) == 3
@@ -34,12 +34,12 @@ def test_a_task_is_called_like_the_function_it_is():
         tasks.fail()
 
 
-def test_a_task_looks_like_its_function():
+def test_a_task_has_the_signature_and_the_name_of_its_function():
     assert str(inspect.signature(tasks.send)) == "(address, *, subject='hello')"
     assert tasks.send.name == "send"
 
 
-def test_a_context_can_be_made_for_a_plain_call():
+def test_a_context_can_be_made_for_a_direct_call():
     result = compat.TaskResult(
         task=tasks.plain_with_context,
         id="1",
@@ -64,7 +64,7 @@ def test_a_context_can_be_made_for_a_plain_call():
 # Variants.
 
 
-def test_using_changes_what_is_given_and_nothing_else():
+def test_using_changes_only_the_given_options():
     variant = tasks.send.using(priority=7, durable=False, meta={"a": 1})
 
     assert (variant.priority, variant.durable, variant.meta) == (7, False, {"a": 1})
@@ -73,7 +73,7 @@ def test_using_changes_what_is_given_and_nothing_else():
     assert tasks.send.using(priority=None) == tasks.send
 
 
-def test_none_takes_an_option_back():
+def test_none_resets_an_option():
     variant = tasks.with_notes.using(
         priority=7,
         queue_name="mail",
@@ -92,12 +92,12 @@ def test_none_takes_an_option_back():
     assert variant.using(durable=None).durable is True
     assert variant.using(run_after=None).due().run_after is None
     assert variant.using(expires_after=None).expires_after is None
-    # Also what @task itself says.
+    # An option of @task is reset, too.
     assert variant.using(meta=None).meta is None
     assert tasks.with_notes.using(meta=None).meta is None
 
 
-def test_a_timedelta_counts_from_now():
+def test_run_after_as_a_timedelta_counts_from_now():
     before = datetime.now(UTC)
 
     variant = tasks.add.using(run_after=timedelta(hours=1))
@@ -182,7 +182,7 @@ def test_an_unknown_option_of_the_decorator_is_refused():
         ("serializer", "json", "Arguments are always JSON"),
     ],
 )
-def test_celerys_options_of_a_task_have_a_hint(option, value, message):
+def test_task_options_of_celery_are_refused_with_a_hint(option, value, message):
     with pytest.raises(InvalidOption) as caught:
         task(**{option: value})(module_level)
 
@@ -216,26 +216,26 @@ def test_a_value_that_an_option_cannot_have_is_refused(wrong, message):
     assert message in str(caught.value)
 
 
-def test_what_is_kept_is_one_of_three():
+def test_keep_accepts_only_three_values():
     with pytest.raises(compat.InvalidTask, match="'all', 'errors' or 'none', not 'so"):
         task(keep="some")(module_level)
     with pytest.raises(InvalidOption, match="Unknown option 'keep'"):
         tasks.add.using(keep="none")
 
 
-def test_a_function_that_cannot_be_found_again_is_no_task():
+def test_a_function_that_is_not_at_module_level_is_refused():
     with pytest.raises(compat.InvalidTask, match="module level"):
 
         @task
         def inner(): ...
 
 
-# Celery's words.
+# Names from Celery.
 
 
 @pytest.fixture
 def enqueued(monkeypatch):
-    """The variants that are enqueued, instead of being enqueued."""
+    """Record the calls of `enqueue` instead of enqueueing anything."""
     seen = []
     backend_class = type(compat.task_backends["default"])
     monkeypatch.setattr(
@@ -246,7 +246,7 @@ def enqueued(monkeypatch):
     return seen
 
 
-def test_apply_async_takes_celerys_options(enqueued):
+def test_apply_async_accepts_options_of_celery(enqueued):
     eta = datetime(2030, 1, 1, tzinfo=UTC)
 
     tasks.add.apply_async([1], {"b": 2}, eta=eta, queue="mail", priority=9, expires=60)
@@ -261,7 +261,7 @@ def test_apply_async_takes_celerys_options(enqueued):
     assert third == tasks.add
 
 
-def test_apply_async_takes_the_time_at_which_a_run_expires(enqueued):
+def test_apply_async_accepts_a_datetime_for_expires(enqueued):
     eta = datetime(2130, 1, 1, tzinfo=UTC)
 
     tasks.add.apply_async([1], eta=eta, expires=eta + timedelta(minutes=5))
@@ -270,7 +270,7 @@ def test_apply_async_takes_the_time_at_which_a_run_expires(enqueued):
     assert variant.expires_after == timedelta(minutes=5)
 
 
-def test_apply_async_refuses_what_it_does_not_know(enqueued):
+def test_apply_async_refuses_unknown_options(enqueued):
     with pytest.raises(InvalidOption, match=r"'count_down'.*did you mean 'countdown'"):
         tasks.add.apply_async([1], count_down=3)
     for option, message in {
@@ -304,7 +304,7 @@ def test_tasks_are_found_by_their_path():
         ("os.system", "is registered here"),
     ],
 )
-def test_an_unknown_path_names_the_nearest(path, hint):
+def test_an_unknown_path_is_refused_with_a_suggestion(path, hint):
     with pytest.raises(UnknownTask, match=hint):
         find_task(path)
 
@@ -318,7 +318,7 @@ def test_a_variant_does_not_replace_the_registered_task():
 # Masked arguments.
 
 
-def test_what_a_task_masks_is_not_shown():
+def test_masked_arguments_are_not_shown():
     path = tasks.sign_in.module_path
 
     assert masked(path, ["ada", "secret"], {}) == (["ada", MASK], {})
@@ -329,11 +329,11 @@ def test_what_a_task_masks_is_not_shown():
     assert masked(path, ["ada", "secret", 1, 2], {}) == (["ada", MASK, 1, 2], {})
 
 
-def test_of_an_unknown_task_nothing_is_shown():
+def test_all_arguments_of_an_unknown_task_are_masked():
     assert masked("gone.task", [1], {"a": 2}) == ([MASK], {"a": MASK})
 
 
-def test_a_task_without_secrets_shows_all():
+def test_arguments_of_a_task_that_masks_nothing_are_shown():
     assert masked("tests.tasks.add", [1], {"b": 2}) == ([1], {"b": 2})
 
 
@@ -342,13 +342,13 @@ def test_a_task_without_secrets_shows_all():
     [
         (["ada", MASK], {}, (["ada", "secret"], {})),
         (["eve", MASK, 1], {}, (["eve", "secret", 1], {})),
-        # By keyword, what was given by position.
+        # Passed by keyword, stored by position.
         (["ada"], {"password": MASK}, (["ada"], {"password": "secret"})),
         (["ada", "new"], {}, (["ada", "new"], {})),
         (["ada"], {}, (["ada"], {})),
     ],
 )
-def test_what_is_behind_the_dots_is_put_back(args, kwargs, found):
+def test_a_mask_is_replaced_by_the_stored_value(args, kwargs, found):
     path, stored = tasks.sign_in.module_path, (["ada", "secret"], {})
 
     assert unmasked(path, args, kwargs, stored=stored) == found
@@ -357,21 +357,21 @@ def test_what_is_behind_the_dots_is_put_back(args, kwargs, found):
 @pytest.mark.parametrize(
     ("stored", "args", "kwargs"),
     [
-        # In the place of what is shown.
+        # The mask stands for a value that is shown.
         ((["ada", "secret"], {}), [MASK, "ada"], {}),
         ((["ada", "secret"], {}), ["ada", "secret"], {"name": MASK}),
-        # More than there were.
+        # There are more arguments than stored ones.
         ((["ada"], {}), ["ada", MASK], {}),
         (([], {}), [], {"password": MASK}),
     ],
 )
-def test_dots_where_nothing_was_hidden_are_refused(stored, args, kwargs):
+def test_a_mask_in_place_of_an_unmasked_value_is_refused(stored, args, kwargs):
     with pytest.raises(InvalidArguments, match="write the value"):
         unmasked(tasks.sign_in.module_path, args, kwargs, stored=stored)
 
 
-def test_what_a_changed_signature_does_not_know_is_masked():
-    """Of a task that masks anything: a parameter may have been renamed since."""
+def test_arguments_that_the_signature_does_not_have_are_masked():
+    """Only for tasks that mask arguments: a parameter may have been renamed."""
     path = tasks.order.module_path
 
     shown = masked(path, [1, "4111", "Main Street", "surplus"], {"iban": "DE89"})
@@ -380,7 +380,7 @@ def test_what_a_changed_signature_does_not_know_is_masked():
     assert masked(tasks.add.module_path, [1, 2, 3], {"c": 4}) == ([1, 2, 3], {"c": 4})
 
 
-def test_what_is_given_by_other_keywords_can_be_masked():
+def test_extra_keyword_arguments_can_be_masked():
     path, secret = tasks.connect.module_path, {"token": "hunter2"}
 
     assert masked(path, ["here"], secret) == (["here"], {"token": MASK})
@@ -388,7 +388,7 @@ def test_what_is_given_by_other_keywords_can_be_masked():
     assert unmasked(path, [], {"token": MASK}, stored=([], secret)) == ([], secret)
 
 
-def test_each_of_many_is_put_back_where_it_was():
+def test_extra_positional_arguments_are_unmasked_by_position():
     path = tasks.check_codes.module_path
 
     assert masked(path, [1, 2], {}) == ([MASK, MASK], {})
@@ -402,6 +402,6 @@ def test_each_of_many_is_put_back_where_it_was():
         ("password", r"such as \['password'\]"),
     ],
 )
-def test_what_is_masked_has_to_be_there(names, message):
+def test_masked_must_be_a_list_of_existing_parameters(names, message):
     with pytest.raises(compat.InvalidTask, match=message):
         task(masked=names)(with_password)

@@ -1,4 +1,4 @@
-"""How many worker processes there are by default."""
+"""The default number of worker processes."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ ALL = len(os.sched_getaffinity(0))
 
 @pytest.fixture
 def machine(tmp_path):
-    """A function that makes the files in which a kernel tells of control groups."""
+    """Return a function that writes a kernel's files about control groups."""
 
     def machine(**files):
         for path, text in files.items():
@@ -60,12 +60,12 @@ V1 = {"proc/self/cgroup": "9:pids:/x\n4:cpu,cpuacct:/docker/af12\n1:name=systemd
         ),
     ],
 )
-def test_a_quota_is_kept_and_rounded_up(machine, files, expected):
+def test_a_cpu_quota_is_rounded_up(machine, files, expected):
     assert allowed_cpus(machine(**files)) == expected
 
 
-def test_a_worker_has_as_many_processes_as_cpus_are_allowed():
-    """Seen from outside, by its affinity."""
+def test_the_help_shows_the_number_of_allowed_cpus():
+    """The CPU affinity of the process allows one CPU."""
     told = subprocess.run(
         [sys.executable, "manage.py", "taskworker", "--help"],
         cwd=settings.BASE_DIR,

@@ -1,4 +1,4 @@
-"""Exclusive runs in a process."""
+"""Exclusive runs in a worker process."""
 
 from threading import Thread
 
@@ -26,20 +26,20 @@ def is_claimed(runs):
     return not entered
 
 
-def test_shared_runs_are_together(runs):
+def test_shared_runs_may_run_at_the_same_time(runs):
     assert runs.enter(exclusive=False)
     assert runs.enter(exclusive=False)
     runs.wait()
 
 
-def test_nobody_enters_beside_an_exclusive_run(runs):
+def test_no_run_enters_during_an_exclusive_run(runs):
     assert runs.enter(exclusive=True)
 
     assert not runs.enter(exclusive=False)
     assert not runs.enter(exclusive=True)
 
 
-def test_an_exclusive_run_waits_for_the_others_to_end(runs):
+def test_an_exclusive_run_waits_until_all_others_have_ended(runs):
     runs.enter(exclusive=False)
     runs.enter(exclusive=False)
     exclusive = in_thread(runs.enter, exclusive=True)
@@ -53,7 +53,7 @@ def test_an_exclusive_run_waits_for_the_others_to_end(runs):
     assert not exclusive.is_alive()
 
 
-def test_the_others_go_on_when_it_has_ended(runs):
+def test_other_runs_enter_when_an_exclusive_run_has_ended(runs):
     runs.enter(exclusive=True)
     waiting = in_thread(runs.wait)
     assert waiting.is_alive()
@@ -65,7 +65,7 @@ def test_the_others_go_on_when_it_has_ended(runs):
     assert runs.enter(exclusive=False)
 
 
-def test_outcomes_are_settled_before_an_exclusive_run_and_before_others_enter():
+def test_outcomes_are_settled_before_and_after_an_exclusive_run():
     settled = []
     runs = ExclusiveRuns(settle=lambda: settled.append(is_claimed(runs)))
 
@@ -77,7 +77,7 @@ def test_outcomes_are_settled_before_an_exclusive_run_and_before_others_enter():
     assert not is_claimed(runs)
 
 
-def test_one_that_others_never_leave_is_run_beside_them(runs, monkeypatch):
+def test_an_exclusive_run_starts_anyway_if_others_do_not_end(runs, monkeypatch):
     monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.01)
     runs.enter(exclusive=False)
 

@@ -1,4 +1,4 @@
-"""What a process holds, while it is told to the broker that it holds it no more."""
+"""The messages that a process holds, also while it acknowledges them."""
 
 import pytest
 
@@ -12,39 +12,39 @@ def holdings():
     return holdings
 
 
-def test_what_came_in_a_reply_that_was_lost_is_a_stranger(holdings):
+def test_a_message_of_a_lost_reply_is_a_stranger(holdings):
     assert holdings.strangers({"a", "b", "c"}) == {"c"}
 
 
-def test_what_is_being_acknowledged_is_no_stranger(holdings):
-    """The broker may hear of it late, and count it as held until then."""
+def test_a_message_that_is_being_acknowledged_is_no_stranger(holdings):
+    """The broker may count it as held until the acknowledgement arrives."""
     with holdings.settling(["a"]):
         assert holdings.strangers({"a", "b"}) == set()
 
 
-def test_what_is_acknowledged_is_a_stranger_if_it_is_held_again(holdings):
+def test_an_acknowledged_message_that_is_held_again_is_a_stranger(holdings):
     with holdings.settling(["a"]):
         pass
 
     assert holdings.strangers({"a", "b"}) == {"a"}
 
 
-def test_what_could_not_be_acknowledged_is_still_held(holdings):
+def test_a_message_is_still_known_if_acknowledging_it_failed(holdings):
     with pytest.raises(ConnectionError), holdings.settling(["a"]):
         raise ConnectionError
 
     assert holdings.strangers({"a", "b"}) == set()
 
 
-def test_what_is_reserved_anew_while_it_is_settled_stays_known(holdings):
-    """One that is due again at once may be under way before the answer is here."""
+def test_a_message_reserved_again_while_it_is_settled_stays_known(holdings):
+    """A message that is due at once may be reserved again before the reply arrives."""
     with holdings.settling(["a"]):
         holdings.add(["a"])
 
     assert holdings.strangers({"a"}) == set()
 
 
-def test_what_is_given_back_is_known_no_more(holdings):
+def test_a_removed_message_is_a_stranger(holdings):
     holdings.remove(["a"])
 
     assert holdings.strangers({"a", "b"}) == {"a"}

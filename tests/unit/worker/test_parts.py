@@ -20,7 +20,7 @@ from taskhub.writer.errors import describe_error
 from tests.factories import now
 
 
-def test_a_process_whose_supervisor_was_killed_talks_to_nobody():
+def test_telling_a_supervisor_that_was_killed_does_not_raise():
     reading, writing = os.pipe()
     os.close(reading)
 
@@ -29,7 +29,7 @@ def test_a_process_whose_supervisor_was_killed_talks_to_nobody():
     os.close(writing)
 
 
-def test_a_run_is_ended_once_and_by_whoever_is_first():
+def test_a_run_is_ended_only_by_the_first_call():
     told, handed_on = [], []
     running = Running(lambda *words: told.append(words[0]))
     run = SimpleNamespace(
@@ -49,7 +49,7 @@ def test_a_new_process_reserves_one_message_for_each_slot():
     assert Prefetch(slots=4).count() == 4
 
 
-def test_short_tasks_are_reserved_in_batches_and_long_ones_singly():
+def test_short_tasks_are_prefetched_and_long_ones_are_not():
     prefetch = Prefetch(slots=2)
 
     for _ in range(50):
@@ -60,7 +60,7 @@ def test_short_tasks_are_reserved_in_batches_and_long_ones_singly():
     assert prefetch.count() == 2
 
 
-def test_no_more_is_asked_for_than_a_broker_hands_out():
+def test_prefetch_does_not_exceed_the_limit_of_the_broker():
     prefetch = Prefetch(slots=16)
 
     for _ in range(50):
@@ -69,7 +69,7 @@ def test_no_more_is_asked_for_than_a_broker_hands_out():
     assert prefetch.count() == MAX_RESERVED_MESSAGES
 
 
-def test_pauses_grow_up_to_a_bound_and_begin_anew():
+def test_reconnect_pauses_grow_to_a_bound_and_restart_after_success():
     backoff = ReconnectBackoff()
 
     pauses = []
@@ -86,7 +86,7 @@ def test_pauses_grow_up_to_a_bound_and_begin_anew():
     assert backoff.is_first
 
 
-def test_pauses_go_on_however_long_an_outage_is():
+def test_reconnect_pauses_stay_bounded_in_a_long_outage():
     backoff = ReconnectBackoff()
 
     for _ in range(10_000):
@@ -97,7 +97,7 @@ def test_pauses_go_on_however_long_an_outage_is():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The time for respawn delays and stuck runs."""
+    """A fake clock for respawn delays and stuck runs."""
     clock = SimpleNamespace(now=1000.0)
     time = SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr(respawn, "time", time)
@@ -110,7 +110,7 @@ def dead_after(clock, seconds):
     return Child(1, Role.WORKER, born_at=clock.now - seconds)
 
 
-def test_the_first_successor_comes_at_once_and_a_series_of_short_lives_is_slowed(clock):
+def test_the_first_respawn_is_immediate_and_repeated_ones_are_delayed(clock):
     delay = RespawnDelay()
 
     delays = []
@@ -126,7 +126,7 @@ def test_the_first_successor_comes_at_once_and_a_series_of_short_lives_is_slowed
     assert delay.is_over
 
 
-def test_the_successors_of_the_killed_come_soon(clock):
+def test_killed_processes_are_replaced_after_a_short_delay(clock):
     delay = RespawnDelay()
 
     for _ in range(3_000):
@@ -135,7 +135,7 @@ def test_the_successors_of_the_killed_come_soon(clock):
     assert delay.ends_at == pytest.approx(clock.now + 0.3)
 
 
-def test_a_run_is_stuck_some_time_after_its_hard_limit(clock):
+def test_a_run_is_stuck_some_time_after_its_hard_timeout(clock):
     runs = StuckRuns()
     for token, run in (("one", "ended"), ("one", "stuck"), ("dead", "gone")):
         runs.begin(token, run, 10)
@@ -151,7 +151,7 @@ def test_a_run_is_stuck_some_time_after_its_hard_limit(clock):
     assert runs.take() == []
 
 
-def test_the_pauses_of_waiting_end_with_the_timeout():
+def test_polling_pauses_end_with_the_timeout():
     assert list(pauses(0)) == [0.0]
     first = next(pauses(None))
     assert 0 < first <= 0.01
@@ -162,7 +162,7 @@ class Unprintable(Exception):
         raise RuntimeError
 
 
-def test_an_error_that_cannot_be_printed_is_described():
+def test_an_error_whose_str_fails_is_described():
     entry = describe_error(Unprintable(), attempt=2, failed_at=now())
 
     assert entry["message"] == "<its __str__ failed>"
