@@ -269,7 +269,7 @@ def test_reclaim_records_that_the_holder_did_not_die(bench):
     assert delivery.returned == Returned(TOKEN, died=False)
 
 
-def test_a_delivery_names_only_the_last_return(bench):
+def test_a_delivery_names_only_the_last_holder(bench):
     message = bench.put_one()
     bench.reserve(TOKEN)
     bench.broker.reclaim(["default"], TOKEN)

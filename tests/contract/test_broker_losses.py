@@ -202,7 +202,7 @@ class LossMachine(RuleBasedStateMachine):
         forget_all(self.bench.client, self.broker.config)
 
 
-def test_lost_keys_never_leave_a_message_in_two_places_or_in_none(bench):
+def test_after_lost_keys_a_sweep_leaves_each_message_in_one_place(bench):
     if bench.broker.lives_in_rows:
         pytest.skip("a row has all of it, or nothing")
     machine = type("Machine", (LossMachine,), {"bench": bench})

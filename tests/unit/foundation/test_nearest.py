@@ -19,5 +19,5 @@ from taskhub.foundation.nearest import did_you_mean
         ("zzz", [], "."),
     ],
 )
-def test_an_error_ends_with_the_nearest_name(name, known, end):
+def test_an_error_ends_with_a_suggestion_if_there_is_one(name, known, end):
     assert did_you_mean(name, known).startswith(end)
