@@ -27,12 +27,19 @@ class Mutant:
             return f"{self.path} does not exist."
         if (count := path.read_text().count(self.old)) != 1:
             return f"Its text occurs {count} times in {self.path}; expected once."
-        missing = [
-            test for test in self.tests if not (root / test.partition("::")[0]).exists()
-        ]
+        missing = [test for test in self.tests if not _exists(root, test)]
         return f"{missing[0]} does not exist." if missing else None
 
     def apply(self, root: Path) -> None:
         """Make the fault in the copy of the project at `root`."""
         path = root / self.path
         path.write_text(path.read_text().replace(self.old, self.new))
+
+
+def _exists(root: Path, test: str) -> bool:
+    """Return whether `path` or `path::name` is there."""
+    file, _, name = test.partition("::")
+    path = root / file
+    if not name:
+        return path.exists()
+    return path.is_file() and f"def {name}(" in path.read_text()

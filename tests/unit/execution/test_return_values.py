@@ -24,6 +24,21 @@ ANYTHING = st.recursive(
     ),
     max_leaves=30,
 )
+#: Values that JSON and every database can hold as they are.
+PLAIN = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**15), 10**15)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+    lambda children: (
+        st.lists(children)
+        | st.dictionaries(
+            st.text(st.characters(codec="utf-8", exclude_characters="\0")), children
+        )
+    ),
+    max_leaves=30,
+)
 
 
 @given(ANYTHING, st.integers(min_value=1024, max_value=4096))
@@ -43,6 +58,14 @@ def test_a_value_without_notes_is_unchanged(value):
 
     if not stored.notes:
         assert json.loads(json.dumps(stored.value)) == json.loads(json.dumps(value))
+
+
+@given(PLAIN)
+def test_a_plain_value_is_stored_without_notes(value):
+    stored = StorableValue(value, max_bytes=1_000_000)
+
+    assert stored.value == value
+    assert stored.notes == {}
 
 
 @pytest.mark.parametrize(
