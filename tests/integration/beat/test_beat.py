@@ -1,4 +1,4 @@
-"""The beat, look by look: what it fires, what it leaves, what it disables."""
+"""Single rounds of the beat: which rows it fires, leaves alone and disables."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _on_the_rows(configure):
-    """The embedded broker; others differ in nothing that a look does."""
+    """Use the embedded broker; the beat does the same with every broker."""
     configure(broker_url="database://")
 
 
-def look(times: int = 1) -> float:
-    """Look as a beat does, and return how long it would rest."""
+def run_rounds(times: int = 1) -> float:
+    """Run a beat's rounds, and return the seconds until the next one."""
     for _ in range(times):
         pause = Ticker().run_once()
     return pause
@@ -38,14 +38,14 @@ def reread(row: PeriodicTask) -> PeriodicTask:
     return PeriodicTask.objects.get(pk=row.pk)
 
 
-# What is due.
+# Due rows.
 
 
-def test_what_is_due_is_fired_once_and_moved_on():
+def test_a_due_row_fires_once_and_gets_its_next_run():
     due = ago(seconds=5)
     row = PeriodicTaskFactory(planned=due)
 
-    look(3)
+    run_rounds(3)
 
     result = TaskResult.objects.get()
     assert (result.periodic_task, result.tick_at) == (row, due)
@@ -57,24 +57,24 @@ def test_what_is_due_is_fired_once_and_moved_on():
     assert row.last_run_at == result.enqueued_at
 
 
-def test_what_is_not_due_is_left_alone():
+def test_a_row_that_is_not_due_does_not_fire():
     PeriodicTaskFactory()
 
-    assert 0 < look() <= 1
+    assert 0 < run_rounds() <= 1
     assert not TaskResult.objects.exists()
 
 
-def test_without_schedules_a_beat_rests():
-    assert look() == 1
+def test_without_schedules_a_beat_waits_one_second():
+    assert run_rounds() == 1
 
 
-def test_a_beat_rests_until_the_next_run():
+def test_a_beat_waits_until_the_next_run():
     PeriodicTaskFactory(planned=timezone.now() + timedelta(seconds=0.5))
 
-    assert 0 < look() <= 0.5
+    assert 0 < run_rounds() <= 0.5
 
 
-def test_a_run_has_all_the_options_of_its_schedule():
+def test_a_run_has_all_options_of_its_periodic_task():
     PeriodicTaskFactory(
         task_path="tests.tasks.send",
         args=["ada@example.com"],
@@ -85,7 +85,7 @@ def test_a_run_has_all_the_options_of_its_schedule():
         planned=ago(seconds=1),
     )
 
-    look()
+    run_rounds()
 
     result = TaskResult.objects.get()
     assert (result.queue_name, result.priority) == ("other", 7)
@@ -98,54 +98,55 @@ def get_broker_depth(queue: str) -> int:
     return get_broker(tasks.add.get_backend().config).depth(queue).ready
 
 
-def test_jitter_delays_a_run_and_not_its_tick():
+def test_jitter_delays_the_run_but_not_its_tick():
     due = ago(seconds=1)
     PeriodicTaskFactory(jitter=timedelta(hours=1), planned=due)
 
-    look()
+    run_rounds()
 
     result = TaskResult.objects.get()
     assert result.tick_at == due
     assert due <= result.run_after <= due + timedelta(hours=1)
 
 
-def test_a_run_expires_so_long_after_its_jitter():
+def test_expires_after_counts_from_the_end_of_the_jitter():
     PeriodicTaskFactory(
         jitter=timedelta(hours=1),
         expires_after=timedelta(seconds=5),
         planned=ago(seconds=1),
     )
 
-    look()
+    run_rounds()
 
     result = TaskResult.objects.get()
     due = max(result.run_after, result.enqueued_at)
     assert result.expires_at - due == timedelta(seconds=5)
 
 
-def test_many_are_fired_with_few_queries(django_assert_max_num_queries):
+def test_many_due_rows_fire_with_few_queries(django_assert_max_num_queries):
     for _ in range(30):
         PeriodicTaskFactory(planned=ago(seconds=1))
 
     with django_assert_max_num_queries(20):
-        look()
+        run_rounds()
 
     assert TaskResult.objects.count() == 30
 
 
-def test_what_is_due_fires_before_many_rows_are_planned(django_assert_max_num_queries):
+def test_a_due_row_fires_before_many_rows_are_planned(django_assert_max_num_queries):
     PeriodicTask.objects.bulk_create(
         PeriodicTaskFactory.build(name=f"new {number}") for number in range(5_000)
     )
     due = PeriodicTaskFactory(planned=ago(seconds=1))
     ticker = Ticker()
 
-    # However many rows there are; Django 5.2 writes fewer of them to SQLite at a time.
+    # The number of queries does not depend on the number of rows. The limit allows for
+    # Django 5.2, which writes fewer rows at a time to SQLite.
     with django_assert_max_num_queries(30):
         assert ticker.run_once() == 0
 
     assert TaskResult.objects.get().periodic_task == due
-    # Each look plans some of them, and a tick that comes meanwhile goes first again.
+    # Each round plans some rows. A tick that becomes due in between still fires first.
     planned = PeriodicTask.objects.with_plan().count()
     assert 1 < planned < 1_000
     with_update(due, next_run_at=ago(minutes=5))
@@ -154,10 +155,10 @@ def test_what_is_due_fires_before_many_rows_are_planned(django_assert_max_num_qu
     assert PeriodicTask.objects.with_plan().count() > planned
 
 
-def test_a_plan_of_long_ago_is_due():
+def test_a_next_run_in_1960_is_due():
     row = PeriodicTaskFactory(planned=datetime(1960, 1, 1, tzinfo=UTC))
 
-    look()
+    run_rounds()
 
     assert TaskResult.objects.get().periodic_task == row
 
@@ -166,9 +167,9 @@ def test_a_plan_of_long_ago_is_due():
     ("policy", "runs"),
     [(MissedRuns.SKIP, 0), (MissedRuns.LATEST, 1), (MissedRuns.ALL, 24)],
 )
-def test_a_beat_that_was_away_for_three_days(policy, runs):
+def test_missed_runs_after_three_days_without_a_beat(policy, runs):
     row = PeriodicTaskFactory(
-        # Half an hour from its next tick, whenever this is run.
+        # The next tick is half an hour away, at whatever time the test runs.
         schedule=cron(f"{(timezone.now().minute + 30) % 60} * * * *"),
         missed_runs=policy,
         missed_window=timedelta(days=1),
@@ -176,21 +177,21 @@ def test_a_beat_that_was_away_for_three_days(policy, runs):
     planned = row.schedule.next_after(timezone.now() - timedelta(days=3))
     PeriodicTask.objects.filter(pk=row.pk).update(next_run_at=planned)
 
-    look(5)
+    run_rounds(5)
 
     ticks = TaskResult.objects.values_list("tick_at", flat=True)
     assert len(ticks) == len(set(ticks)) == runs
     assert reread(row).next_run_at > timezone.now()
 
 
-def test_once_is_once():
+def test_a_once_schedule_fires_once_and_is_disabled():
     row = PeriodicTaskFactory(schedule=once(timezone.now() + timedelta(hours=1)))
     past = ago(seconds=1)
     PeriodicTask.objects.filter(pk=row.pk).update(
         schedule=once(past), planned_schedule=once(past).text, next_run_at=past
     )
 
-    look(3)
+    run_rounds(3)
 
     assert TaskResult.objects.get().tick_at == past
     row = reread(row)
@@ -198,21 +199,21 @@ def test_once_is_once():
     assert row.disabled_reason == "It has no further run."
 
 
-def test_after_so_many_runs_it_disables_itself():
+def test_a_row_is_disabled_after_its_maximum_of_runs():
     row = PeriodicTaskFactory(max_runs=1, planned=ago(seconds=1))
 
-    look(2)
+    run_rounds(2)
 
     row = reread(row)
     assert (row.enabled, row.total_run_count) == (False, 1)
     assert "its maximum" in row.disabled_reason
 
 
-def test_after_its_end_it_disables_itself():
+def test_a_row_is_disabled_after_its_end():
     row = PeriodicTaskFactory(planned=ago(seconds=1))
     PeriodicTask.objects.filter(pk=row.pk).update(end_at=ago(seconds=10))
 
-    look(2)
+    run_rounds(2)
 
     row = reread(row)
     assert not TaskResult.objects.exists()
@@ -220,7 +221,7 @@ def test_after_its_end_it_disables_itself():
     assert "It ended" in row.disabled_reason
 
 
-def test_the_start_may_be_the_first_tick():
+def test_the_first_tick_may_be_at_start_at():
     start = timezone.now().replace(microsecond=0) + timedelta(days=2)
 
     assert PeriodicTaskFactory(start_at=start).next_run_at == start
@@ -229,35 +230,35 @@ def test_the_start_may_be_the_first_tick():
 # A tick fires once.
 
 
-def test_the_database_takes_a_tick_once():
+def test_the_database_refuses_a_second_result_of_a_tick():
     row, tick = PeriodicTaskFactory(), ago(hours=1)
     TaskResultFactory(periodic_task=row, tick_at=tick)
 
     with pytest.raises(IntegrityError), transaction.atomic():
         TaskResultFactory(periodic_task=row, tick_at=tick)
     TaskResultFactory(periodic_task=PeriodicTaskFactory(), tick_at=tick)
-    # Asked for by hand, and without a schedule, as often as one likes.
+    # Results without a tick, with or without a periodic task, are not limited.
     for _ in range(2):
         TaskResultFactory(periodic_task=row)
         TaskResultFactory()
 
 
-def test_a_plan_that_was_moved_back_does_not_fire_again():
+def test_a_tick_does_not_fire_again_after_next_run_at_is_moved_back():
     due = ago(seconds=5)
     row = PeriodicTaskFactory(planned=due)
     neighbour = PeriodicTaskFactory(planned=due)
-    look()
+    run_rounds()
     PeriodicTask.objects.filter(pk=row.pk).update(next_run_at=due)
     PeriodicTask.objects.filter(pk=neighbour.pk).update(next_run_at=due)
 
-    look(2)
+    run_rounds(2)
 
     assert TaskResult.objects.count() == 2
     assert reread(row).next_run_at > timezone.now()
     assert reread(row).enabled
 
 
-# Edits, by whatever way.
+# Edits by SQL, by update() and by save().
 
 
 def with_sql(row: PeriodicTask, **values: object) -> None:
@@ -285,11 +286,11 @@ ways = pytest.mark.parametrize("edit", [with_sql, with_update, with_save])
 
 
 @ways
-def test_an_earlier_run_is_honoured(edit):
+def test_a_shorter_interval_applies_at_once(edit):
     row = PeriodicTaskFactory(schedule=every(weeks=5))
 
     edit(row, schedule="every 10 seconds")
-    look()
+    run_rounds()
 
     row = reread(row)
     assert row.next_run_at <= timezone.now() + timedelta(seconds=10)
@@ -297,11 +298,11 @@ def test_an_earlier_run_is_honoured(edit):
 
 
 @ways
-def test_a_changed_schedule_does_not_fire_because_it_was_changed(edit):
+def test_changing_a_schedule_does_not_fire_it(edit):
     row = PeriodicTaskFactory(schedule=every(minutes=1), planned=ago(seconds=1))
 
     edit(row, schedule="cron 0 3 1 1 * Europe/Berlin")
-    look(3)
+    run_rounds(3)
 
     row = reread(row)
     assert not TaskResult.objects.exists()
@@ -309,13 +310,13 @@ def test_a_changed_schedule_does_not_fire_because_it_was_changed(edit):
 
 
 @ways
-def test_an_earlier_start_is_honoured(edit):
+def test_an_earlier_start_applies_at_once(edit):
     row = PeriodicTaskFactory(
         schedule=every(minutes=1), start_at=timezone.now() + timedelta(days=9)
     )
 
     edit(row, start_at=ago(days=1))
-    look()
+    run_rounds()
 
     assert reread(row).next_run_at <= timezone.now() + timedelta(minutes=1)
 
@@ -325,37 +326,37 @@ def test_a_disabled_row_fires_nothing_and_has_no_next_run(edit):
     row = PeriodicTaskFactory(planned=ago(seconds=1))
 
     edit(row, enabled=False)
-    look(2)
+    run_rounds(2)
 
     assert not TaskResult.objects.exists()
     assert reread(row).next_run_at is None
 
 
 @ways
-def test_what_was_due_while_it_was_disabled_was_not_missed(edit):
+def test_ticks_while_a_row_is_disabled_are_not_missed_runs(edit):
     row = PeriodicTaskFactory(missed_runs=MissedRuns.ALL, planned=ago(days=1))
     with_update(row, enabled=False)
-    look()
+    run_rounds()
 
     edit(row, enabled=True)
-    look(2)
+    run_rounds(2)
 
     assert not TaskResult.objects.exists()
     assert reread(row).next_run_at > timezone.now()
 
 
 @ways
-def test_the_next_run_itself_can_be_set(edit):
+def test_next_run_at_can_be_edited(edit):
     row = PeriodicTaskFactory(schedule=every(weeks=5))
     wanted = ago(seconds=1)
 
     edit(row, next_run_at=wanted)
-    look()
+    run_rounds()
 
     assert TaskResult.objects.get().tick_at == wanted
 
 
-def test_a_saved_row_has_its_plan_at_once():
+def test_saving_a_row_plans_it():
     row = PeriodicTaskFactory(schedule=every(minutes=1))
     assert row.next_run_at
 
@@ -367,7 +368,7 @@ def test_a_saved_row_has_its_plan_at_once():
     assert row.look_at == row.next_run_at
 
 
-def test_a_schedule_that_is_none_is_refused_where_it_is_written():
+def test_update_and_create_refuse_text_that_is_not_a_schedule():
     row = PeriodicTaskFactory()
 
     with pytest.raises(ValueError, match="did you mean 'every'"):
@@ -388,19 +389,19 @@ def test_a_schedule_that_is_none_is_refused_where_it_is_written():
         ({"kwargs": "[1]"}, "an object"),
     ],
 )
-def test_a_malformed_row_disables_itself_and_its_neighbours_go_on(values, reason):
+def test_a_malformed_row_is_disabled_and_other_rows_still_fire(values, reason):
     row = PeriodicTaskFactory(planned=ago(seconds=1))
     neighbours = [PeriodicTaskFactory(planned=ago(seconds=1)) for _ in range(3)]
     with_sql(row, **values)
 
-    look(2)
+    run_rounds(2)
 
     row = reread(row)
     assert not row.enabled
     assert reason in row.disabled_reason
     fired = TaskResult.objects.values_list("periodic_task", flat=True)
     assert set(fired) == {each.pk for each in neighbours}
-    assert look() > 0
+    assert run_rounds() > 0
 
 
 @pytest.mark.parametrize(
@@ -412,13 +413,13 @@ def test_a_malformed_row_disables_itself_and_its_neighbours_go_on(values, reason
         ({"priority": 999}, "priority"),
     ],
 )
-def test_what_other_code_or_settings_may_run_is_waited_for(values, reason):
-    """A beat may be older than the schedule, or the other way round, in a deploy."""
+def test_a_row_that_other_code_may_run_is_disabled_only_after_a_wait(values, reason):
+    """During a deploy, a beat's code may be older or newer than the row."""
     row = PeriodicTaskFactory(planned=ago(seconds=1))
     neighbours = [PeriodicTaskFactory(planned=ago(seconds=1)) for _ in range(3)]
     with_sql(row, **values)
 
-    look(2)
+    run_rounds(2)
 
     row = reread(row)
     assert row.enabled
@@ -426,20 +427,20 @@ def test_what_other_code_or_settings_may_run_is_waited_for(values, reason):
     assert row.postponed_until > timezone.now()
     fired = TaskResult.objects.values_list("periodic_task", flat=True)
     assert set(fired) == {each.pk for each in neighbours}
-    assert look() > 0
+    assert run_rounds() > 0
 
     with_update(row, next_run_at=ago(minutes=11), postponed_until=None)
-    look()
+    run_rounds()
 
     row = reread(row)
     assert not row.enabled
     assert reason in row.disabled_reason
 
 
-def test_a_row_that_was_paused_can_be_enabled_again():
+def test_a_row_that_a_beat_has_disabled_can_be_enabled():
     row = PeriodicTaskFactory(planned=ago(seconds=1))
     with_sql(row, args="{}")
-    look()
+    run_rounds()
 
     with_save(row, args=[1], enabled=True)
 
@@ -457,11 +458,11 @@ def unfinished_run(row: PeriodicTask) -> TaskResult:
     )
 
 
-def test_runs_may_overlap():
+def test_runs_overlap_by_default():
     row = PeriodicTaskFactory(planned=ago(seconds=1))
     unfinished_run(row)
 
-    look()
+    run_rounds()
 
     assert TaskResult.objects.count() == 2
 
@@ -470,7 +471,7 @@ def test_a_tick_is_skipped_while_a_run_has_not_finished():
     row = PeriodicTaskFactory(overlap=Overlap.SKIP, planned=ago(seconds=1))
     earlier = unfinished_run(row)
 
-    look(2)
+    run_rounds(2)
 
     row = reread(row)
     assert TaskResult.objects.count() == 1
@@ -480,7 +481,7 @@ def test_a_tick_is_skipped_while_a_run_has_not_finished():
 
     finish(earlier)
     with_update(row, next_run_at=ago(seconds=1))
-    look()
+    run_rounds()
     assert TaskResult.objects.count() == 2
 
 
@@ -492,27 +493,27 @@ def test_a_tick_waits_until_a_run_has_finished():
     row = PeriodicTaskFactory(overlap=Overlap.WAIT, planned=ago(seconds=1))
     earlier = unfinished_run(row)
 
-    look()
+    run_rounds()
 
     row = reread(row)
     assert TaskResult.objects.count() == 1
     assert row.next_run_at <= timezone.now() < row.postponed_until
-    assert look() > 0
+    assert run_rounds() > 0
 
     finish(earlier)
     with_update(row, postponed_until=ago(seconds=1))
-    look()
+    run_rounds()
 
     assert TaskResult.objects.count() == 2
     assert reread(row).postponed_until is None
 
 
-def test_an_earlier_run_is_cancelled():
+def test_a_tick_cancels_the_unfinished_runs_of_its_row():
     row = PeriodicTaskFactory(overlap=Overlap.CANCEL, planned=ago(seconds=1))
     waiting, other = unfinished_run(row), TaskResultFactory(place="ready")
     running = TaskResultFactory(periodic_task=row, tick_at=ago(hours=3), running=True)
 
-    look()
+    run_rounds()
 
     for result in (waiting, running):
         result.refresh_from_db()
@@ -526,8 +527,8 @@ def test_an_earlier_run_is_cancelled():
 # Failures in a row.
 
 
-def fail_last_runs(row: PeriodicTask, outcomes: str) -> None:
-    """Give a row runs that ended so: F for failed, S for successful."""
+def add_finished_runs(row: PeriodicTask, outcomes: str) -> None:
+    """Give a row runs with these outcomes: F for failed, S for successful."""
     for letter in outcomes:
         fire(row)
         status = Status.FAILED if letter == "F" else Status.SUCCESSFUL
@@ -535,17 +536,17 @@ def fail_last_runs(row: PeriodicTask, outcomes: str) -> None:
 
 
 def fire(row: PeriodicTask) -> None:
-    """Have a tick come that has not been before."""
+    """Fire a row for a tick that has not fired before."""
     number = TaskResult.objects.filter(periodic_task=row).count()
     with_update(row, next_run_at=ago(minutes=10) + timedelta(seconds=number))
-    look()
+    run_rounds()
 
 
-def test_after_so_many_failures_in_a_row_it_pauses():
+def test_a_row_is_disabled_after_consecutive_failures():
     row = PeriodicTaskFactory(schedule=every(weeks=5), disable_after_failures=3)
-    fail_last_runs(row, "FFSFF")
+    add_finished_runs(row, "FFSFF")
     assert reread(row).enabled
-    fail_last_runs(row, "F")
+    add_finished_runs(row, "F")
 
     fire(row)
 
@@ -555,9 +556,9 @@ def test_after_so_many_failures_in_a_row_it_pauses():
     assert row.total_run_count == 6
 
 
-def test_whoever_enables_it_knows_of_the_failures_before():
+def test_failures_before_a_row_was_enabled_do_not_count():
     row = PeriodicTaskFactory(schedule=every(weeks=5), disable_after_failures=1)
-    fail_last_runs(row, "F")
+    add_finished_runs(row, "F")
     fire(row)
     assert operations.schedules.enable([reread(row)]) == 1
 
@@ -567,7 +568,7 @@ def test_whoever_enables_it_knows_of_the_failures_before():
     assert reread(row).total_run_count == 2
 
 
-# Waking early.
+# Waking beats.
 
 
 @pytest.mark.django_db(transaction=True)

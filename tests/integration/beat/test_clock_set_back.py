@@ -1,4 +1,4 @@
-"""Schedules whose plans were made by a clock that was ahead."""
+"""Schedules that were planned while the clock was ahead."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ AHEAD = timedelta(hours=2)
 
 
 def planned_ahead(schedule, *, fields, **changes):
-    """A schedule, as a clock that was ahead has left it."""
+    """Make a schedule that was planned while the clock was ahead."""
     row = PeriodicTaskFactory(schedule=schedule)
     future = timezone.now() + AHEAD
     values = dict.fromkeys(fields, future) | {
@@ -33,7 +33,7 @@ def next_runs():
 
 
 @pytest.mark.parametrize("fields", [["planned_at"], ["last_run_at"]])
-def test_what_a_clock_ahead_has_planned_fires_in_time(config, tmp_path, fields):
+def test_a_schedule_planned_by_a_clock_ahead_fires_in_time(config, tmp_path, fields):
     row = planned_ahead(every(seconds=1), fields=fields)
 
     beat = Node(config, tmp_path / "beat.log", command="taskbeat")
@@ -46,7 +46,7 @@ def test_what_a_clock_ahead_has_planned_fires_in_time(config, tmp_path, fields):
     assert beat.log.count("The clock was set back") == 1
 
 
-def test_a_plan_that_fits_or_was_moved_by_hand_stays(config):
+def test_a_plan_that_is_right_or_was_set_by_hand_is_kept(config):
     now = timezone.now()
     fits = planned_ahead(cron("0 0 1 1 *"), fields=["last_run_at"], next_run_at=None)
     fits_at = fits.rule.next_after(now)

@@ -1,4 +1,4 @@
-"""Schedules that the code declares, brought into the table."""
+"""Schedules that the code declares, and their rows."""
 
 import json
 import re
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def declared(monkeypatch):
-    """Only what a test declares is declared."""
+    """Remove all declarations but those of the test."""
     monkeypatch.setattr(declarations, "_declared", {})
 
 
@@ -55,7 +55,7 @@ def test_a_declared_schedule_becomes_a_row():
     assert row.next_run_at
 
 
-def test_a_second_time_there_is_nothing_to_do():
+def test_a_second_synchronisation_changes_nothing():
     declare(args=[1])
     synchronise()
 
@@ -76,7 +76,7 @@ def test_a_changed_declaration_changes_its_row():
     assert (row.schedule.text, row.args, row.priority) == ("every 2 hours", [2], None)
 
 
-def test_a_row_that_somebody_has_disabled_stays_disabled():
+def test_a_row_that_was_disabled_by_hand_stays_disabled():
     declare(args=[1])
     synchronise()
     disable([only_row()])
@@ -88,7 +88,7 @@ def test_a_row_that_somebody_has_disabled_stays_disabled():
     assert (row.schedule.text, row.enabled) == ("every 2 hours", False)
 
 
-def test_a_row_whose_declaration_is_gone_is_disabled_and_comes_back_with_it():
+def test_a_row_is_disabled_while_its_declaration_is_missing():
     declare(args=[1])
     synchronise()
     declarations._declared.clear()
@@ -105,7 +105,7 @@ def test_a_row_whose_declaration_is_gone_is_disabled_and_comes_back_with_it():
     assert (row.enabled, row.disabled_reason) == (True, "")
 
 
-def test_rows_made_by_hand_are_left_alone():
+def test_rows_that_were_created_by_hand_are_not_changed():
     by_hand = PeriodicTaskFactory(name="tests.tasks.add")
     declare(every(hours=2), args=[1])
 
@@ -117,7 +117,7 @@ def test_rows_made_by_hand_are_left_alone():
     assert synchronise().disabled == []
 
 
-def test_more_than_one_schedule_of_a_task():
+def test_a_task_may_have_several_schedules():
     declare(every(hours=1), name="hourly", args=[1])
     declare(every(days=1), name="daily", args=[24])
 
@@ -127,7 +127,7 @@ def test_more_than_one_schedule_of_a_task():
     assert arguments == {"hourly": [1], "daily": [24]}
 
 
-def test_arguments_that_do_not_fit_are_told():
+def test_arguments_that_do_not_fit_are_reported():
     declare(args=[1, 2, 3])
 
     done = synchronise()
@@ -136,7 +136,7 @@ def test_arguments_that_do_not_fit_are_told():
     assert not PeriodicTask.objects.exists()
 
 
-def test_what_cannot_be_declared_is_refused_where_it_is_written():
+def test_periodic_refuses_invalid_declarations():
     with pytest.raises(InvalidOption, match="did you mean 'overlap'"):
         declare(overlapp="skip")
     with pytest.raises(InvalidOption, match="takes a schedule, such as cron"):
@@ -148,7 +148,7 @@ def test_what_cannot_be_declared_is_refused_where_it_is_written():
         periodic(every(hours=1), name="nightly")(tasks.send)
 
 
-def test_the_command_says_what_it_did(capsys):
+def test_the_command_prints_which_rows_it_created(capsys):
     declare(args=[1])
     with pytest.raises(CommandError, match="run migrate"):
         call_command("taskschedules", "--check")
@@ -161,7 +161,7 @@ def test_the_command_says_what_it_did(capsys):
     call_command("taskschedules", "--check")
 
 
-def test_rows_that_are_made_by_hand_are_not_even_read():
+def test_unreadable_rows_that_were_created_by_hand_are_not_read():
     declare(args=[1])
     for values in ONLY[connection.vendor]:
         make_odd(values)
@@ -169,7 +169,7 @@ def test_rows_that_are_made_by_hand_are_not_even_read():
     assert synchronise().created == ["tests.tasks.add"]
 
 
-def test_the_command_ends_with_what_is_wrong():
+def test_the_command_fails_with_the_faults_of_declarations():
     declare(args=[1, 2, 3])
 
     with pytest.raises(
@@ -180,7 +180,7 @@ def test_the_command_ends_with_what_is_wrong():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_migrate_brings_them_in():
+def test_migrate_creates_rows_for_declarations():
     declare(args=[1])
 
     call_command("migrate", "taskhub", verbosity=0)
@@ -188,7 +188,7 @@ def test_migrate_brings_them_in():
     assert only_row().from_code
 
 
-def test_a_zone_that_is_not_known_here_keeps_no_other_from_being_declared(capsys):
+def test_an_unknown_time_zone_does_not_stop_other_declarations(capsys):
     declare(every(hours=1), args=[1])
     periodic(cron("0 3 * * *", tz="Test/Gone"), name="gone")(tasks.add)
 
@@ -222,7 +222,7 @@ def test_a_zone_that_is_not_known_here_keeps_no_other_from_being_declared(capsys
         ({"name": "n" * 201}, "name: .* at most 200 characters"),
     ],
 )
-def test_what_could_never_be_run_is_told_when_it_is_declared(options, fault):
+def test_options_with_which_no_run_could_start_are_reported(options, fault):
     declare(**{"args": [1], **options})
     periodic(every(hours=1), name="neighbour", args=[1])(tasks.add)
 
@@ -233,7 +233,7 @@ def test_what_could_never_be_run_is_told_when_it_is_declared(options, fault):
     assert re.search(fault, told)
 
 
-def test_arguments_that_are_too_large_are_told_in_the_form(admin_client):
+def test_the_form_refuses_arguments_that_are_too_large(admin_client):
     response = admin_client.post(ADD, written(args=json.dumps(["x" * 1_500_000])))
 
     assert "max_argument_bytes" in faults(response)["args"]

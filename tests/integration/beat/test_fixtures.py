@@ -24,7 +24,7 @@ def _on_the_rows(configure):
 
 @pytest.fixture
 def dump(tmp_path):
-    """A function that dumps schedules and results, deletes them, and gives the file."""
+    """A function that dumps and deletes schedules and results; returns the file."""
 
     def dump(*models: str):
         path = tmp_path / "dump.json"
@@ -42,11 +42,11 @@ def load(path) -> None:
     call_command("loaddata", path, verbosity=0)
 
 
-def test_rows_are_found_by_their_names(dump):
+def test_loaddata_finds_rows_by_their_names(dump):
     row = PeriodicTaskFactory(name="Nightly", nightly=True, total_run_count=3)
     TaskResultFactory(periodic_task=row, successful=True)
     path = dump()
-    # Somebody has migrated here: the declared row is there, with another key.
+    # The site that loads the dump has migrated: its declared row has another key.
     other = PeriodicTaskFactory()
     there = PeriodicTaskFactory(name="Nightly", from_code=True)
 
@@ -58,7 +58,7 @@ def test_rows_are_found_by_their_names(dump):
     assert PeriodicTask.objects.filter(pk=other.pk).exists()
 
 
-def test_a_plan_of_last_week_does_not_fire_when_it_is_loaded(dump):
+def test_a_loaded_schedule_does_not_fire_ticks_of_the_past(dump):
     last_week = timezone.now() - timedelta(days=7)
     PeriodicTaskFactory(planned=last_week, missed_runs="all")
     path = dump()
@@ -74,7 +74,7 @@ def test_a_plan_of_last_week_does_not_fire_when_it_is_loaded(dump):
     assert not entry["fields"].keys() & {"next_run_at", "planned_schedule", "look_at"}
 
 
-def test_a_schedule_that_cannot_be_read_keeps_nothing_else_from_being_loaded(dump):
+def test_an_unreadable_schedule_does_not_stop_loaddata(dump):
     write(PeriodicTaskFactory(name="odd"), schedule="every now and then")
     PeriodicTaskFactory(name="fine")
     path = dump()
@@ -90,7 +90,7 @@ def test_a_schedule_that_cannot_be_read_keeps_nothing_else_from_being_loaded(dum
         odd.full_clean()
 
 
-def test_a_schedule_from_code_can_be_validated_as_a_whole():
+def test_full_clean_validates_a_schedule_object():
     row = PeriodicTaskFactory.build(schedule=every(hours=1))
 
     row.full_clean()

@@ -1,4 +1,4 @@
-"""Whatever one row holds, its neighbours are planned, fired, written and shown."""
+"""Odd values in one row do not stop other rows from being planned, fired or shown."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _on_the_rows(configure):
-    """The embedded broker; others differ in nothing that a look does."""
+    """Use the embedded broker; the beat does the same with every broker."""
     configure(broker_url="database://")
 
 
@@ -38,7 +38,7 @@ def utc(*parts: int) -> datetime:
 
 
 def stored(value: object) -> object:
-    """Return a value as the database at hand keeps it."""
+    """Return a value as the current database stores it."""
     if (
         isinstance(value, timedelta)
         and not connection.features.has_native_duration_field
@@ -50,9 +50,9 @@ def stored(value: object) -> object:
 
 
 LAST = utc(9999, 12, 31, 23, 59, 59)
-#: More than there are years.
+#: Longer than the years 1 to 9999, which a datetime can hold.
 LONG = timedelta(days=10**7)
-#: What every database takes.
+#: Values that every database accepts.
 ANYWHERE = [
     {"schedule": "once 9999-12-31T23:59:59-14:00"},
     {"schedule": "once 0001-01-01T00:00:00+14:00"},
@@ -91,7 +91,7 @@ ANYWHERE = [
     {"task_path": "tests.tasks.add "},
     {"queue_name": "no\nqueue"},
 ]
-#: What only one of them takes, and Python cannot read.
+#: Values that only one database accepts, and that Python cannot read.
 ONLY = {
     "postgresql": [
         {"args": "[1e5000]"},
@@ -109,7 +109,7 @@ ONLY = {
     ],
 }
 
-#: Times that Python cannot read, and that no table takes.
+#: Times that Python cannot read; the tables refuse them.
 REFUSED = {
     "postgresql": [
         {"start_at": "infinity"},
@@ -138,7 +138,7 @@ def make_odd(values: dict[str, object], **traits: object) -> PeriodicTask:
 
 
 def beat() -> None:
-    """Look until nothing is due."""
+    """Run a beat's rounds until no row is due."""
     ticker = Ticker()
     for _ in range(200):
         if ticker.run_once() > 0:
@@ -146,7 +146,7 @@ def beat() -> None:
     raise AssertionError("Something is due for ever.")
 
 
-def test_odd_rows_do_not_reach_their_neighbours(caplog):
+def test_odd_rows_do_not_stop_other_rows_from_being_fired(caplog):
     due = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
     odd = [make_odd(values, planned=due) for values in odd_values()]
     neighbours = [PeriodicTaskFactory(planned=due) for _ in range(3)]
@@ -156,13 +156,13 @@ def test_odd_rows_do_not_reach_their_neighbours(caplog):
     fired = TaskResult.objects.filter(periodic_task__in=neighbours)
     keys = [result.periodic_task_id for result in fired]
     assert sorted(keys) == sorted(row.pk for row in neighbours)
-    # Each is told of once, by its name.
+    # The log names each odd row at most once.
     for row in odd:
         lines = [line for line in caplog.messages if f"Disabled {row.name!r}" in line]
         assert len(lines) <= 1
 
 
-def test_odd_rows_do_not_keep_new_ones_from_being_planned():
+def test_odd_rows_do_not_stop_other_rows_from_being_planned():
     odd = [make_odd(values) for values in odd_values()]
     neighbour = PeriodicTaskFactory()
     PeriodicTask.objects.update(planned_schedule="")
@@ -186,7 +186,7 @@ def test_times_that_python_cannot_read_are_refused():
 
 
 @pytest.mark.parametrize("beats", [False, True])
-def test_odd_rows_are_shown_and_so_are_their_neighbours(admin_client, settings, beats):
+def test_the_admin_shows_odd_rows_and_other_rows(admin_client, settings, beats):
     settings.TIME_ZONE = "Pacific/Auckland"
     rows = [make_odd(values) for values in ANYWHERE]
     PeriodicTaskFactory(name="The neighbour")
@@ -194,7 +194,7 @@ def test_odd_rows_are_shown_and_so_are_their_neighbours(admin_client, settings, 
         beat()
 
     overview = reverse("admin:taskhub_taskmetrics_changelist")
-    # Django's own field for a time cannot show the end of the calendar.
+    # Django's form field for a time cannot show the last second of the year 9999.
     shown = [row for row in rows if LAST not in (row.start_at, row.end_at)]
     for page in (LIST, overview, *map(change, shown)):
         assert admin_client.get(page).status_code == 200, page
@@ -203,7 +203,7 @@ def test_odd_rows_are_shown_and_so_are_their_neighbours(admin_client, settings, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_table_that_is_not_migrated_disables_nothing():
+def test_a_table_that_is_not_migrated_disables_no_row():
     row = PeriodicTaskFactory(planned=timezone.now() - timedelta(seconds=1))
     ticker = Ticker()
     with connection.cursor() as cursor:
@@ -225,7 +225,7 @@ def test_a_table_that_is_not_migrated_disables_nothing():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_waiting_for_a_lock_in_vain_disables_nothing():
+def test_a_lock_timeout_disables_no_row():
     if connection.vendor != "postgresql":
         pytest.skip("one database with a time limit on locks is enough")
     row = PeriodicTaskFactory(planned=timezone.now() - timedelta(seconds=1))

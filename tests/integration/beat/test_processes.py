@@ -1,4 +1,4 @@
-"""Beats as processes: started, stopped, killed at the worst moment, misled."""
+"""Beats as processes: start, stop, kills, wrong clocks and a database outage."""
 
 import signal
 import subprocess
@@ -51,10 +51,10 @@ def wait_for_results(count: int) -> list[TaskResult]:
     return list(TaskResult.objects.order_by("id"))
 
 
-# Life.
+# Start and stop.
 
 
-def test_a_beat_names_itself_fires_and_stops(start_beat):
+def test_a_beat_starts_fires_and_stops(start_beat):
     row = every_second()
     beat = start_beat()
 
@@ -67,7 +67,7 @@ def test_a_beat_names_itself_fires_and_stops(start_beat):
     assert "Stopped." in beat.log
 
 
-def test_a_schedule_that_is_saved_while_it_rests_is_seen(start_beat):
+def test_a_running_beat_fires_a_schedule_that_is_saved_later(start_beat):
     beat = start_beat()
     wait_until(lambda: "database" in beat.log, "the beat to start")
 
@@ -76,7 +76,7 @@ def test_a_schedule_that_is_saved_while_it_rests_is_seen(start_beat):
     wait_for_results(1)
 
 
-def test_a_worker_with_a_beat_fires_and_runs(start_node):
+def test_a_node_with_a_beat_fires_schedules_and_runs_tasks(start_node):
     every_second()
     node = start_node("--beat", "--processes=1")
 
@@ -89,7 +89,7 @@ def test_a_beat_that_died_is_replaced_by_its_node(start_node):
     every_second(missed_runs=MissedRuns.ALL)
     node = start_node("--beat", "--processes=1")
     wait_for_results(1)
-    # The children are, in the order of their birth: steward, beat, worker.
+    # The node starts its children in this order: steward, beat, worker process.
     _steward, beat, _worker = node.children()
 
     subprocess.run(["kill", "-9", str(beat)], check=True)
@@ -121,28 +121,28 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_a_beat_that_could_start_is_told_so(config):
+def test_taskbeat_check_passes_if_the_beat_could_start(config):
     call_command("taskbeat", "--check")
 
 
-def test_a_beat_refuses_a_backend_that_there_is_not():
+def test_taskbeat_refuses_an_unknown_backend():
     with pytest.raises(CommandError, match="did you mean 'default'"):
         call_command("taskbeat", "--backend=defualt", "--check")
 
 
-# Killed at the worst moment.
+# Killed before the commit, and before the push.
 
 
-def look_and_die(start_beat, fault: str, **variables: str) -> None:
+def run_until_killed(start_beat, fault: str, **variables: str) -> None:
     beat = start_beat(FAULTS=fault, **variables)
     assert beat.wait() == -signal.SIGKILL
 
 
-def test_killed_before_the_commit_a_beat_has_done_nothing(start_beat):
+def test_a_beat_killed_before_its_commit_has_changed_nothing(start_beat):
     due = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
     row = PeriodicTaskFactory(planned=due)
 
-    look_and_die(start_beat, "beat_before_commit")
+    run_until_killed(start_beat, "beat_before_commit")
 
     assert not TaskResult.objects.exists()
     row.refresh_from_db()
@@ -153,12 +153,14 @@ def test_killed_before_the_commit_a_beat_has_done_nothing(start_beat):
     assert result.tick_at == due
 
 
-def test_killed_before_the_push_a_tick_has_its_result(configure, redis_url, start_beat):
+def test_a_beat_killed_before_its_push_has_written_the_result(
+    configure, redis_url, start_beat
+):
     config = configure(broker_url=redis_url)
     due = timezone.now().replace(microsecond=0) - timedelta(seconds=1)
     row = PeriodicTaskFactory(planned=due)
 
-    look_and_die(start_beat, "before_push", TASKHUB_BROKER_URL=redis_url)
+    run_until_killed(start_beat, "before_push", TASKHUB_BROKER_URL=redis_url)
 
     result = TaskResult.objects.get()
     assert (result.tick_at, result.status) == (due, Status.READY)
@@ -167,7 +169,7 @@ def test_killed_before_the_push_a_tick_has_its_result(configure, redis_url, star
     assert get_broker(config).depth("default") == Depth()
 
 
-def test_several_beats_of_which_one_is_killed_fire_every_tick_once(start_beat):
+def test_several_beats_fire_every_tick_once_though_one_is_killed(start_beat):
     rows = [every_second(missed_runs=MissedRuns.ALL) for _ in range(3)]
     beats = [start_beat() for _ in range(3)]
     wait_for_results(6)
@@ -187,7 +189,7 @@ def test_several_beats_of_which_one_is_killed_fire_every_tick_once(start_beat):
 # Clocks.
 
 
-def test_a_clock_that_jumps_repeats_nothing(start_beat, tmp_path):
+def test_no_tick_fires_twice_when_the_clock_jumps(start_beat, tmp_path):
     row = every_second()
     clock = tmp_path / "clock"
     clock.write_text("+0")
@@ -198,32 +200,32 @@ def test_a_clock_that_jumps_repeats_nothing(start_beat, tmp_path):
     clock.write_text("+3600")
     wait_until(lambda: has_followed(row), "it to go on")
     clock.write_text("-3600")
-    if not goes_by_its_own_clock():
+    if not database_uses_process_clock():
         wait_for_results(6)
 
     fired = list(row.results.values_list("tick_at", flat=True))
     assert len(fired) == len(set(fired))
-    if not goes_by_its_own_clock():
-        # That of the database was right all the time.
+    if not database_uses_process_clock():
+        # The clock of the database was right all the time.
         assert begun < min(fired)
         assert max(fired) <= timezone.now()
 
 
-def goes_by_its_own_clock() -> bool:
-    """Whether the database has no clock but that of the process that asks."""
+def database_uses_process_clock() -> bool:
+    """Whether the database takes the time from the process that queries it."""
     return connection.vendor == "sqlite"
 
 
 def has_followed(row: PeriodicTask) -> bool:
     """Whether ticks have been fired since the clock was changed."""
-    if goes_by_its_own_clock():
+    if database_uses_process_clock():
         hour = timezone.now() + timedelta(minutes=50)
         return row.results.filter(tick_at__gt=hour).exists()
     return TaskResult.objects.count() >= 4
 
 
 def wrong_clock(clock: Path) -> dict[str, str]:
-    """The environment of a process that takes its time from a file."""
+    """Return the environment of a process that takes its time from a file."""
     _needed, variables = libfaketime.get_reload_information()
     return {
         **variables,
@@ -235,7 +237,7 @@ def wrong_clock(clock: Path) -> dict[str, str]:
 # The database.
 
 
-def test_while_the_database_is_away_a_beat_waits(configure, tmp_path):
+def test_a_beat_continues_after_the_database_was_away(configure, tmp_path):
     if connection.vendor != "postgresql":
         pytest.skip("a server that can be stopped, once, is enough")
     config = configure(broker_url="database://")

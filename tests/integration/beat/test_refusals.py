@@ -1,4 +1,4 @@
-"""What a database refuses because of one row is no outage for the others."""
+"""A row that the database refuses does not stop the beat for other rows."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ def _mariadb():
         pytest.skip("others take all text, and packets of any size")
 
 
-def ask(sql: str) -> list[tuple]:
+def run_sql(sql: str) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
         return list(cursor.fetchall()) if cursor.description else []
@@ -30,16 +30,16 @@ def ask(sql: str) -> list[tuple]:
 
 @pytest.fixture
 def latin_site(configure):
-    """A site whose database knows latin1 only, beside the test's own."""
+    """A second site, whose database stores only the characters of latin1."""
     config = configure(broker_url="database://")
     name = f"latin_{uuid.uuid4().hex[:8]}"
-    ask(f"CREATE DATABASE {name} CHARACTER SET latin1")
+    run_sql(f"CREATE DATABASE {name} CHARACTER SET latin1")
     here = environment(config)
     here["DATABASE_URL"] = here["DATABASE_URL"].replace(
         connection.settings_dict["NAME"], name
     )
     yield Site(config, name, here)
-    ask(f"DROP DATABASE {name}")
+    run_sql(f"DROP DATABASE {name}")
 
 
 class Site:
@@ -56,7 +56,7 @@ class Site:
         )
 
     def runs_of(self, name: str) -> int:
-        ((count,),) = ask(
+        ((count,),) = run_sql(
             f"SELECT count(*) FROM {self.name}.taskhub_taskresult r JOIN "  # noqa: S608
             f"{self.name}.taskhub_periodictask p ON p.id = r.periodic_task_id "
             f"WHERE p.name = '{name}'"
@@ -64,7 +64,7 @@ class Site:
         return count
 
     def reason_of(self, name: str) -> str:
-        ((reason,),) = ask(
+        ((reason,),) = run_sql(
             f"SELECT disabled_reason FROM {self.name}.taskhub_periodictask "  # noqa: S608
             f"WHERE name = '{name}'"
         )
@@ -95,7 +95,7 @@ with connection.cursor() as cursor:
 """
 
 
-def test_what_is_refused_of_one_row_stops_no_other(latin_site, tmp_path):
+def test_a_refused_row_does_not_stop_other_rows(latin_site, tmp_path):
     latin_site.manage("migrate", "--verbosity=0")
     latin_site.manage("shell", "--verbosity=0", "--command", _MAKE_SCHEDULES)
     beat = Node(
@@ -104,7 +104,7 @@ def test_what_is_refused_of_one_row_stops_no_other(latin_site, tmp_path):
     )  # fmt: skip
     try:
         wait_until(lambda: latin_site.runs_of("small") >= 2, "a run of its neighbour")
-        # More than one packet of the server holds.
+        # Together, these runs are larger than one packet of the server.
         wait_until(lambda: latin_site.runs_of("big") >= 200, "all runs of the large")
         wait_until(lambda: latin_site.reason_of("poison"), "the poison to be disabled")
         wait_until(lambda: latin_site.reason_of("refused"), "a reason")
@@ -117,9 +117,9 @@ def test_what_is_refused_of_one_row_stops_no_other(latin_site, tmp_path):
     assert "Cannot look at schedules" not in beat.log
 
 
-def test_many_large_arguments_are_enqueued_at_once(configure):
+def test_enqueue_many_takes_more_arguments_than_one_packet_holds(configure):
     configure(broker_url="database://")
-    ((packet,),) = ask("SELECT @@max_allowed_packet")
+    ((packet,),) = run_sql("SELECT @@max_allowed_packet")
 
     tasks.give_back.enqueue_many([("x" * 100_000,)] * (packet // 100_000 + 1))
 

@@ -1,4 +1,4 @@
-"""Solar schedules on a host without the library that they need."""
+"""Solar schedules on a host without the library astral."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ class Blocker:
 
 sys.meta_path.insert(0, Blocker())
 """
-#: What a process does that has no astral.
+#: A script for a process that cannot import astral.
 SCRIPT = """
 from datetime import UTC, datetime
 
@@ -55,14 +55,14 @@ print(stored.text, parse("every 5 minutes") == every(minutes=5))
 
 @pytest.fixture
 def blocked(tmp_path) -> str:
-    """A folder for PYTHONPATH, with which a process cannot import astral."""
+    """A folder that stops a process with it in PYTHONPATH from importing astral."""
     (tmp_path / "sitecustomize.py").write_text(BLOCKER)
     return str(tmp_path)
 
 
 @pytest.fixture
 def uninstall(monkeypatch) -> Callable[[], None]:
-    """A function after which this process cannot import astral."""
+    """A function that stops this process from importing astral."""
 
     def uninstall() -> None:
         for name in ("astral", "astral.sun"):
@@ -71,7 +71,7 @@ def uninstall(monkeypatch) -> Callable[[], None]:
     return uninstall
 
 
-def test_reading_and_making_one_says_what_to_install(blocked):
+def test_reading_or_making_a_solar_schedule_names_the_extra(blocked):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         env={"PYTHONPATH": f"{blocked}:.", "DJANGO_SETTINGS_MODULE": "tests.settings"},
@@ -86,7 +86,9 @@ def test_reading_and_making_one_says_what_to_install(blocked):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_beat_leaves_it_to_others_and_says_so(config, blocked, tmp_path):
+def test_a_beat_without_astral_postpones_the_row_and_logs_why(
+    config, blocked, tmp_path
+):
     due = timezone.now().replace(microsecond=0) - timedelta(minutes=1)
     row = PeriodicTaskFactory(solar=True, planned=due)
     neighbour = PeriodicTaskFactory(schedule=every(seconds=1), planned=due)
@@ -109,7 +111,7 @@ def test_a_beat_leaves_it_to_others_and_says_so(config, blocked, tmp_path):
     assert TaskResult.objects.get(periodic_task=row).tick_at == due
 
 
-def test_one_without_a_plan_is_planned_where_it_can_be_read(uninstall, monkeypatch):
+def test_a_beat_with_astral_plans_a_row_without_a_plan(uninstall, monkeypatch):
     row = PeriodicTaskFactory(solar=True)
     PeriodicTask.objects.update(planned_schedule="", next_run_at=None)
     uninstall()
@@ -133,7 +135,9 @@ def run_beat() -> None:
         pass
 
 
-def test_the_admin_shows_why_it_is_unreadable_and_keeps_it(admin_client, uninstall):
+def test_the_admin_shows_and_keeps_an_unreadable_solar_schedule(
+    admin_client, uninstall
+):
     PeriodicTaskFactory(solar=True)
     uninstall()
     row = PeriodicTask.objects.get()
@@ -148,7 +152,7 @@ def test_the_admin_shows_why_it_is_unreadable_and_keeps_it(admin_client, uninsta
     assert PeriodicTask.objects.get().schedule.text == SUNSET
 
 
-def test_the_form_says_what_to_install(admin_client, uninstall):
+def test_the_form_names_the_extra_to_install(admin_client, uninstall):
     uninstall()
     values = {"kind": "solar", "event": "sunset", "latitude": "52", "longitude": "13"}
 

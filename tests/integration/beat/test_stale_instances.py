@@ -1,4 +1,4 @@
-"""Instances that were read before a process wrote to their rows, and are saved now."""
+"""Saving instances after another process has written to their rows."""
 
 import asyncio
 from datetime import timedelta
@@ -28,7 +28,7 @@ def reread(row):
     return type(row).objects.get(pk=row.pk)
 
 
-def test_a_save_does_not_undo_what_the_beat_has_written():
+def test_save_does_not_undo_writes_of_the_beat():
     stale = due_row(max_runs=1)
     Ticker().run_once()
 
@@ -44,7 +44,7 @@ def test_a_save_does_not_undo_what_the_beat_has_written():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_asave_leaves_what_the_beat_has_written():
+def test_asave_does_not_undo_writes_of_the_beat():
     stale = due_row()
     Ticker().run_once()
     fired = reread(stale)
@@ -56,7 +56,7 @@ def test_asave_leaves_what_the_beat_has_written():
     assert (row.description, row.next_run_at) == ("New", fired.next_run_at)
 
 
-def test_what_was_changed_here_is_saved():
+def test_fields_that_were_changed_on_the_instance_are_saved():
     row = due_row(schedule=every(hours=1))
     Ticker().run_once()
 
@@ -72,7 +72,7 @@ def test_what_was_changed_here_is_saved():
     assert saved.next_run_at > timezone.now()
 
 
-def test_a_changed_schedule_is_planned_though_the_instance_is_stale():
+def test_saving_a_changed_schedule_on_a_stale_instance_plans_it():
     stale = due_row(schedule=every(hours=1))
     Ticker().run_once()
 
@@ -85,7 +85,7 @@ def test_a_changed_schedule_is_planned_though_the_instance_is_stale():
     assert not row.is_plan_stale
 
 
-def test_a_schedule_that_was_disabled_meanwhile_stays_so():
+def test_saving_a_stale_instance_does_not_enable_its_row():
     stale = due_row(max_runs=1, schedule=every(hours=1))
     Ticker().run_once()
 
@@ -97,7 +97,7 @@ def test_a_schedule_that_was_disabled_meanwhile_stays_so():
     assert (row.schedule, row.enabled, row.next_run_at) == (every(weeks=5), False, None)
 
 
-def test_a_refreshed_instance_has_nothing_to_save_of_it():
+def test_a_refreshed_instance_saves_no_unchanged_fields():
     row = due_row()
     Ticker().run_once()
     row.refresh_from_db()
@@ -108,7 +108,7 @@ def test_a_refreshed_instance_has_nothing_to_save_of_it():
     assert reread(row).total_run_count == 9
 
 
-def test_a_copy_is_saved_whole():
+def test_a_copy_is_saved_with_all_fields():
     row = due_row(total_run_count=3)
     original = row.pk
 
@@ -119,7 +119,7 @@ def test_a_copy_is_saved_whole():
     assert reread(row).total_run_count == 3
 
 
-def test_a_partly_read_row_is_saved_as_far_as_it_was_read():
+def test_an_instance_with_deferred_fields_saves_only_loaded_fields():
     row = due_row(description="Old")
     partly = PeriodicTask.objects.only("name").get(pk=row.pk)
     Ticker().run_once()
@@ -131,7 +131,7 @@ def test_a_partly_read_row_is_saved_as_far_as_it_was_read():
     assert (saved.name, saved.total_run_count) == ("renamed", 1)
 
 
-def test_a_saved_result_does_not_undo_what_a_worker_has_written():
+def test_saving_a_result_does_not_undo_writes_of_a_worker():
     stale = TaskResult.objects.get(pk=TaskResultFactory(place="ready").pk)
     TaskResult.objects.filter(pk=stale.pk).update(
         status=Status.SUCCESSFUL, attempts=1, return_value=3, place=""
@@ -145,7 +145,7 @@ def test_a_saved_result_does_not_undo_what_a_worker_has_written():
     assert row.meta == {"seen": True}
 
 
-def test_what_was_changed_in_place_is_saved():
+def test_fields_that_were_changed_in_place_are_saved():
     row = reread(TaskResultFactory(failed=True, return_value={"pages": [1]}))
 
     row.errors[0]["message"] = "hidden"

@@ -1,4 +1,4 @@
-"""Time zones whose rules change while a plan is stored, or that a host has not."""
+"""Time zones whose rules change after planning, and zones that a host lacks."""
 
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from tests.servers import wait_until
 
 pytestmark = pytest.mark.django_db
 
-#: Three and four hours behind UTC: what a city has before and after a change.
+#: Three and four hours behind UTC: the old and the new rules of a city.
 EARLIER, LATER = "Etc/GMT+3", "Etc/GMT+4"
 
 
@@ -31,7 +31,7 @@ def _on_the_rows(configure):
 
 @pytest.fixture
 def tzdata(tmp_path) -> Iterator[Callable[[str], Path]]:
-    """A function that gives the zone Test/City the rules of another one."""
+    """A function that gives the zone Test/City the rules of another zone."""
     before = zoneinfo.TZPATH
 
     def use(rules: str) -> Path:
@@ -51,7 +51,7 @@ def tzdata(tmp_path) -> Iterator[Callable[[str], Path]]:
 
 
 def wall(moment: datetime, rules: str) -> str:
-    """The fields of cron for a moment's wall time by some rules."""
+    """Return cron fields for the wall time of a moment under the given rules."""
     local = moment.astimezone(ZoneInfo(rules))
     return f"{local.minute} {local.hour} * * *"
 
@@ -60,7 +60,7 @@ def soon(**span: float) -> datetime:
     return timezone.now().replace(second=0, microsecond=0) + timedelta(**span)
 
 
-def look(times: int = 3) -> None:
+def run_rounds(times: int = 3) -> None:
     ticker = Ticker()
     for _ in range(times):
         ticker.run_once()
@@ -70,20 +70,20 @@ def reread(row: PeriodicTask) -> PeriodicTask:
     return PeriodicTask.objects.get(pk=row.pk)
 
 
-def test_a_tick_that_comes_later_by_new_rules_is_not_fired_early(tzdata):
+def test_a_tick_that_new_rules_move_later_does_not_fire_early(tzdata):
     tzdata(EARLIER)
     due = soon(minutes=10)
     row = PeriodicTaskFactory(schedule=cron(wall(due, EARLIER), tz="Test/City"))
     assert row.next_run_at == due
 
     tzdata(LATER)
-    look()
+    run_rounds()
 
     assert reread(row).next_run_at == due + timedelta(hours=1)
     assert not TaskResult.objects.exists()
 
 
-def test_a_tick_that_is_due_by_old_rules_only_is_not_fired(tzdata):
+def test_a_tick_that_is_due_only_by_old_rules_does_not_fire(tzdata):
     tzdata(EARLIER)
     due = soon(minutes=10)
     row = PeriodicTaskFactory(schedule=cron(wall(due, EARLIER), tz="Test/City"))
@@ -91,7 +91,7 @@ def test_a_tick_that_is_due_by_old_rules_only_is_not_fired(tzdata):
     ticker.run_once()
     ticker.run_once()
     tzdata(LATER)
-    # As if it were 20 minutes later.
+    # The same state as 20 minutes later.
     shift(row, timedelta(minutes=-20))
 
     ticker.run_once()
@@ -101,7 +101,7 @@ def test_a_tick_that_is_due_by_old_rules_only_is_not_fired(tzdata):
 
 
 def shift(row: PeriodicTask, by: timedelta) -> None:
-    """Move a row's plan and its wall time, as if the time were another."""
+    """Move a row's plan and wall time, as if it had been planned at another time."""
     planned = row.next_run_at + by
     schedule = cron(wall(planned, EARLIER), tz="Test/City")
     after = (planned - timedelta(days=1)).astimezone(ZoneInfo(EARLIER))
@@ -114,84 +114,84 @@ def shift(row: PeriodicTask, by: timedelta) -> None:
     )
 
 
-def test_a_tick_that_comes_earlier_by_new_rules_fires_once(tzdata):
+def test_a_tick_that_new_rules_move_earlier_fires_once(tzdata):
     tzdata(LATER)
     due = soon(minutes=50)
     row = PeriodicTaskFactory(schedule=cron(wall(due, LATER), tz="Test/City"))
     assert row.next_run_at == due
 
     tzdata(EARLIER)
-    look()
+    run_rounds()
 
     assert TaskResult.objects.get().tick_at == due - timedelta(hours=1)
     assert reread(row).next_run_at == due + timedelta(hours=23)
 
 
 @pytest.mark.parametrize(("old", "new"), [(EARLIER, LATER), (LATER, EARLIER)])
-def test_what_was_fired_by_old_rules_does_not_come_again_on_that_day(tzdata, old, new):
+def test_a_tick_fired_by_old_rules_does_not_fire_again_that_day(tzdata, old, new):
     tzdata(old)
     fired = soon(minutes=-1)
     row = PeriodicTaskFactory(schedule=cron(wall(fired, old), tz="Test/City"))
     PeriodicTask.objects.filter(pk=row.pk).update(next_run_at=fired)
-    look()
+    run_rounds()
     assert TaskResult.objects.get().tick_at == fired
 
     tzdata(new)
-    look()
+    run_rounds()
 
     shift = timedelta(hours=1 if new == LATER else -1)
     assert TaskResult.objects.count() == 1
     assert reread(row).next_run_at == fired + timedelta(days=1) + shift
 
 
-def test_minutes_with_a_star_go_on_with_the_time_that_passes(tzdata):
+def test_new_rules_do_not_move_a_cron_with_a_star_for_hours(tzdata):
     tzdata(EARLIER)
     row = PeriodicTaskFactory(schedule=cron("*/15 * * * *", tz="Test/City"))
     planned = row.next_run_at
 
     tzdata(LATER)
-    look()
+    run_rounds()
 
     assert reread(row).next_run_at == planned
 
 
-def test_a_next_run_that_somebody_has_set_is_honoured(tzdata):
+def test_new_rules_do_not_move_a_next_run_that_was_set_by_hand(tzdata):
     tzdata(EARLIER)
     row = PeriodicTaskFactory(schedule=cron("0 3 * * *", tz="Test/City"))
     wanted = soon(hours=5)
     PeriodicTask.objects.filter(pk=row.pk).update(next_run_at=wanted)
 
     tzdata(LATER)
-    look()
+    run_rounds()
 
     assert reread(row).next_run_at == wanted
 
 
-def test_a_skipped_run_is_not_made_up_for_by_new_rules(tzdata):
+def test_new_rules_do_not_bring_back_a_skipped_run(tzdata):
     tzdata(EARLIER)
     due = soon(minutes=10)
     row = PeriodicTaskFactory(schedule=cron(wall(due, EARLIER), tz="Test/City"))
     operations.schedules.skip_next(row)
 
     tzdata(LATER)
-    look()
+    run_rounds()
 
     assert reread(row).next_run_at == due + timedelta(days=1, hours=1)
 
 
-def test_rules_that_stay_cost_no_plan(tzdata):
+def test_unchanged_rules_change_no_plan(tzdata):
     tzdata(EARLIER)
     for _ in range(3):
         PeriodicTaskFactory(schedule=cron("0 3 * * *", tz="Test/City"))
     plans = list(PeriodicTask.objects.order_by("pk").values())
 
-    look()
+    run_rounds()
 
     assert list(PeriodicTask.objects.order_by("pk").values()) == plans
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_beat_with_new_rules_plans_anew(tzdata, config, tmp_path):
+def test_a_beat_with_new_rules_plans_its_schedules_again(tzdata, config, tmp_path):
     tzdata(EARLIER)
     due = soon(minutes=10)
     row = PeriodicTaskFactory(schedule=cron(wall(due, EARLIER), tz="Test/City"))
@@ -206,10 +206,10 @@ def test_a_beat_with_new_rules_plans_anew(tzdata, config, tmp_path):
     assert "rules of its time zone have changed" in beat.log
 
 
-# Zones that this host does not know.
+# Unknown zones.
 
 
-def test_a_zone_that_this_host_does_not_know_disables_nothing(tzdata, caplog):
+def test_an_unknown_zone_disables_no_row(tzdata, caplog):
     tzdata(EARLIER)
     due = soon(minutes=-1)
     here = cron(wall(due, EARLIER), tz="Test/City")
@@ -231,9 +231,9 @@ def test_a_zone_that_this_host_does_not_know_disables_nothing(tzdata, caplog):
     assert "There is no time zone 'Test/City'" in row.postponed_because
     assert len([line for line in caplog.messages if "Test/City" in line]) == 1
 
-    # A beat on another host knows it, and a while does not have to pass.
+    # A beat on a host that knows the zone fires it at once.
     tzdata(EARLIER)
-    look()
+    run_rounds()
 
     assert TaskResult.objects.get().tick_at == due
     assert reread(new).next_run_at > timezone.now()
