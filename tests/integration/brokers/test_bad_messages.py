@@ -1,4 +1,4 @@
-"""Messages that nobody of us has sent: none stops a worker, and none vanishes."""
+"""Messages that taskhub has not sent: none stops a worker, and none is lost."""
 
 import hmac
 import random
@@ -24,13 +24,13 @@ def config(configure, redis_url):
 
 
 def push(config, body, message_id=None):
-    """Put a body into the broker, as somebody with access to Redis could."""
+    """Push any body to the broker, as a person with access to Redis could."""
     message_id = message_id or new_id()
     get_broker(config).push([Envelope(message_id, "default", 0, None, body)])
     return str(message_id)
 
 
-def test_what_cannot_be_trusted_or_understood_is_quarantined(config, drain):
+def test_messages_that_cannot_be_verified_are_quarantined(config, drain):
     key = config.signing_keys[0]
     message = MessageFactory()
     good = seal(message, key)
@@ -59,7 +59,7 @@ def test_what_cannot_be_trusted_or_understood_is_quarantined(config, drain):
     assert log.count("Quarantined") == len(bodies)
 
 
-def test_of_a_message_too_large_for_the_database_the_beginning_is_kept(config, drain):
+def test_the_first_2_mib_of_a_huge_message_are_quarantined(config, drain):
     message_id = push(config, b"beginning" + bytes(20_000_000))
     after = tasks.add.enqueue(1)
 
@@ -76,7 +76,7 @@ def test_of_a_message_too_large_for_the_database_the_beginning_is_kept(config, d
 def test_many_large_messages_do_not_fill_the_memory_of_a_worker(
     config, start_node, settings
 ):
-    # With DEBUG, Django keeps the statements.
+    # With DEBUG, Django keeps all SQL statements in memory.
     node = start_node("--processes=1", DEBUG="false", SECRET_KEY=settings.SECRET_KEY)
     before = tasks.most_memory_mib.enqueue().get(timeout=60)
     body = bytes(5 * 1024 * 1024)
@@ -90,7 +90,7 @@ def test_many_large_messages_do_not_fill_the_memory_of_a_worker(
     assert node.stop() == 0
 
 
-def test_a_signed_message_that_is_none_is_quarantined(config, drain):
+def test_a_signed_body_that_is_not_a_message_is_quarantined(config, drain):
     key = config.signing_keys[0]
     deep = b"[" * 100_000 + b"]" * 100_000
     for payload in (b"{}", b"[]", b"[1,2,3]", b"null", b"\xff", b'"\xff"', deep):
@@ -104,10 +104,8 @@ def test_a_signed_message_that_is_none_is_quarantined(config, drain):
     assert all("signed, but not a message" in reason for reason in reasons)
 
 
-def test_a_message_that_is_put_back_changes_neither_its_row_nor_the_database(
-    config, drain
-):
-    """What SECURITY.md promises of `atomic=True`, and of `expires_after`."""
+def test_a_replayed_message_changes_nothing_in_the_database(config, drain):
+    """SECURITY.md promises this for `atomic=True` and for `expires_after`."""
     key = config.signing_keys[0]
     done = TaskResultFactory(task_path="tests.tasks.trace_atomically", args=["a"])
     late = TaskResultFactory(task_path="tests.tasks.trace", args=["b"])
@@ -127,7 +125,7 @@ def test_a_message_that_is_put_back_changes_neither_its_row_nor_the_database(
     assert list(after) == states
 
 
-def test_a_previous_secret_key_is_honoured(config, drain):
+def test_a_message_signed_with_a_previous_secret_key_runs(config, drain):
     row = TaskResultFactory(task_path="tests.tasks.add", args=[1])
     old = derive_key("the key before")
     push(config, seal(row.to_message(), old), row.id)
@@ -141,10 +139,8 @@ def test_a_previous_secret_key_is_honoured(config, drain):
 @pytest.mark.parametrize(
     ("task_path", "args"), [("tests.tasks.ad", []), ("tests.tasks.add", [1, 2, 3])]
 )
-def test_what_this_code_cannot_run_is_given_back_for_a_while(
-    config, drain, task_path, args
-):
-    """New code may be on its way: others may know the task already."""
+def test_a_message_that_this_code_cannot_run_is_delayed(config, drain, task_path, args):
+    """During a deploy, workers with newer code may know the task already."""
     row = TaskResultFactory(task_path=task_path, args=args)
     push(config, seal(row.to_message(), config.signing_keys[0]), row.id)
 
@@ -157,7 +153,7 @@ def test_what_this_code_cannot_run_is_given_back_for_a_while(
 
 
 def long_ago() -> datetime:
-    """When no deploy that may still be under way had begun."""
+    """Return a time before the start of any deploy that may still be under way."""
     return now() - timedelta(hours=1)
 
 
@@ -187,7 +183,7 @@ def test_a_path_outside_the_registry_is_never_imported(config, drain):
 
 
 def test_foreign_entries_in_redis_are_quarantined(config, drain):
-    """Ids that are no UUIDs, bodies without a rank, places without bodies."""
+    """Some ids are not UUIDs, some bodies have no rank, some places have no body."""
     client = redis.Redis.from_url(config.options.broker_url)
     base = f"{config.options.key_prefix}:{{default}}"
     client.hset(f"{base}:messages", "no rank", "no colon")
@@ -224,8 +220,8 @@ def test_foreign_entries_in_redis_are_quarantined(config, drain):
     client.close()
 
 
-def test_how_a_message_came_back_is_not_believed(config, drain):
-    """It is not signed: anybody who may write to Redis may have written it."""
+def test_forged_text_about_a_redelivery_does_not_stop_messages(config, drain):
+    """The text is not signed: anyone with access to Redis can change it."""
     texts = (b"died \0", b"\xff\xfe", b"died " + b"x" * 100_000, b"left \x1b[2J", b"x")
     forged = [tasks.add.enqueue(number) for number in range(len(texts))]
     client = redis.Redis.from_url(config.options.broker_url)

@@ -1,4 +1,4 @@
-"""The database's clock, wherever the server stands and whatever zone Django keeps."""
+"""The database's clock, with any time zone of its sessions and of Django."""
 
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,14 +17,14 @@ from tests.nodes import wait_until
 from tests.tasks import add
 
 HOUR = timedelta(hours=1)
-#: Zones of the server's sessions, and zones that Django keeps times in.
+#: Time zones of database sessions, and time zones in which Django stores times.
 SESSION_ZONES = ["+02:00", "-05:00"]
 DATABASE_ZONES = ["America/New_York", "Asia/Kolkata"]
 
 
 @contextmanager
 def session_zone(zone):
-    """The server's session in another zone, as on a host that is far away."""
+    """Set the zone of the session, as on a database server in another time zone."""
     with connection.cursor() as cursor:
         cursor.execute("SET time_zone = %s", [zone])
     try:
@@ -34,7 +34,7 @@ def session_zone(zone):
 
 
 def _keep_times_in(zone):
-    # Not the proxy: what it has worked out of the zone is kept in the object itself.
+    # Not the proxy `connection`: the connection object itself caches its time zone.
     default = connections[DEFAULT_DB_ALIAS]
     default.settings_dict["TIME_ZONE"] = zone
     for name in ("timezone", "timezone_name"):
@@ -44,7 +44,7 @@ def _keep_times_in(zone):
 
 @contextmanager
 def database_zone(zone):
-    """Django keeps times of this database in another zone than UTC."""
+    """Let Django store the times of this database in another zone than UTC."""
     _keep_times_in(zone)
     try:
         yield
@@ -54,7 +54,7 @@ def database_zone(zone):
 
 @pytest.fixture(params=[*SESSION_ZONES, *DATABASE_ZONES])
 def zone(request, transactional_db):
-    """Each zone that may be meant, where the database knows of it."""
+    """Each of the zones that the database supports."""
     if request.param in SESSION_ZONES:
         if connection.vendor != "mysql":
             pytest.skip("Only MariaDB and MySQL tell the time in the server's zone.")
@@ -65,13 +65,13 @@ def zone(request, transactional_db):
             yield
 
 
-def test_the_databases_clock_is_that_of_the_rows(zone):
+def test_database_now_and_named_leases_are_right_in_every_zone(zone):
     assert take_lease("anything", "me", seconds=60, using="default")
     assert abs(database_now("default") - timezone.now()) < timedelta(minutes=1)
     assert not take_lease("anything", "you", seconds=60, using="default")
 
 
-def test_a_result_that_is_not_due_is_not_handed_out(zone, bench):
+def test_a_result_that_is_not_due_is_not_reserved(zone, bench):
     if not bench.broker.lives_in_rows:
         pytest.skip("Redis has a clock of its own.")
     broker, queues = bench.broker, ["default"]
@@ -89,21 +89,21 @@ def test_a_result_that_is_not_due_is_not_handed_out(zone, bench):
     assert later.id
 
 
-def test_nodes_are_present_while_they_tell_of_themselves(zone):
+def test_nodes_with_recent_heartbeats_are_present(zone):
     NodeFactory(last_seen_at=timezone.now())
     NodeFactory(silent=True)
     assert Node.objects.present().count() == 1
     assert Node.objects.silent().count() == 1
 
 
-def test_an_attempt_that_is_to_wait_is_not_begun(zone):
+def test_claim_refuses_an_attempt_that_is_not_due(zone):
     row = TaskResultFactory(attempts=1, run_after=timezone.now() + HOUR)
     claimed = claim(row.to_message(), "worker-2", Returned("worker-1", died=False))
     assert isinstance(claimed, NotDue)
     assert timedelta(minutes=55) < claimed.wait < timedelta(minutes=65)
 
 
-def test_rows_that_plain_sql_inserts_are_enqueued_now(zone):
+def test_the_database_sets_enqueued_at_to_the_current_time(zone):
     row = TaskResult.objects.create(task_path="tests.tasks.add", queue_name="default")
     row.refresh_from_db()
     assert abs(row.enqueued_at - timezone.now()) < timedelta(minutes=1)
@@ -118,7 +118,7 @@ def test_rows_that_plain_sql_inserts_are_enqueued_now(zone):
     ids=str,
 )
 @pytest.mark.any_broker
-def test_a_node_and_its_beat_run_what_is_due_and_nothing_else(start_node, variables):
+def test_a_node_and_its_beat_run_only_due_tasks(start_node, variables):
     zone = variables.get("TASKHUB_DATABASE_ZONE")
     if zone is None and connection.vendor != "mysql":
         pytest.skip("Only MariaDB and MySQL tell the time in the server's zone.")

@@ -1,4 +1,4 @@
-"""Queues of a million: how full they are is asked at a cost that does not grow."""
+"""Counting and searching long queues at a bounded cost."""
 
 import re
 from datetime import timedelta
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def small_bounds(monkeypatch):
-    """What is many is a few here."""
+    """Lower the limits, so that a few rows count as many."""
     monkeypatch.setattr(counting, "MAX_COUNTED", 5)
     monkeypatch.setattr(status, "MAX_SCANNED_ROWS", 5)
     monkeypatch.setattr(status, "_oldest_cache", ttl_cache.TTLCache(60))
@@ -30,7 +30,7 @@ def small_bounds(monkeypatch):
 
 @pytest.fixture
 def pass_time(monkeypatch):
-    """A function that lets some seconds pass for what is remembered."""
+    """A function that lets seconds pass for cached values."""
     clock = ttl_cache.monotonic
 
     def pass_time(seconds):
@@ -45,7 +45,7 @@ def config(configure):
 
 
 def put(count, queue="default", **fields):
-    """Have some messages wait in a queue of the database broker."""
+    """Create messages that wait in a queue of the database broker."""
     for _ in range(count):
         TaskResultFactory(queue_name=queue, place=Place.READY, **fields)
 
@@ -54,14 +54,14 @@ def ready(config, queue="default"):
     return get_broker(config).depths(["default", "mail"])[queue].ready
 
 
-def test_few_are_counted_every_time(config):
+def test_a_short_queue_is_counted_every_time(config):
     put(5)
     assert (ready(config), ready(config, "mail")) == (5, 0)
     put(1, "mail")
     assert (ready(config), ready(config, "mail")) == (5, 1)
 
 
-def test_many_are_counted_once_in_a_while(config, pass_time):
+def test_a_long_queue_is_counted_once_a_minute(config, pass_time):
     put(8)
     assert ready(config) == 8
     put(3)
@@ -76,7 +76,7 @@ def test_many_are_counted_once_in_a_while(config, pass_time):
     assert (ready(config), ready(config, "mail")) == (11, 2)
 
 
-def test_what_has_become_few_is_counted_at_once(config):
+def test_a_queue_that_has_become_short_is_counted_at_once(config):
     put(8)
     assert ready(config) == 8
     TaskResult.objects.filter(pk__in=TaskResult.objects.ids()[3:]).delete()
@@ -84,7 +84,7 @@ def test_what_has_become_few_is_counted_at_once(config):
     assert ready(config) == 3
 
 
-def test_keeping_queues_paused_counts_nothing(config):
+def test_synchronising_queue_states_counts_no_messages(config):
     put(8)
     operations.queues.pause(Queue("default"))
     operations.queues.drain(Queue("mail"))
@@ -99,7 +99,7 @@ def test_keeping_queues_paused_counts_nothing(config):
     assert not Queue("mail").state.is_paused
 
 
-def test_the_oldest_of_a_queue_is_found_behind_many_of_another(config, pass_time):
+def test_the_oldest_message_is_found_behind_many_of_another_queue(config, pass_time):
     put(8)
     long_ago = timezone.now() - timedelta(hours=7)
     put(1, "mail", enqueued_at=long_ago)
@@ -127,7 +127,7 @@ def pages_read(sql: str, index: str) -> int:
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's planner")
-def test_an_idle_worker_does_not_go_through_what_is_due_later(config):
+def test_an_idle_worker_does_not_read_all_delayed_rows(config):
     later = timezone.now() + timedelta(days=1)
     delayed = {"place": Place.DELAYED, "run_after": later}
     TaskResult.objects.bulk_create(
@@ -144,13 +144,13 @@ def test_an_idle_worker_does_not_go_through_what_is_due_later(config):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's planner")
-def test_a_queue_is_looked_for_without_the_waiting_rows_of_others():
-    """PostgreSQL leaves out of a search what the condition of an index says."""
+def test_looking_into_a_queue_does_not_read_rows_of_other_queues():
+    """PostgreSQL drops from a search the conditions that a partial index implies."""
     rows = [TaskResultFactory.build(place=Place.READY) for _ in range(3_000)]
     TaskResult.objects.bulk_create(rows)
     mail = TaskResult.objects.filter(place=Place.READY, queue_name="mail").order_by()
     with CaptureQueriesContext(connection) as asked:
         assert not mail.exists()
 
-    # A path down the index, and not its leaves.
+    # The search reads one path down the index, and not all of its leaves.
     assert pages_read(asked[0]["sql"], "taskhub_place_ready") <= 4

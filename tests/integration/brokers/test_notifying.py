@@ -1,4 +1,4 @@
-"""Whether the database broker wakes idle workers, and what happens if it does not."""
+"""The option `notify` of the database broker: idle workers with and without it."""
 
 import pytest
 from django.db import connection
@@ -21,20 +21,20 @@ def notify(request):
 
 @pytest.fixture
 def config(configure, settings, notify):
-    # Another backend would wake beats by its own options.
+    # Another backend would notify beats by its own options.
     settings.TASKS = {"default": settings.TASKS["default"]}
     return configure(broker_url="database://", notify=notify)
 
 
-def heard() -> list[str]:
-    """The channels on which this connection was notified by now."""
+def notified_channels() -> list[str]:
+    """Return the channels on which this connection has been notified so far."""
     with connection.cursor() as cursor:
-        # What was notified before it has come with its answer.
+        # Notifications that were sent before this query arrive with its answer.
         cursor.execute("SELECT 1")
     return [each.channel for each in connection.connection.notifies(timeout=0)]
 
 
-def test_enqueueing_and_saving_a_schedule_notify_unless_they_are_not_to(config, notify):
+def test_enqueueing_and_saving_a_schedule_notify_only_with_the_option(config, notify):
     with connection.cursor() as cursor:
         cursor.execute("LISTEN taskhub")
         cursor.execute("LISTEN taskhub_beat")
@@ -42,11 +42,13 @@ def test_enqueueing_and_saving_a_schedule_notify_unless_they_are_not_to(config, 
     tasks.add.enqueue(1)
     PeriodicTaskFactory()
 
-    assert sorted(set(heard())) == (["taskhub", "taskhub_beat"] if notify else [])
+    assert sorted(set(notified_channels())) == (
+        ["taskhub", "taskhub_beat"] if notify else []
+    )
 
 
-def listening() -> int:
-    """How many connections LISTEN."""
+def count_listening() -> int:
+    """Return the number of connections that LISTEN."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity "
@@ -55,13 +57,13 @@ def listening() -> int:
         return cursor.fetchone()[0]
 
 
-def test_an_idle_worker_runs_what_is_enqueued_either_way(start_node, notify):
+def test_an_idle_worker_runs_tasks_with_and_without_notify(start_node, notify):
     module = "tests.settings" if notify else "tests.site_settings.unnotified"
     start_node("--processes=1", "--beat", DJANGO_SETTINGS_MODULE=module)
     first = tasks.add.enqueue(1)
     wait_until(lambda: first.row.status == Status.SUCCESSFUL, "the first task")
     if notify:
-        wait_until(listening, "the worker to listen")
+        wait_until(count_listening, "the worker to listen")
 
     for number in range(3):
         result = tasks.add.enqueue(number)
@@ -69,4 +71,4 @@ def test_an_idle_worker_runs_what_is_enqueued_either_way(start_node, notify):
             lambda result=result: result.row.status == Status.SUCCESSFUL, "the task"
         )
 
-    assert bool(listening()) == notify
+    assert bool(count_listening()) == notify

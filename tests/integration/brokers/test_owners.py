@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
 
 @pytest.fixture
 def config(configure, own_redis):
-    """The default backend, on a Redis of its own."""
+    """The default backend, on its own Redis server."""
     return configure(broker_url=own_redis.url)
 
 
 @pytest.fixture
 def elsewhere(config, tmp_path):
-    """A function that runs a command of the other site; gives exit code and output."""
+    """A function that runs a command of the other site; returns code and output."""
 
     def run(*command):
         done = subprocess.run(
@@ -45,7 +45,7 @@ def elsewhere(config, tmp_path):
 @pytest.mark.parametrize(
     "command", [["taskworker", "--check"], ["taskworker", "--drain"], ["taskbeat"]]
 )
-def test_nobody_starts_where_workers_of_another_database_work(
+def test_commands_refuse_queues_of_workers_of_another_database(
     start_node, elsewhere, command
 ):
     start_node("--processes=1")
@@ -59,7 +59,7 @@ def test_nobody_starts_where_workers_of_another_database_work(
     assert tasks.add.enqueue(2).get(timeout=30) == 2
 
 
-def test_queues_of_nobody_are_taken_over_and_of_oneself_are_shared(
+def test_nodes_of_one_site_share_queues_and_later_another_may_use_them(
     start_node, elsewhere
 ):
     first, second = start_node("--processes=1"), start_node("--processes=1")

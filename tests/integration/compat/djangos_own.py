@@ -1,16 +1,17 @@
 """
-Django's own tests of its tasks, run with taskhub.
+Run Django's own tests of tasks with taskhub.
 
-They come with Django's sdist. `fetch`, which `make test` calls, unpacks those of the
-Django that is installed beside the interpreter; nothing is downloaded while tests run.
+The tests are part of Django's sdist. `fetch`, which `make test` calls, downloads the
+tests of the installed Django and unpacks them beside the interpreter; nothing is
+downloaded while tests run.
 
     python -m tests.integration.compat.djangos_own fetch
     python -m tests.integration.compat.djangos_own run as-written taskhub
     python -m tests.integration.compat.djangos_own run on-taskhub immediate
 
-`run` takes what they are run on, and which backend is configured while their tasks are
-made. As written, they are run on Django's backends, with tasks of taskhub's. On
-taskhub, its backend stands in the place of Django's DummyBackend.
+The arguments of `run` are a mode, and the backend that is configured while the tasks of
+the tests are created. With `as-written`, the tests run unchanged on Django's backends,
+with tasks of taskhub. With `on-taskhub`, taskhub's backend replaces DummyBackend.
 """
 
 import asyncio
@@ -40,11 +41,11 @@ MODULES = {
         "tasks.test_immediate_backend",
         "tasks.test_custom_backend",
     ],
-    # The others are about ImmediateBackend, and about backends of the tests' own.
+    # The other modules test ImmediateBackend, and backends that the tests define.
     "on-taskhub": ["tasks.test_tasks", "tasks.test_dummy_backend"],
 }
 
-#: The tests that cannot hold on taskhub, by case and name, and why.
+#: Tests that cannot pass on taskhub, by test case and name, with the reasons.
 NOT_ON_TASKHUB = {
     "TaskTestCase.test_refresh_result": "It refreshes by a sync call in async code, "
     "where Django allows no queries.",
@@ -59,7 +60,7 @@ BACKENDS = {
 
 
 class ListingBackend(TaskHubBackend):
-    """taskhub's backend, with the two things that tests ask DummyBackend for."""
+    """taskhub's backend, with the two attributes of DummyBackend that tests use."""
 
     @property
     def results(self):
@@ -67,7 +68,7 @@ class ListingBackend(TaskHubBackend):
             asyncio.get_running_loop()
         except RuntimeError:
             return self._read_results()
-        # Async tests do not await it.
+        # Async tests read `results` without awaiting it.
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(self._read_results, close=True).result()
 
@@ -87,7 +88,7 @@ class ListingBackend(TaskHubBackend):
 
 
 def fetch():
-    """Unpack Django's tests of its tasks, unless they are there or there are none."""
+    """Unpack Django's tests of tasks, unless they are there or Django has none."""
     if (HOME / "tasks").exists() or django.VERSION < (6, 0):
         return
     with tempfile.TemporaryDirectory() as directory:
@@ -111,7 +112,7 @@ def fetch():
 
 
 def run(where, made_under):
-    """Run them; return an exit code."""
+    """Run the tests; return an exit code."""
     with tempfile.TemporaryDirectory() as directory:
         shutil.copytree(HOME / "tasks", Path(directory, "tasks"))
         if where == "on-taskhub":
@@ -140,7 +141,7 @@ def _set_up():
 
 
 def _on_taskhub(source):
-    """Put taskhub in the place of DummyBackend, and give every test the database."""
+    """Replace DummyBackend by taskhub's, and let every test use the database."""
     module, _, name = BACKENDS["taskhub"].rpartition(".")
     return (
         source.replace("django.tasks.backends.dummy.DummyBackend", BACKENDS["taskhub"])
@@ -159,7 +160,7 @@ def _run_modules(names, left_out):
         ".".join(test.id().split(".")[-2:]): test
         for test in _tests_of(runner.build_suite(names))
     }
-    # One that is not there any more is a KeyError.
+    # Raises KeyError if the test no longer exists.
     for name in left_out:
         del tests[name]
     databases = runner.setup_databases()

@@ -1,4 +1,4 @@
-"""What Django's own tests demand of a tasks backend, on every broker."""
+"""The rules of Django's own tests for a tasks backend, on every broker."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ VARIANTS = [
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("task", VARIANTS)
-def test_what_enqueue_gives_back_equals_what_is_read_later(task):
+def test_enqueue_returns_a_result_equal_to_that_of_get_result(task):
     result = task.enqueue((1, {"a": b"bytes"}))
 
     read = task.get_result(result.id)
@@ -42,7 +42,7 @@ def test_async_code_enqueues_and_reads_results():
     async def main():
         result = await tasks.add.aenqueue(1, b=2)
         read = await tasks.add.aget_result(result.id)
-        # Of the thread that served the queries.
+        # Close the connections of the thread that ran the queries.
         await sync_to_async(connections.close_all)()
         return result, read
 
@@ -54,13 +54,13 @@ def test_async_code_enqueues_and_reads_results():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("missing", ["123", "", "01a20884-d2d7-725b-9065-ae2acf415cb1"])
-def test_a_result_that_does_not_exist(missing):
+def test_get_result_raises_an_error_if_the_result_does_not_exist(missing):
     with pytest.raises(compat.TaskResultDoesNotExist):
         tasks.add.get_result(missing)
 
 
-def test_an_id_that_is_none_is_refused_before_any_sql():
-    """So that a sync call in async code gets this answer, and not one about async."""
+def test_an_id_that_is_not_a_uuid_is_refused_without_a_query():
+    """So a sync call in async code raises this error, and not one about async code."""
 
     async def main():
         with pytest.raises(compat.TaskResultDoesNotExist):
@@ -70,7 +70,7 @@ def test_an_id_that_is_none_is_refused_before_any_sql():
 
 
 @pytest.mark.django_db
-def test_the_result_of_another_task_is_a_mismatch():
+def test_get_result_refuses_the_result_of_another_task():
     result = tasks.add.enqueue(1)
 
     errors = import_module(f"{compat.LOGGER_NAME}.exceptions")
@@ -79,14 +79,14 @@ def test_the_result_of_another_task_is_a_mismatch():
 
 
 @pytest.mark.django_db
-def test_the_return_value_is_there_only_when_it_is():
+def test_the_return_value_of_an_unfinished_result_raises_an_error():
     result = tasks.add.enqueue(1)
 
     with pytest.raises(ValueError, match="not finished"):
         _ = result.return_value
 
 
-def test_a_successful_run(transactional_db, drain):
+def test_a_successful_run_sets_the_fields_of_its_result(transactional_db, drain):
     result = tasks.add.enqueue(1, b=2)
     drain()
 
@@ -102,7 +102,9 @@ def test_a_successful_run(transactional_db, drain):
     assert result.last_attempted_at == result.started_at
 
 
-def test_a_failed_run(transactional_db, drain):
+def test_a_failed_run_has_an_error_with_exception_and_traceback(
+    transactional_db, drain
+):
     result = tasks.fail.enqueue("no such user")
     drain()
 
@@ -127,7 +129,7 @@ def test_system_exit_is_a_failure(transactional_db, drain):
     assert result.errors[0].exception_class is SystemExit
 
 
-def test_the_context_tells_attempt_and_result(transactional_db, drain):
+def test_the_context_has_the_attempt_and_the_result(transactional_db, drain):
     result = tasks.plain_with_context.enqueue("a")
     drain()
 
@@ -150,7 +152,7 @@ def test_return_values_are_normalized(transactional_db, drain):
     ]
 
 
-def test_a_run_is_three_log_lines(transactional_db, drain, caplog):
+def test_a_run_logs_three_lines(transactional_db, drain, caplog):
     with caplog.at_level(logging.DEBUG, logger=compat.LOGGER_NAME):
         result = tasks.add.enqueue(1)
     log = drain()
@@ -175,7 +177,7 @@ def test_the_log_line_of_a_failure_has_its_traceback(transactional_db, drain):
 
 
 @pytest.mark.django_db
-def test_signals_come_from_the_backend_class(broker):
+def test_the_sender_of_signals_is_the_backend_class(broker):
     seen = []
 
     def receive(sender, task_result, **kwargs):
@@ -192,7 +194,7 @@ def test_signals_come_from_the_backend_class(broker):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", ["SUCCESSFUL", "FAILED", "CANCELLED"])
-def test_every_status_of_a_row_can_be_shown(status):
+def test_a_result_with_any_final_status_is_finished(status):
     result = tasks.add.enqueue(1)
     TaskResult.objects.update(status=status)
 
@@ -201,7 +203,7 @@ def test_every_status_of_a_row_can_be_shown(status):
     assert result.is_finished
 
 
-def test_tasks_are_validated_as_django_does():
+def test_tasks_are_validated_by_djangos_rules():
     backend = compat.task_backends["default"]
 
     for wrong in (

@@ -1,4 +1,4 @@
-"""Django's own tests of its tasks."""
+"""Django's own tests of tasks."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Tasks that were made, or are enqueued, under backends that are not taskhub's."""
+"""Tasks that are created or enqueued with backends other than taskhub's."""
 
 import asyncio
 import logging
@@ -28,7 +28,7 @@ def fails():
 
 
 def report(context, a):
-    """Use all that a context has."""
+    """Use all methods and attributes of a context."""
     context.progress(1, 2, "half")
     assert isinstance(context, Context)
     assert isinstance(context.task_result, Result)
@@ -36,7 +36,7 @@ def report(context, a):
     return [context.attempt, a]
 
 
-def ask_again(context):
+def retry_later(context):
     context.retry(after=5, reason="not ready yet")
 
 
@@ -46,7 +46,7 @@ async def double(a):
 
 
 def made_elsewhere(function, **options):
-    """Make a task with Django's own decorator, under Django's own backend."""
+    """Create a task with Django's decorator, under Django's ImmediateBackend."""
     with override_settings(TASKS={"default": {"BACKEND": IMMEDIATE, "QUEUES": []}}):
         made = tasks.django_task(**options)(function)
     assert type(made) is compat.Task
@@ -76,7 +76,7 @@ def test_a_task_made_under_another_backend_can_be_enqueued(config, options):
 
 
 @pytest.mark.django_db
-def test_a_variant_for_another_backend_leaves_the_task_as_it_is(config):
+def test_a_variant_of_a_task_of_another_backend_does_not_change_it(config):
     plain = made_elsewhere(fails)
 
     plain.using(priority=9).enqueue()
@@ -95,7 +95,7 @@ def test_tasks_that_differ_are_not_equal(config):
 
 
 @pytest.mark.django_db
-def test_wrong_values_are_refused_as_for_tasks_of_ours(config):
+def test_wrong_values_for_tasks_of_other_backends_are_refused(config):
     with pytest.raises(compat.InvalidTask, match="did you mean 'mail'"):
         made_elsewhere(triple, queue_name="mial").enqueue(1)
     with pytest.raises(InvalidArguments, match="cannot be called with"):
@@ -103,7 +103,7 @@ def test_wrong_values_are_refused_as_for_tasks_of_ours(config):
 
 
 @pytest.mark.django_db
-def test_the_backend_that_is_asked_is_the_one_that_runs_it(config):
+def test_enqueue_of_a_backend_writes_that_backend_into_the_row(config):
     result = compat.task_backends["free"].enqueue(tasks.add, [1], {"b": 2})
 
     assert result.backend == result.row.backend == "free"
@@ -111,7 +111,7 @@ def test_the_backend_that_is_asked_is_the_one_that_runs_it(config):
 
 
 @pytest.mark.django_db
-def test_a_result_is_submitted_again_on_its_own_backend(config):
+def test_enqueue_again_uses_the_backend_of_the_result(config):
     row = tasks.add.using(backend="free", queue_name="anything").enqueue(1).row
 
     again = operations.results.enqueue_again(row, [2], {})
@@ -120,24 +120,24 @@ def test_a_result_is_submitted_again_on_its_own_backend(config):
 
 
 @pytest.mark.django_db
-def test_operators_are_told_that_a_task_is_another_backends(config, settings):
+def test_enqueueing_by_hand_refuses_a_task_of_another_backend(config, settings):
     settings.TASKS = two_backends(settings.TASKS["default"])
 
     with pytest.raises(compat.InvalidTask, match="'default' of add does not belong"):
         operations.results.enqueue("tests.tasks.add", [1])
 
 
-def test_a_schedule_fires_a_task_made_under_another_backend():
+def test_periodic_accepts_a_task_made_under_another_backend():
     plain = made_elsewhere(triple)
 
     assert periodic(every(hours=1), name="of another backend")(plain) is plain
 
 
 @pytest.mark.any_broker
-def test_a_worker_runs_what_was_made_under_another_backend(
+def test_a_worker_runs_tasks_made_under_another_backend(
     transactional_db, config, settings, start_node
 ):
-    """Its code makes them under Django's ImmediateBackend: none registers itself."""
+    """The node creates the tasks under ImmediateBackend: they are not registered."""
     settings.TASKS = two_backends(settings.TASKS["default"])
     plain = made_elsewhere(tasks.plain.func).using(backend="hub")
     with_context = made_elsewhere(
@@ -176,7 +176,7 @@ def dummy(settings):
     compat.task_backends["default"].clear()
 
 
-def test_an_immediate_run_has_its_value(immediate):
+def test_get_returns_the_value_of_an_immediate_run(immediate):
     result = task(triple).delay(2)
 
     assert isinstance(result, Result)
@@ -186,7 +186,7 @@ def test_an_immediate_run_has_its_value(immediate):
     assert tasks.add.apply_async([1], {"b": 2}).get() == 3
 
 
-def test_an_immediate_run_that_failed_says_so(immediate, caplog):
+def test_get_raises_task_failed_for_a_failed_immediate_run(immediate, caplog):
     with caplog.at_level(logging.CRITICAL):
         result = task(fails).enqueue()
 
@@ -196,21 +196,21 @@ def test_an_immediate_run_that_failed_says_so(immediate, caplog):
     assert caught.value.traceback.endswith("ValueError: no such user\n")
 
 
-def test_an_immediate_run_has_its_context(immediate):
+def test_an_immediate_run_gets_a_context(immediate):
     result = task(takes_context=True)(report).enqueue("a")
 
     assert result.get() == [1, "a"]
 
 
-def test_a_retry_ends_an_immediate_run(immediate, caplog):
+def test_a_retry_makes_an_immediate_run_fail(immediate, caplog):
     with caplog.at_level(logging.CRITICAL):
-        result = task(takes_context=True, max_attempts=3)(ask_again).enqueue()
+        result = task(takes_context=True, max_attempts=3)(retry_later).enqueue()
 
     with pytest.raises(TaskFailed, match="not ready yet"):
         result.get()
 
 
-def test_a_plain_call_takes_djangos_own_context(immediate):
+def test_a_direct_call_accepts_djangos_own_context(immediate):
     made = task(takes_context=True)(report)
     result = made.enqueue("a")
     context = compat.TaskContext(task_result=result)
@@ -219,7 +219,7 @@ def test_a_plain_call_takes_djangos_own_context(immediate):
     assert asyncio.run(made.acall(context, "b")) == [1, "b"]
 
 
-def test_many_immediate_runs(immediate):
+def test_enqueue_many_works_with_immediate_backend(immediate):
     results = tasks.add.enqueue_many([(1,), [2], {"a": 3, "b": 4}])
 
     assert [result.get() for result in results] == [1, 2, 7]
@@ -228,7 +228,7 @@ def test_many_immediate_runs(immediate):
 
 
 @pytest.mark.parametrize("backend", ["immediate", "dummy"])
-def test_of_many_none_is_run_elsewhere_if_one_is_wrong(backend, request):
+def test_enqueue_many_enqueues_nothing_if_one_call_is_wrong(backend, request):
     request.getfixturevalue(backend)
     ran = []
     compat.task_enqueued.connect(receive := lambda **kwargs: ran.append(kwargs))
@@ -241,7 +241,7 @@ def test_of_many_none_is_run_elsewhere_if_one_is_wrong(backend, request):
     assert ran == []
 
 
-def test_djangos_own_limits_are_told_in_its_own_words(immediate):
+def test_immediate_backend_raises_djangos_errors_for_its_limits(immediate):
     with pytest.raises(compat.InvalidTask, match="does not support run_after"):
         tasks.add.using(run_after=timedelta(hours=1)).enqueue(1)
     with pytest.raises(compat.InvalidTask, match="does not support run_after"):
@@ -253,7 +253,7 @@ def test_djangos_own_limits_are_told_in_its_own_words(immediate):
         _ = result.row
 
 
-def test_a_dummy_run_is_what_the_backend_has(dummy):
+def test_results_equal_those_that_dummy_backend_keeps(dummy):
     backend = compat.task_backends["default"]
 
     result = tasks.add.enqueue(1)
@@ -272,7 +272,7 @@ def test_a_dummy_run_is_what_the_backend_has(dummy):
 
 
 @pytest.mark.parametrize("timeout", [None, 3600])
-def test_nobody_waits_for_a_run_that_nobody_will_do(dummy, timeout):
+def test_get_does_not_wait_with_dummy_backend(dummy, timeout):
     result = tasks.add.enqueue(1)
 
     with pytest.raises(ResultTimeout, match="DummyBackend"):
@@ -282,8 +282,8 @@ def test_nobody_waits_for_a_run_that_nobody_will_do(dummy, timeout):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_backends_beside_each_other(config, settings):
-    """Whatever the task was made under, `using` takes it there and back."""
+def test_using_selects_one_of_several_backends(config, settings):
+    """`using` selects the backend, whatever backend the task was created under."""
     settings.TASKS = two_backends(settings.TASKS["default"])
 
     here = tasks.add.enqueue(1, b=2)
@@ -301,6 +301,6 @@ def test_backends_beside_each_other(config, settings):
     assert [type(each) for each in (here, there, back, also)] == [Result] * 4
 
 
-def test_a_missing_backend_is_named():
+def test_the_error_for_a_missing_backend_names_it():
     with pytest.raises(compat.InvalidTaskBackend, match="'nowhere'"):
         tasks.add.using(backend="nowhere")

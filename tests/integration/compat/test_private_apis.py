@@ -21,7 +21,7 @@ from tests import tasks
 
 
 @pytest.mark.django_db
-def test_the_statement_is_that_of_save(configure):
+def test_insert_statement_inserts_the_same_row_as_save(configure):
     config = configure(broker_url="database://")
     row = make_row(config, tasks.add, [1], {"b": 2})
     fields = row._meta.concrete_fields
@@ -43,11 +43,11 @@ def test_the_statement_is_that_of_save(configure):
 
 
 def hook():
-    """Something to do on commit."""
+    """Do nothing; a hook for `on_commit`."""
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_last_hook_is_found_while_its_savepoints_are_the_current_ones():
+def test_last_commit_hook_finds_only_hooks_of_the_current_savepoints():
     assert last_commit_hook(connection) is None
     with transaction.atomic():
         assert last_commit_hook(connection) is None
@@ -67,9 +67,9 @@ def test_the_last_hook_is_found_while_its_savepoints_are_the_current_ones():
 
 
 class InATestCase(TestCase):
-    """A test may run hooks one by one."""
+    """A test case that captures hooks may run them one by one."""
 
-    def test_no_hook_is_found(self):
+    def test_last_commit_hook_finds_no_captured_hook(self):
         with self.captureOnCommitCallbacks() as hooks, transaction.atomic():
             transaction.on_commit(hook)
             assert last_commit_hook(connection) is None
@@ -77,7 +77,7 @@ class InATestCase(TestCase):
         assert hooks == [hook]
 
 
-def test_the_descriptor_is_readable_when_a_reply_is_there(redis_url):
+def test_the_descriptor_is_readable_after_a_reply_has_arrived(redis_url):
     client = redis.Redis.from_url(redis_url)
     sender = client.connection_pool.get_connection()
     try:
@@ -90,7 +90,7 @@ def test_the_descriptor_is_readable_when_a_reply_is_there(redis_url):
         client.close()
 
 
-def test_the_raw_functions_return_what_those_of_signal_do():
+def test_raw_signal_functions_return_the_same_as_those_of_signal():
     for number in (signal.SIGTERM, signal.SIGUSR1):
         handler = signal.getsignal(number)
         raw = raw_signal.getsignal(number)

@@ -1,4 +1,4 @@
-"""The door in: rows in the caller's transaction, messages after its commit."""
+"""Enqueueing: rows in the caller's transaction, messages after its commit."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ def test_a_transaction_that_rolls_back_leaves_no_row_and_no_message(config):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_savepoint_that_rolls_back_takes_only_its_own(config):
+def test_a_savepoint_that_rolls_back_removes_only_its_own_results(config):
     with transaction.atomic():
         kept = tasks.add.enqueue(1)
         with pytest.raises(RuntimeError), transaction.atomic():
@@ -55,10 +55,10 @@ def test_a_savepoint_that_rolls_back_takes_only_its_own(config):
     assert depth(config) == Depth(ready=1)
 
 
-def test_a_transaction_that_commits_runs_once(transactional_db, config, drain):
+def test_a_task_of_a_committed_transaction_runs_once(transactional_db, config, drain):
     with transaction.atomic():
         result = tasks.trace.enqueue("once")
-        # Nobody else sees it before the commit.
+        # The message is not pushed before the commit.
         if not get_broker(config).lives_in_rows:
             assert depth(config) == Depth()
 
@@ -69,7 +69,7 @@ def test_a_transaction_that_commits_runs_once(transactional_db, config, drain):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_enqueued_is_in_the_broker(config):
+def test_enqueued_tasks_have_messages_in_the_broker(config):
     tasks.add.enqueue(1)
     tasks.send.enqueue("a@example.com")
     tasks.add.using(run_after=timedelta(hours=1)).enqueue(1)
@@ -79,7 +79,7 @@ def test_what_is_enqueued_is_in_the_broker(config):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fleeting_task_leaves_with_the_commit_too(config):
+def test_a_non_durable_task_is_not_pushed_after_a_rollback(config):
     with pytest.raises(RuntimeError), transaction.atomic():
         tasks.fleeting.enqueue(1)
         raise RuntimeError
@@ -91,7 +91,7 @@ def test_a_fleeting_task_leaves_with_the_commit_too(config):
 
 
 @pytest.mark.django_db
-def test_the_row_has_all_that_was_asked_for(config):
+def test_the_row_has_all_requested_options(config):
     in_an_hour = timezone.now() + timedelta(hours=1)
 
     result = tasks.send.using(
@@ -113,7 +113,7 @@ def test_the_row_has_all_that_was_asked_for(config):
 
 
 @pytest.mark.django_db
-def test_notes_of_a_task_are_in_the_row_of_each_run(config):
+def test_the_meta_of_a_task_is_in_the_row_of_each_run(config):
     row = tasks.with_notes.enqueue().row
     other = tasks.with_notes.using(meta={"order": 7}).enqueue().row
     by_hand = operations.results.enqueue("tests.tasks.with_notes", by="ada")
@@ -124,7 +124,7 @@ def test_notes_of_a_task_are_in_the_row_of_each_run(config):
 
 
 @pytest.mark.django_db
-def test_ids_grow(config):
+def test_ids_grow_in_the_order_of_enqueueing(config):
     results = tasks.add.enqueue_many([(number,) for number in range(50)])
 
     rows = TaskResult.objects.order_by("id")
@@ -134,7 +134,7 @@ def test_ids_grow(config):
 
 
 @pytest.mark.django_db
-def test_only_the_database_broker_keeps_its_place_in_the_row(config):
+def test_only_the_database_broker_writes_the_place_into_the_row(config):
     tasks.add.enqueue(1)
 
     lives_in_rows = get_broker(config).lives_in_rows
@@ -143,8 +143,8 @@ def test_only_the_database_broker_keeps_its_place_in_the_row(config):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_timedelta_counts_from_when_it_is_enqueued(config):
-    """And not from when the variant was made, with a module perhaps."""
+def test_run_after_as_a_timedelta_counts_from_enqueueing(config):
+    """It does not count from the creation of the variant, for example at import."""
     an_hour = timedelta(hours=1)
     later = tasks.add.using(run_after=an_hour)
     other = later.using(priority=5)
@@ -172,7 +172,7 @@ async def _aenqueue(task):
 
 
 @pytest.mark.django_db
-def test_none_is_due_at_once_and_never_expires(config):
+def test_using_none_removes_run_after_and_expires_after(config):
     later = tasks.add.using(
         run_after=timedelta(hours=1), expires_after=timedelta(hours=2)
     )
@@ -185,11 +185,13 @@ def test_none_is_due_at_once_and_never_expires(config):
     assert kept.expires_at is not None
 
 
-# Many at once.
+# enqueue_many().
 
 
 @pytest.mark.django_db
-def test_many_take_one_insert(config, django_assert_max_num_queries):
+def test_enqueue_many_inserts_many_rows_with_few_queries(
+    config, django_assert_max_num_queries
+):
     with django_assert_max_num_queries(4 + statements_for(300)):
         results = tasks.send.enqueue_many(
             [("a",), ["b"], {"address": "c", "subject": "d"}] * 100
@@ -201,14 +203,14 @@ def test_many_take_one_insert(config, django_assert_max_num_queries):
 
 
 @pytest.mark.django_db
-def test_more_than_a_batch_at_once(config):
+def test_enqueue_many_takes_more_calls_than_one_batch(config):
     tasks.add.enqueue_many((number,) for number in range(2_500))
 
     assert TaskResult.objects.count() == 2_500
 
 
 @pytest.mark.django_db
-def test_of_many_none_is_enqueued_if_one_is_wrong(config):
+def test_enqueue_many_enqueues_nothing_if_one_call_is_wrong(config):
     with pytest.raises(InvalidArguments):
         tasks.add.enqueue_many([(1,), ({1},), (3,)])
 
@@ -230,7 +232,7 @@ def test_of_many_none_is_enqueued_if_one_is_wrong(config):
         ([{1: 2}], "keywords must be strings"),
     ],
 )
-def test_what_is_no_call_is_refused(config, calls, message):
+def test_enqueue_many_refuses_values_that_are_not_calls(config, calls, message):
     with pytest.raises(InvalidArguments) as caught:
         tasks.add.enqueue_many(calls)
 
@@ -241,7 +243,7 @@ def test_what_is_no_call_is_refused(config, calls, message):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("args", ["ab", b"ab", {"a": 1}])
-def test_a_single_value_is_no_list_of_arguments(config, args):
+def test_a_single_value_is_refused_as_a_list_of_arguments(config, args):
     with pytest.raises(InvalidArguments, match=r"add.apply_async\(\) takes a tuple or"):
         tasks.add.apply_async(args)
     with pytest.raises(InvalidArguments, match="args of @periodic takes a tuple or li"):
@@ -251,7 +253,7 @@ def test_a_single_value_is_no_list_of_arguments(config, args):
 
 
 @pytest.mark.django_db
-def test_calls_can_be_bound(config):
+def test_enqueue_many_accepts_bound_calls(config):
     results = tasks.add.enqueue_many([tasks.add.bind(1, b=2), (3,), {"a": 4}])
 
     assert "secret" not in repr(tasks.add.bind("secret"))
@@ -266,7 +268,7 @@ def test_calls_can_be_bound(config):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("args", [None, (), []])
-def test_celerys_default_for_arguments_is_none(config, args):
+def test_apply_async_accepts_none_for_arguments_as_in_celery(config, args):
     row = tasks.add.apply_async(args, {"a": 1, "b": 2}).row
 
     assert (row.args, row.kwargs) == ([], {"a": 1, "b": 2})
@@ -274,7 +276,7 @@ def test_celerys_default_for_arguments_is_none(config, args):
 
 
 @pytest.mark.django_db
-def test_none_is_fine(config):
+def test_enqueue_many_accepts_an_empty_list(config):
     assert tasks.add.enqueue_many([]) == []
 
 
@@ -293,7 +295,7 @@ def test_none_is_fine(config):
         {"nested": [{"deeper": [None, True, "x" * 10_000]}]},
     ],
 )
-def test_arguments_travel_unchanged(config, value):
+def test_arguments_are_stored_unchanged(config, value):
     result = tasks.give_back.enqueue(value)
 
     assert result.row.args == [value]
@@ -310,7 +312,9 @@ def test_arguments_that_are_too_large_are_refused(configure, config):
         tasks.add.using(meta={"note": "x" * 1025}).enqueue(1)
 
 
-def test_the_most_that_is_allowed_travels(transactional_db, config, drain):
+def test_arguments_of_the_maximum_size_are_accepted_and_run(
+    transactional_db, config, drain
+):
     room = config.options.max_argument_bytes
     bare = len(msgspec.json.encode(([""], {}, {"note": ""})))
     half = (room - bare) // 2
@@ -329,10 +333,10 @@ def test_the_most_that_is_allowed_travels(transactional_db, config, drain):
 # Clocks.
 
 
-def test_a_site_whose_clock_is_wrong_lets_nothing_start_early(
+def test_a_site_with_a_wrong_clock_starts_no_task_early(
     transactional_db, configure, monkeypatch
 ):
-    """With the database broker, only the database's clock is asked."""
+    """The database broker uses only the clock of the database."""
     broker = get_broker(configure(broker_url="database://"))
     broker.join(["default"], "worker")
     due = timezone.now() + timedelta(minutes=30)
@@ -360,7 +364,7 @@ def fixed_clock(moment):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_the_broker_down_enqueueing_succeeds_and_says_so(configure, caplog):
+def test_enqueueing_succeeds_and_logs_while_the_broker_is_down(configure, caplog):
     configure(broker_url=f"redis://:secret@127.0.0.1:{free_port()}/0")
 
     with caplog.at_level(logging.ERROR, "taskhub"):
@@ -374,7 +378,7 @@ def test_with_the_broker_down_enqueueing_succeeds_and_says_so(configure, caplog)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_the_broker_down_a_transaction_commits(configure):
+def test_a_transaction_commits_while_the_broker_is_down(configure):
     configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
 
     with transaction.atomic():
@@ -384,7 +388,7 @@ def test_with_the_broker_down_a_transaction_commits(configure):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_the_broker_down_a_fleeting_task_is_refused(configure):
+def test_a_non_durable_task_is_refused_while_the_broker_is_down(configure):
     configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
 
     with pytest.raises(BrokerUnavailable, match="Cannot reach Redis"):
@@ -392,7 +396,7 @@ def test_with_the_broker_down_a_fleeting_task_is_refused(configure):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fleeting_task_that_cannot_leave_does_not_stop_other_hooks(configure, caplog):
+def test_a_non_durable_task_that_fails_does_not_stop_other_hooks(configure, caplog):
     configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
     ran = []
 
@@ -406,7 +410,7 @@ def test_a_fleeting_task_that_cannot_leave_does_not_stop_other_hooks(configure, 
 
 @pytest.fixture
 def deaf(configure):
-    """A broker that takes connections and never answers; gives its socket."""
+    """A broker that accepts connections but never answers; yields its socket."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(50)
@@ -428,9 +432,7 @@ def count_connections(listening):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_only_the_first_of_many_waits_for_a_broker_that_hangs(
-    deaf, caplog, monkeypatch
-):
+def test_only_the_first_push_waits_for_a_broker_that_hangs(deaf, caplog, monkeypatch):
     monkeypatch.setattr(outbox, "_REST_SECONDS", 3600)
 
     with caplog.at_level(logging.ERROR, "taskhub"):
@@ -445,7 +447,7 @@ def test_only_the_first_of_many_waits_for_a_broker_that_hangs(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fleeting_task_is_always_pushed_and_the_others_are_after_it(
+def test_a_non_durable_task_is_always_pushed_and_ends_the_skipping(
     configure, own_redis, monkeypatch
 ):
     monkeypatch.setattr(outbox, "_REST_SECONDS", 3600)
@@ -465,7 +467,7 @@ def test_a_fleeting_task_is_always_pushed_and_the_others_are_after_it(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_pushes_are_tried_again_after_a_while(configure, own_redis, monkeypatch):
+def test_pushes_resume_after_a_failure(configure, own_redis, monkeypatch):
     monkeypatch.setattr(outbox, "_REST_SECONDS", 0)
     config = configure(broker_url=own_redis.url)
     own_redis.stop()

@@ -1,4 +1,4 @@
-"""One row is inserted as a save would do it."""
+"""Inserting rows with the same values as save()."""
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -34,7 +34,7 @@ MORE = {
     ("model", "values"),
     [(PlainSlice, ASKED), (NewSlice, ASKED), (NewSlice, ASKED | MORE)],
 )
-def test_a_row_is_what_a_save_makes_of_it(model, values):
+def test_insert_writes_the_same_row_as_save(model, values):
     enqueued_at = timezone.now()
     saved, inserted = (model(**values, enqueued_at=enqueued_at) for _ in range(2))
 
@@ -47,7 +47,7 @@ def test_a_row_is_what_a_save_makes_of_it(model, values):
     assert (inserted._state.adding, inserted._state.db) == (False, "default")
 
 
-def test_a_transaction_in_which_it_failed_is_not_committed():
+def test_a_transaction_with_a_failed_insert_is_not_committed():
     row = PlainSlice(**ASKED, enqueued_at=timezone.now())
 
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""What is pushed on commit is what was committed, however transactions are nested."""
+"""Exactly the committed rows are pushed, however transactions are nested."""
 
 import pytest
 from django.db import transaction
@@ -12,8 +12,8 @@ from taskhub.messages import Depth
 from taskhub.models import TaskResult
 from tests import tasks
 
-#: What a piece of code does: enqueues, or goes into a block that may be rolled back,
-#: with a savepoint of its own or not.
+#: The steps of a test: enqueue a task, or enter a block with steps. The block may be
+#: rolled back, and may have its own savepoint.
 STEPS = st.recursive(
     st.just("enqueue"),
     lambda steps: st.tuples(st.booleans(), st.booleans(), st.lists(steps, max_size=4)),
@@ -39,7 +39,7 @@ def config(configure, redis_url):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_is_pushed_is_what_is_committed(config):
+def test_exactly_the_committed_rows_are_pushed(config):
     @settings(max_examples=60, suppress_health_check=list(HealthCheck))
     @given(steps=st.lists(STEPS, max_size=5), is_rolled_back=st.booleans())
     def check(steps, is_rolled_back):
@@ -57,7 +57,7 @@ def test_what_is_pushed_is_what_is_committed(config):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_a_transaction_enqueues_in_a_row_is_one_push(config, monkeypatch):
+def test_consecutive_tasks_of_a_transaction_are_pushed_together(config, monkeypatch):
     pushes = []
     monkeypatch.setattr(outbox, "push", lambda config, rows, **_: pushes.append(rows))
 
@@ -71,7 +71,7 @@ def test_what_a_transaction_enqueues_in_a_row_is_one_push(config, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_hooks_of_a_site_keep_their_place(config):
+def test_commit_hooks_of_a_site_run_in_their_order(config):
     found = []
 
     with transaction.atomic():
@@ -85,7 +85,7 @@ def test_the_hooks_of_a_site_keep_their_place(config):
 
 
 @pytest.mark.django_db
-def test_in_a_test_case_what_is_captured_is_pushed(config):
+def test_captured_commit_hooks_push_their_tasks_in_a_test_case(config):
     tasks.add.enqueue("before")
 
     with TestCase.captureOnCommitCallbacks(execute=True) as callbacks:

@@ -1,4 +1,4 @@
-"""Parameters of tasks may have any name, those of taskhub's own parameters as well."""
+"""Parameters of tasks may have any name, even that of a parameter of taskhub."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ REST = {"function": 1, "args": 2, "message": 3, "cls": 4}
 pytestmark = pytest.mark.any_broker
 
 
-def test_a_worker_gives_each_its_argument(transactional_db, config, drain):
+def test_a_worker_passes_each_parameter_its_argument(transactional_db, config, drain):
     task, async_task = tasks.name_as_machinery, tasks.async_name_as_machinery
     results = [
         task.enqueue(**ARGUMENTS),
@@ -38,7 +38,7 @@ def test_a_worker_gives_each_its_argument(transactional_db, config, drain):
     assert async_result.row.return_value == [5, sorted(REST)]
 
 
-def test_plain_calls_give_each_its_argument():
+def test_direct_calls_pass_each_parameter_its_argument():
     assert tasks.name_as_machinery(**ARGUMENTS) == VALUES
     assert tasks.name_as_machinery.call(**ARGUMENTS) == VALUES
     assert asyncio.run(tasks.name_as_machinery.acall(**ARGUMENTS)) == VALUES
@@ -49,7 +49,7 @@ def test_plain_calls_give_each_its_argument():
 
 
 @pytest.mark.django_db
-def test_other_backends_give_each_its_argument():
+def test_other_backends_pass_each_parameter_its_argument():
     with override_settings(TASKS={"default": {"BACKEND": IMMEDIATE, "QUEUES": []}}):
         result = tasks.name_as_machinery.enqueue(**ARGUMENTS)
         async_result = tasks.async_name_as_machinery.enqueue(self=5, **REST)

@@ -1,4 +1,4 @@
-"""A fail-over behind one name: only new connections reach the new primary."""
+"""A fail-over behind one address: only new connections reach the new primary."""
 
 from contextlib import ExitStack
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def replicated(redis_url):
-    """A server, a replica of it, and a name for whichever is the primary."""
+    """A server, its replica, and a proxy with the address of the primary."""
     with ExitStack() as stack:
         try:
             first, second = (stack.enter_context(RedisServer()) for _ in range(2))
@@ -38,12 +38,12 @@ def follow(client, server):
 
 @pytest.fixture
 def config(configure, replicated):
-    """The default backend, by the name of the primary."""
+    """The default backend, with the address of the primary."""
     proxy, *_servers = replicated
     return configure(broker_url=f"redis://127.0.0.1:{proxy.port}/0")
 
 
-def test_work_goes_on_when_the_primary_becomes_a_replica(start_node, replicated):
+def test_a_node_continues_after_its_primary_becomes_a_replica(start_node, replicated):
     proxy, (_first, old), (second, new) = replicated
     node = start_node("--processes=1", "--beat")
     assert tasks.add.enqueue(1).get(timeout=30) == 1
@@ -54,7 +54,7 @@ def test_work_goes_on_when_the_primary_becomes_a_replica(start_node, replicated)
 
     results = [tasks.add.enqueue(number) for number in range(3)]
     assert [each.get(timeout=60) for each in results] == [0, 1, 2]
-    # This process has left the replica as well.
+    # The connection of this process has left the replica as well.
     assert tasks.add.enqueue(5).get(timeout=30) == 5
     assert node.stop() == 0
     assert "Traceback" not in node.log

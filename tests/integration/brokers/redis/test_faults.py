@@ -1,4 +1,4 @@
-"""Keys of Redis that are lost one by one, or hold what taskhub has not written."""
+"""Redis keys that are lost, or hold values that taskhub has not written."""
 
 from datetime import timedelta
 
@@ -31,11 +31,13 @@ def client(config):
 
 @pytest.fixture
 def key(config):
-    """A function that names a key of a queue."""
+    """A function that returns the full name of a key of the default queue."""
     return lambda name: f"{config.options.key_prefix}:{{default}}:{name}"
 
 
-def test_damaged_queues_say_so_and_others_go_on(start_node, client, config):
+def test_damaged_queues_are_logged_and_other_queues_still_work(
+    start_node, client, config
+):
     node = start_node("--processes=1")
     assert tasks.add.enqueue(0).get(timeout=60) == 0
     damaged = {"default": "ready", "mail": "messages", "pictures": "nodes"}
@@ -53,18 +55,16 @@ def test_damaged_queues_say_so_and_others_go_on(start_node, client, config):
     client.delete(*keys)
 
     assert [result.get(timeout=60) for result in stopped] == [1, 1, 1]
-    # The worker process and the steward each say it once.
+    # The worker process and the steward each log it once.
     assert all(node.log.count(f"the key {key} is a set") <= 2 for key in keys)
     assert "Traceback" not in node.log
     assert node.stop() == 0
 
 
-# Keys that are lost.
+# Lost keys.
 
 
-def test_whatever_keys_are_lost_everything_is_run_once(
-    start_node, client, config, gate
-):
+def test_every_task_runs_once_although_keys_are_lost(start_node, client, config, gate):
     lost = {
         "default": ("ready", "delayed", "wake"),
         "mail": ("messages", "mark"),
@@ -100,7 +100,7 @@ def test_whatever_keys_are_lost_everything_is_run_once(
     assert node.stop() == 0
 
 
-def test_what_a_dead_process_held_without_a_trace_is_run_again(
+def test_a_task_of_a_dead_process_runs_again_without_its_held_key(
     start_node, client, key, config, gate
 ):
     result = tasks.wait_for_gate.enqueue("a", gate.path)
@@ -108,7 +108,7 @@ def test_what_a_dead_process_held_without_a_trace_is_run_again(
     wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
     client.delete(*client.keys(key("held:*")))
     dead.kill()
-    # As if some minutes had passed since.
+    # The same state as five minutes later.
     past = now() - timedelta(minutes=5)
     NodeRow.objects.update(last_seen_at=past)
     TaskResult.objects.update(last_attempted_at=past)
@@ -121,8 +121,8 @@ def test_what_a_dead_process_held_without_a_trace_is_run_again(
 
 
 @pytest.mark.parametrize("name", ["ready", "delayed"])
-def test_messages_without_a_row_are_put_back(config, drain, client, key, name):
-    """Of `durable=False`, of a row that was deleted, and of nobody of us."""
+def test_astray_messages_without_a_row_are_put_back(config, drain, client, key, name):
+    """One is of `durable=False`, one of a deleted row, and one not from taskhub."""
     delay = timedelta(seconds=1) if name == "delayed" else None
     fleeting = tasks.fleeting.using(run_after=delay)
     fleeting.enqueue(1)
@@ -143,8 +143,8 @@ def test_messages_without_a_row_are_put_back(config, drain, client, key, name):
     assert [trace.label for trace in Trace.objects.all()] == ["fleeting"]
 
 
-def test_what_is_put_back_before_it_is_due_waits(config, drain, client, key):
-    """Nothing but the message itself says when a task of `durable=False` is due."""
+def test_a_message_that_is_put_back_waits_until_it_is_due(config, drain, client, key):
+    """For a task of `durable=False`, only the message says when the task is due."""
     tasks.fleeting.using(run_after=timedelta(hours=1)).enqueue(1)
     client.delete(key("delayed"))
     look = Sweeper(small_node(config)).look
@@ -157,7 +157,7 @@ def test_what_is_put_back_before_it_is_due_waits(config, drain, client, key):
     assert not Trace.objects.exists()
 
 
-def test_of_messages_whose_rows_are_finished_nothing_is_left(config, client, key):
+def test_astray_messages_of_finished_and_moved_rows_are_removed(config, client, key):
     done = tasks.add.enqueue(1)
     moved = tasks.add.enqueue(2)
     client.delete(key("ready"))
@@ -171,7 +171,7 @@ def test_of_messages_whose_rows_are_finished_nothing_is_left(config, client, key
     assert not client.exists(key("messages"))
 
 
-def test_leases_that_nobody_has_written_end(config):
+def test_a_lease_that_ends_too_far_in_the_future_has_ended(config):
     broker = get_broker(config)
     broker.join(["default"], "forged")
     with redis.Redis.from_url(config.options.broker_url) as client:

@@ -1,4 +1,4 @@
-"""The names of keys in Redis: what belongs to one queue belongs to no other one."""
+"""The names of keys in Redis: no two queues share a key."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.factories import EnvelopeFactory
 pytestmark = pytest.mark.any_database
 
 
-def test_prefix_and_queue_cannot_be_taken_for_each_other(configure, redis_url):
+def test_prefixes_and_queue_names_with_colons_share_no_keys(configure, redis_url):
     prefix = configure(broker_url=redis_url).options.key_prefix
     site = open_broker(configure(key_prefix=prefix))
     other_site = open_broker(configure(key_prefix=f"{prefix}:eu"))

@@ -1,4 +1,4 @@
-"""A Redis that is full, or has forgotten everything."""
+"""A Redis server that is full, or has lost all its data."""
 
 import time
 
@@ -21,7 +21,7 @@ TOKEN, OTHER = "worker-1", "worker-2"
 
 @pytest.fixture
 def config(configure, own_redis):
-    """The default backend, on a Redis of its own."""
+    """The default backend, on its own Redis server."""
     return configure(broker_url=own_redis.url)
 
 
@@ -31,8 +31,8 @@ def client(own_redis):
         yield client
 
 
-def test_a_full_redis_takes_nothing_in_and_goes_on_with_what_it_has(config, client):
-    """Above all, leases are kept: nobody is taken for dead because Redis is full."""
+def test_a_full_redis_refuses_pushes_but_delivers_its_messages(config, client):
+    """Heartbeats still extend leases: no process counts as dead if Redis is full."""
     broker = get_broker(config)
     bench = RedisBench(broker)
     bench.join(TOKEN)
@@ -58,10 +58,8 @@ def test_a_full_redis_takes_nothing_in_and_goes_on_with_what_it_has(config, clie
     bench.close()
 
 
-def test_of_a_push_that_was_long_on_its_way_the_rows_are_looked_at_first(
-    config, monkeypatch
-):
-    """Its sender had given it up, and a sweep may have pushed the same before it."""
+def test_a_message_whose_push_was_delayed_is_marked_as_returned(config, monkeypatch):
+    """The sender has given up the push, and a sweep may have repeated it already."""
     broker = get_broker(config)
     bench = RedisBench(broker)
     bench.join(TOKEN)
@@ -79,12 +77,10 @@ def test_of_a_push_that_was_long_on_its_way_the_rows_are_looked_at_first(
     bench.close()
 
 
-def test_a_redis_that_forgets_everything_does_not_stop_a_process_with_a_long_task(
-    start_node, client, gate
-):
+def test_a_node_continues_after_redis_has_lost_all_its_data(start_node, client, gate):
     node = start_node("--processes=1", "--threads=2")
     long = tasks.wait_for_gate.enqueue("long", gate.path)
-    # What is not marked yet would be taken for lost, and run once more.
+    # A task that is not marked RUNNING yet would count as lost, and run again.
     wait_until(lambda: long.row.status == Status.RUNNING, "the long one", 30)
 
     client.flushall()

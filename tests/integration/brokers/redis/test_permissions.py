@@ -1,4 +1,4 @@
-"""Users of Redis that may not do everything: it works, or says what is missing."""
+"""Redis users with few permissions: a node works, or names what is missing."""
 
 import re
 from datetime import timedelta
@@ -32,7 +32,7 @@ def client(own_redis):
 
 @pytest.fixture
 def config_for(configure, client, own_redis):
-    """A function that configures a user with these rules."""
+    """A function that creates a Redis user with ACL rules, and a config for it."""
 
     def config_for(rules):
         config = configure(
@@ -51,7 +51,7 @@ def documented() -> str:
     return re.search(r"ACL SETUSER taskhub on >password (.+)", page)[1]
 
 
-def test_every_command_of_a_script_is_tried():
+def test_the_check_covers_every_command_of_the_scripts():
     used = set()
     for each in files("taskhub.brokers.redis").iterdir():
         if each.name.endswith(".lua"):
@@ -88,11 +88,13 @@ def test_a_node_works_for_a_user_with_few_permissions(
     get_broker(config).pause("default", paused=True)
     get_broker(config).pause("default", paused=False)
     assert node.stop() == 0
-    assert [name for name in SPARED if f"not permit {name}:" in node.log] == without
+    assert [
+        name for name in OPTIONAL_COMMANDS if f"not permit {name}:" in node.log
+    ] == without
     assert "ERROR" not in node.log
 
 
-SPARED = ("INFO",)
+OPTIONAL_COMMANDS = ("INFO",)
 
 
 def variables(config) -> dict[str, str]:
@@ -113,7 +115,7 @@ def variables(config) -> dict[str, str]:
         ("+@all -time", "+time ~taskhub:*"),
     ],
 )
-def test_what_is_missing_is_named_before_a_node_starts(config_for, rules, missing):
+def test_taskworker_check_names_missing_permissions(config_for, rules, missing):
     config = config_for(rules)
     missing = missing.replace("taskhub:", f"{config.options.key_prefix}:")
 
@@ -125,7 +127,7 @@ def test_what_is_missing_is_named_before_a_node_starts(config_for, rules, missin
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random"])
-def test_a_policy_that_throws_messages_away_is_told(
+def test_a_maxmemory_policy_that_evicts_messages_is_reported(
     configure, own_redis, client, capsys, policy
 ):
     configure(broker_url=own_redis.url)

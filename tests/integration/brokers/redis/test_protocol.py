@@ -1,4 +1,4 @@
-"""Which protocol is spoken with Redis, whatever the version of redis-py."""
+"""The protocol RESP2, which is used with every version of redis-py."""
 
 import pytest
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def config(configure):
-    """The default backend, on a server that knows no HELLO."""
+    """The default backend, on a server without the command HELLO."""
     try:
         OlderServer().find()
     except ServerMissing as reason:
@@ -21,7 +21,7 @@ def config(configure):
         yield configure(broker_url=server.url)
 
 
-def test_a_node_works_with_a_server_that_knows_no_newer_protocol(drain):
+def test_a_node_works_with_a_server_that_supports_only_resp2(drain):
     result = tasks.add.enqueue(1, b=2)
 
     drain()

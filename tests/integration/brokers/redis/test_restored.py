@@ -1,4 +1,4 @@
-"""A Redis that comes back with an older state, from its disk or as a replica."""
+"""A Redis server that restarts with an older state from its disk."""
 
 import signal
 import time
@@ -25,7 +25,7 @@ def config(configure, server):
 
 
 def restore(server: RedisServer) -> None:
-    """Kill it, and start it with what it last saved."""
+    """Kill the server, and start it with the data that it last saved."""
     server.stop(signal.SIGKILL)
     server.start()
     client = redis.Redis(port=server.port)
@@ -45,7 +45,7 @@ def save(server: RedisServer) -> None:
     client.close()
 
 
-def test_what_may_have_been_run_is_looked_at_first(config, server):
+def test_messages_from_before_a_restart_are_marked_as_redelivered(config, server):
     tasks.add.enqueue(1)
     (before,) = reserve(config, "first")
     get_broker(config).release("default", [before.id], token="first")
@@ -54,7 +54,7 @@ def test_what_may_have_been_run_is_looked_at_first(config, server):
     get_broker(config).close()
 
     (again,) = reserve(config, "second")
-    # Within the same millisecond it could not be told.
+    # A message from the millisecond of the restart would be marked as well.
     moment = time.time_ns() // 1_000_000
     wait_until(lambda: time.time_ns() // 1_000_000 > moment, "the next one")
     later = tasks.add.enqueue(2)
@@ -66,7 +66,7 @@ def test_what_may_have_been_run_is_looked_at_first(config, server):
     assert [(each.id, each.redelivered) for each in fresh] == [(str(later.id), False)]
 
 
-def test_what_was_run_is_not_run_again(config, server, start_node):
+def test_finished_tasks_do_not_run_again_after_a_restart(config, server, start_node):
     get_broker(config).join(["default"], "anybody")
     get_broker(config).reserve(["default"], limit=1, token="anybody")
     results = tasks.trace.enqueue_many([(f"{number}",) for number in range(20)])

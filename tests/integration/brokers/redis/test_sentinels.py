@@ -1,4 +1,4 @@
-"""Sentinels over TLS, with a login of their own."""
+"""Sentinels with TLS and their own password."""
 
 import pytest
 
@@ -16,7 +16,7 @@ SENTINELS_LOGIN = "&sentinel_password=of-sentinels"
 
 @pytest.fixture(params=[True, False], ids=["sentinel-by-tls", "plain-sentinel"])
 def group(request, redis_url):
-    """A server over TLS behind a Sentinel, which speaks TLS or does not."""
+    """A server with TLS, behind a Sentinel with or without TLS."""
     try:
         TlsServer().find()
     except ServerMissing as reason:
@@ -28,11 +28,11 @@ def group(request, redis_url):
 
 @pytest.fixture
 def config(configure, group):
-    """The default backend, behind that Sentinel."""
+    """The default backend, behind the Sentinel."""
     return configure(broker_url=group.url + group.more + SENTINELS_LOGIN)
 
 
-def test_a_node_works_behind_sentinels_with_tls_and_a_login(start_node):
+def test_a_node_works_behind_sentinels_with_tls_and_a_password(start_node):
     result = tasks.add.enqueue(1, b=2)
     node = start_node("--processes=1")
 
@@ -40,7 +40,7 @@ def test_a_node_works_behind_sentinels_with_tls_and_a_login(start_node):
     assert node.stop() == 0
 
 
-def test_a_login_that_sentinels_refuse_is_told(configure, group):
+def test_a_missing_sentinel_password_raises_broker_unavailable(configure, group):
     broker = get_broker(configure(broker_url=group.url + group.more))
 
     with pytest.raises(BrokerUnavailable, match=r"No master found.*uthenticat"):
