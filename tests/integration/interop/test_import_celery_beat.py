@@ -89,13 +89,13 @@ def tables(django_db_setup, django_db_blocker):
 
 @pytest.fixture
 def old(tables, db, monkeypatch):
-    """What puts rows into the old tables; time stands still."""
+    """An object that writes rows into the old tables; the time is always NOW."""
     monkeypatch.setattr(timezone, "now", lambda: NOW)
     return Old()
 
 
 class Old:
-    """Rows as django-celery-beat writes them."""
+    """Writes rows as django-celery-beat does."""
 
     def __init__(self):
         self.keys = count(1)
@@ -173,7 +173,7 @@ class Old:
 
 
 def run(*arguments):
-    """Run the command; return its exit code and what it says."""
+    """Run the command; return its exit code and its output."""
     said = StringIO()
     try:
         call_command("taskhub_import_celery_beat", *arguments, stdout=said)
@@ -182,15 +182,15 @@ def run(*arguments):
     return 0, said.getvalue()
 
 
-def carry(*arguments, name="old"):
-    """Carry all over; return a row that was made."""
+def import_all(*arguments, name="old"):
+    """Import all rows; return one of the new rows."""
     code, said = run("--apply", *arguments)
     assert code == 0, said
     return PeriodicTask.objects.get(name=name)
 
 
 def refused(*arguments):
-    """Return why nothing could be carried over."""
+    """Return the reasons why no row was imported."""
     code, said = run("--apply", *arguments)
     assert code == 1
     assert not PeriodicTask.objects.exists()
@@ -199,10 +199,10 @@ def refused(*arguments):
     return reasons
 
 
-# What it says, and what it writes.
+# The output, and the new rows.
 
 
-def test_a_dry_run_tells_what_it_would_make_and_makes_nothing(old):
+def test_a_dry_run_prints_the_new_rows_and_writes_nothing(old):
     old.crontab(name="nightly", tz="Europe/Berlin")
     old.crontab(name="later", enabled=False)
     code, said = run()
@@ -222,16 +222,16 @@ def test_a_dry_run_tells_what_it_would_make_and_makes_nothing(old):
     assert not PeriodicTask.objects.exists()
 
 
-def test_what_is_applied_is_planned_for_the_beat(old):
+def test_imported_rows_are_planned_for_the_beat(old):
     old.crontab()
-    row = carry()
+    row = import_all()
 
     assert row.next_run_at == datetime(2026, 6, 2, 3, tzinfo=UTC)
     assert not row.is_plan_stale
     assert PeriodicTask.objects.in_order().get().look_at == row.next_run_at
 
 
-def test_all_that_has_the_same_meaning_is_imported(old):
+def test_fields_with_the_same_meaning_are_imported(old):
     old.crontab(
         args="[1]",
         kwargs='{"b": 5}',
@@ -240,7 +240,7 @@ def test_all_that_has_the_same_meaning_is_imported(old):
         last_run_at=NOW - timedelta(hours=9),
         total_run_count=57,
     )
-    row = carry()
+    row = import_all()
 
     assert (row.task_path, row.args, row.kwargs) == ("tests.tasks.add", [1], {"b": 5})
     assert (row.description, row.queue_name) == ("Adds.", "mail")
@@ -250,9 +250,9 @@ def test_all_that_has_the_same_meaning_is_imported(old):
     assert (row.start_at, row.end_at) == (None, None)
 
 
-def test_a_second_time_leaves_alone_what_is_there(old):
+def test_a_second_import_does_not_change_existing_rows(old):
     old.crontab()
-    row = carry()
+    row = import_all()
     code, said = run("--apply")
 
     assert code == 0
@@ -260,7 +260,7 @@ def test_a_second_time_leaves_alone_what_is_there(old):
     assert PeriodicTask.objects.get().pk == row.pk
 
 
-def test_another_task_of_that_name_is_left_alone_unless_asked(old):
+def test_only_update_overwrites_another_task_of_the_same_name(old):
     PeriodicTask.objects.create(
         name="old", task_path="tests.tasks.trace", args=["x"], schedule=every(hours=1)
     )
@@ -276,7 +276,7 @@ def test_another_task_of_that_name_is_left_alone_unless_asked(old):
     assert row.next_run_at == datetime(2026, 6, 2, 3, tzinfo=UTC)
 
 
-def test_names_that_differ_by_case_are_two(old):
+def test_names_that_differ_by_case_are_different_names(old):
     PeriodicTask.objects.create(
         name="OLD", task_path="tests.tasks.add", args=[1], schedule=every(hours=1)
     )
@@ -286,13 +286,13 @@ def test_names_that_differ_by_case_are_two(old):
     assert PeriodicTask.objects.count() == 2
 
 
-def test_an_update_leaves_to_taskhub_what_it_knows_better(old):
+def test_an_update_keeps_newer_runs_of_the_row_and_keeps_it_enabled(old):
     old.interval(1, "hours", last_run_at=NOW - timedelta(minutes=10))
-    row = carry("--disable-old")
+    row = import_all("--disable-old")
     row.last_run_at, row.total_run_count = NOW + timedelta(hours=1), 1
     row.save()
 
-    updated = carry("--update")
+    updated = import_all("--update")
     assert updated.enabled
     assert (updated.last_run_at, updated.total_run_count) == (row.last_run_at, 1)
     assert updated.created_at == row.created_at
@@ -300,7 +300,7 @@ def test_an_update_leaves_to_taskhub_what_it_knows_better(old):
 
 def test_an_update_takes_the_phase_of_a_later_run_by_celery(old):
     old.interval(1, "hours", last_run_at=NOW - timedelta(minutes=70))
-    assert carry().next_run_at == NOW + timedelta(minutes=50)
+    assert import_all().next_run_at == NOW + timedelta(minutes=50)
     with connection.cursor() as cursor:
         ran = connection.ops.adapt_datetimefield_value(NOW - timedelta(minutes=5))
         cursor.execute(
@@ -308,12 +308,12 @@ def test_an_update_takes_the_phase_of_a_later_run_by_celery(old):
             [ran],
         )
 
-    row = carry("--update")
+    row = import_all("--update")
     assert row.next_run_at == NOW + timedelta(minutes=55)
     assert row.total_run_count == 9
 
 
-def test_what_the_code_declares_is_left_alone(old):
+def test_a_declared_periodic_task_is_not_overwritten(old):
     PeriodicTask.objects.create(
         name="old", task_path="tests.tasks.add", schedule=every(hours=1), from_code=True
     )
@@ -325,7 +325,7 @@ def test_what_the_code_declares_is_left_alone(old):
     assert PeriodicTask.objects.get().schedule == every(hours=1)
 
 
-def test_what_was_made_by_hand_settles_what_cannot_be_carried(old):
+def test_a_row_made_by_hand_replaces_one_that_cannot_be_imported(old):
     old.crontab(days="13 * fri")
     assert run()[0] == 1
     PeriodicTask.objects.create(
@@ -337,7 +337,7 @@ def test_what_was_made_by_hand_settles_what_cannot_be_carried(old):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--disable-old"]])
-def test_it_is_all_or_nothing(old, arguments):
+def test_an_error_rolls_back_the_whole_import(old, arguments):
     old.crontab(name="first")
     old.crontab(name="second")
 
@@ -355,7 +355,7 @@ def test_it_is_all_or_nothing(old, arguments):
     assert old.value("enabled", "first")
 
 
-def test_some_that_cannot_be_carried_do_not_stop_the_others(old):
+def test_rows_that_cannot_be_imported_do_not_stop_the_others(old):
     old.crontab(name="good")
     old.crontab(name="bad", days="13 * fri")
     code, said = run("--apply")
@@ -368,7 +368,7 @@ def test_some_that_cannot_be_carried_do_not_stop_the_others(old):
 # The old rows.
 
 
-def test_old_rows_are_disabled_if_asked_and_celery_is_told(old):
+def test_disable_old_disables_imported_old_rows_and_tells_celery(old):
     old.crontab(name="good")
     old.crontab(name="bad", days="13 * fri")
     code, said = run("--apply", "--disable-old")
@@ -392,14 +392,14 @@ def test_old_rows_can_be_disabled_later(old):
     assert old.value("enabled", "same")
     assert "still enabled" not in run("--apply", "--disable-old")[1]
     assert not old.value("enabled", "same")
-    # What is there under its name is not what it was.
+    # The periodic task with this name was not imported.
     assert old.value("enabled", "other")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--update"]])
-def test_an_old_row_stays_enabled_while_the_new_one_is_paused(old, arguments):
+def test_an_old_row_stays_enabled_while_the_new_one_is_disabled(old, arguments):
     old.crontab()
-    row = carry()
+    row = import_all()
     row.enabled = False
     row.save()
 
@@ -409,7 +409,7 @@ def test_an_old_row_stays_enabled_while_the_new_one_is_paused(old, arguments):
     assert not PeriodicTask.objects.get().enabled
 
 
-def test_disabling_goes_with_applying(old):
+def test_disable_old_requires_apply(old):
     with pytest.raises(CommandError, match=r"--disable-old needs --apply\."):
         run("--disable-old")
 
@@ -428,10 +428,10 @@ def test_disabling_goes_with_applying(old):
         ({"tz": "Asia/Kolkata"}, "cron 0 3 * * * Asia/Kolkata"),
     ],
 )
-def test_crontabs(old, fields, text):
+def test_crontabs_become_cron_schedules(old, fields, text):
     old.crontab(**fields)
 
-    assert carry().schedule.text == text
+    assert import_all().schedule.text == text
 
 
 @pytest.mark.parametrize(
@@ -455,7 +455,7 @@ def test_crontabs(old, fields, text):
         ),
     ],
 )
-def test_crontabs_that_cannot_be_carried(old, fields, reason):
+def test_crontabs_that_cannot_be_imported_are_refused(old, fields, reason):
     old.crontab(**fields)
 
     assert reason in refused()
@@ -467,7 +467,7 @@ def test_an_unusual_expression_is_explained(old):
     assert "where */31 is the 1st" in run()[1]
 
 
-def test_zones_that_celery_does_not_go_by_are_pointed_out(old, settings):
+def test_time_zones_that_celery_ignores_are_reported(old, settings):
     old.crontab()
     assert "TZ_AWARE" not in run()[1]
     settings.DJANGO_CELERY_BEAT_TZ_AWARE = False
@@ -488,10 +488,10 @@ def test_zones_that_celery_does_not_go_by_are_pointed_out(old, settings):
         (250_000, "microseconds", "every 250 milliseconds"),
     ],
 )
-def test_intervals(old, every, period, text):
+def test_intervals_become_interval_schedules(old, every, period, text):
     old.interval(every, period)
 
-    assert carry().schedule.text == text
+    assert import_all().schedule.text == text
 
 
 @pytest.mark.parametrize(
@@ -508,15 +508,15 @@ def test_intervals(old, every, period, text):
         (1, "fortnights", "no unit 'fortnights'"),
     ],
 )
-def test_intervals_that_cannot_be_carried(old, every, period, reason):
+def test_intervals_that_cannot_be_imported_are_refused(old, every, period, reason):
     old.interval(every, period)
 
     assert reason in refused()
 
 
-def test_an_interval_goes_on_from_its_last_run(old):
+def test_an_interval_counts_from_its_last_run(old):
     old.interval(1, "hours", last_run_at=NOW - timedelta(minutes=25))
-    row = carry()
+    row = import_all()
 
     assert row.next_run_at == NOW + timedelta(minutes=35)
     assert row.rule.next_after(row.next_run_at) == NOW + timedelta(minutes=95)
@@ -525,48 +525,48 @@ def test_an_interval_goes_on_from_its_last_run(old):
 def test_an_interval_that_has_not_run_counts_from_its_last_change(old):
     old.interval(1, "days", date_changed=NOW - timedelta(hours=4))
 
-    assert carry().next_run_at == NOW + timedelta(hours=20)
+    assert import_all().next_run_at == NOW + timedelta(hours=20)
 
 
-def test_an_interval_begins_at_its_start(old):
+def test_an_interval_starts_at_its_start_time(old):
     start = NOW + timedelta(days=3, minutes=7)
     old.interval(1, "hours", start_time=start, last_run_at=NOW - timedelta(days=1))
-    row = carry()
+    row = import_all()
 
     assert row.start_at == row.next_run_at == start
 
 
-def test_a_start_within_a_second_is_not_missed(old):
+def test_the_fraction_of_a_second_of_a_start_time_is_dropped(old):
     start = NOW + timedelta(days=3)
     old.interval(1, "hours", start_time=start + timedelta(milliseconds=500))
 
-    assert carry().next_run_at == start
+    assert import_all().next_run_at == start
 
 
 @pytest.mark.parametrize("start", [-timedelta(days=30), timedelta(minutes=20)])
-def test_an_interval_that_runs_keeps_its_phase_whatever_its_start(old, start):
+def test_an_interval_that_has_run_keeps_its_phase_despite_a_start(old, start):
     last = NOW - timedelta(minutes=25)
     old.interval(1, "hours", start_time=NOW + start, last_run_at=last)
-    row = carry()
+    row = import_all()
 
     assert row.next_run_at == last + timedelta(hours=1)
     assert row.start_at is None
     assert "is left out: it has run since then" in run("--update")[1]
 
 
-# Single times, and the sun.
+# Clocked and solar schedules.
 
 
-def test_a_single_time(old):
+def test_a_clocked_schedule_becomes_a_once_schedule(old):
     at = NOW + timedelta(days=10)
     old.clocked(at)
-    row = carry()
+    row = import_all()
 
     assert row.schedule.text == f"once {at.isoformat()}"
     assert (row.next_run_at, row.max_runs) == (at, 1)
 
 
-def test_a_single_time_that_was_missed_is_not_lost_silently(old):
+def test_a_clocked_schedule_that_celery_has_missed_is_refused(old):
     old.clocked(NOW - timedelta(hours=1))
 
     assert "2026-06-01T11:00:00+00:00, has passed, and Celery has not run" in refused()
@@ -575,44 +575,44 @@ def test_a_single_time_that_was_missed_is_not_lost_silently(old):
 @pytest.mark.parametrize(
     "values",
     [
-        # As Celery leaves it behind, sooner or later.
+        # Celery disables the row some time after its run.
         {"enabled": False},
         {"total_run_count": 1},
         {"expires": NOW - timedelta(minutes=1)},
     ],
 )
-def test_a_single_time_that_has_been_does_not_fire_again(old, values):
+def test_a_past_clocked_schedule_that_is_over_is_created_disabled(old, values):
     old.clocked(NOW - timedelta(hours=1), **values)
-    row = carry()
+    row = import_all()
 
     assert not row.enabled
     assert row.next_run_at is None
 
 
-def test_the_sun(old):
-    # Where the digits that a schedule's text leaves out make a second's difference.
+def test_a_solar_schedule_is_imported_with_rounded_coordinates(old):
+    # Here, the digits that a schedule's text leaves out make a difference of a second.
     old.solar("dusk_civil", "52.535008", "100.505499")
-    row = carry()
+    row = import_all()
 
     assert row.schedule.text == "solar dusk_civil 52.535 100.505"
     assert row.next_run_at.date() == NOW.date()
-    # The same from the row as when it was planned.
+    # The row's schedule gives the same time as the plan.
     assert row.rule.next_after(NOW) == row.next_run_at
 
 
-def test_an_event_that_there_is_not(old):
+def test_an_unknown_solar_event_is_refused(old):
     old.solar("moonrise", "52.5", "13.4")
 
     assert "no event 'moonrise'" in refused()
 
 
-def test_a_task_without_a_schedule(old):
+def test_a_task_without_a_schedule_is_refused(old):
     old.task()
 
     assert "It has no schedule; give it one, or delete it." in refused()
 
 
-def test_of_several_schedules_the_one_that_celery_goes_by(old):
+def test_of_several_schedules_the_one_that_celery_uses_is_imported(old):
     key = old.schedule("intervalschedule", every=5, period="minutes")
     old.crontab(interval_id=key)
     code, said = run("--apply")
@@ -622,34 +622,34 @@ def test_of_several_schedules_the_one_that_celery_goes_by(old):
     assert PeriodicTask.objects.get().schedule == every(minutes=5)
 
 
-# Start, end, and how often.
+# Start, end and number of runs.
 
 
-def test_a_crontab_begins_at_its_start(old):
+def test_a_crontab_starts_at_its_start_time(old):
     start = datetime(2026, 7, 4, 3, tzinfo=UTC)
     old.crontab(start_time=start)
-    row = carry()
+    row = import_all()
 
     assert row.start_at == row.next_run_at == start
 
 
-def test_nothing_fires_from_the_moment_on_that_celery_has_as_expires(old):
+def test_a_tick_at_the_time_of_expires_does_not_fire(old):
     end = datetime(2026, 6, 3, 3, tzinfo=UTC)
     old.crontab(expires=end)
-    row = carry()
+    row = import_all()
 
     assert [*row.rule.between(NOW, row.end_at)] == [end - timedelta(days=1)]
     assert "2026-06-03T03:00:00+00:00, becomes its end" in run("--update")[1]
 
 
-def test_an_end_between_ticks_is_imported_as_it_is(old):
+def test_an_end_between_ticks_is_imported_unchanged(old):
     end = datetime(2026, 6, 3, 4, tzinfo=UTC)
     old.crontab(expires=end)
 
-    assert carry().end_at == end
+    assert import_all().end_at == end
 
 
-def test_what_has_ended_is_made_disabled(old):
+def test_a_task_that_has_ended_is_created_disabled(old):
     old.crontab(expires=NOW - timedelta(days=1))
     code, said = run("--apply")
 
@@ -661,19 +661,19 @@ def test_what_has_ended_is_made_disabled(old):
 @pytest.mark.parametrize(
     ("seconds", "span"), [(None, None), (0, None), (90, timedelta(seconds=90))]
 )
-def test_how_long_a_run_may_wait(old, seconds, span):
+def test_expire_seconds_becomes_expires_after(old, seconds, span):
     old.crontab(expire_seconds=seconds)
 
-    assert carry().expires_after == span
+    assert import_all().expires_after == span
 
 
-def test_a_moment_goes_before_a_span_as_in_celery(old):
+def test_expires_overrides_expire_seconds_as_in_celery(old):
     old.crontab(expire_seconds=90, expires=NOW + timedelta(days=9))
 
-    assert carry().expires_after is None
+    assert import_all().expires_after is None
 
 
-def test_once_is_at_most_one_run(old):
+def test_a_one_off_task_has_at_most_one_run(old):
     old.crontab(name="to come", one_off=True)
     old.crontab(name="been", one_off=True, total_run_count=1)
     code, said = run("--apply")
@@ -685,11 +685,11 @@ def test_once_is_at_most_one_run(old):
     assert (rows["been"].max_runs, rows["been"].enabled) == (1, False)
 
 
-def test_a_run_that_celery_has_missed_is_pointed_out(old):
+def test_a_run_that_celery_has_missed_is_reported(old):
     ran = NOW - timedelta(days=2)
     old.crontab(name="late", last_run_at=ran)
     old.crontab(name="in time", last_run_at=datetime(2026, 6, 1, 3, 0, 1, tzinfo=UTC))
-    # Its next one is made up for soon enough.
+    # This one runs again within minutes, so a missed run is not reported.
     old.interval(5, "minutes", name="often", last_run_at=ran)
     said = run()[1]
 
@@ -697,7 +697,7 @@ def test_a_run_that_celery_has_missed_is_pointed_out(old):
     assert "It was due at 2026-05-31T03:00:00+00:00" in said
 
 
-# Priorities, queues, and what there is no word for.
+# Priorities, queues and options without an equivalent.
 
 
 @pytest.mark.parametrize(
@@ -712,20 +712,20 @@ def test_a_run_that_celery_has_missed_is_pointed_out(old):
         (["--priority=amqp"], 255, 100),
     ],
 )
-def test_priorities_are_not_guessed(old, arguments, theirs, ours):
+def test_priorities_are_converted_only_with_the_option(old, arguments, theirs, ours):
     old.crontab(priority=theirs)
 
-    assert carry(*arguments).priority == ours
+    assert import_all(*arguments).priority == ours
 
 
-def test_a_priority_that_is_left_out_is_said(old):
+def test_a_priority_that_is_left_out_is_reported(old):
     old.crontab(priority=5)
 
     assert "Its priority, 5, is left out" in run()[1]
     assert "left out" not in run("--priority=redis")[1]
 
 
-def test_a_queue_that_there_is_not_is_refused_with_a_remedy(old):
+def test_an_unknown_queue_is_refused_with_a_hint(old):
     old.crontab(queue="celery")
     reasons = refused()
 
@@ -733,7 +733,7 @@ def test_a_queue_that_there_is_not_is_refused_with_a_remedy(old):
     assert "--map-queue celery=NAME" in reasons
 
 
-def test_a_name_that_no_queue_can_have_is_refused(old, settings):
+def test_an_invalid_queue_name_is_refused(old, settings):
     settings.TASKS = {"default": {**settings.TASKS["default"], "QUEUES": []}}
     old.crontab(queue="a b")
 
@@ -741,13 +741,13 @@ def test_a_name_that_no_queue_can_have_is_refused(old, settings):
 
 
 @pytest.mark.parametrize(("new", "queue"), [("mail", "mail"), ("", "")])
-def test_a_queue_can_be_called_another_name(old, new, queue):
+def test_map_queue_renames_a_queue(old, new, queue):
     old.crontab(queue="celery")
 
-    assert carry(f"--map-queue=celery={new}").queue_name == queue
+    assert import_all(f"--map-queue=celery={new}").queue_name == queue
 
 
-def test_routing_is_left_out_and_said(old):
+def test_routing_is_left_out_and_reported(old):
     old.crontab(
         name="routed", exchange="x", routing_key="a.b", headers='{"tenant": "acme"}'
     )
@@ -755,7 +755,7 @@ def test_routing_is_left_out_and_said(old):
     assert run("--apply")[0] == 0
 
 
-def test_nothing_is_said_to_be_left_out_if_nothing_is(old):
+def test_empty_options_are_not_reported_as_left_out(old):
     old.crontab(headers="{}", exchange="", queue="")
 
     assert "eft out" not in run()[1]
@@ -764,7 +764,7 @@ def test_nothing_is_said_to_be_left_out_if_nothing_is(old):
 # Tasks and arguments.
 
 
-def test_a_task_that_is_not_registered_is_refused_and_none_is_assumed(old):
+def test_an_unregistered_task_is_refused_with_a_suggestion(old):
     old.crontab(task="shop.tasks.async_add")
     reasons = refused()
 
@@ -773,13 +773,13 @@ def test_a_task_that_is_not_registered_is_refused_and_none_is_assumed(old):
     assert "--map shop.tasks.async_add=PATH" in reasons
 
 
-def test_a_task_can_have_another_name_now(old):
+def test_map_renames_a_task(old):
     old.crontab(task="sums")
 
-    assert carry("--map=sums=tests.tasks.add").task_path == "tests.tasks.add"
+    assert import_all("--map=sums=tests.tasks.add").task_path == "tests.tasks.add"
 
 
-def test_a_new_name_that_there_is_not_is_refused(old):
+def test_map_refuses_an_unregistered_task(old):
     old.crontab(task="sums")
 
     assert "No task 'tests.tasks.ad' is registered here; did you mean" in refused(
@@ -827,20 +827,20 @@ def test_arguments_that_would_fail_are_refused(old, values, reason):
         {"kwargs": '["hunter2"]'},
     ],
 )
-def test_what_is_masked_is_not_told_of_a_row_that_is_refused(old, task, values):
+def test_reasons_for_a_refusal_do_not_show_masked_arguments(old, task, values):
     old.crontab(task=task, **values)
 
     assert "hunter2" not in refused()
 
 
 @pytest.mark.parametrize("nothing", ["", "null", "[]"])
-def test_no_arguments(old, nothing):
+def test_empty_arguments_are_accepted(old, nothing):
     old.crontab(task="tests.tasks.kill_process", args=nothing, kwargs="")
 
-    assert (carry().args, PeriodicTask.objects.get().kwargs) == ([], {})
+    assert (import_all().args, PeriodicTask.objects.get().kwargs) == ([], {})
 
 
-def test_all_reasons_are_told_at_once(old):
+def test_all_reasons_for_a_refusal_are_reported_at_once(old):
     old.crontab(task="nowhere", days="13 * fri", args="[", queue="mail")
     reasons = refused()
 
@@ -850,7 +850,7 @@ def test_all_reasons_are_told_at_once(old):
     assert "are not JSON" in reasons
 
 
-def test_what_celery_needs_for_itself_is_not_needed(old):
+def test_celerys_own_cleanup_task_is_not_imported(old):
     old.crontab(name="celery.backend_cleanup", task="celery.backend_cleanup")
     code, said = run("--apply")
 
@@ -862,7 +862,7 @@ def test_what_celery_needs_for_itself_is_not_needed(old):
 # Arguments of the command.
 
 
-def test_only_those_that_are_named(old):
+def test_the_option_only_limits_the_import_to_the_named_tasks(old):
     for name in ("first", "second", "third"):
         old.crontab(name=name)
     run("--apply", "--only=first", "--only=third")
@@ -882,7 +882,7 @@ def test_only_those_that_are_named(old):
         (["--priority=rabbit"], "invalid choice: 'rabbit'"),
     ],
 )
-def test_wrong_arguments_are_one_line(old, arguments, message):
+def test_wrong_arguments_raise_an_error_of_one_line(old, arguments, message):
     old.crontab()
 
     with pytest.raises(CommandError, match=message) as caught:
@@ -890,7 +890,7 @@ def test_wrong_arguments_are_one_line(old, arguments, message):
     assert "\n" not in str(caught.value)
 
 
-def test_there_may_be_nothing_to_carry(old):
+def test_empty_tables_are_accepted(old):
     code, said = run("--apply")
 
     assert code == 0
@@ -912,7 +912,7 @@ def test_there_may_be_nothing_to_carry(old):
         ),
     ],
 )
-def test_tables_that_are_missing_or_too_old_are_one_line(
+def test_missing_and_outdated_tables_raise_an_error_of_one_line(
     tables, transactional_db, change, back, message
 ):
     table = f"{PREFIX}periodictask"

@@ -1,4 +1,4 @@
-"""Waits, runs and ages after retries: what lay failed has neither waited nor run."""
+"""Waits, runs and ages after retries: time spent failed is neither wait nor run."""
 
 from datetime import datetime, timedelta
 
@@ -17,13 +17,13 @@ from tests.servers import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LONG = timedelta(hours=7)
-#: More than any of these tests takes, and far less than LONG.
+#: Longer than any of these tests takes, and much shorter than LONG.
 SHORT = timedelta(hours=1)
 TIMES = ("enqueued_at", "run_after", "started_at", "last_attempted_at", "finished_at")
 
 
 def age(row):
-    """Move all that has become of a row into the past, as if it had lain there."""
+    """Move all times of a row into the past."""
     row.refresh_from_db()
     moments = {name: getattr(row, name) for name in TIMES}
     for error in row.errors:
@@ -38,7 +38,7 @@ def age(row):
 
 
 def spans(client, row):
-    """The parts of a result's life, each with how long it was, as its page has them."""
+    """Return the phases of a result and their durations, as its page shows them."""
     page = text_of(client.get(change(row)))
     parts = page.split('<span class="taskhub-span-text">')[1:]
     texts = [part.partition("</span>")[0] for part in parts]
@@ -48,7 +48,7 @@ def spans(client, row):
 
 @pytest.fixture
 def work(start_node):
-    """A function that has a node work until nothing is unfinished."""
+    """A function that runs a node until all results have finished."""
 
     def work():
         node = start_node("--processes=1")
@@ -60,7 +60,7 @@ def work(start_node):
 
 @pytest.fixture
 def oldest():
-    """A function that says how long the oldest result has waited."""
+    """A function that returns how many seconds the oldest result has waited."""
 
     def oldest():
         return max(each.oldest_seconds or 0 for each in read_status().queues)
@@ -68,7 +68,9 @@ def oldest():
     return oldest
 
 
-def test_what_lay_failed_until_somebody_had_it_tried_again(work, oldest, admin_client):
+def test_time_between_a_failure_and_a_retry_is_neither_wait_nor_run(
+    work, oldest, admin_client
+):
     result = tasks.fail_at_first.enqueue("again", 3)
     work()
     row = result.row
@@ -100,7 +102,9 @@ def test_what_lay_failed_until_somebody_had_it_tried_again(work, oldest, admin_c
 
 @pytest.mark.any_broker
 @pytest.mark.any_database
-def test_what_had_been_successful_and_is_run_again(work, oldest, admin_client):
+def test_time_between_a_success_and_a_retry_is_neither_wait_nor_run(
+    work, oldest, admin_client
+):
     result = tasks.add.enqueue(1, 2)
     work()
     row = result.row
@@ -122,7 +126,7 @@ def test_what_had_been_successful_and_is_run_again(work, oldest, admin_client):
 
 @pytest.mark.any_broker
 @pytest.mark.any_database
-def test_what_is_cancelled_while_it_waits_again_has_not_run(work, admin_client):
+def test_a_result_cancelled_while_it_waits_for_a_retry_has_not_run(work, admin_client):
     result = tasks.fail_at_first.enqueue("again", 99)
     work()
     row = result.row
@@ -144,7 +148,7 @@ def test_what_is_cancelled_while_it_waits_again_has_not_run(work, admin_client):
 
 @pytest.mark.any_broker
 @pytest.mark.any_database
-def test_a_retry_with_backoff_was_due_when_it_says(work, admin_client):
+def test_a_retry_with_backoff_has_waited_since_its_due_time(work, admin_client):
     result = tasks.fail_at_first.enqueue("backoff", 1)
 
     work()
@@ -163,13 +167,13 @@ def test_a_retry_with_backoff_was_due_when_it_says(work, admin_client):
 @pytest.mark.any_broker
 @pytest.mark.any_database
 @pytest.mark.parametrize("end", ["kill", "stop"])
-def test_what_came_back_from_a_node_has_not_waited_while_it_ran(
+def test_time_in_an_attempt_that_a_node_lost_is_neither_wait_nor_run(
     start_node, work, gate, end
 ):
     result = tasks.wait_for_gate.enqueue("long", gate.path)
     node = start_node("--processes=1", "--grace=0.1", TASKHUB_LEASE_SECONDS="1")
     wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
-    # As if it had run for hours by now.
+    # The same state as after a run of seven hours.
     TaskResult.objects.update(
         enqueued_at=result.row.enqueued_at - LONG,
         started_at=result.row.started_at - LONG,
@@ -191,8 +195,8 @@ def test_what_came_back_from_a_node_has_not_waited_while_it_ran(
     assert figures.wait.p99 < SHORT.total_seconds()
 
 
-def test_the_oldest_is_who_has_waited_longest(config, oldest):
-    """Not who was enqueued first: that was tried again a moment ago."""
+def test_the_oldest_result_is_the_one_that_has_waited_longest(config, oldest):
+    """The result that was enqueued first is younger: it has just been retried."""
     early, late = tasks.add.enqueue(1), tasks.add.enqueue(2)
     now = timezone.now()
     TaskResult.objects.filter(pk=early.id).update(run_after=now)
@@ -203,7 +207,7 @@ def test_the_oldest_is_who_has_waited_longest(config, oldest):
 
 @pytest.mark.any_broker
 @pytest.mark.any_database
-def test_taskstatus_is_calm_after_a_retry(work, capsys):
+def test_taskstatus_reports_no_long_wait_after_a_retry(work, capsys):
     result = tasks.fail_at_first.enqueue("calm", 99)
     work()
     age(result.row)

@@ -1,8 +1,8 @@
 """
-Rows of results that somebody has edited at the database's prompt.
+Rows of results that were edited at a database's prompt.
 
-What cannot be run fails, with the reason; and whatever it is, its neighbours are run,
-and pages show them.
+A row that cannot be run fails, with the reason. No edited row stops other rows from
+being run, or pages from showing them.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ from tests.servers import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
-#: What cannot be run: the columns, and what the row is to say.
+#: Columns with values that cannot be run, and the expected error in the row.
 UNFIT = [
     ({"args": "null"}, "args in its row are not a list"),
     ({"args": '{"a": 1}'}, "args in its row are not a list"),
@@ -35,7 +35,7 @@ UNFIT = [
     ({"kwargs": '"text"'}, "kwargs in its row are not an object"),
     ({"meta": "[]"}, "meta in its row are not an object"),
 ]
-#: What is of no use to anybody, and does not keep a task from being run.
+#: Columns with useless values that do not stop a task from being run.
 NEEDLESS = [
     {"errors": "null"},
     {"errors": '{"a": 1}'},
@@ -46,9 +46,9 @@ NEEDLESS = [
     {"storage_notes": "[1]"},
     {"bulk_action_ids": '"text"'},
 ]
-#: What the column of attempts takes.
+#: The largest value that the column `attempts` accepts; SQLite accepts larger ones.
 MOST_ATTEMPTS = {"postgresql": 32_767, "mysql": 65_535, "sqlite": 32_767}
-#: What no worker can go on with, on one database at least.
+#: Values with which a worker cannot run the task, on at least one database.
 HOPELESS = [
     {"attempts": MOST_ATTEMPTS[connection.vendor]},
     {"task_path": ""},
@@ -67,7 +67,7 @@ UNREADABLE_TIMES = {
 }
 
 
-#: Texts that are times or nearly so: a few characters of one are others.
+#: Texts of times in which up to three characters are replaced.
 TIMES_AS_TEXTS = st.builds(
     lambda text, changes: "".join(changes.get(n, each) for n, each in enumerate(text)),
     st.sampled_from(["2026-01-01 12:30:00", "0001-12-31 23:59:59.999999"]),
@@ -98,7 +98,7 @@ def states(rows: list[TaskResult]) -> dict[UUID, str]:
     return dict(found.values_list("pk", "status"))
 
 
-def test_odd_rows_fail_and_their_neighbours_are_run(config, start_node):
+def test_unfit_rows_fail_and_other_rows_run(config, start_node):
     unfit = [make_odd(values) for values, _reason in UNFIT]
     needless = [make_odd(values) for values in NEEDLESS]
     for values in HOPELESS:
@@ -119,7 +119,7 @@ def test_odd_rows_fail_and_their_neighbours_are_run(config, start_node):
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="any number fits in there")
-def test_a_row_that_cannot_be_claimed_is_put_off(config, start_node):
+def test_the_message_of_a_row_that_cannot_be_claimed_is_delayed(config, start_node):
     make_odd({"attempts": MOST_ATTEMPTS[connection.vendor]})
 
     node = start_node("--processes=1")
@@ -130,7 +130,7 @@ def test_a_row_that_cannot_be_claimed_is_put_off(config, start_node):
     assert "Cannot read the row" in node.log
 
 
-def test_what_is_odd_stays_as_it_is():
+def test_saving_a_row_does_not_change_its_odd_json():
     text = '{"b": 1, "a": 1e16}'
     row = TaskResult.objects.get(pk=make_odd({"args": text}).pk)
     assert row.args == []
@@ -156,7 +156,7 @@ def test_times_that_python_cannot_read_are_refused(column):
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="it has a type for times")
 @given(text=TIMES_AS_TEXTS)
 @hypothesis_settings(max_examples=300)
-def test_sqlite_takes_no_time_that_django_cannot_read(text):
+def test_sqlite_refuses_times_that_django_cannot_read(text):
     with transaction.atomic():
         row = TaskResultFactory()
         try:
@@ -170,7 +170,7 @@ def test_sqlite_takes_no_time_that_django_cannot_read(text):
         transaction.set_rollback(True)
 
 
-def test_a_pause_that_python_cannot_read_is_refused():
+def test_a_paused_at_that_python_cannot_read_is_refused():
     state = QueueState.objects.create(backend="default", queue_name="mail")
 
     for time in UNREADABLE_TIMES[connection.vendor]:
@@ -179,7 +179,7 @@ def test_a_pause_that_python_cannot_read_is_refused():
 
 
 @pytest.mark.any_broker
-def test_pages_show_odd_rows_and_their_neighbours(config, admin_client):
+def test_pages_show_odd_rows_and_other_rows(config, admin_client):
     odd = [make_odd(values) for values in ODD]
     failed = [
         edit(TaskResultFactory(failed=True), **values)

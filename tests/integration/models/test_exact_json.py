@@ -1,4 +1,4 @@
-"""What people give and get as JSON: as it was, on every database."""
+"""JSON of users is stored and returned unchanged on every database."""
 
 import json
 
@@ -23,19 +23,19 @@ from tests import tasks
 from tests.factories import TaskResultFactory
 from tests.servers import wait_until
 
-#: jsonb sorts such keys by their length, takes the first float for an integer, and
-#: loses the sign of the second.
+#: jsonb sorts these keys by their length, turns the first float into an integer, and
+#: loses the sign of the second one.
 ODD = {"zebra": 1e16, "b": -0.0, "aa": [1.0, {"y": 1, "x": 2}]}
 KWARGS = {"zz": 1, "y": 2e300, "xx": 3}
 
 
 def text(*values) -> str:
-    """Values as JSON: unlike dicts, two texts differ if their keys' order does."""
+    """Return values as JSON: unlike dicts, texts also differ by the order of keys."""
     return json.dumps(values)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_attempt_gets_the_arguments_as_they_were_given(start_node):
+def test_every_attempt_gets_unchanged_arguments(start_node):
     result = tasks.fail_with_arguments.using(meta=ODD).enqueue("first", ODD, **KWARGS)
     start_node("--processes=1")
     wait_until(lambda: result.row.status == Status.FAILED, "both attempts to fail")
@@ -51,7 +51,7 @@ def test_every_attempt_gets_the_arguments_as_they_were_given(start_node):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_return_values_come_back_as_they_were(drain):
+def test_return_values_are_returned_unchanged(drain):
     values = [ODD, 1e16, -0.0, "5", "null", None, [], "text"]
     results = [tasks.give_back.enqueue(value) for value in values]
     drain()
@@ -62,7 +62,7 @@ def test_return_values_come_back_as_they_were(drain):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_schedule_passes_its_arguments_as_they_were_saved(drain):
+def test_a_schedule_passes_its_arguments_unchanged(drain):
     row = PeriodicTask.objects.create(
         name="exact",
         task_path=tasks.fail_with_arguments.module_path,
@@ -82,7 +82,7 @@ def test_a_schedule_passes_its_arguments_as_they_were_saved(drain):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("many", [1, 3])
-def test_what_is_saved_inserted_and_updated_by_hand_is_kept(many):
+def test_create_update_and_bulk_update_store_json_unchanged(many):
     rows = [TaskResultFactory(args=[ODD], kwargs=KWARGS) for _ in range(many)]
     assert text(rows[0].args, rows[0].kwargs) == text([ODD], KWARGS)
     TaskResult.objects.update(return_value=ODD)
@@ -128,21 +128,21 @@ def pair(db):
     ],
     ids=str,
 )
-def test_look_ups_are_those_of_any_json_field(pair, lookups):
+def test_lookups_work_as_on_any_json_field(pair, lookups):
     contains = any("contain" in name and "icontains" not in name for name in lookups)
     if contains and connection.vendor == "sqlite":
         pytest.skip("SQLite has no such look-up.")
     assert TaskResult.objects.filter(**lookups).ids() == [pair[0].pk]
 
 
-def test_keys_have_no_order_where_a_whole_object_is_compared(pair):
+def test_a_comparison_of_whole_objects_ignores_the_order_of_keys(pair):
     if connection.vendor != "postgresql":
         pytest.skip("Only PostgreSQL compares objects and not their texts.")
     turned = {"tags": ["a", "b"], "of": {"x": 1.5}, "user": 7}
     assert TaskResult.objects.get(kwargs=turned) == pair[0]
 
 
-def test_rows_and_columns_are_made_distinct_united_grouped_and_ordered(pair):
+def test_distinct_union_grouping_and_ordering_work(pair):
     results = TaskResult.objects.order_by()
     TaskResultFactory(args=[2], kwargs={"user": 8, "name": "two"})
     assert results.distinct().count() == len(results.distinct()) == 3
@@ -159,7 +159,7 @@ def test_rows_and_columns_are_made_distinct_united_grouped_and_ordered(pair):
     assert results.annotate(n=Count("id")).first().n == 1
 
 
-def test_columns_are_parts_of_expressions(pair):
+def test_columns_can_be_used_in_expressions(pair):
     first = TaskResult.objects.annotate(
         user=F("kwargs__user"),
         shown=Cast("args", TextField()),
@@ -178,7 +178,7 @@ def test_columns_are_parts_of_expressions(pair):
     assert by_query.get(pk=pair[0].pk).inner == pair[0].kwargs
 
 
-def test_columns_are_copied_by_the_database(pair):
+def test_the_database_can_copy_columns(pair):
     TaskResult.objects.update(
         return_value=F("kwargs"), meta=Value({"a": 1}, models.JSONField())
     )
@@ -186,7 +186,7 @@ def test_columns_are_copied_by_the_database(pair):
     assert (pair[0].return_value, pair[0].meta) == (pair[0].kwargs, {"a": 1})
 
 
-def test_rows_are_read_by_plain_sql(pair):
+def test_rows_can_be_read_by_raw_sql(pair):
     (row,) = TaskResult.objects.raw(
         "SELECT * FROM taskhub_taskresult WHERE id = %s",
         [TaskResult._meta.pk.get_db_prep_value(pair[0].pk, connection)],

@@ -1,4 +1,4 @@
-"""More than one statement may carry is written in several, in one transaction."""
+"""Rows that are too large for one statement are written by several statements."""
 
 import tracemalloc
 from datetime import timedelta
@@ -20,13 +20,13 @@ from tests.factories import PeriodicTaskFactory, TaskResultFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
 
-#: Together more than MariaDB takes at once by default, 16 MiB.
+#: Together more than 16 MiB, MariaDB's default limit for one statement.
 LARGE, MANY = "x" * 100_000, 200
 
 
 @pytest.fixture(autouse=True)
 def config(configure):
-    """Messages are not what this is about."""
+    """Use the embedded broker; these tests are not about messages."""
     return configure(broker_url="database://")
 
 
@@ -42,7 +42,7 @@ def test_many_large_calls_are_enqueued_at_once():
     assert TaskResult.objects.ready().count() == MANY
 
 
-def test_many_large_runs_of_a_schedule_are_made_up_for_at_once():
+def test_many_large_runs_of_a_schedule_are_backfilled_at_once():
     now = timezone.now()
     row = PeriodicTaskFactory(
         task_path="tests.tasks.give_back",
@@ -86,7 +86,7 @@ def test_a_group_of_large_outcomes_logs_and_messages_is_written_at_once():
     assert TaskLog.objects.count() == QuarantinedMessage.objects.count() == MANY
 
 
-def test_many_large_results_are_cancelled_and_tried_again_at_once():
+def test_many_large_results_are_cancelled_and_retried_at_once():
     unfinished = [large_result(running=True) for _ in range(MANY)]
 
     assert operations.results.cancel(TaskResult.objects.all()).running == len(
@@ -95,7 +95,7 @@ def test_many_large_results_are_cancelled_and_tried_again_at_once():
     assert operations.results.retry(TaskResult.objects.all()) == len(unfinished)
 
 
-def test_many_large_results_are_exported_in_the_memory_of_a_few():
+def test_many_large_results_are_exported_with_little_memory():
     TaskResultFactory.create_batch(MANY, args=[LARGE])
     tracemalloc.start()
     try:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 NAMES = ["export", "Export", "cafe", "café", "cafe "]
 
 
-def test_declared_schedules_with_similar_names_are_all_brought_in(monkeypatch):
+def test_declared_schedules_with_similar_names_are_all_created(monkeypatch):
     monkeypatch.setattr(declarations, "_declared", {})
     for name in NAMES:
         periodic(every(hours=1), name=name, args=[1])(tasks.add)
@@ -27,7 +27,7 @@ def test_declared_schedules_with_similar_names_are_all_brought_in(monkeypatch):
     assert PeriodicTask.objects.get(name="Export").name == "Export"
 
 
-def test_results_of_similar_tasks_and_queues_are_told_apart():
+def test_filters_distinguish_similar_names_of_tasks_and_queues():
     for name in NAMES:
         TaskResultFactory(task_path=name, queue_name=name)
 
@@ -37,7 +37,9 @@ def test_results_of_similar_tasks_and_queues_are_told_apart():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_leaves_a_similar_queue_alone(start_node, configure):
+def test_a_worker_takes_no_messages_from_a_queue_of_a_similar_name(
+    start_node, configure
+):
     configure(broker_url="database://")
     other = tasks.add.using(backend="free", queue_name="Mail").enqueue(1)
     own = tasks.add.using(backend="free", queue_name="mail").enqueue(1)
@@ -49,7 +51,7 @@ def test_a_worker_leaves_a_similar_queue_alone(start_node, configure):
     assert TaskResult.objects.get(pk=other.id).status == "READY"
 
 
-def test_people_find_names_whatever_their_case(admin_client):
+def test_the_search_and_case_insensitive_lookups_ignore_case(admin_client):
     PeriodicTaskFactory(name="Nightly Export")
     PeriodicTaskFactory(name="Other")
 
@@ -64,7 +66,7 @@ def test_people_find_names_whatever_their_case(admin_client):
         assert PeriodicTask.objects.filter(**{f"name__{lookup}": value}).exists()
 
 
-def test_a_schedule_whose_case_was_changed_is_planned_anew(configure):
+def test_a_schedule_whose_case_was_changed_is_planned_again(configure):
     configure(broker_url="database://")
     row = PeriodicTaskFactory(schedule="cron 0 3 * * * UTC")
     PeriodicTask.objects.filter(pk=row.pk).update(planned_schedule="CRON 0 3 * * * UTC")

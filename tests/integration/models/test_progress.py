@@ -1,4 +1,4 @@
-"""How far a result is, on the site's own pages: who may ask, and what is told."""
+"""The progress of a result on a site's own pages: the tag, the view and its tokens."""
 
 import time
 
@@ -18,7 +18,7 @@ SCRIPT = "<script>alert(1)</script>"
 
 
 def show(result, options=""):
-    """Return what the tag puts into a page."""
+    """Return the HTML that the tag renders."""
     page = Template(f"{{% load taskhub %}}{{% task_progress result {options} %}}")
     return page.render(Context({"result": result}))
 
@@ -29,7 +29,7 @@ def running(**said):
     )
 
 
-def test_a_page_shows_how_far_a_result_is_and_where_to_ask():
+def test_the_tag_shows_progress_but_no_arguments():
     row = running(message=SCRIPT)
 
     page = show(row)
@@ -43,7 +43,9 @@ def test_a_page_shows_how_far_a_result_is_and_where_to_ask():
     assert 'data-reload="yes"' in show(row, "reload=True")
 
 
-def test_the_address_answers_who_has_it(client, django_assert_num_queries):
+def test_the_view_returns_the_progress_to_anyone_with_the_url(
+    client, django_assert_num_queries
+):
     url = progress_url(running(message="rows").pk)
 
     with django_assert_num_queries(1):
@@ -59,14 +61,14 @@ def test_the_address_answers_who_has_it(client, django_assert_num_queries):
     assert "no-store" in answer["Cache-Control"]
 
 
-def test_what_is_over_is_not_asked_for(client):
+def test_a_failed_result_is_over(client):
     row = TaskResultFactory(failed=True)
 
     assert 'data-over="yes"' in show(row)
     assert client.get(progress_url(row.pk)).json()["is_over"]
 
 
-def test_nobody_asks_without_a_token(client):
+def test_the_view_refuses_wrong_tokens(client):
     pk = str(running().pk)
     tokens = [
         "no-token",
@@ -79,7 +81,7 @@ def test_nobody_asks_without_a_token(client):
         assert client.get(f"/tasks/progress/{token}/").status_code == 404
 
 
-def test_a_token_is_of_one_result_and_of_one_day(client, monkeypatch):
+def test_a_token_expires_after_a_day(client, monkeypatch):
     url = progress_url(running().pk)
     later = time.time() + 25 * 60 * 60
 
@@ -88,20 +90,20 @@ def test_a_token_is_of_one_result_and_of_one_day(client, monkeypatch):
     assert client.get(url).status_code == 404
 
 
-def test_asking_changes_nothing():
+def test_the_view_refuses_post_requests():
     url = progress_url(running().pk)
 
     assert Client().post(url).status_code == 405
 
 
-def test_the_tag_takes_whatever_names_a_result(config):
+def test_the_tag_accepts_a_result_a_row_or_an_id(config):
     result = tasks.add.enqueue(1)
 
     for named in (result, result.row, result.id, result.row.pk):
         assert 'data-over="no"' in show(named)
 
 
-def test_a_result_that_has_no_row_yet_is_waited_for(client):
+def test_a_result_without_a_row_is_not_over(client):
     pk = new_id()
 
     page = show(pk)
@@ -112,7 +114,7 @@ def test_a_result_that_has_no_row_yet_is_waited_for(client):
     assert (answer["status"], answer["is_over"]) == (None, False)
 
 
-def test_what_was_seen_and_is_gone_is_over(client):
+def test_a_result_that_was_seen_and_then_deleted_is_over(client):
     row = running()
     page, url = show(row), progress_url(row.pk)
 
@@ -124,7 +126,7 @@ def test_what_was_seen_and_is_gone_is_over(client):
     assert answer["label"] == "No longer kept"
 
 
-def test_a_token_says_nothing_but_the_id():
+def test_a_token_contains_only_the_id():
     row = running()
 
     told = signing.loads(make_token(row.pk), salt=progress._SALT)

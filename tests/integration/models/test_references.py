@@ -1,4 +1,4 @@
-"""Rows of the site that refer to results, and what becomes of both."""
+"""Deleting results to which rows of the site refer."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -24,7 +24,7 @@ DAYS = 400
 
 @pytest.fixture
 def manage(config, tmp_path):
-    """A function that runs a command of a site with rows that refer to results."""
+    """A function that runs a command of a site whose rows refer to results."""
     numbers = iter(range(100))
 
     def manage(command, *arguments):
@@ -52,7 +52,7 @@ def execute(statement, *values):
 
 
 def old_results(count):
-    """Results that are past their time."""
+    """Create results that have expired."""
     finished = timezone.now() - timedelta(days=DAYS)
     first = first_id_at(finished).int
     return [
@@ -64,7 +64,7 @@ def old_results(count):
 
 
 def refer(table, row, *, via="result_id"):
-    """Have a row of a table refer to a result; return the row's id."""
+    """Insert a row that refers to a result or to another row; return the row's id."""
     pk = row
     if isinstance(row, TaskResult):
         pk = TaskResult._meta.pk.get_db_prep_value(row.pk, connection)
@@ -73,7 +73,7 @@ def refer(table, row, *, via="result_id"):
     return number
 
 
-def left():
+def remaining():
     return set(TaskResult.objects.values_list("pk", flat=True))
 
 
@@ -83,7 +83,7 @@ def count(table):
 
 
 def make_all_kinds():
-    """Seven old results; return the two that are protected, in two ways."""
+    """Create seven old results; return the ids of the two that are protected."""
     protected, stamped, noted, linked, *_rest = old_results(7)
     refer("order", protected)
     refer("stamp", refer("note", stamped), via="note_id")
@@ -92,12 +92,12 @@ def make_all_kinds():
     return {protected.pk, stamped.pk}
 
 
-def test_pruning_keeps_what_is_protected_and_deletes_the_rest(manage):
+def test_pruning_keeps_protected_results_and_deletes_the_rest(manage):
     protected = make_all_kinds()
 
     log = manage("taskprune")
 
-    assert left() == protected
+    assert remaining() == protected
     assert "5 deleted." in log
     assert "1 result cannot be pruned" in log
     assert "orders.Order.result" in log
@@ -105,13 +105,13 @@ def test_pruning_keeps_what_is_protected_and_deletes_the_rest(manage):
     assert "0 deleted." in manage("taskprune")
 
 
-def test_workers_prune_and_delete_all_but_what_is_protected(manage, start_node):
+def test_workers_prune_and_delete_all_but_protected_results(manage, start_node):
     protected = make_all_kinds()
     young = [TaskResultFactory(successful=True) for _ in range(3)]
     refer("order", young[0])
 
     node = start_node("--processes=1", DJANGO_SETTINGS_MODULE=SETTINGS)
-    wait_until(lambda: left() == protected | {row.pk for row in young}, "pruning")
+    wait_until(lambda: remaining() == protected | {row.pk for row in young}, "pruning")
     action = operations.results.start_bulk("delete", Selection())
 
     def is_over():
@@ -119,14 +119,14 @@ def test_workers_prune_and_delete_all_but_what_is_protected(manage, start_node):
         return action.finished_at
 
     wait_until(is_over, "the bulk action")
-    assert left() == protected | {young[0].pk}
+    assert remaining() == protected | {young[0].pk}
     assert action.done == 2
     assert node.stop() == 0
     assert node.log.count("orders.Order.result") == 1
     assert "Cannot" not in node.log.replace("Cannot delete some", "")
 
 
-def test_a_result_that_is_not_to_be_kept_is_if_it_is_protected(manage, drain):
+def test_a_protected_result_is_kept_although_its_task_keeps_none(manage, drain):
     result = place_order.enqueue()
 
     drain(DJANGO_SETTINGS_MODULE=SETTINGS)

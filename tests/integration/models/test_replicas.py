@@ -1,4 +1,4 @@
-"""Where a router reads from a replica, operations ask the database they write to."""
+"""Operations read from the database for writing, even if a router reads a replica."""
 
 import inspect
 from contextlib import suppress
@@ -38,7 +38,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def reads_replica(settings, configure):
-    """The router; Django refuses each statement on what no test has asked for."""
+    """A router that reads from a replica. Tests have no access: each query raises."""
     configure(broker_url="database://")
     with replica():
         settings.DATABASE_ROUTERS = ["tests.replicas.ReadsReplica"]
@@ -47,7 +47,7 @@ def reads_replica(settings, configure):
 
 
 def _one(model):
-    """A row, as the replica would show it some time later."""
+    """Return a row as the replica would show it some time later."""
     return model.objects.using(DEFAULT_DB_ALIAS).order_by("pk").first()
 
 
@@ -56,7 +56,7 @@ def _waiting():
 
 
 def _push_quarantined():
-    # It is forged, which is not what this is about.
+    # The message is forged, so the push is refused. That does not matter here.
     with suppress(TaskHubError):
         operations.quarantine.push(_one(QuarantinedMessage))
 
@@ -140,7 +140,7 @@ CALLS = {
 }
 
 
-def test_no_operation_is_left_out():
+def test_the_tests_call_every_operation():
     functions = {
         f"{noun}.{name}"
         for noun in operations.__all__
@@ -152,7 +152,7 @@ def test_no_operation_is_left_out():
     assert functions <= CALLS.keys()
 
 
-def test_operations_ask_and_change_the_database_that_is_written_to(reads_replica):
+def test_operations_use_only_the_database_for_writing(reads_replica):
     for call in CALLS.values():
         tasks.send.enqueue("a@example.com")
         TaskResultFactory(failed=True, task_path="tests.tasks.send")
@@ -164,7 +164,7 @@ def test_operations_ask_and_change_the_database_that_is_written_to(reads_replica
         call()
 
 
-def test_operations_find_what_the_replica_does_not_show_yet(reads_replica):
+def test_operations_find_rows_that_the_replica_does_not_have_yet(reads_replica):
     tasks.send.enqueue("a@example.com")
     TaskResultFactory(failed=True)
 
@@ -187,10 +187,10 @@ def test_operations_find_what_the_replica_does_not_show_yet(reads_replica):
     ],
     ids=" ".join,
 )
-def test_commands_do_without_the_replica(reads_replica, command):
+def test_commands_use_only_the_database_for_writing(reads_replica, command):
     NodeFactory(name="here")
     tasks.send.enqueue("a@example.com")
 
-    # taskstatus ends with what it has found.
+    # taskstatus exits with a code for the state that it has found.
     with suppress(SystemExit):
         call_command(*command)

@@ -1,4 +1,4 @@
-"""Results that are waited for."""
+"""Waiting for results by `get` and `aget`."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from tests.factories import TaskResultFactory
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
-def test_waiting_sees_a_result_that_is_finished_meanwhile(start_node):
+def test_get_returns_when_a_worker_has_finished_the_result(start_node):
     node = start_node("--processes=1")
     result = tasks.add.enqueue(1, b=2)
 
@@ -24,7 +24,7 @@ def test_waiting_sees_a_result_that_is_finished_meanwhile(start_node):
     assert node.stop() == 0
 
 
-def test_waiting_costs_few_queries(config, django_assert_max_num_queries):
+def test_waiting_needs_few_queries(config, django_assert_max_num_queries):
     result = tasks.add.enqueue(1)
 
     with (
@@ -34,7 +34,7 @@ def test_waiting_costs_few_queries(config, django_assert_max_num_queries):
         result.get(timeout=1)
 
 
-def test_waiting_inside_a_transaction_hints_at_it(config):
+def test_a_timeout_inside_a_transaction_mentions_the_commit(config):
     with (
         transaction.atomic(),
         pytest.raises(TimeoutError, match="starts only after its commit"),
@@ -42,7 +42,7 @@ def test_waiting_inside_a_transaction_hints_at_it(config):
         tasks.add.enqueue(1).get(timeout=0.01)
 
 
-def test_what_has_finished_needs_no_time(config):
+def test_get_without_time_returns_only_finished_results(config):
     row = TaskResultFactory(successful=True)
     result = tasks.add.get_result(str(row.id))
 
@@ -53,20 +53,20 @@ def test_what_has_finished_needs_no_time(config):
         unfinished.get(timeout=0)
 
 
-def test_what_has_finished_needs_no_time_in_async_code(config):
+def test_aget_without_time_returns_a_finished_result(config):
     row = TaskResultFactory(successful=True)
     result = tasks.add.get_result(str(row.id))
 
     async def main():
         value = await result.aget(timeout=0)
-        # Of the thread that served the queries.
+        # Close the connections of the thread that ran the queries.
         await sync_to_async(connections.close_all)()
         return value
 
     assert asyncio.run(main()) == 3
 
 
-def test_what_finishes_during_the_last_pause_is_seen(config, monkeypatch):
+def test_get_sees_a_result_that_finishes_during_the_last_pause(config, monkeypatch):
     result = tasks.add.enqueue(1)
     sleep = time.sleep
 
@@ -80,8 +80,8 @@ def test_what_finishes_during_the_last_pause_is_seen(config, monkeypatch):
 
 
 @pytest.mark.any_broker
-def test_waiting_inside_a_task_is_warned_of(start_node):
-    """The task keeps the only process that could run the other one."""
+def test_waiting_inside_a_task_logs_a_warning(start_node):
+    """The waiting task occupies the only process that could run the other task."""
     waiting = tasks.wait_for_another.enqueue(timeout=1)
 
     node = start_node("--drain", "--processes=1")

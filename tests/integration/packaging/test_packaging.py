@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 
 
-def test_the_wheel_carries_all_that_the_app_needs(tmp_path):
+def test_the_wheel_contains_all_files_of_the_app(tmp_path):
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
         cwd=settings.BASE_DIR,
@@ -33,7 +33,7 @@ def test_the_wheel_carries_all_that_the_app_needs(tmp_path):
         "." + name.rpartition(".")[2] for name in wanted
     }
     assert wanted <= carried
-    # Neither the demo nor the tests, whose names others may use.
+    # Without the demo and the tests: other packages may use their names.
     assert {name.split("/")[0].split("-")[0] for name in carried} == {"taskhub"}
 
 
@@ -44,7 +44,7 @@ backported = pytest.mark.skipif(
 
 @pytest.fixture
 def backport(tmp_path):
-    """A copy of the backport that is installed, which goes before it."""
+    """A copy of the installed backport, which is imported in its place."""
     (place,) = find_spec("django_tasks").submodule_search_locations
     return Path(shutil.copytree(place, tmp_path / "django_tasks"))
 
@@ -62,8 +62,8 @@ def check(directory):
 
 
 @backported
-def test_a_backport_with_djangos_names_of_errors_is_taken(backport):
-    """As its next version has them."""
+def test_a_backport_with_djangos_names_of_errors_is_accepted(backport):
+    """The next version of the backport has these names."""
     for path in backport.rglob("*.py"):
         text = path.read_text()
         for name in ("InvalidTaskBackend", "InvalidTask"):
@@ -77,7 +77,7 @@ def test_a_backport_with_djangos_names_of_errors_is_taken(backport):
 
 @backported
 @pytest.mark.parametrize("missing", ["TaskContext", "TASK_MIN_PRIORITY"])
-def test_a_backport_that_is_too_old_is_told_in_one_line(backport, missing):
+def test_an_outdated_backport_is_reported_in_one_line(backport, missing):
     for path in backport.rglob("*.py"):
         path.write_text(path.read_text().replace(missing, f"Other{missing}"))
 
@@ -91,7 +91,7 @@ def test_a_backport_that_is_too_old_is_told_in_one_line(backport, missing):
 
 
 @backported
-def test_a_backport_that_is_missing_is_told_in_one_line():
+def test_a_missing_backport_is_reported_in_one_line():
     imported = subprocess.run(
         [
             sys.executable,

@@ -1,4 +1,4 @@
-"""The private servers that are started by hand."""
+"""Private servers that are started by hand."""
 
 import signal
 import socket
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.any_database
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("started", [len(SERVERS), 1])
-def test_a_signal_ends_the_servers_that_a_script_has_started_behind_it(number, started):
+def test_a_signal_stops_servers_that_were_started_in_the_background(number, started):
     with subprocess.Popen(
         [sys.executable, "-m", "tests.servers"],
         cwd=settings.BASE_DIR,
         stdout=subprocess.PIPE,
         text=True,
-        # As shells do for what ends in "&".
+        # Shells do the same for commands that end in "&".
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     ) as process:
         told = [process.stdout.readline() for _ in range(started)]

@@ -1,4 +1,4 @@
-"""The tutorial, done to the letter in a fresh project."""
+"""The tutorial, followed exactly in a new project."""
 
 import os
 import re
@@ -18,32 +18,32 @@ from django.conf import settings
 from tests.servers import free_port, wait_until
 
 PAGE = settings.BASE_DIR / "docs" / "tutorial" / "first-task.md"
-#: Commands that go on until they are stopped.
+#: Commands that run until they are stopped.
 SERVERS = ("runserver", "taskworker")
 
 
 class Reader:
-    """Does what the page says, in a directory."""
+    """Follows the instructions of the page in a directory."""
 
     def __init__(self, directory: Path, stack: ExitStack) -> None:
         self.directory = directory
         self.stack = stack
         self.port = free_port()
         self.environment = {
-            # No database and no settings of the suite's.
+            # Without the database and the settings of the test suite.
             name: value
             for name, value in os.environ.items()
             if name not in ("DJANGO_SETTINGS_MODULE", "DATABASE_URL")
         } | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            # In the place of the installation.
+            # This replaces the installation of taskhub.
             "PYTHONPATH": str(settings.BASE_DIR),
             "PYTHONUNBUFFERED": "1",
         }
         self.logs: dict[str, Path] = {}
 
     def write(self, block: str) -> None:
-        """Write a file, or add to it, unless it is for another Django."""
+        """Write a file, or append to it, unless it is for another version of Django."""
         place = re.match(
             r"(?:#|<!--) ([\w./]+)(?:, before Django (\d+)\.(\d+))?", block
         )
@@ -57,7 +57,7 @@ class Reader:
             file.write(block if is_new else f"\n{block}")
 
     def run(self, block: str) -> None:
-        """Run commands, one after another; leave servers running."""
+        """Run commands one after another; leave servers running."""
         for line in block.splitlines():
             command = shlex.split(line)
             if command[-1] in SERVERS:
@@ -101,11 +101,11 @@ class Reader:
         assert answer.read() == b"Your mail is READY."
 
     def reload(self) -> bytes:
-        """Load the page that one comes to after signing up."""
+        """Load the page that follows the sign-up."""
         return build_opener().open(self.welcome).read()
 
     def talk(self, block: str) -> None:
-        """Run what is typed into the shell, and compare what it answers."""
+        """Run a shell session, and compare its output."""
         (self.directory / "talk.txt").write_text(block)
         code = (
             "import doctest, django, sys; django.setup(); sys.exit("
@@ -134,9 +134,9 @@ def reader(tmp_path):
         yield Reader(tmp_path, stack)
 
 
-def test_the_tutorial_to_the_letter(reader):
+def test_the_tutorial_works_if_it_is_followed_exactly(reader):
     blocks = re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    # "console" has the ways to install it: it is installed here.
+    # "console" blocks install taskhub, which is installed here already.
     do = {"sh": reader.run, "python": reader.write, "html": reader.write}
     for kind, block in blocks:
         if kind in do:
