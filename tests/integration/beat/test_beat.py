@@ -169,7 +169,7 @@ def test_a_next_run_in_1960_is_due():
 )
 def test_missed_runs_after_three_days_without_a_beat(policy, runs):
     row = PeriodicTaskFactory(
-        # The next tick is half an hour away, at whatever time the test runs.
+        # The next tick is always half an hour away.
         schedule=cron(f"{(timezone.now().minute + 30) % 60} * * * *"),
         missed_runs=policy,
         missed_window=timedelta(days=1),

@@ -123,7 +123,6 @@ CALLS = {
         _one(PeriodicTask), timezone.now() - DAY, timezone.now()
     ),
     "schedules.validate": lambda: operations.schedules.validate(_one(PeriodicTask)),
-    # Of the modules.
     "results.export": lambda: list(operations.results.export(Selection())),
     "results.read_failures": operations.results.read_failures,
     "results.read_progress": lambda: operations.results.read_progress(
