@@ -1,10 +1,10 @@
-"""What a browser sends of a form on a page, if nobody touches it."""
+"""The values that a browser sends for an unchanged form."""
 
 from html.parser import HTMLParser
 
 
 class _Fields(HTMLParser):
-    """The fields of the form with an id."""
+    """Collect the values of the form with the given id."""
 
     def __init__(self, form_id):
         super().__init__()
@@ -42,7 +42,7 @@ class _Fields(HTMLParser):
 
     def handle_endtag(self, tag):
         if tag == "textarea" and self.textarea:
-            # A browser leaves out the line break that begins it.
+            # Browsers drop the line break at the beginning of a textarea.
             self.sent[self.textarea] = self.sent[self.textarea].removeprefix("\n")
             self.textarea = None
         elif tag == "select":
@@ -50,7 +50,7 @@ class _Fields(HTMLParser):
 
 
 def sent_by(page, form_id):
-    """Return what a form of a page sends as it stands, by the names of its fields."""
+    """Return the values that a form of a page sends, by the names of its fields."""
     fields = _Fields(form_id)
     fields.feed(page)
     fields.sent.pop("csrfmiddlewaretoken", None)

@@ -1,4 +1,4 @@
-"""The pages of queues: what they show, and what somebody may do from them."""
+"""The pages of queues: the list, the actions and the permissions."""
 
 from datetime import timedelta
 
@@ -21,13 +21,13 @@ DEFAULT, MAIL = Queue("default"), Queue("mail")
 
 @pytest.fixture(autouse=True)
 def config(configure):
-    """Messages wait in the database."""
+    """Use the database broker."""
     return configure(broker_url="database://")
 
 
 @pytest.fixture
 def queues(admin_client):
-    """A function that asks for the list, and returns its rows by name, and the page."""
+    """Return a function that returns the rows of the list by queue, and the page."""
 
     def queues():
         response = admin_client.get(LIST)
@@ -48,7 +48,7 @@ def url_of(verb, queue=MAIL):
 
 
 def do(client, verb, queue=MAIL, **values):
-    """Do what a page asks; return the page that follows."""
+    """Submit the form of an action; return the page that follows."""
     response = client.post(url_of(verb, queue), values, follow=True)
     assert response.status_code == 200
     return response.content.decode()
@@ -62,7 +62,7 @@ def history():
 # The list.
 
 
-def test_every_queue_is_shown_with_a_row_or_without(queues):
+def test_every_queue_is_listed_with_or_without_a_row(queues):
     operations.queues.pause(Queue("pictures"), by="ada", reason="The disk is full.")
     operations.queues.pause(Queue("sounds", "free"))
     QueueState.objects.create(backend="default", queue_name="gone")
@@ -83,7 +83,7 @@ def test_every_queue_is_shown_with_a_row_or_without(queues):
     assert "The disk is full." in page
 
 
-def test_how_full_it_is_and_how_it_went(queues):
+def test_the_list_counts_waiting_messages_nodes_and_finished_results(queues):
     TaskResultFactory(queue_name="mail", place="ready", enqueued_at=now())
     TaskResultFactory(
         queue_name="mail", place="ready", enqueued_at=now() - timedelta(minutes=2)
@@ -100,7 +100,7 @@ def test_how_full_it_is_and_how_it_went(queues):
     assert rows["default", "other"].counts["ready"] == "0"
 
 
-def test_a_broker_that_is_away_leaves_dashes(queues, configure):
+def test_an_unreachable_broker_is_shown_as_dashes(queues, configure):
     configure(broker_url="redis://127.0.0.1:1/0")
 
     rows, page = queues()
@@ -109,9 +109,9 @@ def test_a_broker_that_is_away_leaves_dashes(queues, configure):
     assert "The broker of the backend “default” cannot be reached." in page
 
 
-def test_it_costs_the_same_for_many_rows(admin_client, django_assert_num_queries):
-    # Who asks (2), nodes (2), what runs (1), schedules (2), quarantined (1), figures
-    # (2), states (1), and 4 for each of the 2 backends.
+def test_more_rows_need_no_more_queries(admin_client, django_assert_num_queries):
+    # User (2), nodes (2), running results (1), schedules (2), quarantine (1),
+    # metrics (2), states (1), and 4 for each of the 2 backends.
     cost = 2 + 2 + 1 + 2 + 1 + 2 + 1 + 4 * 2
     with django_assert_num_queries(cost):
         admin_client.get(LIST)
@@ -126,7 +126,7 @@ def test_it_costs_the_same_for_many_rows(admin_client, django_assert_num_queries
         admin_client.get(LIST)
 
 
-def test_whatever_has_a_reason_stays_text(queues, admin_client):
+def test_html_in_a_reason_is_escaped(queues, admin_client):
     script = "<script>alert(1)</script>"
     do(admin_client, "pause", reason=script)
 
@@ -137,7 +137,7 @@ def test_whatever_has_a_reason_stays_text(queues, admin_client):
         assert script not in admin_client.get(url).content.decode()
 
 
-# What is done.
+# Actions.
 
 
 def test_pause_and_resume(admin_client):
@@ -155,7 +155,7 @@ def test_pause_and_resume(admin_client):
     ]
 
 
-def test_buttons_are_what_makes_sense(queues):
+def test_the_buttons_depend_on_whether_the_queue_is_paused(queues):
     operations.queues.pause(MAIL)
     rows, _page = queues()
 
@@ -166,7 +166,7 @@ def test_buttons_are_what_makes_sense(queues):
     assert offered("default") == ["pause", "drain", "move", "purge"]
 
 
-def test_buttons_lead_to_what_they_say(queues):
+def test_each_button_leads_to_its_own_action_and_queue(queues):
     rows, page = queues()
 
     for (backend, name), row in rows.items():
@@ -194,7 +194,7 @@ def test_drain(admin_client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_move_says_how_many_first(admin_client):
+def test_move_shows_the_counts_before_it_moves(admin_client):
     tasks.send.enqueue("a")
     tasks.send.enqueue("b")
     TaskResultFactory(queue_name="mail", task_path="tests.tasks.add", place="ready")
@@ -212,7 +212,7 @@ def test_move_says_how_many_first(admin_client):
     assert said in page
     assert Queue("other").waiting.count() == 2
     assert MAIL.waiting.count() == 1
-    # A queue that nobody has ever paused has a history from then on.
+    # The queue had no row before its first action was logged.
     assert history() == [("mail", f"{said}default”. Slow.")]
 
 
@@ -225,7 +225,7 @@ def test_move_says_how_many_first(admin_client):
         {"target": "default/other", "task": "gone.task"},
     ],
 )
-def test_what_cannot_be_moved_is_refused_where_it_is_written(admin_client, values):
+def test_move_refuses_an_invalid_target_or_task(admin_client, values):
     TaskResultFactory(queue_name="mail", place="ready")
 
     page = do(admin_client, "move", **values)
@@ -236,7 +236,7 @@ def test_what_cannot_be_moved_is_refused_where_it_is_written(admin_client, value
 
 
 @pytest.mark.django_db(transaction=True)
-def test_purge_says_how_many_and_has_the_name_typed(admin_client):
+def test_purge_shows_the_count_and_requires_the_name_of_the_queue(admin_client):
     tasks.send.enqueue("a")
     tasks.send.enqueue("b")
 
@@ -253,7 +253,7 @@ def test_purge_says_how_many_and_has_the_name_typed(admin_client):
     assert history() == [("mail", said)]
 
 
-def test_nothing_that_waits_is_nothing_done(admin_client):
+def test_purging_an_empty_queue_does_nothing(admin_client):
     page = do(admin_client, "purge", name="mail", reason="")
 
     assert "No result is waiting." in page
@@ -264,7 +264,7 @@ def test_nothing_that_waits_is_nothing_done(admin_client):
     ("verb", "values"),
     [("purge", {"name": "mail"}), ("move", {"target": "default/other"})],
 )
-def test_more_than_a_page_may_take_is_for_the_command(
+def test_a_queue_too_large_for_the_page_needs_the_command(
     admin_client, monkeypatch, verb, values
 ):
     monkeypatch.setattr(forms, "MAX_RESULTS", 2)
@@ -279,7 +279,7 @@ def test_more_than_a_page_may_take_is_for_the_command(
     assert history() == []
 
 
-def test_a_broker_that_is_away_is_told_of(admin_client, configure):
+def test_purging_reports_an_unreachable_broker(admin_client, configure):
     TaskResultFactory(queue_name="mail")
     configure(broker_url="redis://127.0.0.1:1/0")
 
@@ -289,7 +289,7 @@ def test_a_broker_that_is_away_is_told_of(admin_client, configure):
     assert history() == []
 
 
-def test_asking_does_nothing(admin_client):
+def test_opening_the_page_of_an_action_does_nothing(admin_client):
     for verb in actions.ACTIONS:
         assert admin_client.get(url_of(verb)).status_code == 200
 
@@ -300,15 +300,15 @@ def test_asking_does_nothing(admin_client):
 @pytest.mark.parametrize(
     "path", ["do/explode/default/mail/", "do/pause/default/mial/", "do/pause/no/mail/"]
 )
-def test_what_is_not_there_is_not_found(admin_client, path):
+def test_unknown_actions_queues_and_backends_are_not_found(admin_client, path):
     assert admin_client.post(LIST + path).status_code == 404
 
 
-# Who may do what.
+# Permissions.
 
 
 @pytest.mark.parametrize("verb", ["pause", "resume", "drain", "move", "purge"])
-def test_who_may_only_look_sees_no_button_and_is_refused(staff, verb):
+def test_view_permission_shows_no_buttons_and_allows_no_actions(staff, verb):
     client = staff("view_queuestate")
     page = client.get(LIST).content.decode()
 
@@ -318,7 +318,7 @@ def test_who_may_only_look_sees_no_button_and_is_refused(staff, verb):
     assert not QueueState.objects.exists()
 
 
-def test_who_may_operate_may_not_purge(staff):
+def test_operate_permission_does_not_allow_purging(staff):
     client = staff("view_queuestate", "operate_queuestate")
     page = client.get(LIST).content.decode()
 
@@ -328,21 +328,21 @@ def test_who_may_operate_may_not_purge(staff):
     assert "“mail” is paused." in do(client, "pause")
 
 
-def test_who_may_purge_may_not_operate(staff):
+def test_purge_permission_does_not_allow_pausing(staff):
     client = staff("view_queuestate", "purge_queuestate")
 
     assert client.post(url_of("pause")).status_code == 403
     assert "No result is waiting." in do(client, "purge", name="mail")
 
 
-def test_who_may_not_look_may_do_nothing(staff):
+def test_without_view_permission_no_action_is_allowed(staff):
     client = staff("operate_queuestate", "purge_queuestate")
 
     assert client.get(LIST).status_code == 403
     assert client.post(url_of("pause")).status_code == 403
 
 
-def test_without_a_token_nothing_is_done(admin_user, client):
+def test_an_action_without_a_csrf_token_is_refused(admin_user, client):
     client = type(client)(enforce_csrf_checks=True)
     client.force_login(admin_user)
 

@@ -1,4 +1,4 @@
-"""Ways back: to the list as it was filtered, also from what is gone."""
+"""Links back to a list: its filters are kept, even if the object is deleted."""
 
 from html import unescape
 from re import findall
@@ -28,7 +28,7 @@ def config(configure):
 
 @pytest.fixture
 def visit(admin_client):
-    """Return where the links and forms of a page lead, and the page itself."""
+    """Return a function that returns the addresses of a page's links and forms."""
 
     def visit(url):
         page = text_of(admin_client.get(url))
@@ -38,18 +38,18 @@ def visit(admin_client):
 
 
 def only(urls, part):
-    """Return the one address that has a part in it."""
+    """Return the only address that contains a text."""
     (found,) = {url for url in urls if part in url}
     return found
 
 
 def kept(url, listed):
-    """Whether an address takes along how a list was filtered."""
+    """Return whether an address contains the filters of a list."""
     filters = listed.partition("?")[2]
     return urlencode({"_changelist_filters": filters}) in url
 
 
-def test_a_button_of_a_result_leaves_the_lists_filters(admin_client, visit):
+def test_a_button_of_a_result_keeps_the_list_filters(admin_client, visit):
     row = TaskResultFactory(failed=True)
     listed = f"{RESULTS}?status=FAILED&q=tests"
 
@@ -60,7 +60,7 @@ def test_a_button_of_a_result_leaves_the_lists_filters(admin_client, visit):
     assert listed in visit(done.url)
 
 
-def test_a_form_for_other_arguments_leaves_the_lists_filters(admin_client, visit):
+def test_the_form_for_other_arguments_keeps_the_list_filters(admin_client, visit):
     row = TaskResultFactory(failed=True)
     listed = f"{RESULTS}?status=FAILED&q=tests"
 
@@ -70,7 +70,7 @@ def test_a_form_for_other_arguments_leaves_the_lists_filters(admin_client, visit
     assert kept(admin_client.post(url, {"arg_a": "1"}).url, listed)
 
 
-def test_a_bulk_action_that_is_not_done_leaves_the_lists_filters(admin_client):
+def test_an_unfinished_bulk_action_form_keeps_the_list_filters(admin_client):
     row = TaskResultFactory(failed=True)
     listed = f"{RESULTS}?status=FAILED&q=tests"
     chosen = {"action": "retry_selected", "_selected_action": [row.pk]}
@@ -83,9 +83,7 @@ def test_a_bulk_action_that_is_not_done_leaves_the_lists_filters(admin_client):
     assert asked.context["back"] == refused.context["back"] == listed
 
 
-def test_buttons_and_backfilling_of_a_schedule_leave_the_lists_filters(
-    admin_client, visit
-):
+def test_schedule_buttons_and_backfilling_keep_the_list_filters(admin_client, visit):
     row = PeriodicTaskFactory(task_path="tests.tasks.add")
     listed = f"{SCHEDULES}?q=tests"
 
@@ -103,7 +101,7 @@ def test_buttons_and_backfilling_of_a_schedule_leave_the_lists_filters(
     )
 
 
-def test_a_message_that_is_tried_again_leaves_the_lists_search(admin_client, visit):
+def test_pushing_a_quarantined_message_keeps_the_list_search(admin_client, visit):
     row = QuarantinedMessageFactory(message_id="odd")
     listed = reverse("admin:taskhub_quarantinedmessage_changelist") + "?q=odd"
 
@@ -122,7 +120,7 @@ def test_a_message_that_is_tried_again_leaves_the_lists_search(admin_client, vis
         (QuarantinedMessageFactory, "quarantinedmessage", "push/"),
     ],
 )
-def test_a_button_says_that_what_its_page_showed_is_gone(
+def test_a_button_of_a_deleted_object_says_that_it_is_gone(
     admin_client, factory, name, path
 ):
     row = factory()

@@ -1,4 +1,4 @@
-"""A project with several admin sites: the pages of each lead to none of another."""
+"""Several admin sites in one project: pages link only to their own site."""
 
 import re
 from html import unescape
@@ -40,9 +40,9 @@ MODELS = [
     TaskMetrics,
     TaskResult,
 ]
-LEADS = re.compile(r'(?:href|action|data-url|formaction)="([^"#]*)')
+LINKS = re.compile(r'(?:href|action|data-url|formaction)="([^"#]*)')
 ID = re.compile(r"[0-9a-f-]{36}|\d+")
-#: Sent by POST; anything else in a form is a question.
+#: Matches only forms sent by POST; the other forms change nothing.
 FORMS = re.compile(r'<form method="post"[^>]*action="([^"]*)"')
 
 
@@ -52,7 +52,7 @@ def admin_of(model):
 
 @pytest.fixture
 def mount(settings):
-    """A function that gives a project the default site and one called ops."""
+    """Return a function that installs the default site and a site called ops."""
 
     def mount(*, of_default, of_ops):
         sites = {"admin": AdminSite(name="admin"), "ops": AdminSite(name="ops")}
@@ -72,7 +72,7 @@ def mount(settings):
 
 @pytest.fixture
 def busy(db):
-    """Something to be seen on every page."""
+    """Create rows that are shown on every page."""
     schedule = PeriodicTaskFactory(runs=["successful", "failed"])
     parent = TaskResultFactory(running=True, worker_ids=["node:2"])
     TaskResultFactory(parent_id=parent.pk, failed=True, cause="abc")
@@ -89,13 +89,13 @@ def busy(db):
     )
 
 
-def leads_of(text, base):
-    found = (urljoin(base, unescape(each)) for each in LEADS.findall(text))
+def links_of(text, base):
+    found = (urljoin(base, unescape(each)) for each in LINKS.findall(text))
     return {each for each in found if not each.startswith(("/static/", "data:"))}
 
 
 def crawl(client, start):
-    """Follow every link from a page on; return the answers by their addresses."""
+    """Follow all links, beginning with a page; return the responses by address."""
     waiting, answers, kinds = {start}, {}, {start}
     while waiting:
         url = waiting.pop()
@@ -106,8 +106,8 @@ def crawl(client, start):
             continue
         if not response.get("Content-Type", "").startswith(("text/html", "applic")):
             continue
-        for each in leads_of(response.content.decode(), url):
-            # Each page is seen once, not of every row and with every filter.
+        for each in links_of(response.content.decode(), url):
+            # Visit each kind of page once, not for every row and filter.
             kind = ID.sub("#", urlsplit(each).path)
             is_new = kind not in kinds and kind != "/"
             if is_new and "logout" not in kind:
@@ -117,7 +117,7 @@ def crawl(client, start):
 
 
 def posts_of(answers):
-    """Return where the forms of some pages are sent to."""
+    """Return the addresses to which the forms of the pages are sent."""
     return {
         urljoin(url, unescape(each))
         for url, response in answers.items()
@@ -132,23 +132,23 @@ def assert_all_within(answers, prefix):
         each
         for url, response in answers.items()
         if response.status_code == 200
-        for each in leads_of(response.content.decode(), url)
+        for each in links_of(response.content.decode(), url)
         if not each.startswith((prefix, "/tasks/"))
     }
-    # Django's own link to the site.
+    # Django's own "View site" link.
     assert outside <= {"/"}
     odd = {url: each.status_code for url, each in answers.items()}
     assert {*odd.values()} <= {200, 302, 405}, odd
 
 
 @pytest.mark.parametrize("of_default", [[], MODELS], ids=["on ops alone", "on both"])
-def test_every_page_leads_to_its_own_site(admin_client, mount, busy, of_default):
+def test_every_page_links_only_to_its_own_site(admin_client, mount, busy, of_default):
     mount(of_default=of_default, of_ops=MODELS)
 
     answers = crawl(admin_client, "/ops/")
 
     assert_all_within(answers, "/ops/")
-    # All kinds of pages were seen.
+    # The crawl has visited every kind of page.
     seen = " ".join(answers)
     for model in MODELS:
         assert f"/ops/taskhub/{model._meta.model_name}/" in seen
@@ -157,7 +157,7 @@ def test_every_page_leads_to_its_own_site(admin_client, mount, busy, of_default)
 
 
 @pytest.mark.parametrize("of_default", [[], MODELS], ids=["on ops alone", "on both"])
-def test_every_form_leads_back_to_its_own_site(admin_client, mount, busy, of_default):
+def test_every_form_redirects_to_its_own_site(admin_client, mount, busy, of_default):
     mount(of_default=of_default, of_ops=MODELS)
     forms = posts_of(crawl(admin_client, "/ops/"))
 
@@ -170,7 +170,7 @@ def test_every_form_leads_back_to_its_own_site(admin_client, mount, busy, of_def
 
 
 @pytest.mark.parametrize("only", MODELS, ids=lambda model: model.__name__)
-def test_a_site_may_have_only_some_of_the_models(admin_client, mount, busy, only):
+def test_a_site_may_register_only_one_of_the_models(admin_client, mount, busy, only):
     mount(of_default=[], of_ops=[only])
 
     answers = crawl(admin_client, "/ops/")
@@ -205,7 +205,7 @@ def test_actions_of_a_list_stay_on_their_site(admin_client, mount, busy):
             assert '"/admin/' not in response.content.decode()
 
 
-def test_run_now_from_the_other_site_is_answered_there(admin_client, mount, busy):
+def test_run_now_links_to_the_result_on_the_same_site(admin_client, mount, busy):
     mount(of_default=[], of_ops=MODELS)
     row = PeriodicTask.objects.get()
 
@@ -217,9 +217,7 @@ def test_run_now_from_the_other_site_is_answered_there(admin_client, mount, busy
     assert f'<a href="/ops/taskhub/taskresult/{result.pk}/change/">' in page
 
 
-def test_the_index_of_a_site_without_the_overview_has_no_link_to_it(
-    admin_client, mount, busy
-):
+def test_the_app_index_works_on_a_site_without_the_overview(admin_client, mount, busy):
     mount(of_default=MODELS, of_ops=[TaskResult])
 
     assert admin_client.get("/ops/taskhub/").status_code == 200

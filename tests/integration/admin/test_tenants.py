@@ -1,4 +1,4 @@
-"""A site that narrows an admin's get_queryset(): no page or action goes beyond it."""
+"""Admins whose get_queryset() is narrowed: pages and actions respect it."""
 
 import json
 from types import ModuleType
@@ -43,7 +43,7 @@ RESULTS = "/own/taskhub/taskresult/"
 
 
 def narrowed(model_admin, **mine):
-    """An admin that shows only some rows, as a site would write it."""
+    """Return an admin class that shows only some rows, as a project would write it."""
 
     class Narrowed(model_admin):
         def get_queryset(self, request):
@@ -54,7 +54,7 @@ def narrowed(model_admin, **mine):
 
 @pytest.fixture(autouse=True)
 def own_site(settings):
-    """An admin site where everybody sees what is of queue "mail"."""
+    """Install an admin site that shows only the rows of the tenant "mail"."""
     site = AdminSite(name="own")
     site.register(TaskResult, narrowed(TaskResultAdmin, queue_name="mail"))
     site.register(PeriodicTask, narrowed(PeriodicTaskAdmin, queue_name="mail"))
@@ -75,7 +75,7 @@ def own_site(settings):
 
 @pytest.fixture
 def pair():
-    """A function that makes two failed results: one's own, and another tenant's."""
+    """Return a function that creates two failed results, one visible and one hidden."""
 
     def pair(**fields):
         return (
@@ -90,7 +90,7 @@ def pair():
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
-def test_a_file_has_one_s_own_results(admin_client, pair, kind):
+def test_an_export_contains_only_visible_results(admin_client, pair, kind):
     mine, other = pair()
 
     response = admin_client.post(f"{RESULTS}export/{kind}/")
@@ -101,7 +101,7 @@ def test_a_file_has_one_s_own_results(admin_client, pair, kind):
 
 
 @pytest.mark.parametrize("query", [{}, {"status": "FAILED"}, {"q": "add"}])
-def test_a_bulk_delete_deletes_one_s_own(admin_client, pair, query):
+def test_a_bulk_delete_deletes_only_visible_results(admin_client, pair, query):
     mine, other = pair()
     url = f"{RESULTS}bulk/delete/"
 
@@ -115,8 +115,8 @@ def test_a_bulk_delete_deletes_one_s_own(admin_client, pair, query):
     assert mine.pk
 
 
-def test_what_comes_to_be_one_s_own_later_is_not_meant(admin_client, pair):
-    """Workers know nobody's narrowed list: they are given what was seen."""
+def test_a_bulk_delete_skips_results_that_become_visible_later(admin_client, pair):
+    """Workers do not know the narrowed queryset, so the visible ids are stored."""
     _mine, other = pair()
     url = f"{RESULTS}bulk/delete/"
 
@@ -128,7 +128,7 @@ def test_what_comes_to_be_one_s_own_later_is_not_meant(admin_client, pair):
     assert list(TaskResult.objects.all()) == [other]
 
 
-def test_a_forged_selection_reaches_nobody_else(admin_client, pair):
+def test_a_forged_selection_does_not_reach_hidden_results(admin_client, pair):
     _mine, other = pair()
     forged = {"selection": json.dumps({"ids": [str(other.pk)]})}
 
@@ -140,7 +140,7 @@ def test_a_forged_selection_reaches_nobody_else(admin_client, pair):
 
 
 @pytest.mark.parametrize("across", ["0", "1"])
-def test_an_action_of_the_list_counts_one_s_own(admin_client, pair, across):
+def test_an_action_of_the_list_counts_only_visible_results(admin_client, pair, across):
     mine, other = pair()
     chosen = {
         "action": "retry_selected",
@@ -153,7 +153,7 @@ def test_an_action_of_the_list_counts_one_s_own(admin_client, pair, across):
     assert "<strong>1 result</strong>" in text_of(page)
 
 
-def test_more_than_can_be_stored_is_refused(admin_client, pair, monkeypatch):
+def test_a_selection_with_too_many_ids_is_refused(admin_client, pair, monkeypatch):
     monkeypatch.setattr(bulk, "MAX_STORED_IDS", 1)
     pair()
     pair()
@@ -164,8 +164,8 @@ def test_more_than_can_be_stored_is_refused(admin_client, pair, monkeypatch):
     assert not BulkAction.objects.exists()
 
 
-def test_the_whole_list_is_stored_as_what_it_is_elsewhere(admin_client, pair):
-    """Without a narrowed list, a bulk action may be of any number of results."""
+def test_an_admin_that_is_not_narrowed_stores_no_ids(admin_client, pair):
+    """Its bulk actions may cover any number of results."""
     pair()
 
     admin_client.post("/admin/taskhub/taskresult/bulk/delete/", {"selection": "{}"})
@@ -173,7 +173,7 @@ def test_the_whole_list_is_stored_as_what_it_is_elsewhere(admin_client, pair):
     assert "ids" not in BulkAction.objects.get().selection
 
 
-def test_failures_are_one_s_own(admin_client, pair):
+def test_the_failures_page_counts_only_visible_results(admin_client, pair):
     pair(cause="both")
     TaskResultFactory(queue_name="other", failed=True, cause="theirs")
 
@@ -182,7 +182,7 @@ def test_failures_are_one_s_own(admin_client, pair):
     assert [(each.group.cause, each.group.count) for each in groups] == [("both", 1)]
 
 
-def test_a_cause_is_not_named_by_what_others_have(admin_client):
+def test_the_name_of_a_cause_is_not_taken_from_hidden_results(admin_client):
     errors = [{"exception_class_path": "secret.Error", "place": "secret.py:1"}]
     TaskResultFactory(queue_name="other", failed=True, cause="a", errors=errors)
 
@@ -197,7 +197,7 @@ def test_a_cause_is_not_named_by_what_others_have(admin_client):
     assert "secret" not in history
 
 
-def test_what_a_result_has_enqueued_is_one_s_own(admin_client):
+def test_the_page_of_a_result_lists_only_visible_children(admin_client):
     parent = TaskResultFactory(queue_name="mail")
     mine = TaskResultFactory(queue_name="mail", parent_id=parent.pk)
     other = TaskResultFactory(queue_name="other", parent_id=parent.pk)
@@ -218,7 +218,7 @@ def test_what_a_result_has_enqueued_is_one_s_own(admin_client):
         "{}/delete/",
     ],
 )
-def test_another_s_result_has_no_page(admin_client, pair, url):
+def test_a_hidden_result_has_no_pages_and_cannot_be_retried(admin_client, pair, url):
     _mine, other = pair()
 
     assert admin_client.get(RESULTS + url.format(other.pk)).status_code in (302, 404)
@@ -230,7 +230,7 @@ def test_another_s_result_has_no_page(admin_client, pair, url):
 # Schedules.
 
 
-def test_schedules_show_one_s_own_results(admin_client):
+def test_schedules_show_only_visible_results(admin_client):
     row = PeriodicTaskFactory(queue_name="mail", runs=["failed", "failed"])
     mine, other = (TaskResult.objects.get(pk=pk) for pk in row.recent_ids)
     TaskResult.objects.filter(pk=mine.pk).update(queue_name="mail")
@@ -242,7 +242,7 @@ def test_schedules_show_one_s_own_results(admin_client):
         assert str(other.pk) not in page
 
 
-def test_the_filters_and_the_preview_tell_nothing_of_other_schedules(admin_client):
+def test_filters_and_preview_reveal_nothing_about_hidden_schedules(admin_client):
     PeriodicTaskFactory(queue_name="mail")
     other = PeriodicTaskFactory(queue_name="other", task_path="theirs.task")
     other.plan(other.created_at)
@@ -266,7 +266,7 @@ def test_the_filters_and_the_preview_tell_nothing_of_other_schedules(admin_clien
     assert len(preview.json()["runs"]) == len(unknown.json()["runs"])
 
 
-def test_actions_and_backfilling_are_for_one_s_own_schedules(admin_client):
+def test_hidden_schedules_cannot_be_run_or_backfilled(admin_client):
     other = PeriodicTaskFactory(queue_name="other")
     url = "/own/taskhub/periodictask/"
 
@@ -279,7 +279,7 @@ def test_actions_and_backfilling_are_for_one_s_own_schedules(admin_client):
 # Queues, nodes, quarantine.
 
 
-def test_queues_are_one_s_own(admin_client):
+def test_hidden_queues_are_not_listed_and_cannot_be_paused(admin_client):
     url = "/own/taskhub/queuestate/"
 
     queues = admin_client.get(url).context["queues"]
@@ -292,7 +292,7 @@ def test_queues_are_one_s_own(admin_client):
     assert [row.queue_name for row in paused] == ["mail"]
 
 
-def test_nodes_are_one_s_own_and_so_is_what_they_run(admin_client):
+def test_hidden_nodes_and_hidden_running_results_are_not_shown(admin_client):
     token = "mine:2"
     NodeFactory(name="mine", host="mail")
     NodeFactory(name="theirs", host="other")
@@ -306,7 +306,7 @@ def test_nodes_are_one_s_own_and_so_is_what_they_run(admin_client):
     assert not Node.objects.filter(is_to_stop=True).exists()
 
 
-def test_quarantined_messages_are_one_s_own(admin_client):
+def test_hidden_quarantined_messages_cannot_be_deleted_or_pushed(admin_client):
     other = QuarantinedMessageFactory(queue_name="other")
     url = "/own/taskhub/quarantinedmessage/"
 
@@ -321,7 +321,7 @@ def test_quarantined_messages_are_one_s_own(admin_client):
 # The overview.
 
 
-def test_the_overview_lists_one_s_own(admin_client):
+def test_the_overview_lists_only_visible_rows(admin_client):
     for queue in ("mail", "other"):
         TaskMetricsFactory(queue_name=queue, task_path=f"{queue}-tasks.run")
         NodeFactory(name=f"{queue}-node", host=queue, silent=True)

@@ -1,4 +1,4 @@
-"""Times in forms: what is left as it stood is kept; the rest is read as cron does."""
+"""Times in forms: unchanged times are kept, new ones are read as cron reads them."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 LANGUAGES = [code for code, _name in site_settings.LANGUAGES]
 BERLIN = ZoneInfo("Europe/Berlin")
-#: Clocks in Berlin show 02:30:45 twice on this day, and here for the second time.
+#: The second time on this day at which clocks in Berlin show 02:30:45.
 SECOND = datetime(2027, 10, 31, 1, 30, 45, 123456, tzinfo=UTC)
 FIRST = datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
 GAPS_END = datetime(2027, 3, 28, 1, 0, tzinfo=UTC)
@@ -41,7 +41,7 @@ def in_berlin(settings):
 
 
 def odd_row():
-    """A row whose times no form of Django's would give back."""
+    """Return a row whose times Django's own form fields would change."""
     return PeriodicTaskFactory(
         schedule=once(SECOND),
         start_at=SECOND - timedelta(days=365, microseconds=7),
@@ -70,7 +70,7 @@ def test_a_form_that_is_sent_unchanged_changes_nothing(admin_client, language):
     assert values_of(row) == before
 
 
-def test_another_edit_leaves_the_times_alone(admin_client):
+def test_changing_another_field_keeps_the_times(admin_client):
     row = odd_row()
     sent = sent_by(text_of(admin_client.get(change(row))), "periodictask_form")
 
@@ -87,7 +87,7 @@ def test_another_edit_leaves_the_times_alone(admin_client):
 
 
 @pytest.mark.parametrize("language", ["en", "ro", "zh-hans", "ar-dz"])
-def test_another_day_keeps_the_time_to_the_microsecond(admin_client, language):
+def test_changing_the_day_keeps_the_time_to_the_microsecond(admin_client, language):
     row = odd_row()
 
     with translation.override(language):
@@ -110,9 +110,7 @@ def test_another_day_keeps_the_time_to_the_microsecond(admin_client, language):
     ],
 )
 @pytest.mark.parametrize("field", ["at", "start_at", "end_at"])
-def test_what_is_written_anew_is_read_as_cron_does(
-    admin_client, field, day, clock, moment
-):
+def test_a_new_time_is_read_as_cron_reads_it(admin_client, field, day, clock, moment):
     changes = {f"{field}_0": day, f"{field}_1": clock}
     if field == "at":
         changes["kind"] = "once"
@@ -126,7 +124,7 @@ def test_what_is_written_anew_is_read_as_cron_does(
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
-def test_an_end_of_the_calendar_is_told_at_its_field(admin_client, day):
+def test_the_first_and_last_day_of_the_calendar_are_refused(admin_client, day):
     page = admin_client.post(ADD, written(kind="once", at_0=day, at_1="23:59"))
 
     assert "at" in page.context["adminform"].form.errors
@@ -134,8 +132,8 @@ def test_an_end_of_the_calendar_is_told_at_its_field(admin_client, day):
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
 @pytest.mark.parametrize("end", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
-def test_times_at_an_end_of_the_calendar_are_shown(admin_client, settings, zone, end):
-    """They were written by something else than a form."""
+def test_times_at_a_limit_of_the_calendar_are_shown(admin_client, settings, zone, end):
+    """Only code or SQL can write such times; the form refuses them."""
     settings.TIME_ZONE = zone
     row = PeriodicTaskFactory()
     moment = datetime.fromisoformat(end).replace(tzinfo=UTC)
@@ -148,7 +146,7 @@ def test_times_at_an_end_of_the_calendar_are_shown(admin_client, settings, zone,
     assert end.partition("T")[0][:4] in text_of(page)
 
 
-def test_the_preview_shows_an_unchanged_time_as_it_is(admin_client):
+def test_the_preview_keeps_the_exact_time_of_an_unchanged_field(admin_client):
     row = odd_row()
     page = text_of(admin_client.get(change(row)))
     sent = sent_by(page, "periodictask_form")
@@ -159,7 +157,7 @@ def test_the_preview_shows_an_unchanged_time_as_it_is(admin_client):
     assert [run["at"] for run in told["runs"]] == [SECOND.isoformat()]
 
 
-def test_what_is_backfilled_and_enqueued_is_read_so_too(admin_client):
+def test_backfill_and_enqueue_forms_read_times_as_cron_does(admin_client):
     row = PeriodicTaskFactory(
         schedule=every(minutes=30), created_at=datetime(2024, 1, 1, tzinfo=UTC)
     )
@@ -181,7 +179,7 @@ def test_what_is_backfilled_and_enqueued_is_read_so_too(admin_client):
         ["Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe", "America/St_Johns"]
     ).map(ZoneInfo),
 )
-def test_a_time_is_the_first_moment_that_does_not_show_less(naive, zone):
+def test_a_local_time_is_its_first_occurrence_or_the_end_of_its_gap(naive, zone):
     moment = read_local(naive, zone)
 
     shown = moment.astimezone(UTC).astimezone(zone)
@@ -193,8 +191,8 @@ def test_a_time_is_the_first_moment_that_does_not_show_less(naive, zone):
         assert shown.fold == 0
 
 
-def test_an_interval_s_ticks_do_not_move(admin_client):
-    """They are counted from the start, to the second."""
+def test_saving_does_not_move_the_ticks_of_an_interval(admin_client):
+    """The ticks are counted from the start time, to the second."""
     start = timezone.now() + timedelta(days=1, seconds=1, microseconds=5)
     row = PeriodicTaskFactory(schedule=every(hours=1), start_at=start)
 

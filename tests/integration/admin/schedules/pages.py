@@ -1,4 +1,4 @@
-"""The pages of periodic tasks, as tests write into them and read them."""
+"""Addresses, form values and form errors of the periodic task pages."""
 
 from django.db import connection
 from django.urls import reverse
@@ -16,7 +16,7 @@ def change(row):
 
 
 def written(**changes):
-    """What a browser sends of the form: a schedule of each night, and the changes."""
+    """Return the form values of a nightly schedule, with the given changes."""
     return {
         "name": "Nightly",
         "task_path": "tests.tasks.add",
@@ -52,14 +52,14 @@ def written(**changes):
 
 
 def faults(response):
-    """The faults that a page shows, by field."""
+    """Return the form errors of a page, by field."""
     assert response.status_code == 200
     errors = response.context["adminform"].form.errors
     return {field: " ".join(sentences) for field, sentences in errors.items()}
 
 
 def break_schedule(row, text="cron 99 * * * *"):
-    """Write what is no schedule, as only SQL can."""
+    """Write an invalid schedule with SQL, since the model would refuse it."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE taskhub_periodictask SET schedule = %s WHERE id = %s",

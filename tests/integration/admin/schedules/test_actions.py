@@ -1,4 +1,4 @@
-"""What the admin does to periodic tasks: buttons, actions, backfilling."""
+"""Actions on periodic tasks in the admin: buttons, list actions, backfilling."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -24,12 +24,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def config(configure):
-    """Runs wait in the database, where tests can see them."""
+    """Use the database broker, whose messages the tests can read."""
     return configure(broker_url="database://")
 
 
 def click(client, row, name):
-    """Do what a button of a row's page does; return the page that follows."""
+    """Press a button of a row's page; return the page that follows."""
     url = reverse("admin:taskhub_periodictask_do", args=[row.pk, name])
     response = client.post(url, follow=True)
     assert response.status_code == 200
@@ -37,13 +37,13 @@ def click(client, row, name):
 
 
 def act(client, rows, name):
-    """Do what an action of the list does; return the page that follows."""
+    """Run an action of the list; return the page that follows."""
     chosen = {"action": name, "_selected_action": [row.pk for row in rows]}
     return client.post(LIST, chosen, follow=True).content.decode()
 
 
 def history():
-    """What is written into the history, the newest last."""
+    """Return the entries of the history, oldest first."""
     entries = LogEntry.objects.order_by("pk")
     return [(entry.object_repr, entry.get_change_message()) for entry in entries]
 
@@ -63,7 +63,7 @@ def test_run_now(admin_client):
     assert history() == [("Bills", f"Run now: result {result.pk}.")]
 
 
-def test_what_one_row_refuses_others_do(admin_client):
+def test_rows_that_refuse_to_run_do_not_stop_the_others(admin_client):
     busy = PeriodicTaskFactory(name="Busy", overlap=Overlap.SKIP, runs=["running"])
     gone = PeriodicTaskFactory(name="Gone", task_path="gone.task")
     fine = PeriodicTaskFactory(name="Fine")
@@ -91,7 +91,7 @@ def test_enable_and_disable(admin_client):
     assert history() == [("Bills", "Enabled."), ("Bills", "Disabled.")]
 
 
-def test_what_has_nothing_to_run_any_more_says_so_when_it_is_enabled(admin_client):
+def test_enabling_a_row_at_its_maximum_of_runs_says_it_is_disabled(admin_client):
     row = PeriodicTaskFactory(name="Bills", disabled=True, max_runs=1)
     row.total_run_count = 1
     row.save()
@@ -101,7 +101,7 @@ def test_what_has_nothing_to_run_any_more_says_so_when_it_is_enabled(admin_clien
     assert "“Bills” has disabled itself at once. It has run 1 times" in page
 
 
-def test_what_cannot_be_read_is_not_enabled(admin_client):
+def test_a_row_with_an_unreadable_schedule_is_not_enabled(admin_client):
     row = PeriodicTaskFactory(name="Bills", disabled=True)
     break_schedule(row, "nonsense")
 
@@ -124,7 +124,7 @@ def test_skip_the_next_run(admin_client):
     assert f"{skipped:%Y}, 03:00." in history()[0][1]
 
 
-def test_a_row_that_is_gone_meanwhile_is_told_of(admin_client, monkeypatch):
+def test_an_action_reports_a_row_that_was_deleted_meanwhile(admin_client, monkeypatch):
     row = PeriodicTaskFactory(name="Bills")
     lock = operations._locked
 
@@ -137,7 +137,7 @@ def test_a_row_that_is_gone_meanwhile_is_told_of(admin_client, monkeypatch):
     assert "“Bills”: " in act(admin_client, [row], "run_selected")
 
 
-def test_of_many_rows_only_some_are_told_of(admin_client):
+def test_an_action_on_25_rows_shows_20_messages_and_the_total(admin_client):
     rows = PeriodicTaskFactory.create_batch(25)
 
     page = act(admin_client, rows, "disable_selected")
@@ -154,9 +154,7 @@ def test_of_many_rows_only_some_are_told_of(admin_client):
         ("run_periodictask", ["run"], ["skip", "disable"]),
     ],
 )
-def test_who_has_a_permission_sees_its_buttons_and_no_others(
-    staff, permission, may, may_not
-):
+def test_each_permission_allows_only_its_own_buttons(staff, permission, may, may_not):
     row = PeriodicTaskFactory()
     client = staff("view_periodictask", permission)
     page = client.get(change(row)).content.decode()
@@ -177,7 +175,7 @@ def test_who_has_a_permission_sees_its_buttons_and_no_others(
     )
 
 
-def test_nothing_is_done_by_a_link(admin_client):
+def test_buttons_accept_only_post_and_known_names(admin_client):
     row = PeriodicTaskFactory()
     url = reverse("admin:taskhub_periodictask_do", args=[row.pk, "run"])
 
@@ -203,13 +201,13 @@ def dates(row, start="2026-01-01", end="2026-01-10", **more):
 
 @pytest.fixture
 def nightly():
-    """A schedule that has fired on one of its nights."""
+    """Return a nightly periodic task with a result for one of its ticks."""
     row = PeriodicTaskFactory(name="Bills", schedule=cron("0 3 * * *"))
     TaskResultFactory(periodic_task=row, tick_at=datetime(2026, 1, 2, 3, tzinfo=UTC))
     return row
 
 
-def test_what_would_be_run_is_shown_before_it_is(admin_client, nightly):
+def test_the_backfill_page_first_shows_the_missing_runs(admin_client, nightly):
     page = admin_client.get(BACKFILL, dates(nightly)).content.decode()
 
     assert "<strong>8 runs</strong>" in page
@@ -220,7 +218,7 @@ def test_what_would_be_run_is_shown_before_it_is(admin_client, nightly):
     assert TaskResult.objects.count() == 1
 
 
-def test_and_then_it_is(admin_client, nightly):
+def test_backfilling_enqueues_only_the_missing_runs(admin_client, nightly):
     page = admin_client.post(BACKFILL, dates(nightly), follow=True).content.decode()
 
     ticks = TaskResult.objects.filter(periodic_task=nightly).values_list("tick_at")
@@ -233,7 +231,7 @@ def test_and_then_it_is(admin_client, nightly):
     assert TaskResult.objects.count() == 9
 
 
-def test_so_many_at_a_time(admin_client, nightly, monkeypatch):
+def test_the_number_of_backfilled_runs_is_limited(admin_client, nightly, monkeypatch):
     monkeypatch.setattr(operations, "MAX_BACKFILLED_RUNS", 3)
     monkeypatch.setattr(backfill, "MAX_BACKFILLED_RUNS", 3)
 
@@ -254,7 +252,7 @@ def test_so_many_at_a_time(admin_client, nightly, monkeypatch):
         ({"start": "soon"}, "Enter a valid date."),
     ],
 )
-def test_a_range_that_cannot_be_is_refused(admin_client, nightly, changes, said):
+def test_an_invalid_range_is_refused(admin_client, nightly, changes, said):
     query = dates(nightly, **changes)
 
     for response in (
@@ -265,7 +263,7 @@ def test_a_range_that_cannot_be_is_refused(admin_client, nightly, changes, said)
     assert TaskResult.objects.count() == 1
 
 
-def test_what_is_still_to_come_is_not_run(admin_client):
+def test_future_ticks_are_not_backfilled(admin_client):
     row = PeriodicTaskFactory(schedule=every(minutes=10))
     start = timezone.now() - timedelta(hours=1)
 
@@ -284,7 +282,7 @@ def test_what_is_still_to_come_is_not_run(admin_client):
     assert not TaskResult.objects.filter(tick_at__gt=timezone.now()).exists()
 
 
-def test_dates_are_in_the_current_zone(admin_client, nightly, settings):
+def test_dates_are_in_the_current_time_zone(admin_client, nightly, settings):
     settings.TIME_ZONE = "America/New_York"
 
     page = admin_client.get(BACKFILL, dates(nightly)).content.decode()
@@ -293,7 +291,7 @@ def test_dates_are_in_the_current_zone(admin_client, nightly, settings):
     assert "<li>Fri 2 Jan 2026, 22:00</li>" in page
 
 
-def test_the_selected_are_backfilled_together(admin_client, nightly):
+def test_selected_rows_are_backfilled_together(admin_client, nightly):
     other = PeriodicTaskFactory(name="<b>Mail", schedule=cron("0 4 * * *"))
     broken = PeriodicTaskFactory(name="Zero", task_path="gone.task")
     rows = [nightly, other, broken]
@@ -311,7 +309,7 @@ def test_the_selected_are_backfilled_together(admin_client, nightly):
     assert TaskResult.objects.filter(periodic_task=other).count() == 9
 
 
-def test_too_many_rows_are_not_backfilled_by_accident(admin_client):
+def test_more_than_20_rows_are_not_backfilled(admin_client):
     rows = PeriodicTaskFactory.create_batch(21)
 
     page = act(admin_client, rows, "backfill_selected")

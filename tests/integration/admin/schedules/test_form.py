@@ -1,4 +1,4 @@
-"""The form of periodic tasks: what it takes, refuses, and keeps."""
+"""The form of periodic tasks: valid values, errors and masked arguments."""
 
 from datetime import datetime, timedelta
 
@@ -39,11 +39,11 @@ pytestmark = pytest.mark.django_db
             {"kind": "solar", "latitude": "52.52", "longitude": "-13.4"},
             "solar sunrise 52.52 -13.4",
         ),
-        # What stands in the fields of other kinds is not read.
+        # The fields of other kinds are not read.
         ({"count": "no number", "latitude": "north"}, "cron 0 3 * * * Europe/Berlin"),
     ],
 )
-def test_a_schedule_of_each_kind_is_made(admin_client, changes, text):
+def test_the_form_saves_a_schedule_of_each_kind(admin_client, changes, text):
     response = admin_client.post(ADD, written(**changes))
 
     assert response.status_code == 302
@@ -53,7 +53,7 @@ def test_a_schedule_of_each_kind_is_made(admin_client, changes, text):
     assert row.next_run_at is not None
 
 
-def test_everything_else_is_kept_as_it_was_written(admin_client):
+def test_the_other_fields_are_saved(admin_client):
     admin_client.post(
         ADD,
         written(
@@ -80,7 +80,7 @@ def test_everything_else_is_kept_as_it_was_written(admin_client):
     assert (row.priority, row.max_runs, row.disable_after_failures) == (-5, 3, 2)
 
 
-def test_empty_durations_and_arguments_are_the_defaults(admin_client):
+def test_empty_durations_and_arguments_get_their_defaults(admin_client):
     admin_client.post(
         ADD,
         written(
@@ -147,7 +147,7 @@ def test_empty_durations_and_arguments_are_the_defaults(admin_client):
         ({"name": ""}, "name", "required"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_field(admin_client, changes, field, said):
+def test_an_invalid_value_is_reported_at_its_field(admin_client, changes, field, said):
     response = admin_client.post(ADD, written(**changes))
 
     found = faults(response)
@@ -159,7 +159,7 @@ def test_what_is_wrong_is_told_at_its_field(admin_client, changes, field, said):
 @pytest.mark.parametrize(
     "traits", [{}, {"nightly": True}, {"clocked": True}, {"solar": True}]
 )
-def test_what_is_opened_and_saved_stays_as_it_was(admin_client, traits):
+def test_saving_an_unchanged_form_keeps_the_schedule(admin_client, traits):
     row = PeriodicTaskFactory(
         name="Nightly", expires_after=timedelta(minutes=90), **traits
     )
@@ -184,7 +184,7 @@ def test_what_is_opened_and_saved_stays_as_it_was(admin_client, traits):
 
 
 def _inputs(field):
-    """The names and values of a field's inputs, as the page has them."""
+    """Return the names and values of a field's inputs on the page."""
     value = field.value()
     if field.name in ("at", "start_at", "end_at"):
         parts = field.field.widget.decompress(value) if value else ["", ""]
@@ -195,7 +195,7 @@ def _inputs(field):
     return [(field.name, "on" if value is True else value)]
 
 
-def test_what_the_beat_writes_meanwhile_is_not_overwritten(admin_client):
+def test_saving_keeps_the_run_counts_that_the_beat_writes_meanwhile(admin_client):
     row = PeriodicTaskFactory()
 
     def fire(**_):
@@ -211,7 +211,7 @@ def test_what_the_beat_writes_meanwhile_is_not_overwritten(admin_client):
     assert (row.name, row.total_run_count, row.recent_ids) == ("Renamed", 7, ["x"])
 
 
-def test_what_disables_itself_at_once_says_so(admin_client):
+def test_a_row_that_disables_itself_at_once_says_so(admin_client):
     row = PeriodicTaskFactory(disabled=True, total_run_count=3)
 
     response = admin_client.post(change(row), written(max_runs="3"), follow=True)
@@ -220,9 +220,7 @@ def test_what_disables_itself_at_once_says_so(admin_client):
     assert "its maximum" in response.content.decode()
 
 
-def test_what_has_had_its_time_can_be_edited_as_long_as_it_stays_disabled(
-    admin_client,
-):
+def test_a_schedule_in_the_past_can_be_edited_while_disabled(admin_client):
     row = PeriodicTaskFactory(clocked=True, disabled=True)
     past = timezone.now().replace(microsecond=0) - timedelta(days=1)
     break_schedule(row, f"once {past.isoformat()}")
@@ -235,7 +233,7 @@ def test_what_has_had_its_time_can_be_edited_as_long_as_it_stays_disabled(
     assert admin_client.post(change(row), sent).status_code == 302
 
 
-def test_a_schedule_that_sql_has_broken_can_be_mended(admin_client):
+def test_an_unreadable_schedule_can_be_repaired_in_the_form(admin_client):
     row = PeriodicTaskFactory(name="Broken")
     break_schedule(row, f"cron 0 99 * * * Europe/Berlin {SCRIPT}"[:60])
     assert isinstance(PeriodicTask.objects.get().schedule, Unreadable)
@@ -255,7 +253,7 @@ def test_a_schedule_that_sql_has_broken_can_be_mended(admin_client):
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "every", "once soon", "solar x"])
-def test_whatever_sql_has_written_can_be_looked_at(admin_client, text):
+def test_rows_with_invalid_values_in_the_database_can_be_viewed(admin_client, text):
     row = PeriodicTaskFactory()
     break_schedule(row, text)
     PeriodicTask.objects.update(recent_ids={"no": "list"}, args={"no": "list"})
@@ -264,7 +262,7 @@ def test_whatever_sql_has_written_can_be_looked_at(admin_client, text):
     assert admin_client.get(LIST).status_code == 200
 
 
-def test_a_task_that_is_not_registered_stays_visible(admin_client):
+def test_an_unregistered_task_stays_selected(admin_client):
     row = PeriodicTaskFactory(task_path="shop.old.bill")
 
     page = admin_client.get(change(row)).content.decode()
@@ -273,7 +271,7 @@ def test_a_task_that_is_not_registered_stays_visible(admin_client):
     assert '<option value="shop.old.bill" selected>' in page
 
 
-def test_the_task_says_what_it_takes(admin_client):
+def test_the_form_shows_the_signature_and_docstring_of_the_task(admin_client):
     row = PeriodicTaskFactory(task_path="tests.tasks.give_back", args=[1])
 
     page = admin_client.get(change(row)).content.decode()
@@ -284,7 +282,7 @@ def test_the_task_says_what_it_takes(admin_client):
     assert 'data-signature="send(address, *, subject=&#x27;hello&#x27;)"' in page
 
 
-def test_a_time_is_taken_in_the_current_zone(admin_client, settings):
+def test_a_time_is_read_in_the_current_time_zone(admin_client, settings):
     settings.TIME_ZONE = "Europe/Berlin"
 
     admin_client.post(ADD, written(kind="once", at_0="2999-07-01", at_1="12:00"))
@@ -304,12 +302,12 @@ def with_secret():
 
 
 def shown(response):
-    """The arguments as they stand in the form, as a browser sends them back."""
+    """Return the values of the argument fields, as a browser sends them back."""
     form = response.context["adminform"].form
     return {name: form[name].value() for name in ("args", "kwargs")}
 
 
-def test_a_masked_argument_is_not_shown_and_stays(admin_client, with_secret):
+def test_a_masked_argument_is_not_shown_and_keeps_its_value(admin_client, with_secret):
     response = admin_client.get(change(with_secret))
     assert "hunter2" not in response.content.decode()
     assert "Leave it to keep the value." in response.content.decode()
@@ -323,7 +321,7 @@ def test_a_masked_argument_is_not_shown_and_stays(admin_client, with_secret):
     assert "rguments" not in LogEntry.objects.latest("pk").change_message
 
 
-def test_beside_a_masked_argument_others_can_be_changed(admin_client, with_secret):
+def test_other_arguments_can_be_changed_beside_a_masked_one(admin_client, with_secret):
     sent = written(task_path="tests.tasks.sign_in", args=f'["eve", "{MASK}"]')
 
     assert admin_client.post(change(with_secret), sent).status_code == 302
@@ -332,7 +330,7 @@ def test_beside_a_masked_argument_others_can_be_changed(admin_client, with_secre
     assert (with_secret.args, with_secret.kwargs) == (["eve", "hunter2"], {})
 
 
-def test_a_masked_argument_can_be_written_anew(admin_client, with_secret):
+def test_a_masked_argument_can_be_replaced(admin_client, with_secret):
     kwargs = '{"password": "correct horse"}'
     sent = written(task_path="tests.tasks.sign_in", args='["ada"]', kwargs=kwargs)
 
@@ -342,7 +340,7 @@ def test_a_masked_argument_can_be_written_anew(admin_client, with_secret):
     assert with_secret.kwargs == {"password": "correct horse"}
 
 
-def test_a_masked_argument_does_not_go_to_another_task(admin_client, with_secret):
+def test_a_masked_value_is_not_passed_to_another_task(admin_client, with_secret):
     sent = written(
         task_path="tests.tasks.fail", args="[]", kwargs=f'{{"password": "{MASK}"}}'
     )
@@ -355,7 +353,7 @@ def test_a_masked_argument_does_not_go_to_another_task(admin_client, with_secret
     assert with_secret.kwargs == {"password": "hunter2"}
 
 
-def test_of_a_task_that_is_not_registered_no_argument_is_in_the_form(admin_client):
+def test_the_form_shows_no_arguments_of_an_unregistered_task(admin_client):
     row = PeriodicTaskFactory(task_path="shop.old.bill", args=["hunter2"])
 
     response = admin_client.get(change(row))
@@ -365,7 +363,7 @@ def test_of_a_task_that_is_not_registered_no_argument_is_in_the_form(admin_clien
     assert "enter the value" in faults(admin_client.post(change(row), sent))["args"]
 
 
-def test_arguments_that_are_none_can_be_mended(admin_client):
+def test_arguments_of_the_wrong_type_can_be_repaired(admin_client):
     row = PeriodicTaskFactory(task_path="tests.tasks.sign_in")
     PeriodicTask.objects.update(args={"password": "hunter2"}, kwargs=[])
 
@@ -378,7 +376,7 @@ def test_arguments_that_are_none_can_be_mended(admin_client):
     assert (row.args, row.kwargs) == (["ada"], {})
 
 
-# JSON that is none.
+# Invalid JSON.
 
 DEEP = "[" * 100_000
 LONG = f"[{'9' * 5_000}]"
@@ -386,7 +384,7 @@ HALF = r'["\ud800"]'
 
 
 @pytest.mark.parametrize("text", [DEEP, LONG, HALF, '["\\u0000"]', "[NaN]", "[1e999]"])
-def test_odd_json_is_told_at_its_field_and_shown_again(admin_client, text):
+def test_invalid_json_is_reported_at_its_field_and_shown_again(admin_client, text):
     row = PeriodicTaskFactory()
     for url in (ADD, change(row)):
         response = admin_client.post(url, written(name="Odd", args=text))
@@ -400,7 +398,7 @@ def test_odd_json_is_told_at_its_field_and_shown_again(admin_client, text):
 
 @pytest.mark.parametrize("text", [DEEP, LONG, HALF])
 @pytest.mark.parametrize("name", ["boxes", "labels", "extra", "secrets"])
-def test_the_form_of_a_task_refuses_the_same(admin_client, name, text):
+def test_the_enqueue_form_refuses_invalid_json(admin_client, name, text):
     url = "/admin/taskhub/taskresult/enqueue/?task=tests.tasks.order"
 
     response = admin_client.post(
@@ -414,7 +412,7 @@ def test_the_form_of_a_task_refuses_the_same(admin_client, name, text):
 @pytest.mark.skipif(
     connection.vendor != "sqlite", reason="the others refuse half a character in JSON"
 )
-def test_half_a_character_that_sql_has_written_is_shown(admin_client):
+def test_a_lone_surrogate_in_the_database_is_shown(admin_client):
     row = PeriodicTaskFactory(from_code=True)
     PeriodicTask.objects.filter(pk=row.pk).update(args=["\ud800"])
 

@@ -1,4 +1,4 @@
-"""The pages of periodic tasks: what they show, and who may see what."""
+"""The pages of periodic tasks: the list, rows declared in code, permissions."""
 
 import re
 from datetime import timedelta
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 # The list.
 
 
-def test_the_list_tells_what_there_is_to_know(admin_client):
+def test_the_list_shows_description_schedule_last_run_and_state(admin_client):
     row = PeriodicTaskFactory(
         name="Bills",
         description="For accounting.",
@@ -50,7 +50,7 @@ def test_the_list_tells_what_there_is_to_know(admin_client):
     assert re.search(r'title="\w{3} \d+ \w{3} \d{4}, 03:00 CES?T">in [^<]+<', page)
 
 
-def test_the_last_runs_are_drawn_relative_to_the_longest(admin_client):
+def test_the_bars_of_the_last_runs_are_scaled_to_the_longest_run(admin_client):
     row = PeriodicTaskFactory()
     at = timezone.now() - timedelta(hours=1)
     for seconds, trait in [(1, "failed"), (4, "successful")]:
@@ -76,7 +76,7 @@ def test_the_last_runs_are_drawn_relative_to_the_longest(admin_client):
     )
 
 
-def test_the_list_costs_the_same_for_many_rows(admin_client):
+def test_more_rows_need_no_more_queries(admin_client):
     PeriodicTaskFactory.create_batch(5, runs=["successful"] * 3)
     admin_client.get(LIST)
     with CaptureQueriesContext(connection) as few:
@@ -93,7 +93,7 @@ def test_the_list_costs_the_same_for_many_rows(admin_client):
 
 @pytest.fixture
 def found(admin_client):
-    """A function that narrows the list, and returns the names that are shown."""
+    """Return a function that filters the list and returns the names it shows."""
 
     def found(**query):
         response = admin_client.get(LIST, query)
@@ -132,7 +132,7 @@ def test_search(found):
     assert found(q="greetings") == {"Mail"}
 
 
-def test_whatever_is_written_stays_text(admin_client):
+def test_html_in_any_field_is_escaped(admin_client):
     row = PeriodicTaskFactory(
         name=SCRIPT,
         description=SCRIPT,
@@ -156,10 +156,10 @@ def test_whatever_is_written_stays_text(admin_client):
     assert all(SCRIPT not in page.content.decode() for page in pages)
 
 
-# What comes from the code.
+# Rows declared in code.
 
 
-def test_what_comes_from_the_code_can_only_be_switched(admin_client):
+def test_a_row_declared_in_code_can_only_be_enabled_or_disabled(admin_client):
     row = PeriodicTaskFactory(from_code=True, name="Declared")
 
     page = admin_client.get(change(row)).content.decode()
@@ -174,7 +174,7 @@ def test_what_comes_from_the_code_can_only_be_switched(admin_client):
     assert "It is declared in code" in page
 
 
-def test_what_comes_from_the_code_and_cannot_run_is_not_switched_on(admin_client):
+def test_a_declared_row_whose_task_is_not_registered_is_not_enabled(admin_client):
     row = PeriodicTaskFactory(from_code=True, disabled=True, task_path="gone.task")
 
     found = faults(admin_client.post(change(row), {"enabled": "on"}))
@@ -182,7 +182,7 @@ def test_what_comes_from_the_code_and_cannot_run_is_not_switched_on(admin_client
     assert "No task 'gone.task' is registered here" in found["enabled"]
 
 
-def test_what_comes_from_the_code_cannot_be_deleted(admin_client):
+def test_a_row_declared_in_code_cannot_be_deleted(admin_client):
     row = PeriodicTaskFactory(from_code=True, name="Declared")
     other = PeriodicTaskFactory()
     delete = reverse("admin:taskhub_periodictask_delete", args=[row.pk])
@@ -203,10 +203,10 @@ def test_what_comes_from_the_code_cannot_be_deleted(admin_client):
     assert PeriodicTask.objects.get() == row
 
 
-# Who may do what.
+# Permissions.
 
 
-def test_who_may_only_view_sees_everything_and_no_button(staff):
+def test_view_permission_shows_the_pages_without_buttons(staff):
     row = PeriodicTaskFactory(nightly=True, runs=["failed"])
     client = staff("view_periodictask")
 
@@ -220,7 +220,7 @@ def test_who_may_only_view_sees_everything_and_no_button(staff):
     assert 'name="action"' not in client.get(LIST).content.decode()
 
 
-def test_who_may_nothing_sees_nothing(staff):
+def test_without_permissions_every_page_is_forbidden(staff):
     row = PeriodicTaskFactory()
     client = staff()
 
