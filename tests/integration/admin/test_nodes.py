@@ -1,4 +1,4 @@
-"""The pages of nodes: what they do now, and what somebody may ask of them."""
+"""The pages of nodes: their state, the actions and the permissions."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -18,7 +18,7 @@ def url_of(verb, *nodes):
 
 
 def do(client, verb, *nodes, **values):
-    """Do what a page asks; return the page that follows."""
+    """Submit the form of an action; return the page that follows."""
     response = client.post(url_of(verb, *nodes), values, follow=True)
     assert response.status_code == 200
     return response.content.decode()
@@ -34,7 +34,7 @@ def history():
     return [(entry.object_repr, entry.get_change_message()) for entry in entries]
 
 
-def test_each_process_is_shown_with_what_it_runs(admin_client):
+def test_each_process_is_shown_with_its_running_results(admin_client):
     node = NodeFactory(name="web-1")
     run = TaskResultFactory(running=True, worker_ids=["web-1:2"])
 
@@ -44,7 +44,7 @@ def test_each_process_is_shown_with_what_it_runs(admin_client):
     assert reverse("admin:taskhub_taskresult_change", args=[run.pk]) in page
 
 
-def test_how_it_is(admin_client):
+def test_the_list_shows_the_state_of_each_node(admin_client):
     for fields in ({"silent": True}, {"is_quiet": True}, {"is_to_stop": True}, {}):
         NodeFactory(**fields)
 
@@ -55,11 +55,9 @@ def test_how_it_is(admin_client):
     assert "4 nodes" in page.replace("\n", " ").replace("    ", "")
 
 
-def test_the_list_costs_the_same_for_many_nodes(
-    admin_client, django_assert_num_queries
-):
+def test_more_nodes_need_no_more_queries(admin_client, django_assert_num_queries):
     NodeFactory()
-    # Who asks, who is silent, what runs, how many, the rows.
+    # User (2), silent nodes and running results (2), count and rows (2).
     with django_assert_num_queries(2 + 2 + 2):
         admin_client.get(LIST)
     NodeFactory.create_batch(20)
@@ -105,7 +103,7 @@ def test_stop(admin_client):
     assert history() == [("web-1", "Stop requested.")]
 
 
-def test_several_at_once_from_the_list(admin_client):
+def test_actions_of_the_list_apply_to_several_nodes(admin_client):
     nodes = NodeFactory.create_batch(3)
     chosen = {"_selected_action": [node.name for node in nodes[:2]]}
 
@@ -126,7 +124,7 @@ def test_several_at_once_from_the_list(admin_client):
     assert len(history()) == 2 + 3 + 2
 
 
-def test_of_a_node_that_has_ended_nothing_is_asked(admin_client):
+def test_an_action_on_a_node_that_has_ended_is_refused(admin_client):
     gone = NodeFactory.build(name="gone")
 
     page = admin_client.post(url_of("resume", gone), follow=True).content.decode()
@@ -135,7 +133,7 @@ def test_of_a_node_that_has_ended_nothing_is_asked(admin_client):
     assert admin_client.post(url_of("explode", gone)).status_code == 404
 
 
-def test_a_strange_name_stays_text(admin_client):
+def test_html_in_a_node_name_is_escaped(admin_client):
     node = NodeFactory(name="<script>alert(1)</script>")
 
     pages = [
@@ -148,7 +146,7 @@ def test_a_strange_name_stays_text(admin_client):
     assert all("<script>alert" not in page for page in pages)
 
 
-def test_who_may_only_look_sees_no_button_and_is_refused(staff):
+def test_view_permission_shows_no_buttons_and_allows_no_actions(staff):
     client = staff("view_node")
     node = NodeFactory()
 
@@ -165,7 +163,7 @@ def test_who_may_only_look_sees_no_button_and_is_refused(staff):
     )
 
 
-def test_who_may_operate_sees_the_buttons(staff):
+def test_operating_requires_operate_and_view_permission(staff):
     client = staff("view_node", "operate_node")
     node = NodeFactory()
 
@@ -174,11 +172,11 @@ def test_who_may_operate_sees_the_buttons(staff):
     assert "taskhub-stop" in page
     assert "taskhub-quiet" in page
     assert "taskhub-resume" not in page
-    assert staffless(client, node) == 403
+    assert status_without_view_permission(client, node) == 403
 
 
-def staffless(client, node):
-    """What somebody gets who may operate nodes, and not look at them."""
+def status_without_view_permission(client, node):
+    """Take away the view permission; return the status of an action."""
     user = client.get(LIST).context["user"]
     user.user_permissions.set(user.user_permissions.filter(codename="operate_node"))
     return client.post(url_of("quiet", node), {"reason": ""}).status_code

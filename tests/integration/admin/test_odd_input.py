@@ -1,4 +1,4 @@
-"""Odd addresses and odd forms: each is answered, and no answer is an error of ours."""
+"""Odd addresses and form values: no response is a server error."""
 
 import json
 
@@ -31,7 +31,7 @@ VALUES = [
     "'\"%_\\",
 ]
 BASE = "/admin/taskhub"
-#: Pages, and what their addresses may have.
+#: Pages, and the parameters of their query strings.
 ASKED = {
     "taskresult/": (
         "status task queue since periodic_task__id__exact cause parent q p o all e "
@@ -59,7 +59,7 @@ ASKED = {
 
 @pytest.fixture
 def rows(db):
-    """A row of each kind, by the name of its model."""
+    """Create a row of each model; return the rows by the names of their models."""
     found = {
         "taskresult": TaskResultFactory(failed=True),
         "periodictask": PeriodicTaskFactory(),
@@ -71,7 +71,7 @@ def rows(db):
 
 
 @pytest.mark.parametrize("page", ASKED)
-def test_odd_addresses_are_answered(admin_client, rows, page):
+def test_odd_query_strings_cause_no_server_error(admin_client, rows, page):
     for name in ASKED[page].split():
         for value in VALUES:
             answer = admin_client.get(f"{BASE}/{page}", {name: value})
@@ -82,7 +82,7 @@ def test_odd_addresses_are_answered(admin_client, rows, page):
     "page",
     ["{}/change/", "{}/delete/", "{}/history/", "{}/live/", "{}/do/retry/", "{}/"],
 )
-def test_odd_keys_have_no_page(admin_client, rows, page):
+def test_odd_keys_cause_no_server_error(admin_client, rows, page):
     for model in rows:
         for value in ("9" * 30, "9" * 5_000, "a%00b", "-1", "_5F_00", "\N{SNOWMAN}"):
             url = f"{BASE}/{model}/{page.format(value)}"
@@ -90,7 +90,7 @@ def test_odd_keys_have_no_page(admin_client, rows, page):
             assert admin_client.post(url).status_code < 500, url
 
 
-def test_odd_choices_of_an_action_are_answered(admin_client, rows):
+def test_odd_actions_and_selected_keys_cause_no_server_error(admin_client, rows):
     actions = {
         "taskresult": ["retry_selected", "cancel_selected", "delete_selected"],
         "periodictask": ["run_selected", "backfill_selected", "delete_selected"],
@@ -106,7 +106,7 @@ def test_odd_choices_of_an_action_are_answered(admin_client, rows):
 
 
 @pytest.mark.parametrize("kind", ["retry", "cancel", "delete"])
-def test_odd_selections_are_refused(admin_client, rows, kind):
+def test_odd_selections_cause_no_server_error(admin_client, rows, kind):
     odd = [
         "",
         "null",
@@ -136,7 +136,7 @@ def test_odd_selections_are_refused(admin_client, rows, kind):
 
 
 @pytest.mark.parametrize("name", list(written()))
-def test_odd_fields_of_a_schedule_are_told_or_taken(admin_client, name):
+def test_odd_values_in_the_schedule_form_cause_no_server_error(admin_client, name):
     for value in VALUES:
         answer = admin_client.post(
             f"{BASE}/periodictask/add/", written(**{"name": "Odd", name: value})
@@ -164,7 +164,9 @@ FORMS = {
     ("page", "name"),
     [(page, name) for page, names in FORMS.items() for name in names.split()],
 )
-def test_odd_fields_of_other_forms_are_told_or_taken(admin_client, rows, page, name):
+def test_odd_values_in_other_forms_cause_no_server_error(
+    admin_client, rows, page, name
+):
     for value in VALUES:
         address = f"{BASE}/{page.format(node=rows['node'].pk)}"
         assert admin_client.post(address, {name: value}).status_code < 500, value

@@ -1,4 +1,4 @@
-"""The overview: what it shows, what it costs, and who may see it."""
+"""The overview: its contents, queries and permissions."""
 
 import struct
 from datetime import timedelta
@@ -29,13 +29,13 @@ LIVE = "admin:taskhub_taskmetrics_live"
 
 @pytest.fixture(autouse=True)
 def config(configure):
-    """Messages wait in the database."""
+    """Use the database broker."""
     return configure(broker_url="database://")
 
 
 @pytest.fixture
 def overview(admin_client):
-    """A function that asks for the page."""
+    """Return a function that returns the overview."""
 
     def overview(**query):
         response = admin_client.get(reverse(OVERVIEW), query)
@@ -47,7 +47,7 @@ def overview(admin_client):
 
 @pytest.fixture
 def live(admin_client):
-    """A function that asks for what the page shows by now."""
+    """Return a function that returns the JSON with which the page is updated."""
 
     def live(**query):
         response = admin_client.get(reverse(LIVE), query)
@@ -57,21 +57,21 @@ def live(admin_client):
     return live
 
 
-# What it shows.
+# Contents.
 
 
-def test_places_have_the_names_that_queues_give_them(overview):
+def test_places_have_the_same_names_as_on_the_queue_pages(overview):
     page = overview()
 
     for place in ("Ready", "Scheduled", "In progress"):
         assert f"<dt>{place}</dt>" in page
 
 
-def test_all_is_well(overview):
+def test_without_problems_the_page_says_that_all_is_well(overview):
     assert "All is well." in overview()
 
 
-def test_what_needs_a_person_is_at_the_top(overview):
+def test_problems_are_shown_above_the_charts(overview):
     NodeFactory(name="lost", silent=True)
     QuarantinedMessageFactory()
     PeriodicTaskFactory(name="Bills", disabled_itself=True)
@@ -85,7 +85,7 @@ def test_what_needs_a_person_is_at_the_top(overview):
 
 
 def write_catalogue(folder, texts):
-    """Write translations into German, as msgfmt does."""
+    """Write a catalogue of German translations, as msgfmt does."""
     texts = {"": "Content-Type: text/plain; charset=UTF-8\n", **texts}
     keys = [key.encode() for key in texts]
     values = [value.encode() for value in texts.values()]
@@ -101,7 +101,7 @@ def write_catalogue(folder, texts):
     path.write_bytes(packed + b"".join(text + b"\0" for text in (*keys, *values)))
 
 
-def test_what_needs_a_person_is_told_in_the_readers_language(
+def test_problems_are_shown_in_the_language_of_the_reader(
     overview, settings, tmp_path, capsys
 ):
     sentence = "Node %(node)s has been silent for %(seconds).0f s."
@@ -112,13 +112,13 @@ def test_what_needs_a_person_is_told_in_the_readers_language(
     NodeFactory(name="lost", silent=True)
 
     assert "Der Knoten lost schweigt seit" in overview()
-    # Monitors read the command's.
+    # The command stays in English, since monitors read its output.
     with pytest.raises(SystemExit):
         call_command("taskstatus", "--json")
     assert "Node lost has been silent" in capsys.readouterr().out
 
 
-def test_figures_by_task_and_queue_lead_to_the_results(overview):
+def test_metrics_of_tasks_link_to_results_and_mark_the_worst(overview):
     TaskMetricsFactory(task_path="shop.tasks.ship", successful=8, failed=2)
     TaskMetricsFactory(task_path="shop.tasks.bill", successful=1, runs={"60": 1})
 
@@ -134,7 +134,7 @@ def test_figures_by_task_and_queue_lead_to_the_results(overview):
     assert ship < page.index(">fails most<") < bill < page.index(">slowest<")
 
 
-def test_of_one_task_nothing_stands_out(overview):
+def test_a_single_task_is_not_marked_as_the_worst(overview):
     TaskMetricsFactory(failed=1)
 
     page = overview()
@@ -143,7 +143,7 @@ def test_of_one_task_nothing_stands_out(overview):
     assert ">slowest<" not in page
 
 
-def test_the_charts_are_drawn_and_told(live, overview):
+def test_charts_have_lines_and_a_summary_in_words(live, overview):
     TaskMetricsFactory(successful=3, failed=1)
     QueueDepth.objects.create(
         starts_at=now().replace(second=0, microsecond=0),
@@ -173,7 +173,7 @@ def test_the_charts_are_drawn_and_told(live, overview):
     assert page.count('<th scope="row">') >= 3 * 16
 
 
-def test_of_many_queues_the_fullest_are_drawn(live):
+def test_the_depth_chart_shows_the_eight_fullest_queues(live):
     for number in range(12):
         QueueDepth.objects.create(
             starts_at=now().replace(second=0, microsecond=0),
@@ -190,7 +190,7 @@ def test_of_many_queues_the_fullest_are_drawn(live):
     assert len({line["kind"] for line in lines}) == 8
 
 
-def test_each_process_and_what_it_runs(overview):
+def test_nodes_are_shown_with_their_running_results(overview):
     NodeFactory(name="web-1")
     NodeFactory(name="web-2", is_quiet=True)
     run = TaskResultFactory(running=True, worker_ids=["web-1:2"])
@@ -204,7 +204,7 @@ def test_each_process_and_what_it_runs(overview):
     assert "idle, or running short tasks" in page
 
 
-def test_the_next_ticks_and_those_that_are_late(overview):
+def test_the_next_ticks_are_shown_and_late_ones_are_marked(overview):
     PeriodicTaskFactory(name="Soon", planned=now() + timedelta(minutes=5))
     PeriodicTaskFactory(name="Overdue", planned=now() - timedelta(minutes=2))
     PeriodicTaskFactory(name="Just now", planned=now() - timedelta(seconds=30))
@@ -220,7 +220,7 @@ def test_the_next_ticks_and_those_that_are_late(overview):
     assert "Off" not in ticks
 
 
-def test_what_is_told_to_wait_is_not_late(overview):
+def test_a_postponed_tick_is_not_late(overview):
     row = PeriodicTaskFactory(name="Waits", planned=now() - timedelta(minutes=2))
     PeriodicTask.objects.filter(pk=row.pk).update(
         postponed_until=now() + timedelta(seconds=20)
@@ -229,19 +229,19 @@ def test_what_is_told_to_wait_is_not_late(overview):
     assert ">late<" not in overview()
 
 
-def test_a_range_that_there_is_not_is_an_hour(live):
+def test_an_unknown_range_means_one_hour(live):
     assert len(live(range="nonsense")["charts"]["throughput"]["starts"]) == 61
 
 
 @pytest.mark.parametrize("name", ["15m", "1h", "6h", "24h", "72h"])
-def test_each_range_can_be_looked_at(overview, live, name):
+def test_each_range_can_be_viewed(overview, live, name):
     TaskMetricsFactory()
 
     assert f'<a href="?range={name}" aria-current="page">' in overview(range=name)
     assert "add" in live(range=name)["panels"]["tables"]
 
 
-def test_whatever_has_a_name_stays_text(overview, live):
+def test_html_in_names_is_escaped(overview, live):
     script = "<script>alert(1)</script>"
     TaskMetricsFactory(task_path=f"x.{script}", queue_name=script)
     QueueDepth.objects.create(
@@ -260,30 +260,30 @@ def test_whatever_has_a_name_stays_text(overview, live):
     assert all(script not in panel for panel in live()["panels"].values())
 
 
-def test_a_paused_queue_is_told_of_when_something_waits_in_it(overview):
+def test_a_paused_queue_with_waiting_results_is_a_problem(overview):
     operations.queues.pause(Queue("default"), by="ada")
     TaskResultFactory(enqueued_at=now() - timedelta(minutes=10), place="ready")
 
     assert "Queue &#x27;default&#x27; is paused, and its results" in overview()
 
 
-def test_a_broker_that_is_away_is_told_of(overview, configure):
+def test_an_unreachable_broker_is_a_problem(overview, configure):
     configure(broker_url="redis://127.0.0.1:1/0")
 
     assert "Needs attention" in overview()
 
 
-# What it costs.
+# Queries.
 
 
-#: Who asks (2), figures (5), nodes (3), schedules (3), quarantined (1), what runs (2);
-#: of the database broker, 4 for each of its 2 backends, and 2 for the one queue where
-#: something waits: whether that is much, and what is the oldest.
+#: User (2), metrics (5), nodes (3), schedules (3), quarantine (1), running results (2).
+#: The database broker needs 4 for each of the 2 backends, and 2 for the one queue with
+#: waiting messages: whether there are many, and which is the oldest.
 COST = 2 + 5 + 3 + 3 + 1 + 2 + 4 * 2 + 2
 
 
-def make_much():
-    """Rows of everything that it shows."""
+def create_many_rows():
+    """Create many rows of each kind that the overview shows."""
     for number in range(30):
         TaskMetricsFactory(task_path=f"shop.tasks.task_{number}", failed=1)
         NodeFactory(name=f"web-{number}")
@@ -293,7 +293,7 @@ def make_much():
     TaskResultFactory.create_batch(30, successful=True)
 
 
-def test_it_costs_the_same_for_many_rows(
+def test_more_rows_need_no_more_queries(
     admin_client, config, django_assert_num_queries
 ):
     url = reverse(LIVE)
@@ -302,22 +302,22 @@ def test_it_costs_the_same_for_many_rows(
     with django_assert_num_queries(COST):
         admin_client.get(url)
 
-    make_much()
+    create_many_rows()
 
     with django_assert_num_queries(COST):
         admin_client.get(url)
 
 
-# Who may see it.
+# Permissions.
 
 
 @pytest.mark.parametrize("name", [OVERVIEW, LIVE])
-def test_who_may_not_see_it(staff, client, name):
+def test_the_overview_requires_its_permission(staff, client, name):
     assert client.get(reverse(name)).status_code == 302
     assert staff("view_taskresult").get(reverse(name)).status_code == 403
 
 
-def test_who_may_see_it_is_led_to_nothing_else(staff):
+def test_the_overview_has_no_links_to_pages_without_permission(staff):
     client = staff("view_taskmetrics")
     TaskMetricsFactory()
     NodeFactory(name="web-1")
@@ -331,7 +331,7 @@ def test_who_may_see_it_is_led_to_nothing_else(staff):
         assert f"/taskhub/{name}/" not in page
 
 
-def test_the_index_leads_to_it(staff):
+def test_the_app_index_links_to_the_overview(staff):
     index = reverse("admin:app_list", args=["taskhub"])
     link = f'<a class="button" href="{reverse(OVERVIEW)}">'
 
@@ -339,7 +339,7 @@ def test_the_index_leads_to_it(staff):
     assert link in client.get(index).content.decode()
 
 
-def test_the_index_does_not_lead_those_to_it_who_may_not(staff):
+def test_the_app_index_has_no_link_without_permission(staff):
     client = staff("view_taskresult")
     index = reverse("admin:app_list", args=["taskhub"])
     assert reverse(OVERVIEW) not in client.get(index).content.decode()

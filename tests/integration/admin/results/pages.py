@@ -1,4 +1,4 @@
-"""The pages of results, as tests ask for them."""
+"""Addresses and contents of the result pages."""
 
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
@@ -13,7 +13,7 @@ def change(row):
 
 
 def live(row):
-    """Return the address where a result's page asks how far it is."""
+    """Return the address from which a result's page polls its progress."""
     return reverse("admin:taskhub_taskresult_live", args=[row.pk])
 
 
@@ -23,13 +23,13 @@ def do(row, name):
 
 
 def text_of(response):
-    """Return a page that was answered."""
+    """Return the text of a response, which must have status 200."""
     assert response.status_code == 200
     return response.content.decode()
 
 
 def history():
-    """Return what the admin's history says was done: by whom, and what."""
+    """Return the user and the message of each entry in the admin's history."""
     return [
         (entry.user.username, entry.get_change_message())
         for entry in LogEntry.objects.order_by("pk")

@@ -1,4 +1,4 @@
-"""What is done to many results from the list, and the pages that tell how far it is."""
+"""Bulk actions on results: confirmation, execution, progress and history."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def page_of(action, name="change"):
 
 
 def choose(client, action, rows=(), *, query="", across=False):
-    """Do what somebody does who ticks rows and chooses an action."""
+    """Tick rows of the list, run an action, and return the page that follows."""
     return client.post(
         f"{LIST}?{query}",
         {
@@ -48,15 +48,15 @@ def choose(client, action, rows=(), *, query="", across=False):
 
 
 def confirm(client, kind, response, **options):
-    """Say yes to the page that tells how many."""
+    """Submit the confirmation page of a bulk action."""
     options["selection"] = response.context["selection"]
     return client.post(bulk_url(kind), options, follow=True)
 
 
-# Before anything is done.
+# Confirmation.
 
 
-def test_of_the_chosen_it_is_told_how_many(admin_client):
+def test_the_confirmation_counts_the_results_that_can_be_retried(admin_client):
     failed = TaskResultFactory.create_batch(3, failed=True)
     running = TaskResultFactory(running=True)
 
@@ -67,7 +67,7 @@ def test_of_the_chosen_it_is_told_how_many(admin_client):
     assert not BulkAction.objects.exists()
 
 
-def test_all_that_match_the_filter_are_meant(config, admin_client):
+def test_selecting_all_acts_on_all_results_that_match_the_filters(config, admin_client):
     wanted = TaskResultFactory.create_batch(
         3, failed=True, task_path="tests.tasks.send", queue_name="mail"
     )
@@ -99,7 +99,7 @@ def test_all_that_match_the_filter_are_meant(config, admin_client):
         "",
     ],
 )
-def test_what_is_seen_is_what_is_meant(admin_client, query):
+def test_a_selection_contains_exactly_the_listed_results(admin_client, query):
     schedule = PeriodicTaskFactory()
     parent = TaskResultFactory(successful=True, id=first_id_at(_days_ago(2)))
     TaskResultFactory(failed=True, cause="abc", task_path="tests.tasks.send")
@@ -130,25 +130,25 @@ def _days_ago(days):
         "periodic_task__id__exact=x",
     ],
 )
-def test_what_no_selection_can_mean_is_refused(admin_client, query):
+def test_filters_that_no_selection_can_express_are_refused(admin_client, query):
     row = TaskResultFactory(failed=True)
 
     asked = admin_client.get(f"{bulk_url('delete')}?{query}")
 
     assert asked.status_code == 302
-    # The list itself may turn such an address down before.
+    # The list itself may already refuse such an address.
     choose(admin_client, "delete", [row], query=query, across=True)
     assert not BulkAction.objects.exists()
 
 
 @pytest.mark.parametrize("selection", ["", "[]", '{"status": "FIALED"}', '{"x": 1'])
-def test_a_wrong_selection_starts_nothing(admin_client, selection):
+def test_an_invalid_selection_starts_no_bulk_action(admin_client, selection):
     admin_client.post(bulk_url("delete"), {"selection": selection})
 
     assert not BulkAction.objects.exists()
 
 
-def test_what_cannot_be_counted_in_time_is_more_than_that(admin_client, monkeypatch):
+def test_the_confirmation_counts_up_to_a_maximum(admin_client, monkeypatch):
     monkeypatch.setattr(bulk, "MAX_CONFIRMED", 2)
     monkeypatch.setattr(bulk, "MAX_EXPECTED", 2)
     TaskResultFactory.create_batch(4, failed=True)
@@ -160,13 +160,13 @@ def test_what_cannot_be_counted_in_time_is_more_than_that(admin_client, monkeypa
     assert BulkAction.objects.get().expected is None
 
 
-def test_it_is_told_if_nobody_is_there_to_do_it(admin_client):
+def test_the_confirmation_warns_if_no_worker_is_running(admin_client):
     assert "No worker is running at the moment" in text_of(
         admin_client.get(bulk_url("retry"))
     )
 
 
-def test_whatever_is_searched_for_stays_text(admin_client):
+def test_html_in_a_search_is_escaped(admin_client):
     TaskResultFactory(task_path=SCRIPT)
 
     page = text_of(admin_client.get(bulk_url("delete"), {"q": SCRIPT}))
@@ -174,11 +174,11 @@ def test_whatever_is_searched_for_stays_text(admin_client):
     assert SCRIPT not in page
 
 
-# Doing it.
+# Execution.
 
 
 @pytest.mark.django_db(transaction=True)
-def test_retries_are_spread_if_that_is_asked_for(config, admin_client):
+def test_retries_are_spread_at_the_requested_rate(config, admin_client):
     TaskResultFactory.create_batch(2, failed=True)
 
     response = admin_client.get(bulk_url("retry"), {"per_second": "0.01"})
@@ -191,7 +191,7 @@ def test_retries_are_spread_if_that_is_asked_for(config, admin_client):
     assert (action.asked_by, action.done) == ("admin", 2)
     assert page.redirect_chain[-1][0] == page_of(action)
     first, second = TaskResult.objects.order_by("pk")
-    # The first one at once, the other one 100 seconds after it was asked for.
+    # The first retry is due at once, the second 100 s after the request.
     assert (second.run_after - action.asked_at).total_seconds() == pytest.approx(100)
     assert first.run_after < second.run_after
     assert history()[0][0] == "admin"
@@ -199,7 +199,7 @@ def test_retries_are_spread_if_that_is_asked_for(config, admin_client):
 
 
 @pytest.mark.parametrize("rate", ["0", "-1", "fast", "nan"])
-def test_a_wrong_rate_is_told_at_its_field(admin_client, rate):
+def test_an_invalid_rate_is_reported_at_its_field(admin_client, rate):
     TaskResultFactory(failed=True)
     response = admin_client.get(bulk_url("retry"))
 
@@ -211,7 +211,7 @@ def test_a_wrong_rate_is_told_at_its_field(admin_client, rate):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("by_force", [True, False])
-def test_all_are_cancelled(config, admin_client, by_force):
+def test_waiting_and_running_results_are_cancelled(config, admin_client, by_force):
     tasks.add.enqueue(1)
     TaskResultFactory(running=True)
 
@@ -227,7 +227,7 @@ def test_all_are_cancelled(config, admin_client, by_force):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_selected_are_deleted(config, admin_client):
+def test_selected_results_are_deleted(config, admin_client):
     waiting = [result.row for result in tasks.add.enqueue_many([(1,), (2,)])]
     running, kept = TaskResultFactory(running=True), TaskResultFactory(failed=True)
 
@@ -238,10 +238,10 @@ def test_the_selected_are_deleted(config, admin_client):
     assert TaskResult.objects.all().ids() == [kept.pk]
 
 
-# How far it is.
+# Progress.
 
 
-def test_a_page_tells_how_far_it_is(admin_client):
+def test_page_list_and_live_view_show_the_progress(admin_client):
     TaskResultFactory.create_batch(4, failed=True)
     action = operations.results.start_bulk("retry", FAILED, by=SCRIPT, expected=4)
     BulkAction.objects.update(done=1)
@@ -257,7 +257,7 @@ def test_a_page_tells_how_far_it_is(admin_client):
     assert SCRIPT not in page + listed
 
 
-def test_it_can_be_stopped(admin_client):
+def test_a_bulk_action_can_be_stopped(admin_client):
     action = operations.results.start_bulk("retry", FAILED, by="grace")
     stop = reverse("admin:taskhub_bulkaction_do", args=[action.pk, "stop"])
 
@@ -272,14 +272,14 @@ def test_it_can_be_stopped(admin_client):
     assert history() == [("admin", "Stopped.")]
 
 
-def test_an_odd_selection_does_no_harm(admin_client):
+def test_a_bulk_action_with_an_invalid_selection_is_shown(admin_client):
     action = operations.results.start_bulk("retry", FAILED)
     BulkAction.objects.update(selection={"status": "FIALED"})
 
     assert "FIALED" in text_of(admin_client.get(page_of(action)))
 
 
-def test_nobody_edits_what_was_asked_for(admin_client):
+def test_bulk_actions_cannot_be_added_changed_or_deleted(admin_client):
     action = operations.results.start_bulk("retry", FAILED)
 
     assert admin_client.post(page_of(action), {"kind": "delete"}).status_code == 403
@@ -287,11 +287,11 @@ def test_nobody_edits_what_was_asked_for(admin_client):
     assert admin_client.get(reverse("admin:taskhub_bulkaction_add")).status_code == 403
 
 
-# Who may.
+# Permissions.
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_has_its_permission(staff, kind):
+def test_each_kind_requires_its_permission(staff, kind):
     others = [f"{other}_taskresult" for other in KINDS if other != kind]
     client = staff("view_taskresult", *others)
     row = TaskResultFactory(failed=True)
@@ -308,7 +308,7 @@ def test_each_kind_has_its_permission(staff, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_who_has_it_may(staff, kind):
+def test_the_permission_of_a_kind_allows_it(staff, kind):
     client = staff("view_taskresult", f"{kind}_taskresult")
     row = TaskResultFactory(running=kind == "cancel", failed=kind != "cancel")
 
@@ -319,7 +319,7 @@ def test_who_has_it_may(staff, kind):
     assert BulkAction.objects.get().kind == kind
 
 
-def test_who_may_not_view_results_may_not_act(staff):
+def test_bulk_actions_require_permission_to_view_results(staff):
     client = staff(*(f"{kind}_taskresult" for kind in KINDS))
 
     for kind in KINDS:
@@ -328,7 +328,7 @@ def test_who_may_not_view_results_may_not_act(staff):
     assert client.get(page_of(action)).status_code == 403
 
 
-# Who has done it.
+# History.
 
 
 def history_of(row):
@@ -336,7 +336,7 @@ def history_of(row):
 
 
 @pytest.mark.parametrize("kind", ["retry", "cancel"])
-def test_a_result_tells_which_bulk_actions_have_dealt_with_it(
+def test_the_history_of_a_result_lists_its_bulk_actions(
     config, staff, admin_client, kind
 ):
     row, other = TaskResultFactory.create_batch(2, failed=kind == "retry")
@@ -352,13 +352,13 @@ def test_a_result_tells_which_bulk_actions_have_dealt_with_it(
     assert page_of(action) not in text_of(admin_client.get(history_of(other)))
 
 
-def test_it_tells_of_each_bulk_action_once_beside_its_own_history(config, admin_client):
+def test_the_history_lists_each_bulk_action_once_in_order_of_time(config, admin_client):
     row = TaskResultFactory(failed=True)
     for name in ("ada", "grace"):
         action = operations.results.start_bulk("retry", FAILED, by=name)
         run_bulk_actions(1)
         TaskResult.objects.update(status=Status.FAILED)
-    # As if its steward had died before it was written down how far it is.
+    # As if the steward had died before it wrote down the progress.
     BulkAction.objects.filter(pk=action.pk).update(done_id=None, finished_at=None)
     run_bulk_actions(1)
     admin_client.post(do(row, "cancel"))
@@ -368,7 +368,7 @@ def test_it_tells_of_each_bulk_action_once_beside_its_own_history(config, admin_
     assert page.count("grace") == 1
 
 
-def test_a_row_tells_of_the_last_bulk_actions(config, monkeypatch):
+def test_a_row_keeps_only_the_ids_of_its_last_bulk_actions(config, monkeypatch):
     monkeypatch.setattr(interventions, "_MAX_BULK_ACTIONS_PER_ROW", 2)
     row = TaskResultFactory(failed=True)
     for _n in range(3):
@@ -381,21 +381,23 @@ def test_a_row_tells_of_the_last_bulk_actions(config, monkeypatch):
     assert row.bulk_action_ids[-1] == str(action.pk)
 
 
-def test_whose_history_one_may_not_see(staff):
+def test_the_history_requires_view_permission(staff):
     row = TaskResultFactory(failed=True)
 
     assert staff("retry_taskresult").get(history_of(row)).status_code == 403
 
 
-# What it costs.
+# Queries.
 
 
-def test_the_pages_cost_the_same_for_many(admin_client, django_assert_max_num_queries):
+def test_the_pages_need_few_queries_for_many_rows(
+    admin_client, django_assert_max_num_queries
+):
     rows = TaskResultFactory.create_batch(30, failed=True)
     for _row in rows:
         action = operations.results.start_bulk("retry", FAILED)
 
-    # Two of each are for who asks.
+    # Two queries of each page load the session and the user.
     with django_assert_max_num_queries(4):
         admin_client.get(bulk_url("retry"))
     with django_assert_max_num_queries(5):
@@ -410,7 +412,7 @@ FAILURES = reverse("admin:taskhub_taskresult_failures")
 
 
 def fail(count, cause, **fields):
-    """Make failures of one cause."""
+    """Create failed results of one cause."""
     return TaskResultFactory.create_batch(
         count,
         failed=True,
@@ -427,7 +429,7 @@ def fail(count, cause, **fields):
     )
 
 
-def test_failures_are_shown_by_cause(admin_client, django_assert_max_num_queries):
+def test_failures_are_grouped_by_cause(admin_client, django_assert_max_num_queries):
     fail(3, "often")
     fail(1, "seldom")
 
@@ -440,7 +442,9 @@ def test_failures_are_shown_by_cause(admin_client, django_assert_max_num_queries
     assert re.search(r"<strong>3</strong>\s+failures", page)
 
 
-def test_what_no_index_serves_is_of_the_newest_failures(admin_client, monkeypatch):
+def test_a_filter_without_an_index_counts_only_the_newest_failures(
+    admin_client, monkeypatch
+):
     monkeypatch.setattr(failures, "MAX_UNINDEXED_FAILURES", 2)
     fail(4, "often")
 
@@ -453,7 +457,7 @@ def test_what_no_index_serves_is_of_the_newest_failures(admin_client, monkeypatc
     assert "Of the newest" not in text_of(whole)
 
 
-def test_a_group_leads_to_its_results_and_to_what_can_be_done(admin_client):
+def test_a_group_links_to_its_results_and_bulk_actions(admin_client):
     wanted = fail(2, "often", queue_name="mail")
     fail(1, "often")
     page = admin_client.get(FAILURES, {"queue": "mail", "since": "1h"})
@@ -470,7 +474,7 @@ def test_a_group_leads_to_its_results_and_to_what_can_be_done(admin_client):
     assert admin_client.get(shown.delete_url).context["count"] == 2
 
 
-def test_a_cause_is_told_in_words_also_when_it_is_gone(config, admin_client):
+def test_a_cause_is_described_even_after_its_failures_are_retried(config, admin_client):
     TaskResultFactory(
         failed=True,
         cause="3f2a",
@@ -497,13 +501,13 @@ def test_a_cause_is_told_in_words_also_when_it_is_gone(config, admin_client):
     assert f"Cause: {words}" in said
 
 
-def test_a_cause_that_was_never_there_is_told_as_it_is(admin_client):
+def test_an_unknown_cause_is_shown_unchanged(admin_client):
     asked = admin_client.get(f"{bulk_url('delete')}?cause=3f2a")
 
     assert ("Cause", "3f2a") in asked.context["facts"]
 
 
-def test_the_filter_of_the_list_goes_along(admin_client):
+def test_the_link_to_the_failures_keeps_the_list_filters(admin_client):
     fail(1, "often", queue_name="mail")
 
     page = text_of(admin_client.get(LIST, {"queue": "mail", "p": 0}))
@@ -511,7 +515,7 @@ def test_the_filter_of_the_list_goes_along(admin_client):
     assert f'href="{FAILURES}?queue=mail"' in page
 
 
-def test_what_has_not_failed_is_no_failure(admin_client):
+def test_the_failures_page_shows_only_failed_results(admin_client):
     TaskResultFactory(successful=True)
 
     page = text_of(admin_client.get(FAILURES, {"status": "SUCCESSFUL"}))
@@ -520,7 +524,7 @@ def test_what_has_not_failed_is_no_failure(admin_client):
     assert admin_client.get(FAILURES, {"since": "ages"}).status_code == 302
 
 
-def test_who_may_only_view_sees_no_buttons(staff):
+def test_view_permission_shows_failures_without_buttons(staff):
     client = staff("view_taskresult")
     fail(1, "often")
 
@@ -530,5 +534,5 @@ def test_who_may_only_view_sees_no_buttons(staff):
     assert all(bulk_url(kind) not in page for kind in KINDS)
 
 
-def test_who_may_not_view_sees_no_failures(staff):
+def test_the_failures_page_requires_view_permission(staff):
     assert staff("retry_taskresult").get(FAILURES).status_code == 403

@@ -1,4 +1,4 @@
-"""One result's page: what it shows, what it hides, and what can be done there."""
+"""The page of one result: its contents, masked arguments, buttons, permissions."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def page(admin_client):
-    """A function that returns the page of a result."""
+    """Return a function that returns the page of a result."""
     return lambda row: text_of(admin_client.get(change(row)))
 
 
@@ -43,7 +43,7 @@ def failure(attempt, failed_at, started_at=None, **entry):
     }
 
 
-# Arguments that people are not to see.
+# Masked arguments.
 
 
 def test_masked_arguments_are_not_shown(page):
@@ -56,7 +56,7 @@ def test_masked_arguments_are_not_shown(page):
     assert "ada" in page(row)
 
 
-def test_of_a_task_that_is_not_known_no_argument_is_shown(page):
+def test_arguments_of_an_unregistered_task_are_not_shown(page):
     row = TaskResultFactory(task_path="shop.old.ship", args=["hunter2"])
 
     assert "hunter2" not in page(row)
@@ -72,16 +72,16 @@ def test_masked_arguments_of_a_schedule_are_not_shown(staff):
     assert "hunter2" not in text_of(client.get(url))
 
 
-# What became of it.
+# Timeline, errors and log.
 
 
 def spans(page):
-    """The parts of a result's life, by their words."""
+    """Return the texts of the spans in a result's timeline."""
     parts = page.split('<span class="taskhub-span-text">')[1:]
     return [part.partition("</span>")[0] for part in parts]
 
 
-def test_the_life_of_a_result_is_told_attempt_by_attempt(page):
+def test_the_timeline_shows_each_attempt(page):
     start = now() - timedelta(minutes=10)
     at = [start + timedelta(seconds=second) for second in range(8)]
     row = TaskResultFactory(
@@ -105,7 +105,7 @@ def test_the_life_of_a_result_is_told_attempt_by_attempt(page):
     assert page(row).count('<svg class="taskhub-bar"') == 5
 
 
-def test_what_was_cancelled_while_it_waited_has_no_attempt(page):
+def test_the_timeline_of_a_result_cancelled_while_waiting(page):
     row = TaskResultFactory(
         status=Status.CANCELLED,
         enqueued_at=now() - timedelta(seconds=9),
@@ -116,7 +116,7 @@ def test_what_was_cancelled_while_it_waited_has_no_attempt(page):
     assert spans(page(row)) == ["Waited for a worker"]
 
 
-def test_what_runs_and_what_somebody_had_tried_again(page):
+def test_the_timeline_of_a_running_result_that_was_retried(page):
     start = now() - timedelta(minutes=10)
     at = [start + timedelta(seconds=second) for second in range(8)]
     row = TaskResultFactory(
@@ -138,7 +138,7 @@ def test_what_runs_and_what_somebody_had_tried_again(page):
 
 
 @pytest.mark.parametrize("wrong", ["soon", "2026-99-99T00:00:00Z", 7, None])
-def test_times_that_are_none_do_no_harm(page, wrong):
+def test_invalid_times_in_an_error_are_tolerated(page, wrong):
     row = TaskResultFactory(
         failed=True, errors=[{"attempt": 1, "failed_at": wrong, "started_at": wrong}]
     )
@@ -146,7 +146,7 @@ def test_times_that_are_none_do_no_harm(page, wrong):
     assert "Attempt 1" in page(row)
 
 
-def test_frames_of_the_sites_own_code_are_marked(page):
+def test_traceback_frames_of_the_project_are_marked(page):
     traceback = """Traceback (most recent call last):
   File "/srv/venv/lib/python3.13/site-packages/requests/api.py", line 7, in get
     return request()
@@ -187,7 +187,7 @@ def test_the_log_is_shown_by_attempt(page):
     assert '<li class="taskhub-level-error"><time>10:00:00</time>' in shown
 
 
-def test_parents_and_children_lead_to_each_other(page):
+def test_parents_and_children_link_to_each_other(page):
     parent = TaskResultFactory(successful=True)
     child = TaskResultFactory(parent_id=parent.pk, task_path="tests.tasks.send")
 
@@ -197,7 +197,7 @@ def test_parents_and_children_lead_to_each_other(page):
     assert "Enqueued by it" not in page(child)
 
 
-def test_who_has_enqueued_it_and_instead_of_what(page):
+def test_the_replaced_result_is_linked_and_metadata_is_escaped(page):
     old = TaskResultFactory()
     row = TaskResultFactory(meta={"enqueued_by": SCRIPT, "instead_of": str(old.pk)})
     odd = TaskResultFactory(meta={"instead_of": SCRIPT})
@@ -206,7 +206,7 @@ def test_who_has_enqueued_it_and_instead_of_what(page):
     assert SCRIPT not in page(row) + page(odd)
 
 
-def test_a_page_costs_the_same_whatever_the_result_has(
+def test_children_logs_and_errors_need_no_more_queries(
     admin_client, django_assert_max_num_queries
 ):
     row = TaskResultFactory(failed=True)
@@ -216,12 +216,12 @@ def test_a_page_costs_the_same_whatever_the_result_has(
         row.errors.append(failure(number, now()))
     row.save()
 
-    # Two are for who asks.
+    # Two of the queries load the session and the user.
     with django_assert_max_num_queries(7):
         admin_client.get(change(row))
 
 
-# While it waits or runs.
+# Waiting and running results.
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_page_costs_the_same_whatever_the_result_has(
         (None, 1, "Retrying"),
     ],
 )
-def test_a_ready_result_tells_what_it_waits_for(
+def test_the_label_of_a_ready_result_says_why_it_waits(
     admin_client, page, due_in, attempts, label
 ):
     row = TaskResultFactory(
@@ -247,14 +247,16 @@ def test_a_ready_result_tells_what_it_waits_for(
     assert admin_client.get(live(row)).json()["label"] == label
 
 
-def test_a_page_is_told_how_far_it_is(admin_client, django_assert_max_num_queries):
+def test_the_live_view_returns_the_progress(
+    admin_client, django_assert_max_num_queries
+):
     row = TaskResultFactory(
         running=True, progress={"done": 1200, "total": 4800, "message": "rows"}
     )
 
     with django_assert_max_num_queries(4) as captured:
         answer = admin_client.get(live(row)).json()
-    # It is asked for every second, and arguments may be large.
+    # Pages poll the view every second, and arguments may be large.
     assert not any("kwargs" in query["sql"] for query in captured)
 
     assert answer == {
@@ -279,24 +281,24 @@ def test_a_page_is_told_how_far_it_is(admin_client, django_assert_max_num_querie
         ("odd", None, ""),
     ],
 )
-def test_whatever_a_task_says_of_its_progress(admin_client, said, percent, text):
+def test_the_live_view_accepts_any_progress_value(admin_client, said, percent, text):
     answer = admin_client.get(live(TaskResultFactory(running=True, progress=said)))
 
     assert (answer.json()["percent"], answer.json()["text"]) == (percent, text)
 
 
-def test_what_is_finished_is_not_followed(admin_client):
+def test_a_finished_result_is_over_and_shows_no_progress(admin_client):
     row = TaskResultFactory(failed=True)
 
     assert admin_client.get(live(row)).json()["is_over"]
     assert "taskhub-progress" not in text_of(admin_client.get(change(row)))
 
 
-# What can be done.
+# Buttons.
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failure_is_tried_again(config, admin_client):
+def test_a_failed_result_is_retried(config, admin_client):
     row = TaskResultFactory(failed=True)
 
     page = text_of(admin_client.post(do(row, "retry"), follow=True))
@@ -308,7 +310,7 @@ def test_a_failure_is_tried_again(config, admin_client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_waits_is_cancelled(config, admin_client):
+def test_a_waiting_result_is_cancelled(config, admin_client):
     row = tasks.add.enqueue(1).row
 
     page = text_of(admin_client.post(do(row, "cancel"), follow=True))
@@ -321,7 +323,7 @@ def test_what_waits_is_cancelled(config, admin_client):
 
 
 @pytest.mark.parametrize("name", ["cancel", "cancel-by-force"])
-def test_what_runs_is_cancelled(config, admin_client, name):
+def test_a_running_result_is_cancelled(config, admin_client, name):
     row = TaskResultFactory(running=True)
 
     admin_client.post(do(row, name))
@@ -341,7 +343,7 @@ def test_what_runs_is_cancelled(config, admin_client, name):
         ({"successful": True}, {"retry"}),
     ],
 )
-def test_only_what_makes_sense_is_offered(page, trait, names):
+def test_the_buttons_depend_on_the_status(page, trait, names):
     row = TaskResultFactory(**trait)
 
     offered = {
@@ -353,7 +355,7 @@ def test_only_what_makes_sense_is_offered(page, trait, names):
     assert offered == names
 
 
-def test_a_click_that_comes_too_late_changes_nothing(config, admin_client):
+def test_a_button_that_no_longer_applies_changes_nothing(config, admin_client):
     finished, waiting = TaskResultFactory(failed=True), TaskResultFactory()
 
     late = text_of(admin_client.post(do(finished, "cancel"), follow=True))
@@ -364,7 +366,7 @@ def test_a_click_that_comes_too_late_changes_nothing(config, admin_client):
     assert history() == []
 
 
-# Who may.
+# Permissions.
 
 ALLOWED = {
     "retry": "retry_taskresult",
@@ -374,7 +376,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("name", ALLOWED)
-def test_each_button_has_its_permission(config, staff, name):
+def test_each_button_requires_its_permission(config, staff, name):
     others = {*ALLOWED.values()} - {ALLOWED[name]}
     client = staff("view_taskresult", *others)
     rows = [TaskResultFactory(running=True), TaskResultFactory(failed=True)]
@@ -385,7 +387,7 @@ def test_each_button_has_its_permission(config, staff, name):
     assert {row.status for row in TaskResult.objects.all()} == {"RUNNING", "FAILED"}
 
 
-def test_who_may_not_view_may_not_act_nor_follow(staff):
+def test_buttons_and_live_view_require_view_permission(staff):
     client = staff(*ALLOWED.values())
     row = TaskResultFactory(failed=True)
 
@@ -393,7 +395,7 @@ def test_who_may_not_view_may_not_act_nor_follow(staff):
     assert client.get(live(row)).status_code == 403
 
 
-def test_a_button_is_a_post_with_a_token(admin_client, admin_user):
+def test_buttons_require_post_and_a_csrf_token(admin_client, admin_user):
     row = TaskResultFactory(failed=True)
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(admin_user)

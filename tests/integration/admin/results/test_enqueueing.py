@@ -1,4 +1,4 @@
-"""Tasks enqueued by hand, and a result's task with other arguments."""
+"""Enqueueing a task by hand, and a result again with other arguments."""
 
 import pytest
 from django.test import Client
@@ -38,7 +38,7 @@ def options(**changes):
     }
 
 
-# A task.
+# A new result.
 
 
 def test_a_task_is_chosen_and_enqueued(config, admin_client):
@@ -62,7 +62,7 @@ def test_a_task_is_chosen_and_enqueued(config, admin_client):
     assert "Enqueued by hand by" in text_of(response)
 
 
-def test_options_are_taken(config, admin_client):
+def test_queue_priority_and_time_are_saved(config, admin_client):
     chosen = options(
         queue_name="other", priority="7", run_after_0="2099-01-01", run_after_1="10:00"
     )
@@ -83,7 +83,9 @@ def test_options_are_taken(config, admin_client):
         ({"arg_a": "1", "queue_name": "nowhere"}, "__all__"),
     ],
 )
-def test_a_mistake_is_told_where_it_is(config, admin_client, written, field):
+def test_an_invalid_value_is_reported_at_its_field(
+    config, admin_client, written, field
+):
     response = admin_client.post(form_of("tests.tasks.add"), options(**written))
 
     forms = response.context["call"], response.context["options"]
@@ -92,25 +94,25 @@ def test_a_mistake_is_told_where_it_is(config, admin_client, written, field):
     assert not TaskResult.objects.exists()
 
 
-def test_a_task_that_there_is_not_is_told(admin_client):
+def test_an_unregistered_task_is_reported(admin_client):
     page = text_of(admin_client.get(ENQUEUE, {"task": SCRIPT}))
 
     assert "is registered here" in page
     assert SCRIPT not in page
 
 
-def test_the_form_costs_the_same_for_any_task(
+def test_the_form_needs_only_the_queries_for_the_user(
     admin_client, django_assert_max_num_queries
 ):
-    # Two are for who asks.
+    # The two queries load the session and the user.
     with django_assert_max_num_queries(2):
         admin_client.get(form_of("tests.tasks.order"))
 
 
-# Other arguments.
+# A result again, with other arguments.
 
 
-def test_a_result_is_enqueued_anew_with_other_arguments(config, admin_client):
+def test_a_result_is_enqueued_again_with_other_arguments(config, admin_client):
     old = TaskResultFactory(
         failed=True,
         task_path="tests.tasks.order",
@@ -151,7 +153,7 @@ def test_a_result_is_enqueued_anew_with_other_arguments(config, admin_client):
     assert all("hunter2" not in what for _name, what in history())
 
 
-def test_a_mistake_keeps_what_was_written(config, admin_client):
+def test_an_invalid_form_keeps_the_entered_values(config, admin_client):
     old = TaskResultFactory(failed=True, task_path="tests.tasks.order", args=[7, "x"])
 
     response = admin_client.post(
@@ -163,14 +165,14 @@ def test_a_mistake_keeps_what_was_written(config, admin_client):
     assert TaskResult.objects.count() == 1
 
 
-def test_what_cannot_be_called_is_not_offered(admin_client):
+def test_a_result_of_an_unregistered_task_is_not_enqueued_again(admin_client):
     row = TaskResultFactory(failed=True, task_path="shop.old.ship")
 
     assert again(row) not in text_of(admin_client.get(change(row)))
     assert admin_client.get(again(row)).status_code == 404
 
 
-def test_what_somebody_has_had_tried_again_meanwhile_is_not_offered(admin_client):
+def test_an_unfinished_result_is_not_enqueued_again(admin_client):
     row = TaskResultFactory(running=True)
 
     assert again(row) not in text_of(admin_client.get(change(row)))
@@ -178,16 +180,16 @@ def test_what_somebody_has_had_tried_again_meanwhile_is_not_offered(admin_client
     assert "The result is not finished." in page
 
 
-def test_arguments_that_do_not_fit_are_told(admin_client):
+def test_arguments_that_no_longer_fit_the_task_are_reported(admin_client):
     row = TaskResultFactory(failed=True, args=[1, 2, 3])
 
     assert "no longer fit the task" in text_of(admin_client.get(again(row)))
 
 
-# Who may.
+# Permissions.
 
 
-def test_it_takes_a_permission(staff):
+def test_enqueueing_requires_its_permission(staff):
     others = [f"{verb}_taskresult" for verb in ("retry", "cancel", "delete", "export")]
     client = staff("view_taskresult", *others)
     row = TaskResultFactory(failed=True)
@@ -200,7 +202,7 @@ def test_it_takes_a_permission(staff):
     assert TaskResult.objects.count() == 1
 
 
-def test_who_has_it_may(config, staff):
+def test_enqueue_permission_allows_enqueueing(config, staff):
     client = staff("view_taskresult", "enqueue_taskresult")
     row = TaskResultFactory(failed=True)
 
@@ -211,13 +213,13 @@ def test_who_has_it_may(config, staff):
     assert TaskResult.objects.count() == 3
 
 
-def test_who_may_not_view_may_not_enqueue(staff):
+def test_enqueueing_requires_view_permission(staff):
     client = staff("enqueue_taskresult")
 
     assert client.get(ENQUEUE).status_code == 403
 
 
-def test_it_takes_a_token(admin_user):
+def test_enqueueing_requires_a_csrf_token(admin_user):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(admin_user)
 
@@ -227,7 +229,7 @@ def test_it_takes_a_token(admin_user):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_looking_at_a_form_runs_nothing(admin_client):
+def test_opening_the_form_runs_no_task(admin_client):
     admin_client.get(form_of("tests.tasks.close_connection"))
 
     assert not Trace.objects.exists()

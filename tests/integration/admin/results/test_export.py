@@ -1,4 +1,4 @@
-"""Filters that are kept under a name, and all that match one as a file."""
+"""Exporting the results that match the filters as CSV or JSON."""
 
 import csv
 import io
@@ -24,15 +24,12 @@ def export_url(kind):
 
 
 def sent(response):
-    """What a file has in it."""
+    """Return the content of an exported file."""
     assert response.status_code == 200
     return b"".join(response.streaming_content).decode()
 
 
-# Files.
-
-
-def test_all_that_match_are_sent_as_csv(admin_client):
+def test_matching_results_are_exported_as_csv(admin_client):
     row = TaskResultFactory(
         failed=True,
         task_path="tests.tasks.sign_in",
@@ -50,14 +47,14 @@ def test_all_that_match_are_sent_as_csv(admin_client):
     assert line["id"] == str(row.pk)
     assert json.loads(line["args"]) == ["ada"]
     assert json.loads(line["kwargs"]) == {"password": MASK}
-    # No spreadsheet is to take it for a formula.
+    # The apostrophe keeps spreadsheets from reading it as a formula.
     assert line["message"] == "'=1+1 ä"
     assert line["ran_seconds"] == "2.0"
     assert "hunter2" not in text
     assert history() == [("admin", "Exported as CSV (Status: FAILED).")]
 
 
-def test_all_that_match_are_sent_as_json(admin_client):
+def test_all_results_are_exported_as_json(admin_client):
     rows = [TaskResultFactory(args=[number, SCRIPT]) for number in range(3)]
 
     found = json.loads(sent(admin_client.post(export_url("json"))))
@@ -67,28 +64,28 @@ def test_all_that_match_are_sent_as_json(admin_client):
     assert tuple(found[0]) == COLUMNS
 
 
-def test_nothing_is_an_empty_file(admin_client):
+def test_an_export_without_results_is_empty(admin_client):
     assert json.loads(sent(admin_client.post(export_url("json")))) == []
     assert sent(admin_client.post(export_url("csv"))).count("\n") == 1
 
 
-def test_few_are_in_memory_at_a_time(monkeypatch, django_assert_num_queries):
+def test_an_export_loads_few_rows_at_a_time(monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(exports, "MAX_ROWS_IN_MEMORY", 4)
     TaskResultFactory.create_batch(10)
 
-    # Two that look for ids, and one for each few of these.
+    # Two queries look for ids, and one loads each batch of rows.
     with django_assert_num_queries(5):
         rows = list(export(Selection()))
 
     assert len({row["id"] for row in rows}) == 10
 
 
-def test_what_no_selection_can_mean_is_not_sent(admin_client):
+def test_an_invalid_filter_or_format_is_not_exported(admin_client):
     assert admin_client.post(f"{export_url('csv')}?since=ages").status_code == 302
     assert admin_client.post(export_url("xls")).status_code == 404
 
 
-def test_exporting_takes_a_permission_and_a_token(staff, admin_user):
+def test_exporting_requires_a_permission_post_and_a_csrf_token(staff, admin_user):
     client = staff("view_taskresult", "retry_taskresult", "delete_taskresult")
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(admin_user)
@@ -100,7 +97,7 @@ def test_exporting_takes_a_permission_and_a_token(staff, admin_user):
         assert strict.post(export_url(kind)).status_code == 403
 
 
-def test_who_may_export_may(staff):
+def test_export_permission_allows_exporting(staff):
     client = staff("view_taskresult", "export_taskresult")
 
     assert f'action="{export_url("csv")}?queue=mail"' in text_of(
@@ -109,7 +106,7 @@ def test_who_may_export_may(staff):
     assert client.post(export_url("csv")).status_code == 200
 
 
-def test_the_list_costs_the_same_with_actions(
+def test_the_list_needs_few_queries_with_bulk_actions(
     admin_client, django_assert_max_num_queries
 ):
     TaskResultFactory.create_batch(60, failed=True)
@@ -121,8 +118,8 @@ def test_the_list_costs_the_same_with_actions(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.any_database
-def test_under_asgi_a_file_is_sent_piece_by_piece(admin_user):
-    """A sync iterator would be read into memory first: all of it."""
+def test_under_asgi_a_file_is_sent_in_pieces(admin_user):
+    """Django would read the whole of a sync iterator into memory first."""
     TaskResultFactory.create_batch(30, args=["x" * 10_000])
     client = AsyncClient()
 

@@ -1,4 +1,4 @@
-"""The admin's pages: what they show, what they cost, and who may do what."""
+"""The pages of results and quarantine: contents, queries and permissions."""
 
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ LIST = "admin:taskhub_taskresult_changelist"
 
 @pytest.fixture
 def results_page(admin_client):
-    """A function that asks for the list, and returns the rows shown and the page."""
+    """Return a function that returns the rows of the list, and the page."""
 
     def results_page(**query):
         response = admin_client.get(reverse(LIST), query)
@@ -90,7 +90,7 @@ def test_filter_by_status(results_page, status):
 
 
 @pytest.mark.parametrize("value", ["nonsense", "'; DROP TABLE", "%00"])
-def test_a_filter_value_that_does_not_exist_shows_all_or_nothing(results_page, value):
+def test_an_unknown_filter_value_shows_all_or_nothing(results_page, value):
     TaskResultFactory()
 
     for name in ("status", "since"):
@@ -167,10 +167,10 @@ def test_arguments_are_searched_in_the_newest_rows(results_page, monkeypatch):
     assert results_page(q="a=1 needle")[0] == rows[:1:-1]
 
 
-def test_the_list_costs_the_same_for_many_rows(
+def test_the_list_needs_few_queries_for_many_rows(
     admin_client, django_assert_max_num_queries, monkeypatch
 ):
-    """No query for each row, and no count of the whole table."""
+    """The list needs no query for each row, and does not count the whole table."""
     monkeypatch.setattr(paginator, "MAX_ROWS", 100)
     TaskResultFactory.create_batch(150, successful=True)
 
@@ -181,12 +181,12 @@ def test_the_list_costs_the_same_for_many_rows(
     assert len(response.context["cl"].result_list) == 50
     counts = [query["sql"] for query in captured if "COUNT(" in query["sql"].upper()]
     assert all("LIMIT 101" in sql for sql in counts)
-    # Arguments and return values may be large, and are not shown.
+    # Return values may be large, and the list does not show them.
     selects = [query["sql"] for query in captured if "priority" in query["sql"]]
     assert not any('"return_value"' in sql for sql in selects)
 
 
-def test_one_can_turn_to_the_last_page_that_is_counted(results_page, monkeypatch):
+def test_the_last_counted_page_can_be_opened(results_page, monkeypatch):
     monkeypatch.setattr(paginator, "MAX_ROWS", 100)
     TaskResultFactory.create_batch(150)
 
@@ -208,7 +208,7 @@ def test_the_page_of_a_failure_shows_its_traceback(admin_client):
     assert "worker-1" in page
 
 
-def test_the_page_of_a_success_shows_its_value_and_what_was_changed(admin_client):
+def test_the_page_of_a_success_shows_its_value_and_storage_notes(admin_client):
     row = TaskResultFactory(
         successful=True,
         return_value={"total": 3},
@@ -223,7 +223,7 @@ def test_the_page_of_a_success_shows_its_value_and_what_was_changed(admin_client
     assert "3 of 10 rows" in page
 
 
-def test_times_are_in_order_with_their_distances(admin_client):
+def test_times_are_in_order_with_the_durations_between_them(admin_client):
     row = TaskResultFactory(successful=True)
 
     page = detail(admin_client, row)
@@ -234,7 +234,7 @@ def test_times_are_in_order_with_their_distances(admin_client):
     assert "+ 2.0 s" in page
 
 
-def test_whatever_a_task_says_stays_text(admin_client):
+def test_html_in_any_field_is_escaped(admin_client):
     script = "<script>alert(1)</script>"
     row = TaskResultFactory(
         failed=True,
@@ -256,16 +256,16 @@ def test_whatever_a_task_says_stays_text(admin_client):
     assert all(script not in page for page in pages)
 
 
-def test_an_empty_row_can_be_looked_at(admin_client):
+def test_a_row_with_an_empty_error_can_be_viewed(admin_client):
     row = TaskResultFactory(errors=[{}], args=[])
 
     assert "Ready" in detail(admin_client, row)
 
 
-# The schedule that has fired it.
+# The periodic task of a result.
 
 
-def test_a_result_leads_to_its_schedule(admin_client):
+def test_a_result_links_to_its_periodic_task(admin_client):
     row = PeriodicTaskFactory(name="Nightly <b>", runs=["successful"])
     by_hand = TaskResultFactory(periodic_task=row)
     url = reverse("admin:taskhub_periodictask_change", args=[row.pk])
@@ -278,7 +278,7 @@ def test_a_result_leads_to_its_schedule(admin_client):
     assert "Scheduled for" not in detail(admin_client, TaskResultFactory())
 
 
-def test_the_results_of_one_schedule(results_page):
+def test_filter_by_periodic_task(results_page):
     row, other = PeriodicTaskFactory.create_batch(2, runs=["successful", "failed"])
 
     rows, page = results_page(periodic_task__id__exact=row.pk)
@@ -290,7 +290,7 @@ def test_the_results_of_one_schedule(results_page):
     assert "By periodic task" not in results_page()[1]
 
 
-# Who may do what.
+# Permissions.
 
 
 def test_results_are_read_only(admin_client):
@@ -303,7 +303,7 @@ def test_results_are_read_only(admin_client):
     assert row.status == "READY"
 
 
-def test_who_may_view_may_not_delete(staff):
+def test_view_permission_does_not_allow_deleting(staff):
     client = staff("view_taskresult")
     row = TaskResultFactory()
     delete = reverse("admin:taskhub_taskresult_delete", args=[row.pk])
@@ -316,7 +316,7 @@ def test_who_may_view_may_not_delete(staff):
     assert TaskResult.objects.exists()
 
 
-def test_who_may_nothing_sees_nothing(staff):
+def test_without_permissions_every_page_is_forbidden(staff):
     client = staff()
     row = TaskResultFactory()
 
@@ -329,7 +329,7 @@ def test_who_may_nothing_sees_nothing(staff):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_deleting_takes_what_waits_out_of_the_broker(config, admin_client):
+def test_deleting_a_waiting_result_says_that_it_will_not_run(config, admin_client):
     result = tasks.add.enqueue(1)
     url = reverse("admin:taskhub_taskresult_delete", args=[result.id])
 
@@ -342,7 +342,7 @@ def test_deleting_takes_what_waits_out_of_the_broker(config, admin_client):
 # Quarantine.
 
 
-def test_a_quarantined_message_can_be_looked_at_and_deleted(admin_client):
+def test_a_quarantined_message_can_be_viewed_and_deleted(admin_client):
     message = QuarantinedMessageFactory(body=b"\x01<b>\xff" + b"x" * 5_000)
     url = reverse("admin:taskhub_quarantinedmessage_changelist")
     one = reverse("admin:taskhub_quarantinedmessage_change", args=[message.pk])

@@ -1,4 +1,4 @@
-"""Masked values answer no question: not by a look-up, an ordering, or a search."""
+"""Masked values cannot be guessed with lookups, orderings or searches."""
 
 from collections.abc import Iterator
 
@@ -67,12 +67,12 @@ def name_of(model_admin: ModelAdmin) -> str:
     return model_admin.opts.model_name
 
 
-#: The pages of the others are no lists of Django's.
+#: The pages of the other admins are not lists of Django's.
 LISTED = [each for each in ADMINS if name_of(each) not in ("taskmetrics", "queuestate")]
 
 
 @pytest.mark.parametrize("model_admin", ADMINS, ids=name_of)
-def test_only_a_list_s_own_filters_are_taken(model_admin):
+def test_an_admin_allows_only_the_lookups_of_its_filters(model_admin):
     request = RequestFactory().get("/")
     own = {each.parameter_name for each in model_admin.list_filter}
 
@@ -87,7 +87,7 @@ def test_only_a_list_s_own_filters_are_taken(model_admin):
 
 
 @pytest.mark.parametrize("model_admin", LISTED, ids=name_of)
-def test_any_other_look_up_in_an_address_is_refused(admin_client, model_admin):
+def test_any_other_lookup_in_an_address_is_refused(admin_client, model_admin):
     url = reverse(f"admin:taskhub_{name_of(model_admin)}_changelist")
     own = {each.parameter_name for each in model_admin.list_filter}
 
@@ -130,15 +130,15 @@ def test_masked_values_cannot_be_guessed(staff, model, make):
         assert not client.get(url, {"q": guess}).context["cl"].result_list
 
 
-class _Sites(TaskResultAdmin):
-    """What a site may make of it."""
+class _ProjectAdmin(TaskResultAdmin):
+    """A subclass with more filters, as a project may write it."""
 
     list_filter = (*TaskResultAdmin.list_filter, "backend", "periodic_task", "kwargs")
     date_hierarchy = "enqueued_at"
 
 
-def test_a_site_may_add_filters_but_none_of_what_is_masked():
-    model_admin = _Sites(TaskResult, admin.site)
+def test_a_project_may_add_filters_but_none_on_masked_fields():
+    model_admin = _ProjectAdmin(TaskResult, admin.site)
     request = RequestFactory().get("/")
 
     assert all(
@@ -168,7 +168,7 @@ def test_a_site_may_add_filters_but_none_of_what_is_masked():
 
 
 @pytest.mark.parametrize("model_admin", ADMINS, ids=name_of)
-def test_a_list_is_ordered_by_nothing_that_is_masked(rf, admin_user, model_admin):
+def test_a_list_cannot_be_ordered_by_masked_fields(rf, admin_user, model_admin):
     request = rf.get("/", {"o": ".".join(map(str, range(20)))})
     request.user = admin_user
     hidden = {"args", "kwargs", "body"}
@@ -178,8 +178,8 @@ def test_a_list_is_ordered_by_nothing_that_is_masked(rf, admin_user, model_admin
     assert not hidden & {str(each).lstrip("-") for each in ordering}
 
 
-def test_a_column_that_is_not_sortable_orders_nothing(admin_client):
-    """Its number in the address would sort millions of rows that no index serves."""
+def test_a_column_that_is_not_sortable_does_not_order_the_list(admin_client):
+    """Sorting by such a column would sort millions of rows without an index."""
     NodeFactory()
     QuarantinedMessageFactory()
     for name in ("taskresult", "node", "quarantinedmessage", "bulkaction"):
@@ -192,5 +192,5 @@ def test_a_column_that_is_not_sortable_orders_nothing(admin_client):
         assert {each.lstrip("-") for each in ordering} <= {"id", "pk", "name"}
 
 
-def test_the_schedules_are_sorted_by_what_they_show():
+def test_every_column_of_the_schedules_is_sortable():
     assert PeriodicTaskAdmin(PeriodicTask, admin.site).sortable_by is None

@@ -1,4 +1,4 @@
-"""What a query string or a form can make the database do: a bounded amount of work."""
+"""Limits on the database work that a query string or a form can cause."""
 
 import json
 
@@ -39,7 +39,7 @@ def many_words(count):
 
 
 @pytest.mark.parametrize("url", SEARCHED)
-def test_a_search_of_too_many_words_is_refused_on_the_page(admin_client, url):
+def test_a_search_with_too_many_words_is_refused_on_the_page(admin_client, url):
     page = text_of(admin_client.get(url, {"q": many_words(350)}, follow=True))
 
     assert f"A search has at most {MAX_WORDS} words, not 350" in page
@@ -54,7 +54,7 @@ def test_a_search_that_is_too_long_is_refused_on_the_page(admin_client, url):
     assert f"at most {MAX_CHARACTERS:,} characters" in page
 
 
-def test_a_word_counts_once(admin_client):
+def test_a_repeated_word_counts_once(admin_client):
     row = TaskResultFactory(kwargs={"a": 1})
 
     response = admin_client.get(LIST, {"q": "a=1 " * 100})
@@ -62,10 +62,10 @@ def test_a_word_counts_once(admin_client):
     assert list(response.context["cl"].result_list) == [row]
 
 
-def test_whatever_is_searched_for_one_list_of_tasks_is_compared(
+def test_a_search_compares_only_one_list_of_tasks_per_query(
     admin_client, django_assert_max_num_queries
 ):
-    """PostgreSQL's planner multiplies the lists of one column with each other."""
+    """PostgreSQL's planner multiplies several lists of the same column."""
     row = TaskResultFactory(kwargs={f"k{number}": number for number in range(18)})
     words = f"tests {many_words(17)} add"
 
@@ -79,7 +79,7 @@ def test_whatever_is_searched_for_one_list_of_tasks_is_compared(
 
 
 @pytest.mark.parametrize("kind", ["retry", "cancel", "delete"])
-def test_a_bulk_action_of_too_many_words_is_not_begun(admin_client, kind):
+def test_a_bulk_action_with_too_many_words_is_not_started(admin_client, kind):
     forged = {"selection": json.dumps({"search": many_words(350)})}
 
     pages = [
@@ -91,7 +91,7 @@ def test_a_bulk_action_of_too_many_words_is_not_begun(admin_client, kind):
     assert not BulkAction.objects.exists()
 
 
-def test_an_export_of_too_many_words_is_refused(admin_client):
+def test_an_export_with_too_many_words_is_refused(admin_client):
     url = reverse("admin:taskhub_taskresult_export", args=["csv"])
 
     page = admin_client.post(f"{url}?q={'+'.join(map(str, range(350)))}", follow=True)
@@ -99,17 +99,17 @@ def test_an_export_of_too_many_words_is_refused(admin_client):
     assert "at most 20 words" in text_of(page)
 
 
-def test_code_is_bound_by_the_same():
+def test_selections_made_in_code_have_the_same_limit():
     with pytest.raises(InvalidOption, match="at most 20 words, not 21"):
         Selection(search=many_words(21))
     with pytest.raises(InvalidOption, match="at most 20 words, not 21"):
         Selection.from_json({"search": many_words(21)})
 
 
-# Other lists.
+# Selected ids and orderings.
 
 
-def test_results_are_chosen_one_by_one_only_so_often(admin_client):
+def test_the_number_of_selected_ids_is_limited(admin_client):
     row = TaskResultFactory(failed=True)
     forged = {"selection": json.dumps({"ids": [str(row.pk)] * 1_001})}
 
@@ -120,7 +120,7 @@ def test_results_are_chosen_one_by_one_only_so_often(admin_client):
 
 
 @pytest.mark.parametrize("url", LISTS)
-def test_a_column_orders_once(admin_client, url):
+def test_a_repeated_column_orders_the_list_once(admin_client, url):
     PeriodicTaskFactory()
 
     response = admin_client.get(url, {"o": ".".join(["1", "-1", "5"] * 300)})
@@ -129,12 +129,12 @@ def test_a_column_orders_once(admin_client, url):
     assert len(ordering) == len(set(ordering))
 
 
-# The time that the database may take.
+# The time limit of searches.
 
 
 @pytest.fixture
 def hardly_any_time(monkeypatch):
-    """Searches that the database may spend a millisecond on, and rows for more."""
+    """Limit searches to a millisecond, and create rows that need more time."""
     monkeypatch.setattr(time_limit, "MAX_SEARCH_SECONDS", 0.001)
     TaskResultFactory.create_batch(600, failed=True, args=["x" * 20_000], cause="a")
     QuarantinedMessageFactory.create_batch(200, reason="x" * 20_000)
@@ -142,15 +142,15 @@ def hardly_any_time(monkeypatch):
 
 
 @pytest.mark.parametrize("url", SEARCHED)
-def test_the_database_stops_a_search_and_the_page_says_so(
-    admin_client, hardly_any_time, url
-):
+def test_the_page_says_that_a_search_was_stopped(admin_client, hardly_any_time, url):
     page = text_of(admin_client.get(url, {"q": "needle needles"}, follow=True))
 
     assert "The search was stopped after" in page
 
 
-def test_a_bulk_action_and_an_export_are_stopped_alike(admin_client, hardly_any_time):
+def test_bulk_actions_and_exports_say_that_a_search_was_stopped(
+    admin_client, hardly_any_time
+):
     export = reverse("admin:taskhub_taskresult_export", args=["csv"])
 
     pages = [
@@ -161,7 +161,7 @@ def test_a_bulk_action_and_an_export_are_stopped_alike(admin_client, hardly_any_
     assert all("The search was stopped after" in text_of(page) for page in pages)
 
 
-def test_what_follows_a_search_has_the_site_s_own_limit(admin_client):
+def test_a_search_restores_the_time_limit_of_the_connection(admin_client):
     variable = {
         "postgresql": "SELECT current_setting('statement_timeout')",
         "mysql": "SELECT @@SESSION.max_statement_time",
