@@ -1,4 +1,4 @@
-"""Looks for what keeps people from using a page, with axe-core."""
+"""Accessibility checks of pages, with axe-core."""
 
 from pathlib import Path
 from typing import Any
@@ -6,24 +6,24 @@ from typing import Any
 from playwright.sync_api import Page
 
 _AXE = Path(__file__).parent / "vendor" / "axe-core-4.14.1" / "axe.min.js"
-#: What is less than serious is told by axe, too, but is a matter of taste.
+#: axe also reports lesser violations, but those are a matter of taste.
 _FAULTS = ("serious", "critical")
 _OPTIONS = {
     "resultTypes": ["violations"],
-    # Django's own search box has a picture for its label.
+    # The label of Django's own search box is an image.
     "rules": {"label-title-only": {"enabled": False}},
 }
 
 
 def assert_accessible(page: Page, *, within: str = "#container") -> None:
     """
-    Assert that axe finds no serious and no critical fault in a part of a page.
+    Assert that axe finds no serious or critical violation in a part of a page.
 
-    That is of colours as the page has them now: look at dark pages and light ones.
+    Only the current colours are checked, so check both dark and light pages.
     """
-    # What was clicked a moment ago may still be on its way.
+    # The page that a click has requested may still be loading.
     page.locator(within).wait_for()
-    # By the debugging protocol: the page's own policy allows no such script.
+    # Use the debugging protocol: the policy of the page forbids a script element.
     if not page.evaluate("'axe' in window"):
         page.evaluate(_AXE.read_text())
     found = page.evaluate(

@@ -1,4 +1,4 @@
-"""A real browser, and a real worker beside the live server."""
+"""Fixtures for tests in a real browser."""
 
 import os
 import shutil
@@ -20,9 +20,9 @@ _FLAGS = [
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium, as the system has it."""
-    # Of this package only: as long as it lives, playwright runs an event loop in this
-    # thread, and Django would take every query for one from async code.
+    """Start the Chromium that is installed on the system."""
+    # The browser lives only for this package: while it does, playwright runs an event
+    # loop in this thread, and Django would refuse every query as one from async code.
     program = shutil.which("chromium")
     if program is None:
         reason = "no chromium: run `make test`, or install it"
@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Look at what is not about sizes on a wide screen only."""
+    """Run tests that do not depend on the size only on a wide screen."""
     small = [
         item
         for item in items
@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(
 
 @pytest.fixture(params=["wide", "phone"])
 def page(browser, request) -> Iterator[Page]:
-    """A page on a wide screen and on a phone, which must not complain of anything."""
+    """Yield a page on a wide screen or a phone; assert that it logs no errors."""
     size = {"wide": (1280, 900), "phone": (390, 844)}[request.param]
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme="dark"
@@ -66,8 +66,9 @@ def page(browser, request) -> Iterator[Page]:
 
 def _errors(message: ConsoleMessage) -> list[str]:
     source = message.location["url"]
-    # The admin has no icon, which browsers ask for. What a test evaluates in the page
-    # has no URL: if the page's policy refuses some of axe, the page is not at fault.
+    # Browsers request an icon, which the admin does not have. A script that a test
+    # evaluates has no URL. If the page's policy blocks a part of axe, that is no fault
+    # of the page.
     if message.type != "error" or not source or source.endswith("/favicon.ico"):
         return []
     return [message.text]
@@ -75,13 +76,13 @@ def _errors(message: ConsoleMessage) -> list[str]:
 
 @pytest.fixture
 def config(configure):
-    """The embedded broker, as the demo has it."""
+    """Use the database broker, as the demo does."""
     return configure(broker_url="database://")
 
 
 @pytest.fixture
 def admin(live_server, config, page, admin_user):
-    """A function that opens an admin page, signed in."""
+    """Log in; return a function that opens a page of the admin."""
 
     def admin(name, *args, **query):
         path = reverse(f"admin:{name}", args=args)
@@ -96,7 +97,7 @@ def admin(live_server, config, page, admin_user):
 
 
 def fits(page: Page) -> bool:
-    """Whether nothing is wider than the screen."""
+    """Return whether no content is wider than the screen."""
     return page.evaluate(
         "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     )

@@ -1,4 +1,4 @@
-"""A night on which the shop's payment provider was away, for pictures of the admin."""
+"""Results of a night with the payment provider down, for pictures of the admin."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -38,13 +38,13 @@ _LIBRARY = "/srv/venv/lib/python3.13/site-packages/requests"
 
 
 def fill() -> dict[str, str]:
-    """Make the results of that night; return the addresses' ids by what they are."""
-    # The same pictures each time.
+    """Create the results of that night; return ids for the addresses, by name."""
+    # A fixed seed makes the same pictures each time.
     dice = random.Random(11)  # noqa: S311
     now = datetime.now(UTC)
-    rows = [_sold(dice, now, number) for number in range(260)]
-    rows += [_away(dice, now, number) for number in range(183)]
-    rows += [_other(dice, now, number) for number in range(9)]
+    rows = [_successful_charge(dice, now, number) for number in range(260)]
+    rows += [_failed_charge(dice, now, number) for number in range(183)]
+    rows += [_other_failure(dice, now, number) for number in range(9)]
     TaskResult.objects.bulk_create(rows)
     failed = rows[260 + 182]
     running = _running(dice, now)
@@ -52,7 +52,7 @@ def fill() -> dict[str, str]:
         _log(row)
     child = _row(dice, now - timedelta(minutes=2), send_invoices, parent_id=failed.pk)
     child.save(force_insert=True)
-    action = _half_done(failed.cause)
+    action = _half_done_bulk_action(failed.cause)
     return {
         "failed": str(failed.pk),
         "running": str(running.pk),
@@ -87,7 +87,7 @@ def _finished(at: datetime, seconds: float) -> dict[str, Any]:
     }
 
 
-def _sold(dice: random.Random, now: datetime, number: int) -> TaskResult:
+def _successful_charge(dice: random.Random, now: datetime, number: int) -> TaskResult:
     at = now - timedelta(hours=5, seconds=-20 * number)
     return _row(
         dice,
@@ -101,8 +101,8 @@ def _sold(dice: random.Random, now: datetime, number: int) -> TaskResult:
     )
 
 
-def _away(dice: random.Random, now: datetime, number: int) -> TaskResult:
-    """One that was tried three times while the provider was away."""
+def _failed_charge(dice: random.Random, now: datetime, number: int) -> TaskResult:
+    """Return a result whose three attempts failed while the provider was down."""
     at = now - timedelta(hours=3) + timedelta(seconds=40 * number)
     starts = [at + timedelta(seconds=second) for second in (0.4, 33, 98)]
     ends = [start + timedelta(seconds=dice.uniform(9, 11)) for start in starts]
@@ -130,7 +130,7 @@ def _away(dice: random.Random, now: datetime, number: int) -> TaskResult:
     )
 
 
-def _other(dice: random.Random, now: datetime, number: int) -> TaskResult:
+def _other_failure(dice: random.Random, now: datetime, number: int) -> TaskResult:
     at = now - timedelta(minutes=100 - 9 * number)
     kind = _MISSING if number % 3 else _REFUSED
     error = _error(1, at, at + timedelta(seconds=1), *kind)
@@ -245,7 +245,7 @@ def _log(row: TaskResult) -> None:
         TaskLog.objects.create(result_id=row.pk, attempt=attempt, lines=lines)
 
 
-def _half_done(cause: str) -> BulkAction:
+def _half_done_bulk_action(cause: str) -> BulkAction:
     selection = Selection(status="FAILED", cause=cause)
     action = operations.results.start_bulk(
         "retry", selection, by="ada", per_second=10, expected=183

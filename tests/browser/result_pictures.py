@@ -1,5 +1,5 @@
 """
-Pictures of the pages of results, from a site of their own.
+Take pictures of the result pages, from a separate site.
 
     python -m tests.browser.result_pictures docs/images
 """
@@ -13,7 +13,7 @@ from tests.browser.screenshots import run, save
 
 _WIDE, _PHONE = (1280, 800), (390, 844)
 _RESULTS = "/admin/taskhub/taskresult/"
-#: Each page: its address, in which {failed} and the like are ids.
+#: The address of each page, with placeholders for ids, such as {failed}.
 _PAGES = {
     "results-list": f"{_RESULTS}?status=FAILED",
     "failures": f"{_RESULTS}failures/",
@@ -25,7 +25,7 @@ _PAGES = {
     "enqueue": f"{_RESULTS}enqueue/?task=shop.tasks.charge",
     "result-again": f"{_RESULTS}{{failed}}/again/",
 }
-#: What the documentation has; `--all` takes each page in both colours and sizes.
+#: The pictures in the documentation; `--all` takes all pages, colours and sizes.
 _KEPT = [
     ("results-list", "light", _WIDE),
     ("failures", "light", _WIDE),
@@ -39,7 +39,7 @@ _KEPT = [
 
 
 def wanted(everything: bool) -> list[tuple[str, str, tuple[int, int]]]:
-    """Return which pictures to take: page, colours, size."""
+    """Return the pictures to take: page, colours and size."""
     if not everything:
         return _KEPT
     return [
@@ -51,7 +51,7 @@ def wanted(everything: bool) -> list[tuple[str, str, tuple[int, int]]]:
 
 
 def sign_in(browser: Browser, base: str, scheme: str, size: tuple[int, int]) -> Page:
-    """Return a page of somebody who may do everything."""
+    """Log in as a superuser; return the page."""
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme=scheme
     )

@@ -1,5 +1,5 @@
 """
-Pictures of the admin for the documentation, from a site of their own.
+Take pictures of the admin for the documentation, from a separate site.
 
     python -m tests.browser.screenshots docs/images [NAME …]
 """
@@ -18,16 +18,16 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 _WIDE, _PHONE = (1280, 800), (390, 844)
-#: What is below is not pictured.
+#: Pictures are cut at this height, in pixels.
 _TALLEST = 1500
-#: The pages that need nothing but their name.
+#: The pages whose addresses need no id.
 _LISTS = {
     "list": "periodictask_changelist",
     "new": "periodictask_add",
     "overview": "taskmetrics_changelist",
     "queues": "queuestate_changelist",
 }
-#: What is pictured: name, the page's address, colours, size.
+#: The pictures: name, page, colours, size.
 _PICTURES = [
     ("schedules-list", "list", "light", _WIDE),
     ("schedules-list-dark", "list", "dark", _WIDE),
@@ -50,7 +50,7 @@ _PICTURES = [
 
 @contextmanager
 def site() -> Iterator[str]:
-    """Run the shop's site on a database of its own; give its address."""
+    """Run the site of the shop on a separate database; yield its address."""
     with tempfile.TemporaryDirectory() as directory:
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "project.settings",
@@ -71,7 +71,7 @@ def site() -> Iterator[str]:
 
         with override_settings(TIME_ZONE=shop.BERLIN, ALLOWED_HOSTS=["*"]):
             call_command("migrate", verbosity=0)
-            # Those that the demo site declares are not the shop's.
+            # Delete the schedules of the demo site.
             PeriodicTask.objects.all().delete()
             User.objects.create_superuser("ada", password="ada")
             shop.fill()
@@ -85,7 +85,7 @@ def site() -> Iterator[str]:
 
 
 def address(what: str) -> str:
-    """Return where a page is."""
+    """Return the address of a page."""
     from django.urls import reverse
 
     from taskhub.models import PeriodicTask, QuarantinedMessage
@@ -106,7 +106,7 @@ def address(what: str) -> str:
 
 
 def prepare(page: Page, what: str) -> None:
-    """Bring a page into the state that is pictured."""
+    """Bring a page into the state that its picture shows."""
     if what == "new":
         page.get_by_label("Name").fill("Friday's report")
         page.get_by_role("combobox", name="Task").select_option(label="send_invoices")
@@ -119,13 +119,13 @@ def prepare(page: Page, what: str) -> None:
     elif what in ("form", "disabled"):
         page.locator(".taskhub-runs li").first.wait_for()
     if what == "overview":
-        # As long as it is live, it asks for what is new.
+        # While it is live, it sends requests, and the network is never idle.
         page.get_by_role("button", name="Pause").click()
     page.wait_for_load_state("networkidle")
 
 
 def take(browser: Browser, base: str, folder: Path) -> None:
-    """Take the pictures of the names that were given, or all."""
+    """Take the pictures named on the command line, or all."""
     from tests.browser import shop_floor
 
     names = sys.argv[2:]
@@ -150,7 +150,7 @@ def take(browser: Browser, base: str, folder: Path) -> None:
 
 
 def save(picture: bytes, path: Path) -> None:
-    """Save a picture with no more colours than the admin has: a third of the size."""
+    """Save a picture with 256 colours, which reduces its file to a third."""
     whole = Image.open(BytesIO(picture)).convert("RGB")
     shown = whole.crop((0, 0, whole.width, min(whole.height, _TALLEST)))
     image = shown.quantize(256)
@@ -159,7 +159,7 @@ def save(picture: bytes, path: Path) -> None:
 
 
 def run(take: Callable[[Browser, str, Path], None], usage: str) -> int:
-    """Have pictures taken of the site, into the folder that is named."""
+    """Run the site, and save pictures in the folder named on the command line."""
     if len(sys.argv) < 2:
         print(usage)
         return 2

@@ -1,4 +1,4 @@
-"""The background work of a shop that does not exist, for pictures of the admin."""
+"""Tasks and schedules of a fictional shop, for pictures of the admin."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -16,10 +16,10 @@ BERLIN = "Europe/Berlin"
 
 
 def of_shop(**options: Any) -> Callable[[Callable[..., Any]], Task[..., Any, Any]]:
-    """Make a task of the shop's."""
+    """Return a decorator that declares a task of the shop."""
 
     def declare(function: Callable[..., Any]) -> Task[..., Any, Any]:
-        # As if they were the shop's own: its name is what the pictures show.
+        # The pictures show the name of the task's module.
         function.__module__ = "shop.tasks"
         return task(**options)(function)
 
@@ -67,11 +67,11 @@ def start_sale(name: str) -> None:
 
 
 def fill() -> None:
-    """Make the shop's schedules, and what became of their runs."""
-    # The same pictures each time.
+    """Create the schedules of the shop, and the results of their runs."""
+    # A fixed seed makes the same pictures each time.
     dice = random.Random(7)  # noqa: S311
-    with _told(dice) as tell:
-        tell(
+    with _schedule_creator(dice) as create_schedule:
+        create_schedule(
             "Nightly invoices",
             send_invoices,
             cron("0 2 * * MON-FRI", tz=BERLIN),
@@ -85,7 +85,7 @@ def fill() -> None:
             expires_after=timedelta(hours=4),
             queue_name="mail",
         )
-        tell(
+        create_schedule(
             "Search index",
             refresh_search_index,
             every(minutes=10),
@@ -94,7 +94,7 @@ def fill() -> None:
             45,
             overlap=Overlap.WAIT,
         )
-        tell(
+        create_schedule(
             "Exchange rates",
             import_exchange_rates,
             cron("15 16 * * MON-FRI", tz=BERLIN),
@@ -107,7 +107,7 @@ def fill() -> None:
             enabled=False,
             disabled_reason="Its last 3 runs in a row have failed.",
         )
-        tell(
+        create_schedule(
             "Stock of the Leipzig warehouse",
             sync_stock,
             every(minutes=5),
@@ -118,7 +118,7 @@ def fill() -> None:
             overlap=Overlap.CANCEL,
             skipped_run_count=12,
         )
-        tell(
+        create_schedule(
             "Newsletter",
             send_newsletter,
             cron("0 9 1 * *", tz=BERLIN),
@@ -129,7 +129,7 @@ def fill() -> None:
             missed_runs=MissedRuns.ALL,
             missed_window=timedelta(days=3),
         )
-        tell(
+        create_schedule(
             "Shop window, lights on",
             switch_lights,
             solar("sunset", latitude=52.52, longitude=13.405),
@@ -138,7 +138,7 @@ def fill() -> None:
             1,
             args=[True],
         )
-        tell(
+        create_schedule(
             "Abandoned carts",
             clear_carts,
             cron("30 * * * *"),
@@ -147,7 +147,7 @@ def fill() -> None:
             12,
             from_code=True,
         )
-        tell(
+        create_schedule(
             "Winter sale",
             start_sale,
             once(datetime(datetime.now(UTC).year + 1, 1, 7, 7, tzinfo=UTC)),
@@ -157,7 +157,7 @@ def fill() -> None:
             args=["winter"],
             description="Marketing has confirmed the date.",
         )
-        tell(
+        create_schedule(
             "Spring newsletter",
             send_newsletter,
             cron("0 9 20 3 *", tz=BERLIN),
@@ -170,11 +170,11 @@ def fill() -> None:
 
 
 @contextmanager
-def _told(dice: random.Random) -> Iterator[Callable[..., None]]:
-    """Give a function that makes a row, and its last runs from a line of letters."""
+def _schedule_creator(dice: random.Random) -> Iterator[Callable[..., None]]:
+    """Yield a function that creates a row, and its last runs from letters."""
     results: list[TaskResult] = []
 
-    def tell(
+    def create_schedule(
         name: str,
         task: Task[..., Any, Any],
         schedule: Schedule,
@@ -199,7 +199,7 @@ def _told(dice: random.Random) -> Iterator[Callable[..., None]]:
             disabled_reason=options.get("disabled_reason", ""),
         )
 
-    yield tell
+    yield create_schedule
     TaskResult.objects.bulk_create(results)
 
 

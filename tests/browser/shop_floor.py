@@ -1,4 +1,4 @@
-"""The shop at work: its nodes, queues and numbers, for pictures of the admin."""
+"""Nodes, queues and metrics of the shop, for pictures of the admin."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from taskhub.models import (
 )
 from taskhub.models.ids import new_id
 
-#: For each task: its queue, runs a minute, seconds a run, and how many in 100 fail.
+#: For each task: queue, runs per minute, seconds per run, failures in percent.
 _BUSY = {
     "send_receipt": ("mail", 42, 0.18, 1),
     "resize_picture": ("pictures", 18, 2.4, 0),
@@ -27,14 +27,14 @@ _BUSY = {
 
 
 def fill() -> None:
-    """Make an hour and more of work, and how everything is now."""
-    # The same pictures each time.
+    """Create the metrics of an hour, and the current nodes, queues and messages."""
+    # A fixed seed makes the same pictures each time.
     dice = random.Random(11)  # noqa: S311
     now = datetime.now(UTC)
-    _count(now, dice)
-    _note_depths(now, dice)
-    _start_nodes(now)
-    _wait(now)
+    _create_metrics(now, dice)
+    _create_depths(now, dice)
+    _create_nodes(now)
+    _create_waiting_results(now)
     QueueState.objects.create(
         backend="default",
         queue_name="mail",
@@ -55,18 +55,20 @@ def fill() -> None:
     )
 
 
-def _count(now: datetime, dice: random.Random) -> None:
+def _create_metrics(now: datetime, dice: random.Random) -> None:
     minute = now.replace(second=0, microsecond=0)
     TaskMetrics.objects.bulk_create(
-        _minute(name, minute - timedelta(minutes=ago), dice, ago)
+        _minute_metrics(name, minute - timedelta(minutes=ago), dice, ago)
         for name in _BUSY
         for ago in range(61)
     )
 
 
-def _minute(name: str, at: datetime, dice: random.Random, ago: int) -> TaskMetrics:
+def _minute_metrics(
+    name: str, at: datetime, dice: random.Random, ago: int
+) -> TaskMetrics:
     queue_name, runs, seconds, fails = _BUSY[name]
-    # The provider of mail went away a while ago.
+    # The mail provider has been down for 13 minutes.
     is_away = queue_name == "mail" and ago < 13
     count = 0 if is_away else round(runs * dice.uniform(0.6, 1.3))
     lengths = [seconds * dice.lognormvariate(0, 0.4) for _ in range(count)]
@@ -94,7 +96,7 @@ def _histogram(lengths: list[float]) -> dict[str, int]:
     return counts
 
 
-def _note_depths(now: datetime, dice: random.Random) -> None:
+def _create_depths(now: datetime, dice: random.Random) -> None:
     minute = now.replace(second=0, microsecond=0)
     for ago in range(61):
         for number, name in enumerate(("default", "mail", "pictures")):
@@ -113,7 +115,7 @@ def _note_depths(now: datetime, dice: random.Random) -> None:
             )
 
 
-def _start_nodes(now: datetime) -> None:
+def _create_nodes(now: datetime) -> None:
     for name, processes, seen in (("web-1", 3, 2), ("web-2", 2, 1), ("batch-1", 1, 96)):
         tokens = [f"{name}:{4711 + number}" for number in range(processes)]
         Node.objects.create(
@@ -138,15 +140,15 @@ def _start_nodes(now: datetime) -> None:
             last_seen_at=now - timedelta(seconds=seen),
         )
         for number, token in enumerate(tokens[: 2 if name == "web-1" else 0]):
-            _run(("sync_stock", "refresh_search_index")[number], token, now)
+            _create_run(("sync_stock", "refresh_search_index")[number], token, now)
 
 
 def keep_present() -> None:
-    """Have all nodes tell of themselves now, but for the one that is silent."""
+    """Renew the heartbeats of all nodes, except the one that is silent."""
     Node.objects.exclude(name="batch-1").update(last_seen_at=datetime.now(UTC))
 
 
-def _run(name: str, token: str, now: datetime) -> None:
+def _create_run(name: str, token: str, now: datetime) -> None:
     started = now - timedelta(seconds=7.4 if name == "sync_stock" else 41)
     TaskResult.objects.create(
         id=new_id(),
@@ -164,7 +166,7 @@ def _run(name: str, token: str, now: datetime) -> None:
     )
 
 
-def _wait(now: datetime) -> None:
+def _create_waiting_results(now: datetime) -> None:
     TaskResult.objects.bulk_create(
         TaskResult(
             id=new_id(),

@@ -1,4 +1,4 @@
-"""That pages can be used by everybody, as far as a program can tell."""
+"""The accessibility check: it reports violations, and passes good pages."""
 
 import pytest
 from playwright.sync_api import expect
@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.browser.axe import assert_accessible
 
 
-def test_what_cannot_be_read_is_found(page):
+def test_text_with_too_little_contrast_is_reported(page):
     page.set_content(
         '<div id="container"><h1>Overview</h1>'
         '<p style="color: #888; background: #777">Can anybody read this?</p></div>'
@@ -16,7 +16,7 @@ def test_what_cannot_be_read_is_found(page):
         assert_accessible(page)
 
 
-def test_what_can_be_used_is_let_alone(page):
+def test_a_page_without_violations_passes(page):
     page.set_content(
         '<div id="container"><h1>Overview</h1>'
         '<p style="color: #000; background: #fff">Anybody can read this.</p></div>'

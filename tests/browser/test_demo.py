@@ -1,4 +1,4 @@
-"""The demo site as its visitors see it, with a worker that does the work."""
+"""The demo site in a browser, with a real worker."""
 
 from io import BytesIO
 
@@ -14,20 +14,20 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def site(live_server, settings, tmp_path, start_node):
-    """The address of the site, with a worker at work."""
+    """Start a worker; return the address of the site."""
     settings.MEDIA_ROOT = tmp_path / "media"
     start_node("--processes=1", VAR_DIR=str(tmp_path))
     return live_server.url
 
 
 def fits(page):
-    """Whether nothing is wider than the screen."""
+    """Return whether no content is wider than the screen."""
     return page.evaluate(
         "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     )
 
 
-def test_the_main_job_shows_its_progress_and_what_it_found(page, site, monkeypatch):
+def test_the_main_job_shows_its_progress_and_its_result(page, site, monkeypatch):
     paths = analysis.find_modules()[:60]
     monkeypatch.setattr(analysis, "find_modules", lambda: paths)
     page.goto(site)
@@ -36,7 +36,7 @@ def test_the_main_job_shows_its_progress_and_what_it_found(page, site, monkeypat
     page.get_by_role("button", name="Analyse the standard library").click()
 
     expect(page.get_by_text("of 60 modules")).to_be_visible()
-    # The page follows by itself, and says when it is over.
+    # The page updates itself until the task has finished.
     expect(page.get_by_text("60 of 60 modules, done")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Longest functions")).to_be_visible()
     assert fits(page)
@@ -55,14 +55,14 @@ def test_a_picture_becomes_thumbnails(page, site):
 
     expect(page.get_by_role("img")).to_have_count(3, timeout=30_000)
     expect(page.get_by_text("480 \N{MULTIPLICATION SIGN} 320")).to_be_visible()
-    # It was really made, and is really served.
+    # The thumbnails exist, and the site serves them.
     page.wait_for_function("[...document.images].every(each => each.complete)")
     widths = page.eval_on_selector_all("img", "all => all.map(i => i.naturalWidth)")
     assert widths == [96, 240, 480]
     assert fits(page)
 
 
-def test_what_is_no_picture_is_refused_where_it_was_chosen(page, site):
+def test_a_file_that_is_not_an_image_is_refused_in_the_form(page, site):
     page.goto(site)
 
     page.set_input_files(
@@ -87,7 +87,7 @@ def test_a_mail_is_sent(page, site):
     expect(page.get_by_text("Sent to grace@example.com")).to_be_visible(timeout=30_000)
 
 
-def test_a_failure_shows_its_traceback_here_and_in_the_admin(page, site, admin_user):
+def test_a_failure_is_shown_on_the_site_and_in_the_admin(page, site, admin_user):
     page.goto(site)
 
     page.get_by_role("button", name="Divide by zero").click()

@@ -1,4 +1,4 @@
-"""The overview while a worker is at work: it moves, and stops when nobody looks."""
+"""The overview in a browser, with a real worker: updates, links and charts."""
 
 import re
 
@@ -17,12 +17,12 @@ OVERVIEW = "taskhub_taskmetrics_changelist"
 
 @pytest.fixture
 def overview(admin):
-    """The page, open."""
+    """Open the overview."""
     return admin(OVERVIEW)
 
 
 @pytest.mark.any_size
-def test_the_charts_move_while_a_worker_runs(overview, start_node):
+def test_the_charts_are_updated_while_a_worker_runs(overview, start_node):
     finished = overview.locator("[data-chart=throughput] .taskhub-summary")
     expect(finished).to_have_text("0 runs finished, 0 of them failed.")
     before = overview.locator("[data-chart=throughput] canvas").screenshot()
@@ -42,7 +42,7 @@ def test_the_charts_move_while_a_worker_runs(overview, start_node):
 
 
 @pytest.mark.any_size
-def test_it_leads_to_the_results(overview, start_node):
+def test_the_overview_links_to_the_results(overview, start_node):
     tasks.fail.enqueue("a reason")
     start_node("--processes=1")
     table = overview.get_by_role("region", name="By task")
@@ -56,7 +56,7 @@ def test_it_leads_to_the_results(overview, start_node):
 
 
 @pytest.mark.any_size
-def test_it_stops_asking_when_paused_or_not_looked_at(admin, page):
+def test_a_paused_or_hidden_overview_sends_no_requests(admin, page):
     page.clock.install()
     admin(OVERVIEW)
     asked = []
@@ -84,7 +84,7 @@ def test_it_stops_asking_when_paused_or_not_looked_at(admin, page):
 
 
 def hide(page, *, hidden):
-    """As if the tab was put behind another one, or back to the front."""
+    """Act as if the tab was hidden behind another one, or shown again."""
     page.evaluate(
         """hidden => {
             Object.defineProperty(
@@ -96,7 +96,7 @@ def hide(page, *, hidden):
 
 
 @pytest.mark.any_size
-def test_a_chart_is_a_table_too(overview, start_node):
+def test_a_chart_is_also_available_as_a_table(overview, start_node):
     tasks.add.enqueue(1)
     start_node("--processes=1")
     chart = overview.locator("[data-chart=throughput]")
@@ -113,7 +113,7 @@ def test_a_chart_is_a_table_too(overview, start_node):
     assert_accessible(overview)
 
 
-def test_it_follows_the_theme(overview):
+def test_the_charts_follow_the_theme(overview):
     canvas = overview.locator("[data-chart=depth] canvas")
     dark = canvas.screenshot()
 
@@ -123,7 +123,7 @@ def test_it_follows_the_theme(overview):
     assert_accessible(overview)
 
 
-def test_without_scripts_the_tables_are_there(browser, live_server, admin, page):
+def test_the_tables_are_shown_without_javascript(browser, live_server, admin, page):
     PeriodicTaskFactory(name="Bills")
     context = browser.new_context(
         java_script_enabled=False, storage_state=page.context.storage_state()

@@ -1,4 +1,4 @@
-"""Queues and nodes as operators use them, with a real worker at work."""
+"""Queues and nodes in a browser, with a real worker."""
 
 import pytest
 from playwright.sync_api import expect
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def queues(admin):
-    """The list of queues, open."""
+    """Open the list of queues."""
     return admin("taskhub_queuestate_changelist")
 
 
@@ -52,7 +52,7 @@ def test_a_queue_is_paused_and_resumed(queues, start_node):
 
 
 @pytest.mark.any_size
-def test_what_waits_is_moved_and_purged(queues):
+def test_waiting_results_are_moved_and_purged(queues):
     for address in ("a", "b", "c"):
         tasks.send.enqueue(address)
 
@@ -101,7 +101,7 @@ def test_a_node_is_resized_and_made_quiet(admin, page, start_node):
     wait_until(lambda: "Quiet, as requested" in process.log, "the order")
 
 
-def test_a_quarantined_message_can_be_read(admin, page, config):
+def test_a_quarantined_message_is_shown_and_its_retry_is_refused(admin, page, config):
     said = MessageFactory(kwargs={"b": "x" * 500})
     message = QuarantinedMessageFactory(
         message_id=str(said.id), body=b"\x01" + b"y" * 900

@@ -1,4 +1,4 @@
-"""The pages of results as operators use them, with a worker that does the work."""
+"""The pages of results in a browser, with a real worker."""
 
 import pytest
 from django.urls import reverse
@@ -17,23 +17,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def worker(start_node):
-    """A worker at work."""
+    """Start a worker."""
     return start_node("--processes=1")
 
 
 def fits(page):
-    """Whether nothing is wider than the screen."""
+    """Return whether no content is wider than the screen."""
     return page.evaluate(
         "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
     )
 
 
 @pytest.mark.any_size
-def test_what_runs_is_followed_and_cancelled(admin, worker, page, gate):
+def test_a_page_follows_a_running_result_and_cancels_it(admin, worker, page, gate):
     result = tasks.tell_progress.enqueue(gate.path)
     admin("taskhub_taskresult_change", result.id)
 
-    # The page follows by itself.
+    # The page updates itself.
     bar = page.get_by_role("progressbar")
     expect(bar).to_have_attribute("value", "30", timeout=30_000)
     expect(page.get_by_text("Attempt 1 is running")).to_be_visible(timeout=30_000)
@@ -51,7 +51,7 @@ def test_what_runs_is_followed_and_cancelled(admin, worker, page, gate):
 
 
 @pytest.mark.any_size
-def test_a_page_shows_how_it_ended_by_itself(admin, worker, page, gate):
+def test_a_page_shows_the_outcome_without_being_reloaded(admin, worker, page, gate):
     result = tasks.log_behind_a_gate.enqueue(gate.path)
     admin("taskhub_taskresult_change", result.id)
     expect(page.get_by_text("It waits")).to_be_visible(timeout=30_000)
@@ -64,7 +64,7 @@ def test_a_page_shows_how_it_ended_by_itself(admin, worker, page, gate):
 
 
 @pytest.mark.any_size
-def test_a_cause_is_mended_and_its_failures_tried_again(admin, worker, page):
+def test_the_failures_of_a_cause_are_retried(admin, worker, page):
     tasks.fail_at_first_try.enqueue_many([("one",), ("two",), ("three",)])
     wait_until(lambda: TaskResult.objects.failed().count() == 3, "three failures")
     admin("taskhub_taskresult_changelist")
@@ -81,7 +81,7 @@ def test_a_cause_is_mended_and_its_failures_tried_again(admin, worker, page):
     assert_accessible(page)
     page.get_by_role("button", name="Retry 3 results").click()
 
-    # The page follows by itself.
+    # The page updates itself.
     expect(page.get_by_text("3 of 3")).to_be_visible(timeout=30_000)
     expect(page.get_by_role("status")).to_have_text("Done")
     assert fits(page)
@@ -91,7 +91,7 @@ def test_a_cause_is_mended_and_its_failures_tried_again(admin, worker, page):
 
 
 @pytest.mark.any_size
-def test_rows_are_chosen_and_deleted(admin, worker, page):
+def test_selected_results_are_deleted(admin, worker, page):
     for _number in range(3):
         TaskResultFactory(successful=True)
     admin("taskhub_taskresult_changelist")
@@ -122,7 +122,7 @@ def test_a_task_is_enqueued_by_hand(admin, worker, page):
     page.get_by_label("rest").fill("3")
     page.get_by_role("button", name="Enqueue").click()
 
-    # What is refused keeps what was written.
+    # A refused form keeps the entered values.
     expect(page.locator(".field-arg_rest .errorlist")).to_contain_text(
         "Expected a list"
     )
@@ -137,7 +137,7 @@ def test_a_task_is_enqueued_by_hand(admin, worker, page):
 
 
 @pytest.mark.any_size
-def test_a_failure_is_tried_again_with_other_arguments(admin, worker, page):
+def test_a_failed_result_is_enqueued_again_with_other_arguments(admin, worker, page):
     tasks.order.enqueue("seven", "4711", boxes="none")
     TaskResult.objects.update(status=Status.FAILED, place="")
     admin("taskhub_taskresult_change", TaskResult.objects.get().pk)
@@ -173,7 +173,7 @@ def test_a_page_of_the_site_follows_a_result(live_server, config, worker, page, 
 
 
 @pytest.mark.any_size
-def test_a_page_hears_the_end_of_what_leaves_no_row(admin, worker, page, gate):
+def test_a_page_shows_the_end_of_a_task_whose_row_is_deleted(admin, worker, page, gate):
     result = tasks.tell_progress_and_leave_no_row.enqueue(gate.path)
     admin("taskhub_taskresult_change", result.id)
     bar = page.get_by_role("progressbar")
@@ -185,7 +185,7 @@ def test_a_page_hears_the_end_of_what_leaves_no_row(admin, worker, page, gate):
 
 
 @pytest.mark.any_size
-def test_what_is_not_looked_at_is_not_asked_for(admin, page):
+def test_a_hidden_page_sends_no_requests(admin, page):
     row = TaskResultFactory(running=True)
     page.clock.install()
     admin("taskhub_taskresult_change", row.pk)
@@ -208,7 +208,7 @@ def test_what_is_not_looked_at_is_not_asked_for(admin, page):
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def test_everybody_can_use_each_page_by_day_and_by_night(admin, page):
+def test_each_page_is_accessible_in_light_and_dark_colours(admin, page):
     row = TaskResultFactory(
         failed=True, cause="c", task_path="tests.tasks.order", args=[7, "x"]
     )
@@ -234,7 +234,7 @@ def test_everybody_can_use_each_page_by_day_and_by_night(admin, page):
     is_wide = page.viewport_size["width"] > 1_000
     # Colours do not depend on the size.
     for scheme in ("light", "dark") if is_wide else ("dark",):
-        # Before the page is loaded: colours change bit by bit.
+        # Set the colours before the page is loaded, since they change in a transition.
         page.emulate_media(color_scheme=scheme)
         for address in pages:
             admin(*address)

@@ -1,4 +1,4 @@
-"""The form of a periodic task as people use it, under a strict policy for scripts."""
+"""Periodic tasks in a browser, under a strict content security policy."""
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def form(admin):
-    """The form of a new periodic task."""
+    """Open the form of a new periodic task."""
     return admin("taskhub_periodictask_add")
 
 
@@ -21,7 +21,7 @@ def runs(page):
     return page.locator(".taskhub-runs li")
 
 
-def test_the_next_runs_change_while_one_types(form):
+def test_the_next_runs_are_updated_while_the_user_types(form):
     expect(form.get_by_text("They are shown here when")).to_be_visible()
 
     form.get_by_label("Cron expression").press_sequentially("0 3 * * MON-FRI")
@@ -37,7 +37,7 @@ def test_the_next_runs_change_while_one_types(form):
     assert fits(form)
 
 
-def test_the_time_here_is_shown_beside_the_time_there(form):
+def test_runs_are_also_shown_in_the_time_zone_of_the_browser(form):
     form.get_by_label("Cron expression").fill("0 12 * * *")
     form.get_by_label("Time zone").fill("Asia/Kathmandu")
 
@@ -48,7 +48,7 @@ def test_the_time_here_is_shown_beside_the_time_there(form):
     expect(runs(form).first.locator(".taskhub-here")).to_be_visible()
 
 
-def test_a_wrong_cron_says_what_is_wrong_where_it_is_wrong(form):
+def test_an_invalid_cron_expression_is_reported_at_its_field(form):
     form.get_by_label("Cron expression").fill("0 3 * * FRY")
 
     fault = form.locator(".form-row.field-expression .errorlist")
@@ -80,7 +80,7 @@ def test_a_wrong_cron_says_what_is_wrong_where_it_is_wrong(form):
         ("Solar", {"event", "latitude", "longitude"}),
     ],
 )
-def test_only_the_fields_of_a_kind_are_shown(form, kind, shown):
+def test_only_the_fields_of_the_chosen_kind_are_shown(form, kind, shown):
     form.get_by_label(kind, exact=True).check()
 
     names = (
@@ -90,11 +90,11 @@ def test_only_the_fields_of_a_kind_are_shown(form, kind, shown):
     for name in names:
         visible = form.locator(f"[name={name}]").is_visible()
         assert visible is (name in shown), name
-    # Nothing is told of what nobody has written yet.
+    # Fields that are still empty show no errors.
     expect(form.locator(".errorlist")).to_have_count(0)
 
 
-def test_what_belongs_to_a_choice_shows_with_it(form):
+def test_a_choice_shows_the_field_or_description_that_belongs_to_it(form):
     window = form.get_by_label("Window for missed runs")
     expect(window).to_be_hidden()
     form.get_by_label("Missed runs:", exact=True).select_option("all")
@@ -105,7 +105,7 @@ def test_what_belongs_to_a_choice_shows_with_it(form):
     expect(form.get_by_text("Return what was given")).to_be_visible()
 
 
-def test_a_schedule_is_made_run_and_read_about(form):
+def test_a_schedule_is_created_and_run_and_its_result_is_opened(form):
     form.get_by_label("Name").fill("Greetings")
     form.get_by_label("Task:").select_option("tests.tasks.send")
     form.get_by_label("Positional arguments").fill("grace@example.com")
@@ -114,7 +114,7 @@ def test_a_schedule_is_made_run_and_read_about(form):
     expect(form.locator(".taskhub-words")).to_have_text("Every 90 minutes")
     form.get_by_role("button", name="Save and continue editing").click()
 
-    # What is refused keeps what was written, and its kind.
+    # A refused form keeps the entered values and the kind.
     expect(form.get_by_text("Expected a list as JSON")).to_be_visible()
     expect(form.get_by_label("Every:")).to_have_value("90")
     expect(form.get_by_label("Cron expression")).to_be_hidden()
@@ -136,7 +136,7 @@ def test_a_schedule_is_made_run_and_read_about(form):
     assert (result.periodic_task, result.args) == (row, ["grace@example.com"])
 
 
-def test_past_runs_are_made_up_for(admin, page):
+def test_past_runs_are_backfilled(admin, page):
     row = PeriodicTaskFactory(name="Bills", schedule=cron("0 * * * *"))
     admin("taskhub_periodictask_change", row.pk)
 
@@ -158,7 +158,7 @@ def test_past_runs_are_made_up_for(admin, page):
     expect(page.get_by_text("24 task results", exact=False).first).to_be_visible()
 
 
-def test_a_name_that_is_a_path_leaves_room_for_the_last_runs(admin, page):
+def test_a_long_name_does_not_make_the_list_too_wide(admin, page):
     PeriodicTaskFactory(
         name="shop.tasks.delete_old_pictures", runs=["failed"], nightly=True
     )
@@ -169,7 +169,7 @@ def test_a_name_that_is_a_path_leaves_room_for_the_last_runs(admin, page):
     assert page.eval_on_selector("#result_list", fits_beside_filters)
 
 
-def test_the_list_fits_and_its_pictures_have_a_name(admin, page):
+def test_the_list_fits_and_its_charts_have_a_label(admin, page):
     PeriodicTaskFactory(
         name="Bills", runs=["successful", "failed"], nightly=True, description="x" * 300
     )
