@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Run tests that do not depend on the size only on a wide screen."""
+    """Deselect the phone variants of tests that are marked `any_size`."""
     small = [
         item
         for item in items

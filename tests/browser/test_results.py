@@ -173,7 +173,7 @@ def test_a_page_of_the_site_follows_a_result(live_server, config, worker, page, 
 
 
 @pytest.mark.any_size
-def test_a_page_shows_the_end_of_a_task_whose_row_is_deleted(admin, worker, page, gate):
+def test_a_page_shows_the_end_of_a_task_that_keeps_no_row(admin, worker, page, gate):
     result = tasks.tell_progress_and_leave_no_row.enqueue(gate.path)
     admin("taskhub_taskresult_change", result.id)
     bar = page.get_by_role("progressbar")

@@ -260,14 +260,14 @@ def test_html_in_names_is_escaped(overview, live):
     assert all(script not in panel for panel in live()["panels"].values())
 
 
-def test_a_paused_queue_with_waiting_results_is_a_problem(overview):
+def test_a_paused_queue_with_waiting_results_needs_attention(overview):
     operations.queues.pause(Queue("default"), by="ada")
     TaskResultFactory(enqueued_at=now() - timedelta(minutes=10), place="ready")
 
     assert "Queue &#x27;default&#x27; is paused, and its results" in overview()
 
 
-def test_an_unreachable_broker_is_a_problem(overview, configure):
+def test_an_unreachable_broker_needs_attention(overview, configure):
     configure(broker_url="redis://127.0.0.1:1/0")
 
     assert "Needs attention" in overview()

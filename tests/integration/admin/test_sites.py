@@ -72,7 +72,7 @@ def mount(settings):
 
 @pytest.fixture
 def busy(db):
-    """Create rows that are shown on every page."""
+    """Create rows so that no page is empty."""
     schedule = PeriodicTaskFactory(runs=["successful", "failed"])
     parent = TaskResultFactory(running=True, worker_ids=["node:2"])
     TaskResultFactory(parent_id=parent.pk, failed=True, cause="abc")

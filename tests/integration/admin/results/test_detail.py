@@ -105,7 +105,7 @@ def test_the_timeline_shows_each_attempt(page):
     assert page(row).count('<svg class="taskhub-bar"') == 5
 
 
-def test_the_timeline_of_a_result_cancelled_while_waiting(page):
+def test_a_result_cancelled_while_waiting_shows_no_attempt(page):
     row = TaskResultFactory(
         status=Status.CANCELLED,
         enqueued_at=now() - timedelta(seconds=9),
@@ -116,7 +116,7 @@ def test_the_timeline_of_a_result_cancelled_while_waiting(page):
     assert spans(page(row)) == ["Waited for a worker"]
 
 
-def test_the_timeline_of_a_running_result_that_was_retried(page):
+def test_the_timeline_shows_the_time_before_a_manual_retry(page):
     start = now() - timedelta(minutes=10)
     at = [start + timedelta(seconds=second) for second in range(8)]
     row = TaskResultFactory(
@@ -206,7 +206,7 @@ def test_the_replaced_result_is_linked_and_metadata_is_escaped(page):
     assert SCRIPT not in page(row) + page(odd)
 
 
-def test_children_logs_and_errors_need_no_more_queries(
+def test_many_children_logs_and_errors_need_few_queries(
     admin_client, django_assert_max_num_queries
 ):
     row = TaskResultFactory(failed=True)
