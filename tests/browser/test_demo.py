@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from project import analysis
 from taskhub.models import TaskResult
+from tests.browser.conftest import fits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -18,13 +19,6 @@ def site(live_server, settings, tmp_path, start_node):
     settings.MEDIA_ROOT = tmp_path / "media"
     start_node("--processes=1", VAR_DIR=str(tmp_path))
     return live_server.url
-
-
-def fits(page):
-    """Return whether no content is wider than the screen."""
-    return page.evaluate(
-        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-    )
 
 
 def test_the_main_job_shows_its_progress_and_its_result(page, site, monkeypatch):

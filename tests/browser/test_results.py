@@ -9,6 +9,7 @@ from taskhub.models import BulkAction, Status, TaskLog, TaskResult
 from taskhub.operations.results import Selection
 from tests import tasks
 from tests.browser.axe import assert_accessible
+from tests.browser.conftest import fits
 from tests.factories import TaskResultFactory
 from tests.servers import wait_until
 
@@ -19,13 +20,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def worker(start_node):
     """Start a worker."""
     return start_node("--processes=1")
-
-
-def fits(page):
-    """Return whether no content is wider than the screen."""
-    return page.evaluate(
-        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-    )
 
 
 @pytest.mark.any_size

@@ -149,8 +149,6 @@ FORMS = {
         "arg_number arg_card arg_weight arg_boxes arg_labels arg_extra arg_speed "
         "queue_name priority run_after_0 run_after_1"
     ),
-    "taskresult/filters/save/": "name query is_shared",
-    "taskresult/filters/7/delete/": "x",
     "periodictask/backfill/": "ids start_0 start_1 end_0",
     "node/do/resize/?name={node}": "processes reason",
     "queuestate/do/pause/default/mail/": "reason",

@@ -217,7 +217,12 @@ def test_run_now_links_to_the_result_on_the_same_site(admin_client, mount, busy)
     assert f'<a href="/ops/taskhub/taskresult/{result.pk}/change/">' in page
 
 
-def test_the_app_index_works_on_a_site_without_the_overview(admin_client, mount, busy):
+def test_the_app_index_links_to_the_overview_only_where_it_is(
+    admin_client, mount, busy
+):
     mount(of_default=MODELS, of_ops=[TaskResult])
 
-    assert admin_client.get("/ops/taskhub/").status_code == 200
+    assert "/taskmetrics/" in admin_client.get("/admin/taskhub/").content.decode()
+    answer = admin_client.get("/ops/taskhub/")
+    assert answer.status_code == 200
+    assert "/taskmetrics/" not in answer.content.decode()

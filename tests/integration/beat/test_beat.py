@@ -572,14 +572,14 @@ def test_failures_before_a_row_was_enabled_do_not_count():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_saved_schedule_wakes_beats(configure, redis_url, monkeypatch):
+def test_a_saved_schedule_wakes_beats(configure, redis_url):
     config = configure(broker_url=redis_url)
     broker = get_broker(config)
 
     PeriodicTaskFactory()
 
-    names = [f"{config.options.key_prefix}:{{~beat}}:wake"]
-    assert broker._client.lpop(names[0]) is not None
+    key = f"{config.options.key_prefix}:{{~beat}}:wake"
+    assert broker._client.lpop(key) is not None
 
 
 @pytest.mark.django_db(transaction=True)

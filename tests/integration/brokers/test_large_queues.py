@@ -66,11 +66,11 @@ def test_a_long_queue_is_counted_once_a_minute(config, pass_time):
     assert ready(config) == 8
     put(3)
     put(2, "mail")
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as captured:
         assert (ready(config), ready(config, "mail")) == (8, 2)
-    assert all("LIMIT" in each["sql"] for each in asked if "COUNT(" in each["sql"])
+    counts = [each["sql"] for each in captured if "COUNT(" in each["sql"]]
+    assert counts
+    assert all("LIMIT" in sql for sql in counts)
 
     pass_time(61)
     assert (ready(config), ready(config, "mail")) == (11, 2)

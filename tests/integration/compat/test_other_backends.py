@@ -12,9 +12,10 @@ from django.test import override_settings
 from taskhub import Context, Result, operations, task
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, ResultTimeout, TaskFailed
-from taskhub.models import TaskResult
+from taskhub.models import PeriodicTask, TaskResult
+from taskhub.operations.schedules import synchronise
 from taskhub.schedules import every
-from taskhub.tasks import periodic
+from taskhub.tasks import declared, periodic
 from tests import tasks
 from tests.site_settings.two_backends import DUMMY, IMMEDIATE, two_backends
 
@@ -127,10 +128,15 @@ def test_enqueueing_by_hand_refuses_a_task_of_another_backend(config, settings):
         operations.results.enqueue("tests.tasks.add", [1])
 
 
-def test_periodic_accepts_a_task_made_under_another_backend():
+def test_a_schedule_of_a_task_made_under_another_backend_is_declared(monkeypatch):
+    monkeypatch.setattr(declared, "_declared", {})
     plain = made_elsewhere(triple)
 
     assert periodic(every(hours=1), name="of another backend")(plain) is plain
+
+    synchronise()
+    row = PeriodicTask.objects.get()
+    assert (row.name, row.task_path) == ("of another backend", plain.module_path)
 
 
 @pytest.mark.any_broker

@@ -1,5 +1,6 @@
 """The progress of a result on a site's own pages: the tag, the view and its tokens."""
 
+import re
 import time
 
 import pytest
@@ -29,7 +30,7 @@ def running(**said):
     )
 
 
-def test_the_tag_shows_progress_but_no_arguments():
+def test_the_tag_shows_progress_and_its_url_but_no_arguments(client):
     row = running(message=SCRIPT)
 
     page = show(row)
@@ -40,6 +41,8 @@ def test_the_tag_shows_progress_but_no_arguments():
     assert "Running" in page
     assert SCRIPT not in page
     assert "hunter2" not in page
+    url = re.search('data-url="([^"]+)"', page).group(1)
+    assert client.get(url).json()["percent"] == 25
     assert 'data-reload="yes"' in show(row, "reload=True")
 
 

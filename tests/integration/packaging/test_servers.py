@@ -30,6 +30,7 @@ def test_a_signal_stops_servers_that_were_started_in_the_background(number, star
         assert process.wait(timeout=60) == 0
 
     ports = [urlsplit(line.partition("=")[2]).port for line in told if "=" in line]
+    assert ports
     for port in ports:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port), timeout=5)
