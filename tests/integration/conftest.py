@@ -6,7 +6,7 @@ from django.contrib.auth.models import Permission, User
 
 @pytest.fixture
 def staff(client):
-    """A function that signs in somebody with permissions by their names."""
+    """A function that logs in a staff user with the named permissions."""
 
     def staff(*permissions):
         user = User.objects.create_user("staff", is_staff=True)

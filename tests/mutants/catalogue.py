@@ -103,7 +103,7 @@ DELIVERY = (
         old="if attempt.deaths > self._max_redeliveries:",
         new="if attempt.deaths > 50:",
         tests=(
-            "tests/integration/worker/supervisor/test_dying.py::test_a_task_that_kills_its_process_is_given_up",
+            "tests/integration/worker/supervisor/test_dying.py::test_a_task_that_kills_its_process_three_times_fails",
         ),
     ),
     Mutant(

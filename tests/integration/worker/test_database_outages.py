@@ -1,4 +1,4 @@
-"""Real nodes, and a database that is restarted, or read-only, or behind a pool."""
+"""Nodes and their database: restarts, pools, isolation levels, notifications."""
 
 import pytest
 from django.db import connection
@@ -26,13 +26,13 @@ if connection.vendor == "postgresql":
 @pytest.mark.parametrize(
     "task", [tasks.tell_connection, tasks.async_tell_connection], ids=["sync", "async"]
 )
-def test_tasks_do_not_notice_that_the_database_was_restarted(config, start_node, task):
+def test_a_database_restart_between_tasks_causes_no_errors(config, start_node, task):
     start_node("--processes=1")
-    # So that it knows them to be short, and begins many at once.
+    # The process learns that the tasks are short, and starts many at once.
     for result in task.enqueue_many([()] * 100):
         before = result.get(timeout=30)
     if task.is_async or not get_broker(config).lives_in_rows:
-        # The database broker never rests: for it, any moment will do.
+        # With the database broker, the connection is never idle.
         wait_until(lambda: idle_seconds()[before] >= 2, "a pause")
 
     cut_others()
@@ -43,7 +43,7 @@ def test_tasks_do_not_notice_that_the_database_was_restarted(config, start_node,
 
 
 @without_sqlite
-def test_what_has_ended_is_written_when_the_database_is_back(start_node, gate):
+def test_an_outcome_is_written_when_the_database_is_back(start_node, gate):
     node = start_node("--processes=1")
     result = tasks.async_wait_for_gate.enqueue("running", gate.path)
     wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
@@ -78,7 +78,7 @@ def test_tasks_do_not_wait_for_the_connections_of_a_pool(start_node, gate):
 
 @only_postgres
 @pytest.mark.parametrize("level", ["REPEATABLE_READ", "SERIALIZABLE"])
-def test_stricter_isolation_levels_are_no_outage(drain, level):
+def test_stricter_isolation_levels_cause_no_serialization_errors(drain, level):
     results = tasks.add.enqueue_many([(number,) for number in range(300)])
 
     log = drain(
@@ -93,8 +93,8 @@ def test_stricter_isolation_levels_are_no_outage(drain, level):
 
 
 @only_postgres
-def test_a_busy_process_leaves_no_notifications_unread(config, start_node, gate):
-    """PostgreSQL would keep them all, until there is no room for more."""
+def test_a_busy_process_stops_listening_for_notifications(config, start_node, gate):
+    """PostgreSQL would keep all unread notifications until its queue is full."""
     if not get_broker(config).lives_in_rows:
         pytest.skip("No other broker listens.")
     start_node("--processes=1", "--threads=1")

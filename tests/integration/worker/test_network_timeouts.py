@@ -1,4 +1,4 @@
-"""A network that forgets connections to the database without a word."""
+"""A network that silently drops connections to the database."""
 
 import os
 import socket
@@ -22,13 +22,13 @@ pytestmark = [
 
 @pytest.fixture
 def network():
-    """What is between nodes and the database."""
+    """A proxy between nodes and the database."""
     with Proxy(int(connection.settings_dict["PORT"])) as proxy:
         yield proxy
 
 
 @pytest.mark.any_broker
-def test_a_node_goes_on_when_a_firewall_has_forgotten_its_connections(
+def test_a_node_recovers_when_a_firewall_has_dropped_its_connections(
     start_node, network
 ):
     port = connection.settings_dict["PORT"]
@@ -46,7 +46,7 @@ def test_a_node_goes_on_when_a_firewall_has_forgotten_its_connections(
     )
     after = [tasks.trace.enqueue("after"), tasks.async_add.enqueue(2)]
 
-    # A connection that was just being opened takes half a minute to be given up.
+    # A node gives up a connection that is being opened after half a minute.
     wait_until(lambda: all(each.row.is_finished for each in after), "it to go on", 180)
     wait_until(lambda: row.results.successful().exists(), "the beat to go on", 180)
     assert node.stop() == 0
@@ -54,7 +54,7 @@ def test_a_node_goes_on_when_a_firewall_has_forgotten_its_connections(
 
 @pytest.fixture
 def options(monkeypatch):
-    """The site's own options of the database, to be changed by a test."""
+    """The site's database options, which a test may change."""
     connection.close()
     options = {**connection.settings_dict["OPTIONS"]}
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", options)
@@ -63,7 +63,7 @@ def options(monkeypatch):
 
 
 def bound() -> dict[str, int]:
-    """What the system was told about a connection that is opened now."""
+    """The socket options of a database connection that is opened now."""
     set_network_timeouts()
     connection.ensure_connection()
     with socket.socket(fileno=os.dup(connection.connection.fileno())) as twin:
@@ -73,7 +73,7 @@ def bound() -> dict[str, int]:
         }
 
 
-def test_connections_are_kept_alive_and_given_up_when_silent(options):
+def test_connections_have_keepalives_and_a_timeout(options):
     assert bound() == {
         "TCP_USER_TIMEOUT": 10_000,
         "TCP_KEEPIDLE": 10,
@@ -82,7 +82,7 @@ def test_connections_are_kept_alive_and_given_up_when_silent(options):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="libpq has options")
-def test_what_the_site_has_set_stays(options):
+def test_options_that_the_site_has_set_are_kept(options):
     options |= {"tcp_user_timeout": 77_000, "keepalives_idle": 7}
 
     found = bound()
@@ -90,7 +90,7 @@ def test_what_the_site_has_set_stays(options):
     assert (found["TCP_USER_TIMEOUT"], found["TCP_KEEPIDLE"]) == (77_000, 7)
 
 
-def test_a_default_timeout_of_the_site_does_not_touch_the_driver(options):
+def test_a_default_socket_timeout_does_not_affect_the_driver(options):
     socket.setdefaulttimeout(5)
     try:
         bound()

@@ -1,4 +1,4 @@
-"""Nodes: quiet, awake, resized and stopped by a word in their row."""
+"""Operations on running nodes: quiet, resume, resize and stop."""
 
 import pytest
 
@@ -19,7 +19,7 @@ pytestmark = [
 
 @pytest.fixture
 def start_known_node(start_node):
-    """A function that starts a node, and gives the name that it has told."""
+    """A function that starts a node, and returns its process and its name."""
 
     def start_known_node(*arguments):
         process = start_node(*arguments)
@@ -30,11 +30,13 @@ def start_known_node(start_node):
 
 
 def living(process):
-    """Its worker processes and its steward."""
+    """The pids of the worker processes and the steward of a node."""
     return set(process.children())
 
 
-def test_a_quiet_node_takes_nothing_until_it_is_awake(config, start_known_node, gate):
+def test_a_quiet_node_takes_no_messages_until_it_is_resumed(
+    config, start_known_node, gate
+):
     process, name = start_known_node("--processes=1", "--threads=2")
     running = tasks.wait_for_gate.enqueue("it", gate.path)
     wait_until(lambda: running.row.status == "RUNNING", "it to run")
@@ -57,7 +59,7 @@ def test_a_node_gets_more_processes_and_fewer(start_known_node, gate):
 
     operations.nodes.resize(name, 3)
     wait_until(lambda: len(living(process)) == 4, "two more")
-    # Its own row says how many there are to be.
+    # The node writes the new number of processes into its row.
     wait_until(lambda: Node.objects.get().processes == 3, "its row")
     results = [tasks.wait_for_gate.enqueue("it", gate.path) for _ in range(3)]
     wait_until(lambda: all(each.row.status == "RUNNING" for each in results), "all")
@@ -67,7 +69,7 @@ def test_a_node_gets_more_processes_and_fewer(start_known_node, gate):
     assert len(living(process)) == 4
     gate.open()
 
-    # What ran was finished first, where it ran.
+    # The processes finish their running tasks before they end.
     for each in results:
         each.get(timeout=30)
     wait_until(lambda: len(living(process)) == 2, "a worker and a steward")
@@ -75,7 +77,7 @@ def test_a_node_gets_more_processes_and_fewer(start_known_node, gate):
     assert process.stop() == 0
 
 
-def test_a_node_is_stopped(start_known_node):
+def test_a_node_is_stopped_by_an_operation(start_known_node):
     process, name = start_known_node("--processes=1")
 
     operations.nodes.stop(name)
@@ -84,13 +86,13 @@ def test_a_node_is_stopped(start_known_node):
     assert not Node.objects.exists()
 
 
-def test_a_wrong_name_is_answered_with_the_nearest_one(start_known_node):
+def test_an_unknown_name_causes_a_suggestion_of_the_nearest_name(start_known_node):
     _process, name = start_known_node("--processes=1")
     with pytest.raises(UnknownNode, match=f"did you mean '{name}'"):
         operations.nodes.quiet(name[:-1])
 
 
 @pytest.mark.parametrize("processes", [0, 257])
-def test_a_node_cannot_have_none_or_too_many(processes):
+def test_a_node_cannot_have_zero_or_too_many_processes(processes):
     with pytest.raises(InvalidOption, match="1 to 256 processes"):
         operations.nodes.resize("somewhere", processes)

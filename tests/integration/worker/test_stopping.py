@@ -1,4 +1,4 @@
-"""Real nodes: how they stop, and what becomes of what they hold."""
+"""How nodes stop, and what happens to the messages that they hold."""
 
 import signal
 import threading
@@ -15,7 +15,9 @@ from tests.nodes import wait_until
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
-def test_a_stop_lets_finish_what_runs_and_gives_back_the_rest(config, start_node, gate):
+def test_a_stop_finishes_running_tasks_and_gives_back_the_rest(
+    config, start_node, gate
+):
     node = start_node("--processes=1")
     running = tasks.wait_for_gate.enqueue("running", gate.path)
     wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
@@ -29,7 +31,7 @@ def test_a_stop_lets_finish_what_runs_and_gives_back_the_rest(config, start_node
     assert running.get(timeout=1) == "running"
     assert {result.row.status for result in waiting} == {Status.READY}
     assert get_broker(config).depth("default") == Depth(ready=5)
-    # Given back and not reclaimed: nobody may take them for started.
+    # The messages were released and not reclaimed, so they do not count as started.
     (delivery, *_) = reserve_all(config)
     assert not delivery.redelivered
 
@@ -40,7 +42,7 @@ def reserve_all(config):
     return broker.reserve(["default"], limit=100, token="test")
 
 
-def test_past_the_grace_period_what_runs_goes_to_others(config, start_node, gate):
+def test_a_task_that_runs_past_the_grace_period_is_given_back(config, start_node, gate):
     node = start_node("--processes=1", "--grace=0.2")
     result = tasks.wait_for_gate.enqueue("first", gate.path)
     wait_until(lambda: "first began" in Trace.labels(), "the task", 30)
@@ -54,7 +56,7 @@ def test_past_the_grace_period_what_runs_goes_to_others(config, start_node, gate
     start_node("--drain", "--processes=1").wait()
     row = result.row
     assert (row.status, row.attempts, len(row.worker_ids)) == ("SUCCESSFUL", 2, 2)
-    # It was left, and has killed nobody.
+    # The task did not kill a process, so no death is counted.
     assert row.errors == []
     assert Trace.labels() == ["first began", "first began", "first ended"]
 
@@ -74,8 +76,8 @@ def test_a_second_signal_stops_at_once(config, start_node, gate, first):
 
 
 @pytest.mark.any_broker
-def test_the_same_signal_twice_in_a_moment_is_one(start_node, gate):
-    """As coreutils' `timeout` sends it: to its child, and to its group."""
+def test_the_same_signal_twice_in_quick_succession_counts_once(start_node, gate):
+    """`timeout` of coreutils signals its child, and then its process group."""
     node = start_node("--processes=1")
     result = tasks.wait_for_gate.enqueue("running", gate.path)
     wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
@@ -89,10 +91,10 @@ def test_the_same_signal_twice_in_a_moment_is_one(start_node, gate):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--reload"]], ids=["plain", "reload"])
-def test_a_terminal_or_systemd_signals_all_processes_of_a_node(
+def test_a_signal_to_all_processes_of_a_node_stops_it_gracefully(
     start_node, gate, arguments
 ):
-    """And the supervisor still sees to it that what runs may finish."""
+    """Terminals and systemd send such a signal. Running tasks may still finish."""
     node = start_node("--processes=2", *arguments)
     result = tasks.wait_for_gate.enqueue("running", gate.path)
     wait_until(lambda: "running began" in Trace.labels(), "the task", 30)
@@ -106,8 +108,8 @@ def test_a_terminal_or_systemd_signals_all_processes_of_a_node(
     assert "Traceback" not in node.log
 
 
-def test_a_child_that_is_signalled_as_it_is_born_does_not_stop_the_node(start_node):
-    """Its parent does not take the signal for one of its own."""
+def test_a_signal_to_a_child_right_after_its_fork_stops_no_node(start_node):
+    """The supervisor does not treat the signal of its child as its own."""
     node = start_node(
         "--processes=1", DJANGO_SETTINGS_MODULE="tests.site_settings.signalled"
     )
@@ -118,7 +120,7 @@ def test_a_child_that_is_signalled_as_it_is_born_does_not_stop_the_node(start_no
     assert node.stop() == 0
 
 
-def test_an_idle_node_stops_soon(start_node):
+def test_an_idle_node_stops_without_killing_its_processes(start_node):
     node = start_node("--processes=2")
     tasks.add.enqueue(1).get(timeout=30)
 
@@ -126,12 +128,12 @@ def test_an_idle_node_stops_soon(start_node):
     assert "Killing" not in node.log
 
 
-def test_a_stop_is_possible_while_the_broker_is_being_waited_for(
+def test_an_idle_node_stops_after_a_series_of_sigchld_signals(
     configure, start_node, tmp_path
 ):
     node = start_node("--processes=1")
     tasks.add.enqueue(1).get(timeout=30)
-    # More stops than one, at the worst moments: while it reserves, waits, writes.
+    # The signals arrive at different moments of the supervisor's loop.
     threads = [threading.Timer(0.01 * n, node.send, [signal.SIGCHLD]) for n in range(9)]
     for thread in threads:
         thread.start()

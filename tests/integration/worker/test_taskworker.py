@@ -1,4 +1,4 @@
-"""`manage.py taskworker`: what it says, and what it refuses."""
+"""`manage.py taskworker`: its first log lines, its checks and its error messages."""
 
 import re
 import signal
@@ -24,7 +24,9 @@ def taskworker(*arguments):
     call_command("taskworker", *arguments, "--check", skip_checks=False)
 
 
-def test_it_names_itself_on_start(transactional_db, config, drain):
+def test_the_log_begins_with_the_version_and_the_options(
+    transactional_db, config, drain
+):
     log = drain("--queues=mail,default", "--threads=2", processes=3)
 
     assert re.search(rf"taskhub {taskhub.__version__}, node \S+-\d+-\w+", log)
@@ -37,7 +39,7 @@ def test_it_names_itself_on_start(transactional_db, config, drain):
 
 
 @pytest.mark.django_db
-def test_a_worker_that_could_start_is_told_so(config):
+def test_the_check_passes_if_the_worker_could_start(config):
     taskworker()
 
 
@@ -52,14 +54,14 @@ def test_a_worker_that_could_start_is_told_so(config):
         (["--threads=many"], "expected a whole number from 1, not 'many'"),
     ],
 )
-def test_wrong_arguments_are_one_line(arguments, message):
+def test_wrong_arguments_cause_an_error_of_one_line(arguments, message):
     with pytest.raises(CommandError, match=message) as caught:
         taskworker(*arguments)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.django_db
-def test_another_backend_is_refused(settings):
+def test_a_backend_of_another_class_is_refused(settings):
     path = type(tasks.add.get_backend()).__mro__[1].__module__
     immediate = path.replace("base", "immediate") + ".ImmediateBackend"
     settings.TASKS = {**settings.TASKS, "now": {"BACKEND": immediate}}
@@ -72,7 +74,7 @@ def test_another_backend_is_refused(settings):
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("scheme", ["redis://:hidden@127.0.0.1:{}/0", "unix:///no/{}"])
-def test_a_broker_that_does_not_answer_is_one_line(configure, scheme):
+def test_an_unreachable_broker_causes_an_error_of_one_line(configure, scheme):
     configure(broker_url=scheme.format(free_port()))
 
     with pytest.raises(CommandError, match="Cannot reach Redis at") as caught:
@@ -98,7 +100,7 @@ def test_a_broker_that_does_not_answer_is_one_line(configure, scheme):
         ("--memory-per-process=many", "a whole number from 1, not 'many'"),
     ],
 )
-def test_a_number_that_cannot_be_is_one_line(option, expected):
+def test_an_invalid_number_causes_an_error_of_one_line(option, expected):
     with pytest.raises(CommandError) as caught:
         taskworker(option)
 
@@ -108,7 +110,7 @@ def test_a_number_that_cannot_be_is_one_line(option, expected):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_without_migrations_is_one_line():
+def test_missing_migrations_cause_an_error():
     call_command("migrate", "taskhub", "zero", verbosity=0)
     try:
         with pytest.raises(CommandError, match=r"lacks 1 migration.s. of taskhub; run"):
@@ -117,8 +119,8 @@ def test_a_database_without_migrations_is_one_line():
         call_command("migrate", "taskhub", verbosity=0)
 
 
-def test_no_operator_sees_a_traceback(transactional_db, config):
-    """Seen from outside: one line on stderr, and an exit code."""
+def test_an_error_is_printed_without_a_traceback(transactional_db, config):
+    """The command prints one line to stderr, and its exit code is 1."""
     done = subprocess.run(
         [sys.executable, "manage.py", "taskworker", "--queues=mial"],
         cwd=django_settings.BASE_DIR,
@@ -133,7 +135,7 @@ def test_no_operator_sees_a_traceback(transactional_db, config):
     assert done.stderr.count("\n") == 1
 
 
-def test_changed_code_is_taken_and_broken_code_is_not(
+def test_reload_loads_changed_code_and_ignores_broken_code(
     start_node, config, tmp_path, transactional_db
 ):
     module = tmp_path / "reloaded.py"
@@ -156,7 +158,7 @@ def test_changed_code_is_taken_and_broken_code_is_not(
     assert node.stop() == 0
 
 
-def test_nothing_of_a_reloading_node_outlives_its_supervisor(
+def test_no_process_of_a_reloading_node_outlives_its_supervisor(
     start_node, tmp_path, transactional_db
 ):
     module, gate = tmp_path / "reloaded.py", tmp_path / "gate"
@@ -170,7 +172,7 @@ def test_nothing_of_a_reloading_node_outlives_its_supervisor(
         RELOADED_MODULE="reloaded",
     )
     wait_until(lambda: tasks.add.enqueue(1).get(timeout=30) == 1, "the node", 30)
-    # The check of the new code takes for ever.
+    # The check of the new code hangs.
     hang = f"import time, pathlib; pathlib.Path({str(gate)!r}).touch(); time.sleep(99)"
     change(module, hang, gate.exists)
 
@@ -181,7 +183,7 @@ def test_nothing_of_a_reloading_node_outlives_its_supervisor(
 
 
 def change(module, text, noticed):
-    """Write a module until it is noticed: a reloader may just be starting to look."""
+    """Write the module until the reloader notices; it may not watch the file yet."""
     for _ in range(10):
         module.write_text(text)
         with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""Real nodes: what runs, in which order, and what becomes of it."""
+"""Real nodes: which tasks run, in which order, and which outcomes are written."""
 
 import signal
 from datetime import timedelta
@@ -23,7 +23,7 @@ from tests.nodes import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-# What runs.
+# Which tasks run, and when.
 
 
 def test_sync_and_async_tasks_with_positional_and_keyword_arguments(drain):
@@ -79,7 +79,7 @@ def test_a_task_does_not_run_before_it_is_due(start_node):
     assert later.row.started_at >= due
 
 
-def test_a_drain_does_not_wait_for_what_is_not_due(drain):
+def test_a_drain_does_not_wait_for_messages_that_are_not_due(drain):
     result = tasks.add.using(run_after=timedelta(days=1)).enqueue(1)
 
     drain()
@@ -107,8 +107,8 @@ def test_an_expired_task_is_not_run(drain):
         row.get()
 
 
-def test_an_idle_node_starts_at_once(start_node):
-    """Woken by a hint or a notification, and not by its next look a second later."""
+def test_an_idle_node_starts_a_new_task_at_once(start_node):
+    """A hint or a notification wakes it before its next look, a second later."""
     node = start_node("--processes=2")
     tasks.add.enqueue(1).get(timeout=30)
 
@@ -123,7 +123,7 @@ def test_an_idle_node_starts_at_once(start_node):
     assert node.stop() == 0
 
 
-def test_many_async_tasks_run_at_a_time(start_node, gate):
+def test_many_async_tasks_run_concurrently(start_node, gate):
     start_node("--processes=1", "--async-tasks=50")
     tasks.async_wait_for_gate.enqueue_many([(i, gate.path) for i in range(50)])
 
@@ -135,7 +135,7 @@ def test_many_async_tasks_run_at_a_time(start_node, gate):
     wait_until(lambda: TaskResult.objects.successful().count() == 50, "their end")
 
 
-def test_threads_run_sync_tasks_at_a_time(start_node, gate):
+def test_threads_run_sync_tasks_concurrently(start_node, gate):
     start_node("--processes=1", "--threads=4")
     tasks.wait_for_gate.enqueue_many([(f"{i}", gate.path) for i in range(4)])
 
@@ -148,7 +148,7 @@ def test_threads_run_sync_tasks_at_a_time(start_node, gate):
 
 def test_short_tasks_do_not_wait_behind_a_long_one(start_node, gate):
     start_node("--processes=2")
-    # So that each process knows tasks to be short, and reserves many at once.
+    # Each process learns that the tasks are short, and reserves many at once.
     warm_up = tasks.add.enqueue_many([(i,) for i in range(200)])
     for result in warm_up:
         result.get(timeout=30)
@@ -163,7 +163,7 @@ def test_short_tasks_do_not_wait_behind_a_long_one(start_node, gate):
     assert long.get(timeout=30) == "long"
 
 
-def test_a_long_task_is_marked_as_running_and_tells_its_progress(start_node, gate):
+def test_a_long_task_is_marked_as_running_and_reports_its_progress(start_node, gate):
     start_node("--processes=1")
     result = tasks.tell_progress.enqueue(gate.path)
 
@@ -179,7 +179,7 @@ def test_a_long_task_is_marked_as_running_and_tells_its_progress(start_node, gat
     assert result.get(timeout=30) == result.id
 
 
-def test_a_short_task_is_written_once(drain):
+def test_the_row_of_a_finished_short_task_has_no_place(drain):
     result = tasks.add.enqueue(1)
 
     drain()
@@ -188,17 +188,17 @@ def test_a_short_task_is_written_once(drain):
     assert (row.attempts, row.place, row.held_by) == (1, "", "")
 
 
-# How tasks fail, and what the worker makes of it.
+# Failures of tasks, and values that cannot be stored as they are.
 
 
-def test_the_worker_survives_whatever_a_task_does(drain):
+def test_a_worker_process_survives_tasks_that_fail_or_misbehave(drain):
     failing = [
         tasks.fail.enqueue(),
         tasks.leave_process.enqueue(0),
         tasks.give_odd.enqueue("set"),
         tasks.give_odd.enqueue("endless"),
     ]
-    # A server's connection that was ended has it given back: see test_outages.
+    # A task that lost its connection to a server is given back: see test_outages.
     lost = tasks.break_connection.enqueue()
     fine = [
         tasks.close_connection.enqueue(),
@@ -215,7 +215,7 @@ def test_the_worker_survives_whatever_a_task_does(drain):
     for result in fine:
         result.get(timeout=1)
     assert lost.row.status != Status.SUCCESSFUL
-    # All by one process: none of them made it end.
+    # One process has run all tasks, so none of them ended it.
     assert len({result.row.worker_ids[0] for result in failing + fine}) == 1
     assert "never committed" not in Trace.labels()
     assert "after all" in Trace.labels()
@@ -230,7 +230,7 @@ def test_the_worker_survives_whatever_a_task_does(drain):
         ("nan", ["nan", "inf", "-inf"]),
     ],
 )
-def test_what_databases_refuse_is_escaped_and_marked(drain, kind, value):
+def test_return_values_that_databases_refuse_are_escaped(drain, kind, value):
     result = tasks.give_odd.enqueue(kind)
 
     drain()
@@ -240,7 +240,7 @@ def test_what_databases_refuse_is_escaped_and_marked(drain, kind, value):
 
 
 @pytest.mark.parametrize("kind", ["big", "wide", "deep"])
-def test_what_is_too_large_is_truncated_and_marked(drain, kind):
+def test_return_values_that_are_too_large_are_truncated(drain, kind):
     result = tasks.give_odd.enqueue(kind)
 
     drain()
@@ -253,7 +253,7 @@ def test_what_is_too_large_is_truncated_and_marked(drain, kind):
         result.get()
 
 
-def test_integers_of_any_size_come_back(drain):
+def test_large_integers_are_stored_unchanged(drain):
     result = tasks.give_odd.enqueue("int")
 
     drain()
@@ -261,7 +261,7 @@ def test_integers_of_any_size_come_back(drain):
     assert result.get() == 2**200
 
 
-def test_an_odd_error_is_stored(drain):
+def test_an_error_with_odd_characters_and_a_long_text_is_stored(drain):
     result = tasks.fail_oddly.enqueue()
 
     drain()
@@ -274,7 +274,7 @@ def test_an_odd_error_is_stored(drain):
     assert "fail_oddly" in caught.value.traceback
 
 
-def test_a_language_that_a_task_activates_does_not_stay(drain):
+def test_a_language_that_a_task_activates_is_reset_after_it(drain):
     results = [tasks.set_language.enqueue("de") for _ in range(3)]
 
     drain()
@@ -282,7 +282,7 @@ def test_a_language_that_a_task_activates_does_not_stay(drain):
     assert [result.get() for result in results] == ["en"] * 3
 
 
-def test_a_signal_to_a_process_that_a_task_forked_is_not_heard(drain):
+def test_a_signal_to_a_child_of_a_task_does_not_stop_the_worker(drain):
     result = tasks.fork_and_signal.enqueue()
     after = tasks.add.enqueue(1)
 
@@ -292,10 +292,10 @@ def test_a_signal_to_a_process_that_a_task_forked_is_not_heard(drain):
     assert after.get() == 1
 
 
-# What is kept.
+# Which rows are kept.
 
 
-def test_what_is_kept_is_chosen_per_task(drain):
+def test_each_task_determines_which_of_its_results_are_kept(drain):
     successful, failed = tasks.keep_errors.enqueue(False), tasks.keep_errors.enqueue(1)
     nothing = [tasks.keep_nothing.enqueue(fails) for fails in (False, True)]
 
@@ -308,7 +308,7 @@ def test_what_is_kept_is_chosen_per_task(drain):
     assert Trace.labels() == ["not kept"] * 2
 
 
-def test_a_fleeting_task_has_its_row_when_it_has_finished(config, drain):
+def test_a_task_that_is_not_durable_has_a_row_when_it_has_finished(config, drain):
     result = tasks.fleeting.using(meta={"order": 7}).enqueue(1)
     lives_in_rows = get_broker(config).lives_in_rows
     assert TaskResult.objects.exists() == lives_in_rows
@@ -322,7 +322,7 @@ def test_a_fleeting_task_has_its_row_when_it_has_finished(config, drain):
     assert Trace.labels() == ["fleeting"]
 
 
-def test_a_process_that_a_task_forks_ends_where_it_leaves_the_task(drain):
+def test_a_child_that_a_task_forks_does_not_run_the_worker_code(drain):
     result = tasks.fork_and_leave.enqueue("a")
     after = tasks.trace.enqueue_many([(f"{number}",) for number in range(20)])
 
@@ -335,7 +335,7 @@ def test_a_process_that_a_task_forks_ends_where_it_leaves_the_task(drain):
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no server")
-def test_processes_that_a_task_forks_have_connections_of_their_own(start_node):
+def test_children_that_a_task_forks_have_their_own_connections(start_node):
     node = start_node("--processes=1")
     first = tasks.fork_and_query.enqueue(1, "nothing").get(timeout=60)
     opened = set(idle_seconds())
@@ -349,8 +349,8 @@ def test_processes_that_a_task_forks_have_connections_of_their_own(start_node):
         assert set(found["seen"]) == {found["mine"]}
         assert found["mine"] == first["mine"]
 
-    # Ending the children has closed nothing of the worker's, and what they have
-    # enqueued is run.
+    # The children have closed no connection of the worker process, and the tasks
+    # that they have enqueued are run.
     wait_until(lambda: Trace.labels().count("enqueued by a child") == 8, "all of them")
     assert opened <= set(idle_seconds())
     children = [label for label in Trace.labels() if label.startswith("child on")]
@@ -364,7 +364,7 @@ def test_processes_that_a_task_forks_have_connections_of_their_own(start_node):
 def test_an_async_function_behind_a_plain_decorator_is_awaited(drain, threads):
     done = worker_tasks.hidden_async.enqueue("done")
     failed = worker_tasks.hidden_async.enqueue("failed", fails=True)
-    # In a thread, a wait is not interrupted.
+    # The wait of a thread is not interrupted.
     slow = worker_tasks.hidden_async_past_timeout.enqueue() if threads == 1 else failed
 
     log = drain(f"--threads={threads}")

@@ -1,4 +1,4 @@
-"""The acknowledger: which messages it touches, and which are others' by then."""
+"""The acknowledger leaves messages alone that were reserved again."""
 
 from datetime import UTC, datetime
 
@@ -13,8 +13,8 @@ from taskhub.writer.thread.holdings import Holdings
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
-def test_a_retry_that_was_reserved_anew_is_not_put_off_again(bench, broker):
-    """By another slot of the same process, between the commit and this."""
+def test_a_retry_that_was_reserved_again_is_not_delayed_again(bench, broker):
+    """Another slot of the process reserves it between commit and acknowledge."""
     if not broker.lives_in_rows:
         pytest.skip("elsewhere it can be reserved only after this")
     message_id = bench.put_one()
@@ -34,7 +34,7 @@ def test_a_retry_that_was_reserved_anew_is_not_put_off_again(bench, broker):
 
 
 def failed_first(delivery, token):
-    """Its first attempt failed, and it is to be tried again at once."""
+    """A first attempt that failed and is due for a retry at once."""
     now = datetime.now(UTC)
     attempt = Attempt.first(delivery.message, token)
     attempt.errors = [{"attempt": 1, "message": "It failed."}]

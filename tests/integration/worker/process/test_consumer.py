@@ -1,4 +1,4 @@
-"""What a process has reserved: it is started here, or given back, and never both."""
+"""The consumer starts a reserved message or gives it back, but never both."""
 
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -21,10 +21,10 @@ TOKEN, OTHER = "worker-1", "worker-2"
 @pytest.fixture
 def make_consumer(bench, monkeypatch):
     """
-    A function that makes the consumer of TOKEN, which reserves two at once.
+    A function that makes the consumer of TOKEN, which reserves two messages at once.
 
-    It compares what it knows with what the broker knows when it has reason to, and
-    otherwise every so many seconds.
+    The consumer looks for strangers, messages that only the broker counts as held by
+    TOKEN, after each error and otherwise at the given interval.
     """
     bench.join(TOKEN, OTHER)
 
@@ -45,13 +45,13 @@ def make_consumer(bench, monkeypatch):
 
 @pytest.fixture
 def consumer(make_consumer):
-    """A consumer that compares only when it has reason to."""
+    """A consumer that looks for strangers only after errors."""
     return make_consumer(3600)
 
 
 @pytest.fixture
 def replace(bench, monkeypatch):
-    """A context in which a verb of the broker is another function, given the verb."""
+    """A context that replaces a broker method; the function is passed the original."""
 
     @contextmanager
     def replace(name, function):
@@ -75,7 +75,7 @@ def lose_the_request(verb, *args, **kwargs):
 
 
 def in_thread(function):
-    """Start a thread that closes its connections when it ends."""
+    """Run the function in a thread that closes its database connections at the end."""
 
     def run():
         try:
@@ -88,7 +88,7 @@ def in_thread(function):
     return thread
 
 
-def test_what_is_given_back_goes_to_others(bench, consumer):
+def test_other_workers_get_messages_that_are_given_back(bench, consumer):
     first, second = bench.put_one(), bench.put_one()
     assert consumer.take().id == first
     assert consumer.has_waiting
@@ -99,10 +99,8 @@ def test_what_is_given_back_goes_to_others(bench, consumer):
     assert bench.reserve(OTHER) == [second]
 
 
-def test_what_others_may_have_run_meanwhile_is_not_started(
-    bench, consumer, monkeypatch
-):
-    """The process was frozen for longer than a lease, with a message in its hands."""
+def test_reclaimed_messages_are_not_started(bench, consumer, monkeypatch):
+    """The process was frozen for longer than its lease while it held a message."""
     bench.put_one()
     second = bench.put_one()
     consumer.take()
@@ -116,7 +114,9 @@ def test_what_others_may_have_run_meanwhile_is_not_started(
     assert second in bench.reserve(OTHER)
 
 
-def test_what_waits_for_long_is_given_back_and_taken_anew(bench, consumer, monkeypatch):
+def test_a_message_that_waited_long_is_given_back_and_reserved_again(
+    bench, consumer, monkeypatch
+):
     bench.put_one()
     second = bench.put_one()
     consumer.take()
@@ -139,7 +139,7 @@ def test_a_release_whose_reply_is_lost_starts_nothing_twice(bench, consumer, rep
     assert consumer.take().id == third
 
 
-def test_a_release_that_is_lost_is_made_up_for(bench, consumer, replace):
+def test_a_lost_release_is_repeated(bench, consumer, replace):
     first, second = bench.put_one(), bench.put_one()
     assert consumer.take().id == first
 
@@ -150,7 +150,7 @@ def test_a_release_that_is_lost_is_made_up_for(bench, consumer, replace):
     assert consumer.take().id == second
 
 
-def test_a_reserve_whose_reply_is_lost_is_made_up_for(bench, consumer, replace):
+def test_a_reserve_whose_reply_is_lost_loses_no_message(bench, consumer, replace):
     ids = [bench.put_one(), bench.put_one()]
     bench.put_one()
     losses = iter([lose_the_reply])
@@ -164,8 +164,8 @@ def test_a_reserve_whose_reply_is_lost_is_made_up_for(bench, consumer, replace):
         assert consumer.take().id == ids[1]
 
 
-def test_a_reserve_that_reaches_the_broker_late_is_made_up_for(bench, make_consumer):
-    """There is no reason to look that anybody could have noticed."""
+def test_a_reserve_that_reaches_the_broker_late_loses_no_message(bench, make_consumer):
+    """No error told the consumer to look for strangers."""
     consumer = make_consumer(0)
     late = [bench.put_one(), bench.put_one()]
     assert bench.reserve(TOKEN) == late
@@ -175,10 +175,8 @@ def test_a_reserve_that_reaches_the_broker_late_is_made_up_for(bench, make_consu
     assert consumer.take().id == late[1]
 
 
-def test_what_is_reserved_anew_while_it_is_given_back_stays_here(
-    bench, consumer, replace
-):
-    """A slot may be faster than the reply to the release."""
+def test_a_message_reserved_again_during_its_release_is_kept(bench, consumer, replace):
+    """A slot may reserve the message before the reply to the release arrives."""
     first, second = bench.put_one(), bench.put_one()
     assert consumer.take().id == first
     started = []
@@ -190,7 +188,7 @@ def test_what_is_reserved_anew_while_it_is_given_back_stays_here(
     with replace("release", be_overtaken):
         consumer.give_back()
     assert started == [second]
-    # A failure, after which what nobody here knows of is given back.
+    # After this error, the consumer gives strangers back.
     third, fourth = bench.put_one(), bench.put_one()
     with replace("release", lose_the_request):
         assert consumer.take().id == third
@@ -201,10 +199,10 @@ def test_what_is_reserved_anew_while_it_is_given_back_stays_here(
     assert bench.reserve(OTHER) == []
 
 
-def test_what_is_being_given_back_is_not_given_back_as_a_stranger_too(
+def test_a_message_being_released_is_not_released_as_a_stranger(
     bench, make_consumer, replace
 ):
-    """It could have been started again by the time that the other release arrives."""
+    """The second release could arrive after the message was started again."""
     consumer = make_consumer(0)
     first, second = bench.put_one(), bench.put_one()
     assert consumer.take().id == first
@@ -220,7 +218,7 @@ def test_what_is_being_given_back_is_not_given_back_as_a_stranger_too(
         slow = in_thread(consumer.give_back)
         assert releasing.wait(30)
         slot = in_thread(lambda: started.append(consumer.take().id))
-        # It is to wait, which cannot be seen: it is only given the time to go wrong.
+        # The slot must block here. That cannot be observed, so only give it time.
         slot.join(0.3)
         go_on.set()
         slow.join(30)

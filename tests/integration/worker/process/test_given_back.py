@@ -1,4 +1,4 @@
-"""What was given back waits: nobody has it, and nothing says that it runs."""
+"""Results whose attempt was given back are READY and wait for another attempt."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def wait_for_trace(label):
 
 
 def start_running(start_node, gate, *arguments, **environment):
-    """Start a node that runs a task; return both, and the process that runs it."""
+    """Start a node that runs a task; return the result, the node and the worker pid."""
     result = tasks.wait_for_gate.enqueue("it", gate.path)
     node = start_node("--processes=1", *arguments, **environment)
     pid = wait_for_trace("it began")
@@ -41,7 +41,7 @@ def start_running(start_node, gate, *arguments, **environment):
 
 
 def check_waits(result, config, client, *, died):
-    """See that it waits, wherever it is looked at."""
+    """Check the broker, the row, the statistics and the admin: the result waits."""
     assert get_broker(config).depth("default") == Depth(ready=1)
     row = result.row
     assert (row.status, row.attempts) == (Status.READY, 1)
@@ -76,7 +76,9 @@ def check_runs_again(result, start_node, gate, *, errors):
     return row
 
 
-def test_past_the_grace_period(config, start_node, gate, admin_client):
+def test_a_result_waits_again_after_the_grace_period_has_ended(
+    config, start_node, gate, admin_client
+):
     result, node, _pid = start_running(start_node, gate, "--grace=0.2")
 
     assert node.stop() == 0
@@ -84,11 +86,13 @@ def test_past_the_grace_period(config, start_node, gate, admin_client):
     check_waits(result, config, admin_client, died=False)
     given_back = result.row.run_after
     row = check_runs_again(result, start_node, gate, errors=0)
-    # When it was given back, and since when it has waited, is known then, too.
+    # The row still tells when the message was given back.
     assert row.run_after == given_back
 
 
-def test_a_node_that_is_stopped_at_once(config, start_node, gate, admin_client):
+def test_a_result_waits_again_after_its_node_was_stopped_at_once(
+    config, start_node, gate, admin_client
+):
     result, node, _pid = start_running(start_node, gate)
 
     assert node.stop(signal.SIGQUIT) == 1
@@ -97,8 +101,10 @@ def test_a_node_that_is_stopped_at_once(config, start_node, gate, admin_client):
     check_runs_again(result, start_node, gate, errors=1)
 
 
-def test_a_process_that_is_killed(config, start_node, gate, admin_client):
-    """While nobody is there to take it: its queue is paused."""
+def test_a_result_waits_again_after_its_process_was_killed(
+    config, start_node, gate, admin_client
+):
+    """The queue is paused, so no other process takes the message."""
     result, node, pid = start_running(start_node, gate)
     operations.queues.pause(operations.queues.Queue("default"))
 
@@ -114,8 +120,10 @@ def test_a_process_that_is_killed(config, start_node, gate, admin_client):
     assert [error["attempt"] for error in check.errors] == [1, 2]
 
 
-def test_a_node_that_is_killed(config, start_node, gate, admin_client):
-    """Another node takes it back, and works for another queue."""
+def test_a_result_waits_again_after_its_node_was_killed(
+    config, start_node, gate, admin_client
+):
+    """Another node reclaims the message and does not run it: the queue is paused."""
     result, node, _pid = start_running(start_node, gate, **SHORT)
     node.kill()
     keeper = start_node("--queues=other,default", "--processes=1", **SHORT)
@@ -129,7 +137,9 @@ def test_a_node_that_is_killed(config, start_node, gate, admin_client):
     check_runs_again(result, start_node, gate, errors=1)
 
 
-def test_a_supervisor_that_is_killed(config, start_node, gate, admin_client):
+def test_a_result_waits_again_after_its_supervisor_was_killed(
+    config, start_node, gate, admin_client
+):
     result, node, pid = start_running(start_node, gate, "--grace=0.2")
     steward = set(node.children()) - {pid}
 
@@ -141,7 +151,7 @@ def test_a_supervisor_that_is_killed(config, start_node, gate, admin_client):
 
 
 def test_a_process_that_was_frozen_may_still_finish(config, start_node, gate):
-    """For longer than its lease: it is to run elsewhere, and nobody has begun it."""
+    """It was frozen for longer than its lease, and no other attempt has begun."""
     result, node, _pid = start_running(start_node, gate, **SHORT)
     operations.queues.pause(operations.queues.Queue("default"))
     node.signal_all(signal.SIGSTOP)
@@ -161,7 +171,9 @@ def test_a_process_that_was_frozen_may_still_finish(config, start_node, gate):
     assert keeper.stop() == 0
 
 
-def test_what_the_database_went_away_under(config, start_node, gate, admin_client):
+def test_a_result_waits_again_after_its_task_met_a_database_outage(
+    config, start_node, gate, admin_client
+):
     task = tasks.fail_once_behind_a_gate_as_in_an_outage
     result = task.enqueue("it", gate.path)
     node = start_node("--processes=1")
@@ -176,13 +188,15 @@ def test_what_the_database_went_away_under(config, start_node, gate, admin_clien
     operations.queues.resume(operations.queues.Queue("default"))
     row = result.row
     assert (row.attempts, row.errors, row.waited, row.ran) == (1, [], None, None)
-    # After a pause, for a server to come back.
+    # The retry is due after a pause, in which the server can recover.
     assert row.last_attempted_at < row.run_after
     check_runs_again(result, start_node, gate, errors=0)
 
 
-def test_a_node_that_drains_and_one_that_is_quiet(config, start_node, gate):
-    """What they run goes on; what they have not begun waits as before."""
+def test_stopping_a_draining_node_leaves_waiting_messages_unchanged(
+    config, start_node, gate
+):
+    """Its running task continues and finishes."""
     result, node, _pid = start_running(start_node, gate, "--drain")
     waiting = tasks.add.enqueue(1)
     node.send(signal.SIGTERM)
@@ -194,8 +208,10 @@ def test_a_node_that_drains_and_one_that_is_quiet(config, start_node, gate):
     assert (waiting.row.attempts, waiting.row.run_after) == (0, None)
 
 
-def test_a_result_that_the_broker_has_lost_with_its_worker(config, start_node, gate):
-    """The sweep pushes it: its process is not there any more."""
+def test_a_result_waits_again_after_node_and_broker_data_were_lost(
+    config, start_node, gate
+):
+    """The sweep pushes the message, since its process is dead."""
     if config.options.broker_url == "database://":
         pytest.skip("The rows are the messages.")
     result, node, _pid = start_running(start_node, gate, **SHORT)
@@ -215,7 +231,7 @@ def test_a_result_that_the_broker_has_lost_with_its_worker(config, start_node, g
     assert result.row.errors[-1]["exception_class_path"].endswith("WorkerDied")
 
 
-# What is written, and what is left alone.
+# Writing given-back attempts and deaths into the rows.
 
 
 def attempt_of(row, **changes):
@@ -230,7 +246,7 @@ def attempt_of(row, **changes):
     return Attempt(**values | changes)
 
 
-def test_only_the_attempt_that_has_the_row_gives_it_back():
+def test_only_the_attempt_that_owns_the_row_gives_it_back():
     row = TaskResultFactory(running=True, attempts=2, worker_ids=["a", "b"])
     finished = TaskResultFactory(successful=True)
 
@@ -242,7 +258,7 @@ def test_only_the_attempt_that_has_the_row_gives_it_back():
     assert statuses == {row.pk: Status.RUNNING, finished.pk: Status.SUCCESSFUL}
 
 
-def test_what_was_given_back_takes_its_own_outcome_once():
+def test_an_attempt_that_was_given_back_writes_its_outcome_once():
     row = TaskResultFactory(running=True)
     attempt = attempt_of(row)
     write_given_back([GivenBack(attempt)])
@@ -254,7 +270,7 @@ def test_what_was_given_back_takes_its_own_outcome_once():
     )
 
     assert write_outcomes([again]) == 0
-    # A commit whose reply was lost is written once more.
+    # An outcome is written again if the reply to its commit was lost.
     assert write_outcomes([again]) == 1
     success = Outcome(
         attempt=attempt, status=Status.SUCCESSFUL, finished_at=timezone.now()
@@ -263,7 +279,7 @@ def test_what_was_given_back_takes_its_own_outcome_once():
 
 
 def test_a_death_is_counted_once(start_node, gate):
-    """By whoever takes a message back, and by whoever begins it anew."""
+    """The steward that reclaims the message and the next attempt both notice it."""
     result, _node, pid = start_running(start_node, gate)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: result.row.attempts == 2, "another attempt")

@@ -1,4 +1,4 @@
-"""How long tasks may run, and processes live."""
+"""Limits of tasks (time) and of worker processes (tasks and memory)."""
 
 import pytest
 from django.db import connection
@@ -23,13 +23,13 @@ def last_error(row: TaskResult) -> str:
     return row.errors[-1]["exception_class_path"].split(".")[-1]
 
 
-# Soft.
+# Soft limits.
 
 
 @any_database
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_task_past_its_timeout_is_interrupted(start_node, threads):
-    """In a system call in the main thread, in a loop anywhere, and in async code."""
+    """This interrupts system calls in the main thread, loops and async code."""
     slow = [tasks.loop_past_timeout, tasks.async_sleep_past_timeout]
     if threads == 1:
         slow.append(tasks.sleep_past_timeout)
@@ -42,7 +42,7 @@ def test_a_task_past_its_timeout_is_interrupted(start_node, threads):
         assert (row.status, last_error(row)) == (Status.FAILED, "TaskTimeout")
         assert row.errors[0]["message"] == "It ran past its timeout of 0.3 s."
         assert "past_timeout" in row.errors[0]["traceback"]
-    # It goes on, in the same process.
+    # The same process runs the next task.
     assert tasks.add.enqueue(1, 2).get(timeout=30) == 3
     assert "ended with" not in node.log
 
@@ -58,7 +58,7 @@ def test_a_thread_in_a_system_call_is_interrupted_when_it_returns(start_node):
 
 
 @any_database
-def test_a_task_may_tidy_up_when_its_time_is_over(start_node):
+def test_a_task_may_clean_up_after_its_timeout(start_node):
     result = tasks.tidy_up_past_timeout.enqueue("tidied")
     start_node("--processes=1")
 
@@ -70,7 +70,7 @@ def test_a_task_may_tidy_up_when_its_time_is_over(start_node):
 
 @any_database
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_task_that_tries_again_whatever_fails_is_interrupted(start_node, threads):
+def test_a_task_that_catches_all_exceptions_is_interrupted(start_node, threads):
     result = tasks.retry_past_timeout.enqueue(threads > 1)
     start_node("--processes=1", f"--threads={threads}")
 
@@ -80,7 +80,7 @@ def test_a_task_that_tries_again_whatever_fails_is_interrupted(start_node, threa
 
 
 @any_database
-def test_a_timeout_is_a_failure_that_may_be_tried_again(start_node):
+def test_a_task_that_timed_out_is_retried(start_node):
     result = tasks.time_out_and_try_again.enqueue("a")
     start_node("--processes=1")
 
@@ -102,9 +102,8 @@ def test_short_tasks_after_a_timeout_are_not_interrupted(start_node):
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite cannot sleep")
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_timeout_amid_a_query_costs_no_other_task_its_connection(start_node, threads):
-    # Drivers other than psycopg are interrupted when the statement ends, and so are
-    # threads.
+def test_a_timeout_in_a_query_breaks_no_connection_of_other_tasks(start_node, threads):
+    # Threads, and drivers other than psycopg, are interrupted when the statement ends.
     seconds = 30 if connection.vendor == "postgresql" and threads == 1 else 1
     culprits = [
         tasks.query_past_timeout,
@@ -132,11 +131,11 @@ def test_a_timeout_amid_a_query_costs_no_other_task_its_connection(start_node, t
     wait_until(lambda: not statements("sleep(30"), "statements to be cancelled", 10)
 
 
-# Hard.
+# Hard limits.
 
 
 @any_database
-def test_past_its_hard_limit_a_task_fails_and_its_process_is_replaced(start_node):
+def test_a_task_past_its_hard_limit_fails_and_its_process_is_replaced(start_node):
     before = tasks.tell_process.enqueue()
     result = tasks.ignore_everything.enqueue()
     node = start_node("--processes=1")
@@ -153,7 +152,7 @@ def test_past_its_hard_limit_a_task_fails_and_its_process_is_replaced(start_node
 
 
 @any_database
-def test_the_neighbours_of_a_task_past_its_hard_limit_are_unharmed(start_node, gate):
+def test_tasks_beside_one_past_its_hard_limit_succeed(start_node, gate):
     neighbours = [
         tasks.async_wait_for_gate.enqueue(number, gate.path) for number in range(3)
     ]
@@ -170,7 +169,7 @@ def test_the_neighbours_of_a_task_past_its_hard_limit_are_unharmed(start_node, g
 
 
 @any_database
-def test_a_task_that_keeps_the_interpreter_is_killed_with_its_process(start_node):
+def test_a_task_that_holds_the_gil_is_killed_with_its_process(start_node):
     result = tasks.keep_the_interpreter.enqueue()
     node = start_node("--processes=1")
 
@@ -181,12 +180,12 @@ def test_a_task_that_keeps_the_interpreter_is_killed_with_its_process(start_node
     assert last_error(result.row) == "WorkerDied"
 
 
-# Processes.
+# Limits of processes.
 
 
 @any_database
 @pytest.mark.parametrize("task", [tasks.tell_process, worker_tasks.async_tell_process])
-def test_a_process_is_replaced_after_so_many_tasks(start_node, task):
+def test_a_process_is_replaced_after_its_maximum_number_of_tasks(start_node, task):
     pids = [task.enqueue() for _ in range(10)]
     node = start_node("--processes=1", "--tasks-per-process=4")
 
@@ -203,7 +202,7 @@ def test_a_process_that_has_grown_is_replaced_after_its_task(start_node, task):
     first = task.enqueue(300)
     node = start_node("--processes=1", "--memory-per-process=256")
 
-    # Though nothing else is there to be run.
+    # The process is replaced although no other task waits.
     wait_until(lambda: "it has grown to" in node.log, "the limit")
     second = task.enqueue(1)
 

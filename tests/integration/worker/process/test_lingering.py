@@ -1,4 +1,4 @@
-"""What processes still run though nobody waits for it: shown, and ended by force."""
+"""Lingering runs: how they are shown, and how they are ended by force."""
 
 import json
 import signal
@@ -31,15 +31,15 @@ def wait_for_trace(label):
     return Trace.objects.get(label=label).pid
 
 
-def told():
-    """What nodes tell of."""
+def reported():
+    """The lingering runs that nodes report, by id."""
     return {str(run.id): run for run in operations.results.lingering_runs()}
 
 
-def wait_until_told(*results):
+def wait_until_reported(*results):
     ids = {result.id for result in results}
-    wait_until(lambda: told().keys() == ids, "the nodes to tell", 30)
-    return [told()[result.id] for result in results]
+    wait_until(lambda: reported().keys() == ids, "the nodes to tell", 30)
+    return [reported()[result.id] for result in results]
 
 
 def is_alive(pid):
@@ -59,16 +59,14 @@ HANGING = [tasks.hang, tasks.async_hang, tasks.hold_the_interpreter]
 
 
 @pytest.mark.parametrize("task", HANGING, ids=lambda task: task.name)
-def test_what_was_cancelled_and_still_runs_is_told_and_ended_by_force(
-    start_node, task, capsys
-):
-    """Blocked in recv(), deaf to CancelledError, or without letting others run."""
+def test_a_lingering_run_is_reported_and_ended_by_force(start_node, task, capsys):
+    """The task blocks in recv(), suppresses CancelledError, or holds the GIL."""
     result = task.enqueue("it")
     node = start_node("--processes=1")
     pid = wait_for_trace("it began")
 
     assert operations.results.cancel(those(result)).running == 1
-    (run,) = wait_until_told(result)
+    (run,) = wait_until_reported(result)
 
     row = result.row
     assert (run.because, run.task_path) == (Because.CANCELLED, task.module_path)
@@ -87,7 +85,7 @@ def test_what_was_cancelled_and_still_runs_is_told_and_ended_by_force(
     )
     assert said == "Cancelled: 0 waiting, 1 running."
     wait_until(lambda: not is_alive(pid), "the end of its process", 60)
-    wait_until(lambda: not told(), "the node to tell", 30)
+    wait_until(lambda: not reported(), "the node to tell", 30)
     after = tasks.tell_process.enqueue()
     assert after.get(timeout=60) != pid
     row = result.row
@@ -97,13 +95,15 @@ def test_what_was_cancelled_and_still_runs_is_told_and_ended_by_force(
     assert entry["by_force"]
     assert entry["forced_at"]
     assert entry["message"] == "It was cancelled. By force: It hangs."
-    # Once is enough.
+    # A second cancellation by force changes nothing.
     assert not operations.results.cancel(those(result), by_force=True).running
     assert node.stop() == 0
 
 
-def test_force_is_at_hand_at_once_after_cancelling(start_node, admin_client):
-    """Before the node has told of itself again."""
+def test_cancelling_by_force_is_possible_right_after_cancelling(
+    start_node, admin_client
+):
+    """It does not need a report of the node."""
     result = tasks.hang.enqueue("it")
     start_node("--processes=1")
     pid = wait_for_trace("it began")
@@ -117,7 +117,7 @@ def test_force_is_at_hand_at_once_after_cancelling(start_node, admin_client):
     wait_until(lambda: not is_alive(pid), "the end of its process", 60)
 
 
-def test_a_hard_limit_ends_what_was_cancelled(start_node):
+def test_a_hard_limit_ends_a_cancelled_run(start_node):
     result = tasks.hang_up_to_a_limit.enqueue("it")
     node = start_node("--processes=1")
     pid = wait_for_trace("it began")
@@ -129,7 +129,7 @@ def test_a_hard_limit_ends_what_was_cancelled(start_node):
     assert node.stop() == 0
 
 
-def test_what_ends_when_it_is_asked_to_is_not_told_of(start_node):
+def test_a_task_that_stops_when_cancelled_is_not_reported(start_node):
     result = tasks.run_until_cancelled.enqueue("it")
     start_node("--processes=1")
     wait_for_trace("it began")
@@ -139,33 +139,33 @@ def test_what_ends_when_it_is_asked_to_is_not_told_of(start_node):
 
     seen = Node.objects.get().last_seen_at
     wait_until(lambda: Node.objects.get().last_seen_at > seen, "the next report", 30)
-    assert not told()
+    assert not reported()
     assert not operations.results.still_running([result.row])
 
 
-def test_neighbours_of_what_is_ended_by_force_may_finish(start_node, gate):
+def test_tasks_beside_a_run_that_is_ended_by_force_may_finish(start_node, gate):
     result = tasks.hang.enqueue("it")
     neighbour = tasks.wait_for_gate.enqueue("neighbour", gate.path)
     start_node("--processes=1", "--threads=2")
     pid = wait_for_trace("it began")
     wait_for_trace("neighbour began")
     operations.results.cancel(those(result))
-    wait_until_told(result)
+    wait_until_reported(result)
 
     operations.results.cancel(those(result), by_force=True)
     after = tasks.tell_process.enqueue()
     assert after.get(timeout=60) != pid
 
-    # It is told of for as long as a process has it.
+    # The run is reported as long as its process lives.
     assert is_alive(pid)
-    assert told().keys() == {result.id}
+    assert reported().keys() == {result.id}
     gate.open()
     assert neighbour.get(timeout=60) == "neighbour"
     wait_until(lambda: not is_alive(pid), "the end of its process", 60)
     assert neighbour.row.attempts == 1
 
 
-def test_a_result_that_was_deleted_or_finished_meanwhile(start_node, gate):
+def test_runs_of_deleted_and_finished_results_are_reported(start_node, gate):
     deleted = tasks.wait_for_gate.enqueue("deleted", gate.path)
     finished = tasks.wait_for_gate.enqueue("finished", gate.path)
     rowless = tasks.wait_rowless_for_gate.enqueue("rowless", gate.path)
@@ -180,14 +180,14 @@ def test_a_result_that_was_deleted_or_finished_meanwhile(start_node, gate):
         status=Status.SUCCESSFUL, finished_at=finished.row.last_attempted_at
     )
 
-    runs = wait_until_told(deleted, finished)
+    runs = wait_until_reported(deleted, finished)
     assert [run.because for run in runs] == [Because.DELETED, Because.FINISHED]
-    assert rowless.id not in told()
+    assert rowless.id not in reported()
     gate.open()
-    wait_until(lambda: not told(), "the end of all", 30)
+    wait_until(lambda: not reported(), "the end of all", 30)
 
 
-def test_what_another_attempt_has_by_now(start_node, gate):
+def test_a_run_overtaken_by_another_attempt_is_reported(start_node, gate):
     """Its process was frozen for longer than its lease."""
     result = tasks.wait_for_gate.enqueue("it", gate.path)
     frozen = start_node("--processes=1", TASKHUB_LEASE_SECONDS="2")
@@ -198,27 +198,29 @@ def test_what_another_attempt_has_by_now(start_node, gate):
     wait_until(lambda: result.row.attempts == 2, "another attempt", 60)
     frozen.signal_all(signal.SIGCONT)
 
-    (run,) = wait_until_told(result)
+    (run,) = wait_until_reported(result)
 
     row = result.row
     assert (run.because, run.attempt, run.pid) == (Because.OVERTAKEN, 1, pid)
     assert run.since == row.last_attempted_at
     gate.open()
     result.get(timeout=60)
-    wait_until(lambda: not told(), "the end of both", 30)
+    wait_until(lambda: not reported(), "the end of both", 30)
 
 
-# Where people see it.
+# Where lingering runs are shown.
 
 
-def test_the_pages_show_it_with_its_remedy(start_node, admin_client, capsys):
+def test_the_admin_shows_a_lingering_run_and_cancels_it_by_force(
+    start_node, admin_client, capsys
+):
     result = tasks.hang.enqueue("it")
     start_node("--processes=1")
     pid = wait_for_trace("it began")
     wait_until(lambda: result.row.status == Status.RUNNING, "its mark")
     url = reverse("admin:taskhub_taskresult_do", args=[result.id, "cancel"])
     admin_client.post(url, follow=True)
-    (run,) = wait_until_told(result)
+    (run,) = wait_until_reported(result)
 
     overview = page(admin_client, "taskmetrics_changelist")
     node = page(admin_client, "node_change", run.node)
@@ -244,7 +246,7 @@ def test_the_pages_show_it_with_its_remedy(start_node, admin_client, capsys):
     said = admin_client.post(url, follow=True).content.decode()
     assert "the process that runs the task is replaced" in said
     wait_until(lambda: not is_alive(pid), "the end of its process", 60)
-    wait_until(lambda: not told(), "the node to tell", 30)
+    wait_until(lambda: not reported(), "the node to tell", 30)
     shown = page(admin_client, "taskresult_change", result.id)
     assert "still running" not in shown
     assert "taskhub-cancel-by-force" not in shown
@@ -252,7 +254,7 @@ def test_the_pages_show_it_with_its_remedy(start_node, admin_client, capsys):
 
 
 def lingering_node(**since):
-    """A node that has told of a run whose result was deleted."""
+    """A node that has reported a lingering run of a deleted result."""
     entry = {
         "id": str(new_id()),
         "attempt": 1,
@@ -264,7 +266,7 @@ def lingering_node(**since):
     return NodeFactory(name="web-1", workers=[worker])
 
 
-def test_what_lingers_for_long_needs_attention():
+def test_a_run_that_lingers_for_more_than_5_minutes_needs_attention():
     lingering_node(minutes=4)
     assert not operations.status.read_status().needs_attention
 
@@ -275,17 +277,19 @@ def test_what_lingers_for_long_needs_attention():
     assert worry.startswith("Node web-1 still runs 1 task whose result is over, for 36")
 
 
-def test_what_a_silent_node_has_told_is_not_known():
+def test_the_report_of_a_silent_node_is_ignored():
     node = lingering_node(minutes=6)
     Node.objects.filter(pk=node.pk).update(last_seen_at=now() - timedelta(minutes=1))
 
-    assert not told()
+    assert not reported()
     (status,) = operations.status.read_status().nodes
     assert (status.lingering, status.lingering_seconds) == (0, None)
 
 
-def test_the_lists_cost_one_query_more(admin_client, django_assert_num_queries):
-    """Whatever is on them, and however many nodes there are."""
+def test_the_number_of_queries_of_the_result_list_is_constant(
+    admin_client, django_assert_num_queries
+):
+    """It does not grow with the number of results and nodes."""
     TaskResultFactory(successful=True)
     url = reverse("admin:taskhub_taskresult_changelist")
     with CaptureQueriesContext(connection) as before:

@@ -1,4 +1,4 @@
-"""Messages that a worker refuses while their results wait: never lost, nor for ever."""
+"""Messages that workers refuse: their results wait for a while, and then fail."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ def bench(config):
 
 
 def waiting_row(key) -> TaskResult:
-    """A result that waits, and its message, signed with a key."""
+    """Create a READY result, and push its message, signed with the key."""
     row = TaskResultFactory(task_path="tests.tasks.add", args=[1])
     push(row, seal(row.to_message(), key))
     return row
@@ -46,17 +46,17 @@ def let_minutes_pass() -> None:
 
 
 def keep_sweep_away(config) -> None:
-    """Give another node the turn to sweep, so that the nodes of a test do not."""
+    """Give the lease of the sweep to another node, so that no node of a test sweeps."""
     is_taken = take_lease(
         f"sweep {config.alias}", "another node", seconds=3600, using=results_database()
     )
     assert is_taken
 
 
-def test_what_is_refused_again_waits_for_other_workers_and_then_fails(
+def test_a_message_that_is_refused_again_is_delayed_and_then_fails(
     config, drain, bench
 ):
-    """Too large for these workers: the sweep of their nodes is no remedy."""
+    """It is too large for these workers, so another push by the sweep does not help."""
     row = TaskResultFactory(task_path="tests.tasks.add", args=["x" * 2_000_000])
     body = seal(row.to_message(), config.signing_keys[0])
     push(row, body)
@@ -82,7 +82,7 @@ def test_what_is_refused_again_waits_for_other_workers_and_then_fails(
     assert get_broker(config).depth("default") == Depth()
 
 
-def test_a_worker_with_another_key_takes_what_was_put_off(config, drain, bench):
+def test_a_worker_with_the_right_key_runs_a_refused_message(config, drain, bench):
     row = waiting_row(derive_key("another"))
     drain()
     push(row, seal(row.to_message(), derive_key("another")))
@@ -95,7 +95,7 @@ def test_a_worker_with_another_key_takes_what_was_put_off(config, drain, bench):
     assert row.status == Status.SUCCESSFUL
 
 
-def test_forged_bytes_never_have_a_result_fail(config, drain):
+def test_forged_messages_never_make_a_result_fail(config, drain):
     # A sweep would push the row's own message, and the task would run.
     keep_sweep_away(config)
     row = TaskResultFactory(task_path="tests.tasks.add", args=[1])

@@ -1,4 +1,4 @@
-"""Real nodes whose tasks take over signals, timers and masks."""
+"""Tasks that change signal handlers, timers and signal masks."""
 
 import signal
 
@@ -19,8 +19,8 @@ pytestmark = [
 TAKING_OVER = list(worker_tasks.TAKING_OVER)
 
 
-def test_after_each_task_the_process_is_as_it_was(start_node, gate):
-    """In one process, and a stop that signals all of the node is graceful then."""
+def test_signal_handling_is_restored_after_each_task(start_node, gate):
+    """Then a SIGTERM to all processes of the node still stops it gracefully."""
     node = start_node("--processes=1")
     before = worker_tasks.tell_signals.enqueue().get(timeout=30)
     pid = tell_process.enqueue().get(timeout=30)
@@ -43,10 +43,8 @@ def test_after_each_task_the_process_is_as_it_was(start_node, gate):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_timeout_reaches_tasks_that_come_after_one_that_took_signals(
-    start_node, threads
-):
-    """And a timer that is left behind reaches nobody."""
+def test_timeouts_work_after_a_task_that_changed_signal_handlers(start_node, threads):
+    """A timer that an earlier task has left does not fire."""
     start_node("--processes=1", f"--threads={threads}")
     for kind in ["timer"] if threads > 1 else TAKING_OVER:
         worker_tasks.take_over.enqueue(kind).get(timeout=30)
@@ -59,7 +57,9 @@ def test_a_timeout_reaches_tasks_that_come_after_one_that_took_signals(
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "default", "ignore", "mask"])
-def test_a_stop_is_graceful_while_a_task_has_taken_the_signals(start_node, gate, kind):
+def test_a_stop_is_graceful_while_a_task_has_changed_the_signals(
+    start_node, gate, kind
+):
     node = start_node("--processes=1")
     result = worker_tasks.take_over.enqueue(kind, gate.path)
     wait_until(lambda: f"{kind} taken" in Trace.labels(), "the task", 30)
@@ -73,7 +73,7 @@ def test_a_stop_is_graceful_while_a_task_has_taken_the_signals(start_node, gate,
     assert (result.row.status, result.row.attempts) == (Status.SUCCESSFUL, 1)
 
 
-def test_a_second_stop_is_at_once_while_a_task_ignores_signals(start_node, gate):
+def test_a_second_stop_is_immediate_while_a_task_ignores_signals(start_node, gate):
     node = start_node("--processes=1")
     worker_tasks.take_over.enqueue("ignore", gate.path)
     wait_until(lambda: "ignore taken" in Trace.labels(), "the task", 30)

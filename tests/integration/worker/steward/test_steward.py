@@ -1,4 +1,4 @@
-"""The steward: which tokens it takes messages from, and when."""
+"""The steward: which tokens it reclaims messages from, and when."""
 
 from types import SimpleNamespace
 
@@ -16,7 +16,7 @@ OTHER = "another-nodes-worker"
 
 @pytest.fixture
 def clock(monkeypatch):
-    """What the steward takes for the time."""
+    """The fake clock that the steward reads."""
     clock = SimpleNamespace(now=1000.0)
     fake = SimpleNamespace(monotonic=lambda: clock.now)
     monkeypatch.setattr(module, "time", fake)
@@ -25,7 +25,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def steward(config, clock):
-    """What keeps the leases of a node without processes, which has just begun."""
+    """The leases of a node that has just started and has no worker processes."""
     return Leases(
         small_node(config, "default", "mail"), lambda: None, lambda token: None
     )
@@ -33,7 +33,7 @@ def steward(config, clock):
 
 @pytest.fixture
 def held(bench):
-    """A message that a worker of another node holds, which has fallen silent."""
+    """A message held by a worker process of another node that has fallen silent."""
     bench.join(OTHER)
     held = bench.put_one()
     assert bench.reserve(OTHER) == [held]
@@ -41,7 +41,7 @@ def held(bench):
     return held
 
 
-def test_what_the_silent_held_is_taken_back(bench, steward, clock, held):
+def test_messages_of_a_silent_token_are_reclaimed(bench, steward, clock, held):
     steward.round()
     clock.now += 3
     steward.round()
@@ -49,8 +49,8 @@ def test_what_the_silent_held_is_taken_back(bench, steward, clock, held):
     assert bench.places() == {held: ["ready"]}
 
 
-def test_after_an_outage_the_others_have_time_to_come_back(bench, steward, clock, held):
-    """All were silent; the first to be back takes nothing from those who live."""
+def test_after_an_outage_other_nodes_have_time_to_return(bench, steward, clock, held):
+    """All nodes were silent; the first to return reclaims nothing from living ones."""
     steward.round()
     clock.now += 2.9
     steward.round()
@@ -63,7 +63,7 @@ def test_after_an_outage_the_others_have_time_to_come_back(bench, steward, clock
     assert bench.places() == {held: [f"held {OTHER}"]}
 
 
-def test_the_time_begins_anew_with_every_outage(
+def test_each_outage_restarts_the_waiting_time(
     bench, steward, clock, held, monkeypatch
 ):
     def be_away(*args):
@@ -82,7 +82,9 @@ def test_the_time_begins_anew_with_every_outage(
     assert bench.places() == {held: ["ready"]}
 
 
-def test_who_falls_silent_again_has_as_much_time_again(bench, steward, clock, held):
+def test_a_token_that_falls_silent_again_gets_the_full_waiting_time(
+    bench, steward, clock, held
+):
     steward.round()
     bench.broker.heartbeat(["default", "mail"], [OTHER])
     steward.round()

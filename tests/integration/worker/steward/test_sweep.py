@@ -1,4 +1,4 @@
-"""Rows that the broker does not know are pushed again, and never run twice for it."""
+"""The sweep pushes rows that the broker does not know, and none runs twice."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def config(configure, redis_url):
-    """Redis only: with a broker in the rows there is nothing to sweep."""
+    """Redis only: the database broker has no rows to sweep."""
     return configure(broker_url=redis_url)
 
 
@@ -39,7 +39,7 @@ def node(config) -> NodeOptions:
 
 @pytest.fixture
 def sweep(node) -> Callable[[], None]:
-    """A look, by the same sweeper each time."""
+    """A function that makes one sweeper look for lost rows, each time it is called."""
     return Sweeper(node).look
 
 
@@ -49,7 +49,7 @@ def client(config) -> redis.Redis:
 
 
 def old(**fields: object) -> TaskResult:
-    """A row that the young pass has not seen, and does not look at any more."""
+    """A row that is too old for the young pass."""
     enqueued = now() - timedelta(hours=1)
     first = first_id_at(enqueued)
     pk = UUID(int=first.int + TaskResult.objects.count())
@@ -79,7 +79,7 @@ def reserve(config):
 
 
 @pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(seconds=30)])
-def test_a_row_of_a_site_whose_clock_is_ahead_is_pushed(config, sweep, ahead):
+def test_a_row_of_a_host_whose_clock_is_ahead_is_pushed(config, sweep, ahead):
     TaskResultFactory(id=first_id_at(now() + ahead), enqueued_at=now() + ahead)
 
     sweep()
@@ -87,7 +87,7 @@ def test_a_row_of_a_site_whose_clock_is_ahead_is_pushed(config, sweep, ahead):
     assert depth(config) == 1
 
 
-def test_a_young_row_is_given_time(config, sweep, monkeypatch):
+def test_a_row_is_pushed_only_after_a_minimum_age(config, sweep, monkeypatch):
     TaskResultFactory()
     sweep()
     assert depth(config) == 0
@@ -98,7 +98,7 @@ def test_a_young_row_is_given_time(config, sweep, monkeypatch):
     assert depth(config) == 1
 
 
-def test_what_the_broker_knows_is_not_pushed_again(config, sweep):
+def test_messages_that_the_broker_knows_are_not_pushed_again(config, sweep):
     tasks.add.enqueue(1)
     tasks.add.using(run_after=timedelta(hours=1)).enqueue(1)
     reserve(config)
@@ -118,7 +118,7 @@ def test_a_delayed_row_stays_delayed(config, sweep):
     assert get_broker(config).depth("default").delayed == 1
 
 
-def test_what_is_finished_is_not_pushed(config, sweep):
+def test_finished_results_are_not_pushed(config, sweep):
     old(successful=True)
     old(failed=True)
 
@@ -127,7 +127,7 @@ def test_what_is_finished_is_not_pushed(config, sweep):
     assert depth(config) == 0
 
 
-def test_what_a_living_process_runs_is_left_to_it(config, node, sweep):
+def test_a_running_result_is_pushed_only_if_its_process_is_gone(config, node, sweep):
     old(running=True, worker_ids=["alive"])
     NodeRow.objects.create(
         name="other",
@@ -153,7 +153,7 @@ def test_what_a_living_process_runs_is_left_to_it(config, node, sweep):
     assert delivery.returned.holder == "alive"
 
 
-def test_what_has_just_begun_is_left_alone(config, sweep):
+def test_a_result_that_has_just_started_is_not_pushed(config, sweep):
     row = old(running=True)
     TaskResult.objects.filter(pk=row.pk).update(last_attempted_at=now())
 
@@ -172,7 +172,7 @@ def test_only_one_node_sweeps(config, sweep):
     assert depth(config) == 0
 
 
-def test_many_rows_are_looked_at_some_at_a_time(config, sweep, monkeypatch):
+def test_each_look_checks_a_limited_number_of_rows(config, sweep, monkeypatch):
     monkeypatch.setattr(sweeper, "_MAX_SLOW_ROWS_PER_LOOK", 2)
     for _ in range(5):
         old()
@@ -185,7 +185,7 @@ def test_many_rows_are_looked_at_some_at_a_time(config, sweep, monkeypatch):
     assert counts == [2, 4, 5, 5]
 
 
-def test_a_broker_that_was_emptied_is_filled_in_a_hurry(
+def test_a_broker_that_was_emptied_is_filled_again_in_one_look(
     config, sweep, client, monkeypatch, caplog
 ):
     monkeypatch.setattr(sweeper, "_MAX_SLOW_ROWS_PER_LOOK", 1)
@@ -204,10 +204,10 @@ def test_a_broker_that_was_emptied_is_filled_in_a_hurry(
     }
 
 
-# With real workers.
+# With real worker processes.
 
 
-def test_what_died_before_the_push_is_run(start_node, config, monkeypatch):
+def test_results_that_were_never_pushed_are_run(start_node, config, monkeypatch):
     monkeypatch.setattr("taskhub.outbox._push_or_leave", lambda config, rows: None)
     results = tasks.trace.enqueue_many([("a",), ("b",)])
     start_node("--processes=1")
@@ -219,7 +219,9 @@ def test_what_died_before_the_push_is_run(start_node, config, monkeypatch):
     assert all(result.row.attempts == 1 for result in results)
 
 
-def test_a_broker_that_is_emptied_loses_nothing(start_node, config, client, gate):
+def test_emptying_the_broker_loses_no_result_and_runs_none_twice(
+    start_node, config, client, gate
+):
     running = tasks.wait_for_gate.enqueue("long", gate.path)
     node = start_node("--processes=2")
     wait_until(lambda: running.row.status == Status.RUNNING, "the long task")
@@ -238,7 +240,7 @@ def test_a_broker_that_is_emptied_loses_nothing(start_node, config, client, gate
     assert not NodeRow.objects.exists()
 
 
-def test_what_ran_on_a_node_that_died_with_the_brokers_data_is_run_again(
+def test_a_running_result_is_run_again_if_node_and_broker_data_are_lost(
     start_node, config, client, gate
 ):
     result = tasks.wait_for_gate.enqueue("a", gate.path)
@@ -246,7 +248,7 @@ def test_what_ran_on_a_node_that_died_with_the_brokers_data_is_run_again(
     wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
     dead.kill()
     forget_all(client, config)
-    # As if some minutes had passed since.
+    # Pretend that five minutes have passed.
     past = now() - timedelta(minutes=5)
     NodeRow.objects.update(last_seen_at=past)
     TaskResult.objects.update(last_attempted_at=past)

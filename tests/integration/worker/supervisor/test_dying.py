@@ -1,4 +1,4 @@
-"""Real nodes: processes that die, and what they take with them: nothing."""
+"""Nodes whose processes die: no result is lost."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.nodes import wait_until
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 
-def test_what_a_dead_process_held_is_run_by_its_successor(config, start_node, gate):
+def test_a_new_process_runs_the_message_of_a_killed_process(config, start_node, gate):
     node = start_node("--processes=1")
     result = tasks.wait_for_gate.enqueue("victim", gate.path)
     wait_until(lambda: result.row.status == Status.RUNNING, "the task", 30)
@@ -34,7 +34,7 @@ def test_what_a_dead_process_held_is_run_by_its_successor(config, start_node, ga
     assert "ended with signal SIGKILL" in node.log
 
 
-def test_a_task_that_kills_its_process_is_given_up(start_node):
+def test_a_task_that_kills_its_process_three_times_fails(start_node):
     node = start_node("--processes=1")
     neighbours = tasks.add.enqueue_many([(i,) for i in range(20)])
     poison = tasks.kill_process.enqueue()
@@ -45,7 +45,7 @@ def test_a_task_that_kills_its_process_is_given_up(start_node):
     for result in neighbours:
         assert result.get(timeout=30) is not None
     assert Trace.labels().count("killed") == 3
-    # What has killed twice is run alone: nothing else is in a third process that dies.
+    # After two deaths the task runs alone, so no neighbour dies a third time.
     assert all(result.row.attempts <= 3 for result in neighbours)
     assert node.stop() == 0
 
@@ -55,10 +55,10 @@ def test_a_task_that_kills_its_process_is_given_up(start_node):
     [(["--async-tasks=9"], tasks.async_nap), (["--threads=4"], tasks.nap)],
     ids=["async", "threads"],
 )
-def test_what_runs_beside_a_task_that_kills_its_process_is_unharmed(
+def test_tasks_beside_one_that_kills_its_process_die_at_most_once(
     start_node, arguments, task
 ):
-    """It dies with it once; then what has killed is run alone, and they are, too."""
+    """All die with the process once. After that, each has an exclusive run."""
     start_node("--processes=1", *arguments, TASKHUB_MAX_REDELIVERIES="1")
     neighbours = [task.enqueue(0.3) for _ in range(3)]
     wait_until(lambda: Trace.objects.count() == 3, "the neighbours", 30)
@@ -74,8 +74,10 @@ def test_what_runs_beside_a_task_that_kills_its_process_is_unharmed(
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="it has no locks on rows")
 @pytest.mark.parametrize("task", [tasks.wait_for_gate, tasks.async_wait_for_gate])
-def test_what_ran_alone_is_written_before_another_is_run(start_node, gate, task):
-    """Else that one may kill the process, and what was alone has died once more."""
+def test_the_outcome_of_an_exclusive_run_is_written_before_the_next_run(
+    start_node, gate, task
+):
+    """Otherwise the next task could kill the process and count as one more death."""
     node = start_node("--processes=1", "--threads=2", TASKHUB_MAX_REDELIVERIES="1")
     alone = task.enqueue("alone", gate.path)
     wait_until(lambda: running([alone], attempt=1), "the task", 30)
@@ -93,7 +95,7 @@ def test_what_ran_alone_is_written_before_another_is_run(start_node, gate, task)
     assert alone.get(timeout=30) == "alone"
 
 
-def test_a_task_that_ends_its_process_quietly_does_not_end_a_drain(drain):
+def test_a_task_that_exits_with_code_0_does_not_end_a_drain(drain):
     quiet = tasks.exit_process.enqueue(0)
     others = tasks.add.enqueue_many([(i,) for i in range(5)])
 
@@ -105,7 +107,7 @@ def test_a_task_that_ends_its_process_quietly_does_not_end_a_drain(drain):
     assert Trace.labels() == ["exited"]
 
 
-def test_system_exit_in_a_tasks_own_task_does_not_stop_the_event_loop(start_node):
+def test_system_exit_in_an_asyncio_task_does_not_stop_the_event_loop(start_node):
     start_node("--processes=1", "--async-tasks=2")
     before = tasks.async_add.enqueue(1)
     assert before.get(timeout=30) == 1
@@ -119,7 +121,7 @@ def test_system_exit_in_a_tasks_own_task_does_not_stop_the_event_loop(start_node
     assert {result.row.worker_ids[0] for result in after} == {before.row.worker_ids[0]}
 
 
-def test_a_node_that_died_is_noticed_when_its_lease_ends(
+def test_messages_of_a_dead_node_run_elsewhere_when_its_lease_ends(
     configure, start_node, gate, config
 ):
     result = tasks.wait_for_gate.enqueue("victim", gate.path)
@@ -153,7 +155,7 @@ def test_worker_processes_stop_when_their_supervisor_is_killed(start_node, gate)
         wait_until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), "the children")
 
 
-def test_leases_are_kept_when_the_supervisor_is_killed_until_its_processes_have_left(
+def test_leases_outlive_a_killed_supervisor_until_its_processes_end(
     bench, start_node, gate
 ):
     node = start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
@@ -164,7 +166,7 @@ def test_leases_are_kept_when_the_supervisor_is_killed_until_its_processes_have_
     node.send(signal.SIGKILL)
     node.wait()
 
-    # More often than in a last round at the end of the pipe.
+    # A single last round of the steward would renew the lease only once.
     for _ in range(4):
         bench.end_lease(token)
         wait_until(lambda: not bench.broker.silent(["default", "mail"]), "the steward")
@@ -177,7 +179,7 @@ def test_leases_are_kept_when_the_supervisor_is_killed_until_its_processes_have_
 def test_a_dead_steward_is_replaced(start_node):
     node = start_node("--processes=1")
     tasks.add.enqueue(1).get(timeout=30)
-    # In the order of their birth.
+    # Children are listed in the order in which they were started.
     steward, *others = node.children()
 
     os.kill(steward, signal.SIGKILL)
@@ -188,12 +190,12 @@ def test_a_dead_steward_is_replaced(start_node):
     assert node.stop() == 0
 
 
-def test_what_died_once_is_run_beside_others(start_node, gate):
-    """Hundreds may be under way in a process: they are not run one by one then."""
+def test_messages_that_died_once_still_run_in_parallel(start_node, gate):
+    """A process may run hundreds of tasks; one death must not make them sequential."""
     results = [tasks.async_wait_for_gate.enqueue(n, gate.path) for n in range(5)]
     node = start_node("--processes=1")
     wait_until(lambda: running(results, attempt=1), "all to be run")
-    # The first is the steward.
+    # The first child is the steward.
     for pid in node.children()[1:]:
         os.kill(pid, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""A process may have as many open files as `ulimit` says, and not 1,023."""
+"""Processes work with more open files than `select()` supports (1,024)."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ MANY = 1_100
 
 @pytest.fixture
 def config(configure, broker_name, request):
-    """A broker whose connections a test may end."""
+    """A broker whose connections the test may close."""
     if broker_name == "database":
         return configure(broker_url="database://")
     return configure(broker_url=request.getfixturevalue("own_redis").url)
@@ -26,7 +26,7 @@ def config(configure, broker_name, request):
 
 @pytest.fixture
 def many_files():
-    """More open files than select() can name; a process takes them over."""
+    """More open files than `select()` supports, for a child process to inherit."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     if before[1] < 2 * MANY:
         pytest.skip(f"this machine allows {before[1]} open files")
@@ -39,7 +39,7 @@ def many_files():
 
 
 def end_connections(config) -> None:
-    """End the connections on which workers wait."""
+    """Close the connections on which worker processes wait for messages."""
     if not get_broker(config).lives_in_rows:
         with redis.Redis.from_url(config.options.broker_url) as client:
             for each in client.client_list():
@@ -67,7 +67,7 @@ def test_a_node_works_and_stops_with_many_open_files(start_node, config, many_fi
     assert "Traceback" not in node.log
 
 
-def test_what_is_closed_is_not_waited_for():
+def test_waiting_for_a_closed_file_raises_an_error():
     reading, writing = os.pipe()
     assert wait_readable([reading], 0) == set()
     os.close(writing)

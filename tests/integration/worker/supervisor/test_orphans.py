@@ -1,4 +1,4 @@
-"""Real nodes: what the processes of tasks become when their worker process ends."""
+"""Processes that tasks have started end with their worker process."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ pytestmark = [
 
 @pytest.fixture
 def daemon():
-    """The pid of a process that a task has started in a session of its own."""
+    """A list for the pids of daemons that a task starts in their own session."""
     pids = []
     yield pids
     for pid in pids:
@@ -41,17 +41,17 @@ def wait_for_end(pids):
     wait_until(lambda: not [pid for pid in pids if is_alive(pid)], "their end")
 
 
-def test_the_processes_of_tasks_end_with_a_process_that_is_replaced(
+def test_the_processes_of_tasks_end_when_their_worker_is_replaced(
     start_node, daemon, tmp_path
 ):
-    """And with one that stops. Its exit hooks are run; what hangs in them is left."""
+    """Its exit hooks run; hooks that hang are abandoned."""
     note = tmp_path / "hook"
     node = start_node("--processes=1", "--tasks-per-process=1")
     started = worker_tasks.start_processes.enqueue(str(note)).get(timeout=30)
     daemon.append(started.pop("daemon"))
     assert len(started) == 5
 
-    # Another process has taken over.
+    # A new worker process has replaced the first.
     assert tell_process.enqueue().get(timeout=30) != started["worker"]
     wait_for_end(started.values())
 
@@ -83,7 +83,7 @@ def test_the_processes_of_tasks_end_with_their_worker(
     assert is_alive(daemon[0])
 
 
-def test_a_program_ends_with_the_task_that_has_run_it_past_its_hard_limit(start_node):
+def test_a_program_ends_when_its_task_passes_its_hard_limit(start_node):
     result = worker_tasks.run_program_past_hard_limit.enqueue()
     start_node("--processes=1")
     wait_until(lambda: result.row.is_finished, "the limit")
@@ -91,10 +91,8 @@ def test_a_program_ends_with_the_task_that_has_run_it_past_its_hard_limit(start_
     wait_for_end(Trace.objects.values_list("pid", flat=True))
 
 
-def test_a_program_is_not_interrupted_by_a_signal_to_the_group_of_its_node(
-    start_node, gate
-):
-    """As Ctrl-C, and some service managers, send it."""
+def test_a_signal_to_the_process_group_of_a_node_spares_programs(start_node, gate):
+    """Ctrl-C and some service managers send such a signal."""
     node = start_node("--processes=1")
     result = worker_tasks.run_program.enqueue(gate.path)
     wait_until(lambda: "program" in Trace.labels(), "the task", 30)

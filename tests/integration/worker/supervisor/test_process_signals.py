@@ -1,4 +1,4 @@
-"""What a site does in each process of a node as that begins, and as it ends."""
+"""The signals that taskhub sends when a process of a node starts and ends."""
 
 from pathlib import Path
 
@@ -27,14 +27,14 @@ def lines(path: Path) -> list[str]:
 
 
 def events(path: Path, word: str) -> list[str]:
-    """Which processes have begun, or ended: role and pid."""
+    """The role and pid of each process that has logged this event."""
     suffix = f" {word}"
     return sorted(
         line.removesuffix(suffix) for line in lines(path) if line.endswith(suffix)
     )
 
 
-def test_each_process_that_began_tells_of_its_end(start_node, tracked):
+def test_each_process_that_starts_also_signals_its_end(start_node, tracked):
     node = start_node("--processes=2", "--beat", TRACKED=str(tracked))
     tasks.add.enqueue(1).get(timeout=30)
     wait_until(lambda: len(events(tracked, "started")) == 4, "all processes")
@@ -46,9 +46,11 @@ def test_each_process_that_began_tells_of_its_end(start_node, tracked):
     assert events(tracked, "ending") == began, (lines(tracked), node.log)
 
 
-def test_errors_that_are_sent_at_the_end_are_sent(start_node, tracked, settings):
+def test_errors_buffered_by_a_process_are_sent_when_it_ends(
+    start_node, tracked, settings
+):
     tasks.fail.enqueue("no stock")
-    # With DEBUG, what Django logs of tasks is for the console alone.
+    # With DEBUG, Django logs task errors only to the console.
     site = {"DEBUG": "0", "SECRET_KEY": settings.SECRET_KEY}
     node = start_node("--drain", "--processes=1", TRACKED=str(tracked), **site)
 
@@ -57,7 +59,7 @@ def test_errors_that_are_sent_at_the_end_are_sent(start_node, tracked, settings)
     assert "ValueError: no stock" in lines(tracked)
 
 
-def test_they_are_sent_by_a_process_that_ends_under_a_task(start_node, tracked):
+def test_buffered_errors_are_sent_when_a_hard_limit_ends_a_process(start_node, tracked):
     result = tasks.ignore_everything.enqueue()
     node = start_node("--processes=1", TRACKED=str(tracked))
     wait_until(lambda: result.row.is_finished, "the hard limit")
@@ -69,7 +71,7 @@ def test_they_are_sent_by_a_process_that_ends_under_a_task(start_node, tracked):
     assert node.stop() == 0
 
 
-def test_a_beat_of_its_own_tells_of_them_too(config, tmp_path, tracked):
+def test_a_separate_beat_signals_its_start_and_end(config, tmp_path, tracked):
     beat = Node(config, tmp_path / "beat.log", command="taskbeat", TRACKED=str(tracked))
     wait_until(lambda: events(tracked, "started"), "the beat", 30)
 
@@ -78,7 +80,7 @@ def test_a_beat_of_its_own_tells_of_them_too(config, tmp_path, tracked):
     assert events(tracked, "ending") == events(tracked, "started")
 
 
-def test_threads_that_a_fork_would_not_copy_are_warned_of(start_node):
+def test_threads_started_before_the_fork_cause_a_warning(start_node):
     node = start_node("--drain", DJANGO_SETTINGS_MODULE="tests.site_settings.threaded")
 
     assert node.wait() == 0, node.log
@@ -87,7 +89,7 @@ def test_threads_that_a_fork_would_not_copy_are_warned_of(start_node):
     assert "metrics-sender" in node.log
 
 
-def test_threads_that_each_process_has_are_not_warned_of(start_node):
+def test_threads_of_logging_queues_cause_no_warning(start_node):
     logs = {"DJANGO_SETTINGS_MODULE": "tests.site_settings.logging", "LOGS": "queue"}
     node = start_node("--drain", **logs)
 
