@@ -1,4 +1,4 @@
-"""Tasks whose work and whose outcome are one transaction: exactly once."""
+"""Atomic tasks: work and outcome are committed together, exactly once."""
 
 import signal
 
@@ -27,8 +27,8 @@ def test_the_work_is_committed_with_its_outcome(drain):
 @pytest.mark.parametrize(
     "task", [tasks.trace_atomically, tasks.trace_atomically_for_nothing]
 )
-def test_nothing_is_left_of_its_message(start_node, bench, task):
-    """Else it would be given back as a stranger's, and run again."""
+def test_the_message_of_an_atomic_task_is_acknowledged(start_node, bench, task):
+    """Otherwise the message would be given back as a stranger, and run again."""
     result = task.enqueue("a")
     node = start_node("--processes=1", "--drain")
 
@@ -38,7 +38,7 @@ def test_nothing_is_left_of_its_message(start_node, bench, task):
     assert bench.broker.depth("default") == Depth()
 
 
-def test_the_work_of_a_failure_is_undone(start_node):
+def test_the_work_of_a_failed_task_is_rolled_back(start_node):
     result = tasks.trace_atomically_and_fail.enqueue("a")
     start_node("--processes=1")
 
@@ -52,9 +52,9 @@ def test_the_work_of_a_failure_is_undone(start_node):
 @pytest.mark.parametrize(
     "fault", ["before_settling", "before_outcome", "before_commit", "before_body"]
 )
-def test_killed_at_any_step_its_effects_happen_once(start_node, fault):
+def test_the_work_is_done_once_if_processes_are_killed_at_any_step(start_node, fault):
     result = tasks.trace_atomically.enqueue("a")
-    # Its processes die one after the other, until it is killed itself.
+    # The processes of the node die one after the other, until the node is killed.
     patient = {"TASKHUB_MAX_REDELIVERIES": "20", "TASKHUB_LEASE_SECONDS": "2"}
     dying = start_node("--processes=1", FAULTS=fault, **patient)
     wait_until(lambda: "SIGKILL" in dying.log, "its death")
@@ -69,8 +69,8 @@ def test_killed_at_any_step_its_effects_happen_once(start_node, fault):
     assert (row.attempts == 1) is (fault == "before_settling")
 
 
-def test_a_zombie_undoes_its_work(start_node, gate):
-    """Frozen past its lease, and overtaken: nothing of what it did stays."""
+def test_the_work_of_a_zombie_is_rolled_back(start_node, gate):
+    """The zombie was frozen past its lease, and another attempt has begun."""
     if connection.vendor == "sqlite":
         pytest.skip("one writer at a time: nobody can overtake another")
     result = tasks.trace_atomically_behind_a_gate.enqueue("zombie", gate.path)

@@ -1,4 +1,4 @@
-"""A thread's connections, between the tasks that it runs."""
+"""How the connections of a thread are reset between the tasks that it runs."""
 
 from contextlib import closing
 
@@ -24,7 +24,7 @@ without_sqlite = pytest.mark.skipif(
     connection.vendor == "sqlite", reason="SQLite has no server"
 )
 
-#: What a session can be told, by database: how to ask for it, and how to change it.
+#: States of a session, by database: the SQL that reads and the SQL that changes each.
 SESSION_STATES = {
     "postgresql": {
         "search_path": ("SHOW search_path", "SET search_path TO pg_catalog, public"),
@@ -54,7 +54,7 @@ SESSION_STATES = {
         ),
     },
 }
-#: A lock of the session, and whether it is free for others.
+#: The SQL that takes a lock of the session, and the SQL that tells if it is free.
 LOCKS = {
     "postgresql": (
         "SELECT pg_advisory_lock(4711)",
@@ -81,7 +81,7 @@ def keeper():
     return ConnectionKeeper()
 
 
-def test_what_broke_under_a_task_is_replaced_after_it(keeper):
+def test_a_connection_that_broke_during_a_task_is_replaced_after_it(keeper):
     keeper.before()
     lose_connection()
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_what_broke_under_a_task_is_replaced_after_it(keeper):
 @pytest.mark.parametrize(
     "lose", [lambda driver: cut(driver.info.backend_pid), lambda driver: driver.close()]
 )
-def test_what_was_lost_a_moment_ago_is_replaced_when_it_is_used(keeper, lose):
+def test_a_connection_that_was_just_lost_is_replaced_when_it_is_used(keeper, lose):
     connection.ensure_connection()
     driver = connection.connection
     keeper.after()
@@ -109,7 +109,7 @@ def test_what_was_lost_a_moment_ago_is_replaced_when_it_is_used(keeper, lose):
     assert connection.connection is not driver
 
 
-def test_what_has_been_idle_is_looked_at_when_it_is_used(keeper, monkeypatch):
+def test_an_idle_connection_is_checked_before_the_next_task(keeper, monkeypatch):
     monkeypatch.setattr("taskhub.execution.isolation.connections._IDLE_SECONDS", -1)
     lose_connection()
 
@@ -131,8 +131,8 @@ def test_a_connection_that_works_is_kept(keeper, monkeypatch):
     assert connection_id() == before
 
 
-def test_a_connection_is_as_new_for_each_task_and_django_sets_it_up_anew(keeper):
-    """Sites have settings of their own made whenever a connection is there."""
+def test_django_sets_up_the_connection_again_for_each_task_that_uses_it(keeper):
+    """Sites use the signal `connection_created` to make their own settings."""
     made = []
 
     def note(connection, **kwargs):
@@ -154,7 +154,7 @@ def test_a_connection_is_as_new_for_each_task_and_django_sets_it_up_anew(keeper)
 
 @pytest.mark.parametrize("raw", [False, True], ids=["django", "driver"])
 @pytest.mark.parametrize("what", SESSION_STATES[connection.vendor])
-def test_what_a_task_told_its_session_is_forgotten(keeper, what, raw):
+def test_session_state_that_a_task_has_changed_is_reset(keeper, what, raw):
     asked, change = SESSION_STATES[connection.vendor][what]
     before = _ask(asked)
     _change(change, raw)
@@ -166,7 +166,7 @@ def test_what_a_task_told_its_session_is_forgotten(keeper, what, raw):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="only psycopg prepares")
-def test_statements_that_the_driver_has_prepared_still_work(keeper, monkeypatch):
+def test_prepared_statements_of_the_driver_still_work(keeper, monkeypatch):
     connection.close()
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", 0)
     for _ in range(3):
@@ -176,7 +176,7 @@ def test_statements_that_the_driver_has_prepared_still_work(keeper, monkeypatch)
 
 
 @without_sqlite
-def test_locks_of_a_session_are_free_for_others_after_the_task(keeper):
+def test_session_locks_are_released_after_the_task(keeper):
     take, is_free = LOCKS[connection.vendor]
     connection.ensure_connection()
     driver = connection.connection
@@ -191,8 +191,8 @@ def test_locks_of_a_session_are_free_for_others_after_the_task(keeper):
     assert connection.connection is None
 
 
-def test_a_statement_that_was_cut_short_is_not_seen_by_the_next_task(keeper):
-    """Whatever a task was doing, as its driver knows it."""
+def test_an_unfinished_statement_does_not_affect_the_next_task(keeper):
+    """The statement was sent through the driver, and Django does not know it."""
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         connection.connection.pgconn.send_query(b"SELECT pg_sleep(60)")
@@ -208,7 +208,7 @@ def test_a_statement_that_was_cut_short_is_not_seen_by_the_next_task(keeper):
         wait_until(lambda: not statements("pg_sleep(60)"), "it to be cancelled")
 
 
-def test_a_transaction_that_plain_sql_has_begun_is_undone(keeper):
+def test_a_transaction_that_plain_sql_has_begun_is_rolled_back(keeper):
     with connection.cursor() as cursor:
         cursor.execute("BEGIN")
     Trace.objects.create(label="left", pid=1)
@@ -218,7 +218,7 @@ def test_a_transaction_that_plain_sql_has_begun_is_undone(keeper):
     assert Trace.objects.count() == 0
 
 
-def test_a_transaction_that_was_left_open_is_undone(keeper):
+def test_a_transaction_that_was_left_open_is_rolled_back(keeper):
     transaction.set_autocommit(False)
     Trace.objects.create(label="left", pid=1)
 

@@ -1,4 +1,4 @@
-"""Processes that live long, with DEBUG."""
+"""Long-lived worker processes with DEBUG."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from tests import tasks
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
-#: More than any single task, group of outcomes or look at the queues asks.
+#: More queries than one task, one group of outcomes or one look at the queues makes.
 _MANY = 60
 
 
-def test_a_worker_does_not_remember_all_queries_that_it_has_made(start_node):
+def test_a_worker_does_not_keep_all_its_queries_in_memory(start_node):
     start_node("--processes=1", DEBUG="true")
 
     for task in (tasks.trace, tasks.query_asynchronously):

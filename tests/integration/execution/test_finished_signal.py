@@ -1,4 +1,4 @@
-"""Django's `task_finished`: once for each result, in whichever way it ends."""
+"""Django's `task_finished` is sent once for each result, however it ends."""
 
 import logging
 from datetime import timedelta
@@ -26,7 +26,9 @@ def ends_of(pk):
     return [each for each in Trace.labels() if each.startswith(f"finished {pk}")]
 
 
-def test_a_worker_tells_of_results_that_it_gives_up(config, drain, start_node):
+def test_a_worker_sends_the_signal_for_results_that_it_gives_up(
+    config, drain, start_node
+):
     died = tasks.kill_process.enqueue()
     expired = tasks.add.using(expires_after=timedelta(microseconds=1)).enqueue(1)
     done = tasks.add.enqueue(1)
@@ -46,7 +48,7 @@ def test_a_worker_tells_of_results_that_it_gives_up(config, drain, start_node):
     for pk in (died.id, expired.id, unknown.pk):
         assert ends_of(pk) == [f"finished {pk} FAILED"]
     assert expired.row.status == Status.CANCELLED
-    # What has expired was meant to: no error, and no mail.
+    # An expired result is not an error, so that Django sends no mail about it.
     lines = {pk: line_about(node.log, pk) for pk in pks}
     assert " ERROR " in lines[died.id]
     assert " ERROR " in lines[str(unknown.pk)]
@@ -62,7 +64,7 @@ def line_about(log, pk):
     return line
 
 
-def test_who_cancels_a_result_tells_of_it(config, caplog):
+def test_the_process_that_cancels_a_result_sends_the_signal(config, caplog):
     caplog.set_level(logging.INFO)
     heard = []
 
@@ -89,7 +91,7 @@ def test_who_cancels_a_result_tells_of_it(config, caplog):
     assert {each.levelname for each in told} <= {"INFO"}
 
 
-def test_what_runs_when_it_is_cancelled_is_told_of_once(config, start_node):
+def test_the_signal_is_sent_once_for_a_cancelled_running_result(config, start_node):
     node = start_node("--processes=1", "--threads=2", NOTE_ENDS="yes")
     results = [
         tasks.run_until_cancelled.enqueue("sync"),

@@ -1,4 +1,4 @@
-"""What tasks log, kept beside their results."""
+"""The log lines of tasks, which are stored with their results."""
 
 import pytest
 
@@ -23,7 +23,7 @@ def texts_of(result, attempt=1):
 
 
 @pytest.mark.parametrize("task", [tasks.log, tasks.async_log])
-def test_each_run_keeps_what_it_has_logged(drain, task):
+def test_the_log_lines_of_each_run_are_stored(drain, task):
     first, second = task.enqueue("first"), task.enqueue("second")
     silent = tasks.add.enqueue(1, 2)
 
@@ -37,7 +37,7 @@ def test_each_run_keeps_what_it_has_logged(drain, task):
     assert moment.endswith("+00:00")
 
 
-def test_a_failure_keeps_its_log_and_what_was_logged_of_an_exception(drain):
+def test_a_logged_exception_of_a_failed_run_is_stored_with_its_traceback(drain):
     result = tasks.log_and_fail.enqueue()
 
     drain()
@@ -47,7 +47,7 @@ def test_a_failure_keeps_its_log_and_what_was_logged_of_an_exception(drain):
     assert text.endswith("ZeroDivisionError: division by zero")
 
 
-def test_it_can_be_read_while_the_task_runs(start_node, gate):
+def test_the_log_can_be_read_while_the_task_runs(start_node, gate):
     result = tasks.log_behind_a_gate.enqueue(gate.path)
     node = start_node("--processes=1")
 
@@ -59,7 +59,7 @@ def test_it_can_be_read_while_the_task_runs(start_node, gate):
     assert node.stop() == 0
 
 
-def test_of_a_flood_the_beginning_and_the_end_are_kept(drain):
+def test_the_beginning_and_the_end_of_a_very_long_log_are_kept(drain):
     result = tasks.log_much.enqueue(2_000)
 
     drain()
@@ -71,7 +71,7 @@ def test_of_a_flood_the_beginning_and_the_end_are_kept(drain):
     assert texts[-1] == "Line 1999"
 
 
-def test_what_no_database_takes_is_escaped_and_what_is_too_long_is_cut(drain):
+def test_unstorable_characters_are_escaped_and_long_lines_are_cut(drain):
     result = tasks.log_oddly.enqueue()
 
     drain()
@@ -81,7 +81,7 @@ def test_what_no_database_takes_is_escaped_and_what_is_too_long_is_cut(drain):
     assert len(long) < 4_010
 
 
-def test_taskhub_does_not_speak_in_it(drain):
+def test_the_log_of_a_task_has_no_lines_of_taskhub(drain):
     result = tasks.fail.enqueue("a reason")
 
     drain()
@@ -89,7 +89,7 @@ def test_taskhub_does_not_speak_in_it(drain):
     assert lines_of(result) == []
 
 
-def test_each_attempt_has_its_own(start_node):
+def test_each_attempt_has_its_own_log(start_node):
     start_node("--processes=1")
     result = tasks.log_at_each_attempt.enqueue()
 

@@ -1,4 +1,4 @@
-"""What tasks log and print: where the output of every other process goes."""
+"""Log lines and printed output of tasks appear in the output of the node."""
 
 import pytest
 
@@ -15,7 +15,7 @@ pytestmark = [
 LOGGING_SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.site_settings.logging"}
 
 
-def test_without_handlers_python_itself_prints_what_tasks_log(drain):
+def test_without_handlers_python_prints_the_log_lines_of_tasks(drain):
     tasks.say.enqueue("first")
     tasks.configure_and_say.enqueue("second")
     tasks.configure_and_say.enqueue("third")
@@ -28,7 +28,7 @@ def test_without_handlers_python_itself_prints_what_tasks_log(drain):
     assert "configured basic: third\n" in log
 
 
-def test_a_site_with_loggers_of_its_own_sees_the_lines_of_all_others(drain):
+def test_lines_of_loggers_that_a_site_has_not_configured_are_printed(drain):
     tasks.say.enqueue("first")
     fail.enqueue("no stock")
 
@@ -51,14 +51,14 @@ def test_with_the_documented_logging_every_line_is_printed_once(drain):
     assert log.count("A new process takes over: it has run 1 tasks.\n") == 1
 
 
-def test_what_is_printed_is_there_while_the_task_runs(start_node, gate):
+def test_printed_output_appears_while_the_task_runs(start_node, gate):
     tasks.print_and_wait.enqueue("early", gate.path)
     node = start_node("--processes=1", PYTHONUNBUFFERED="")
 
     wait_until(lambda: "early printed\n" in node.log, "the line")
 
 
-def test_what_is_printed_is_not_lost_at_the_end_of_the_grace_period(start_node, gate):
+def test_printed_output_is_not_lost_at_the_end_of_the_grace_period(start_node, gate):
     tasks.print_and_wait.enqueue("late", gate.path)
     node = start_node("--processes=1", "--grace=0.2", PYTHONUNBUFFERED="")
     wait_until(lambda: "late printed\n" in node.log, "the task")
@@ -67,7 +67,7 @@ def test_what_is_printed_is_not_lost_at_the_end_of_the_grace_period(start_node, 
     assert node.log.count("late not ended") == 1
 
 
-def test_what_is_printed_is_not_lost_at_a_hard_limit(start_node):
+def test_printed_output_is_not_lost_at_a_hard_limit(start_node):
     result = tasks.print_and_hang.enqueue("hung")
     node = start_node("--processes=1", PYTHONUNBUFFERED="")
     wait_until(lambda: result.row.is_finished, "the limit")
@@ -75,8 +75,8 @@ def test_what_is_printed_is_not_lost_at_a_hard_limit(start_node):
     wait_until(lambda: "hung not ended" in node.log, "what it has printed")
 
 
-def test_lines_that_a_thread_shows_are_shown_in_every_process(start_node):
-    """A fork copies the queue of a QueueHandler, and not the thread that empties it."""
+def test_the_thread_of_a_queue_listener_runs_in_every_process(start_node):
+    """A fork copies the queue of a QueueHandler, but not the thread that empties it."""
     node = start_node("--processes=1", "--beat", LOGS="queue", **LOGGING_SETTINGS)
     for number in range(150):
         tasks.say.enqueue(f"line {number}.")

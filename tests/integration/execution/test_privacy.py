@@ -1,4 +1,4 @@
-"""Masked arguments, keys and passwords: not in logs, tracebacks and error trackers."""
+"""No logs, tracebacks or error trackers show masked arguments, keys or passwords."""
 
 import asyncio
 import re
@@ -36,7 +36,7 @@ def key_of(config):
 
 
 def locals_of(error: BaseException) -> Iterator[tuple[str, object]]:
-    """What an error tracker prints: the local names of every frame of ours."""
+    """Yield the local variables of taskhub's frames, as an error tracker prints them."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         seen.append(error)
@@ -50,7 +50,7 @@ def locals_of(error: BaseException) -> Iterator[tuple[str, object]]:
         error = error.__cause__ or error.__context__
 
 
-def test_nothing_that_carries_arguments_shows_them(config):
+def test_the_repr_of_an_object_with_arguments_does_not_show_them(config):
     message = MessageFactory(
         task_path="tests.tasks.sign_in", args=["ada", SECRET], meta={"note": SECRET}
     )
@@ -92,7 +92,7 @@ def test_nothing_that_carries_arguments_shows_them(config):
     assert "tests.tasks.sign_in" in repr(run.result())
 
 
-def test_keys_and_passwords_hide_themselves(configure, settings):
+def test_the_repr_of_the_config_hides_keys_and_passwords(configure, settings):
     config = configure(broker_url=f"redis://ada:{SECRET}@127.0.0.1:1/0")
     key = config.signing_keys[0]
 
@@ -101,13 +101,13 @@ def test_keys_and_passwords_hide_themselves(configure, settings):
     assert repr(bytes(key)) not in shown
     assert SECRET not in repr(config.options.broker_url)
     assert "\\x" not in repr(key)
-    # They are still what they were.
+    # The values themselves are unchanged.
     assert config.options.broker_url.startswith("redis://ada:")
     assert unseal(seal(MessageFactory(), key), [key], max_bytes=9_999)
 
 
 def failing_enqueues(config):
-    """Calls of enqueue that raise, each for another reason, with a secret argument."""
+    """Yield calls that enqueue a secret argument and raise, each for its own reason."""
     yield lambda: tasks.sign_in.enqueue("ada", password=SECRET, role=1)
     yield lambda: tasks.sign_in.enqueue("ada", password=SECRET, name="eve")
     yield lambda: tasks.sign_in.enqueue(object(), SECRET)
@@ -121,9 +121,7 @@ def failing_enqueues(config):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number", range(9))
-def test_an_error_tracker_sees_no_secret_when_a_task_cannot_be_enqueued(
-    configure, number
-):
+def test_an_error_tracker_sees_no_secret_when_enqueueing_fails(configure, number):
     config = configure(broker_url=f"redis://ada:topsecret@127.0.0.1:{free_port()}/0")
     enqueue = list(failing_enqueues(config))[number]
 
@@ -138,8 +136,10 @@ def test_an_error_tracker_sees_no_secret_when_a_task_cannot_be_enqueued(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number", range(9))
-def test_djangos_report_of_it_shows_no_arguments(configure, settings, number):
-    """As a page, and as the mail to ADMINS with `include_html`."""
+def test_djangos_report_of_a_failed_enqueueing_shows_no_arguments(
+    configure, settings, number
+):
+    """Django shows the report as a page, and mails it to ADMINS with `include_html`."""
     settings.DEBUG = False
     config = configure(broker_url=f"redis://ada:topsecret@127.0.0.1:{free_port()}/0")
     enqueue = list(failing_enqueues(config))[number]
@@ -160,7 +160,7 @@ def test_djangos_report_of_it_shows_no_arguments(configure, settings, number):
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_an_error_tracker_sees_no_secret_when_a_task_fails(config, kind):
-    """In the frames above the task's own, which belong to the site."""
+    """Only frames above the task are checked: its own frames belong to the site."""
     task = worker_tasks.refuse if kind == "sync" else worker_tasks.async_refuse
     message = MessageFactory(task_path=task.module_path, args=[SECRET], kwargs={})
     delivery = Delivery(
@@ -189,7 +189,7 @@ def test_an_error_tracker_sees_no_secret_when_a_task_fails(config, kind):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_cannot_be_pushed_is_logged_without_its_arguments(configure, caplog):
+def test_a_message_that_cannot_be_pushed_is_logged_without_arguments(configure, caplog):
     configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
 
     tasks.sign_in.enqueue("ada", password=SECRET)
@@ -199,7 +199,7 @@ def test_what_cannot_be_pushed_is_logged_without_its_arguments(configure, caplog
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_progress_that_is_no_number_is_refused_where_it_is_told(start_node):
+def test_progress_that_is_not_a_number_raises_in_the_task(start_node):
     result = worker_tasks.tell_odd_progress.enqueue(SECRET)
     start_node("--processes=1")
     wait_until(lambda: result.row.is_finished, "the task")
@@ -209,7 +209,7 @@ def test_a_progress_that_is_no_number_is_refused_where_it_is_told(start_node):
 
 
 @pytest.mark.parametrize("done", [float("nan"), float("inf"), "3", 1e300, None])
-def test_progress_says_what_it_expects(done):
+def test_the_error_of_progress_says_which_values_are_expected(done):
     context = Context(task_result=None, report=lambda *_: None)
 
     with pytest.raises(InvalidArguments, match=r"progress.. takes numbers"):
@@ -217,7 +217,7 @@ def test_progress_says_what_it_expects(done):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_the_database_refuses_is_logged_by_its_id_and_path(start_node):
+def test_progress_that_the_database_refuses_is_logged_without_arguments(start_node):
     result = worker_tasks.report_past_the_check.enqueue(SECRET)
     node = start_node("--processes=1")
     wait_until(lambda: "Cannot store" in node.log, "the refusal")

@@ -1,4 +1,4 @@
-"""Tasks that fail and are tried again, by real workers."""
+"""Tasks that fail and are retried by real worker processes."""
 
 import signal
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def run(start_node, *results):
-    """Have a node run until all of these have finished."""
+    """Run a node until all these results have finished."""
     node = start_node("--processes=1")
     for result in results:
         wait_until(lambda result=result: result.row.is_finished, result.task.name)
@@ -29,7 +29,7 @@ def classes(row: TaskResult) -> list[str]:
     return [error["exception_class_path"].split(".")[-1] for error in row.errors]
 
 
-def test_a_task_is_tried_again_until_it_succeeds(start_node):
+def test_a_task_is_retried_until_it_succeeds(start_node):
     results = [
         tasks.fail_at_first.enqueue("sync", 2),
         tasks.async_fail_at_first.enqueue("async", 2),
@@ -62,7 +62,9 @@ def test_a_task_fails_when_it_has_no_attempt_left(start_node):
 @pytest.mark.parametrize(
     ("kind", "attempts"), [("value", 1), ("missing", 1), ("os", 9)]
 )
-def test_only_what_is_worth_it_is_tried_again(start_node, kind, attempts):
+def test_retry_on_and_give_up_on_decide_which_errors_are_retried(
+    start_node, kind, attempts
+):
     result = tasks.fail_with.enqueue("a", kind)
 
     run(start_node, result)
@@ -71,7 +73,7 @@ def test_only_what_is_worth_it_is_tried_again(start_node, kind, attempts):
 
 
 def pauses(node, task) -> list[str]:
-    """How long the node has said that it waits for the next attempts of a task."""
+    """The pauses before the retries of a task, as the node has logged them."""
     told = f"path={task.module_path} attempt="
     return [
         line.partition("retrying in ")[2].partition(": ")[0]
@@ -98,7 +100,7 @@ def test_the_pauses_of_an_exponential_backoff_grow(start_node):
         assert wait >= pause * 0.9
 
 
-def test_a_context_tells_of_the_failures_before(start_node):
+def test_a_context_has_the_failures_of_earlier_attempts(start_node):
     result = tasks.tell_failures_at_last.enqueue()
 
     run(start_node, result)
@@ -121,7 +123,7 @@ def test_the_default_backoff_grows(start_node):
     assert node.stop() == 0
 
 
-def test_a_callable_backoff_sees_one_error_for_each_failure(start_node):
+def test_a_callable_backoff_gets_one_error_for_each_failure(start_node):
     result = tasks.fail_with_a_backoff_that_counts.enqueue()
 
     node = run(start_node, result)
@@ -129,7 +131,7 @@ def test_a_callable_backoff_sees_one_error_for_each_failure(start_node):
     assert pauses(node, result.task) == ["0:00:00.125000", "0:00:00.250000"]
 
 
-def test_a_retry_by_a_person_begins_with_the_first_pause_again(start_node):
+def test_the_backoff_starts_again_after_a_manual_retry(start_node):
     result = tasks.fail_twice.enqueue()
     node = start_node("--processes=1")
     wait_until(lambda: result.row.is_finished, "the first two attempts")
@@ -141,7 +143,7 @@ def test_a_retry_by_a_person_begins_with_the_first_pause_again(start_node):
     assert node.stop() == 0
 
 
-def test_a_retry_may_follow_at_once(start_node):
+def test_a_task_may_request_a_retry_at_once(start_node):
     result = tasks.ask_for_a_retry_at_once.enqueue()
 
     node = run(start_node, result)
@@ -150,7 +152,7 @@ def test_a_retry_may_follow_at_once(start_node):
     assert pauses(node, result.task) == ["0:00:00"] * 2
 
 
-def test_an_exception_group_counts_as_each_exception_in_it(start_node):
+def test_each_exception_in_an_exception_group_is_considered(start_node):
     in_groups = tasks.fail_in_a_task_group.enqueue("async")
     worth_it = tasks.fail_with_a_group.enqueue("a", ["value", "os"])
     hopeless = tasks.fail_with_a_group.enqueue("b", ["os", "missing"])
@@ -166,7 +168,7 @@ def test_an_exception_group_counts_as_each_exception_in_it(start_node):
     assert asked.row.return_value == 3
 
 
-def test_a_task_may_ask_for_a_retry(start_node):
+def test_a_task_may_request_a_retry(start_node):
     result = tasks.ask_for_a_retry.enqueue("a")
 
     run(start_node, result)
@@ -176,7 +178,7 @@ def test_a_task_may_ask_for_a_retry(start_node):
     assert [error["message"] for error in row.errors] == ["not ready yet"] * 2
 
 
-def test_a_backoff_that_fails_costs_none_of_the_attempts(start_node):
+def test_a_backoff_that_raises_does_not_reduce_the_attempts(start_node):
     result = tasks.broken_backoff.enqueue()
 
     node = run(start_node, result)
@@ -201,7 +203,7 @@ def test_a_waiting_retry_is_a_ready_row_and_a_delayed_message(start_node, config
     assert TaskResult.objects.ready().get() == row
 
 
-def test_what_would_expire_meanwhile_is_not_tried_again(start_node):
+def test_a_result_that_would_expire_before_its_retry_is_not_retried(start_node):
     variant = tasks.fail_for_an_hour.using(expires_after=timedelta(minutes=10))
     result = variant.enqueue("a")
 
@@ -210,7 +212,7 @@ def test_what_would_expire_meanwhile_is_not_tried_again(start_node):
     assert (result.row.status, result.row.attempts) == (Status.FAILED, 1)
 
 
-def test_a_fleeting_task_that_waits_for_a_retry_has_a_row(start_node):
+def test_a_task_that_is_not_durable_is_retried(start_node):
     result = tasks.fleeting_fail_at_first.enqueue("a", 2)
     node = start_node("--processes=1")
 
@@ -223,12 +225,12 @@ def test_a_fleeting_task_that_waits_for_a_retry_has_a_row(start_node):
     assert node.stop() == 0
 
 
-def test_a_worker_that_dies_before_it_postpones_leaves_a_row_that_says_when(
+def test_a_retry_is_delayed_although_its_worker_died_after_the_commit(
     start_node, config
 ):
-    """The commit of a retry, and no word of it to the broker."""
+    """The worker had committed the retry, but had not told the broker."""
     result = tasks.fail_for_an_hour.enqueue("a")
-    # The one that takes over from the dead may be killed with the message in hand.
+    # The process that replaces the dead one may be killed while it holds the message.
     short = {"TASKHUB_LEASE_SECONDS": "2"}
     dying = start_node("--processes=1", FAULTS="before_settling", **short)
     wait_until(lambda: result.row.errors, "the failure")

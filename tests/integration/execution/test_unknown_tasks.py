@@ -1,4 +1,4 @@
-"""Messages that this code cannot run: new code may be on its way, for a while."""
+"""Messages that this code cannot run wait for a while, as in a rolling deploy."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ TOKEN = "worker-1"
 
 @pytest.fixture
 def enqueue(bench):
-    """A function that enqueues what this code cannot run; gives its row."""
+    """A function that enqueues a task that this code cannot run; returns the row."""
 
     def enqueue(task_path="tests.tasks.ad", **fields):
         row = TaskResultFactory(task_path=task_path, **fields)
@@ -33,7 +33,7 @@ def enqueue(bench):
 
 @pytest.fixture
 def work(bench):
-    """A function that does what a worker does with what is there; gives outcomes."""
+    """A function that processes waiting messages as a worker does; returns outcomes."""
     broker = bench.broker
     preparer = Preparer(broker.config, TOKEN)
     acknowledger = Acknowledger(broker, TOKEN, Holdings())
@@ -48,8 +48,10 @@ def work(bench):
     return work
 
 
-def test_it_is_given_up_in_the_end(enqueue, work, monkeypatch):
-    """Whatever the broker makes of when it was due."""
+def test_an_unknown_task_fails_when_it_has_waited_long_enough(
+    enqueue, work, monkeypatch
+):
+    """This holds for brokers that change the due time of a delayed message, too."""
     monkeypatch.setattr(waiting_for_code, "UNKNOWN_AGAIN", timedelta(0))
     monkeypatch.setattr(waiting_for_code, "UNKNOWN_FOR", timedelta(seconds=0.5))
     enqueue()
@@ -60,14 +62,14 @@ def test_it_is_given_up_in_the_end(enqueue, work, monkeypatch):
     assert [outcome.status for outcome in outcomes] == [Status.FAILED]
 
 
-def test_one_that_was_enqueued_long_ago_is_given_up_at_once(enqueue, work):
+def test_an_unknown_task_that_was_enqueued_long_ago_fails_at_once(enqueue, work):
     enqueue(enqueued_at=datetime.now(UTC) - timedelta(hours=1))
 
     assert [outcome.status for outcome in work()] == [Status.FAILED]
 
 
-def test_arguments_that_do_not_fit_yet_wait_as_well(enqueue, work, caplog):
-    """The sites of a deploy may be newer than its workers."""
+def test_a_message_whose_arguments_do_not_fit_waits(enqueue, work, caplog):
+    """During a rolling deploy, sites may have newer code than workers."""
     row = enqueue("tests.tasks.add", args=[1, 2], kwargs={"rounded": True})
 
     assert work() == []
@@ -77,7 +79,7 @@ def test_arguments_that_do_not_fit_yet_wait_as_well(enqueue, work, caplog):
     assert "unexpected keyword argument 'rounded'" in caplog.text
 
 
-def test_arguments_that_never_fit_fail_in_one_attempt(enqueue, work):
+def test_arguments_that_still_do_not_fit_later_cause_one_failed_attempt(enqueue, work):
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     enqueue("tests.tasks.add", args=[], enqueued_at=long_ago)
 
@@ -89,7 +91,7 @@ def test_arguments_that_never_fit_fail_in_one_attempt(enqueue, work):
     assert "missing a required argument" in error["message"]
 
 
-def test_what_expires_while_it_waits_is_cancelled(enqueue, work):
+def test_a_message_that_expires_while_it_waits_is_cancelled(enqueue, work):
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     times = {"enqueued_at": long_ago, "expires_at": long_ago + timedelta(minutes=1)}
     enqueue("tests.tasks.add", args=[], **times)
@@ -97,7 +99,7 @@ def test_what_expires_while_it_waits_is_cancelled(enqueue, work):
     assert [outcome.status for outcome in work()] == [Status.CANCELLED]
 
 
-def test_it_is_said_once(enqueue, work, caplog):
+def test_the_warning_about_an_unknown_task_is_logged_once(enqueue, work, caplog):
     enqueue()
     enqueue()
 

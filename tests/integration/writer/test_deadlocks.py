@@ -1,4 +1,4 @@
-"""Transactions that meet are done again, whatever language the database speaks."""
+"""Conflicting transactions are retried, whatever the language of the error."""
 
 from threading import Event, Thread
 
@@ -18,7 +18,7 @@ only_maria = pytest.mark.skipif(
 
 
 def in_thread(work):
-    """Do something on another connection, and wait for it."""
+    """Start a thread that runs the function on another connection; return it."""
 
     def run():
         try:
@@ -33,7 +33,7 @@ def in_thread(work):
 
 @pytest.fixture
 def session():
-    """A function that sets variables of this connection's session."""
+    """A function that sets session variables of this connection."""
 
     def set_variables(**values):
         with connection.cursor() as cursor:
@@ -45,7 +45,7 @@ def session():
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows")
-def test_a_lock_that_was_waited_for_too_long_is_waited_for_again(session, config):
+def test_a_transaction_is_retried_after_a_lock_timeout(session, config):
     row = TaskResultFactory()
     is_locked, has_failed = Event(), Event()
 
@@ -82,8 +82,8 @@ def test_a_lock_that_was_waited_for_too_long_is_waited_for_again(session, config
 
 
 @only_maria
-def test_a_row_that_changed_since_the_snapshot_is_read_again(session):
-    """MariaDB refuses that from 11.6.2 on by default."""
+def test_a_transaction_is_retried_if_a_row_has_changed_since_its_snapshot(session):
+    """By default, MariaDB refuses to lock such a row from version 11.6.2 on."""
     row = TaskResultFactory(priority=1)
     rows = TaskResult.objects.filter(pk=row.pk)
     seen = []

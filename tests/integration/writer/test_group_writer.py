@@ -1,4 +1,4 @@
-"""The group writer: nothing is dropped, whatever the database says."""
+"""The group writer loses no outcome when the database refuses writes."""
 
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ _READ_ONLY = {
 
 @pytest.fixture
 def group_writer(broker, monkeypatch):
-    """A group writer that has not been started, and does not pause for long."""
+    """A group writer that is not started yet, and whose pauses are short."""
     monkeypatch.setattr("taskhub.foundation.backoff._MAX_SECONDS", 0.01)
     faults = []
     writer = GroupWriter(
@@ -71,7 +71,7 @@ def quarantined(body):
 
 @contextmanager
 def every_connection(prepare):
-    """Prepare the connections that the group writer opens; gives them in a list."""
+    """Prepare each connection that the group writer opens, and yield their list."""
     opened = []
 
     def receive(connection, **kwargs):
@@ -100,14 +100,14 @@ def refuse_poison(connection):
     connection.execute_wrappers.append(execute_unless_poisoned)
 
 
-def test_an_outcome_outlasts_a_database_that_is_read_only(group_writer):
-    """As the old primary is while another server takes over."""
+def test_an_outcome_is_kept_while_the_database_is_read_only(group_writer):
+    """The old primary is read-only while another server takes over."""
     row = TaskResultFactory()
 
     with every_connection(refuse_writes) as opened:
         group_writer.start()
         group_writer.put(ended(attempt_for(row)))
-        # A new one after each refusal; for long enough to suspect the outcome.
+        # The writer reconnects after each refusal, often enough to suspect the outcome.
         wait_until(lambda: len(opened) > 12, "refusals")
 
     assert group_writer.stop()
@@ -116,10 +116,10 @@ def test_an_outcome_outlasts_a_database_that_is_read_only(group_writer):
     assert row.errors == []
 
 
-def test_a_database_that_is_back_right_after_a_refusal_does_not_lose_the_outcome(
+def test_an_outcome_is_kept_if_the_database_is_back_right_after_a_refusal(
     group_writer,
 ):
-    """It takes another write then, and this one the next time."""
+    """The database then accepts the probe, and the outcome at the next attempt."""
     row = TaskResultFactory()
     refusals = iter(range(module._MIN_REFUSALS))
 
@@ -136,8 +136,8 @@ def test_a_database_that_is_back_right_after_a_refusal_does_not_lose_the_outcome
     assert (row.status, row.errors) == (Status.SUCCESSFUL, [])
 
 
-def test_the_last_numbers_outlast_a_database_that_refuses_them(group_writer):
-    """As SQLite does while another process writes."""
+def test_the_last_metrics_are_kept_while_the_database_refuses_them(group_writer):
+    """SQLite refuses writes while another process writes."""
     row = TaskResultFactory()
     refusals = iter(range(3))
 
@@ -158,9 +158,7 @@ def test_the_last_numbers_outlast_a_database_that_refuses_them(group_writer):
     assert TaskMetrics.objects.get().successful == 1
 
 
-def test_an_outcome_that_cannot_be_stored_fails_and_its_neighbours_do_not(
-    group_writer, caplog
-):
+def test_only_the_outcome_that_cannot_be_stored_fails(group_writer, caplog):
     rows = TaskResultFactory.create_batch(5)
     for row in rows:
         value = object() if row is rows[2] else "done"
@@ -173,11 +171,11 @@ def test_an_outcome_that_cannot_be_stored_fails_and_its_neighbours_do_not(
     bad = TaskResult.objects.failed().get()
     assert bad == rows[2]
     assert bad.errors[0]["exception_class_path"] == "builtins.TypeError"
-    # The database is not waited for: it is well.
+    # The writer does not wait for the database, which works.
     assert "Cannot write outcomes now" not in caplog.text
 
 
-def test_an_outcome_that_is_refused_again_and_again_is_given_up(group_writer):
+def test_an_outcome_that_is_refused_repeatedly_is_replaced_by_a_failure(group_writer):
     rows = TaskResultFactory.create_batch(3)
     for row in rows:
         value = POISON if row is rows[1] else "done"
@@ -192,10 +190,10 @@ def test_an_outcome_that_is_refused_again_and_again_is_given_up(group_writer):
     assert TaskResult.objects.failed().get() == rows[1]
 
 
-def test_bad_messages_that_are_too_much_for_one_packet_are_kept_one_by_one(
+def test_bad_messages_too_large_for_one_packet_are_stored_one_by_one(
     group_writer,
 ):
-    """MariaDB's packets are 16 MB."""
+    """A packet of MariaDB has at most 16 MB."""
     for _ in range(9):
         group_writer.put(quarantined(bytes(2_000_000)))
 
@@ -205,7 +203,7 @@ def test_bad_messages_that_are_too_much_for_one_packet_are_kept_one_by_one(
     assert QuarantinedMessage.objects.count() == 9
 
 
-def test_many_reports_of_one_task_are_one_write(group_writer):
+def test_many_progress_reports_of_one_task_do_not_fill_the_writer(group_writer):
     attempt = attempt_for(TaskResultFactory())
     assert not group_writer.is_full
 
@@ -221,7 +219,7 @@ def test_many_reports_of_one_task_are_one_write(group_writer):
     assert group_writer.stop()
 
 
-def test_what_a_task_has_last_reported_is_written_with_its_outcome(group_writer):
+def test_the_last_progress_of_a_task_is_written_with_its_outcome(group_writer):
     attempt = attempt_for(TaskResultFactory())
 
     group_writer.report(Progress(attempt, 10, 10, "all"))
@@ -233,8 +231,8 @@ def test_what_a_task_has_last_reported_is_written_with_its_outcome(group_writer)
     assert (row.status, row.progress["message"]) == (Status.SUCCESSFUL, "all")
 
 
-def test_numbers_that_are_asked_for_behind_the_end_are_written(group_writer):
-    """Another thread asks for them every second, also while this one ends."""
+def test_metrics_that_are_requested_after_the_end_are_written(group_writer):
+    """Another thread requests them every second, also while the writer ends."""
     outcome = ended(attempt_for(TaskResultFactory())).outcome
     group_writer._tally.count([outcome])
     group_writer._incoming.put(None)

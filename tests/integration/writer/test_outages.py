@@ -1,4 +1,4 @@
-"""A database that goes away under a task is no failure of the task's."""
+"""A database outage during a task does not count as a failure of the task."""
 
 import pytest
 from django.db import DataError, OperationalError, connection
@@ -23,8 +23,8 @@ without_sqlite = pytest.mark.skipif(
     "task", [tasks.fail_as_in_an_outage, tasks.async_fail_as_in_an_outage]
 )
 @pytest.mark.any_database
-def test_what_an_outage_has_interrupted_is_run_again(start_node, task):
-    """With the only attempt that it has."""
+def test_a_task_that_an_outage_interrupted_is_run_again(start_node, task):
+    """This holds although the task has max_attempts=1."""
     start_node("--processes=1")
 
     result = task.enqueue("a", 2)
@@ -34,7 +34,7 @@ def test_what_an_outage_has_interrupted_is_run_again(start_node, task):
 
 
 @pytest.mark.any_database
-def test_what_an_outage_has_interrupted_in_a_task_group_is_run_again(start_node):
+def test_a_task_group_that_an_outage_interrupted_is_run_again(start_node):
     start_node("--processes=1")
 
     result = tasks.fail_in_a_task_group_as_in_an_outage.enqueue("a", 2)
@@ -45,8 +45,8 @@ def test_what_an_outage_has_interrupted_in_a_task_group_is_run_again(start_node)
 
 @without_sqlite
 @pytest.mark.any_broker
-def test_a_task_whose_connection_was_ended_amid_a_query_is_run_again(start_node):
-    """Though the server is well, and with the only attempt that it has."""
+def test_a_task_whose_connection_ended_during_a_query_is_run_again(start_node):
+    """This holds although the server works and the task has max_attempts=1."""
     start_node("--processes=1")
     for task in (
         tasks.query_at_first,
@@ -65,7 +65,7 @@ def test_a_task_whose_connection_was_ended_amid_a_query_is_run_again(start_node)
 
 @without_sqlite
 @pytest.mark.any_broker
-def test_a_task_that_ends_its_connection_by_itself_fails_in_the_end(start_node):
+def test_a_task_that_always_ends_its_own_connection_fails(start_node):
     result = tasks.end_own_connection.enqueue("a")
     start_node("--processes=1")
 
@@ -77,9 +77,9 @@ def test_a_task_that_ends_its_connection_by_itself_fails_in_the_end(start_node):
 
 
 @pytest.mark.any_database
-def test_it_is_not_run_again_for_ever(start_node, config):
+def test_a_task_is_not_run_again_after_many_interruptions(start_node, config):
     result = tasks.fail_as_in_an_outage.enqueue("a", 1_000)
-    # As if it had been interrupted very often.
+    # Pretend that the task was interrupted 200 times.
     many = [f"worker-{number}" for number in range(200)]
     TaskResult.objects.filter(pk=result.id).update(attempts=200, worker_ids=many)
     get_broker(config).join(["default"], "worker-199")
@@ -93,15 +93,15 @@ def test_it_is_not_run_again_for_ever(start_node, config):
 
 
 @pytest.mark.any_database
-def test_what_a_task_has_asked_for_is_no_outage():
+def test_errors_that_a_task_has_caused_are_no_outage():
     assert not is_outage(ValueError("no"))
     assert not is_outage(DataError("too long"))
-    # The database takes writes.
+    # The database still accepts writes.
     assert not is_outage(OperationalError("deadlock detected"))
 
 
 @pytest.mark.any_database
-def test_a_database_that_takes_no_connections_is_an_outage(monkeypatch):
+def test_a_database_that_accepts_no_connections_is_an_outage(monkeypatch):
     nowhere = "/nowhere/taskhub"
     monkeypatch.setitem(connection.settings_dict, "HOST", nowhere)
     if connection.vendor == "sqlite":

@@ -1,4 +1,4 @@
-"""The pen for outcomes, and its fence."""
+"""Writing outcomes, and the fence that refuses outdated ones."""
 
 from datetime import UTC, datetime
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 ME, OTHER = "worker-me", "worker-other"
 
 
-#: How a message came back that its worker, ME, has left unfinished, or died with.
+#: How a message came back from its worker, ME: unfinished, or because ME has died.
 LEFT, DIED = Returned(ME, died=False), Returned(ME, died=True)
 
 
@@ -82,7 +82,7 @@ def test_an_outcome_is_written_and_the_rest_of_the_row_stays(write):
     assert row.started_at == row.last_attempted_at <= row.finished_at
 
 
-def test_a_group_takes_few_queries(django_assert_max_num_queries):
+def test_a_group_of_outcomes_takes_few_queries(django_assert_max_num_queries):
     rows = TaskResultFactory.create_batch(100)
     outcomes = [success(first_attempt(row)) for row in rows]
 
@@ -102,7 +102,7 @@ def test_a_finished_row_is_not_written_again(status, write):
     assert (row.status, row.return_value) == (status, "first")
 
 
-def test_a_deleted_row_does_not_come_back(write):
+def test_an_outcome_does_not_restore_a_deleted_row(write):
     row = TaskResultFactory()
     attempt = first_attempt(row)
     row.delete()
@@ -125,7 +125,7 @@ def test_a_zombie_does_not_overwrite_the_attempt_that_replaced_it(write):
     assert (row.attempts, row.worker_ids) == (2, [ME, OTHER])
 
 
-def test_a_zombie_that_was_marked_does_not_overwrite_either(write):
+def test_a_zombie_that_was_marked_as_running_does_not_overwrite_either(write):
     row = TaskResultFactory()
     zombie = first_attempt(row)
     mark_running([zombie])
@@ -141,8 +141,8 @@ def test_a_zombie_that_was_marked_does_not_overwrite_either(write):
     assert row.last_attempted_at == successor.started_at
 
 
-def test_another_worker_does_not_overwrite_a_first_attempt_that_was_marked(write):
-    """A message was handed out twice, and one run lasts long enough to be marked."""
+def test_a_worker_does_not_overwrite_the_marked_attempt_of_another(write):
+    """The message was delivered twice, and one run was long enough to be marked."""
     row = TaskResultFactory()
     marked, unmarked = first_attempt(row), first_attempt(row, OTHER)
     mark_running([marked])
@@ -158,7 +158,7 @@ def test_another_worker_does_not_overwrite_a_first_attempt_that_was_marked(write
     not connection.features.has_select_for_update, reason="no rows are locked there"
 )
 def test_every_group_locks_its_rows_in_the_same_order():
-    """In no order, two groups of the same rows would wait for each other."""
+    """Without an order, two groups with the same rows could deadlock."""
     rows = TaskResultFactory.create_batch(3)
     keys = [row.pk for row in rows]
 
@@ -169,7 +169,7 @@ def test_every_group_locks_its_rows_in_the_same_order():
 
     locks = [each["sql"] for each in queries if "FOR UPDATE" in each["sql"]]
     assert len(locks) == 3
-    # By the primary key, which some of them name by its position.
+    # All order by the primary key; some of them name it by its position.
     orders = [
         sql.partition(" ORDER BY ")[2].partition(" FOR UPDATE")[0] for sql in locks
     ]
@@ -178,7 +178,7 @@ def test_every_group_locks_its_rows_in_the_same_order():
     assert {order.replace(key, "1") for order in orders} == {"1 ASC"}
 
 
-def test_the_same_worker_does_not_overwrite_its_own_later_attempt():
+def test_a_worker_does_not_overwrite_its_own_later_attempt():
     row = TaskResultFactory()
     earlier = claim(row.to_message(), ME, LEFT)
     later = claim(row.to_message(), ME, LEFT)
@@ -189,7 +189,7 @@ def test_the_same_worker_does_not_overwrite_its_own_later_attempt():
     assert row.return_value == "later"
 
 
-def test_an_attempt_that_is_to_be_followed_by_another_has_no_second_outcome(write):
+def test_an_attempt_that_will_be_retried_has_no_second_outcome(write):
     row = TaskResultFactory()
     attempt = claim(row.to_message(), ME, LEFT)
     attempt.errors = [{"attempt": attempt.number, "message": "no"}]
@@ -204,7 +204,7 @@ def test_an_attempt_that_is_to_be_followed_by_another_has_no_second_outcome(writ
     assert (row.status, row.attempts) == (Status.READY, 2)
 
 
-def test_who_comes_first_with_an_unclaimed_row_has_it(write):
+def test_the_first_outcome_for_an_unclaimed_row_is_kept(write):
     row = TaskResultFactory()
 
     assert write(success(first_attempt(row, ME), "mine")) == 0
@@ -214,7 +214,7 @@ def test_who_comes_first_with_an_unclaimed_row_has_it(write):
     assert row.return_value == "mine"
 
 
-def test_a_zombie_that_comes_first_is_not_repeated():
+def test_a_result_that_a_zombie_has_finished_is_not_claimed():
     row = TaskResultFactory()
     write_outcomes([success(first_attempt(row))])
 
@@ -231,7 +231,7 @@ def test_a_claim_keeps_the_errors_of_earlier_attempts():
     assert attempt.first_started_at == row.started_at
 
 
-def test_a_claim_tells_that_the_worker_before_died():
+def test_a_claim_records_the_death_of_the_previous_worker():
     row = TaskResultFactory()
 
     attempt = claim(row.to_message(), OTHER, DIED)
@@ -245,8 +245,8 @@ def test_a_claim_tells_that_the_worker_before_died():
     assert claim(row.to_message(), "worker-fourth", third_died).deaths == 2
 
 
-def test_a_worker_dies_only_once():
-    """A claim's reply was lost, and the message given back as not begun."""
+def test_repeated_claims_count_the_death_of_a_worker_once():
+    """A claim is repeated if its reply was lost and the message was given back."""
     row = TaskResultFactory()
 
     attempts = [claim(row.to_message(), OTHER, DIED) for _ in range(3)]
@@ -254,7 +254,7 @@ def test_a_worker_dies_only_once():
     assert [attempt.deaths for attempt in attempts] == [1, 1, 1]
 
 
-def test_being_left_is_no_death_however_often():
+def test_attempts_that_were_left_never_count_as_deaths():
     row = TaskResultFactory()
 
     attempts = [claim(row.to_message(), ME, LEFT) for _ in range(10)]
@@ -281,7 +281,7 @@ def test_a_deleted_row_is_not_claimed():
     assert claim(row.to_message(), ME, LEFT) is None
 
 
-def test_a_fleeting_message_is_claimed_by_a_row_of_its_own():
+def test_claiming_a_message_that_is_not_durable_inserts_its_row():
     message = MessageFactory(durable=False, args=[7])
 
     assert claim(message, ME, LEFT).number == 2
@@ -291,7 +291,7 @@ def test_a_fleeting_message_is_claimed_by_a_row_of_its_own():
     assert (row.status, row.args) == (Status.RUNNING, [7])
 
 
-def test_a_fleeting_outcome_inserts_its_row_once():
+def test_an_outcome_that_is_not_durable_inserts_its_row_once():
     attempt = Attempt.first(MessageFactory(durable=False, args=[7]), ME)
 
     assert write_outcomes([success(attempt, "first")]) == 0
@@ -301,7 +301,7 @@ def test_a_fleeting_outcome_inserts_its_row_once():
     assert (row.args, row.return_value) == ([7], "first")
 
 
-def test_durable_and_fleeting_outcomes_in_one_group():
+def test_a_group_may_mix_durable_outcomes_and_others():
     row = TaskResultFactory()
     fleeting = Attempt.first(MessageFactory(durable=False), ME)
 
@@ -310,7 +310,7 @@ def test_durable_and_fleeting_outcomes_in_one_group():
     assert TaskResult.objects.successful().count() == 2
 
 
-def test_marking_does_not_touch_what_others_have_claimed_or_finished():
+def test_marking_does_not_change_claimed_and_finished_rows():
     claimed, finished = TaskResultFactory(), TaskResultFactory(successful=True)
     late = [first_attempt(claimed), first_attempt(finished)]
     claim(claimed.to_message(), OTHER, LEFT)
@@ -323,7 +323,7 @@ def test_marking_does_not_touch_what_others_have_claimed_or_finished():
     assert finished.status == Status.SUCCESSFUL
 
 
-def test_progress_is_written_only_while_unfinished():
+def test_progress_is_written_only_to_unfinished_rows():
     running, finished = TaskResultFactory(), TaskResultFactory(failed=True)
 
     write_progress(
@@ -355,7 +355,7 @@ def test_rows_that_are_not_kept_are_deleted(keep, kept):
     assert left == {rows[name].id for name in kept}
 
 
-def test_a_bad_message_is_kept_to_be_looked_at():
+def test_a_bad_message_is_stored_in_quarantine():
     delivery = Delivery(id="not\udc80an id\0", queue_name="default", body=b"\x00body")
 
     quarantine([Quarantined(delivery, "NUL \0 in it", ME)])
