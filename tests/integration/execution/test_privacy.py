@@ -36,7 +36,7 @@ def key_of(config):
 
 
 def locals_of(error: BaseException) -> Iterator[tuple[str, object]]:
-    """Yield the local variables of taskhub's frames, as an error tracker prints them."""
+    """Yield the local variables of taskhub's frames, which error trackers print."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         seen.append(error)

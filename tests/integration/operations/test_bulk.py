@@ -1,4 +1,4 @@
-"""What is done to all results that match, and failures by cause."""
+"""Selections of results, bulk actions, and failures by cause."""
 
 import pytest
 from django.db import DatabaseError, connection
@@ -30,7 +30,7 @@ def do_all() -> None:
 # Selections.
 
 
-def test_a_selection_survives_being_sent():
+def test_a_selection_survives_its_conversion_to_json():
     row = TaskResultFactory(failed=True)
     selection = Selection(status="FAILED", ids=(row.pk,), search="user_id=42")
     selection = selection.until_now()
@@ -38,7 +38,7 @@ def test_a_selection_survives_being_sent():
     assert Selection.from_json(selection.to_json()) == selection
 
 
-def test_what_is_selected():
+def test_a_selection_filters_by_status_queue_and_search():
     failed = TaskResultFactory(failed=True, queue_name="mail", kwargs={"user_id": 42})
     TaskResultFactory(failed=True)
     TaskResultFactory(successful=True, queue_name="mail")
@@ -48,7 +48,7 @@ def test_what_is_selected():
     assert list(found.results()) == [failed]
 
 
-def test_what_comes_later_is_not_meant():
+def test_a_selection_excludes_results_that_are_enqueued_later():
     selection = FAILED.until_now()
     wait_until(lambda: timezone.now() > selection.enqueued_before, "later")
     TaskResultFactory(failed=True)
@@ -65,7 +65,7 @@ def test_a_wrong_selection_is_refused(plain):
 # Bulk actions.
 
 
-def test_all_that_match_are_tried_again(config, drain):
+def test_a_bulk_retry_retries_all_matching_results(config, drain):
     results = [tasks.fail_at_first_try.enqueue(n) for n in range(5)]
     other = tasks.fail.enqueue()
     drain()
@@ -83,7 +83,7 @@ def test_all_that_match_are_tried_again(config, drain):
     assert other.row.status == Status.FAILED
 
 
-def test_a_steward_does_it(start_node):
+def test_a_steward_runs_bulk_actions(start_node):
     row = tasks.add.enqueue(1, 2).row
     TaskResult.objects.filter(pk=row.pk).update(status=Status.FAILED)
     operations.results.start_bulk("retry", FAILED)
@@ -93,7 +93,7 @@ def test_a_steward_does_it(start_node):
     wait_until(lambda: TaskResult.objects.successful().exists(), "the retry")
 
 
-def test_it_goes_on_from_where_it_was(monkeypatch, config):
+def test_an_interrupted_bulk_action_continues(monkeypatch, config):
     monkeypatch.setattr("taskhub.operations.results.bulk.MAX_BATCH_ROWS", 2)
     TaskResultFactory.create_batch(5, failed=True)
     action = operations.results.start_bulk("retry", FAILED, expected=5)
@@ -109,7 +109,7 @@ def test_it_goes_on_from_where_it_was(monkeypatch, config):
     assert get_broker(config).depth("default") == Depth(ready=5)
 
 
-def test_it_can_be_stopped(monkeypatch, config):
+def test_a_bulk_action_can_be_stopped(monkeypatch, config):
     monkeypatch.setattr("taskhub.operations.results.bulk.MAX_BATCH_ROWS", 2)
     TaskResultFactory.create_batch(5, failed=True)
     action = operations.results.start_bulk("retry", FAILED)
@@ -123,19 +123,19 @@ def test_it_can_be_stopped(monkeypatch, config):
     assert not operations.results.stop_bulk(action)
 
 
-def test_retries_are_spread(config):
+def test_bulk_retries_are_spread_over_time(config):
     TaskResultFactory.create_batch(4, failed=True)
     action = operations.results.start_bulk("retry", FAILED, per_second=0.01)
     do_all()
 
     first, *others = TaskResult.objects.order_by("pk")
-    # At once.
+    # The first retry is due at once.
     assert abs((first.run_after - action.asked_at).total_seconds()) < 90
     gaps = [(row.run_after - action.asked_at).total_seconds() for row in others]
     assert gaps == pytest.approx([100, 200, 300])
 
 
-def test_what_waits_is_cancelled_and_all_are_deleted(config):
+def test_bulk_cancel_affects_waiting_results_and_bulk_delete_all(config):
     waiting = tasks.add.enqueue(1)
     finished = TaskResultFactory(successful=True)
 
@@ -161,7 +161,7 @@ def test_what_waits_is_cancelled_and_all_are_deleted(config):
         {"kind": "retry", "by_force": True},
     ],
 )
-def test_what_cannot_be_done_is_refused(wrong):
+def test_an_invalid_bulk_action_is_refused(wrong):
     with pytest.raises(InvalidOption):
         operations.results.start_bulk(selection=FAILED, **wrong)
 
@@ -175,7 +175,9 @@ def test_what_cannot_be_done_is_refused(wrong):
         {"per_second": 1e-308},
     ],
 )
-def test_an_action_that_was_spoilt_stops_and_the_next_one_is_done(edit, config, caplog):
+def test_an_action_with_invalid_fields_stops_and_the_next_one_is_done(
+    edit, config, caplog
+):
     waiting = TaskResultFactory.create_batch(2, failed=True)
     spoilt = operations.results.start_bulk("retry", FAILED)
     BulkAction.objects.filter(pk=spoilt.pk).update(**edit)
@@ -190,7 +192,7 @@ def test_an_action_that_was_spoilt_stops_and_the_next_one_is_done(edit, config, 
     assert str(spoilt.pk) in caplog.text
 
 
-def test_what_the_site_raises_stops_only_its_action(config):
+def test_an_exception_of_the_site_stops_only_its_own_action(config):
     spoilt, sound = TaskResultFactory.create_batch(2, failed=True)
 
     def refuse(instance, **_):
@@ -212,8 +214,8 @@ def test_what_the_site_raises_stops_only_its_action(config):
     assert [row.pk for row in TaskResult.objects.all()] == [spoilt.pk]
 
 
-def test_an_action_goes_on_when_a_migration_is_done(config):
-    """A table is away for as long: that is nobody's fault."""
+def test_a_bulk_action_continues_after_a_migration(config):
+    """A table that is missing during a migration does not stop the action."""
     TaskResultFactory(failed=True)
     action = operations.results.start_bulk("delete", FAILED)
     with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""Cancelling what runs, and trying again what has finished, with real workers."""
+"""Cancelling and retrying results, with real worker processes."""
 
 from datetime import timedelta
 
@@ -36,7 +36,7 @@ def wait_for_trace(label: str) -> None:
 @pytest.mark.parametrize(
     "task", [tasks.run_until_cancelled, tasks.async_run_until_cancelled]
 )
-def test_a_running_task_is_asked_to_end(start_node, task):
+def test_a_running_task_notices_that_it_was_cancelled(start_node, task):
     result = task.enqueue("it")
     node = start_node("--processes=1")
     wait_for_trace("it began")
@@ -48,12 +48,12 @@ def test_a_running_task_is_asked_to_end(start_node, task):
     assert row.status == Status.CANCELLED
     with pytest.raises(TaskCancelled, match="It was cancelled"):
         row.get()
-    # The process goes on.
+    # The process continues with other tasks.
     assert tasks.add.enqueue(1, 2).get(timeout=30) == 3
     assert node.stop() == 0
 
 
-def test_by_force_its_process_is_replaced(start_node):
+def test_cancelling_by_force_replaces_the_process(start_node):
     result = tasks.run_regardless.enqueue("it")
     node = start_node("--processes=1")
     wait_for_trace("it began")
@@ -67,7 +67,7 @@ def test_by_force_its_process_is_replaced(start_node):
     assert node.stop() == 0
 
 
-def test_what_was_cancelled_stays_so_across_a_restart(start_node, config):
+def test_cancelled_results_are_not_run_by_a_node_that_starts_later(start_node, config):
     waiting = tasks.trace.enqueue("never")
     delayed = tasks.trace.using(run_after=timedelta(hours=1)).enqueue("never")
 
@@ -80,7 +80,7 @@ def test_what_was_cancelled_stays_so_across_a_restart(start_node, config):
     assert (depth.ready, depth.delayed) == (0, 0)
 
 
-def test_what_is_finished_is_not_cancelled():
+def test_finished_results_are_not_cancelled():
     row = TaskResultFactory(successful=True)
 
     cancelled = operations.results.cancel(TaskResult.objects.all())
@@ -90,10 +90,10 @@ def test_what_is_finished_is_not_cancelled():
     assert row.status == Status.SUCCESSFUL
 
 
-# Trying again.
+# Retrying.
 
 
-def test_a_failure_is_tried_again_where_it_ended(start_node):
+def test_a_manual_retry_continues_the_count_of_attempts(start_node):
     result = tasks.fail_at_first.enqueue("a", 4)
     start_node("--processes=1")
     wait_until(lambda: result.row.is_finished, "the failure")
@@ -112,7 +112,7 @@ def test_a_failure_is_tried_again_where_it_ended(start_node):
     ]
 
 
-def test_what_was_cancelled_or_has_expired_may_be_tried_again(start_node):
+def test_cancelled_and_expired_results_can_be_retried(start_node):
     expired = tasks.trace.using(expires_after=timedelta(0)).enqueue("expired")
     cancelled = tasks.trace.enqueue("cancelled")
     operations.results.cancel(those(cancelled))
@@ -129,13 +129,13 @@ def test_what_was_cancelled_or_has_expired_may_be_tried_again(start_node):
     }
 
 
-def test_what_is_unfinished_is_not_tried_again(config):
+def test_unfinished_results_are_not_retried(config):
     tasks.add.enqueue(1)
 
     assert operations.results.retry(TaskResult.objects.all()) == 0
 
 
-def test_many_are_spread_over_time(config):
+def test_many_retries_are_spread_over_time(config):
     rows = [TaskResultFactory(failed=True) for _ in range(10)]
 
     assert operations.results.retry(TaskResult.objects.all(), per_second=2) == 10
@@ -152,7 +152,7 @@ def test_many_are_spread_over_time(config):
 # Relations.
 
 
-def test_what_a_task_enqueues_is_its_child(drain):
+def test_a_result_that_a_task_enqueues_is_its_child(drain):
     parent = tasks.enqueue_more.enqueue(2)
 
     drain()

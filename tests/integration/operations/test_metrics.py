@@ -1,4 +1,4 @@
-"""The numbers that are counted as tasks finish, and how they are rolled up."""
+"""Metrics: how they are counted, rolled up and read."""
 
 from datetime import timedelta
 
@@ -45,7 +45,7 @@ def count(minutes_ago, seconds=FRESH, **fields):
 # Counting.
 
 
-def test_numbers_agree_with_the_rows(start_node):
+def test_metrics_agree_with_the_rows(start_node):
     for n in range(20):
         tasks.add.enqueue(n)
     tasks.fail.enqueue("a reason")
@@ -76,7 +76,7 @@ def test_an_atomic_task_is_counted_when_it_is_committed(drain):
     assert counted(task_path="tests.tasks.trace_atomically")["successful"] == 1
 
 
-def test_what_is_cancelled_is_counted():
+def test_cancelled_results_are_counted():
     row = TaskResultFactory()
     TaskResultFactory(successful=True)
 
@@ -89,7 +89,7 @@ def test_what_is_cancelled_is_counted():
 # Rolling up.
 
 
-def test_what_was_counted_a_moment_ago_becomes_a_minute():
+def test_fresh_metrics_are_rolled_up_into_minutes():
     at = count(0).starts_at
     for _ in range(2):
         count(0, starts_at=at)
@@ -105,8 +105,8 @@ def test_what_was_counted_a_moment_ago_becomes_a_minute():
     assert TaskMetrics.objects.get(queue_name="mail").failed == 2
 
 
-def test_what_comes_late_is_added():
-    # Of the same minute, whatever the time is.
+def test_late_metrics_are_added_to_their_minute():
+    # The second row belongs to the same minute.
     at = count(1).starts_at
     roll_up()
     count(1, starts_at=at)
@@ -115,7 +115,7 @@ def test_what_comes_late_is_added():
     assert TaskMetrics.objects.get().successful == 2
 
 
-def test_spans_grow_as_they_get_older_and_go():
+def test_older_metrics_have_longer_spans_and_the_oldest_are_deleted():
     for minutes in (5, 90, 91, 60 * 12, 60 * 30, 60 * 31, 60 * 24 * 5):
         count(minutes)
 
@@ -124,7 +124,7 @@ def test_spans_grow_as_they_get_older_and_go():
     spans = list(TaskMetrics.objects.values_list("seconds", flat=True))
     assert sorted(spans)[0] == MINUTE
     assert {TEN_MINUTES, HALF_HOUR, HOUR} < {*spans}
-    # All but those of five days ago.
+    # Only the metrics of five days ago were deleted.
     assert counted()["successful"] == 6
     before = list(TaskMetrics.objects.order_by("pk").values())
     roll_up()
@@ -147,13 +147,13 @@ def test_a_series_has_every_span_of_the_range():
     assert sum(read_metrics("1h").series.successful) == 12
 
 
-def test_a_clock_that_is_ahead_counts_for_now():
+def test_metrics_of_a_clock_that_is_ahead_count_as_current():
     count(-30)
 
     assert read_metrics("15m").series.successful[-1] == 1
 
 
-def test_how_full_queues_are_is_noted_at_its_fullest(config, drain):
+def test_the_greatest_depth_of_each_minute_is_recorded(config, drain):
     for n in range(3):
         tasks.add.enqueue(n)
     sample_depths(config)
@@ -179,7 +179,7 @@ def note_depth(starts_at, ready, queue_name="mail"):
     )
 
 
-def test_of_a_long_range_the_fullest_moment_of_each_hour_is_told():
+def test_a_long_range_has_the_greatest_depth_of_each_hour():
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     for minute, ready in ((-61, 5), (-60, 1), (-7, 9), (-1, 3), (0, 2)):
         note_depth(hour + timedelta(minutes=minute), ready)
@@ -191,7 +191,7 @@ def test_of_a_long_range_the_fullest_moment_of_each_hour_is_told():
     assert mail.ready[-4] is None
 
 
-def test_of_many_queues_the_fullest_are_told_of():
+def test_only_the_queues_with_the_greatest_depths_are_returned():
     minute = timezone.now().replace(second=0, microsecond=0)
     for number in range(20):
         note_depth(minute, number, f"queue-{number:02}")
@@ -202,7 +202,7 @@ def test_of_many_queues_the_fullest_are_told_of():
     assert names == ["queue-00", *(f"queue-{number}" for number in range(13, 20))]
 
 
-def test_how_full_queues_were_is_told_by_fewer_rows_as_it_gets_older():
+def test_older_depths_are_rolled_up_into_longer_spans():
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     # A day and a half ago, half a day ago, and now.
     for hours in (36, 12, 0):
@@ -225,7 +225,7 @@ def test_how_full_queues_were_is_told_by_fewer_rows_as_it_gets_older():
     assert list(QueueDepth.objects.order_by("pk").values()) == before
 
 
-def test_a_minute_that_is_noted_late_joins_its_span():
+def test_a_depth_that_is_recorded_late_is_added_to_its_span():
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     old = hour - timedelta(hours=12)
     note_depth(old, 1)
@@ -238,7 +238,7 @@ def test_a_minute_that_is_noted_late_joins_its_span():
     assert (row.starts_at, row.seconds, row.ready) == (old, HALF_HOUR, 12)
 
 
-def test_reading_takes_few_queries(django_assert_num_queries):
+def test_reading_metrics_takes_few_queries(django_assert_num_queries):
     for minutes in range(10):
         count(minutes)
         note_depth(timezone.now() - timedelta(minutes=minutes), 1)
@@ -248,7 +248,7 @@ def test_reading_takes_few_queries(django_assert_num_queries):
         read_by_queue("72h")
 
 
-def test_of_queues_alone_the_same_is_read():
+def test_reading_by_queue_returns_the_same_metrics():
     count(1, successful=4, failed=1)
     count(2, queue_name="mail")
 

@@ -1,4 +1,4 @@
-"""What operators do to results, through the one door for it."""
+"""Deleting results."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from tests.servers import free_port
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_what_waits_is_deleted_and_never_run(config, drain):
+def test_waiting_results_that_are_deleted_are_never_run(config, drain):
     ready = tasks.trace.enqueue("ready")
     delayed = tasks.trace.using(run_after=timedelta(days=1)).enqueue("delayed")
     kept = tasks.trace.enqueue("kept")
@@ -33,7 +33,7 @@ def test_what_waits_is_deleted_and_never_run(config, drain):
     assert TaskResult.objects.count() == 1
 
 
-def test_what_runs_is_deleted_but_goes_on(config):
+def test_deleting_returns_how_many_results_are_still_running(config):
     TaskResultFactory(running=True)
     TaskResultFactory(successful=True)
 
@@ -42,7 +42,7 @@ def test_what_runs_is_deleted_but_goes_on(config):
     )
 
 
-def test_more_than_a_batch_in_several_queues(config):
+def test_more_than_one_batch_in_several_queues_is_deleted(config):
     tasks.add.enqueue_many([(number,) for number in range(700)])
     tasks.send.enqueue_many([(f"{number}",) for number in range(20)])
 
@@ -54,7 +54,7 @@ def test_more_than_a_batch_in_several_queues(config):
     assert get_broker(config).depth("mail") == Depth()
 
 
-def test_with_the_broker_away_nothing_is_deleted_that_could_still_run(configure):
+def test_waiting_results_are_not_deleted_while_the_broker_is_away(configure):
     configure(broker_url=f"redis://127.0.0.1:{free_port()}/0")
     TaskResultFactory()
 
@@ -64,7 +64,7 @@ def test_with_the_broker_away_nothing_is_deleted_that_could_still_run(configure)
     assert TaskResult.objects.count() == 1
 
 
-def test_results_of_a_backend_that_is_gone_can_be_deleted(config):
+def test_results_of_a_removed_backend_can_be_deleted(config):
     TaskResultFactory(backend="removed")
 
     assert operations.results.delete(TaskResult.objects.all()).deleted == 1

@@ -1,4 +1,4 @@
-"""What is not kept any longer is deleted, in batches, and nothing else."""
+"""Pruning deletes expired rows in batches, and no others."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 def aged(days: float, *, finished_days: float | None = None, **traits: object):
-    """A result that was enqueued, and finished, so many days ago."""
+    """Create a result that was enqueued, and finished, some days ago."""
     enqueued = timezone.now() - timedelta(days=days)
     number = TaskResult.objects.count() + QuarantinedMessage.objects.count()
     row = TaskResultFactory(
@@ -39,13 +39,13 @@ def left() -> set[UUID]:
     return set(TaskResult.objects.values_list("pk", flat=True))
 
 
-def test_what_is_old_and_finished_goes():
+def test_old_finished_results_are_deleted():
     kept = [
         aged(29, successful=True),
         aged(89, failed=True),
         aged(400),
         aged(400, running=True),
-        # Delayed for long: its id is old, and its outcome is news.
+        # This one was delayed for long: its id is old, but it finished recently.
         aged(400, finished_days=1, successful=True),
     ]
     aged(31, successful=True)
@@ -57,7 +57,7 @@ def test_what_is_old_and_finished_goes():
     assert left() == {row.pk for row in kept}
 
 
-def test_no_more_than_so_many_are_kept():
+def test_at_most_the_given_number_of_finished_results_is_kept():
     rows = [aged(day, successful=True) for day in (5, 4, 3, 2, 1)]
     waiting = aged(9)
 
@@ -67,7 +67,7 @@ def test_no_more_than_so_many_are_kept():
     assert sum(prune(Retention(most=2))) == 0
 
 
-def test_without_a_limit_all_is_kept():
+def test_without_a_limit_all_results_are_kept():
     aged(4_000, successful=True)
 
     assert list(prune(Retention())) == []
@@ -81,7 +81,9 @@ def test_a_dry_run_deletes_nothing():
     assert len(left()) == 1
 
 
-def test_many_go_in_batches(monkeypatch, django_assert_max_num_queries):
+def test_many_results_are_deleted_in_batches(
+    monkeypatch, django_assert_max_num_queries
+):
     monkeypatch.setattr(pruning, "MAX_BATCH_ROWS", 10)
     for _ in range(35):
         aged(31, successful=True)
@@ -90,7 +92,7 @@ def test_many_go_in_batches(monkeypatch, django_assert_max_num_queries):
         assert list(prune(Retention(days=30))) == [10, 10, 10, 5]
 
 
-def test_old_quarantined_messages_go():
+def test_old_quarantined_messages_are_deleted():
     old = first_id_at(timezone.now() - timedelta(days=91))
     QuarantinedMessageFactory(id=old)
     new = QuarantinedMessageFactory()
@@ -105,7 +107,7 @@ def test_old_quarantined_messages_go():
 
 @pytest.fixture
 def two_backends(settings):
-    """The configurations of two backends that share the tables."""
+    """A function that configures two backends that share the tables."""
     hub = settings.TASKS["default"]
 
     def give(default: dict[str, object], other: dict[str, object]) -> list[Config]:
@@ -137,7 +139,7 @@ def test_each_backend_prunes_its_own_results(two_backends):
     assert left() == {newest.pk, *(row.pk for row in others)}
 
 
-def test_what_is_of_no_backend_is_kept_for_as_long_as_one_wants(two_backends):
+def test_rows_without_a_backend_are_kept_for_the_longest_period(two_backends):
     default, _other = two_backends(
         {"keep_days": 7, "keep_failed_days": 7},
         {"keep_days": 30, "keep_failed_days": 20},
@@ -153,7 +155,7 @@ def test_what_is_of_no_backend_is_kept_for_as_long_as_one_wants(two_backends):
     assert TaskLog.objects.count() == 2
 
 
-def test_what_one_backend_keeps_for_ever_is_kept(two_backends):
+def test_rows_without_a_backend_are_kept_if_one_backend_keeps_all(two_backends):
     default, _other = two_backends({}, {"keep_failed_days": None})
 
     assert Retention.of(default).quarantined_days is None
@@ -161,7 +163,7 @@ def test_what_one_backend_keeps_for_ever_is_kept(two_backends):
 
 
 def test_batches_are_found_by_the_primary_key(two_backends):
-    """On SQLite, whose planner decides alike for a small and for a large table."""
+    """On SQLite only: its planner treats small and large tables alike."""
     if connection.vendor != "sqlite":
         pytest.skip("the planners of the others go by the size of the table")
     default, _other = two_backends({"keep_most": 1}, {})
@@ -179,10 +181,10 @@ def test_batches_are_found_by_the_primary_key(two_backends):
             assert all(" USING " in line for line in plan), plan
 
 
-def test_a_dry_run_counts_once_what_goes_for_two_reasons():
+def test_a_dry_run_counts_a_result_that_exceeds_two_limits_once():
     for day in (40, 5, 4, 3):
         aged(day, successful=True)
-    # Kept for longer, and too many.
+    # This failure is not too old, but there are too many newer results.
     aged(50, failed=True)
     retention = Retention(days=30, failed_days=90, most=2)
 
@@ -190,7 +192,7 @@ def test_a_dry_run_counts_once_what_goes_for_two_reasons():
     assert sum(prune(retention)) == 3
 
 
-def test_the_command_goes_by_the_settings_or_by_its_options(configure, capsys):
+def test_the_command_uses_the_settings_or_its_options(configure, capsys):
     configure(keep_days=30)
     aged(31, successful=True)
     aged(8, successful=True)
@@ -204,7 +206,9 @@ def test_the_command_goes_by_the_settings_or_by_its_options(configure, capsys):
     assert left() == set()
 
 
-def test_what_the_command_is_not_told_the_settings_say(configure, capsys):
+def test_options_that_the_command_is_not_given_come_from_the_settings(
+    configure, capsys
+):
     configure(keep_days=30, keep_failed_days=90)
     aged(31, successful=True)
     aged(91, failed=True)
@@ -229,7 +233,7 @@ def test_the_command_counts_and_deletes_quarantined_messages(capsys):
 
 @pytest.mark.parametrize("option", ["--days", "--failed-days"])
 @pytest.mark.parametrize("number", ["-1", "nan", "36601", "many"])
-def test_the_command_refuses_what_is_no_number_of_days(option, number):
+def test_the_command_refuses_an_invalid_number_of_days(option, number):
     expected = f"expected a number from 0 to 36600, not '{number}'"
 
     with pytest.raises(CommandError, match=expected):

@@ -1,4 +1,4 @@
-"""Quarantined messages: looked at, pushed once more, or dropped; on every broker."""
+"""Quarantined messages are shown, pushed again or deleted, on every broker."""
 
 import hmac
 from hashlib import sha256
@@ -40,7 +40,7 @@ def history():
 
 @pytest.fixture
 def on_redis(config):
-    """Where a message is bytes."""
+    """The config of a broker whose messages are bytes."""
     if get_broker(config).lives_in_rows:
         pytest.skip("a message is a row there")
     return config
@@ -52,7 +52,7 @@ def embedded(configure):
 
 
 def quarantine(message, key, **fields):
-    """A message as it is in quarantine, signed with a key."""
+    """Create a quarantined message, signed with the key."""
     return QuarantinedMessageFactory(
         message_id=str(message.id),
         queue_name=message.queue_name,
@@ -61,8 +61,8 @@ def quarantine(message, key, **fields):
     )
 
 
-def test_a_message_whose_key_is_back_is_run(on_redis, drain):
-    # Without a row, which would be pushed anew, with the new key.
+def test_a_message_is_run_after_its_signing_key_is_back(on_redis, drain):
+    # The message has no row; a row would be pushed again, with the new key.
     said = MessageFactory(args=[1, 2], durable=False)
     body = seal(said, derive_key("the key before"))
     get_broker(on_redis).push([Envelope(said.id, "default", 0, None, body)])
@@ -80,7 +80,7 @@ def test_a_message_whose_key_is_back_is_run(on_redis, drain):
     assert row.return_value == 3
 
 
-def test_what_is_refused_again_is_quarantined_again(on_redis, drain):
+def test_a_message_that_is_refused_again_is_quarantined_again(on_redis, drain):
     message = quarantine(MessageFactory(), derive_key("another key"))
 
     operations.quarantine.push(message)
@@ -91,7 +91,7 @@ def test_what_is_refused_again_is_quarantined_again(on_redis, drain):
     assert bytes(again.body) == bytes(message.body)
 
 
-def test_a_result_that_was_run_meanwhile_is_not_run_twice(on_redis, drain):
+def test_pushing_a_message_of_a_finished_result_does_not_run_it_again(on_redis, drain):
     row = TaskResultFactory(args=[1, 2])
     message = quarantine(row.to_message(), derive_key("the key before"))
     TaskResult.objects.filter(pk=row.pk).update(
@@ -106,8 +106,8 @@ def test_a_result_that_was_run_meanwhile_is_not_run_twice(on_redis, drain):
     assert not QuarantinedMessage.objects.exists()
 
 
-def test_a_message_of_a_result_that_has_failed_for_it_is_tried_again(config, drain):
-    """New code has come: the task is known now."""
+def test_pushing_a_message_retries_its_failed_result(config, drain):
+    """New code was deployed, in which the task is registered."""
     row = TaskResultFactory(failed=True, args=[1, 2])
     key = config.signing_keys[0]
     body = b"" if get_broker(config).lives_in_rows else seal(row.to_message(), key)
@@ -121,7 +121,7 @@ def test_a_message_of_a_result_that_has_failed_for_it_is_tried_again(config, dra
     assert not QuarantinedMessage.objects.exists()
 
 
-def test_a_forged_message_does_not_have_a_result_tried_again(on_redis):
+def test_pushing_a_forged_message_does_not_retry_its_result(on_redis):
     row = TaskResultFactory(failed=True)
     message = quarantine(row.to_message(), derive_key("another key"))
 
@@ -139,7 +139,7 @@ def test_a_forged_message_does_not_have_a_result_tried_again(on_redis):
         ({"body": bytes(2 * 1024 * 1024)}, "It was not stored completely"),
     ],
 )
-def test_what_cannot_be_pushed_stays(on_redis, fields, reason):
+def test_a_message_that_cannot_be_pushed_stays_in_quarantine(on_redis, fields, reason):
     message = QuarantinedMessageFactory(**fields)
 
     with pytest.raises(BadMessage, match=reason):
@@ -151,7 +151,7 @@ def test_what_cannot_be_pushed_stays(on_redis, fields, reason):
 @pytest.mark.parametrize(
     "payload", [b'["\xff"]', b"[" * 100_000, b"[" + b"9" * 5_000 + b"]"]
 )
-def test_bytes_that_are_signed_and_odd_can_be_pushed_and_read(
+def test_signed_bytes_that_cannot_be_decoded_can_be_shown_and_pushed(
     on_redis, admin_client, payload
 ):
     digest = hmac.digest(on_redis.signing_keys[0], b"\x01" + payload, "sha256")
@@ -164,7 +164,7 @@ def test_bytes_that_are_signed_and_odd_can_be_pushed_and_read(
     assert get_broker(on_redis).depth("default") == Depth(ready=1)
 
 
-def test_what_came_from_a_queue_that_is_gone_stays(settings, on_redis):
+def test_a_message_of_a_removed_queue_cannot_be_pushed(settings, on_redis):
     settings.TASKS = {"default": settings.TASKS["default"]}
     message = QuarantinedMessageFactory(queue_name="gone")
 
@@ -172,7 +172,7 @@ def test_what_came_from_a_queue_that_is_gone_stays(settings, on_redis):
         operations.quarantine.push(message)
 
 
-def test_on_the_database_broker_there_is_nothing_without_a_result(embedded):
+def test_the_database_broker_cannot_push_a_message_without_its_result(embedded):
     message = QuarantinedMessageFactory(body=b"")
 
     with pytest.raises(BadMessage, match=r"Its result .* was deleted"):
@@ -180,7 +180,7 @@ def test_on_the_database_broker_there_is_nothing_without_a_result(embedded):
 
 
 @pytest.mark.parametrize("trait", ["running", "successful"])
-def test_on_the_database_broker_only_what_has_failed_is_tried_again(embedded, trait):
+def test_the_database_broker_pushes_only_messages_of_failed_results(embedded, trait):
     row = TaskResultFactory(**{trait: True})
     message = QuarantinedMessageFactory(message_id=str(row.pk), body=b"")
 
@@ -188,7 +188,7 @@ def test_on_the_database_broker_only_what_has_failed_is_tried_again(embedded, tr
         operations.quarantine.push(message)
 
 
-def test_while_the_broker_is_away_it_stays(configure):
+def test_a_message_stays_in_quarantine_while_the_broker_is_away(configure):
     configure(broker_url="redis://127.0.0.1:1/0")
     message = QuarantinedMessageFactory()
 
@@ -198,10 +198,10 @@ def test_while_the_broker_is_away_it_stays(configure):
     assert QuarantinedMessage.objects.exists()
 
 
-# The pages.
+# The pages of the admin.
 
 
-def test_the_page_says_what_it_says_and_that_it_would_be_taken(on_redis, admin_client):
+def test_the_page_shows_a_message_and_that_it_would_be_accepted(on_redis, admin_client):
     message = quarantine(
         MessageFactory(args=["<b>"], kwargs={"user": 7}), on_redis.signing_keys[0]
     )
@@ -221,7 +221,7 @@ def test_the_page_says_what_it_says_and_that_it_would_be_taken(on_redis, admin_c
         ({"queue_name": "mail"}, "in queue &#x27;mail&#x27;, but came as"),
     ],
 )
-def test_the_page_says_why_it_would_be_refused(
+def test_the_page_says_why_a_message_would_be_refused(
     on_redis, admin_client, change_of, verdict
 ):
     said = MessageFactory(**change_of)
@@ -235,7 +235,7 @@ def test_the_page_says_why_it_would_be_refused(
     assert verdict in page
 
 
-def test_what_is_masked_is_not_in_its_bytes_either(on_redis, admin_client):
+def test_the_page_does_not_show_masked_arguments(on_redis, admin_client):
     said = MessageFactory(
         task_path="tests.tasks.sign_in", args=["ada", "hunter2"], kwargs={}
     )
@@ -262,8 +262,10 @@ def longer_than_what_is_kept(body):
 @pytest.mark.parametrize(
     "spoil", [cut_short, of_a_later_version, longer_than_what_is_kept]
 )
-def test_nothing_is_shown_of_what_cannot_be_decoded(on_redis, admin_client, spoil):
-    """Nobody knows what of it is masked."""
+def test_the_bytes_of_a_message_that_cannot_be_decoded_are_not_shown(
+    on_redis, admin_client, spoil
+):
+    """The masked arguments in such a message are not known."""
     said = MessageFactory(
         task_path="tests.tasks.sign_in", args=["ada", "hunter2"], kwargs={}
     )
@@ -291,7 +293,7 @@ def test_the_list_reads_no_bodies(admin_client, django_assert_max_num_queries):
     assert not any(body in sql for sql in selects)
 
 
-def test_pushing_from_its_page_is_written_down(on_redis, admin_client):
+def test_pushing_from_the_page_is_written_to_the_history(on_redis, admin_client):
     message = quarantine(MessageFactory(), on_redis.signing_keys[0])
 
     assert push_url(message) in admin_client.get(change(message)).content.decode()
@@ -303,7 +305,7 @@ def test_pushing_from_its_page_is_written_down(on_redis, admin_client):
     assert history() == [(message.message_id, "Retried.")]
 
 
-def test_of_the_selected_each_is_pushed_on_its_own(on_redis, admin_client):
+def test_each_of_the_selected_messages_is_pushed_separately(on_redis, admin_client):
     good = quarantine(MessageFactory(), on_redis.signing_keys[0])
     bad = QuarantinedMessageFactory(message_id="no id")
     chosen = {"action": "push_selected", "_selected_action": [bad.pk, good.pk]}
@@ -316,7 +318,7 @@ def test_of_the_selected_each_is_pushed_on_its_own(on_redis, admin_client):
     assert history() == [(good.message_id, "Retried.")]
 
 
-def test_who_may_only_look_sees_no_button_and_is_refused(on_redis, staff):
+def test_view_and_delete_permissions_do_not_allow_pushing(on_redis, staff):
     client = staff("view_quarantinedmessage", "delete_quarantinedmessage")
     message = quarantine(MessageFactory(), on_redis.signing_keys[0])
 
@@ -328,7 +330,7 @@ def test_who_may_only_look_sees_no_button_and_is_refused(on_redis, staff):
     assert QuarantinedMessage.objects.exists()
 
 
-def test_who_may_push_may_not_drop(on_redis, staff):
+def test_retry_permission_does_not_allow_deleting(on_redis, staff):
     client = staff("view_quarantinedmessage", "retry_quarantinedmessage")
     message = quarantine(MessageFactory(), on_redis.signing_keys[0])
 
@@ -337,7 +339,7 @@ def test_who_may_push_may_not_drop(on_redis, staff):
     assert not QuarantinedMessage.objects.exists()
 
 
-def test_who_may_not_look_may_not_push(on_redis, staff):
+def test_retry_permission_without_view_permission_is_not_enough(on_redis, staff):
     message = quarantine(MessageFactory(), on_redis.signing_keys[0])
 
     client = staff("retry_quarantinedmessage")

@@ -1,4 +1,4 @@
-"""Queues: paused, drained, resumed, moved and purged, on every broker."""
+"""Pausing, draining, resuming, moving and purging queues, on every broker."""
 
 import pytest
 
@@ -20,7 +20,7 @@ DEFAULT, MAIL = Queue("default"), Queue("mail")
 # Pausing.
 
 
-def test_of_a_paused_queue_nothing_is_run_until_it_is_resumed(start_node):
+def test_messages_of_a_paused_queue_are_not_run_until_it_is_resumed(start_node):
     operations.queues.pause(MAIL, by="ada", reason="The provider is down.")
     waiting = tasks.send.enqueue("a@example.org")
     other = tasks.add.enqueue(1, 2)
@@ -39,7 +39,7 @@ def test_of_a_paused_queue_nothing_is_run_until_it_is_resumed(start_node):
     assert node.stop() == 0
 
 
-def test_what_runs_when_a_queue_is_paused_goes_on(start_node, gate):
+def test_a_running_task_continues_when_its_queue_is_paused(start_node, gate):
     result = tasks.wait_for_gate.enqueue("it", gate.path)
     start_node("--processes=1")
     wait_until(lambda: result.row.status == "RUNNING", "it to run")
@@ -50,7 +50,7 @@ def test_what_runs_when_a_queue_is_paused_goes_on(start_node, gate):
     result.get(timeout=30)
 
 
-def test_a_drain_leaves_a_paused_queue_alone(drain):
+def test_a_drain_does_not_run_messages_of_a_paused_queue(drain):
     operations.queues.pause(DEFAULT)
     result = tasks.add.enqueue(1, 2)
 
@@ -59,7 +59,7 @@ def test_a_drain_leaves_a_paused_queue_alone(drain):
     assert not result.row.is_finished
 
 
-def test_what_a_broker_has_forgotten_it_is_told_again(config, redis_url):
+def test_the_broker_is_synchronised_with_the_states_of_queues(config, redis_url):
     operations.queues.pause(MAIL)
     broker = get_broker(config)
     if broker.lives_in_rows:
@@ -74,7 +74,7 @@ def test_what_a_broker_has_forgotten_it_is_told_again(config, redis_url):
     assert not broker.depth("mail").paused
 
 
-def test_a_pause_that_is_rolled_back_never_was(config):
+def test_a_pause_that_is_rolled_back_has_no_effect(config):
     from django.db import transaction
 
     with pytest.raises(ZeroDivisionError), transaction.atomic():
@@ -110,7 +110,7 @@ def test_an_empty_queue_is_paused_at_once(config):
 # Moving.
 
 
-def test_what_waits_is_moved_and_run_from_there(config, start_node):
+def test_waiting_results_are_moved_and_run_from_the_new_queue(config, start_node):
     results = [tasks.add.enqueue(n) for n in range(3)]
     other = tasks.give_back.enqueue(1)
 
@@ -125,7 +125,7 @@ def test_what_waits_is_moved_and_run_from_there(config, start_node):
     assert TaskResult.objects.in_queue("mail").count() == 3
 
 
-def test_what_runs_or_has_finished_is_not_moved(config):
+def test_running_and_finished_results_are_not_moved(config):
     TaskResultFactory(running=True)
     TaskResultFactory(successful=True)
 
@@ -135,7 +135,7 @@ def test_what_runs_or_has_finished_is_not_moved(config):
 # Purging.
 
 
-def test_what_waits_is_cancelled(config):
+def test_purging_cancels_waiting_results(config):
     waiting = [tasks.send.enqueue("a"), tasks.send.enqueue("b")]
     other = tasks.add.enqueue(1)
 
@@ -157,6 +157,6 @@ def test_what_waits_is_cancelled(config):
         (("mail", "defualt"), "no backend 'defualt' in TASKS; did you mean 'default'"),
     ],
 )
-def test_a_wrong_name_is_answered_with_the_nearest_one(queue, message):
+def test_an_unknown_name_causes_a_suggestion_of_the_nearest_name(queue, message):
     with pytest.raises(UnknownQueue, match=message):
         Queue(*queue)

@@ -1,4 +1,4 @@
-"""How everything is: the command, the probes, the pages of nodes."""
+"""Status: the command, the health probes and the admin pages of nodes."""
 
 import http.client
 import json
@@ -57,11 +57,11 @@ def _embedded(db, configure):
 embedded = pytest.mark.usefixtures("_embedded")
 
 
-# What needs a person.
+# What needs attention.
 
 
 @embedded
-def test_all_is_well(capsys):
+def test_the_command_says_that_all_is_well(capsys):
     make_node()
     PeriodicTaskFactory()
     tasks.add.enqueue(1)
@@ -76,7 +76,7 @@ def test_all_is_well(capsys):
 
 
 @embedded
-def test_what_waits_for_nobody_needs_attention():
+def test_results_that_have_waited_for_long_need_attention():
     TaskResultFactory(place="ready", enqueued_at=now() - timedelta(hours=1))
 
     (worry,) = read_status().needs_attention
@@ -97,7 +97,7 @@ def test_a_silent_node_needs_attention():
 
 
 @embedded
-def test_quarantined_messages_need_a_person_for_a_day():
+def test_quarantined_messages_need_attention_for_a_day():
     QuarantinedMessageFactory()
     QuarantinedMessageFactory(quarantined_at=now() - timedelta(days=2))
 
@@ -107,7 +107,7 @@ def test_quarantined_messages_need_a_person_for_a_day():
 
 
 @embedded
-def test_schedules_that_are_late_or_have_disabled_themselves_need_a_person():
+def test_schedules_that_are_late_or_disabled_by_errors_need_attention():
     PeriodicTaskFactory(name="late", planned=timezone.now() - timedelta(minutes=5))
     disabled = PeriodicTaskFactory(name="disabled")
     disabled.disable("It failed.")
@@ -134,7 +134,7 @@ def test_a_broker_that_is_away_needs_attention(configure):
 
 
 @embedded
-def test_as_json_for_monitors(capsys):
+def test_the_command_prints_json_for_monitors(capsys):
     QuarantinedMessageFactory()
 
     with pytest.raises(SystemExit) as ended:
@@ -147,7 +147,7 @@ def test_as_json_for_monitors(capsys):
 
 
 @embedded
-def test_it_takes_few_queries(django_assert_max_num_queries):
+def test_reading_the_status_takes_few_queries(django_assert_max_num_queries):
     for number in range(20):
         make_node(name=f"node-{number}")
 
@@ -185,7 +185,7 @@ def test_a_node_answers_probes(start_node):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.any_broker
-def test_probes_are_bounded_and_may_use_ipv6_and_head(start_node):
+def test_probes_limit_connections_and_support_ipv6_and_head(start_node):
     port = free_port()
     node = start_node("--processes=1", f"--health-port={port}", "--health-host=::")
     wait_until(node.children, "the steward")
@@ -198,14 +198,14 @@ def test_probes_are_bounded_and_may_use_ipv6_and_head(start_node):
         with suppress(OSError):
             each.sendall(b"G")
 
-    # 127.0.0.1 is one of all addresses, too.
+    # The host :: includes 127.0.0.1.
     assert ask(port, "/live") == (200, {"reasons": []})
     assert len(os.listdir(f"/proc/{steward}/fd")) < before + 100
     head = http.client.HTTPConnection("::1", port)
     head.request("HEAD", "/live")
     answer = head.getresponse()
     assert (answer.status, answer.read()) == (200, b"")
-    # Each has had its time.
+    # The node closes connections that have sent no request in time.
     slow[-1].settimeout(30)
     with suppress(ConnectionError):
         assert slow[-1].recv(1) == b""
@@ -225,7 +225,7 @@ def can_connect(address) -> bool:
 
 @pytest.mark.django_db
 @pytest.mark.any_broker
-def test_a_port_for_probes_that_is_taken_is_one_line(start_node):
+def test_a_port_for_probes_that_is_in_use_causes_an_error_of_one_line(start_node):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         node = start_node("--processes=1", f"--health-port={port}")
@@ -237,7 +237,7 @@ def test_a_port_for_probes_that_is_taken_is_one_line(start_node):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="it needs LOCK TABLE")
-def test_a_database_that_hangs_is_no_reason_for_a_restart(start_node, configure):
+def test_a_database_that_hangs_makes_a_node_unready_but_not_dead(start_node, configure):
     configure(broker_url="database://")
     port = free_port()
     start_node(
@@ -254,7 +254,7 @@ def test_a_database_that_hangs_is_no_reason_for_a_restart(start_node, configure)
         assert ask(port, "/live") == (200, {"reasons": []})
 
 
-def test_what_has_not_been_heard_of_is_told(monkeypatch):
+def test_health_tells_why_a_node_is_not_live_or_not_ready(monkeypatch):
     clock = [1000.0]
     monkeypatch.setattr(
         "taskhub.worker.steward.health.time.monotonic", lambda: clock[0]
@@ -280,7 +280,7 @@ def test_what_has_not_been_heard_of_is_told(monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_node_tells_of_itself_and_leaves(start_node, gate):
+def test_a_node_writes_its_row_and_deletes_it_at_its_end(start_node, gate):
     result = tasks.wait_for_gate.enqueue("a", gate.path)
     node = start_node("--processes=2", "--queues=default,mail")
 
@@ -301,7 +301,9 @@ def test_a_node_tells_of_itself_and_leaves(start_node, gate):
 
 
 @embedded
-def test_the_pages_of_nodes_show_what_runs(admin_client, django_assert_max_num_queries):
+def test_the_pages_of_nodes_show_running_tasks(
+    admin_client, django_assert_max_num_queries
+):
     make_node()
     make_node(name="gone", last_seen_at=now() - timedelta(hours=1))
     TaskResultFactory(running=True, worker_ids=["node-1-0"])
@@ -318,13 +320,13 @@ def test_the_pages_of_nodes_show_what_runs(admin_client, django_assert_max_num_q
 
 
 @pytest.mark.django_db
-def test_a_late_schedule_says_what_it_waits_for(configure):
+def test_the_status_says_why_schedules_are_late(configure):
     configure(broker_url="database://")
     late = timezone.now() - timedelta(minutes=5)
     PeriodicTaskFactory(name="gone", task_path="tests.tasks.gone", planned=late)
     PeriodicTaskFactory(name="refused", planned=late)
     record_beat("web-1:42")
-    # A beat has come to one of them.
+    # A beat has processed one of the schedules.
     Batch(timezone.now()).process([PeriodicTask.objects.get(name="gone").pk])
 
     worries = read_status().needs_attention

@@ -1,4 +1,4 @@
-"""`manage.py taskcontrol`: the admin's buttons for the shell."""
+"""`manage.py taskcontrol`: the actions of the admin, for the shell."""
 
 import json
 
@@ -19,7 +19,7 @@ MAIL = Queue("mail")
 
 @pytest.fixture(autouse=True)
 def config(configure):
-    """Messages wait in the database."""
+    """The database is the broker."""
     return configure(broker_url="database://")
 
 
@@ -58,13 +58,13 @@ def test_a_queue_is_paused_drained_and_resumed(control):
     )
 
 
-def test_a_queue_of_another_backend(control):
+def test_a_queue_of_another_backend_is_paused(control):
     control("queue", "pause", "sounds", "--backend=free")
 
     assert QueueState.objects.get().backend == "free"
 
 
-def test_what_waits_is_moved(control):
+def test_waiting_results_are_moved(control):
     tasks.send.enqueue("a")
     TaskResultFactory(queue_name="mail", task_path="gone.task", place="ready")
 
@@ -77,7 +77,7 @@ def test_what_waits_is_moved(control):
         "message": "Moved 1 from mail to other.",
         "count": 1,
     }
-    # A task that is not known here may wait there.
+    # Results of a task that is not registered here can be moved, too.
     said = control(
         "queue", "move", "mail", "sounds", "--to-backend=free", "--task=gone.task"
     )
@@ -85,7 +85,7 @@ def test_what_waits_is_moved(control):
     assert TaskResult.objects.filter(backend="free").get().queue_name == "sounds"
 
 
-def test_purging_asks_first(control, monkeypatch):
+def test_purging_asks_for_confirmation(control, monkeypatch):
     tasks.send.enqueue("a")
     asked = []
 
@@ -103,7 +103,7 @@ def test_purging_asks_first(control, monkeypatch):
     assert MAIL.waiting.count() == 0
 
 
-def test_purging_without_anybody_to_ask(control, monkeypatch):
+def test_purging_without_a_terminal_needs_the_option_no_input(control, monkeypatch):
     def nobody(words):
         raise EOFError
 
@@ -122,7 +122,7 @@ def test_purging_without_anybody_to_ask(control, monkeypatch):
 # Nodes.
 
 
-def test_nodes_are_asked(control):
+def test_nodes_are_made_quiet_resumed_resized_and_stopped(control):
     NodeFactory(name="web-1")
     NodeFactory(name="web-2")
 
@@ -140,7 +140,7 @@ def test_nodes_are_asked(control):
     ) == [(False, 4, False), (True, None, True)]
 
 
-def test_a_slip_in_one_name_does_nothing_to_others(control):
+def test_one_unknown_name_prevents_the_change_of_all_named_nodes(control):
     NodeFactory(name="web-1")
 
     with pytest.raises(CommandError, match="no node 'web-9'; did you mean 'web-1'"):
@@ -196,10 +196,10 @@ def test_schedules_are_disabled_enabled_run_and_skipped(control):
     assert parse_datetime(told["skipped"]["nightly"]) < row.next_run_at
 
 
-# Who.
+# The history of the admin.
 
 
-def test_it_is_written_into_the_history_of_who_asks(control, admin_user):
+def test_changes_are_written_to_the_history_of_the_named_user(control, admin_user):
     NodeFactory(name="web-1")
     row = TaskResultFactory(failed=True)
 
@@ -224,7 +224,7 @@ def test_without_a_user_there_is_no_history(control):
     assert MAIL.state.changed_by
 
 
-# What is wrong.
+# Errors.
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_without_a_user_there_is_no_history(control):
         ),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(control, arguments, message):
+def test_an_invalid_command_causes_an_error_of_one_line(control, arguments, message):
     NodeFactory(name="web-1")
     PeriodicTaskFactory(name="nightly")
 
