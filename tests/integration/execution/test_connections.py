@@ -192,7 +192,7 @@ def test_session_locks_are_released_after_the_task(keeper):
 
 
 def test_an_unfinished_statement_does_not_affect_the_next_task(keeper):
-    """The statement was sent through the driver, and Django does not know it."""
+    """The statement was sent through the driver, so Django does not know it."""
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         connection.connection.pgconn.send_query(b"SELECT pg_sleep(60)")

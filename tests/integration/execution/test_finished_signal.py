@@ -48,7 +48,7 @@ def test_a_worker_sends_the_signal_for_results_that_it_gives_up(
     for pk in (died.id, expired.id, unknown.pk):
         assert ends_of(pk) == [f"finished {pk} FAILED"]
     assert expired.row.status == Status.CANCELLED
-    # An expired result is not an error, so that Django sends no mail about it.
+    # Expiry is not logged as an error, so Django sends no mail about it.
     lines = {pk: line_about(node.log, pk) for pk in pks}
     assert " ERROR " in lines[died.id]
     assert " ERROR " in lines[str(unknown.pk)]

@@ -152,7 +152,7 @@ def test_a_task_may_request_a_retry_at_once(start_node):
     assert pauses(node, result.task) == ["0:00:00"] * 2
 
 
-def test_each_exception_in_an_exception_group_is_considered(start_node):
+def test_each_exception_in_a_group_is_considered_for_a_retry(start_node):
     in_groups = tasks.fail_in_a_task_group.enqueue("async")
     worth_it = tasks.fail_with_a_group.enqueue("a", ["value", "os"])
     hopeless = tasks.fail_with_a_group.enqueue("b", ["os", "missing"])
@@ -225,7 +225,7 @@ def test_a_task_that_is_not_durable_is_retried(start_node):
     assert node.stop() == 0
 
 
-def test_a_retry_is_delayed_although_its_worker_died_after_the_commit(
+def test_a_retry_is_delayed_if_its_worker_dies_right_after_the_commit(
     start_node, config
 ):
     """The worker had committed the retry, but had not told the broker."""

@@ -135,7 +135,7 @@ def test_bulk_retries_are_spread_over_time(config):
     assert gaps == pytest.approx([100, 200, 300])
 
 
-def test_bulk_cancel_affects_waiting_results_and_bulk_delete_all(config):
+def test_bulk_actions_cancel_waiting_results_and_delete_all_results(config):
     waiting = tasks.add.enqueue(1)
     finished = TaskResultFactory(successful=True)
 

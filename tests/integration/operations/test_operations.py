@@ -1,4 +1,4 @@
-"""Deleting results."""
+"""Deleting results with `operations.results.delete()`."""
 
 from datetime import timedelta
 

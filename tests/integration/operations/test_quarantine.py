@@ -265,7 +265,7 @@ def longer_than_what_is_kept(body):
 def test_the_bytes_of_a_message_that_cannot_be_decoded_are_not_shown(
     on_redis, admin_client, spoil
 ):
-    """The masked arguments in such a message are not known."""
+    """Such bytes may contain masked arguments."""
     said = MessageFactory(
         task_path="tests.tasks.sign_in", args=["ada", "hunter2"], kwargs={}
     )

@@ -108,7 +108,7 @@ def test_a_signal_to_all_processes_of_a_node_stops_it_gracefully(
     assert "Traceback" not in node.log
 
 
-def test_a_signal_to_a_child_right_after_its_fork_stops_no_node(start_node):
+def test_a_signal_to_a_child_right_after_its_fork_does_not_stop_the_node(start_node):
     """The supervisor does not treat the signal of its child as its own."""
     node = start_node(
         "--processes=1", DJANGO_SETTINGS_MODULE="tests.site_settings.signalled"

@@ -1,4 +1,4 @@
-"""The acknowledger leaves messages alone that were reserved again."""
+"""The acknowledger does not change messages that were reserved again."""
 
 from datetime import UTC, datetime
 

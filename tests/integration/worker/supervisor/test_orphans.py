@@ -44,7 +44,7 @@ def wait_for_end(pids):
 def test_the_processes_of_tasks_end_when_their_worker_is_replaced(
     start_node, daemon, tmp_path
 ):
-    """Its exit hooks run; hooks that hang are abandoned."""
+    """The exit hooks of the worker process run; hooks that hang are abandoned."""
     note = tmp_path / "hook"
     node = start_node("--processes=1", "--tasks-per-process=1")
     started = worker_tasks.start_processes.enqueue(str(note)).get(timeout=30)
