@@ -1,4 +1,4 @@
-"""The tests' own app: their side table, their tasks, their faults."""
+"""The app of the tests: their table of traces, their tasks and their faults."""
 
 from importlib import import_module
 
@@ -8,12 +8,12 @@ from tests import faults, tracker
 
 
 class TestsConfig(AppConfig):
-    """Brings faults into the processes that tests start."""
+    """Installs faults in the processes that tests start."""
 
     name = "tests"
 
     def ready(self) -> None:
-        """Install what the environment asks for, and load tasks of other modules."""
+        """Install the faults and the tracker of the environment; load more tasks."""
         faults.install()
         tracker.install()
         import_module("tests.worker_tasks")

@@ -1,4 +1,4 @@
-"""Every broker, with what tests have to do to it from outside."""
+"""Benches: brokers with the operations that tests perform on them from outside."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,13 +16,13 @@ FAR = timedelta(days=300)
 
 
 class Bench:
-    """A broker under test: how to fill it, look into it, and make time pass."""
+    """A broker under test, with methods to fill it, inspect it and make time pass."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
 
     def put(self, *envelopes: Envelope) -> None:
-        """Push messages; a broker that lives in rows needs the rows first."""
+        """Push messages. If the broker keeps them in rows, create the rows first."""
         if self.broker.lives_in_rows:
             for each in envelopes:
                 if not TaskResult.objects.filter(pk=each.id).exists():
@@ -41,17 +41,17 @@ class Bench:
         return str(envelope.id)
 
     def join(self, *tokens: str) -> None:
-        """Begin leases."""
+        """Begin a lease for each token."""
         for token in tokens:
             self.broker.join(["default", "mail"], token)
 
     def reserve(self, token: str, limit: int = 10, queue: str = "default") -> list[str]:
-        """Reserve, and return the ids."""
+        """Reserve messages, and return their ids."""
         reserved = self.broker.reserve([queue], limit=limit, token=token)
         return [delivery.id for delivery in reserved]
 
     def reclaim_silent(self, queues: tuple[str, ...] = ("default", "mail")) -> int:
-        """Take back what the silent hold, as a steward does; return how much."""
+        """Reclaim messages of silent tokens as a steward does; return how many."""
         broker = self.broker
         return sum(
             broker.reclaim(queues, token, if_silent=True)
@@ -59,23 +59,23 @@ class Bench:
         )
 
     def places(self, queue: str = "default") -> dict[str, list[str]]:
-        """Return all places in which each message is; there should be one."""
+        """Return the places of each message; each should have exactly one."""
         raise NotImplementedError
 
     def make_due(self, message_id: str, queue: str = "default") -> None:
-        """Let the time of a delayed message come."""
+        """Make a delayed message due."""
         raise NotImplementedError
 
     def end_lease(self, token: str) -> None:
-        """Let a token have been silent for too long."""
+        """End the lease of a token, as if its heartbeats had stopped."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close what was opened to look into the broker."""
+        """Close the connections that inspect the broker."""
 
 
 class DatabaseBench(Bench):
-    """The broker in the rows."""
+    """The database broker, whose messages are in the rows."""
 
     def places(self, queue: str = "default") -> dict[str, list[str]]:
         rows = TaskResult.objects.in_queue(queue).exclude(place=Place.NOWHERE)
@@ -93,7 +93,7 @@ class DatabaseBench(Bench):
 
 
 class RedisBench(Bench):
-    """The broker in Redis, looked into with a client of our own."""
+    """The Redis broker, inspected with a separate client."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(broker)
@@ -128,12 +128,12 @@ class RedisBench(Bench):
 
 
 def keys_like(client: Any, pattern: str) -> list[bytes]:
-    """Return the keys that match, in one round trip: other tests have left theirs."""
+    """Return the keys that match. The count is large, since other tests leave keys."""
     return list(client.scan_iter(pattern, count=10_000))
 
 
 def forget_all(client: Any, config: Config) -> None:
-    """What FLUSHALL would do to one test's keys."""
+    """Delete all keys of one test, as FLUSHALL would."""
     for key in keys_like(client, f"*{config.options.key_prefix}*"):
         client.delete(key)
 

@@ -1,4 +1,4 @@
-"""Fixtures for every tier: brokers, settings that point to one, worker nodes."""
+"""Fixtures for all tests: brokers, settings that select one, and worker nodes."""
 
 import os
 import uuid
@@ -26,21 +26,21 @@ hypothesis.settings.load_profile("default")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the suite choose the brokers, since Redis is the same on every database."""
+    """Add --brokers, so that the suite can test Redis with one database only."""
     parser.addoption("--brokers", default="redis,database")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, and is itself a program: see tests/suite.py."""
+    """Run the fault tests first, since they take longest; see tests/suite.py."""
     items.sort(key=lambda item: "chaos" not in item.path.parts)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what takes a broker's URL on each of the chosen brokers."""
+    """Run each test that uses a broker on each of the chosen brokers."""
     if "broker_name" in metafunc.fixturenames:
         brokers = metafunc.config.getoption("brokers").split(",")
         if metafunc.definition.get_closest_marker("any_broker"):
-            # It is about something else: one of them will do.
+            # The test does not depend on the broker: one is enough.
             brokers = brokers[:1]
         if "redis" in brokers and metafunc.definition.get_closest_marker("every_redis"):
             brokers += ["redis-tls", "redis-sentinel", "redis-cluster"]
@@ -48,7 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def require(url: str, what: str) -> str:
-    """Return the URL of a server; without it, skip the test, or fail it in CI."""
+    """Return the URL of a server. If it is missing, skip the test, or fail it in CI."""
     if not url:
         reason = f"no {what}: run `make test`, or `python -m tests.servers`"
         if django_settings.CI:
@@ -61,7 +61,7 @@ def require(url: str, what: str) -> str:
 def django_db_setup(
     django_db_setup, django_db_blocker, django_db_keepdb
 ) -> Iterator[None]:
-    """A database without the schedules that the demo site declares."""
+    """A database without the periodic tasks that the demo site declares."""
     with django_db_blocker.unblock():
         PeriodicTask.objects.all().delete()
     yield
@@ -71,7 +71,7 @@ def django_db_setup(
 
 
 def _close_database() -> None:
-    """End what tests have left open, and let nobody in: it is about to be dropped."""
+    """End open connections and refuse new ones, so that the database can be dropped."""
     name = connection.settings_dict["NAME"]
     quoted = connection.ops.quote_name(name)
     connection.close()
@@ -85,7 +85,7 @@ def _close_database() -> None:
 
 @pytest.fixture
 def broker_name(request: pytest.FixtureRequest) -> str:
-    """Each of the chosen brokers in turn."""
+    """The name of each chosen broker in turn."""
     return request.param
 
 
@@ -106,7 +106,7 @@ def redis_url() -> str:
 
 @pytest.fixture
 def configure(settings) -> Iterator[Callable[..., Config]]:
-    """A function that gives the default backend other options, and its config."""
+    """A function that changes options of the default backend and returns its config."""
 
     def configure(**options: object) -> Config:
         default = settings.TASKS["default"]
@@ -122,7 +122,7 @@ def configure(settings) -> Iterator[Callable[..., Config]]:
 
 @pytest.fixture
 def config(configure, broker_url) -> Config:
-    """The default backend, on each broker in turn."""
+    """The config of the default backend, with each broker in turn."""
     return configure(broker_url=broker_url)
 
 
@@ -136,7 +136,7 @@ def broker(config) -> Iterator[Broker]:
 
 @pytest.fixture
 def bench(db, broker) -> Iterator[Bench]:
-    """Each broker in turn, with what tests have to do to it from outside."""
+    """A bench for each broker in turn."""
     bench = make_bench(broker)
     yield bench
     bench.close()
@@ -172,7 +172,7 @@ def start_node(transactional_db, config, tmp_path) -> Iterator[Callable[..., Nod
 
 @pytest.fixture
 def drain(start_node) -> Callable[..., str]:
-    """A function that has a node work until the queues are empty; gives its log."""
+    """A function that runs a node until its queues are empty, and returns its log."""
 
     def drain(*arguments: str, processes: int = 1, **environment: str) -> str:
         node = start_node(
@@ -191,7 +191,7 @@ def gate(tmp_path) -> "Gate":
 
 
 class Gate:
-    """Closed until `open()`."""
+    """A file that does not exist until `open()` creates it."""
 
     def __init__(self, directory: os.PathLike[str]) -> None:
         self.path = os.path.join(directory, "gate")

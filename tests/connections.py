@@ -1,4 +1,4 @@
-"""The database's connections, seen and cut from outside, as when it is restarted."""
+"""List and end connections to the database, as a restart of the server ends them."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,42 +37,42 @@ _CUT = {
 
 
 def connection_id() -> int:
-    """The number by which the server knows this thread's connection."""
+    """Return the server's number for this thread's connection."""
     with connection.cursor() as cursor:
         cursor.execute(_WHO[connection.vendor])
         return cursor.fetchone()[0]
 
 
 def idle_seconds() -> dict[int, float]:
-    """For how long each connection to this database has done nothing."""
+    """Return how many seconds each connection to this database has been idle."""
     with connection.cursor() as cursor:
         cursor.execute(_IDLE_SECONDS[connection.vendor])
         return dict(cursor.fetchall())
 
 
 def statements(words: str) -> list[int]:
-    """The connections on which a statement with these words is running."""
+    """Return the connections on which a statement with these words is running."""
     with connection.cursor() as cursor:
         cursor.execute(_STATEMENTS[connection.vendor], [f"%{words}%"])
         return [number for (number,) in cursor.fetchall()]
 
 
 def cut_others() -> None:
-    """Cut every connection to this database but this thread's."""
+    """End every connection to this database except this thread's."""
     mine = connection_id()
     for number in idle_seconds().keys() - {mine}:
         cut(number)
 
 
 def cut(number: int) -> None:
-    """Cut a connection, and wait until it is no more."""
+    """End a connection, and wait until the server no longer lists it."""
     with connection.cursor() as cursor:
         cursor.execute(_CUT[connection.vendor], [number])
     wait_until(lambda: number not in idle_seconds(), "its end")
 
 
 def lose_connection() -> None:
-    """Have this thread's connection cut, without Django's knowing."""
+    """End this thread's connection without Django noticing."""
     connection.ensure_connection()
     if connection.vendor == "sqlite":
         connection.connection.close()
@@ -83,7 +83,7 @@ def lose_connection() -> None:
 
 
 def on_another_connection(function: Callable[..., object], *arguments: object) -> None:
-    """Call it where this thread's transaction is not; it is committed at once."""
+    """Call a function outside this thread's transaction, so that it commits at once."""
     with ThreadPoolExecutor(1) as other:
         other.submit(function, *arguments).result()
         other.submit(connections.close_all).result()

@@ -21,17 +21,17 @@ from taskhub.worker.node_options import NodeOptions
 
 
 def now() -> datetime:
-    """The time, as a row has it."""
+    """Return the current time in UTC, as rows store it."""
     return datetime.now(UTC)
 
 
 def new_id() -> UUID:
-    """A new id."""
+    """Return a new id."""
     return uuid7()
 
 
 class TaskResultFactory(factory.django.DjangoModelFactory):
-    """A result that waits; traits say how far it has come."""
+    """A result that waits to run; traits give it a later state."""
 
     class Meta:
         model = TaskResult
@@ -82,10 +82,10 @@ class TaskResultFactory(factory.django.DjangoModelFactory):
 
 class PeriodicTaskFactory(factory.django.DjangoModelFactory):
     """
-    A task that is fired every hour, and not due; traits say otherwise.
+    A periodic task that fires every hour and is not due; traits change that.
 
-    `planned` is its next run, as if it had been planned so. `runs` is a list of traits
-    of results, the newest last: `runs=["successful"]`.
+    `planned` sets the time of the next run. `runs` creates results: it has one trait
+    for each result, the newest last, for example `runs=["successful"]`.
     """
 
     class Meta:
@@ -150,7 +150,7 @@ class MessageFactory(factory.Factory):
 
 
 class EnvelopeFactory(factory.Factory):
-    """What a broker is given."""
+    """A message as it is handed to a broker."""
 
     class Meta:
         model = Envelope
@@ -163,7 +163,7 @@ class EnvelopeFactory(factory.Factory):
 
 
 class QuarantinedMessageFactory(factory.django.DjangoModelFactory):
-    """A message that could not be run."""
+    """A quarantined message."""
 
     class Meta:
         model = QuarantinedMessage
@@ -177,7 +177,7 @@ class QuarantinedMessageFactory(factory.django.DjangoModelFactory):
 
 
 class NodeFactory(factory.django.DjangoModelFactory):
-    """A node that has told of itself a moment ago, with one process."""
+    """A node with one worker process that has just sent a heartbeat."""
 
     class Meta:
         model = NodeRow
@@ -205,7 +205,7 @@ class NodeFactory(factory.django.DjangoModelFactory):
 
 
 def small_node(config: Config, *queues: str) -> NodeOptions:
-    """What an operator asks of a node that runs one thing at a time."""
+    """Return the options of a node with one process, one thread and one async task."""
     return NodeOptions(
         config=config,
         queues=queues or ("default",),
@@ -217,7 +217,7 @@ def small_node(config: Config, *queues: str) -> NodeOptions:
 
 
 class TaskMetricsFactory(factory.django.DjangoModelFactory):
-    """A minute of one task, a moment ago: one run that waited and ran for a while."""
+    """The metrics of one task in the current minute: one successful run."""
 
     class Meta:
         model = TaskMetrics

@@ -1,8 +1,8 @@
 """
-Faults that processes have in them when the environment says so: FAULTS=name,name
+Faults that the environment installs in processes: FAULTS=name,name
 
-Each makes a process kill itself at one exact point, as kill -9 would: where two things
-have to happen together, and only the first of them has.
+Each fault makes a process kill itself, as `kill -9` would, at one exact point: between
+two steps that belong together.
 """
 
 import os
@@ -12,12 +12,12 @@ from typing import Any
 
 
 def die(*args: Any, **kwargs: Any) -> None:
-    """End as by kill -9."""
+    """Kill this process, as `kill -9` would."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def beat_before_commit() -> None:
-    """A beat has written a tick, and not committed it."""
+    """Die after a beat has written a tick and before it commits."""
     from taskhub.beat import batch
 
     write = batch._write
@@ -25,42 +25,42 @@ def beat_before_commit() -> None:
 
 
 def before_push() -> None:
-    """What was enqueued is committed, and not pushed."""
+    """Die after enqueued rows are committed and before their messages are pushed."""
     from taskhub import outbox
 
     outbox._push_or_leave = die
 
 
 def before_settling() -> None:
-    """A worker has committed outcomes, and not told the broker."""
+    """Die after a worker process has committed outcomes and before it acknowledges."""
     from taskhub.writer.thread.acknowledger import Acknowledger
 
     Acknowledger._settle = die
 
 
 def before_writing() -> None:
-    """A worker has outcomes, and has not committed them."""
+    """Die before a worker process commits the outcomes that it has collected."""
     from taskhub.writer.thread.group_writer import GroupWriter
 
     GroupWriter._write = die
 
 
 def before_body() -> None:
-    """A worker is about to call a task."""
+    """Die before a worker process calls a task."""
     from taskhub.execution import Executor
 
     Executor._call = die
 
 
 def before_outcome() -> None:
-    """An atomic task has done its work, and its outcome is not written."""
+    """Die after an atomic task has done its work and before its outcome is written."""
     from taskhub.execution import executor
 
     executor._write_or_undo = die
 
 
 def before_commit() -> None:
-    """An atomic task's work and outcome are written, and not committed."""
+    """Die after an atomic task's outcome is written and before it is committed."""
     from taskhub.execution import executor
 
     write = executor._write_or_undo
@@ -82,6 +82,6 @@ FAULTS: dict[str, Callable[[], None]] = {
 
 
 def install() -> None:
-    """Give this process the faults that its environment names."""
+    """Install the faults that the environment names."""
     for name in filter(None, os.environ.get("FAULTS", "").split(",")):
         FAULTS[name]()

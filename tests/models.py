@@ -1,4 +1,4 @@
-"""A side table: what tasks did, counted independently of their results."""
+"""A table of traces: executions of tasks, recorded independently of their results."""
 
 from django.db import models
 
@@ -19,5 +19,5 @@ class Trace(models.Model):
 
     @classmethod
     def labels(cls) -> list[str]:
-        """What was noted, in order."""
+        """Return the labels in the order in which they were written."""
         return list(cls.objects.order_by("pk").values_list("label", flat=True))

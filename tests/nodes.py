@@ -1,4 +1,4 @@
-"""Real worker nodes, as processes of their own."""
+"""Real worker nodes in separate processes."""
 
 import os
 import signal
@@ -17,7 +17,7 @@ from tests.servers import wait_until
 
 
 def database_url() -> str:
-    """The URL of the test's own database, for other processes."""
+    """Return the URL of the test database, for other processes."""
     given = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{given['NAME']}"
@@ -29,7 +29,7 @@ def database_url() -> str:
 
 
 def environment(config: Config) -> dict[str, str]:
-    """The environment in which `manage.py` sees what the test sees."""
+    """Return an environment in which `manage.py` has the test's database and broker."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -43,7 +43,7 @@ def environment(config: Config) -> dict[str, str]:
 
 
 class Node:
-    """One `manage.py taskworker`, or another command; its output goes to a file."""
+    """A running `manage.py taskworker`, or another command; its output is in a file."""
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class Node:
 
     @property
     def log(self) -> str:
-        """What it has printed so far."""
+        """The output of the node so far."""
         return self.log_path.read_text(errors="replace")
 
     def wait(self, seconds: float = 60) -> int:
-        """Wait for its end, and return its exit code."""
+        """Wait until the node has ended, and return its exit code."""
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -84,22 +84,22 @@ class Node:
         self.process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Stop it as a service manager would, and return its exit code."""
+        """Stop the node as a service manager would, and return its exit code."""
         self.send(number)
         return self.wait()
 
     def children(self) -> list[int]:
-        """The pids of its steward and worker processes."""
+        """Return the pids of the node's steward and worker processes."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [int(pid) for pid in path.read_text().split()]
 
     def session(self) -> list[int]:
-        """The pids of all that it has started, and what these have, wherever it is."""
+        """Return the pids of all processes in the node's session, including orphans."""
         pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
         return [pid for pid in pids if _session_of(pid) == self.process.pid]
 
     def signal_session(self, number: signal.Signals) -> None:
-        """Signal all that it has started, as a service manager may."""
+        """Signal all processes in the node's session, as a service manager may."""
         for pid in self.session():
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -110,12 +110,12 @@ class Node:
             os.kill(pid, number)
 
     def kill(self) -> None:
-        """Die, all of it, as a machine does."""
+        """Kill all processes of the node at once, as when its machine fails."""
         self.signal_all(signal.SIGKILL)
         self.process.wait()
 
     def end(self) -> None:
-        """Leave nothing of it behind, however a test went."""
+        """End all processes of the node, even after a failed test."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGQUIT)
             try:
@@ -131,7 +131,7 @@ def _session_of(pid: int) -> int | None:
         state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    # What has ended, and nobody has waited for, is not there any more.
+    # A zombie has ended, and only waits to be reaped.
     return None if state == "Z" else int(rest[2])
 
 

@@ -1,11 +1,11 @@
-"""Options of the commands that play or measure what one chooses."""
+"""Options of commands that run a choice of scenarios or measures."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Collection
 
 
 def add_choice(parser: ArgumentParser, option: str, known: Collection[str]) -> None:
-    """Add an option that takes some of the known names; nothing means all of them."""
+    """Add an option that takes some of the known names; an empty list means all."""
     parser.add_argument(
         option,
         type=_some_of(known),

@@ -1,4 +1,4 @@
-"""A strict policy for all pages, so that a browser refuses what sites may forbid."""
+"""A strict Content-Security-Policy for all pages, as strict sites have it."""
 
 
 class StrictPolicy:

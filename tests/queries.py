@@ -1,4 +1,4 @@
-"""How many statements the database at hand needs."""
+"""The number of statements that the current database needs."""
 
 from django.db import connection
 
@@ -7,10 +7,10 @@ from taskhub.models import TaskResult
 
 def statements_for(rows: int) -> int:
     """
-    Return how many INSERTs write so many results.
+    Return the number of INSERT statements that write `rows` results.
 
-    One, unless the database, or what Django knows of it, takes only so many parameters
-    in a statement: SQLite 999 up to Django 5.2.
+    It is one, unless the database, or Django, limits the parameters of a statement:
+    up to Django 5.2, SQLite takes 999.
     """
     fields = TaskResult._meta.concrete_fields
     return -(-rows // connection.ops.bulk_batch_size(fields, [None] * rows))

@@ -1,4 +1,4 @@
-"""Redis as it outgrows one server: over TLS, behind Sentinel, and as a Cluster."""
+"""Private Redis servers with TLS, with Sentinel, and as a Cluster."""
 
 import shutil
 import signal
@@ -14,7 +14,7 @@ from tests.servers import RedisServer, Server, ServerMissing, free_port, wait_un
 
 
 class TlsServer(RedisServer):
-    """One server that speaks TLS only, with a certificate of its own authority."""
+    """A server that accepts only TLS, with a certificate from its own authority."""
 
     name = "redis-tls"
 
@@ -29,7 +29,7 @@ class TlsServer(RedisServer):
             raise ServerMissing("no openssl, to make a certificate")
 
     def prepare(self) -> None:
-        """Make an authority, and a certificate of the server by it."""
+        """Create an authority, and a certificate of the server that it has signed."""
         self._openssl(
             *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
             *("-subj", "/CN=tests", "-keyout", "ca.key", "-out", "ca.crt"),
@@ -66,7 +66,7 @@ class TlsServer(RedisServer):
 
 
 class OlderServer(RedisServer):
-    """One server that knows no HELLO, as some proxies do not."""
+    """A server without the HELLO command, which some proxies lack, too."""
 
     name = "redis-older"
 
@@ -130,7 +130,7 @@ class Group(Server):
         return all(server.is_ready() for server in self.servers)
 
     def add(self, server: Server) -> Server:
-        """Start one more, to be stopped with the group."""
+        """Start one more server, which is stopped with the group."""
         self._started.enter_context(server)
         self.servers.append(server)
         return server
@@ -140,7 +140,7 @@ class Group(Server):
 
 
 class SentinelGroup(Group):
-    """A primary, a replica, and three Sentinels that agree on which is which."""
+    """A primary, a replica, and three Sentinels that watch them."""
 
     name = "redis-sentinel"
 
@@ -171,7 +171,7 @@ def _knows_all(port: int) -> bool:
 
 
 class GuardedServer(TlsServer):
-    """A server over TLS with a password, for a group with one authority."""
+    """A server with TLS and a password; its group shares one authority."""
 
     password = "of-servers"
 
@@ -192,7 +192,7 @@ class GuardedServer(TlsServer):
 
 
 class GuardedSentinel(GuardedServer):
-    """A Sentinel over TLS, or not, with a password of its own."""
+    """A Sentinel with its own password, with or without TLS."""
 
     name = "redis-guarded-sentinel"
 
@@ -221,7 +221,7 @@ class GuardedSentinel(GuardedServer):
 
 
 class GuardedSentinelGroup(Group):
-    """A primary over TLS and a Sentinel, each with a password of its own."""
+    """A primary with TLS and a Sentinel, each with its own password."""
 
     name = "redis-guarded"
 
@@ -231,7 +231,7 @@ class GuardedSentinelGroup(Group):
 
     @property
     def url(self) -> str:
-        """With the login of the server, and without that of the Sentinel."""
+        """The URL, with the password of the server and without the Sentinel's."""
         place = f"127.0.0.1:{self.servers[1].port}/main/0"
         authority = f"ssl_ca_certs={self.directory / 'ca.crt'}"
         return f"rediss+sentinel://:{GuardedServer.password}@{place}?{authority}"
@@ -261,7 +261,7 @@ class ClusterGroup(Group):
 
     def start(self) -> None:
         for _ in range(6):
-            # The bus has the port above by 10,000.
+            # The port of the cluster bus is higher by 10,000.
             self.add(_with_low_port(ClusterNode()))
         hosts = [f"127.0.0.1:{each.port}" for each in self.servers]
         subprocess.run(
@@ -291,11 +291,11 @@ def _with_low_port(server: ClusterNode) -> ClusterNode:
 
 
 def cluster_of(group: ClusterGroup) -> RedisCluster:
-    """A client of a Cluster under test."""
+    """Return a client of a Cluster under test."""
     return RedisCluster(host="127.0.0.1", port=group.servers[0].port)
 
 
-#: By the name of the variable that tells the settings where it is.
+#: Each key is the environment variable from which the settings read the URL.
 REDIS_GROUPS = {
     "REDIS_TLS_URL": TlsServer,
     "REDIS_SENTINEL_URL": SentinelGroup,

@@ -1,4 +1,4 @@
-"""A site that reads from a replica, as a router has it."""
+"""A site whose database router reads from a replica."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ REPLICA = "replica"
 
 
 class ReadsReplica:
-    """The router: reads go to the replica, writes to the default database."""
+    """A router that sends reads to the replica and writes to the default database."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
         return REPLICA
@@ -25,7 +25,7 @@ class ReadsReplica:
 
 @contextmanager
 def replica() -> Iterator[None]:
-    """A second alias of the default database, which takes no writes, on PostgreSQL."""
+    """Add a read-only alias of the default database, on PostgreSQL."""
     described = deepcopy(connections[DEFAULT_DB_ALIAS].settings_dict)
     described["OPTIONS"]["options"] = "-c default_transaction_read_only=on"
     connections.settings[REPLICA] = described

@@ -1,8 +1,8 @@
 """
-Private servers for tests and benchmarks: real ones, on loopback and free ports.
+Private servers for tests and benchmarks: real servers on free ports of loopback.
 
-`python -m tests.servers` starts all there are, prints the environment that points to
-them, and stops them at INT (Ctrl-C) or TERM.
+`python -m tests.servers` starts each server that is installed, prints the environment
+variables that point to them, and stops them at SIGINT (Ctrl-C) or SIGTERM.
 """
 
 import os
@@ -25,21 +25,21 @@ _READY_SECONDS = 60
 
 
 class ServerMissing(Exception):
-    """There is no such server on this machine. The text says what was looked for."""
+    """A server is not installed on this machine. The message names what is missing."""
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port on which no process listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Server(ABC):
-    """A server process of our own. A context manager that starts and stops it."""
+    """A private server process: a context manager that starts and stops the server."""
 
     name: str
-    #: Whose the process is if we are root; most servers refuse to run as root.
+    #: The server's account if this process is root; most servers refuse to run as root.
     account: str | None = None
     stop_signal = signal.SIGTERM
 
@@ -51,23 +51,23 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where it is, as the settings want it."""
+        """The URL of the server, in the form that the settings take."""
 
     @abstractmethod
     def find(self) -> None:
-        """Find the programs. Raise ServerMissing if one is not there."""
+        """Find the server's programs. Raise ServerMissing if one is missing."""
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make what the server needs in its directory."""
+        """Create the files that the server needs in its directory."""
 
     @abstractmethod
     def command(self) -> Sequence[str]:
-        """The server's command line."""
+        """Return the server's command line."""
 
     @abstractmethod
     def is_ready(self) -> bool:
-        """Whether it answers."""
+        """Return whether the server answers."""
 
     def __enter__(self) -> Self:
         self.find()
@@ -75,7 +75,7 @@ class Server(ABC):
         if self._user:
             shutil.chown(self.directory, self._user)
         with ExitStack() as stack:
-            # Nobody else ends what was interrupted, or failed, before it was entered.
+            # If the start fails or is interrupted, `with` does not call `__exit__`.
             stack.push(self)
             self.prepare()
             self.start()
@@ -83,7 +83,7 @@ class Server(ABC):
         return self
 
     def start(self) -> None:
-        """Start the process, and wait until it answers."""
+        """Start the process, and wait until the server answers."""
         log = (self.directory / "log").open("ab")
         self.process = subprocess.Popen(
             self.command(),
@@ -101,11 +101,11 @@ class Server(ABC):
             raise RuntimeError(f"{self.name} ended: {self.read_log()[-2000:]}")
 
     def read_log(self) -> str:
-        """What the server printed."""
+        """Return the output of the server."""
         return (self.directory / "log").read_text(errors="replace")
 
     def stop(self, how: signal.Signals | None = None) -> None:
-        """Stop the process, and wait for its end."""
+        """Stop the process, and wait until it has ended."""
         if self.process and self.process.poll() is None:
             self.process.send_signal(how or self.stop_signal)
             self.process.wait(timeout=30)
@@ -129,7 +129,7 @@ class Server(ABC):
         return {"user": self._user, "group": self._user, "extra_groups": []}
 
     def run(self, *command: str) -> None:
-        """Run a command that belongs to the server, as its account."""
+        """Run a program of the server under the server's account."""
         done = subprocess.run(
             command, capture_output=True, cwd=self.directory, **self._as_user()
         )
@@ -177,11 +177,11 @@ class RedisServer(Server):
 
 
 class PostgresServer(Server):
-    """A PostgreSQL cluster of its own."""
+    """A PostgreSQL server with its own cluster."""
 
     name = "postgres"
     account = "postgres"
-    # "Fast": do not wait for clients.
+    # A "fast" shutdown, which does not wait for clients.
     stop_signal = signal.SIGINT
 
     @property
@@ -223,7 +223,7 @@ class PostgresServer(Server):
         ]
 
     def is_ready(self) -> bool:
-        # Asked, and not read from the log, which speaks of earlier starts, too.
+        # The log is not enough: it also has the lines of earlier starts.
         asked = subprocess.run(
             [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", f"-p{self.port}"],
             check=False,
@@ -232,7 +232,7 @@ class PostgresServer(Server):
 
 
 class MariaServer(Server):
-    """A MariaDB of its own; mysqlclient has to be installed, too."""
+    """A MariaDB server with its own data; it also needs mysqlclient."""
 
     name = "mariadb"
     account = "mysql"
@@ -269,7 +269,7 @@ class MariaServer(Server):
             "--bind-address=127.0.0.1",
             "--innodb-flush-log-at-trx-commit=0",
             "--character-set-server=utf8mb4",
-            # As on a host that is not in UTC: a wrong clock is seen by every test.
+            # As on a host outside UTC, so that every test notices a wrong clock.
             "--default-time-zone=-05:00",
         ]
 
@@ -282,7 +282,7 @@ class MariaServer(Server):
 def wait_until(
     condition: Callable[[], object], what: str, seconds: float = _READY_SECONDS
 ) -> None:
-    """Look until a condition holds. Raise TimeoutError if it does not in time."""
+    """Wait until a condition holds. Raise TimeoutError if it does not hold in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -290,7 +290,7 @@ def wait_until(
         time.sleep(0.01)
 
 
-#: By the name of the variable that tells the settings where it is.
+#: Each key is the environment variable from which the settings read the URL.
 SERVERS = {
     "REDIS_URL": RedisServer,
     "POSTGRES_URL": PostgresServer,
@@ -300,17 +300,17 @@ SERVERS = {
 
 def interrupt_on_signals() -> None:
     """
-    Have INT and TERM raise KeyboardInterrupt, so that `with` and `finally` end servers.
+    Make SIGINT and SIGTERM raise KeyboardInterrupt, so that `with` ends servers.
 
-    TERM would skip these, and shells have what they run in the background ignore INT,
-    which is inherited.
+    By default, SIGTERM skips `with` and `finally`, and a process that a shell starts in
+    the background ignores SIGINT.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
 
 
 def main() -> int:
-    """Start what there is, and run until interrupted."""
+    """Start the servers that are installed, and run until interrupted."""
     interrupt_on_signals()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         for variable, server_class in SERVERS.items():

@@ -1,8 +1,8 @@
 """
-Settings of the test suite: the demo site's, with the tests' own tasks.
+Settings of the test suite: the demo site's settings, with the tests' own tasks.
 
-Which database and which Redis are used comes from the environment, as for the site;
-`python -m tests.suite` starts private ones and sets it.
+The environment selects the database and the Redis server, as for the site.
+`python -m tests.suite` starts private servers and sets the environment.
 """
 
 from project.settings import *  # noqa: F403
@@ -18,7 +18,7 @@ from project.settings import (
 INSTALLED_APPS = [*INSTALLED_APPS, "tests"]
 MIDDLEWARE = [*MIDDLEWARE, "tests.policy.StrictPolicy"]
 
-#: Where a real Redis is; without one, the tests that need it say so.
+#: The URL of a real Redis; without it, the tests that need Redis are skipped.
 REDIS_URL = env.str("REDIS_URL", default="")
 REDIS_TLS_URL = env.str("REDIS_TLS_URL", default="")
 REDIS_SENTINEL_URL = env.str("REDIS_SENTINEL_URL", default="")
@@ -27,7 +27,7 @@ REDIS_CLUSTER_URL = env.str("REDIS_CLUSTER_URL", default="")
 CI = env.bool("CI", default=False)
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # In a file and not in memory: worker processes have to find it.
+    # A file, since worker processes cannot open a database in memory.
     DATABASES["default"]["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
 
 TASKS = {
@@ -36,12 +36,12 @@ TASKS = {
         "QUEUES": ["default", "mail", "pictures", "other"],
         "OPTIONS": {
             **TASKS["default"]["OPTIONS"],
-            # A dead node is noticed sooner than a site would want it.
+            # Short, so that dead nodes are noticed sooner than on a site.
             "lease_seconds": env.float("TASKHUB_LEASE_SECONDS", default=30),
             "max_redeliveries": env.int("TASKHUB_MAX_REDELIVERIES", default=2),
         },
     },
-    # Another backend beside it, with any queue allowed.
+    # A second backend, which allows any queue.
     "free": {"BACKEND": "taskhub.backend.TaskHubBackend", "QUEUES": []},
 }
 

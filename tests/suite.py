@@ -1,10 +1,10 @@
 """
-The whole suite: private servers, every database there is, and a plain summary.
+Run the whole test suite on private servers, with every database that is installed.
 
     python -m tests.suite [--databases=sqlite,postgres] [-- PYTEST'S ARGUMENTS]
 
-Without a server, what needs it is not run, and the last lines say so; with CI=true it
-is a failure.
+If a server is missing, the tests that need it do not run, and the last lines say so.
+With CI=true, a missing server is a failure.
 """
 
 import argparse
@@ -17,13 +17,13 @@ from tests.redis_servers import REDIS_GROUPS
 from tests.servers import SERVERS, ServerMissing, interrupt_on_signals
 
 DATABASES = ("postgres", "mariadb", "sqlite")
-#: The browser and Redis do not depend on the database: the first one is enough. What
-#: breaks has servers of its own.
+#: The tests of the browser and of Redis do not depend on the database: one database is
+#: enough. The fault tests have their own servers.
 ON_OTHERS = (
     *("--ignore=tests/browser", "--ignore=tests/chaos"),
     *("--brokers=database", "-m", "not any_database"),
 )
-#: Most tests wait for processes: more of them than there are cores keep these busy.
+#: Most tests wait for processes, so more tests than cores run at a time.
 AT_A_TIME = 3 * (os.cpu_count() or 1)
 CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
@@ -53,7 +53,7 @@ def main() -> int:
 def _start_servers(
     stack: ExitStack, wanted: list[str]
 ) -> tuple[dict[str, str], list[str]]:
-    """Start what there is; return where it is, and what there is not."""
+    """Start the servers that are installed; return their URLs, and the missing ones."""
     urls, missing = {}, []
     for variable, server_class in {**SERVERS, **REDIS_GROUPS}.items():
         if server_class.name in DATABASES and server_class.name not in wanted:
@@ -74,8 +74,8 @@ def _run(database: str, urls: dict[str, str], arguments: list[str]) -> int:
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if database != "sqlite":
         environment["DATABASE_URL"] = urls[f"{database.upper()}_URL"]
-    # Who has nothing left takes over from who has: the first one is busy for minutes
-    # with the faults, one after the other, and takes little else.
+    # Idle pytest workers take tests from busy ones: the first worker is busy with the
+    # fault tests for minutes.
     pool = [f"-n{AT_A_TIME}", "--dist=worksteal"]
     command = [sys.executable, "-m", "pytest", "-q", *pool, *arguments]
     return subprocess.run(command, env=environment, check=False).returncode

@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 def leave_trace(label: str) -> None:
-    """Note an execution where tests can count it."""
+    """Record an execution in a table, where tests can count it."""
     Trace.objects.create(
         label=label, pid=os.getpid(), thread=threading.current_thread().name
     )
@@ -86,7 +86,7 @@ def give_back(value):
 
 @task
 def give_odd(kind):
-    """Return what JSON, or some database, does not take as it is."""
+    """Return a value that JSON, or a database, cannot store unchanged."""
     endless = []
     endless.append(endless)
     deep = current = []
@@ -133,7 +133,7 @@ def exit_process(code):
 
 @task
 async def exit_in_child():
-    """Let a task of its own raise SystemExit, on the loop that all share."""
+    """Raise SystemExit in an asyncio task, on the event loop that all tasks share."""
 
     async def child():
         sys.exit(3)
@@ -149,7 +149,7 @@ def close_connection():
 
 @task
 def break_connection():
-    """Lose the connection under Django's feet, as when a server is restarted."""
+    """Lose the connection without Django noticing, as when a server restarts."""
     suicide = {
         "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
         "mysql": "KILL CONNECTION_ID()",
@@ -175,7 +175,7 @@ async def async_tell_connection():
 
 @task
 def hold_connection(gate):
-    """Use a connection until a test makes a file."""
+    """Use a database connection until a test creates the gate file."""
     leave_trace(connection_id())
     wait_for_file(gate)
 
@@ -201,7 +201,7 @@ def tell_progress_and_leave_no_row(context: Context, gate: str):
 
 @task
 def wait_for_gate(label, gate, seconds=60):
-    """Run until a test makes a file."""
+    """Run until a test creates the gate file."""
     leave_trace(f"{label} began")
     wait_for_file(gate, seconds)
     leave_trace(f"{label} ended")
@@ -217,7 +217,7 @@ async def async_wait_for_gate(label, gate):
 
 @task
 def nap(seconds):
-    """Last for a while."""
+    """Sleep for some seconds."""
     leave_trace("nap")
     time.sleep(seconds)
 
@@ -241,7 +241,7 @@ def enqueue_more(count):
 
 @task
 def wait_for_another(timeout):
-    """Keep a process busy with waiting for what needs one."""
+    """Occupy a worker process while waiting for a task that needs one, too."""
     return add.enqueue(1, b=2).get(timeout=timeout)
 
 
@@ -260,7 +260,7 @@ def fork_and_signal():
 
 @task
 def fork_and_leave(label):
-    """Fork, and have the child end as a script would."""
+    """Fork a child that calls `sys.exit`, as a script would."""
     leave_trace(label)
     pid = os.fork()
     if pid == 0:
@@ -271,7 +271,7 @@ def fork_and_leave(label):
 
 @task
 def fork_and_query(count, ending):
-    """Query in some children and here at once; tell who used which connection."""
+    """Query in children and in this process at once; return the connections used."""
     leave_trace("before")
     mine = connection_id()
     fork = multiprocessing.get_context("fork")
@@ -334,7 +334,7 @@ def most_memory_mib():
 
 
 def wait_for_file(path, seconds=60):
-    """Block until a file is there."""
+    """Block until a file exists."""
     deadline = time.monotonic() + seconds
     while not Path(path).exists():
         if time.monotonic() > deadline:
@@ -342,7 +342,7 @@ def wait_for_file(path, seconds=60):
         time.sleep(0.01)
 
 
-# Tasks that fail, and are tried again.
+# Tasks that fail and are retried.
 
 
 def count_traces(label):
@@ -351,7 +351,7 @@ def count_traces(label):
 
 @task(max_attempts=3, backoff=fixed(seconds=0.05))
 def fail_at_first(label, times):
-    """Fail so many times; then return how many attempts there were."""
+    """Fail `times` times; then return the number of attempts."""
     leave_trace(label)
     if count_traces(label) <= times:
         raise ConnectionError(f"attempt {count_traces(label)}")
@@ -360,7 +360,7 @@ def fail_at_first(label, times):
 
 @task(max_attempts=2, backoff=fixed(seconds=0.05))
 def fail_with_arguments(label, value, **kwargs):
-    """Say what was given: in an error twice, and then as the return value."""
+    """Return the arguments; with the label "first", put them into two errors before."""
     leave_trace(label)
     if label == "first" and count_traces(label) <= 2:
         raise ConnectionError(json.dumps([label, value, kwargs]))
@@ -395,7 +395,7 @@ def fail_with(label, kind):
     backoff=exponential(seconds=0.1, factor=3, jitter=False),
 )
 def tell_failures_at_last(context: Context):
-    """Fail three times; then return what the context tells of that."""
+    """Fail three times; then return the failures that the context has recorded."""
     if context.attempt <= 3:
         raise ConnectionError(f"attempt {context.attempt}")
     result = context.task_result
@@ -430,7 +430,7 @@ def ask_for_a_retry_at_once(context: Context):
 
 @task(max_attempts=2, retry_on=ConnectionError, backoff=fixed(seconds=0.01))
 async def fail_in_a_task_group(label):
-    """Raise ConnectionError in the first attempt, as a member of two groups."""
+    """Raise ConnectionError in the first attempt, inside two nested task groups."""
     await Trace.objects.acreate(label=label, pid=os.getpid())
     tries = await Trace.objects.filter(label=label).acount()
 
@@ -501,7 +501,7 @@ def fleeting_fail_at_first(label, times):
 
 @task
 def fail_as_in_an_outage(label, times):
-    """Fail so many times as if the database's disk were full."""
+    """Fail `times` times, as if the database's disk were full."""
     leave_trace(label)
     if count_traces(label) <= times:
         raise RuntimeError(label) from outage()
@@ -564,7 +564,7 @@ def tidy_up_past_timeout(label):
 
 @task(timeout=0.3)
 def retry_past_timeout(threaded):
-    """Try again whatever fails, as clients of servers do."""
+    """Retry after every exception, as clients of servers do."""
     while True:
         try:
             if threaded:
@@ -621,7 +621,7 @@ async def async_query_past_timeout(seconds):
 
 @task(takes_context=True)
 def query_at_first(context: Context, seconds):
-    """Be amid a query, at the first attempts; there is only one of them."""
+    """Run a query in the first two attempts, although `max_attempts` is one."""
     if context.attempt <= 2:
         _sleep_in_database(seconds)
     return context.attempt
@@ -639,7 +639,7 @@ async def async_query_at_first(context: Context, seconds):
 
 @task
 def end_own_connection(label):
-    """Have the server end the connection at each attempt."""
+    """Make the server end the connection in each attempt."""
     leave_trace(label)
     with connection.cursor() as cursor:
         cursor.execute(_END_OWN[connection.vendor])
@@ -654,7 +654,7 @@ _END_OWN = {
 
 @task
 def query_past_alarm(seconds):
-    """Be interrupted amid a query by an exception of the task's own."""
+    """Interrupt a query by an exception from the task's own signal handler."""
 
     def ring(number, frame):
         raise ConnectionError("the alarm")
@@ -673,7 +673,7 @@ def ignore_everything():
 
 @task(hard_timeout=0.5)
 def keep_the_interpreter(seconds=60):
-    """Sleep in foreign code that does not let other threads run."""
+    """Sleep in C code that keeps the GIL, so that no other thread runs."""
     ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
 
 
@@ -684,7 +684,7 @@ def tell_process():
 
 @task
 def grow(mebibytes):
-    """Leak memory, for as long as the process lives."""
+    """Leak memory until the process ends."""
     _leaked.append(bytearray(mebibytes * 1024 * 1024))
     return os.getpid()
 
@@ -692,7 +692,7 @@ def grow(mebibytes):
 _leaked = []
 
 
-# Tasks that are one with their outcome.
+# Atomic tasks, whose work is committed together with their outcome.
 
 
 @task(atomic=True)
@@ -748,7 +748,7 @@ def run_regardless(label):
 
 
 def _hang():
-    """Wait for what nobody sends."""
+    """Wait for data that is never sent."""
     ours, _theirs = socket.socketpair()
     while True:
         with suppress(Exception):
@@ -777,7 +777,7 @@ async def async_hang(label):
 
 @task
 def hold_the_interpreter(label):
-    """Hang in foreign code that does not let other threads run."""
+    """Hang in C code that keeps the GIL, so that no other thread runs."""
     leave_trace(f"{label} began")
     ctypes.PyDLL(None).usleep(600_000_000)
 
@@ -837,7 +837,7 @@ def log_at_each_attempt(context):
 
 @task
 def fail_at_first_try(label):
-    """Fail when it is run for the first time, and never again."""
+    """Fail in the first run, and succeed in all later ones."""
     leave_trace(f"try {label}")
     if count_traces(f"try {label}") == 1:
         raise ConnectionError("the first try")
@@ -904,7 +904,7 @@ def gather(first: int, second: int = 2, *rest: int, **options: str):
 
 @task
 def name_as_machinery(self, task, args, kwargs, func, context, queue_name, name):
-    """Have parameters with the names that taskhub and Django use themselves."""
+    """Take parameters with names that taskhub and Django use themselves."""
     return [self, task, args, kwargs, func, context, queue_name, name]
 
 
@@ -915,7 +915,7 @@ async def async_name_as_machinery(self, **rest):
 
 @task
 def count_remembered_queries():
-    """Say how many queries Django keeps of one connection, in any thread of this."""
+    """Return the length of the longest query log that Django keeps in this process."""
     wrappers = (each for each in gc.get_objects() if type(each) is type(_wrapper()))
     return max(len(wrapper.queries_log) for wrapper in wrappers)
 

@@ -1,7 +1,7 @@
 """
-An error tracker as a site may have one: it keeps errors, and sends them at the end.
+An error tracker, as sites have them: it collects errors and sends them at the end.
 
-With TRACKED=path, each process writes what it kept to that file as it ends.
+With TRACKED=path, each process appends its collected errors to that file as it ends.
 """
 
 import logging
@@ -11,7 +11,7 @@ from taskhub.signals import process_ending, process_started
 
 
 class Tracker(logging.Handler):
-    """Keeps the last lines of errors."""
+    """Collects the last lines of errors."""
 
     def __init__(self, path: str) -> None:
         super().__init__(logging.ERROR)
@@ -19,16 +19,16 @@ class Tracker(logging.Handler):
         self.kept: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it; a handler that is closed without more loses it."""
+        """Collect the last line of a record; if `send` is not called, it is lost."""
         self.kept.append(self.format(record).splitlines()[-1])
 
     def begin(self, role: str, **kwargs: object) -> None:
-        """Keep nothing of the process that was forked."""
+        """Forget the errors of the parent process, and note the start of this one."""
         self.kept = []
         self._write(f"{role} {os.getpid()} started")
 
     def send(self, role: str, **kwargs: object) -> None:
-        """Write what was kept."""
+        """Write the collected errors."""
         self._write(f"{role} {os.getpid()} ending", *self.kept)
 
     def _write(self, *lines: str) -> None:
@@ -37,7 +37,7 @@ class Tracker(logging.Handler):
 
 
 def install() -> None:
-    """Have a tracker in this process and its children, if there is to be one."""
+    """Install a tracker in this process and its children if TRACKED is set."""
     if path := os.environ.get("TRACKED"):
         tracker = Tracker(path)
         logging.getLogger().addHandler(tracker)

@@ -1,4 +1,4 @@
-"""Tasks that touch the process they run in: its output, its signals, its children."""
+"""Tasks that affect their process: its output, its signals and its children."""
 
 import asyncio
 import atexit
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @task
 def say(text):
-    """Log a line to each kind of logger there is."""
+    """Log a line to each kind of logger."""
     logging.getLogger("plain").error("plain: %s", text)
     logging.getLogger("silent").error("silent: %s", text)
     logging.getLogger("shop").error("shop: %s", text)
@@ -43,7 +43,7 @@ def configure_and_say(text):
 
 @task
 def print_and_wait(text, gate):
-    """Print a line and a piece of one, and run until a test makes a file."""
+    """Print a line and an unfinished one; run until a test creates the gate file."""
     print(f"{text} printed")
     print(f"{text} not ended", end="")
     wait_for_file(gate)
@@ -60,7 +60,7 @@ def print_and_hang(text):
 
 @task(takes_context=True, masked=["card"])
 def tell_odd_progress(context: Context, card):
-    """Tell what is no progress, and then what is; return what was raised."""
+    """Report invalid progress and then valid progress; return the errors raised."""
     raised = []
     odd = [
         (float("nan"), 10),
@@ -81,7 +81,7 @@ def tell_odd_progress(context: Context, card):
 
 @task(takes_context=True, masked=["card"])
 def report_past_the_check(context: Context, card):
-    """Report what no database stores, as a fault of taskhub's own would."""
+    """Report a value that no database can store, as a bug in taskhub could."""
     context.report(object(), None, "")
     time.sleep(0.5)
 
@@ -133,13 +133,13 @@ TAKING_OVER = {
 
 
 def leave_trace_of(kind):
-    """Note, from whatever context, that signals are taken."""
+    """Record in a thread that signals are taken, so that an event loop may call it."""
     Thread(target=leave_trace, args=[f"{kind} taken"]).start()
 
 
 @task
 def take_over(kind, gate=None):
-    """Take over signals, and leave them so; hold them until a test makes a file."""
+    """Take over signals for good; with a gate, run until a test creates that file."""
     if kind == "asyncio":
         _take_with_asyncio(gate)
     else:
@@ -152,7 +152,7 @@ def take_over(kind, gate=None):
 
 @task
 def tell_signals():
-    """Tell how this process handles signals."""
+    """Return how this process handles signals."""
     wakeup = signal.set_wakeup_fd(-1)
     if wakeup != -1:
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
@@ -171,7 +171,7 @@ _pools = []
 
 @task
 def start_processes(note):
-    """Start some of each kind, and leave them running; return their pids by kind."""
+    """Start a process of each kind, and leave it running; return the pids by kind."""
     atexit.register(lambda: Path(note).write_text(str(os.getpid())))
     pool = ProcessPoolExecutor(1)
     _pools.append(pool)
@@ -199,7 +199,7 @@ def run_program_past_hard_limit():
 
 @task
 def run_program(gate):
-    """Run a program until a test makes a file; return its exit code."""
+    """Run a program until a test creates the gate file; return its exit code."""
     wait = f"while not os.path.exists({gate!r}): time.sleep(0.01)"
     program = f"import os, time\n{wait}"
     with subprocess.Popen([sys.executable, "-c", program]) as process:
@@ -218,7 +218,7 @@ async def async_tell_process():
 
 @task
 async def async_grow(mebibytes):
-    """Leak memory, for as long as the process lives."""
+    """Leak memory until the process ends."""
     _leaked.append(bytearray(mebibytes * 1024 * 1024))
     return os.getpid()
 
@@ -226,7 +226,7 @@ async def async_grow(mebibytes):
 _leaked = []
 
 
-# Tasks that are not what they seem.
+# Async tasks behind a decorator that looks synchronous.
 
 
 def _plainly(function):
@@ -240,7 +240,7 @@ def _plainly(function):
 @task
 @_plainly
 async def hidden_async(label, fails=False):
-    """Async, behind a decorator that does not know."""
+    """An async function behind a decorator that hides this."""
     await asyncio.sleep(0)
     await Trace.objects.acreate(label=label, pid=os.getpid())
     if fails:
@@ -258,7 +258,7 @@ async def hidden_async_past_timeout():
 
 
 def note_end(task_result, **kwargs):
-    """Note each result that is told to have finished, where a test wants to know."""
+    """Record each finished result that the signal reports, if NOTE_ENDS is set."""
     leave_trace(f"finished {task_result.id} {task_result.status}"[:100])
 
 

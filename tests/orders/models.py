@@ -1,4 +1,4 @@
-"""Rows that refer to results, each in another way."""
+"""Models with a foreign key to a result, with different `on_delete` options."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from taskhub.models import TaskResult
 
 
 class Order(models.Model):
-    """It keeps its result from being deleted."""
+    """A row that protects its result from deletion."""
 
     result = models.ForeignKey(TaskResult, models.PROTECT)
 
@@ -15,7 +15,7 @@ class Order(models.Model):
 
 
 class Note(models.Model):
-    """It goes with its result, unless a stamp keeps it."""
+    """A row that is deleted with its result, unless a stamp protects it."""
 
     result = models.ForeignKey(TaskResult, models.CASCADE)
 
@@ -24,7 +24,7 @@ class Note(models.Model):
 
 
 class Stamp(models.Model):
-    """It keeps its note, and so its result."""
+    """A row that protects its note, and so the note's result, from deletion."""
 
     note = models.ForeignKey(Note, models.PROTECT)
 
@@ -33,7 +33,7 @@ class Stamp(models.Model):
 
 
 class Link(models.Model):
-    """It outlives its result."""
+    """A row that stays when its result is deleted."""
 
     result = models.ForeignKey(TaskResult, models.SET_NULL, null=True)
 

@@ -7,7 +7,7 @@ from taskhub import task
 
 @task(keep="none", takes_context=True)
 def place_order(context):
-    """Refer to a result that nobody else wants to keep."""
-    # Not imported: the suite's own settings do not have that app.
+    """Create an order that refers to a result with `keep="none"`."""
+    # Not imported, since the suite's default settings do not install the app.
     apps.get_model("orders.Order").objects.create(result_id=context.task_result.id)
     return "placed"

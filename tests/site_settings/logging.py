@@ -1,9 +1,8 @@
 """
 The test suite's settings, with a site's own `LOGGING`.
 
-With LOGS=docs, the one that the documentation proposes; with LOGS=queue, one whose
-lines go through a queue to a thread; otherwise one that has a logger of its own, and
-says nothing of the rest.
+LOGS=docs uses the configuration from the documentation. LOGS=queue sends all lines
+through a queue to a thread. Otherwise, only the logger `shop` is configured.
 """
 
 import logging
@@ -14,7 +13,7 @@ from queue import Queue
 from tests.settings import *  # noqa: F403
 from tests.settings import BASE_DIR, env
 
-# It has no handlers, and none above it.
+# This logger has no handlers, and does not use those of the root logger.
 logging.getLogger("silent").propagate = False
 
 if env.str("LOGS", default="") == "docs":
@@ -22,7 +21,7 @@ if env.str("LOGS", default="") == "docs":
     (stanza,) = re.findall(r"```python\n(LOGGING = .+?)```", page, re.DOTALL)
     exec(stanza)  # noqa: S102  our own documentation
 elif env.str("LOGS", default="") == "queue":
-    # With room for all: what finds it full is lost, as the site would want.
+    # Large enough for all lines: a line is lost if the queue is full.
     _lines = Queue(10_000)
     _console = logging.StreamHandler()
     _console.setFormatter(logging.Formatter("[%(process)d %(name)s] %(message)s"))

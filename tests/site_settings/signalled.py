@@ -1,7 +1,7 @@
 """
-The test suite's settings, in a process whose first child is told to end as it is born.
+The test suite's settings, which send SIGTERM to the first child as it is forked.
 
-As by a Ctrl-C while a node starts, which the terminal sends to each of its processes.
+A Ctrl-C during the start of a node does the same: the terminal signals each process.
 """
 
 import os
@@ -17,7 +17,7 @@ def _end_first_child() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-# What the child takes off its copy, the parent has to take off its own.
+# Parent and child have separate copies of the iterator, so both consume the item.
 os.register_at_fork(
     after_in_child=_end_first_child, after_in_parent=lambda: next(_children, None)
 )

@@ -1,7 +1,7 @@
 """
 The test suite's settings, with Django's ImmediateBackend as the default one.
 
-Django's own decorator makes plain tasks here: none is taskhub's.
+Tasks of Django's own decorator use the default backend here, and so not taskhub.
 """
 
 from importlib.util import find_spec

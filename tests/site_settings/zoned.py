@@ -1,8 +1,8 @@
 """
-The test suite's settings, where the database is not in UTC.
+The test suite's settings, with a database that does not use UTC.
 
-TASKHUB_SESSION_ZONE is the zone of MariaDB's sessions, as a server far away has it;
-TASKHUB_DATABASE_ZONE is the zone that Django keeps times in, `DATABASES`' TIME_ZONE.
+TASKHUB_SESSION_ZONE is the time zone of MariaDB's sessions, as on a distant server.
+TASKHUB_DATABASE_ZONE is TIME_ZONE in `DATABASES`, in which Django stores times.
 """
 
 from tests.settings import *  # noqa: F403
