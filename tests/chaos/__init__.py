@@ -1,6 +1,7 @@
 """
-Faults, injected into real processes.
+Fault tests: scenarios that inject faults into real processes.
 
-Each module is a family of faults and a script that anyone can run; short selections of
-them are tests. What they found stands in docs/explanation/faults.md.
+Each module has scenarios of one kind. `python -m tests.chaos` runs them, and
+`test_selection.py` runs some of them as tests. The measured results are in
+docs/explanation/faults.md.
 """

@@ -1,10 +1,10 @@
 """
-Break things on purpose, and count what came of it.
+Inject faults into servers and nodes, and count lost tasks and extra runs.
 
     python -m tests.chaos --scenarios everything_at_once,frozen --scale small
 
-Starts private servers and real nodes, plays scenarios one after the other, prints a
-table, and returns 1 if a promise was not kept, 2 if a server is not to be had.
+Starts private servers and real nodes, runs scenarios one after the other, and prints
+their reports. Exits with 1 if a promise was not kept, with 2 if a server is missing.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from tests.chaos.stage import Stage
 from tests.options import add_choice
 from tests.servers import ServerMissing, interrupt_on_signals
 
-#: In the order in which they are played.
+#: In the order in which they run.
 FAMILIES = (
     "headline",
     "deaths",
@@ -45,7 +45,7 @@ MISSING = 2
 
 
 def main() -> int:
-    """Play what was asked for, and return an exit code."""
+    """Run the chosen scenarios, and return an exit code."""
     for family in FAMILIES:
         import_module(f"tests.chaos.{family}")
     options = _parse()
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def play_all(options: Any, reports: dict[str, Report], missing: list[str]) -> None:
-    """Play what was asked for, and note what came of it, and what could not be."""
+    """Run the chosen scenarios; collect their reports, and what is missing."""
     full = options.scale == "full"
     with Stage(seed=options.seed, full=full, minutes=options.minutes) as stage:
         for each in chosen(options.scenarios, full=full):
@@ -74,7 +74,7 @@ def play_all(options: Any, reports: dict[str, Report], missing: list[str]) -> No
             except ServerMissing as reason:
                 missing.append(f"{each.name}: {reason}")
             if options.write:
-                # Each at once: this may take an hour, and be ended before.
+                # After each scenario: all of them take an hour and may be interrupted.
                 write_page(reports)
 
 
@@ -96,7 +96,7 @@ def _parse() -> Any:
 
 
 def play(stage: Stage, scenario: Scenario, *, quiet: bool) -> Report:
-    """Play one scenario, and say what came of it."""
+    """Run one scenario; print and return its report."""
     if scenario.needs:
         scenario.needs()
     begun = time.monotonic()
@@ -104,7 +104,7 @@ def play(stage: Stage, scenario: Scenario, *, quiet: bool) -> Report:
         try:
             report = scenario.play(stage)
         except Exception as error:
-            # A scenario that could not be played to its end has proved nothing.
+            # A scenario that did not run to its end has proved nothing.
             report = Report()
             report.expect(False, f"{type(error).__name__}: {error}")
             traceback.print_exc()

@@ -1,10 +1,10 @@
 """
-Beats that are killed, any number at once: does every tick fire exactly once?
+Kill beats while several of them run, and check that every tick fires exactly once.
 
     python -m tests.chaos.beats --database postgres --beats 5 --ticks 2000
 
-Starts a private database and real `taskbeat` processes, kills one of them with -9 every
-few seconds and replaces it, and counts the results of every tick.
+Starts a private database and real `taskbeat` processes. Every few seconds, kills one of
+them with `kill -9` and starts another. Counts the results of every tick.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SERVERS = {"postgres": PostgresServer, "mariadb": MariaServer}
 
 @dataclass(frozen=True)
 class Report:
-    """What came of it."""
+    """The counts of one run."""
 
     ticks: int
     results: int
@@ -42,7 +42,7 @@ class Report:
 
 
 class Beats:
-    """Real beats, some of which are killed now and then."""
+    """Real beats, which can be killed and replaced."""
 
     def __init__(self, count: int, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311  repeatable on purpose
@@ -55,7 +55,7 @@ class Beats:
         )
 
     def kill_one(self) -> None:
-        """Kill one with -9, and start another in its place."""
+        """Kill one beat with `kill -9`, and start another in its place."""
         victim = self._random.randrange(len(self._beats))
         self._beats[victim].kill()
         self._beats[victim].wait()
@@ -63,7 +63,7 @@ class Beats:
         self.kills += 1
 
     def stop(self) -> None:
-        """Stop all of them, as a service manager would."""
+        """Stop all beats, as a service manager would."""
         for beat in self._beats:
             beat.send_signal(signal.SIGTERM)
         for beat in self._beats:
@@ -71,7 +71,7 @@ class Beats:
 
 
 def main() -> int:
-    """Run it, print what came of it, and return 1 if a tick was lost or repeated."""
+    """Run beats, print the counts, and return 1 if a tick was lost or repeated."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", default="postgres", choices=[*SERVERS, "sqlite"])
     parser.add_argument("--beats", type=int, default=5)
@@ -114,7 +114,7 @@ def _prepare(stack: ExitStack, database: str) -> None:
 
 
 def run(options: Any) -> Report:
-    """Have schedules fire under beats that are killed, and count."""
+    """Kill beats while schedules fire, and count the results."""
     from taskhub.models import MissedRuns, PeriodicTask, TaskResult
     from taskhub.schedules import every
 

@@ -1,4 +1,4 @@
-"""Clocks that are an hour off, on workers and where tasks are enqueued."""
+"""Clocks that are wrong by an hour, on workers and on sites that enqueue."""
 
 from datetime import timedelta
 from importlib.util import find_spec
@@ -11,12 +11,12 @@ from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 from tests.servers import ServerMissing, wait_until
 
-#: How much before its time a task may begin: clocks of one machine differ by nothing.
+#: How early a task may begin. All processes of one machine have the same clock.
 EARLY_SECONDS = 0.1
 
 
 def library() -> Path:
-    """Return what makes processes see another time. Raise ServerMissing without it."""
+    """Return the path of libfaketime. Raise ServerMissing if it is not installed."""
     spec = find_spec("libfaketime")
     if spec is None or spec.origin is None:
         raise ServerMissing("no libfaketime wheel")
@@ -27,7 +27,7 @@ def library() -> Path:
 
 
 def another_time(offset: str) -> dict[str, str]:
-    """Return the environment of a process whose clock is off: "+3600" or "-3600"."""
+    """Return an environment that shifts the clock by seconds: "+3600" or "-3600"."""
     return {
         "LD_PRELOAD": str(library()),
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -41,14 +41,14 @@ def another_time(offset: str) -> dict[str, str]:
     needs=library,
 )
 def clocks_of_workers(stage: Stage) -> Report:
-    """Workers whose clocks are an hour ahead, and an hour behind."""
+    """Workers have clocks that are an hour ahead or an hour behind."""
     from taskhub import outbox
     from tests.chaos import tasks
 
     report = Report()
     stage.configure(lease_seconds=3.0)
-    # Under the library that sets the clocks, some thirty-five tasks a second are run:
-    # with many more than this, that would be what is measured.
+    # With the library that sets the clocks, about thirty-five tasks a second run. With
+    # many more tasks, the scenario would measure the library.
     count = stage.pick(60, 40)
     ahead = stage.start_node("--processes=1", **another_time("+3600"))
     behind = stage.start_node("--processes=1", **another_time("-3600"))
@@ -59,7 +59,7 @@ def clocks_of_workers(stage: Stage) -> Report:
         lambda: stage.witness.runs("long 0") and stage.witness.runs("long 1"),
         "both to begin",
     )
-    # Both are busy for longer than a lease, and nobody takes what they hold.
+    # Both nodes are busy for longer than a lease, and must keep their messages.
     wait_until(lambda: _age(stage, "long 0") > 8, "some leases to pass")
     gate.touch()
     stage.wait_for_all()
@@ -98,7 +98,7 @@ def _age(stage: Stage, label: str) -> float:
 
 
 def _earliest(stage: Stage) -> float:
-    """Return by how many seconds one began before its time, by the true clock."""
+    """Return how many seconds early the earliest task began, by the true clock."""
     (row,) = stage.postgres.ask(
         "SELECT max(extract(epoch FROM result.run_after - trace.at)) "
         "FROM tests_trace trace JOIN taskhub_taskresult result "
@@ -112,7 +112,7 @@ def _earliest(stage: Stage) -> float:
     needs=library,
 )
 def clocks_of_sites(stage: Stage) -> Report:
-    """Sites that enqueue with clocks an hour ahead, and an hour behind."""
+    """Sites enqueue with clocks that are an hour ahead or an hour behind."""
     report = Report()
     stage.keep_nodes(2, "--processes=1")
     count = stage.pick(200, 40)

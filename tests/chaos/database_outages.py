@@ -1,4 +1,4 @@
-"""PostgreSQL that is crashed, stopped, full, read-only or out of connections."""
+"""PostgreSQL that crashes, stops, is full, is read-only or has no connections left."""
 
 import subprocess
 import time
@@ -15,7 +15,7 @@ from tests.servers import ServerMissing
 
 
 def _begin(stage: Stage, *arguments: str, **variables: str) -> tuple[Report, Work]:
-    """Start nodes that have more to do than they can finish soon."""
+    """Start nodes, and enqueue more tasks than they can finish soon."""
     from tests.chaos import tasks
 
     report, work = Report(), Work(stage)
@@ -29,8 +29,8 @@ def _crash(stage: Stage, report: Report, *, slots: int = 4) -> None:
     """
     Stop PostgreSQL at once.
 
-    It may have committed the trace of a task and not replied: then the task fails as if
-    nothing was written, and runs again. Each slot of the nodes may have one such task.
+    It may have committed the trace of a task without replying. Then the task fails as
+    if nothing was written, and runs again. Each slot of the nodes may have such a task.
     """
     stage.stop_postgres()
     report.faults += 1
@@ -45,7 +45,7 @@ def _end(stage: Stage, report: Report, work: Work) -> Report:
 
 @scenario(required=REQUIRED)
 def database_crashed(stage: Stage) -> Report:
-    """PostgreSQL is stopped at once (`SIGQUIT`) mid-run, and started again."""
+    """PostgreSQL is stopped at once (`SIGQUIT`) while tasks run, and started again."""
     report, work = _begin(stage)
     for _ in range(stage.pick(3, 1)):
         _crash(stage, report)
@@ -56,7 +56,7 @@ def database_crashed(stage: Stage) -> Report:
 
 @scenario(required=REQUIRED)
 def database_pool_crashed(stage: Stage) -> Report:
-    """The same with Django's pool switched on, and too small for the threads."""
+    """PostgreSQL crashes; nodes use Django's pool, too small for their threads."""
     variables = {"DJANGO_SETTINGS_MODULE": "tests.chaos.pool_settings"}
     report, work = _begin(stage, "--threads=4", "--beat", **variables)
     _crash(stage, report, slots=16)
@@ -72,7 +72,7 @@ def database_pool_crashed(stage: Stage) -> Report:
 
 @scenario(required=REQUIRED)
 def database_away(stage: Stage) -> Report:
-    """PostgreSQL is stopped mid-run, and stays away for a while."""
+    """PostgreSQL is stopped while tasks run, and stays stopped for a while."""
     report, work = _begin(stage)
     _crash(stage, report)
     time.sleep(stage.pick(60, 6))
@@ -99,13 +99,13 @@ def _set_read_only(stage: Stage, value: str) -> None:
         link.execute("SET default_transaction_read_only = off")
         link.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
         link.execute("SELECT pg_reload_conf()")
-    # Sessions that are under way notice the new setting at their next statement.
+    # Open sessions notice the new setting at their next statement.
     time.sleep(0.2)
 
 
 @scenario(required=REQUIRED)
 def database_out_of_connections(stage: Stage) -> Report:
-    """Somebody takes all connections, while new processes need some."""
+    """Another client takes all connections, while new worker processes need some."""
     report, work = _begin(stage, "--tasks-per-process=100")
     taken: list[psycopg.Connection] = []
 
@@ -128,7 +128,7 @@ MOUNT = Path("/tmp/chaos-full")  # noqa: S108  a mount of our own
 
 
 def small_disk() -> None:
-    """Find out whether a small disk can be mounted. Raise ServerMissing if not."""
+    """Check that a small disk can be mounted. Raise ServerMissing if it cannot."""
     MOUNT.mkdir(exist_ok=True)
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(MOUNT)],

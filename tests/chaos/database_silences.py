@@ -1,4 +1,4 @@
-"""A database that says nothing: behind a firewall that forgets, or frozen itself."""
+"""A database that does not answer: its connections are forgotten, or it is frozen."""
 
 import time
 from threading import Event, Thread
@@ -11,13 +11,13 @@ from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 from tests.servers import free_port
 
-#: What the system needs to give up a connection that is silent, and to spare.
+#: More than the operating system needs to give up a silent connection.
 SILENCE_SECONDS = 60.0
 
 
 @scenario(required="work resumes ≤ 60 s later; no attempt counts as failed")
 def firewall_forgets(stage: Stage) -> Report:
-    """A firewall forgets idle connections to PostgreSQL, and drops what they carry."""
+    """A firewall forgets idle connections to PostgreSQL, and drops their packets."""
     report, work = Report(), Work(stage)
     network = stage.use(Proxy(stage.postgres.port))
     here, there = f":{stage.postgres.port}/", f":{network.port}/"
@@ -29,7 +29,7 @@ def firewall_forgets(stage: Stage) -> Report:
     )
     for _ in range(stage.pick(3, 1)):
         work.enqueue(100)
-        # What is under way when its connection is forgotten has to be run again.
+        # A task that runs when its connection is forgotten would have to run again.
         report.expect(stage.wait_for_all(), "connections were not idle")
         report.faults += network.forget()
         report.took(work.seconds_to_resume(), most=SILENCE_SECONDS)
@@ -40,7 +40,7 @@ def firewall_forgets(stage: Stage) -> Report:
 
 @scenario(required=f"{REQUIRED}; `/live` stays 200; no process ends")
 def database_frozen(stage: Stage) -> Report:
-    """All processes of PostgreSQL are stopped (`SIGSTOP`) mid-run, and go on later."""
+    """All processes of PostgreSQL are stopped (`SIGSTOP`) mid-run, then resumed."""
     from tests.chaos import tasks
 
     report, work = Report(), Work(stage)
@@ -68,22 +68,22 @@ def database_frozen(stage: Stage) -> Report:
 
 
 class Probes:
-    """Somebody who asks a node whether it lives, again and again."""
+    """A thread that requests a node's health page again and again."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._stopping = Event()
         self._thread = Thread(target=self._ask, name="probes", daemon=True)
         self.count = 0
-        #: What was not "yes".
+        #: Error statuses and connection errors.
         self.bad: set[str] = set()
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start the requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask no more; may be called again."""
+        """End the requests. May be called more than once."""
         self._stopping.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Processes that die, or seem to: of workers, of nodes, of whoever enqueues."""
+"""Processes that die or freeze: worker processes, nodes and sites that enqueue."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.servers import wait_until
 
 
 def begin(stage: Stage, label: str, gate: Path) -> int:
-    """Have a task begun that waits for a gate; return the process that runs it."""
+    """Start a task that waits for a gate; return the pid of its worker process."""
     from tests.chaos import tasks
     from tests.models import Trace
 
@@ -25,7 +25,7 @@ def begin(stage: Stage, label: str, gate: Path) -> int:
 
 @scenario(required="its tasks run again ≤ 1 s later")
 def process_died(stage: Stage) -> Report:
-    """A worker process that is killed with -9 while it runs a task."""
+    """A worker process is killed with `kill -9` while it runs a task."""
     report = Report()
     stage.keep_nodes(1, "--processes=3")
     for number in range(stage.pick(20, 3)):
@@ -46,7 +46,7 @@ def process_died(stage: Stage) -> Report:
 
 @scenario(required="its tasks run again ≤ lease + 5 s later")
 def node_died(stage: Stage) -> Report:
-    """A whole node that is killed with -9; another one has room."""
+    """A whole node is killed with `kill -9`; another node runs its tasks."""
     report = Report()
     lease = stage.pick(30, 3)
     stage.configure(lease_seconds=float(lease))
@@ -72,7 +72,7 @@ def node_died(stage: Stage) -> Report:
 
 @scenario(required="its messages are in the broker ≤ 10 s later")
 def died_before_the_push(stage: Stage) -> Report:
-    """A site that is killed between its commit and the push."""
+    """A site is killed between its commit and the push."""
     from taskhub.models import TaskResult
 
     report = Report()
@@ -98,7 +98,7 @@ def died_before_the_push(stage: Stage) -> Report:
 
 @scenario(required="no finished task runs again")
 def died_before_acknowledging(stage: Stage) -> Report:
-    """A worker process that is killed between the commit and the acknowledgement."""
+    """A worker process is killed between the commit and the acknowledgement."""
     from taskhub.messages import Depth
     from taskhub.models import TaskResult
     from tests.chaos import tasks
@@ -106,7 +106,7 @@ def died_before_acknowledging(stage: Stage) -> Report:
     report = Report()
     faulty = stage.start_node("--processes=2", FAULTS="before_settling")
     for round_ in range(stage.pick(10, 3)):
-        # Each group of outcomes is the last one of its process.
+        # Each process dies after it has committed its first group of outcomes.
         first = round_ * 20
         tasks.once.enqueue_many([(f"task {first + n}",) for n in range(20)])
         wait_until(lambda: faulty.log.count("SIGKILL") > report.faults, "a death")
@@ -116,19 +116,19 @@ def died_before_acknowledging(stage: Stage) -> Report:
     stage.start_node("--processes=2")
     stage.wait_for_all()
     stage.witness.count(report)
-    # Each was acknowledged in the end.
+    # In the end, every message is acknowledged.
     wait_until(lambda: stage.broker.depth("default") == Depth(), "an empty broker")
     report.expect(
         stage.witness.runs_after_end() == 0, "something was run after its end"
     )
-    # What had been run, and was not written yet.
+    # Only tasks whose outcomes were not yet committed may run again.
     report.bound = stage.witness.burnt()
     return report
 
 
 @scenario(required="its late writes are refused; atomic tasks take effect exactly once")
 def frozen(stage: Stage) -> Report:
-    """A node that is stopped (`SIGSTOP`) past its lease, and wakes up again."""
+    """A node is stopped (`SIGSTOP`) past its lease, and resumed."""
     report = Report()
     lease = 2.0
     stage.configure(lease_seconds=lease)
@@ -151,7 +151,7 @@ def frozen(stage: Stage) -> Report:
         "the heir to run them",
     )
     report.took(seconds, most=lease + 30.0)
-    # The zombie wakes up while its heir still runs what was its.
+    # The zombie resumes while its heir still runs the same tasks.
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
     if stage.random.random() < 0.5:
@@ -170,7 +170,7 @@ def frozen(stage: Stage) -> Report:
 
 @scenario(required="messages that it had not started run once")
 def frozen_with_reserves(stage: Stage) -> Report:
-    """A node that is stopped past its lease with many short tasks reserved."""
+    """A node that has reserved many short tasks is stopped past its lease."""
     from tests.chaos import tasks
     from tests.models import Trace
 
@@ -183,13 +183,13 @@ def frozen_with_reserves(stage: Stage) -> Report:
     pids = pids_of(zombie)
     _freeze_outside_of_transactions(stage, pids)
     report.faults += 1
-    # Each of its two processes may just have been about to begin one.
+    # Each of its two processes may have been about to start one more task.
     report.bound += stage.witness.in_flight(pids) + 2
     heir = stage.start_node("--processes=2")
     report.expect(stage.wait_for_all(), "not everything was finished")
     for pid in pids:
         os.kill(pid, signal.SIGCONT)
-    # It finds out that its leases are gone, and has new processes.
+    # The zombie notices that its leases have ended, and starts new processes.
     wait_until(lambda: "lease of" in zombie.log, "it to notice")
     stage.wait_for_work()
     report.expect(heir.stop() == 0 and zombie.stop() == 0, "a node did not end well")
@@ -198,7 +198,7 @@ def frozen_with_reserves(stage: Stage) -> Report:
 
 
 def _freeze_outside_of_transactions(stage: Stage, pids: Sequence[int]) -> None:
-    """In one, it would keep the database's locks, and all others would wait for it."""
+    """Stop processes outside of transactions, so that they hold no database locks."""
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
     time.sleep(0.2)
@@ -229,7 +229,7 @@ def _marked() -> int:
 
 @scenario(required="leases do not end; running tasks finish")
 def stewardless(stage: Stage) -> Report:
-    """A steward, and a supervisor, that are killed while tasks run."""
+    """A steward and a supervisor are killed while tasks run."""
     report = Report()
     stage.configure(lease_seconds=3.0)
     gate = stage.gate()
@@ -239,7 +239,7 @@ def stewardless(stage: Stage) -> Report:
         steward = _steward(keeper.nodes[0], pid)
         os.kill(steward, signal.SIGKILL)
         report.faults += 1
-        # For longer than a lease.
+        # Longer than a lease.
         time.sleep(4)
     report.expect(stage.witness.runs("long") == 1, "it was taken from a living process")
     supervisor = keeper.nodes[0].process.pid
@@ -255,7 +255,7 @@ def stewardless(stage: Stage) -> Report:
 
 
 def _steward(node: Any, worker: int) -> int:
-    """Return the pid of a node's steward: the child that no token belongs to."""
+    """Return the pid of a node's steward: the child process without a token."""
     from taskhub.models import Node
 
     def find() -> list[int]:

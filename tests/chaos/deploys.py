@@ -1,4 +1,4 @@
-"""New releases: nodes that are told to end while tasks run."""
+"""Deploys: nodes are told to end while tasks run."""
 
 import signal
 import time
@@ -12,11 +12,11 @@ from tests.servers import wait_until
 
 @scenario(required="tasks are given back before the kill; 0 deaths counted; 0 lost")
 def deploys(stage: Stage) -> Report:
-    """`SIGTERM`, and `SIGKILL` 30 s later, twice in a row, with long tasks running."""
+    """A node gets `SIGTERM`, and `SIGKILL` 30 s later, twice, while long tasks run."""
     from tests.chaos import tasks
 
     report = Report()
-    # As Kubernetes has it, or in a hurry.
+    # The times of Kubernetes, or shorter ones at small scale.
     grace, kill_after = (25, 30) if stage.full else (3, 8)
     gate = stage.gate()
     node = _start(stage, grace)
@@ -51,7 +51,7 @@ def _start(stage: Stage, grace: int) -> Any:
 
 
 def _stop(node: Any, kill_after: float) -> float:
-    """Tell a node to end, and kill it if it has not; return how long it took."""
+    """Stop a node, and kill it if it does not end; return how many seconds it took."""
     begun = time.monotonic()
     node.send(signal.SIGTERM)
     try:

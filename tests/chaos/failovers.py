@@ -13,13 +13,13 @@ from tests.chaos.stage import Stage
 from tests.redis_servers import ClusterGroup, SentinelGroup
 from tests.servers import wait_until
 
-#: How long until a group has agreed on another primary, and writes are taken again.
+#: The longest time until a group has elected a new primary that takes writes.
 FAILOVER_SECONDS = 15.0
 REQUIRED = "0 lost; 0 double results; work resumes ≤ 15 s after the kill"
 
 
 def lag(primary: redis.Redis) -> None:
-    """Cut a primary's replicas off: from now on, what it is told it tells nobody."""
+    """Disconnect a primary from its replicas, so that new writes are not replicated."""
     primary.execute_command("ACL", "SETUSER", "default", "-psync", "-sync", "-replconf")
     primary.execute_command("CLIENT", "KILL", "TYPE", "replica")
     wait_until(
@@ -28,13 +28,13 @@ def lag(primary: redis.Redis) -> None:
 
 
 def lose_last_writes(stage: Stage, server: Any, promoted: Any) -> Report:
-    """Have a primary be killed that has told its replica nothing for some seconds."""
+    """Kill a primary whose writes of the last seconds have not been replicated."""
     report = Report()
     stage.keep_nodes(2, "--processes=2")
     work = Work(stage)
     work.enqueue(stage.pick(1_000, 200))
     lag(redis.Redis(port=server.port))
-    # Taken, run and acknowledged, or still to be run: the replica knows of neither.
+    # The replica does not know which messages are acknowledged or pushed from here on.
     for _ in range(stage.pick(20, 5)):
         work.enqueue(stage.pick(200, 50))
         time.sleep(0.2)

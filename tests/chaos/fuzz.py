@@ -1,4 +1,4 @@
-"""Messages that nobody of us has sent."""
+"""Messages that taskhub has not sent."""
 
 import hmac
 import json
@@ -55,7 +55,7 @@ def fuzzed_messages(stage: Stage) -> Report:
 
 
 def _push(stage: Stage, raws: list[tuple[bytes, bytes]]) -> None:
-    """Put raw entries into Redis, as somebody with access to it could."""
+    """Write raw entries into Redis, as anyone with access to Redis could."""
     client = stage.redis.client()
     prefix = stage.config.options.key_prefix
     base = f"{prefix}:{{default}}"
@@ -68,7 +68,7 @@ def _push(stage: Stage, raws: list[tuple[bytes, bytes]]) -> None:
 
 
 def bodies(stage: Stage) -> Iterator[tuple[bytes, bytes]]:
-    """Yield ids and stored bytes, no two ids the same, none of them any good."""
+    """Yield ids and stored bytes. All ids differ, and no message is valid."""
     from taskhub.messages import seal
     from taskhub.models.ids import new_id
     from tests.factories import MessageFactory
@@ -83,7 +83,7 @@ def bodies(stage: Stage) -> Iterator[tuple[bytes, bytes]]:
         lambda: b"\x02" + chance.choice(good)[1:],
         lambda: chance.choice(good)[: chance.randrange(1, 100)],
         lambda: _mutated(chance.choice(good), chance),
-        # Signed with our key, and about something else, or nothing.
+        # Signed with the site's key, but with another id or with an invalid payload.
         lambda: chance.choice(good),
         lambda: _signed(key, _odd_json(chance)),
         lambda: _signed(key, chance.randbytes(50)),

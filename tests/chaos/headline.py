@@ -1,4 +1,4 @@
-"""Everything at once: kills, wipes and crashes while ten thousand tasks are run."""
+"""Everything at once: kills, wipes and crashes while ten thousand tasks run."""
 
 import math
 import time
@@ -17,13 +17,13 @@ from tests.servers import wait_until
 )
 def everything_at_once(stage: Stage) -> Report:
     """
-    10,000 tasks under 50 random `kill -9`, two wipes of Redis, two database crashes.
+    10,000 tasks run during 50 random `kill -9`, two wipes of Redis and two crashes.
 
-    Short and long, sync and async tasks, in three nodes that are restarted as a service
-    manager would. One push in ten is never made, as if the site had died before it.
+    Short and long, sync and async tasks run on three nodes, which are restarted as by a
+    service manager. One push in ten is never made, as if the site had died before it.
     """
     report = Report()
-    # So many kills in a minute are what poison looks like; `poison_kills` has that.
+    # With this many kills in a minute, tasks look like poison; see `poison_kills`.
     stage.configure(max_redeliveries=50)
     keeper = stage.keep_nodes(3, "--processes=2", "--grace=5")
     kills = stage.pick(50, 10)
@@ -35,7 +35,7 @@ def everything_at_once(stage: Stage) -> Report:
     victims = ["node", "node", "node", "supervisor", *["child"] * 6] * (kills // 10)
     stage.random.shuffle(victims)
     producer = Producer(stage)
-    # So much that there is always something under way.
+    # Enough tasks that some are always running.
     producer.enqueue(tasks_a_round * 5)
     begun = time.monotonic()
     for round_ in range(kills):
@@ -65,18 +65,18 @@ def everything_at_once(stage: Stage) -> Report:
 
 
 def crash(stage: Stage, producer: "Producer") -> None:
-    """Stop PostgreSQL at once in the middle of it all, and start it soon after."""
+    """Stop PostgreSQL at once while tasks run, and start it again soon after."""
     stage.stop_postgres()
     with suppress(DatabaseError):
-        # The site is told, and nothing was promised.
+        # The site gets an error, so nothing was promised for this task.
         producer.enqueue(1)
     time.sleep(stage.random.uniform(0.5, 3))
     stage.start_postgres()
 
 
 def kill_something(stage: Stage, keeper: Keeper, victim: str) -> int:
-    """Kill a node, or a process of one; return what was under way in it."""
-    # Others are being restarted; they were killed a moment ago.
+    """Kill a node or one of its processes; return how many tasks were in flight."""
+    # Nodes that were killed a moment ago are still being restarted.
     wait_until(lambda: any(len(pids_of(each)) > 1 for each in keeper.nodes), "a node")
     living = [pids for each in keeper.nodes if len(pids := pids_of(each)) > 1]
     pids = stage.random.choice(living)
@@ -85,21 +85,21 @@ def kill_something(stage: Stage, keeper: Keeper, victim: str) -> int:
         case "node":
             return stage.kill(pids)
         case "supervisor":
-            # Its processes see that, and finish what they run.
+            # Its worker processes notice that, and finish their running tasks.
             return stage.kill([supervisor])
         case _:
             return stage.kill([stage.random.choice(children)])
 
 
 class Producer:
-    """Enqueues a mix of tasks, and sometimes dies before the push."""
+    """Enqueues a mix of tasks, and sometimes leaves out the push."""
 
     def __init__(self, stage: Stage) -> None:
         self._random = stage.random
         self._serial = 0
 
     def enqueue(self, count: int) -> None:
-        """Enqueue so many, some of them many at a time."""
+        """Enqueue `count` tasks, up to ten at a time."""
         from taskhub import outbox
         from tests.chaos import tasks
 
@@ -128,4 +128,4 @@ class Producer:
 
 
 def _die(*args: object) -> None:
-    """End before the push; there is nothing else that this process would do."""
+    """Leave out the push, as if the process had died before it."""

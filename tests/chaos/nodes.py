@@ -1,4 +1,4 @@
-"""Nodes as a site has them: kept by a service manager, in many processes."""
+"""Nodes under a service manager, as on a site."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from django.conf import settings
 
 
 class Keeper:
-    """A service manager: starts a node anew when it has ended."""
+    """A service manager, which starts a node again when it has ended."""
 
     def __init__(self, nodes: list[Any], start: Callable[[], Any]) -> None:
         self.nodes = nodes
@@ -21,7 +21,7 @@ class Keeper:
         self.restarts = 0
 
     def start(self) -> None:
-        """Start to look."""
+        """Start to watch the nodes."""
         self._thread.start()
 
     def _run(self) -> None:
@@ -32,13 +32,13 @@ class Keeper:
                     self.restarts += 1
 
     def stop(self) -> None:
-        """Start no more; may be called again."""
+        """Stop to watch the nodes. May be called more than once."""
         self._stopping.set()
         self._thread.join()
 
 
 def pids_of(node: Any) -> list[int]:
-    """Return the processes of a node, its supervisor first; none if it has ended."""
+    """Return the pids of a node, its supervisor first, or none if it has ended."""
     try:
         return [node.process.pid, *node.children()]
     except OSError:

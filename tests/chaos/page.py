@@ -1,4 +1,4 @@
-"""Writes what was measured into docs/explanation/faults.md."""
+"""Write the measured values into docs/explanation/faults.md."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ BEGIN, END = "<!-- measured -->\n", "<!-- /measured -->\n"
 
 
 def write_page(reports: Mapping[str, Report]) -> None:
-    """Replace the rows of what was played; the others stay as they are."""
+    """Replace the rows of the scenarios that ran, and keep the others."""
     before, _begin, rest = PAGE.read_text().partition(BEGIN)
     old, _end, after = rest.partition(END)
     lines = {

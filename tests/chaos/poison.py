@@ -1,4 +1,4 @@
-"""Tasks that harm the process they run in."""
+"""Tasks that harm their own process."""
 
 import resource
 from pathlib import Path
@@ -8,15 +8,15 @@ from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 from tests.servers import ServerMissing, wait_until
 
-#: As often as a task may be begun that kills its process: once, and two redeliveries.
+#: How often a task that kills its process may start: once, and two redeliveries.
 MOST_RUNS = 3
 
 
 def finish(stage: Stage, report: Report, poison: list[Any]) -> None:
-    """Let everything end, and count; the poison's own results are told apart."""
+    """Wait for all results, and count them, without the poison's own results."""
     report.expect(stage.wait_for_all(), "not everything was finished")
     stage.witness.count(report)
-    # Counted as lost and as extra; it is neither.
+    # The witness counts the poison as lost and as extra runs; it is neither.
     report.lost -= sum(each.row.status == "FAILED" for each in poison)
     report.extra -= sum(
         max(0, stage.witness.runs(each.row.args[0]) - 1) for each in poison
@@ -26,7 +26,7 @@ def finish(stage: Stage, report: Report, poison: list[Any]) -> None:
 
 @scenario(required="at most 3 executions; other tasks are not affected")
 def poison_kills(stage: Stage) -> Report:
-    """Tasks that kill their process every time, sync and async, among others."""
+    """Sync and async tasks kill their process in every run, beside other tasks."""
     from taskhub.models import TaskResult
     from tests.chaos import tasks
 
@@ -43,7 +43,7 @@ def poison_kills(stage: Stage) -> Report:
     most = max(stage.witness.runs(each.row.args[0]) for each in poison)
     report.expect(most <= MOST_RUNS, f"poison was run {most} times")
     report.expect(all(each.row.status == "FAILED" for each in poison), "no failure")
-    # A neighbour may go down with it twice; then it is run without it.
+    # A task in the same process may die with it twice; then the poison runs alone.
     others = TaskResult.objects.exclude(id__in=[each.id for each in poison])
     harmed = others.filter(attempts__gt=MOST_RUNS).count()
     report.expect(not harmed, f"{harmed} other tasks were run too often")
@@ -56,7 +56,7 @@ def poison_kills(stage: Stage) -> Report:
     required="the task fails or its process is replaced; other tasks are not affected"
 )
 def eats_memory(stage: Stage) -> Report:
-    """Tasks that eat memory: past a limit of the system's, and of the node's."""
+    """Tasks use more memory than a limit of the system, or of the node, allows."""
     from tests.chaos import tasks
 
     report = Report()
@@ -81,7 +81,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 
 def cgroups() -> Path:
-    """Return where memory can be limited. Raise ServerMissing if it cannot be."""
+    """Return a cgroup that can limit memory. Raise ServerMissing if there is none."""
     for place in (CGROUPS / "memory", CGROUPS):
         probe = place / "taskhub-probe"
         try:
@@ -99,7 +99,7 @@ def cgroups() -> Path:
 
 @scenario(required="leases do not end; at most 3 executions", full_only=True)
 def holds_the_interpreter(stage: Stage) -> Report:
-    """A task that keeps the interpreter to itself for a minute, past its hard limit."""
+    """A task holds the GIL for a minute, past its hard limit."""
     from tests.chaos import tasks
 
     report = Report()
@@ -117,7 +117,7 @@ def holds_the_interpreter(stage: Stage) -> Report:
 
 @scenario(required="each task fails or does no harm; other tasks are not affected")
 def misbehaves(stage: Stage) -> Report:
-    """Tasks that fork, exit, close the database's connection or have it closed."""
+    """Tasks fork, exit, close the database connection or make the server close it."""
     from tests.chaos import tasks
 
     report = Report()

@@ -1,4 +1,4 @@
-"""A TCP proxy that is as bad as networks are."""
+"""A TCP proxy that simulates faults of a network."""
 
 import asyncio
 import ctypes
@@ -13,25 +13,25 @@ from tests.servers import free_port
 
 
 class Weather(Enum):
-    """What a proxy does to what it carries."""
+    """The fault that a proxy simulates."""
 
     FAIR = auto()
-    #: Now and then a reply is dropped, and the connection with it.
+    #: Some replies are dropped, each with its connection.
     DROPS_REPLIES = auto()
-    #: Everything is taken and nothing is passed on; connections stay open.
+    #: All data is read and none is passed on; connections stay open.
     SWALLOWS = auto()
 
 
-#: A filter for packets, as Linux takes it: one instruction, which drops each of them.
+#: A packet filter for Linux with one instruction, which drops every packet.
 _SO_ATTACH_FILTER = 26
 _DROP_ALL = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
 _FILTER = struct.pack("HL", 1, ctypes.addressof(_DROP_ALL))
 
 
 class Proxy:
-    """Listens on a port of its own, in a thread. A context manager."""
+    """A context manager that listens on its own port, in a thread."""
 
-    #: One in so many replies is dropped.
+    #: One reply in this number is dropped.
     ONE_IN = 40
 
     def __init__(self, port: int, *, seed: int = 1) -> None:
@@ -48,7 +48,7 @@ class Proxy:
         self._forgotten: set[Any] = set()
 
     def lead_to(self, port: int) -> None:
-        """Carry new connections elsewhere; open ones stay where they are."""
+        """Connect new clients to another port; open connections stay as they are."""
         self._target = port
 
     def __enter__(self) -> "Proxy":
@@ -67,10 +67,11 @@ class Proxy:
 
     def forget(self) -> int:
         """
-        Drop every packet that clients send on what is open by now; return how many.
+        Drop all packets of clients on open connections; count these connections.
 
-        As a firewall that has forgotten these connections: nothing is acknowledged, by
-        the system neither, and nothing is reset or ended. New connections are carried.
+        A firewall that has forgotten connections acts in this way: packets are not
+        acknowledged, not even by the system, and no connection is reset or closed. New
+        connections work.
         """
         clients, self._clients = self._clients, set()
         self._forgotten |= clients

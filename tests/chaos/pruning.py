@@ -1,4 +1,4 @@
-"""Rows that are not kept any longer, a million of them."""
+"""Pruning a million rows that have expired."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ _FILL = """
     full_only=True,
 )
 def a_million_pruned(stage: Stage) -> Report:
-    """A million finished rows are deleted while tasks are run."""
+    """A million finished rows are deleted while tasks run."""
     from taskhub.models import TaskResult
     from tests.chaos import tasks
 
@@ -58,7 +58,7 @@ def a_million_pruned(stage: Stage) -> Report:
     left = TaskResult.objects.exclude(args=["meanwhile"]).count()
     report.expect(left == 0, f"{left} are left")
     sizes = [each for each in sizes if each]
-    # From when all is loaded.
+    # Growth counts from the time when all code is loaded.
     growth = max(sizes) - sizes[min(len(sizes) - 1, 15)]
     report.expect(growth <= GROWTH_MEBIBYTES, f"it has grown by {growth} MiB")
     report.notes += [

@@ -1,4 +1,4 @@
-"""Keys of Redis that are evicted, deleted, or overwritten, one by one."""
+"""Keys of Redis that are evicted, deleted or overwritten."""
 
 import time
 
@@ -16,7 +16,7 @@ _REQUIRED = (
 
 @scenario(required=_REQUIRED)
 def keys_deleted(stage: Stage) -> Report:
-    """One key of taskhub's, or several at once, is deleted, over and over."""
+    """Random keys of taskhub are deleted again and again."""
     report = Report()
     generator = stage.random
     client = stage.redis.client()
@@ -34,14 +34,14 @@ def keys_deleted(stage: Stage) -> Report:
             time.sleep(0.2)
     report.faults = len(done)
     report.took(work.seconds_to_resume(), most=BACK_SECONDS)
-    # Without its lease, or the key of what it holds, a process loses what it reserved.
+    # A process loses its messages if its lease or its key of held messages is deleted.
     work.finish(report, may_be_interrupted=True)
     return report
 
 
 def _in_flight(client: redis.Redis) -> int:
     """
-    Return how many messages processes hold now; each may run twice if keys are lost.
+    Return how many messages are held now; each may run twice if keys are lost.
 
     A first run is marked in its row only after a moment. Before that, the sweep does
     not know that the task is running, and pushes its message again.
@@ -51,7 +51,7 @@ def _in_flight(client: redis.Redis) -> int:
 
 @scenario(required=_REQUIRED)
 def keys_evicted(stage: Stage) -> Report:
-    """A cache in the same Redis fills it, and its policy evicts any key."""
+    """A cache fills the Redis that taskhub uses, and Redis evicts any key."""
     report = Report()
     client = stage.redis.client()
     before = client.config_get("maxmemory*")
@@ -72,7 +72,7 @@ def keys_evicted(stage: Stage) -> Report:
     report.faults = client.info("stats")["evicted_keys"] - evicted
     _restore(client, before)
     report.took(work.seconds_to_resume(), most=BACK_SECONDS)
-    # Without its lease, or the key of what it holds, a process loses what it reserved.
+    # A process loses its messages if its lease or its key of held messages is deleted.
     work.finish(report, may_be_interrupted=True)
     report.notes.append(f"{report.faults:,} keys evicted")
     return report

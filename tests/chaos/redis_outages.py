@@ -1,4 +1,4 @@
-"""Redis that is stopped, full, slow, forgetful, or hidden by the network."""
+"""Redis that is stopped, full or slow, loses its data, or cannot be reached."""
 
 import time
 from collections.abc import Callable
@@ -13,22 +13,22 @@ from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
 from tests.servers import wait_until
 
-#: Within this, work has to go on after a server is back.
+#: Work must resume within this time after a server is back.
 BACK_SECONDS = 5.0
 REQUIRED = "work resumes ≤ 5 s after the fault; no attempt counts as failed"
 
 
 class Work:
-    """A steady stream of tasks that get one attempt each, before, during and after."""
+    """A stream of tasks with one attempt each, before, during and after a fault."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._serial = 0
-        #: How long the site was held up by one call.
+        #: The longest time for which one call has blocked the site.
         self.longest_call = 0.0
 
     def enqueue(self, count: int) -> list[Any]:
-        """Enqueue so many at once; the site is not to notice what is wrong."""
+        """Enqueue `count` tasks at once; the call must not fail during a fault."""
         from tests.chaos import tasks
 
         labels = [(f"task {self._serial + n}",) for n in range(count)]
@@ -39,10 +39,10 @@ class Work:
         return results
 
     def seconds_to_resume(self) -> float:
-        """Return how long it takes, from now on, until a task is run."""
+        """Return the seconds from now until a task runs."""
         from tests.models import Trace
 
-        # Not what this process has to wait for is to be measured.
+        # Close the broker, since the wait of this process must not be measured.
         self._stage.broker.close()
         begun = time.monotonic()
         before = Trace.objects.count()
@@ -56,7 +56,7 @@ class Work:
         return time.monotonic() - begun
 
     def finish(self, report: Report, *, may_be_interrupted: bool = False) -> None:
-        """Wait for all of it, and count; what was under way may have to begin anew."""
+        """Wait for all results, and count; interrupted tasks may have to restart."""
         begun = time.monotonic()
         report.expect(self._stage.wait_for_all(), "not everything was finished")
         report.notes.append(f"all finished {time.monotonic() - begun:.0f} s later")
@@ -74,7 +74,7 @@ class Work:
 def outage(
     stage: Stage, begin: Callable[[], object], end: Callable[[], object]
 ) -> Report:
-    """Have work go on while something is away for some seconds, a few times."""
+    """Enqueue work while a server is unavailable for some seconds, a few times."""
     report = Report()
     stage.keep_nodes(2, "--processes=2")
     work = Work(stage)
@@ -94,13 +94,13 @@ def outage(
 
 @scenario(required=REQUIRED)
 def redis_stopped(stage: Stage) -> Report:
-    """Redis is killed, stays away, and comes back empty."""
+    """Redis is killed, stays stopped for a while, and starts empty."""
     return outage(stage, stage.redis.stop, stage.redis.start)
 
 
 @scenario(required=REQUIRED, full_only=True)
 def redis_with_aof(stage: Stage) -> Report:
-    """Redis is killed, stays away, and comes back with what it had written to disk."""
+    """Redis is killed, and later starts with the data that it had written to disk."""
     client = stage.redis.client()
     client.config_set("appendonly", "yes")
     client.config_set("appendfsync", "everysec")
@@ -129,7 +129,7 @@ def redis_hangs(stage: Stage) -> Report:
 
 @scenario(required=REQUIRED)
 def network_swallows_everything(stage: Stage) -> Report:
-    """A network that takes everything and passes nothing on, connections left open."""
+    """The network takes all data and passes none on; connections stay open."""
     proxy = stage.use(Proxy(stage.redis.port))
     stage.configure(broker_url=f"redis://127.0.0.1:{proxy.port}/0")
 
@@ -145,7 +145,7 @@ def network_swallows_everything(stage: Stage) -> Report:
 
 @contextmanager
 def again_and_again(work: Callable[[], object], pause: float) -> Any:
-    """Do something in a thread, over and over; yield a list with a mark for each."""
+    """Repeat some work in a thread; yield a list with one item for each time."""
     done: list[bool] = []
     stopping = Event()
 
@@ -165,7 +165,7 @@ def again_and_again(work: Callable[[], object], pause: float) -> Any:
 
 
 def nuisance(stage: Stage, work: Callable[[], object], pause: float) -> Report:
-    """Have work go on while something is done to Redis over and over."""
+    """Enqueue work while something is done to Redis again and again."""
     report = Report()
     stage.keep_nodes(2, "--processes=2")
     stream = Work(stage)
@@ -181,7 +181,7 @@ def nuisance(stage: Stage, work: Callable[[], object], pause: float) -> Report:
 
 @scenario(required="0 lost; no attempt counts as failed; work resumes ≤ 5 s later")
 def connections_killed(stage: Stage) -> Report:
-    """`CLIENT KILL` of every connection, in a loop."""
+    """`CLIENT KILL` ends every connection, in a loop."""
     client = stage.redis.client()
     return nuisance(
         stage,
@@ -192,13 +192,13 @@ def connections_killed(stage: Stage) -> Report:
 
 @scenario(required="0 lost; no attempt counts as failed; work resumes ≤ 5 s later")
 def scripts_flushed(stage: Stage) -> Report:
-    """`SCRIPT FLUSH`, in a loop."""
+    """`SCRIPT FLUSH` deletes the Lua scripts, in a loop."""
     return nuisance(stage, stage.redis.client().script_flush, 0.02)
 
 
 @scenario(required="0 lost; no attempt counts as failed; work resumes ≤ 5 s later")
 def replies_dropped(stage: Stage) -> Report:
-    """A network that drops one reply in forty, and the connection with it."""
+    """The network drops one reply in forty, and the connection with it."""
     report = Report()
     proxy = stage.use(Proxy(stage.redis.port))
     stage.configure(broker_url=f"redis://127.0.0.1:{proxy.port}/0")
@@ -221,7 +221,7 @@ def replies_dropped(stage: Stage) -> Report:
     "no attempt counts as failed"
 )
 def redis_full(stage: Stage) -> Report:
-    """Redis is full (`maxmemory`, noeviction): it refuses what needs memory."""
+    """Redis is full (`maxmemory`, noeviction): it refuses commands that need memory."""
     report = Report()
     stage.keep_nodes(2, "--processes=2")
     work = Work(stage)
@@ -232,7 +232,7 @@ def redis_full(stage: Stage) -> Report:
     before = work.enqueue(stage.pick(2_000, 300))
     client.config_set("maxmemory", 1)
     report.faults += 1
-    # What was there when it became full is run, and acknowledged.
+    # Messages that were pushed before Redis was full run and are acknowledged.
     drained = stage.seconds_until(
         lambda: all(each.row.is_finished for each in before[-3:]), "it to be drained"
     )

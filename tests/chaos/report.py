@@ -1,4 +1,4 @@
-"""What came of a scenario, and whether that was as promised."""
+"""The report of a scenario: its counts, and the promises that were not kept."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
@@ -9,25 +9,25 @@ _PATIENCE = 4
 
 @dataclass
 class Report:
-    """What was counted in one scenario."""
+    """The counts of one scenario."""
 
     tasks: int = 0
-    #: Kills, stops, wipes, messages that are none: whatever was injected.
+    #: Injected faults: kills, stops, wipes, invalid messages and others.
     faults: int = 0
     #: Results that did not finish as they should have, or whose task left no trace.
     lost: int = 0
     #: Executions beyond the first of each result.
     extra: int = 0
-    #: How many of those there may be: what was under way at the kills.
+    #: How many extra runs are allowed: the tasks in flight at the kills.
     bound: int = 0
     #: Outcomes beyond the first of each result.
     double: int = 0
-    #: The longest that it took to go on, and may take.
+    #: The longest time until work resumed, and the bound for it.
     seconds: float | None = None
     most_seconds: float | None = None
-    #: What was counted besides, for people.
+    #: Other counts, in words.
     notes: list[str] = field(default_factory=list)
-    #: Promises of the scenario's own that were not kept.
+    #: Further promises of the scenario that were not kept.
     broken: list[str] = field(default_factory=list)
 
     def expect(self, kept: object, promise: str) -> None:
@@ -36,23 +36,23 @@ class Report:
             self.broken.append(promise)
 
     def took(self, seconds: float, *, most: float) -> None:
-        """Note how long it took to go on; the longest counts, against its own bound."""
+        """Record the seconds until work resumed; the longest time counts."""
         self.most_seconds = most
         self.seconds = max(seconds, self.seconds or 0.0)
 
     def be_patient(self) -> None:
         """
-        Allow several times as long.
+        Allow several times as many seconds.
 
-        In little, a scenario is played beside other tests, on a machine that others
-        use, too: there only what never comes is late. At full scale bounds are kept.
+        At small scale, a scenario runs beside other tests on a shared machine, so the
+        bound only finds work that never resumes. At full scale, the bound is exact.
         """
         if self.most_seconds is not None:
             self.most_seconds *= _PATIENCE
 
     @property
     def complaints(self) -> list[str]:
-        """Say what was not kept; nothing, if all was."""
+        """The promises that were not kept, or none."""
         late = (
             self.seconds is not None
             and self.most_seconds is not None
@@ -68,7 +68,7 @@ class Report:
 
     @property
     def measured(self) -> str:
-        """Tell what was measured in one line."""
+        """The measured values in one line."""
         parts = [f"{self.lost} of {self.tasks:,} lost"] if self.tasks else []
         if self.extra or self.bound:
             parts.append(f"{self.extra} extra runs, {self.bound} in flight")
@@ -81,26 +81,26 @@ class Report:
         return "; ".join([*parts, *self.notes])
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it, for machines."""
+        """Return all values, for JSON."""
         return asdict(self) | {"complaints": self.complaints}
 
 
 class Play(Protocol):
-    """A scenario's function: given a stage, it plays, and reports."""
+    """The function of a scenario: runs on a stage and returns a report."""
 
     def __call__(self, stage: Any) -> Report: ...
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One fault, or several that belong together, and what is promised under it."""
+    """One fault, or several related ones, and the promises that must hold."""
 
     name: str
     required: str
     play: Play
-    #: Too long for the selection that is run with the tests.
+    #: Whether it takes too long to run with the tests.
     full_only: bool
-    #: What has to be there besides Redis and PostgreSQL.
+    #: Raises ServerMissing if something besides Redis and PostgreSQL is missing.
     needs: Callable[[], object] | None
 
     @property
@@ -129,7 +129,7 @@ def scenario(
 
 
 def chosen(names: Iterable[str], *, full: bool) -> list[Scenario]:
-    """Return scenarios by name; or all of them, but for those that take too long."""
+    """Return scenarios by name; without names, all that the scale allows."""
     if wanted := list(names):
         return [SCENARIOS[name] for name in wanted]
     return [each for each in SCENARIOS.values() if full or not each.full_only]

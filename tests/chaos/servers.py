@@ -1,4 +1,4 @@
-"""Private servers that can be treated badly."""
+"""Private servers in which faults can be injected."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from tests.servers import PostgresServer, RedisServer, wait_until
 
 
 class StubbornRedis(RedisServer):
-    """A Redis that can be told to sleep, and whose death nobody waits for."""
+    """A Redis that can be told to sleep, and that is stopped with SIGKILL."""
 
     stop_signal = signal.SIGKILL
 
@@ -26,14 +26,14 @@ class StubbornRedis(RedisServer):
         wait_until(lambda: _answers(self.client().ping), "Redis")
 
     def client(self) -> redis.Redis:
-        """Return a client that waits for as long as it takes."""
+        """Return a client with a long timeout."""
         return redis.Redis(port=self.port, socket_timeout=60)
 
 
 class Postgres(PostgresServer):
-    """A PostgreSQL that is killed and started anew."""
+    """A PostgreSQL that is stopped, frozen and started again."""
 
-    #: More settings of the server's.
+    #: Further arguments of the command line.
     options: Sequence[str] = ()
 
     def command(self) -> Sequence[str]:
@@ -43,7 +43,7 @@ class Postgres(PostgresServer):
         return _answers(self.ask)
 
     def ask(self, statement: str = "SELECT 1") -> list[tuple[Any, ...]]:
-        """Run a statement on a connection of its own, and return its rows."""
+        """Run a statement on a new connection, and return its rows."""
         import psycopg
 
         with psycopg.connect(self.url, autocommit=True, connect_timeout=5) as link:
@@ -52,13 +52,13 @@ class Postgres(PostgresServer):
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Stop all of its processes where they are, and let them go on at the end."""
+        """Stop all processes of the server with SIGSTOP, and resume them at the end."""
         assert self.process is not None
         master = self.process.pid
         children = Path(f"/proc/{master}/task/{master}/children")
         stopped = [master]
         try:
-            # The first one first: it starts no more then.
+            # Stop the main process first, so that it starts no more processes.
             os.kill(master, signal.SIGSTOP)
             stopped += map(int, children.read_text().split())
             for pid in stopped[1:]:
@@ -70,7 +70,7 @@ class Postgres(PostgresServer):
                     os.kill(pid, signal.SIGCONT)
 
     def start(self) -> None:
-        """Start; again, while what was killed still has its memory."""
+        """Start the server; retry while killed processes still hold shared memory."""
         for _ in range(50):
             try:
                 super().start()

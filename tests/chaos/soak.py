@@ -1,4 +1,4 @@
-"""Hours of ordinary work, in little."""
+"""Ordinary work for a long time, without faults."""
 
 import time
 from collections import defaultdict
@@ -18,7 +18,7 @@ GROWTH_MEBIBYTES = 8
     full_only=True,
 )
 def soak(stage: Stage) -> Report:
-    """Sync, async, delayed and failing tasks for minutes, with nothing wrong."""
+    """Sync, async, delayed and failing tasks run for minutes, without faults."""
     from tests.chaos import tasks
     from tests.models import Trace
 
@@ -60,6 +60,6 @@ def soak(stage: Stage) -> Report:
 
 
 def _growth(sizes: list[int]) -> int:
-    """Return how much larger the last tenth was than the first."""
+    """Return how much larger the last tenth of the sizes is than the first."""
     tenth = max(1, len(sizes) // 10)
     return max(0, max(sizes[-tenth:]) - max(sizes[:tenth]))

@@ -1,7 +1,7 @@
 """
-The stage: private servers, real nodes, and a witness of what they do.
+The stage: private servers, real nodes, and a witness that counts their runs.
 
-Servers are started once; each scenario begins with empty ones.
+Servers are started once. Each scenario begins with empty servers.
 """
 
 import os
@@ -19,16 +19,16 @@ from tests.chaos.witness import Witness
 from tests.servers import wait_until
 
 LEASE_SECONDS = 5.0
-#: Far more than anything takes; what is not over by then never will be.
+#: Far more than any wait takes; a condition that does not hold by then never will.
 PATIENCE_SECONDS = 120.0
 
 
 class Stage:
-    """What scenarios play on."""
+    """The servers and nodes that scenarios use."""
 
     def __init__(self, *, seed: int, full: bool, minutes: float) -> None:
         self.full = full
-        #: For how long a soak goes on.
+        #: How long the soak runs.
         self.minutes = minutes
         self._seed = seed
         self.random = random.Random(seed)  # noqa: S311  repeatable on purpose
@@ -66,18 +66,18 @@ class Stage:
 
     @property
     def directory(self) -> Path:
-        """Where scratch files go."""
+        """The directory for temporary files."""
         return self.redis.directory
 
     def pick(self, full: int, small: int) -> int:
-        """Return a number by the scale."""
+        """Return the number for the current scale."""
         return full if self.full else small
 
     # Scenes.
 
     @contextmanager
     def scene(self) -> Iterator[None]:
-        """Begin with empty servers and the same random numbers; end all nodes."""
+        """Begin with empty servers and the same random numbers; clear up at the end."""
         self.random.seed(self._seed)
         self.wipe()
         self.witness.forget()
@@ -88,7 +88,7 @@ class Stage:
             self.clear()
 
     def clear(self) -> None:
-        """End what the scene has started."""
+        """End the servers and nodes that the scene has started."""
         self._scene.close()
         nodes, self._nodes = self._nodes, []
         for node in nodes:
@@ -101,11 +101,11 @@ class Stage:
         return self._scene.enter_context(server)
 
     def finally_do(self, work: Callable[[], object]) -> None:
-        """Have something done when the scene ends, however it does."""
+        """Call a function when the scene ends, even if the scenario fails."""
         self._scene.callback(work)
 
     def configure(self, **options: object) -> None:
-        """Give the default backend other options for this scene: here, and in nodes."""
+        """Change options of the default backend for this scene, here and in nodes."""
         from django.conf import settings
         from django.test.utils import override_settings
 
@@ -116,14 +116,14 @@ class Stage:
 
     @property
     def config(self) -> Any:
-        """The default backend's."""
+        """The config of the default backend."""
         from taskhub.compat import django_tasks as compat
 
         return compat.task_backends["default"].config
 
     @property
     def broker(self) -> Any:
-        """The default backend's."""
+        """The broker of the default backend."""
         from taskhub.brokers import get_broker
 
         return get_broker(self.config)
@@ -131,7 +131,7 @@ class Stage:
     # Nodes.
 
     def start_node(self, *arguments: str, **variables: str) -> Any:
-        """Start one, to be ended with the scene."""
+        """Start a node, which is ended with the scene."""
         from tests.nodes import Node
 
         node = Node(
@@ -144,7 +144,7 @@ class Stage:
         return node
 
     def keep_nodes(self, count: int, *arguments: str, **variables: str) -> Keeper:
-        """Start some, and a service manager that starts the dead ones anew."""
+        """Start nodes, and a service manager that starts dead ones again."""
         start = lambda: self.start_node(*arguments, **variables)  # noqa: E731
         keeper = Keeper([start() for _ in range(count)], start)
         self.finally_do(keeper.stop)
@@ -153,7 +153,7 @@ class Stage:
         return keeper
 
     def wait_for_work(self, count: int = 1) -> None:
-        """Wait until so many nodes have told of themselves, and tasks are run."""
+        """Wait until `count` nodes have sent a heartbeat and tasks run."""
         from taskhub.models import Node
         from tests.chaos import tasks
 
@@ -166,7 +166,7 @@ class Stage:
         result.row.delete()
 
     def logs(self) -> str:
-        """What all nodes of this scene have printed."""
+        """Return the output of all nodes of this scene."""
         return "".join(node.log for node in self._nodes)
 
     # Faults.
@@ -176,7 +176,7 @@ class Stage:
         self.redis.client().flushall()
 
     def restart_redis(self, *, after: float = 0.0) -> None:
-        """Kill Redis, which keeps nothing, and start it anew some time later."""
+        """Kill Redis, which loses its data, and start it `after` seconds later."""
         self.redis.stop()
         time.sleep(after)
         self.redis.start()
@@ -187,12 +187,12 @@ class Stage:
         self.reconnect()
 
     def start_postgres(self) -> None:
-        """Start it again, and wait until it answers."""
+        """Start PostgreSQL again, and wait until it answers."""
         self.postgres.start()
         self.reconnect()
 
     def reconnect(self) -> None:
-        """Give up this process's connections."""
+        """Drop this process's database connections."""
         from django.db import connections
 
         for connection in connections.all(initialized_only=True):
@@ -202,10 +202,10 @@ class Stage:
 
     def kill(self, pids: Sequence[int]) -> int:
         """
-        Kill processes with -9; return how much they had under way.
+        Kill processes with `kill -9`; return how many tasks they had in flight.
 
-        They are stopped first, and given a moment, so that what they have sent to the
-        database is there to be counted.
+        The processes are stopped first. Then the count waits until all statements that
+        they have sent have reached the database.
         """
         for pid in pids:
             with suppress(ProcessLookupError):
@@ -224,7 +224,7 @@ class Stage:
     def wait_for_all(
         self, seconds: float = PATIENCE_SECONDS, *, but: Iterable[str] = ()
     ) -> bool:
-        """Wait until no row is unfinished; return whether that came."""
+        """Wait until no row is unfinished; return False after a timeout."""
         from taskhub.models import TaskResult
 
         unfinished = TaskResult.objects.unfinished().exclude(id__in=list(but))
@@ -234,13 +234,13 @@ class Stage:
         return False
 
     def seconds_until(self, condition: Callable[[], object], what: str) -> float:
-        """Wait, and return how long it took."""
+        """Wait for a condition, and return the seconds that it took."""
         begun = time.monotonic()
         wait_until(condition, what, PATIENCE_SECONDS)
         return time.monotonic() - begun
 
     def gate(self, name: str = "gate") -> Path:
-        """Return the path of a file that is not there yet, and goes with the scene."""
+        """Return the path of a file that does not exist yet; the scene removes it."""
         path = self.directory / name
         path.unlink(missing_ok=True)
         self.finally_do(lambda: path.unlink(missing_ok=True))

@@ -1,8 +1,8 @@
 """
-What is run while things break.
+Tasks that run during faults.
 
-Every task leaves a trace first, in a table of its own, and returns its label: a result
-that says so was run, and a label that has two traces was run twice.
+Every task but `echo` first writes a trace into a separate table. Every task returns its
+label. A result with its label has run, and a label with two traces has run twice.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from taskhub.retries import fixed
 from tests.models import Trace
 from tests.tasks import leave_trace, wait_for_file
 
-#: For what needs the database, which may be away: as often as it takes.
+#: Options of tasks that need the database: they are retried until it is available.
 PATIENT = {
     "max_attempts": 1_000,
     "backoff": fixed(seconds=0.5),
@@ -49,14 +49,14 @@ async def waiting(label, seconds):
 
 @task
 def once(label):
-    """A task that is given one attempt."""
+    """A task with one attempt."""
     leave_trace(label)
     return label
 
 
 @task
 def echo(label):
-    """A task that needs no server."""
+    """A task that does not use a server."""
     return label
 
 
@@ -107,7 +107,7 @@ async def async_kill_process(label):
 
 @task
 def eat_memory(label, mebibytes):
-    """Ask for memory, and use it, until there is no more, or so much."""
+    """Use memory until there is no more, or until the size is reached."""
     leave_trace(label)
     eaten = []
     for _ in range(mebibytes // 16):
@@ -127,7 +127,7 @@ def keep_memory(label, mebibytes):
 
 @task(hard_timeout=1)
 def keep_the_interpreter(label, seconds):
-    """Sleep in foreign code that does not let other threads run."""
+    """Sleep in C code that keeps the GIL, so that no other thread runs."""
     leave_trace(label)
     ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
     return label
@@ -135,7 +135,7 @@ def keep_the_interpreter(label, seconds):
 
 @task
 def fork_and_leave(label):
-    """Fork, and have the child end as any script would."""
+    """Fork a child that raises SystemExit, as a script would."""
     leave_trace(label)
     pid = os.fork()
     if pid == 0:
@@ -172,7 +172,7 @@ def close_connection(label):
 
 @task
 def lose_connection(label):
-    """Have the server end the connection."""
+    """Make the server end the connection."""
     leave_trace(label)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")

@@ -1,4 +1,4 @@
-"""A short selection of the faults, in little; `make chaos` plays all of them."""
+"""A short selection of the scenarios at small scale; `make chaos` runs all of them."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from django.conf import settings
 
 from tests.chaos.__main__ import MISSING
 
-#: Those of a line are played one after the other on the same servers.
+#: The scenarios of one line run one after the other on the same servers.
 SELECTION = (
     "everything_at_once,node_died",
     "process_died,died_before_the_push,died_before_acknowledging",
@@ -27,8 +27,8 @@ SELECTION = (
 
 
 @pytest.mark.parametrize("scenarios", SELECTION)
-def test_what_is_promised_is_kept(scenarios):
-    """On servers of their own, in a process of their own."""
+def test_each_scenario_keeps_its_promises(scenarios):
+    """Each line of scenarios runs in its own process, with its own servers."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", "--json", "--scenarios", scenarios],
         cwd=settings.BASE_DIR,

@@ -1,4 +1,4 @@
-"""Beats that are killed; `beats.py` is the same as a script, for other databases."""
+"""Beats that are killed. As a script, `beats.py` tests other databases, too."""
 
 from argparse import Namespace
 
@@ -9,7 +9,7 @@ from tests.chaos.stage import Stage
 
 @scenario(required="each tick fires exactly once")
 def beats_killed(stage: Stage) -> Report:
-    """Five beats, 10,000 ticks, one killed with -9 every few seconds."""
+    """Five beats fire 10,000 ticks; every few seconds, one is killed with `kill -9`."""
     report = Report()
     counted = beats.run(
         Namespace(

@@ -1,8 +1,8 @@
 """
-The witness: counts from outside what nodes do.
+The witness: counts executions and outcomes independently of the nodes.
 
-Executions by the traces that tasks leave in a table of their own, and outcomes by a
-trigger that notes each time a finished row is written.
+Executions are counted by the traces that tasks write into a separate table. Outcomes
+are counted by a trigger, which records each write of a finished row.
 """
 
 from collections.abc import Sequence
@@ -12,26 +12,26 @@ from tests.chaos.servers import Postgres
 
 
 class Witness:
-    """Looks at the rows of a PostgreSQL, with statements of its own."""
+    """Counts rows of a PostgreSQL, with its own statements."""
 
     def __init__(self, postgres: Postgres) -> None:
         self._ask = postgres.ask
 
     def begin(self) -> None:
-        """Begin to take notes."""
+        """Create the trigger that records outcomes."""
         self._ask(_TRIGGER)
 
     def forget(self) -> None:
-        """Empty all tables: the nodes' and the notes."""
+        """Empty the tables of taskhub, of traces and of outcomes."""
         names = [row[0] for row in self._ask(_TABLES)]
         self._ask(f"TRUNCATE {', '.join(names)}")
 
     def in_flight(self, pids: Sequence[int]) -> int:
-        """Count what these processes have begun and not finished."""
+        """Count the tasks that these processes have started and not finished."""
         return int(self._ask(_IN_FLIGHT.format(list(pids)))[0][0])
 
     def count(self, report: Report) -> None:
-        """Count tasks, and what became of them, into a report."""
+        """Add tasks, losses, extra runs and double results to a report."""
         rows = self._ask(_OUTCOMES)
         report.tasks += len(rows)
         report.lost += sum(1 for _label, right, _runs, _ends in rows if not right)
@@ -47,15 +47,15 @@ class Witness:
         return int(self._ask(_BEGUN_AGAIN)[0][0])
 
     def runs_after_end(self) -> int:
-        """Count the executions that began when their result was there already."""
+        """Count the executions that began after their result had finished."""
         return int(self._ask(_AFTER_END)[0][0])
 
     def left_open(self) -> int:
-        """Count the transactions that are open, and in which nothing is done."""
+        """Count the open transactions that are idle."""
         return int(self._ask(_LEFT_OPEN)[0][0])
 
     def runs(self, label: str) -> int:
-        """Count how often a task was begun."""
+        """Count how often a task has started."""
         from tests.models import Trace
 
         return Trace.objects.filter(label=label).count()
@@ -70,7 +70,7 @@ _LEFT_OPEN = """
     SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'
 """
 
-# What writes a row that is finished, or finishes one, is an outcome.
+# Every update that finishes a row, or that changes a finished row, is an outcome.
 _TRIGGER = """
     CREATE TABLE chaos_outcome (result uuid);
     CREATE FUNCTION note_outcome() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -91,7 +91,7 @@ _IN_FLIGHT = """
     WHERE trace.pid = ANY(ARRAY{}::int[]) AND result.status IN ('READY', 'RUNNING')
 """
 
-# Of each label: whether its result is right, how often it was run and how often ended.
+# For each label: whether its result is right, how often it ran and how often it ended.
 _OUTCOMES = """
     SELECT result.args ->> 0,
         result.status = 'SUCCESSFUL'

@@ -1,10 +1,10 @@
 """
-Servers and hosts that are not in UTC: is everything run when it is due?
+Check that tasks run when they are due on servers and hosts that are not in UTC.
 
     python -m tests.chaos.zones --database mariadb
 
-Starts a private database and a real node, each in a zone of its own, and compares when
-delayed tasks, retries and schedules ran with when they were due.
+Starts a private database and a real node in different time zones. Compares the start of
+delayed tasks, retries and scheduled tasks with their due times.
 """
 
 import argparse
@@ -24,17 +24,17 @@ from tests.servers import MariaServer, PostgresServer, wait_until
 
 
 class KathmanduPostgres(PostgresServer):
-    """A PostgreSQL that tells times as its host does."""
+    """A PostgreSQL with the time zone of its host, which is not UTC."""
 
     def command(self) -> Any:
         return [*super().command(), "-c", "timezone=Asia/Kathmandu"]
 
 
-#: The MariaDB of all tests is at -05:00.
+#: In all tests, MariaDB is at -05:00.
 SERVERS = {"postgres": KathmanduPostgres, "mariadb": MariaServer}
-#: By how much the two may differ: clocks of one machine differ by nothing.
+#: How early a task may begin. All processes of one machine have the same clock.
 EARLY_SECONDS = 0.1
-#: Nobody is an hour late by being slow.
+#: A slow machine is not this late, and a wrong time zone is an hour late.
 LATE_SECONDS = 600.0
 _TASKS = 20
 
@@ -44,7 +44,7 @@ _TASKS = 20
     needs=MariaServer().find,
 )
 def databases_in_other_zones(stage: Stage) -> Report:
-    """PostgreSQL and MariaDB with other time zones than the host, and both than UTC."""
+    """PostgreSQL, MariaDB and the host are in time zones other than UTC."""
     report = Report()
     running = {
         database: subprocess.Popen(
@@ -68,7 +68,7 @@ def databases_in_other_zones(stage: Stage) -> Report:
 
 
 def main() -> int:
-    """Run it on one database, print what came of it as JSON, and return 1 if broken."""
+    """Test one database, print counts as JSON, and return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", default="postgres", choices=list(SERVERS))
     options = parser.parse_args()
@@ -91,7 +91,7 @@ def main() -> int:
 
 
 def _play(stack: ExitStack) -> Report:
-    """Have a node run what is due in some seconds, and compare."""
+    """Run tasks that are due in some seconds on a node, and compare the times."""
     from taskhub.models import PeriodicTask, TaskResult
     from taskhub.schedules import every, once
     from tests.chaos import tasks
@@ -100,7 +100,7 @@ def _play(stack: ExitStack) -> Report:
     node = subprocess.Popen(
         [sys.executable, "manage.py", "taskworker", "--processes=1", "--beat"],
         cwd=ROOT,
-        # Django sets TZ to TIME_ZONE, which is UTC here; what it starts begins with it.
+        # Django sets TZ to TIME_ZONE, which is UTC here; child processes inherit it.
         env=os.environ | {"TZ": "America/New_York"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -141,7 +141,7 @@ def _compare() -> Report:
         label = row.args[0]
         report.expect(row.status == "SUCCESSFUL", f"{label} is {row.status}")
         if row.tick_at is not None:
-            # Of several runs of one label, each has its own times in its row.
+            # Several ticks share a label, and each row has the times of its own run.
             seconds = (row.last_attempted_at - row.tick_at).total_seconds()
         else:
             seconds = (begun[label][-1] - row.due_at).total_seconds()
