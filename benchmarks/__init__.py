@@ -1,1 +1,1 @@
-"""Measurements, each a command: `python -m benchmarks.<name> --help`."""
+"""Measurements. Each is a command: `python -m benchmarks.<name> --help`."""

@@ -1,10 +1,10 @@
 """
-How fast taskhub is on this machine, beside what it is to reach.
+Measure how fast taskhub is on this machine, and compare with the targets.
 
     python -m benchmarks --measures finished,enqueued --rounds 3
 
-Starts private servers, takes measures one after the other, and prints a table. Returns
-1 if a figure was not reached.
+Starts private servers, takes measures one after the other, and prints a table. Exits
+with 1 if a target was missed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from tests.servers import interrupt_on_signals
 
 
 def main() -> int:
-    """Measure what was asked for, and return an exit code."""
+    """Take the chosen measures, and return an exit code."""
     options = _parse()
     interrupt_on_signals()
     measured: list[Measured] = []

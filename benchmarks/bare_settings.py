@@ -1,4 +1,4 @@
-"""The least that a site has: no admin, no pages, one queue. What a node weighs then."""
+"""Settings of a minimal site, for the idle node: no admin, no pages and one queue."""
 
 from benchmarks.settings import *  # noqa: F403
 from benchmarks.settings import TASKS

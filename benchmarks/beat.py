@@ -1,10 +1,10 @@
 """
-How late a beat fires, and what it costs, with many schedules.
+Measure how late a beat fires with many schedules, and how much CPU it uses.
 
-A private PostgreSQL with fsync on, and one real `taskbeat` on the database broker; no
-workers. Intervals are spread over 10 to 60 seconds. Lateness is from the due time to
-the time in the result's row; CPU is the beat's own, as the kernel counts it, after it
-has started.
+Starts a private PostgreSQL with fsync on, and one real `taskbeat` with the database
+broker; no workers. Intervals are spread over 10 to 60 seconds. Lateness is measured
+from the due time to the time in the result's row. CPU is the CPU time of the beat after
+its start, as the kernel counts it.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def _make_schedules(count: int, *, idle: bool) -> None:
     rows = []
     for number in range(count):
         period = {"weeks": 60} if idle else {"seconds": generator.randint(10, 60)}
-        # Their phases are spread, as those of schedules that people have made.
+        # The phases are spread, as those of schedules that users create.
         age = timedelta(seconds=generator.uniform(0, 60))
         row = PeriodicTask(
             name=f"schedule {number}",
@@ -121,7 +121,7 @@ def _make_schedules(count: int, *, idle: bool) -> None:
 
 
 def _wait_for_first(begun: float, options: argparse.Namespace) -> float | None:
-    """Wait until the beat has fired something; return how long after its start."""
+    """Wait until the beat has fired a tick; return the seconds since its start."""
     from taskhub.models import TaskResult
 
     if options.idle:
@@ -141,7 +141,7 @@ def _cpu_seconds(pid: int) -> float:
 def _lateness(since: datetime) -> list[float]:
     from taskhub.models import TaskResult
 
-    # What was due before there was a beat is not its lateness.
+    # Ticks that were due before the beat started do not count as late.
     results = TaskResult.objects.filter(tick_at__gte=since)
     times = results.values_list("tick_at", "enqueued_at")
     return [(enqueued - tick).total_seconds() * 1000 for tick, enqueued in times]

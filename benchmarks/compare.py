@@ -1,9 +1,10 @@
 """
-Has it become slower? Two commits, measured in turns on the same machine.
+Measure two commits in turn on one machine, and tell whether the second is slower.
 
-Both are checked out into worktrees of their own, which are removed in the end, and
-`benchmarks.throughput` runs in them alternately, as it is in each. Exit with 1 if the
-second commit is slower than the threshold allows, with 2 if one could not be measured.
+Both are checked out into separate worktrees, which are removed at the end.
+`benchmarks.throughput` runs in them alternately, in the version of each commit. Exits
+with 1 if the second commit is slower than the threshold allows, with 2 if one of them
+could not be measured.
 """
 
 import argparse
@@ -32,7 +33,7 @@ class NotMeasured(Exception):
 
 @dataclass
 class Commit:
-    """A commit in a worktree, and what its benchmark has shown, a second."""
+    """A commit in a worktree, and the figures per second of its benchmark."""
 
     revision: str
     directory: Path
@@ -40,7 +41,7 @@ class Commit:
     enqueued: list[float] = field(default_factory=list)
 
     def note(self, output: str) -> None:
-        """Add what the benchmark printed. Raise NotMeasured if it is not its JSON."""
+        """Add the benchmark's figures. Raise NotMeasured if its JSON is invalid."""
         try:
             shown = json.loads(output)
             figures = [float(shown[f"{name}_per_second"]) for name in NAMES]
@@ -99,7 +100,7 @@ def _parse_options() -> argparse.Namespace:
 
 @contextmanager
 def checked_out(revision: str) -> Iterator[Commit]:
-    """Check a commit out into a worktree, and remove it in the end."""
+    """Check out a commit into a worktree, and remove the worktree at the end."""
     commit = _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if commit is None:
         raise NotMeasured(f"{revision}: there is no such commit")
@@ -110,14 +111,14 @@ def checked_out(revision: str) -> Iterator[Commit]:
                 raise NotMeasured(f"{revision}: git cannot check it out")
             yield Commit(revision, directory)
         finally:
-            # Even half of one: git remembers it from when it begins.
+            # Also after a failed checkout: git has already registered the worktree.
             _git("worktree", "remove", "--force", str(directory))
 
 
 def _git(*arguments: str) -> str | None:
     """Return what git prints, or None if it fails."""
     done = subprocess.run(
-        ["git", *arguments],  # noqa: S607  whichever the developer uses
+        ["git", *arguments],  # noqa: S607  the developer's git
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -144,7 +145,7 @@ def _run(commit: Commit, options: argparse.Namespace) -> str:
             *(f"--tasks={options.tasks}", f"--broker={options.broker}"),
         ],
         cwd=commit.directory,
-        # It is the worktree's code that is to be imported.
+        # The worktree's code must be imported, not the code on PYTHONPATH.
         env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         stdout=subprocess.PIPE,
         text=True,
@@ -154,10 +155,10 @@ def _run(commit: Commit, options: argparse.Namespace) -> str:
         output, _ = process.communicate()
     finally:
         if process.poll() is None:
-            # As Ctrl-C would: then it ends its servers and its node itself.
+            # As Ctrl-C: the benchmark then ends its servers and its node itself.
             os.killpg(process.pid, signal.SIGINT)
             process.wait(_STOP_SECONDS)
-            # Its node would go on for a while without its servers.
+            # Otherwise, its node would run without servers for a while.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
@@ -176,7 +177,7 @@ def slower_than(threshold: float, ratios: Mapping[str, float]) -> list[str]:
 
 
 def in_words(base: Commit, new: Commit) -> list[str]:
-    """Return a line for each figure, with the single ones, whose spread tells most."""
+    """Return lines for each figure: its ratio, and the medians with all values."""
     lines = []
     for name, ratio in compare(base, new).items():
         lines.append(f"{name} a second, {ratio:.2f} times as many:")

@@ -1,4 +1,4 @@
-"""Writes what was measured into docs/explanation/performance.md."""
+"""Write the measured figures into docs/explanation/performance.md."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ _FIGURES, _GROWTH = "figures", "growth"
 
 
 def table(measured: Iterable[Measured]) -> str:
-    """Return a table of all figures, and one of how they grow."""
+    """Return a table of all figures, and a table of all series."""
     figures = [each for each in measured if isinstance(each, Figure)]
     lines = [each for each in measured if isinstance(each, Series)]
     return "\n\n".join(filter(None, (_table_of(figures), _growth_of(lines))))
@@ -47,7 +47,7 @@ def _growth_of(lines: Sequence[Series]) -> str:
 
 
 def write_page(machine: str, measured: Sequence[Measured]) -> None:
-    """Replace what was measured; what was not measured stays as it is."""
+    """Replace the rows of the figures that were measured, and keep the others."""
     figures = [each for each in measured if isinstance(each, Figure)]
     lines = [each for each in measured if isinstance(each, Series)]
     text = PAGE.read_text()
@@ -60,7 +60,7 @@ def write_page(machine: str, measured: Sequence[Measured]) -> None:
 
 
 def _replace_rows(text: str, name: str, machine: str, rows: Sequence[str]) -> str:
-    """Put rows in the place of those that begin in the same way, or at the end."""
+    """Replace the rows that have the same names, and append new rows."""
     begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     before, _begin, rest = text.partition(begin)
     old, _end, after = rest.partition(end)

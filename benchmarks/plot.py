@@ -1,4 +1,4 @@
-"""Draws how figures grow: a small chart for each line, as one SVG."""
+"""Draw a small chart for each series, all in one SVG."""
 
 from collections.abc import Sequence
 from pathlib import Path

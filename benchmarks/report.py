@@ -1,4 +1,4 @@
-"""Figures and series: what is measured, and the targets."""
+"""Figures and series: measured values and their targets."""
 
 import statistics
 from collections.abc import Callable, Iterable
@@ -9,20 +9,20 @@ import msgspec
 if TYPE_CHECKING:
     from benchmarks.stage import Stage
 
-#: Of a number that would else look like another one.
+#: For a figure that would otherwise look like its target.
 _MOST_DIGITS = 9
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One measured quantity; its rounds are taken one after the other."""
+    """One measured quantity, with a value for each round."""
 
     name: str
     unit: str
     rounds: list[float]
-    #: What it is to reach: at least, or at most, so much. None is "to be known".
+    #: The target, a lower or an upper bound. Without both, there is no target.
     at_least: float | None = None
     at_most: float | None = None
-    #: Of what has no bound: what the machine does that the bounds of others come from.
+    #: Without a target: the value of the machine for which the targets were chosen.
     elsewhere: float | None = None
 
     @property
@@ -43,7 +43,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def told(self) -> str:
-        """The median in words; one that misses its bound does not look like it."""
+        """The median in words, with enough digits to show that it misses its target."""
         bound = self.at_most if self.at_least is None else self.at_least
         digits = 3
         if bound is not None and not self.is_reached:
@@ -55,14 +55,14 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_reached(self) -> bool:
-        """Whether the median keeps the bound; always, if there is none."""
+        """Whether the median meets the target; true if there is none."""
         if self.at_least is not None and self.value < self.at_least:
             return False
         return self.at_most is None or self.value <= self.at_most
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True):
-    """How a quantity grows with another one: a line of a plot."""
+    """How one quantity changes with another: a line of a plot."""
 
     name: str
     x_name: str
@@ -84,7 +84,7 @@ def measure(function: Measure) -> Measure:
 
 
 def tell(value: float, digits: int = 3) -> str:
-    """Tell a number with as many digits as matter."""
+    """Return a number as text, with its significant digits."""
     if abs(value) >= 100:
         return f"{value:,.{digits - 3}f}"
     return f"{value:.{digits}g}"

@@ -1,4 +1,4 @@
-"""Rows of finished tasks, made by the database itself: a million within a minute."""
+"""Rows of finished tasks, which the database creates: a million in a minute."""
 
 _ROWS = """
 INSERT INTO taskhub_taskresult (
@@ -26,7 +26,7 @@ FROM generate_series(1, {rows}) AS n,
 
 
 def insert_finished(rows: int) -> None:
-    """Insert so many finished results of the last day, one in twenty a failure."""
+    """Insert `rows` finished results of the last day; one in twenty has failed."""
     from django.db import connection
 
     with connection.cursor() as cursor:
@@ -35,7 +35,7 @@ def insert_finished(rows: int) -> None:
 
 
 def settle() -> None:
-    """Leave the server nothing to catch up on, as if rows had come over weeks."""
+    """Vacuum and checkpoint now, as if the rows had been written over weeks."""
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -1,9 +1,9 @@
-"""Private servers as a site would have them."""
+"""Private servers with the settings of a site."""
 
 from tests.servers import PostgresServer
 
 
 class DurablePostgres(PostgresServer):
-    """A commit is on the disk when it returns."""
+    """A PostgreSQL whose commits are on the disk when they return."""
 
     fsync = True

@@ -1,4 +1,4 @@
-"""Settings of the benchmarks: the demo site's, in production's temper."""
+"""Settings of the benchmarks: the demo site's settings, without debugging."""
 
 from project.settings import *  # noqa: F403
 from project.settings import INSTALLED_APPS, TASKS
@@ -13,7 +13,7 @@ _QUEUES = [
 _BACKEND = TASKS["default"]["BACKEND"]
 _OPTIONS = TASKS["default"]["OPTIONS"]
 
-#: Both brokers beside each other; "default" is what TASKHUB_BROKER_URL says.
+#: A backend for each broker; "default" uses TASKHUB_BROKER_URL.
 TASKS = {
     "default": {"BACKEND": _BACKEND, "QUEUES": _QUEUES, "OPTIONS": _OPTIONS},
     "database": {

@@ -1,4 +1,4 @@
-"""Where measures are taken: private servers, real nodes, and what these use up."""
+"""The stage of the measures: private servers, real nodes and their use of resources."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ _PATIENCE_SECONDS = 600.0
 
 
 class Stage:
-    """PostgreSQL with fsync on, Redis without persistence, and a clean site on them."""
+    """A clean site on a PostgreSQL with fsync and a Redis without persistence."""
 
     def __init__(self, *, rounds: int, full: bool) -> None:
         self.rounds = rounds
@@ -50,11 +50,11 @@ class Stage:
         self._stack.close()
 
     def pick(self, full: int, quick: int) -> int:
-        """Choose a size: what the figure is about, or enough to see that it works."""
+        """Return the full size, or with --quick the one that only tests the measure."""
         return full if self.full else quick
 
     def clear(self) -> None:
-        """Begin with empty tables and an empty Redis."""
+        """Empty the tables and Redis."""
         from django.db import connection
 
         self.client().flushall()
@@ -62,7 +62,7 @@ class Stage:
             cursor.execute("TRUNCATE taskhub_taskresult, taskhub_taskmetrics")
 
     def client(self) -> Any:
-        """A client of the stage's Redis."""
+        """Return a client of the stage's Redis."""
         import redis
 
         return redis.Redis.from_url(self.redis.url)
@@ -78,32 +78,32 @@ class Stage:
 
 
 class RunningNode:
-    """A `manage.py taskworker` that runs."""
+    """A running `manage.py taskworker`."""
 
     def __init__(self, *arguments: str) -> None:
         command = [sys.executable, "manage.py", "taskworker", "-v0", *arguments]
         self.process = subprocess.Popen(command, cwd=ROOT)
 
     def stop(self) -> None:
-        """Stop it gracefully."""
+        """Stop the node gracefully."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
 
     def pids(self) -> list[int]:
-        """The supervisor, its steward and its worker processes."""
+        """Return the pids of the supervisor, its steward and its worker processes."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return [self.process.pid, *map(int, path.read_text().split())]
 
     def cpu_seconds(self) -> float:
-        """Return what all of its processes have used so far."""
+        """Return the CPU seconds that all processes of the node have used so far."""
         return sum(map(_cpu_seconds, self.pids()))
 
     def pss_mib(self) -> float:
-        """Return what it takes of the memory; what is shared counts in parts."""
+        """Return the proportional memory (PSS) of all processes of the node."""
         return sum(map(_pss_kib, self.pids())) / 1024
 
     def largest_mib(self) -> float:
-        """Return how much is resident of its largest process."""
+        """Return the resident memory of the node's largest process."""
         return max(map(_resident_kib, self.pids())) / 1024
 
 
@@ -128,18 +128,18 @@ def _kib(path: Path, name: str) -> int:
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    """Wait patiently for something that takes a while."""
+    """Wait for a condition, with a long timeout."""
     wait_until(condition, what, _PATIENCE_SECONDS)
 
 
 def repeat(stage: Stage, measure_once: Callable[[], float]) -> list[float]:
-    """Measure as often as asked for, after a round that warms caches up."""
+    """Measure once a round, after one round that warms up caches."""
     measure_once()
     return [measure_once() for _ in range(stage.rounds)]
 
 
 def per_second(count: int, work: Callable[[], object]) -> float:
-    """Return how many of `count` things a second some work does."""
+    """Return how many things a second some work does, if it does `count` in all."""
     begun = time.perf_counter()
     work()
     return count / (time.perf_counter() - begun)

@@ -1,4 +1,4 @@
-"""Tasks that cost nothing, so that what is measured is taskhub."""
+"""Tasks that do no work, so that the benchmarks measure taskhub."""
 
 import asyncio
 import time

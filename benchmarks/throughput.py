@@ -1,5 +1,5 @@
 """
-How many no-op tasks a second are finished, with a durable row for each.
+Measure how many no-op tasks a second finish, with a durable row for each.
 
 Private servers on this machine: PostgreSQL with fsync on, Redis without persistence.
 The tasks are enqueued first; then a node starts, and the clock runs from the start of
@@ -64,7 +64,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    # One round to warm the caches of the servers, which is not counted.
+    # The first round warms up the caches of the servers and is not counted.
     rounds = [_run_once(options) for _ in range(options.rounds + 1)][1:]
     return {
         "tasks": options.tasks,

@@ -1,4 +1,4 @@
-"""The measures: a module for each question, a function for each answer."""
+"""The measures. Each module has a question, and a function that measures the answer."""
 
 from benchmarks.measures import (
     backlog,

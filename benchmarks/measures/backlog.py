@@ -1,4 +1,4 @@
-"""Whether many messages that wait slow down those that run."""
+"""Whether many waiting messages slow down workers."""
 
 import time
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from benchmarks.stage import Stage, until
 
 @measure
 def backlog(stage: Stage) -> Iterable[Figure]:
-    """The same rate with a million messages as with ten thousand, and their size."""
+    """Compare the rates with a million and ten thousand messages; measure memory."""
     from benchmarks.tasks import no_op
 
     many, few = stage.pick(1_000_000, 20_000), stage.pick(10_000, 2_000)
@@ -52,10 +52,10 @@ def backlog(stage: Stage) -> Iterable[Figure]:
 
 def _finish_some(stage: Stage, count: int) -> tuple[float, float]:
     """
-    Have so many of those that wait finished by a node of its own.
+    Start a node that finishes `count` of the waiting messages.
 
-    Return how many a second, without the first and the last of them, and by how many
-    MiB the largest worker grew.
+    Return the rate per second, without the first and the last of them, and by how many
+    MiB the largest process of the node grew.
     """
     margin = count // 10
     before = _waiting()
@@ -68,7 +68,7 @@ def _finish_some(stage: Stage, count: int) -> tuple[float, float]:
 
 
 def _waiting() -> int:
-    """Ask Redis, which knows: to count a million rows would take a core from them."""
+    """Count messages in Redis: counting a million rows would occupy a core."""
     from taskhub.brokers import get_broker
     from taskhub.compat import django_tasks as compat
 

@@ -1,4 +1,4 @@
-"""What the numbers behind the overview cost those who write them."""
+"""How much CPU a node uses to count the numbers of the overview."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from benchmarks.report import Figure, measure
 from benchmarks.stage import Stage, until
 
 _A_GROUP = 200
-#: As worker/process/run_monitor.py and worker/steward/chores.py have them.
+#: The intervals of worker/process/run_monitor.py and worker/steward/chores.py.
 _WRITTEN_EVERY_SECONDS = 5.0
 _ROLLED_UP_EVERY_SECONDS = 10.0
 _PROCESSES = 2
@@ -19,10 +19,10 @@ _PROCESSES = 2
 @measure
 def counting(stage: Stage) -> Iterable[Figure]:
     """
-    The share of a busy node's CPU that counting, writing and rolling up take.
+    Measure the share of a busy node's CPU for counting, writing and rolling up.
 
-    The two rates would differ by less than they do from round to round; so the parts
-    are timed by themselves, and laid beside what a node uses for a task.
+    Finish rates with and without these differ by less than rounds do. So the parts are
+    timed separately, and compared with the CPU that a busy node uses.
     """
     yield Figure(
         name="share of a busy node's CPU that counts and adds up outcomes",
@@ -54,7 +54,7 @@ def _share(stage: Stage) -> float:
 
 
 def _busy_node(stage: Stage, task: Any, count: int) -> tuple[float, float]:
-    """Return for how long a node is busy with so many tasks, and the CPU that takes."""
+    """Return how many seconds `count` tasks keep a node busy, and its CPU seconds."""
     from taskhub.models import TaskResult
 
     stage.clear()

@@ -1,4 +1,4 @@
-"""How many tasks a second one process asks for."""
+"""How many tasks a second one process enqueues."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -10,7 +10,7 @@ from benchmarks.stage import Stage, per_second, repeat
 
 @measure
 def enqueued(stage: Stage) -> Iterable[Figure]:
-    """One by one and many at once, durable and not."""
+    """Enqueue one by one and in bulk, durable and not durable."""
     from benchmarks.tasks import no_op
 
     few, many = stage.pick(3_000, 300), stage.pick(30_000, 3_000)

@@ -1,4 +1,4 @@
-"""Whether short tasks wait for a long one that they came behind."""
+"""Whether short tasks wait for a long task that was enqueued before them."""
 
 import time
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from benchmarks.stage import Stage, until
 
 @measure
 def fairness(stage: Stage) -> Iterable[Figure]:
-    """The longest wait of a short task while one of two processes is busy."""
+    """Measure the longest wait of a short task while one of two processes is busy."""
     yield Figure(
         name="longest wait of short tasks while a task runs for 3 s, 2 processes",
         unit="ms",
@@ -26,7 +26,7 @@ def _longest_wait(stage: Stage) -> float:
     shorts = []
     with stage.node("--processes=2"):
         no_op.enqueue(0).get(timeout=60)
-        # Short ones before and behind it, so that it is reserved among them.
+        # Short tasks before and after the long one, so that they are reserved together.
         shorts += no_op.enqueue_many((number,) for number in range(20))
         long = take_seconds.enqueue(3)
         shorts += no_op.enqueue_many((number,) for number in range(20))

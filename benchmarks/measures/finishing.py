@@ -1,4 +1,4 @@
-"""How many tasks a second are finished, with a durable row for each."""
+"""How many tasks a second finish, with a durable row for each."""
 
 import time
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from benchmarks.stage import Stage, repeat, until
 
 
 def fill(task: Any, count: int, *, argument: Any = None) -> None:
-    """Enqueue so many, a thousand at a time."""
+    """Enqueue `count` tasks, a thousand at a time."""
     for first in range(0, count, 1_000):
         numbers = range(first, min(first + 1_000, count))
         task.enqueue_many(
@@ -29,7 +29,7 @@ def finish(
     queues: str = "default",
 ) -> float:
     """
-    Enqueue so many, start nodes, and return how many a second are finished.
+    Enqueue `count` tasks, start nodes, and return how many tasks a second finish.
 
     The clock runs from the start of the first task until the last outcome is committed,
     as another connection sees it.
@@ -64,7 +64,7 @@ def finish(
 
 @measure
 def finished(stage: Stage) -> Iterable[Figure]:
-    """No-op tasks on both brokers, and async ones that wait."""
+    """Measure no-op tasks on both brokers, and async tasks that wait."""
     from benchmarks.tasks import no_op, wait_10_ms
 
     count = stage.pick(20_000, 2_000)

@@ -1,4 +1,4 @@
-"""How the rate changes as the work grows: what saturates first."""
+"""How the finish rate changes with the number of processes, nodes and queues."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from benchmarks.stage import Stage
 
 @measure
 def growth(stage: Stage) -> Iterable[Series]:
-    """Finish rates by processes, nodes, queues and the size of arguments."""
+    """Measure finish rates by processes, nodes, arguments, messages and queues."""
     from benchmarks.tasks import carry, no_op
 
     count = stage.pick(20_000, 1_000)
@@ -66,7 +66,7 @@ def _names(queues: int) -> list[str]:
 
 
 class _Spread:
-    """No-op tasks that go to so many queues in turn."""
+    """No-op tasks that are spread over a number of queues."""
 
     backend = "default"
 

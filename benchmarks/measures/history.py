@@ -1,4 +1,4 @@
-"""Whether many rows that are finished slow anything down."""
+"""Whether many finished rows slow down workers."""
 
 import time
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from benchmarks.stage import Stage, until
 
 @measure
 def history(stage: Stage) -> Iterable[Figure]:
-    """The same rate with a million finished rows in the table as without."""
+    """Compare the rates with a million finished rows in the table and with none."""
     rows, count = stage.pick(1_000_000, 20_000), stage.pick(40_000, 2_000)
     empty, full = [], []
     for _ in range(stage.rounds):
@@ -28,7 +28,7 @@ def history(stage: Stage) -> Iterable[Figure]:
 
 
 def _finish(stage: Stage, count: int) -> float:
-    """As in finishing.py, with what is in the table left there."""
+    """Measure as in finishing.py, but keep the rows that are in the table."""
     from django.db.models import Min
 
     from benchmarks.tasks import no_op

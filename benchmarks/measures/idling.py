@@ -1,4 +1,4 @@
-"""What a node costs that has nothing to do."""
+"""How much CPU and memory an idle node uses."""
 
 import time
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from benchmarks.stage import Stage
 
 @measure
 def idle(stage: Stage) -> Iterable[Figure]:
-    """CPU and memory of all processes of a node with two workers."""
+    """Measure CPU and memory of all processes of a node with two worker processes."""
     from benchmarks.tasks import no_op
 
     seconds = stage.pick(30, 5)

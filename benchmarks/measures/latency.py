@@ -1,4 +1,4 @@
-"""How long a task waits while workers are idle, and how long for its result."""
+"""How long a task waits for an idle worker, and how long its result takes."""
 
 import statistics
 import time
@@ -9,13 +9,13 @@ from benchmarks.report import Figure, measure
 from benchmarks.stage import Stage, until
 
 _PAUSE_SECONDS = 0.02
-#: Between two looks for a result: whoever looks all the time takes the worker's core.
+#: The pause between two polls: polling without a pause would use the worker's core.
 _LOOK_SECONDS = 0.0002
 
 
 @measure
 def latency(stage: Stage) -> Iterable[Figure]:
-    """From the commit to the start, and from enqueue() to the result in the table."""
+    """Measure from commit to start, and from enqueue() to the result in the table."""
     from benchmarks.tasks import no_op
 
     samples = stage.pick(300, 30)
@@ -44,7 +44,7 @@ def latency(stage: Stage) -> Iterable[Figure]:
 
 
 def _starts(stage: Stage, task: Any, samples: int) -> list[float]:
-    """Return, in milliseconds, how long after its commit each task has started."""
+    """Return the milliseconds from each task's commit to its start."""
     from django.db import transaction
 
     from taskhub.models import TaskResult
@@ -56,7 +56,7 @@ def _starts(stage: Stage, task: Any, samples: int) -> list[float]:
         for number in range(samples):
             moments: list[float] = []
             with transaction.atomic():
-                # Before the push, which is the next thing after a commit.
+                # This runs before the push, which follows the commit.
                 transaction.on_commit(
                     lambda moments=moments: moments.append(time.time())
                 )
@@ -69,7 +69,7 @@ def _starts(stage: Stage, task: Any, samples: int) -> list[float]:
 
 
 def _results(stage: Stage, task: Any, samples: int) -> list[float]:
-    """Return, in milliseconds, how long after enqueue() a result is there."""
+    """Return the milliseconds from each enqueue() to its finished result."""
     from django.db import connection
 
     stage.clear()

@@ -1,7 +1,7 @@
 """
-What the machine does without taskhub: the floor that other figures stand on.
+How fast the machine is without taskhub, as a base for the other figures.
 
-Rates on two machines cannot be compared, but their shares of these can.
+Rates on two machines cannot be compared, but their ratios to these limits can.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ _A_PIPELINE = 100
 
 @measure
 def limits(stage: Stage) -> Iterable[Figure]:
-    """Rows and list items a second, from one process."""
+    """Measure how many rows and list items a second one process writes."""
     few, many = stage.pick(3_000, 300), stage.pick(30_000, 3_000)
     works: tuple[tuple[str, int, Callable[[int], None], float], ...] = (
         ("limit: psycopg, one row per commit", few, _insert, 2_425),
@@ -37,7 +37,7 @@ def _rate(stage: Stage, size: int, work: Callable[[int], None]) -> float:
 
 
 def _insert(count: int) -> None:
-    """Insert rows of eight columns, as many as most results are enqueued with."""
+    """Insert rows with eight columns, as many as enqueue() writes for most results."""
     from django.db import connection
     from psycopg.types.json import Jsonb
 

@@ -1,4 +1,4 @@
-"""How long the admin's pages take with a million rows behind them."""
+"""How long the admin's pages take with a million rows in the table."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ from benchmarks.report import Figure, measure
 from benchmarks.rows import insert_finished
 from benchmarks.stage import Stage
 
-#: The name of each page, and what is asked of it.
+#: The name of each page, with the name of its URL and its query.
 _PAGES = {
     "the overview": ("taskhub_taskmetrics_changelist", ""),
     "queues": ("taskhub_queuestate_changelist", ""),
@@ -27,7 +27,7 @@ _PAGES = {
 
 @measure
 def pages(stage: Stage) -> Iterable[Figure]:
-    """Each page of the admin, by a client without a network."""
+    """Measure each page of the admin with a test client, without a network."""
     from benchmarks.tasks import no_op
 
     rows, waiting = stage.pick(1_000_000, 20_000), stage.pick(10_000, 1_000)

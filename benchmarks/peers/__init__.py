@@ -1,9 +1,9 @@
 """
-taskhub beside its peers: the same empty task, on the same servers, in the same run.
+Compare taskhub with its peers: the same empty task on the same servers in one run.
 
-Each peer is a folder with its tasks, a `peer.py` and, if it is for Django, settings;
-and a NAME.txt that pins what is installed into its own environment, `var/peers/NAME`.
-Two interpreters take part in a round:
+Each peer has a folder with its tasks, a `peer.py` and, if it is for Django, settings.
+NAME.txt pins the packages of its own environment, `var/peers/NAME`. Two interpreters
+take part in a round:
 
 - this project's (`__main__`, `rows`, `environments`, `rounds`, `table`) runs the
   servers and calls the rows in turn;

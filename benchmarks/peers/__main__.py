@@ -1,10 +1,10 @@
 """
-taskhub beside its peers, in rounds that take turns, on the same servers.
+Compare taskhub with its peers on the same servers, in alternating rounds.
 
-Each peer is installed into an environment of its own, set up as its users would have
-it, and measured in the same way: how many tasks that do nothing two worker processes
-finish a second, how many are enqueued a second one by one, and how late a task starts
-when the workers are idle.
+Each peer is installed into its own environment, and configured as its users would
+configure it. For each peer, three figures are measured: how many empty tasks two worker
+processes finish per second, how many tasks are enqueued one by one per second, and how
+late a task starts when the workers are idle.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from tests.servers import RedisServer, interrupt_on_signals
 
 
 def main() -> None:
-    """Measure, and print a table; write JSON, too, if that is wanted."""
+    """Measure, and print a table; with --json, write JSON, too."""
     options, rows = _parse_options()
     interrupt_on_signals()
     with ExitStack() as stack:

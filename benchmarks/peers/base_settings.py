@@ -1,4 +1,4 @@
-"""What the peers' Django settings have in common: the servers of this run."""
+"""The Django settings that all peers share: the servers of this run."""
 
 import os
 

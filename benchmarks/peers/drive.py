@@ -2,11 +2,11 @@
 One round of one peer, run by the interpreter of that peer.
 
 1. Prepare its tables.
-2. Enqueue some tasks one by one, against the clock, and the rest as fast as it can.
+2. Enqueue some tasks one by one, and measure the time; enqueue the rest in bulk.
 3. Start the workers; the clock runs from the first start to the moment the last outcome
    can be read.
-4. Let them idle, and enqueue a task now and then that notes how late it starts.
-5. Stop them, and write down what was measured.
+4. While the workers are idle, enqueue single tasks that record how late they start.
+5. Stop the workers, and write the report.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from pathlib import Path
 from benchmarks.peers import tally
 from benchmarks.peers.peer import ROOT, Peer
 
-#: How many tasks are enqueued one by one for the figure of that name.
+#: How many tasks are enqueued one by one to measure their rate.
 _ONE_BY_ONE = 1_000
 _LOOK_SECONDS = 0.01
-#: A round in which nothing has happened for so long has failed.
+#: A round without progress for this time has failed.
 _STUCK_SECONDS = 60.0
 _SETTLE_SECONDS = 1.0
 _STOP_SECONDS = 10.0
@@ -36,7 +36,7 @@ _STOP_SECONDS = 10.0
 def main() -> None:
     """Run the round, and write JSON to the report."""
     options = _parse_options()
-    # Beside the report, to be removed with it even if this process is killed.
+    # Beside the report, so that it is removed even if this process is killed.
     with tempfile.TemporaryDirectory(dir=options.report.parent) as directory:
         os.environ |= {
             "PEERS_TALLY": directory,
@@ -81,7 +81,7 @@ def _run(peer: Peer, options: argparse.Namespace) -> dict[str, object]:
 
 def _enqueue(peer: Peer, tasks: int) -> float:
     one_by_one = min(_ONE_BY_ONE, tasks)
-    # The first one connects.
+    # The first call connects, and is not measured.
     peer.enqueue(0)
     begun = time.perf_counter()
     for number in range(1, one_by_one):
@@ -93,7 +93,7 @@ def _enqueue(peer: Peer, tasks: int) -> float:
 
 @contextmanager
 def _working(peer: Peer) -> Iterator[Callable[[], None]]:
-    """Run the workers. What is yielded raises if one of them has ended."""
+    """Run the workers; yield a function that raises if one of them has ended."""
     workers = [subprocess.Popen(command, cwd=ROOT) for command in peer.workers()]
 
     def check() -> None:
@@ -114,13 +114,13 @@ def _end(worker: subprocess.Popen[bytes]) -> None:
     try:
         worker.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        # Its children are in our process group, which ends with the round.
+        # Its children are in this process group, which is killed after the round.
         worker.kill()
         worker.wait()
 
 
 def _wait(count: Callable[[], int], enough: int, check: Callable[[], None]) -> None:
-    """Wait until there are enough. Raise if no more come, or no workers are left."""
+    """Wait until there are enough. Raise if no more come, or if a worker has ended."""
     last, changed = -1, time.monotonic()
     while (now := count()) < enough:
         check()

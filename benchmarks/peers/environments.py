@@ -1,4 +1,4 @@
-"""The peers' own virtual environments, made when they are first wanted."""
+"""The virtual environments of the peers, which are created at their first use."""
 
 import subprocess
 import sys
@@ -10,18 +10,18 @@ _ENVIRONMENTS = ROOT / "var" / "peers"
 
 
 class NotInstalled(Exception):
-    """A peer cannot be installed here. The text is the last thing that pip said."""
+    """A peer cannot be installed. The message is the last line that pip printed."""
 
 
 def interpreter_of(peer: str) -> str:
     """
-    Return the Python that has a peer, and first install it if need be.
+    Return the Python interpreter of a peer, and install the peer first if necessary.
 
-    Raise NotInstalled if that fails; the next call tries again.
+    Raise NotInstalled if the installation fails; the next call repeats it.
     """
     requirements = Path(__file__).with_name(f"{peer}.txt")
     if not requirements.exists():
-        # taskhub is where we are.
+        # taskhub is in the environment of this process.
         return sys.executable
     environment = _ENVIRONMENTS / peer
     python, installed = environment / "bin" / "python", environment / "installed.txt"
@@ -32,13 +32,13 @@ def interpreter_of(peer: str) -> str:
         *(str(python), "-m", "pip", "install", "--disable-pip-version-check"),
         *("--quiet", "-r", str(requirements)),
     )
-    # Last, so that half an environment does not pass for a whole one.
+    # Written last, so that an incomplete environment is not used.
     installed.write_text(requirements.read_text())
     return str(python)
 
 
 def run_installer(*command: str) -> None:
-    """Run venv or pip. Raise NotInstalled, with its last line, if it fails."""
+    """Run venv or pip. If it fails, raise NotInstalled with its last line."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines() or ["no word of it"]

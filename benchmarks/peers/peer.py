@@ -1,4 +1,4 @@
-"""What the driver must know of a peer. A peer's `peer.py` has one, named `peer`."""
+"""The interface between the driver and a peer. Each `peer.py` defines a `peer`."""
 
 import os
 import subprocess
@@ -12,29 +12,29 @@ PROCESSES = 2
 
 
 def variant() -> str:
-    """Return how the peer is set up this time, if there is more than one way."""
+    """Return the name of the peer's configuration in this round."""
     return os.environ["PEERS_VARIANT"]
 
 
 class Peer(ABC):
-    """A task system: how it is enqueued to, worked for and counted."""
+    """A task system: how to enqueue tasks, run its workers and count its results."""
 
     @abstractmethod
     def prepare(self) -> None:
-        """Make tables, and remove what an earlier round left in them."""
+        """Create tables, and delete the rows of earlier rounds."""
 
     @abstractmethod
     def enqueue(self, number: int) -> None:
         """Enqueue the task that does nothing."""
 
     def enqueue_many(self, count: int) -> None:
-        """Enqueue it so often. Uncounted; peers that can do it in bulk do."""
+        """Enqueue it `count` times, if possible in bulk. The time is not measured."""
         for number in range(count):
             self.enqueue(number)
 
     @abstractmethod
     def enqueue_start(self, sent: float) -> None:
-        """Enqueue the task that notes how long after `sent` it started."""
+        """Enqueue the task that records how long after `sent` it has started."""
 
     @abstractmethod
     def workers(self) -> Sequence[Sequence[str]]:
@@ -42,7 +42,7 @@ class Peer(ABC):
 
     @abstractmethod
     def finished(self) -> int:
-        """Count the outcomes that can be read where the peer keeps them."""
+        """Count the outcomes that the peer has stored."""
 
 
 def python(*arguments: str) -> list[str]:
@@ -56,7 +56,7 @@ def manage(*arguments: str) -> list[str]:
 
 
 def set_up_django(*tables: str) -> None:
-    """Migrate, and truncate what an earlier round filled."""
+    """Migrate, and truncate the tables that an earlier round has filled."""
     import django
 
     django.setup()
@@ -66,7 +66,7 @@ def set_up_django(*tables: str) -> None:
     call_command("migrate", verbosity=0)
     with connection.cursor() as cursor:
         for table in tables:
-            # Names from the peers' own folders.
+            # The names come from the peers' own folders.
             cursor.execute(f"TRUNCATE {table} CASCADE")
 
 

@@ -1,4 +1,4 @@
-"""Rounds of all rows in turn, each in a process group that does not outlive it."""
+"""Rounds of all rows in turn, each in its own process group."""
 
 import json
 import os
@@ -22,24 +22,24 @@ from benchmarks.peers.rows import Row
 from benchmarks.servers import DurablePostgres
 from tests.servers import RedisServer
 
-#: The first round of each row, which is not counted, but sizes the next one.
+#: The first round of each row, which is not counted; it sets the size of the next one.
 _WARM_UP_TASKS = 500
 _WARM_UP_STARTS = 5
 _ROUND_SECONDS = 300
 
 
 class RoundFailed(Exception):
-    """A round has no figures. The text is the last thing that was said in it."""
+    """A round has no figures. The message is the last line of its log."""
 
 
 @dataclass
 class Measured:
-    """What the rounds of one row have shown, or why there are no more of them."""
+    """The figures from the rounds of one row, or the reason why they have ended."""
 
     row: Row
     rounds: list[dict[str, Any]] = field(default_factory=list)
     failure: str = ""
-    #: How many tasks the next round gets, from how fast the fastest one was.
+    #: How many tasks the next round gets, computed from the fastest round.
     tasks: int = _WARM_UP_TASKS
 
 
@@ -53,9 +53,9 @@ class Arena:
         self, rows: Sequence[Row], *, rounds: int, seconds: float, starts: int
     ) -> list[Measured]:
         """
-        Run all rows in turn, and again, `rounds` times of about so many seconds each.
+        Run all rows in turn, `rounds` times. Each round takes about `seconds` seconds.
 
-        What fails is reported at once, and leaves its turns to the others.
+        A row that fails is reported at once, and does not run again.
         """
         measured = [Measured(row) for row in rows]
         for each in measured:
@@ -76,7 +76,7 @@ class Arena:
             self._create_database(measured.row)
 
     def _warm_up(self, measured: Measured, seconds: float) -> None:
-        """Run ever longer rounds, until one shows how many tasks a round needs."""
+        """Run longer and longer rounds until one shows how many tasks a round needs."""
         while not measured.failure:
             self._take_turn(measured, seconds, _WARM_UP_STARTS)
             if measured.rounds and measured.rounds.pop()["seconds"] > seconds / 4:
@@ -92,7 +92,7 @@ class Arena:
             _say(f"{measured.row.name}: {measured.failure}")
             return
         measured.rounds.append(shown)
-        # A moment in which the machine was slow is no reason for a short round.
+        # A moment in which the machine was slow must not make the next round short.
         measured.tasks = max(measured.tasks, int(shown["finished"] * seconds))
         _say(
             f"{measured.row.name}: {shown['tasks']:,} tasks in "
@@ -125,7 +125,7 @@ class Arena:
         }
 
     def _create_database(self, row: Row) -> None:
-        # Each has tables of its own, of which no other's migrations know.
+        # Each row has its own database, so that migrations do not meet other tables.
         with psycopg.connect(self.postgres.url, autocommit=True) as connection:
             connection.execute(
                 sql.SQL("CREATE DATABASE {}").format(sql.Identifier(row.name))
@@ -133,7 +133,7 @@ class Arena:
 
 
 def _run_in_group(command: list[str], environment: dict[str, str], log: int) -> None:
-    """Run a command to its end, and end whatever it has left in its process group."""
+    """Run a command to its end, and kill the processes that remain in its group."""
     driver = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -159,5 +159,5 @@ def _last_line(log: Path) -> str:
 
 
 def _say(line: str) -> None:
-    # Beside the table, which may be redirected.
+    # On stderr, since the table on stdout may be redirected.
     print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""The rows of the table: each peer, in each of the ways that it is set up."""
+"""The rows of the table: each configuration of each peer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Row:
-    """One way to set a peer up."""
+    """One configuration of a peer."""
 
     peer: str
     variant: str
@@ -16,11 +16,11 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What it is called in the report, and its database."""
+        """The name of the row in the report, and of its database."""
         return f"{self.peer}-{self.variant}".replace(" ", "-")
 
 
-#: taskhub first: the ratios are to it.
+#: taskhub is first, since the ratios are relative to it.
 ROWS = (
     Row("taskhub", "redis", "taskhub, Redis broker", "PostgreSQL"),
     Row("taskhub", "database", "taskhub, database broker", "PostgreSQL"),
@@ -42,9 +42,9 @@ ROWS = (
 
 def choose(names: Sequence[str]) -> list[Row]:
     """
-    Return the rows of the peers that are named, or the rows themselves; no name, all.
+    Return the rows with these names, and the rows of peers with these names.
 
-    Raise ValueError for a name that is neither.
+    Without names, return all rows. Raise ValueError for an unknown name.
     """
     known = {row.peer for row in ROWS} | {row.name for row in ROWS}
     for name in names:

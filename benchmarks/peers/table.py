@@ -14,7 +14,7 @@ _HEAD = (
 
 
 def summarise(measured: Sequence[Measured]) -> list[dict[str, Any]]:
-    """Return a record for each row; ratios are to the first of taskhub's."""
+    """Return a record for each row; ratios are relative to taskhub's first row."""
     records = [_summarise(each) for each in measured]
     ours = [each["finished_per_second"] for each in records if _is_base(each)]
     for record in records:
@@ -58,7 +58,7 @@ def _without_starts(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:
-    """Return a percentile, or None of fewer than two values."""
+    """Return a percentile, or None for fewer than two values."""
     if len(values) < 2:
         return None
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

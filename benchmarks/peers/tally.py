@@ -1,10 +1,10 @@
 """
-What the tasks themselves note: how many ran, when the first began, how late they were.
+Records of the tasks: how many ran, when the first one began, how late each was.
 
-It costs each run the same half a microsecond, whatever runs it. Each process keeps its
-count in a small file of its own, mapped into memory, so that nobody waits for another;
-the driver adds them up. It is for the peers that have no results to be counted, and for
-the start of a round, which few of them record.
+A record takes half a microsecond in each run, for all peers. Each process has its count
+in its own small file, mapped into memory, so that no process waits for another. The
+driver adds up the counts. They are for peers without stored results. The start of a
+round is recorded for all peers, since few of them store it.
 """
 
 import mmap
@@ -22,12 +22,12 @@ _ran = 0
 
 
 def directory() -> Path:
-    """Return where this round's notes are."""
+    """Return the directory of this round's records."""
     return Path(os.environ["PEERS_TALLY"])
 
 
 def note_run() -> None:
-    """Note that a task ran in this process; the first one notes when."""
+    """Record that a task ran in this process; the first call records the time, too."""
     global _page, _ran
     with _lock:
         if _page is None:
@@ -37,7 +37,7 @@ def note_run() -> None:
 
 
 def note_start(sent: float) -> None:
-    """Note how many seconds have passed since a task was sent."""
+    """Record how many seconds have passed since a task was sent."""
     late = time.time() - sent
     with (directory() / "starts").open("a") as notes:
         notes.write(f"{late!r}\n")
@@ -54,7 +54,7 @@ def runs() -> int:
 
 
 def starts() -> list[float]:
-    """Return how many seconds passed for each task that noted its start."""
+    """Return how many seconds passed for each task that recorded its start."""
     notes = directory() / "starts"
     return [float(line) for line in notes.read_text().split()] if notes.exists() else []
 
@@ -73,7 +73,7 @@ def _pages() -> list[tuple[float, int]]:
 
 
 def _forget() -> None:
-    # A fork would go on counting in its parent's page, and might find the lock taken.
+    # A child would count in its parent's page, and might inherit the lock while held.
     global _page, _ran, _lock
     _page, _ran, _lock = None, 0, threading.Lock()
 

@@ -1,4 +1,4 @@
-"""How Celery is enqueued to, worked for and counted."""
+"""How to enqueue tasks of Celery, run its workers and count its results."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ class CeleryPeer(Peer):
     def workers(self) -> Sequence[Sequence[str]]:
         command = ["-m", "celery", "-A", "benchmarks.peers.celery.tasks", "worker"]
         if variant() != "plain":
-            # Other workers would be told of, and listened to, twice a second.
+            # Otherwise, it exchanges messages with other workers, twice a second.
             command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         return [python(*command)]
 

@@ -1,4 +1,4 @@
-"""Celery with django-celery-results, as its documentation has it, and tuned."""
+"""Celery with django-celery-results, as in its documentation, and tuned."""
 
 from benchmarks.peers.base_settings import *  # noqa: F403
 from benchmarks.peers.base_settings import DATABASES, INSTALLED_APPS, REDIS_URL
@@ -17,7 +17,7 @@ if variant() != "plain":
     DATABASES["default"]["CONN_MAX_AGE"] = None
     # Short tasks: fewer trips to Redis. "Optimizing" recommends 50 to 150.
     CELERY_WORKER_PREFETCH_MULTIPLIER = 128
-    # Events and remote control are for monitors; nobody watches here.
+    # Events and remote control are for monitors, of which there are none here.
     CELERY_WORKER_SEND_TASK_EVENTS = False
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 

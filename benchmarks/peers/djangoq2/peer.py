@@ -1,4 +1,4 @@
-"""How django-q2 is enqueued to, worked for and counted."""
+"""How to enqueue tasks of django-q2, run its workers and count its results."""
 
 from collections.abc import Sequence
 

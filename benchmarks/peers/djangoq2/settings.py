@@ -13,12 +13,12 @@ Q_CLUSTER = {
     "name": "peers",
     "redis": REDIS_URL,
     "workers": PROCESSES,
-    # Required to be set, the first below the second.
+    # Both are required, and the first must be less than the second.
     "timeout": 60,
     "retry": 120,
-    # It keeps the last 250 results by default, and counts them at each task to do so.
+    # By default it keeps the last 250 results, and counts them after each task.
     "save_limit": 0,
-    # Of the documentation's example; by default, four tasks wait inside the cluster.
+    # As in the documentation's example; by default, four tasks wait inside the cluster.
     "queue_limit": 50,
     # By default a process is replaced after 500 tasks.
     "recycle": 100_000,

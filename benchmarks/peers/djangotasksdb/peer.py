@@ -1,4 +1,4 @@
-"""How django-tasks-db is enqueued to, worked for and counted."""
+"""How to enqueue tasks of django-tasks-db, run its workers and count its results."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class DjangoTasksDBPeer(Peer):
         self._tasks.start.enqueue(sent)
 
     def workers(self) -> Sequence[Sequence[str]]:
-        # The delay is for many workers that start at once; it would count.
+        # The delay is for many workers that start at once; it would be measured.
         command = manage("db_worker", "--no-startup-delay", "--verbosity=0")
         return [command] * PROCESSES
 

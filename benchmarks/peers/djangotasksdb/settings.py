@@ -1,4 +1,4 @@
-"""django-tasks-db as its README has it: the rows are broker and result store."""
+"""django-tasks-db as in its README: the rows are broker and result store."""
 
 from benchmarks.peers.base_settings import *  # noqa: F403
 from benchmarks.peers.base_settings import DATABASES, INSTALLED_APPS

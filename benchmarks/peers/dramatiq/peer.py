@@ -1,4 +1,4 @@
-"""How dramatiq is enqueued to, worked for and counted."""
+"""How to enqueue tasks of dramatiq, run its workers and count its results."""
 
 from collections.abc import Sequence
 

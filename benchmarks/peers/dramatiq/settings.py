@@ -1,4 +1,4 @@
-"""dramatiq with django_dramatiq on Redis, with rows for its admin and without."""
+"""dramatiq with django_dramatiq on Redis, with and without rows for its admin."""
 
 from benchmarks.peers.base_settings import *  # noqa: F403
 from benchmarks.peers.base_settings import DATABASES, INSTALLED_APPS, REDIS_URL
@@ -12,7 +12,7 @@ DATABASES["default"]["CONN_MAX_AGE"] = None
 DRAMATIQ_BROKER = {
     "BROKER": "dramatiq.brokers.redis.RedisBroker",
     "OPTIONS": {"url": REDIS_URL},
-    # The README's, without Prometheus, which nobody reads here.
+    # As in the README, but without Prometheus, which is not read here.
     "MIDDLEWARE": [
         "dramatiq.middleware.AgeLimit",
         "dramatiq.middleware.TimeLimit",
@@ -23,5 +23,5 @@ DRAMATIQ_BROKER = {
 }
 
 if variant() == "rows":
-    # This one writes the rows.
+    # This middleware writes the rows.
     DRAMATIQ_BROKER["MIDDLEWARE"] += ["django_dramatiq.middleware.AdminMiddleware"]

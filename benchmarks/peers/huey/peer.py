@@ -1,4 +1,4 @@
-"""How huey is enqueued to, worked for and counted."""
+"""How to enqueue tasks of huey, run its workers and count its results."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ class HueyPeer(Peer):
         return [
             python(
                 *("-m", "huey.bin.huey_consumer", "benchmarks.peers.huey.tasks.huey"),
-                # Processes, since the tasks of others have one each, too.
+                # Processes, since the other peers run tasks in processes, too.
                 *("--worker-type", "process", "--workers", str(PROCESSES)),
                 # Nothing is scheduled here.
                 "--no-periodic",

@@ -9,7 +9,7 @@ from benchmarks.peers import tally
 huey = RedisHuey(
     "peers",
     url=os.environ["REDIS_URL"],
-    # By default a result of None is not stored: nobody could tell that the task ran.
+    # By default a result of None is not stored, and the task could not be counted.
     store_none=True,
 )
 

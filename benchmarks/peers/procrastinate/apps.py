@@ -1,10 +1,10 @@
-"""The tasks' app."""
+"""The app of the tasks."""
 
 from django.apps import AppConfig
 
 
 class BenchmarkConfig(AppConfig):
-    """Not labelled as its folder is named, which is procrastinate's own label."""
+    """Has its own label, since the folder's name is procrastinate's label."""
 
     name = "benchmarks.peers.procrastinate"
     label = "benchmark"

@@ -1,4 +1,4 @@
-"""How procrastinate is enqueued to, worked for and counted."""
+"""How to enqueue tasks of procrastinate, run its workers and count its results."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class ProcrastinatePeer(Peer):
         self._tasks.start.defer(sent=sent)
 
     def workers(self) -> Sequence[Sequence[str]]:
-        # By default a process runs one task at a time, and idles while it is stored.
+        # By default, a process runs one task at a time, and idles as it stores results.
         command = manage("procrastinate", "worker", "--concurrency=10")
         return [command] * PROCESSES
 

@@ -5,7 +5,7 @@ from procrastinate.contrib.django import app
 from benchmarks.peers import tally
 
 
-# Coroutines, which it recommends: others are handed to a thread.
+# Coroutines, as procrastinate recommends; it runs sync functions in a thread.
 @app.task(name="no_op")
 async def no_op(number: int) -> None:
     """Do nothing."""

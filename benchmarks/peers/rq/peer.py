@@ -1,4 +1,4 @@
-"""How RQ is enqueued to, worked for and counted."""
+"""How to enqueue tasks of RQ, run its workers and count its results."""
 
 import os
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ class RQPeer(Peer):
             "--quiet",
         )
         if variant() == "simple":
-            # Runs jobs in the worker itself: a crash of one ends the worker.
+            # Runs jobs in the worker's own process: a job that crashes ends the worker.
             command += ["--worker-class", "rq.SimpleWorker"]
         return [command] * PROCESSES
 

@@ -1,4 +1,4 @@
-"""taskhub as its first tutorial has it; nothing is tuned."""
+"""taskhub as in its first tutorial, without tuning."""
 
 from benchmarks.peers.base_settings import *  # noqa: F403
 from benchmarks.peers.base_settings import INSTALLED_APPS, REDIS_URL

@@ -1,4 +1,4 @@
-"""How taskiq is enqueued to, worked for and counted."""
+"""How to enqueue tasks of taskiq, run its workers and count its results."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ class TaskiqPeer(Peer):
     """Two worker processes, each with an event loop."""
 
     def prepare(self) -> None:
-        # It is asynchronous throughout; this is how code that is not would call it.
+        # taskiq is asynchronous; sync code would call it in this way.
         self._loop = asyncio.new_event_loop()
         self._loop.run_until_complete(broker.startup())
         self._results = Redis.from_url(RESULTS_URL)

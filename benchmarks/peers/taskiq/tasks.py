@@ -7,15 +7,15 @@ from taskiq_redis import ListQueueBroker, RedisAsyncResultBackend, RedisStreamBr
 from benchmarks.peers import tally
 from benchmarks.peers.peer import variant
 
-# A database of Redis to itself, so that results can be counted.
+# A separate Redis database, so that results can be counted.
 RESULTS_URL = os.environ["REDIS_URL"].removesuffix("/0") + "/1"
 
 if variant() == "streams":
-    # From the first message; by default, what was sent before a worker has ever
-    # started is not run.
+    # From the first message; by default, messages that were sent before the first start
+    # of a worker do not run.
     broker = RedisStreamBroker(os.environ["REDIS_URL"], consumer_id="0")
 else:
-    # Faster, and loses what a worker has taken and not finished when it dies.
+    # Faster, but if a worker dies, its unfinished messages are lost.
     broker = ListQueueBroker(os.environ["REDIS_URL"])
 broker = broker.with_result_backend(RedisAsyncResultBackend(RESULTS_URL))
 
