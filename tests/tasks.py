@@ -360,7 +360,7 @@ def fail_at_first(label, times):
 
 @task(max_attempts=2, backoff=fixed(seconds=0.05))
 def fail_with_arguments(label, value, **kwargs):
-    """Return the arguments; with the label "first", put them into two errors before."""
+    """With the label "first", put the arguments into two errors; then return them."""
     leave_trace(label)
     if label == "first" and count_traces(label) <= 2:
         raise ConnectionError(json.dumps([label, value, kwargs]))

@@ -1,4 +1,4 @@
-"""The measures. Each module has a question, and a function that measures the answer."""
+"""The measures. Each module asks a question, and its function measures the answer."""
 
 from benchmarks.measures import (
     backlog,

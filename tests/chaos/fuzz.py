@@ -11,7 +11,7 @@ from tests.servers import wait_until
 
 @scenario(required="0 crashes; 0 stalls; each message is quarantined and visible")
 def fuzzed_messages(stage: Stage) -> Report:
-    """100,000 malformed, forged, huge and mutated messages among good ones."""
+    """100,000 malformed, forged, huge and mutated messages are sent among good ones."""
     from taskhub.messages import Depth
     from taskhub.models import QuarantinedMessage
     from tests.chaos import tasks

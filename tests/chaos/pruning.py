@@ -1,4 +1,4 @@
-"""Pruning a million rows that have expired."""
+"""Pruning of a million rows that have expired."""
 
 import subprocess
 import sys

@@ -232,7 +232,7 @@ def redis_full(stage: Stage) -> Report:
     before = work.enqueue(stage.pick(2_000, 300))
     client.config_set("maxmemory", 1)
     report.faults += 1
-    # Messages that were pushed before Redis was full run and are acknowledged.
+    # Messages that were pushed before Redis became full still run.
     drained = stage.seconds_until(
         lambda: all(each.row.is_finished for each in before[-3:]), "it to be drained"
     )

@@ -77,7 +77,7 @@ class Stage:
 
     @contextmanager
     def scene(self) -> Iterator[None]:
-        """Begin with empty servers and the same random numbers; clear up at the end."""
+        """Begin with empty servers and the same random numbers; end with `clear`."""
         self.random.seed(self._seed)
         self.wipe()
         self.witness.forget()

@@ -1,5 +1,5 @@
 """
-The test suite's settings, which send SIGTERM to the first child as it is forked.
+The test suite's settings, which send SIGTERM to the first child at its fork.
 
 A Ctrl-C during the start of a node does the same: the terminal signals each process.
 """

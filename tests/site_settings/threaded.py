@@ -1,4 +1,4 @@
-"""The test suite's settings, with a thread that they start and that holds a lock."""
+"""The test suite's settings, whose import starts a thread that holds a lock."""
 
 from threading import Event, Thread
 

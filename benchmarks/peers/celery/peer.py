@@ -22,7 +22,7 @@ class CeleryPeer(Peer):
     def workers(self) -> Sequence[Sequence[str]]:
         command = ["-m", "celery", "-A", "benchmarks.peers.celery.tasks", "worker"]
         if variant() != "plain":
-            # Otherwise, it exchanges messages with other workers, twice a second.
+            # Otherwise, the worker exchanges messages with others twice a second.
             command += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         return [python(*command)]
 

@@ -1,4 +1,4 @@
-"""procrastinate as in its pages on Django: PostgreSQL is the broker, too."""
+"""procrastinate as in its documentation for Django: PostgreSQL is the broker, too."""
 
 from benchmarks.peers.base_settings import *  # noqa: F403
 from benchmarks.peers.base_settings import INSTALLED_APPS
