@@ -147,19 +147,22 @@ def close_connection():
     leave_trace("closed")
 
 
+#: By database: the statement that ends the connection on which it runs.
+_END_OWN_CONNECTION = {
+    "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
+    "mysql": "KILL CONNECTION_ID()",
+}
+
+
 @task
 def break_connection():
     """Lose the connection without Django noticing, as when a server restarts."""
-    suicide = {
-        "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
-        "mysql": "KILL CONNECTION_ID()",
-    }
     connection.ensure_connection()
     if connection.vendor == "sqlite":
         connection.connection.close()
     else:
         with suppress(DatabaseError), connection.cursor() as cursor:
-            cursor.execute(suicide[connection.vendor])
+            cursor.execute(_END_OWN_CONNECTION[connection.vendor])
     leave_trace("unreachable")
 
 
@@ -642,14 +645,8 @@ def end_own_connection(label):
     """Make the server end the connection in each attempt."""
     leave_trace(label)
     with connection.cursor() as cursor:
-        cursor.execute(_END_OWN[connection.vendor])
+        cursor.execute(_END_OWN_CONNECTION[connection.vendor])
         cursor.execute("SELECT 1")
-
-
-_END_OWN = {
-    "postgresql": "SELECT pg_terminate_backend(pg_backend_pid())",
-    "mysql": "KILL CONNECTION_ID()",
-}
 
 
 @task

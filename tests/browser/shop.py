@@ -48,7 +48,7 @@ def sync_stock(warehouse: str) -> int:
 
 @of_shop()
 def send_newsletter(edition: str) -> int:
-    """Send the newsletter to all who have asked for it."""
+    """Send the newsletter to all subscribers."""
 
 
 @of_shop()

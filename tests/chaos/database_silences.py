@@ -62,7 +62,7 @@ def database_frozen(stage: Stage) -> Report:
     probes.stop()
     report.notes.append(f"{probes.count} probes")
     report.expect(not probes.bad, f"/live said {[*probes.bad][:3]}")
-    report.expect(probes.count, "nobody has asked for /live")
+    report.expect(probes.count, "no request for /live was sent")
     report.expect(keeper.nodes[0].children() == pids, "a process was replaced")
     return report
 

@@ -1,12 +1,11 @@
 """Tasks that harm their own process."""
 
 import resource
-from pathlib import Path
 from typing import Any
 
 from tests.chaos.report import Report, scenario
 from tests.chaos.stage import Stage
-from tests.servers import ServerMissing, wait_until
+from tests.servers import wait_until
 
 #: How often a task that kills its process may start: once, and two redeliveries.
 MOST_RUNS = 3
@@ -75,26 +74,6 @@ def eats_memory(stage: Stage) -> Report:
     report.expect("it has grown to" in node.log, "no process was replaced")
     report.expect(stage.witness.burnt() == 1, "another attempt counted as failed")
     return report
-
-
-CGROUPS = Path("/sys/fs/cgroup")
-
-
-def cgroups() -> Path:
-    """Return a cgroup that can limit memory. Raise ServerMissing if there is none."""
-    for place in (CGROUPS / "memory", CGROUPS):
-        probe = place / "taskhub-probe"
-        try:
-            probe.mkdir()
-        except OSError:
-            continue
-        limited = any(
-            (probe / name).exists() for name in ("memory.max", "memory.limit_in_bytes")
-        )
-        probe.rmdir()
-        if limited:
-            return place
-    raise ServerMissing("no cgroup in which memory can be limited")
 
 
 @scenario(required="leases do not end; at most 3 executions", full_only=True)

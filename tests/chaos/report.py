@@ -36,9 +36,13 @@ class Report:
             self.broken.append(promise)
 
     def took(self, seconds: float, *, most: float) -> None:
-        """Record the seconds until work resumed; the longest time counts."""
-        self.most_seconds = most
-        self.seconds = max(seconds, self.seconds or 0.0)
+        """Record the seconds until work resumed. The worst, by its bound, counts."""
+        if (
+            self.seconds is None
+            or self.most_seconds is None
+            or seconds / most > self.seconds / self.most_seconds
+        ):
+            self.seconds, self.most_seconds = seconds, most
 
     def be_patient(self) -> None:
         """
@@ -102,11 +106,6 @@ class Scenario:
     full_only: bool
     #: Raises ServerMissing if something besides Redis and PostgreSQL is missing.
     needs: Callable[[], object] | None
-
-    @property
-    def title(self) -> str:
-        """The first line of its docstring."""
-        return (self.play.__doc__ or self.name).strip().splitlines()[0].rstrip(".")
 
 
 SCENARIOS: dict[str, Scenario] = {}

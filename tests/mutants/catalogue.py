@@ -423,7 +423,7 @@ PAGES = (
         tests=("tests/integration/admin/test_tenants.py",),
     ),
     Mutant(
-        name="whoever-views-may-cancel",
+        name="view-permission-allows-cancelling",
         path="taskhub/admin/results/admin.py",
         old='has_cancel_permission = has_perm("cancel_taskresult")',
         new="has_cancel_permission = lambda self, request, obj=None: True",

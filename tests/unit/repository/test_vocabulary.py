@@ -10,7 +10,7 @@ GLOSSARY = ROOT / "docs" / "reference" / "glossary.md"
 PLACES = (
     *("taskhub", "project", "templates", "README.md", "CONTRIBUTING.md"),
     *("docs/index.md", "docs/tutorial", "docs/howto", "docs/reference"),
-    "docs/explanation",
+    *("docs/explanation", "tests", "benchmarks"),
 )
 SUFFIXES = {".py", ".html", ".js", ".css", ".lua", ".md", ".txt"}
 

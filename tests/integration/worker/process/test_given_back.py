@@ -23,7 +23,6 @@ from tests.servers import wait_until
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 
 SHORT = {"TASKHUB_LEASE_SECONDS": "2"}
-NOBODY = ["--queues=other", "--processes=1"]
 
 
 def wait_for_trace(label):
