@@ -128,9 +128,7 @@ def test_an_idle_node_stops_without_killing_its_processes(start_node):
     assert "Killing" not in node.log
 
 
-def test_an_idle_node_stops_after_a_series_of_sigchld_signals(
-    configure, start_node, tmp_path
-):
+def test_an_idle_node_stops_after_a_series_of_sigchld_signals(start_node):
     node = start_node("--processes=1")
     tasks.add.enqueue(1).get(timeout=30)
     # The signals arrive at different moments of the supervisor's loop.
