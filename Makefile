@@ -2,10 +2,10 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# For example DJANGO=5.2. By default, the newest that this Python supports.
+# The version of Django, such as 5.2. By default, the newest one that this Python supports.
 DJANGO ?=
 BROKER ?= database://
-# The commit with which `make compare` compares the last one.
+# The commit with which `make compare` compares the last commit.
 BASE ?= HEAD~1
 
 BIN := $(VENV)/bin
@@ -26,7 +26,7 @@ help:
 	@echo "make peers         measure taskhub beside its peers; takes half an hour"
 	@echo "                   ARGS='--peers taskhub,huey' measures some of them"
 	@echo "make compare       measure the last commit and the one before"
-	@echo "                   BASE=v1.0 takes another one"
+	@echo "                   BASE=v1.0 compares with another commit"
 	@echo "make chaos         break servers and processes, and count losses; takes an hour"
 	@echo "                   ARGS='--scenarios frozen' runs some of them"
 	@echo "make mutants       break the code on purpose, and check that tests fail"
