@@ -36,7 +36,8 @@ def start_analysis() -> UUID:
 def results_of(run: UUID) -> TaskResultQuerySet:
     """Return the results of a run's modules."""
     results = TaskResult.objects.for_task(analyse_module)
-    # The ids of these results are later than that of the run.
+    # The id of a run was made before those of its results, and ids grow with time. This
+    # condition uses the primary key.
     return results.filter(id__gt=run, meta__run=str(run))
 
 
@@ -54,7 +55,7 @@ def analyse_module(path: str) -> analysis.Report:
 
 @task
 def add_up(run: str) -> analysis.Report | None:
-    """Add up the results of a run; if some are unfinished, retry a moment later."""
+    """Add up the results of a run; while some are unfinished, enqueue this again."""
     results = results_of(UUID(run))
     if results.unfinished().exists():
         soon = timedelta(seconds=0.2)

@@ -44,7 +44,8 @@ def start_run(request: HttpRequest) -> HttpResponse:
 @require_safe
 def show_run(request: HttpRequest, run: UUID) -> HttpResponse:
     """Show the progress and the findings of a run."""
-    # Before the other results are counted, which are complete once there is a summary.
+    # Read the summary before the other results are counted. If it has a value, all of
+    # them have finished, and the counts below are final.
     summary = tasks.summary_of(run)
     if summary is None:
         return render(request, "missing.html", status=404)

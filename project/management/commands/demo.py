@@ -65,6 +65,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _run(self, options: dict[str, Any]) -> bool:
+        """Run everything; return whether all tasks of the main job succeeded."""
         call_command("migrate", verbosity=0)
         password = self._make_admin()
         port = _free_port(options["port"])
@@ -93,7 +94,7 @@ class Command(BaseCommand):
 
     @contextmanager
     def _running(self, name: str, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run another management command meanwhile, with its output in a file."""
+        """Run a management command until the block ends; write its output to a file."""
         log = settings.VAR_DIR / f"{name}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603
@@ -110,6 +111,7 @@ class Command(BaseCommand):
             process.wait()
 
     def _run_main_job(self, node: "subprocess.Popen[bytes]") -> bool:
+        """Enqueue the main job and wait for it; return whether all tasks succeeded."""
         broker = settings.TASKS["default"]["OPTIONS"]["broker_url"].partition(":")[0]
         started = time.monotonic()
         run = tasks.start_analysis()
