@@ -3,8 +3,8 @@ Draw docs/images/architecture.svg from the layers that import-linter checks.
 
     python docs/draw_architecture.py
 
-A row for each layer of `pyproject.toml`, the highest first, and the way of one task as
-numbers on the packages.
+The picture has a row for each layer in `pyproject.toml`, the highest layer first. The
+numbers on the packages show the way of one task.
 """
 
 import tomllib
@@ -18,7 +18,7 @@ PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 WAY = (
     ("backend", "a view enqueues a task"),
     ("producer", "the row is inserted in the caller's transaction"),
-    ("outbox", "the message is pushed when that is committed"),
+    ("outbox", "the message is pushed after the commit"),
     ("brokers", "the message waits in its queue"),
     ("worker", "a worker process reserves it"),
     ("execution", "the task's function runs"),
@@ -26,8 +26,9 @@ WAY = (
     ("models", "the TaskResult row shows the outcome"),
 )
 
+#: In pixels, at the natural size of the picture.
 _WIDTH, _MARGIN = 880, 16
-_ROW, _BOX, _GAP = 46, 34, 10
+_ROW_HEIGHT, _BOX_HEIGHT, _GAP = 46, 34, 10
 _STYLE = """
   text { font: 14px system-ui, sans-serif; fill: #1f2933; }
   .box { fill: #eef3f7; stroke: #9fb3c8; }
@@ -60,11 +61,11 @@ def draw(layers: list[list[str]]) -> str:
     if unknown := steps.keys() - {name for layer in layers for name in layer}:
         raise SystemExit(f"No layer has {', '.join(sorted(unknown))}.")
     parts = [
-        _box(name, steps.get(name), x, _MARGIN + row * _ROW, width)
+        _box(name, steps.get(name), x, _MARGIN + row * _ROW_HEIGHT, width)
         for row, layer in enumerate(layers)
         for name, x, width in _places(layer)
     ]
-    top = _MARGIN * 2 + len(layers) * _ROW
+    top = _MARGIN * 2 + len(layers) * _ROW_HEIGHT
     parts += [
         _step(number, _MARGIN + 12 + (number - 1) % 2 * (_WIDTH // 2), y)
         + f'<text x="{_MARGIN + 32 + (number - 1) % 2 * (_WIDTH // 2)}" y="{y + 5}">'
@@ -83,6 +84,7 @@ def draw(layers: list[list[str]]) -> str:
 
 
 def _places(layer: list[str]) -> list[tuple[str, int, int]]:
+    """Return the name, the left edge and the width of each box of a layer."""
     width = (_WIDTH - 2 * _MARGIN - (len(layer) - 1) * _GAP) // len(layer)
     return [
         (name, _MARGIN + index * (width + _GAP), width)
@@ -93,10 +95,11 @@ def _places(layer: list[str]) -> list[tuple[str, int, int]]:
 def _box(name: str, step: int | None, x: int, y: int, width: int) -> str:
     kind = "box" if step is None else "way"
     box = (
-        f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{_BOX}" rx="5"/>'
+        f'<rect class="{kind}" x="{x}" y="{y}" width="{width}" height="{_BOX_HEIGHT}" '
+        'rx="5"/>'
         f'<text x="{x + width // 2}" y="{y + 22}" text-anchor="middle">{name}</text>'
     )
-    return box if step is None else box + _step(step, x + 20, y + _BOX // 2)
+    return box if step is None else box + _step(step, x + 20, y + _BOX_HEIGHT // 2)
 
 
 def _step(number: int, x: int, y: int) -> str:
