@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from project import analysis
 from taskhub import Context, periodic, task
-from taskhub.models import TaskResult, TaskResultQuerySet
+from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.schedules import cron, every
 
 # The main job: one task for each module, and one that adds up their results.
@@ -64,6 +64,11 @@ def add_up(run: str) -> analysis.Report | None:
     return analysis.summarise(
         results.successful().values_list("return_value", flat=True)
     )
+
+
+def is_continued(summary: TaskResult) -> bool:
+    """Return whether the task has enqueued another one, which adds up the run."""
+    return summary.status == Status.SUCCESSFUL and summary.return_value is None
 
 
 # Three common uses of tasks.

@@ -57,8 +57,9 @@ def show_run(request: HttpRequest, run: UUID) -> HttpResponse:
         {
             "stats": stats,
             "percent": 100 * stats.finished // (stats.total or 1),
+            "summary_id": summary.pk,
             "summary": summary.return_value,
-            "is_over": summary.is_finished and summary.return_value is not None,
+            "is_over": summary.is_finished and not tasks.is_continued(summary),
             "latest": results.successful()[:8],
             "failed": results.failed()[:8],
         },

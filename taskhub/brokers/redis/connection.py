@@ -54,10 +54,12 @@ def connect(options: Options) -> Client:
         pool = redis.ConnectionPool.from_url(url, **settings)
     except (ValueError, TypeError) as error:
         raise InvalidBrokerURL(
-            f"Broker URL {masked(url)!r} cannot be read: {error}."
+            f"Broker URL {masked(url)!r} cannot be read: {_reason(error)}."
         ) from error
     except (redis.RedisError, OSError) as error:
-        raise BrokerUnavailable(f"Cannot reach {masked(url)}: {error}.") from error
+        raise BrokerUnavailable(
+            f"Cannot reach {masked(url)}: {_reason(error)}."
+        ) from error
     return redis.Redis(connection_pool=pool)
 
 
@@ -180,6 +182,11 @@ def masked(url: str) -> str:
     return f"{scheme}{slashes}{user}:***{at}{place}"
 
 
+def _reason(error: Exception) -> str:
+    """Return the text of an error without the full stop that some of them have."""
+    return str(error).rstrip(".")
+
+
 @contextmanager
 def broker_errors(address: str, connect: Callable[[], Client]) -> Iterator[None]:
     """Raise errors of the driver as BrokerError; disconnect from a replica."""
@@ -187,14 +194,22 @@ def broker_errors(address: str, connect: Callable[[], Client]) -> Iterator[None]
         yield
     except redis.exceptions.ReadOnlyError as error:
         _leave_replica(connect())
-        raise BrokerUnavailable(f"Redis at {address} refuses: {error}.") from error
+        raise BrokerUnavailable(
+            f"Redis at {address} refuses: {_reason(error)}."
+        ) from error
     except redis.AuthenticationError as error:
-        raise BrokerError(f"Redis at {address} refuses the login: {error}.") from error
+        raise BrokerError(
+            f"Redis at {address} refuses the login: {_reason(error)}."
+        ) from error
     except (redis.ConnectionError, redis.TimeoutError, MasterNotFoundError) as error:
-        raise BrokerUnavailable(f"Cannot reach Redis at {address}: {error}.") from error
+        raise BrokerUnavailable(
+            f"Cannot reach Redis at {address}: {_reason(error)}."
+        ) from error
     except redis.RedisError as error:
         # Full or loading, for example, which are temporary. The log has the others.
-        raise BrokerUnavailable(f"Redis at {address} refuses: {error}.") from error
+        raise BrokerUnavailable(
+            f"Redis at {address} refuses: {_reason(error)}."
+        ) from error
 
 
 def _leave_replica(client: Client) -> None:
