@@ -1,8 +1,9 @@
 """
 taskhub in Django's admin, with a package for each model.
 
-What several packages share is in `forms` and in the modules beside them. The pages have
-no inline script or style, so that they work under a strict content security policy.
+Code that several of these packages share is in `forms` and in the modules of this
+package. The pages have no inline script or style, so that they work under a strict
+content security policy.
 """
 
 from taskhub.admin.bulk_actions import BulkActionAdmin

@@ -1,8 +1,9 @@
 """
 Actions: what operators can do to rows.
 
-An action is a button on a row's page, an entry in the menu of a list, or both. If it
-needs a form or a confirmation, both lead to one page, which shows them and runs it.
+An action is a button on a row's page, an entry in the menu of a list, or both. If the
+action needs a form or a confirmation, the button and the entry lead to the same page,
+which shows the form and then runs the action.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +30,7 @@ from taskhub.models import TaskResult
 Row = TypeVar("Row")
 Values = Mapping[str, Any]
 
-#: Up to this many rows, each has a message of its own.
+#: Only the first rows get a message each; warnings and errors are always shown.
 MAX_MESSAGES = 20
 
 
@@ -76,12 +77,12 @@ class Action(Generic[Row]):
     run: Callable[[Row, Values, str], Outcome]
     #: Whether the action makes sense for a row.
     suits: Callable[[Any], bool] = lambda row: True
-    #: The label in the menu of the list; without one, it is not there.
+    #: The label in the menu of the list; None if the menu does not have the action.
     selected_label: Any = None
     #: The text of the page that shows `form`.
     confirmation: Promise | None = None
-    #: Made of the rows and the data that was sent; without one, buttons run the action
-    #: at once.
+    #: Called with the rows and the POST data, which is None before the form is sent.
+    #: Without a form, the button on a row's page runs the action at once.
     form: Callable[..., forms.Form] | None = None
     is_dangerous: bool = False
 
@@ -170,7 +171,8 @@ def confirm_and_run(
     """
     Show the confirmation page (GET), or run the action on the rows (POST).
 
-    The caller has checked the permission. Afterwards, redirect to `back`.
+    The caller has checked the permission. After the action, redirect to `back`. Refuse
+    GET if the action has no confirmation text.
     """
     data = request.POST if request.method == "POST" else None
     if data is None and action.confirmation is None:
@@ -201,7 +203,12 @@ def perform(
     rows: Iterable[Any],
     values: Values | None = None,
 ) -> None:
-    """Run an action on each row, log it and tell the user; errors stop no other row."""
+    """
+    Run an action on each row, log it, and show the user a message.
+
+    If the action fails on a row with a TaskHubError, or the row no longer exists, show
+    the error and continue with the next row.
+    """
     values = values or {}
     count = 0
     for count, row in enumerate(rows, start=1):

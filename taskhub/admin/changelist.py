@@ -28,16 +28,16 @@ class BoundedChangeList(ChangeList):
 
     def _fetch(self, request: HttpRequest) -> None:
         super().get_results(request)
-        # Within the time limit, and not when the page is rendered.
+        # Run the query here, within the time limit, not when the page is rendered.
         self.result_list: Any = list(self.result_list)
 
     def get_ordering_field(self, field_name: Any) -> Any:
         """Return what a column is ordered by, or None if it is not sortable."""
-        # Django hides the links of such columns, but takes their numbers.
+        # Django hides the sort links of such columns, but accepts their numbers.
         if self.sortable_by is not None and field_name not in self.sortable_by:
             return None
         return super().get_ordering_field(field_name)
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        """Return the ordering; a column that the address repeats comes once."""
+        """Return the ordering, in which no column is repeated."""
         return list(dict.fromkeys(super().get_ordering(request, queryset)))

@@ -22,7 +22,7 @@ NOTHING = "\N{EN DASH}"
 
 
 def status_label(row: TaskResult) -> str:
-    """Return the label of a status, which tells more of a READY result."""
+    """Return the label of a status; a READY result may be retrying or scheduled."""
     if row.status == Status.READY and row.attempts:
         return _("Retrying")
     if row.status == Status.READY and row.run_after and row.run_after > now():
@@ -84,13 +84,13 @@ def seconds(count: float | None) -> str:
 def number(count: int) -> str:
     """Return a number with separators between thousands."""
     if count < 1_000:
-        # Nothing to group, and a page has hundreds of these.
+        # There is nothing to group. number_format() is slow, and a page has hundreds.
         return str(count)
     return number_format(count, force_grouping=True)
 
 
 def moment(when: datetime | None) -> SafeString:
-    """Return a time in the current zone, with its date unless that is today."""
+    """Return a time in the current zone, with its date unless the date is today."""
     if when is None:
         return format_html("{}", NOTHING)
     local = local_time(when)
@@ -106,16 +106,16 @@ def moment(when: datetime | None) -> SafeString:
 
 def pretty_json(value: Any) -> SafeString:
     """Return a value as indented JSON."""
-    # SQL statements and fixtures may have written half a character.
+    # SQL statements and fixtures may have written lone surrogates.
     text = escape_text(json.dumps(value, indent=2, ensure_ascii=False))
     return format_html('<pre class="taskhub-code" tabindex="0">{}</pre>', text)
 
 
-def progress(said: dict[str, Any]) -> SafeString:
+def progress(reported: dict[str, Any]) -> SafeString:
     """Return the progress that a task has reported: 3 of 10, and its message."""
-    done, total = said.get("done"), said.get("total")
-    share = done if total is None else _("%(done)s of %(total)s") % said
-    return format_html("{} {}", share, said.get("message", ""))
+    done, total = reported.get("done"), reported.get("total")
+    share = done if total is None else _("%(done)s of %(total)s") % reported
+    return format_html("{} {}", share, reported.get("message", ""))
 
 
 def timeline(times: Iterable[tuple[str, datetime | None]]) -> SafeString:

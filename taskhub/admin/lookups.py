@@ -1,5 +1,5 @@
 """
-Look-ups and keys in addresses and forms, which anybody may have written.
+Checks of look-ups and primary keys in addresses and forms, which any user can edit.
 
 Django's admin takes any look-up on a model's own fields. For example,
 `?kwargs__card__startswith=4` would disclose a masked argument, one character at a time,
@@ -25,7 +25,7 @@ HIDDEN_FIELDS = frozenset({"args", "kwargs", "body"})
 _ENDINGS = frozenset(
     {"exact", "in", "isnull", "gte", "lt", "id", "pk", "year", "month", "day"}
 )
-#: Databases count to 2**63, which has 19 digits.
+#: The largest key in a database is 2**63 - 1, which has 19 digits.
 _MAX_DIGITS = 18
 
 
@@ -35,7 +35,12 @@ def is_lookup_allowed(
     value: Any,
     request: HttpRequest | None,
 ) -> bool:
-    """Return whether an address may filter a list: by the list's own filters alone."""
+    """
+    Return whether the address of a list may filter it by a look-up.
+
+    Only the look-ups of the list's filters, of its date hierarchy and of foreign keys'
+    popups are allowed.
+    """
     if HIDDEN_FIELDS & {*lookup.split(LOOKUP_SEP)}:
         return False
     filters = (
@@ -46,8 +51,8 @@ def is_lookup_allowed(
     paths = [*_paths(filters), *filter(None, [model_admin.date_hierarchy])]
     return (
         lookup in _parameters(filters)
-        or any(_is_of(lookup, path) for path in paths)
-        or _is_of_a_popup(model_admin, lookup, value)
+        or any(_starts_at(lookup, path) for path in paths)
+        or _is_of_popup(model_admin, lookup, value)
     )
 
 
@@ -58,21 +63,21 @@ def _parameters(filters: Iterable[Any]) -> Iterator[str]:
 
 
 def _paths(filters: Iterable[Any]) -> Iterator[str]:
-    """Yield the fields by which a project's subclass filters."""
+    """Yield the paths of fields, by which a project's subclass may filter."""
     for each in filters:
         path = each[0] if isinstance(each, tuple | list) else each
         if isinstance(path, str):
             yield path
 
 
-def _is_of(lookup: str, path: str) -> bool:
+def _starts_at(lookup: str, path: str) -> bool:
     if lookup == path:
         return True
     rest = lookup.removeprefix(path + LOOKUP_SEP)
     return rest != lookup and {*rest.split(LOOKUP_SEP)} <= _ENDINGS
 
 
-def _is_of_a_popup(model_admin: "ModelAdmin[Any]", lookup: str, value: Any) -> bool:
+def _is_of_popup(model_admin: "ModelAdmin[Any]", lookup: str, value: Any) -> bool:
     """Return whether the `limit_choices_to` of a foreign key has the look-up."""
     related: Any = model_admin.opts.related_fkey_lookups
     return any(
@@ -83,13 +88,13 @@ def _is_of_a_popup(model_admin: "ModelAdmin[Any]", lookup: str, value: Any) -> b
 
 
 def read_key(text: str) -> int | None:
-    """Return an integer primary key, or None if the text is none."""
+    """Return an integer primary key, or None if the text is not one."""
     is_key = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
     return int(text) if is_key else None
 
 
 def may_be_key(field: "Field[Any, Any]", text: str) -> bool:
-    """Return whether a database can look for a text in a primary key."""
+    """Return whether a database query may compare a primary key with a text."""
     if isinstance(field, IntegerField):
         return read_key(text) is not None
     try:

@@ -26,8 +26,8 @@ class TaskHubModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """
     A ModelAdmin for large tables, with buttons for operators.
 
-    Its list counts, pages and searches within bounds, and refuses the look-ups and keys
-    that it is not made for.
+    The list limits the rows that it counts and pages through, and the time of a search.
+    It refuses look-ups that are not its own filters, and texts that cannot be keys.
     """
 
     list_per_page = 50
@@ -68,7 +68,7 @@ class TaskHubModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def action_url(
         self, request: HttpRequest, action: Action[Any], rows: Sequence[Any]
     ) -> str:
-        """Return the address of an action on rows, here a single one."""
+        """Return the address of an action on `rows`, which has a single row here."""
         name = f"{self.opts.model_name}_do"
         url = address(self.admin_site, name, rows[0].pk, action.name)
         return with_filters(self, request, url)
@@ -90,9 +90,9 @@ class TaskHubModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """Return a row, or None if there is none or the text cannot be a key."""
-        key: Any = self.opts.pk
-        if not may_be_key(key, object_id):
+        """Return a row, or None if it does not exist or the text cannot be a key."""
+        pk_field: Any = self.opts.pk
+        if not may_be_key(pk_field, object_id):
             return None
         return super().get_object(request, object_id, from_field)
 
@@ -103,10 +103,10 @@ class TaskHubModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         *places: Any,
         **options: Any,
     ) -> Any:
-        """Run the chosen action, unless a selected key cannot be a key."""
-        key: Any = self.opts.pk
+        """Run the chosen action, unless a selected text cannot be a key."""
+        pk_field: Any = self.opts.pk
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        if all(may_be_key(key, each) for each in selected):
+        if all(may_be_key(pk_field, each) for each in selected):
             return super().response_action(request, queryset, *places, **options)
         self.message_user(request, _("There are no such rows."), messages.ERROR)
         return redirect(request.get_full_path())
@@ -126,15 +126,16 @@ class TaskHubModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """
         Return what ModelAdmin.get_search_results() returns.
 
-        Raise InvalidOption if there are too many words.
+        Raise InvalidOption if the search is too long, or has too many words.
         """
         words = [f'"{phrase}"' if phrase else word for phrase, word in read_words(text)]
         return super().get_search_results(request, queryset, " ".join(words))
 
 
 class ReadOnlyModelAdmin(TaskHubModelAdmin):
-    """Rows that no form adds or changes; forms may delete them if `may_delete`."""
+    """An admin without forms to add or change rows; see `may_delete` for deletion."""
 
+    #: Whether users with the permission can delete rows.
     may_delete = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -11,7 +11,7 @@ from taskhub.operations.results.progress import describe_missing
 
 
 def progress_bar(model_admin: Any, row: Any) -> dict[str, Any]:
-    """Return what the template of a progress bar takes."""
+    """Return the variable `progress` of the template taskhub/progress.html."""
     url = address(model_admin.admin_site, f"{model_admin.opts.model_name}_live", row.pk)
     return {"url": url, **model_admin.progress_of(row)}
 
@@ -22,8 +22,11 @@ def progress_view(
     """
     Return the progress of a row as JSON, for progress.js.
 
-    `progress_of()` of the admin tells it: see operations.results.progress. Its `state`
-    changes as soon as the page has something new to show.
+    The admin's `progress_of()` returns the values that operations.results.progress
+    describes, and `state`, a text that changes when the page has new content.
+
+    Raise Http404 if the row does not exist, unless the parameter `seen` says that it
+    existed before.
     """
     row = model_admin.get_object(request, unquote(object_id))
     if not model_admin.has_view_permission(request, row):

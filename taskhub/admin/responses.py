@@ -18,7 +18,8 @@ def render(
     """
     Return a page within the frame of the admin; the caller has checked permissions.
 
-    Templates of forms end their breadcrumbs with `original`, those of lists with `cl`.
+    For the breadcrumbs, a template that extends Django's change_form.html needs
+    `original` in the context, and one that extends change_list.html needs `cl`.
     """
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(
@@ -43,5 +44,5 @@ def redirect_to_list(
     Pages stay open for hours. Meanwhile, results are pruned, and somebody else may have
     pressed the same button.
     """
-    model_admin.message_user(request, _("It no longer exists."), messages.WARNING)
+    model_admin.message_user(request, _("The row no longer exists."), messages.WARNING)
     return redirect(list_address(model_admin, request))

@@ -54,15 +54,15 @@ UNITS: dict[str, Promise] = {
 }
 _ENGLISH = "en_US"
 #: The fields of cron whose range always has the same length.
-_EQUALLY_LONG = ("minute", "hour", "month")
+_FIXED_LENGTH_FIELDS = ("minute", "hour", "month")
 
 
 def describe(schedule: Schedule) -> str:
     """
     Return a schedule in words, in the active language.
 
-    The words include the time zone of a cron schedule if it is not the current one and
-    makes a difference.
+    The words include the time zone of a cron schedule, if it is not the current one and
+    the times depend on it.
     """
     match schedule:
         case Cron():
@@ -79,7 +79,11 @@ def describe(schedule: Schedule) -> str:
 
 
 def local_time(when: datetime, zone: tzinfo | None = None) -> datetime:
-    """Return a moment in a zone, or in UTC at the ends of the calendar."""
+    """
+    Return a moment in a zone, by default the current one.
+
+    At the ends of the calendar, return the moment in UTC.
+    """
     try:
         return when.astimezone(zone or timezone.get_current_timezone())
     except OverflowError:
@@ -100,10 +104,10 @@ def _describe_cron(schedule: Cron) -> str:
     language = _language()
     words = _cron_in_words(schedule.fields, language)
     if language != _ENGLISH:
-        words = _with_own_days(words)
+        words = _with_translated_names(words)
     _minute, *others = schedule.fields.split()
-    tells_the_time = any(field != "*" for field in others)
-    if tells_the_time and schedule.tz != timezone.get_current_timezone_name():
+    depends_on_zone = any(field != "*" for field in others)
+    if depends_on_zone and schedule.tz != timezone.get_current_timezone_name():
         return f"{words} ({schedule.tz})"
     return words
 
@@ -111,17 +115,17 @@ def _describe_cron(schedule: Cron) -> str:
 def _cron_in_words(fields: str, language: str) -> str:
     spelt_out = _with_steps_spelt_out(fields)
     minute, hour, day, month, weekday = spelt_out.split()
-    # The library describes neither of these correctly.
+    # cron_descriptor does not describe lists with L or # correctly.
     if any("," in part and ("L" in part or "#" in part) for part in (day, weekday)):
         return fields
     if day == "*" or weekday == "*":
         words = _translate(spelt_out, language)
         return fields if words == spelt_out else words
-    # The library does not always say how the two fields combine.
+    # cron_descriptor does not always say how the two fields of days combine.
     _minute, _hour, *days = fields.split()
-    both = days[0].startswith("*") or days[2].startswith("*")
+    both_must_match = days[0].startswith("*") or days[2].startswith("*")
     sentence = _("%(days)s, if also: %(weekdays)s")
-    if not both:
+    if not both_must_match:
         sentence = _("%(days)s, and %(weekdays)s")
     weekdays = _translate(f"{minute} {hour} * {month} {weekday}", language)
     return sentence % {
@@ -131,7 +135,7 @@ def _cron_in_words(fields: str, language: str) -> str:
 
 
 def _with_steps_spelt_out(fields: str) -> str:
-    """Replace steps of unequal distance by lists of their values."""
+    """Replace steps with unequal distances by lists of their values."""
     return " ".join(
         ",".join(_spelt_out(name, term) for term in field.split(","))
         for name, field in zip(RANGES, fields.split(), strict=True)
@@ -139,10 +143,11 @@ def _with_steps_spelt_out(fields: str) -> str:
 
 
 def _spelt_out(name: str, term: str) -> str:
+    """Return a term of a cron field, or its values if the distances are unequal."""
     for step in steps_in(name, term):
         first, last = RANGES[name]
-        # Months have different lengths, and each week begins anew.
-        divides = name in _EQUALLY_LONG and (last - first + 1) % step.size == 0
+        # Steps of days start again in each month or week.
+        divides = name in _FIXED_LENGTH_FIELDS and (last - first + 1) % step.size == 0
         is_even = len(step.values) > 1 if "-" in term else divides
         if not is_even:
             return ",".join(map(str, step.values))
@@ -159,12 +164,12 @@ def _translate(fields: str, language: str) -> str:
     try:
         return str(cron_descriptor.get_description(fields, options))
     except (cron_descriptor.FormatException, ValueError, LookupError):
-        # The library knows less cron syntax than taskhub.
+        # cron_descriptor knows less cron syntax than taskhub.
         return fields
 
 
-def _with_own_days(words: str) -> str:
-    """Translate days and months, which the library takes from `calendar`."""
+def _with_translated_names(words: str) -> str:
+    """Translate names of days and months, which cron_descriptor does not do."""
     names = dict(zip(calendar.day_name, WEEKDAYS.values(), strict=True))
     names |= dict(zip(calendar.month_name[1:], MONTHS.values(), strict=True))
     return re.sub(
@@ -173,7 +178,7 @@ def _with_own_days(words: str) -> str:
 
 
 def _language() -> str:
-    """Return the library's code of the active language, or of English."""
+    """Return cron_descriptor's code of the active language, or of English."""
     code = get_language() or "en"
     locale = {"zh-hans": "zh_CN", "zh-hant": "zh_TW"}.get(code, to_locale(code))
     known = _known_languages()
@@ -182,7 +187,7 @@ def _language() -> str:
 
 @cache
 def _known_languages() -> dict[str, str]:
-    """Return the library's codes by locale, and by language alone."""
+    """Return cron_descriptor's codes by locale, and by language alone."""
     folder = Path(cron_descriptor.__file__).parent / "locale"
     locales = sorted(path.stem for path in folder.glob("*.mo"))
     by_language = {each.partition("_")[0]: each for each in reversed(locales)}

@@ -23,15 +23,15 @@ from taskhub.models.results.lingering import LingeringRun
 from taskhub.models.results.querysets import TaskResultQuerySet
 from taskhub.operations.results.selection import is_restricted
 
-#: Of all running results, a page reads at most this many.
-_MAX_RUNNING = 1_000
+#: A page reads at most this many running results.
+_MAX_RUNNING_RESULTS = 1_000
 
 
 def running_by_token(results: TaskResultQuerySet) -> dict[str, list[TaskResult]]:
     """Return the running results by the token of the process that runs them."""
     running: dict[str, list[TaskResult]] = defaultdict(list)
     shown = results.running().only("id", "task_path", "last_attempted_at", "worker_ids")
-    for row in shown[:_MAX_RUNNING]:
+    for row in shown[:_MAX_RUNNING_RESULTS]:
         for token in row.worker_ids[-1:]:
             running[token].append(row)
     return running
@@ -44,7 +44,7 @@ class LingeringOnPage:
     #: The address of the result's page, or "".
     url: str
     task: str
-    #: The reason, and for how long.
+    #: Why the run lingers, and for how long.
     text: str
 
 
@@ -62,7 +62,8 @@ def lingering_by_token(
     """
     Return the lingering runs of nodes by the token of the process.
 
-    Only runs of results that the user may see. Make one query, if there are any.
+    Runs whose results the user may not see are left out. Make one query, or none if no
+    run lingers.
     """
     runs = [run for node in nodes for run in node.lingering_runs]
     if not runs:

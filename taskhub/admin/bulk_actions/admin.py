@@ -20,13 +20,15 @@ from taskhub.operations.results.progress import describe_bulk_action
 
 def _stop(bulk_action: BulkAction, values: Values, by: str) -> Outcome:
     if not operations.results.stop_bulk(bulk_action, by=by):
-        return Outcome(_("It had already finished."), level=messages.WARNING)
+        return Outcome(
+            _("The bulk action had already finished."), level=messages.WARNING
+        )
     return Outcome(_("Stopped; what was done so far remains."), _("Stopped."))
 
 
 @admin.register(BulkAction)
 class BulkActionAdmin(ReadOnlyModelAdmin):
-    """Shows progress; a button stops the bulk action."""
+    """Show the progress of bulk actions, with a button that stops one."""
 
     row_actions: ClassVar = {
         "stop": Action(
@@ -90,8 +92,8 @@ class BulkActionAdmin(ReadOnlyModelAdmin):
         return [view, *super().get_urls()]
 
     def progress_of(self, row: BulkAction) -> dict[str, Any]:
-        told = describe_bulk_action(row)
-        return {**told, "state": f"{told['status']}"}
+        described = describe_bulk_action(row)
+        return {**described, "state": f"{described['status']}"}
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any

@@ -21,15 +21,15 @@ def kind(action: BulkAction) -> str:
 
 @display(description=gettext_lazy("progress"))
 def progress(action: BulkAction) -> SafeString:
-    told = describe_bulk_action(action)
-    percent = told["percent"]
+    described = describe_bulk_action(action)
+    percent = described["percent"]
     return format_html(
         '<progress class="taskhub-small-bar" max="100"{} aria-label="{}">'
         "</progress> {} {}",
         "" if percent is None else format_html(' value="{}"', percent),
         _("Progress"),
-        told["label"],
-        told["text"],
+        described["label"],
+        described["text"],
     )
 
 

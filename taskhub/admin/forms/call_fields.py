@@ -1,4 +1,4 @@
-"""Form fields for the parameters of a task, by their annotations and defaults."""
+"""Form fields for the parameters of a task, from their annotations and defaults."""
 
 import inspect
 import types
@@ -25,7 +25,8 @@ def parameters_of(task: Task[..., Any, Any]) -> list[Parameter]:
     try:
         known = inspect.get_annotations(task.func, eval_str=True)
     except Exception:
-        # Evaluating annotations runs the project's code, and is not essential.
+        # Evaluating annotations runs the project's code, which may raise anything.
+        # The form also works without annotations.
         known = {}
     return [
         each.replace(annotation=known.get(each.name, each.annotation))
@@ -43,7 +44,7 @@ def field_for(parameter: Parameter) -> forms.Field:
     has_default = parameter.default is not Parameter.empty
     options = {
         "required": not (has_default or takes_none),
-        "help_text": _described(parameter),
+        "help_text": _describe_annotation(parameter),
         "initial": _shown_default(parameter),
     }
     return _field(kind, takes_none or has_default, takes_none, options)
@@ -53,7 +54,7 @@ def _field(
     kind: Any, may_be_empty: bool, takes_none: bool, options: dict[str, Any]
 ) -> forms.Field:
     if get_origin(kind) is Literal:
-        return _choice(get_args(kind), may_be_empty, options)
+        return _choice_field(get_args(kind), may_be_empty, options)
     if kind is bool:
         if takes_none:
             return forms.NullBooleanField(**options)
@@ -62,18 +63,18 @@ def _field(
         empty = None if takes_none else ""
         widget = AdminTextInputWidget
         return forms.CharField(strip=False, empty_value=empty, widget=widget, **options)
-    if kind in _NUMBERS:
-        return _NUMBERS[kind](**options)
+    if kind in _NUMBER_FIELDS:
+        return _NUMBER_FIELDS[kind](**options)
     return TypedJSONField(_json_kind(kind), **options)
 
 
-_NUMBERS: dict[Any, Callable[..., forms.Field]] = {
+_NUMBER_FIELDS: dict[Any, Callable[..., forms.Field]] = {
     int: forms.IntegerField,
     float: forms.FloatField,
 }
 
 
-def _choice(
+def _choice_field(
     values: Sequence[Any], may_be_empty: bool, options: dict[str, Any]
 ) -> forms.Field:
     by_text = {str(value): value for value in values}
@@ -87,7 +88,7 @@ def _choice(
 
 
 def _json_kind(kind: Any) -> type | None:
-    """Return the JSON type of an annotation, list or dict, or None for any."""
+    """Return list or dict for an annotation, or None if any JSON type is accepted."""
     cls = get_origin(kind) or kind
     if not isinstance(cls, type) or cls in (Parameter.empty, str, bytes):
         return None
@@ -106,7 +107,7 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def _shown_default(parameter: Parameter) -> Any:
-    """Return the default as initial value of the field."""
+    """Return the initial value of the field: the default, if it is serialisable."""
     if parameter.default is Parameter.empty:
         return None
     try:
@@ -115,7 +116,7 @@ def _shown_default(parameter: Parameter) -> Any:
         return None
 
 
-def _described(parameter: Parameter) -> str:
+def _describe_annotation(parameter: Parameter) -> str:
     """Return the annotation as text."""
     if parameter.annotation is Parameter.empty:
         return _("JSON")

@@ -12,7 +12,7 @@ from taskhub.exceptions import InvalidArguments
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import check_arguments, check_value, signature_of
 
-#: The fields of parameters have this prefix: their names may be any.
+#: The prefix of parameters' fields: a parameter may have the name of another input.
 _PREFIX = "arg_"
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 _NOT_GIVEN = object()
@@ -20,10 +20,11 @@ _NOT_GIVEN = object()
 
 class CallForm(forms.Form):
     """
-    The arguments of a task, with a field for each.
+    The arguments of a task, with a field for each parameter.
 
-    `old` has the arguments of another run as initial values. Masked ones are not shown,
-    and keep their value if their field is empty.
+    `old` has the positional and keyword arguments of an earlier run, which are the
+    initial values. Masked arguments are not shown; an empty field keeps their value.
+    `fits` is whether the old arguments fit the signature.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class CallForm(forms.Form):
         super().__init__(data)
         self.task = task
         self.parameters = parameters_of(task)
-        self.old, self.fits = _bound(task, old) if old is not None else ({}, True)
+        self.old, self.fits = _bind(task, old) if old is not None else ({}, True)
         for parameter in self.parameters:
             field = field_for(parameter)
             field.label = parameter.name
@@ -44,7 +45,7 @@ class CallForm(forms.Form):
             self.fields[_PREFIX + parameter.name] = field
 
     def _fill(self, name: str, field: forms.Field) -> None:
-        """Set the initial value of a field, or mask it."""
+        """Set the initial value of a field, or hide the value if it is masked."""
         is_known = name in self.old
         if name in self.task.masked:
             field.initial = None
@@ -69,7 +70,7 @@ class CallForm(forms.Form):
             field.choices = [("", "---------"), *choices]
 
     def clean(self) -> dict[str, Any]:
-        """Check that each argument is serialisable, and that all fit the signature."""
+        """Check that arguments are serialisable and fit the task's signature."""
         for parameter in self.parameters:
             key = _PREFIX + parameter.name
             try:
@@ -77,7 +78,7 @@ class CallForm(forms.Form):
             except InvalidArguments as error:
                 self.add_error(key, str(error))
             if parameter.kind is Parameter.VAR_KEYWORD:
-                self._refuse_twice(key)
+                self._refuse_duplicates(key)
         if not self.errors:
             try:
                 check_arguments(self.task.func, self.task.takes_context, *self.call())
@@ -85,8 +86,8 @@ class CallForm(forms.Form):
                 self.add_error(None, str(error))
         return self.cleaned_data
 
-    def _refuse_twice(self, key: str) -> None:
-        """Refuse other keyword arguments that have a field of their own."""
+    def _refuse_duplicates(self, key: str) -> None:
+        """Refuse names in the field of **kwargs that have a field of their own."""
         named = {each.name for each in self.parameters}
         for name in named & (self.cleaned_data.get(key) or {}).keys():
             text = _("“%s” has a field of its own.") % name
@@ -131,7 +132,7 @@ class CallForm(forms.Form):
         return [*args, *(value for name in rest for value in given[name])], names
 
     def _value(self, parameter: Parameter) -> Any:
-        """Return an argument, or _NOT_GIVEN."""
+        """Return an argument, or _NOT_GIVEN if the default applies."""
         name, key = parameter.name, _PREFIX + parameter.name
         if name in self.old and self._is_unchanged(name):
             return self.old[name]
@@ -151,16 +152,16 @@ class CallForm(forms.Form):
         return key not in self.changed_data
 
 
-def _bound(
+def _bind(
     task: Task[..., Any, Any], old: tuple[Sequence[Any], Mapping[str, Any]]
 ) -> tuple[dict[str, Any], bool]:
-    """Return arguments by parameter names, and whether they fit the signature."""
+    """Return arguments by parameter name, and whether they fit the signature."""
     args, kwargs = old
     signature = signature_of(task.func, task.takes_context)
     try:
         bound = signature.bind_partial(*args, **kwargs)
     except TypeError:
-        # The signature has changed since.
+        # The signature has changed since that run.
         return {}, False
     return {
         name: list(value) if isinstance(value, tuple) else value

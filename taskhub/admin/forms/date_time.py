@@ -1,10 +1,11 @@
 """
 Form fields for a date and a time in the current time zone.
 
-Django's fields refuse local times that occur twice or never. And they lose what the
-active language does not show: forms in Romanian and Chinese have no seconds. Here, an
-input that was not edited keeps its exact time. An edited one is read like cron does: a
-time that occurs twice means the first one, a time in a gap means the end of the gap.
+Django's fields refuse local times that occur twice or never. They also lose the parts
+of a time that the active language does not show: forms in Romanian and Chinese have no
+seconds. Here, an input that was not edited keeps its exact time. An edited time is read
+as in cron: a time that occurs twice means its first occurrence, and a time in a gap
+means the end of the gap.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -41,11 +42,11 @@ class MomentWidget(AdminSplitDateTime):
 
 
 class _BoundMoment(BoundField):
-    """The values that were sent, with the exact initial ones if not edited."""
+    """The submitted values; an input that was not edited keeps its exact value."""
 
     @property
     def data(self) -> Any:
-        """Return for each input its text, or its initial value if not edited."""
+        """Return the text of each input, or its initial value if it was not edited."""
         sent = super().data
         if not isinstance(self.initial, datetime) or not isinstance(sent, list):
             return sent
@@ -54,7 +55,7 @@ class _BoundMoment(BoundField):
         is_same_day = _is_shown_as(widget.widgets[0], day, sent[0])
         if not _is_shown_as(widget.widgets[1], clock, sent[1]):
             return [day if is_same_day else sent[0], sent[1]]
-        # On another day, the time occurs once.
+        # `fold` belongs to the initial day.
         return [day, clock] if is_same_day else [sent[0], clock.replace(fold=0)]
 
 
@@ -73,7 +74,12 @@ class MomentField(forms.SplitDateTimeField):
         return _BoundMoment(form, self, field_name)
 
     def compress(self, data_list: Any) -> datetime | None:
-        """Return an aware time. Raise ValidationError at the ends of the calendar."""
+        """
+        Return an aware datetime, or None for an empty field.
+
+        Raise ValidationError if a part is missing, or if the time is too close to an
+        end of the calendar.
+        """
         if not data_list:
             return None
         for part, code in zip(data_list, ("invalid_date", "invalid_time"), strict=True):
@@ -84,7 +90,7 @@ class MomentField(forms.SplitDateTimeField):
                 datetime.combine(*data_list), timezone.get_current_timezone()
             )
         except OverflowError:
-            # At an end of the calendar.
+            # At an end of the calendar, the time in UTC does not exist.
             text = self.error_messages["invalid_date"]
             raise ValidationError(text, code="invalid_date") from None
 
@@ -97,7 +103,8 @@ def read_local(naive: datetime, zone: tzinfo) -> datetime:
 
 
 def _end_of_gap(naive: datetime, zone: tzinfo) -> datetime:
-    # With the offset after the gap, the time is before the gap, and vice versa.
+    # The offset after the gap (fold=1) gives a moment before the gap, and the offset
+    # before the gap gives a moment after it. The end of the gap is between these.
     before = naive.replace(tzinfo=zone, fold=1).astimezone(UTC)
     after = naive.replace(tzinfo=zone, fold=0).astimezone(UTC)
     offset = before.astimezone(zone).utcoffset()

@@ -12,7 +12,7 @@ from taskhub.exceptions import InvalidSchedule
 from taskhub.schedules import parse
 from taskhub.schedules.interval import UNITS
 
-#: Not every database has a longer interval.
+#: Not every database can store a longer duration.
 MAX_DURATION = timedelta(days=365 * 100)
 
 

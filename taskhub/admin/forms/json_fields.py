@@ -1,4 +1,4 @@
-"""Form fields for JSON, with errors that tell what is expected."""
+"""Form fields for JSON, with errors that name the expected type."""
 
 import json
 from typing import Any
@@ -29,9 +29,9 @@ class JSONField(forms.JSONField):
     """
     Django's field with two corrections.
 
-    It refuses texts with too many digits or levels, for which json.loads() raises other
-    errors. And after an error it shows the text again, and not the decoded value, which
-    may have half a character in it.
+    It refuses JSON with too many digits or nested levels, for which json.loads() raises
+    errors that Django's field does not catch. After an error, it shows the submitted
+    text and not the decoded value, which may contain a lone surrogate.
     """
 
     def to_python(self, value: Any) -> Any:
@@ -46,14 +46,14 @@ class JSONField(forms.JSONField):
         return found
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return the text that was sent."""
+        """Return the submitted text, or the initial value of a disabled field."""
         if self.disabled or data is None:
             return initial if self.disabled else None
         return InvalidJSONInput(data)
 
 
 class TypedJSONField(JSONField):
-    """JSON of one type: list, dict, or any if `kind` is None."""
+    """JSON of one type: a list, a dict, or any value if `kind` is None."""
 
     def __init__(self, kind: type | None = None, **options: Any) -> None:
         self.kind = kind
@@ -63,7 +63,7 @@ class TypedJSONField(JSONField):
 
     @property
     def expected(self) -> Any:
-        """Return the error message."""
+        """Return the message of the error, which names the expected type."""
         by_kind: dict[type | None, Any] = {list: LIST_EXPECTED, dict: OBJECT_EXPECTED}
         return by_kind.get(self.kind, VALUE_EXPECTED)
 
@@ -77,5 +77,5 @@ class TypedJSONField(JSONField):
         given = found not in self.empty_values or isinstance(found, list | dict)
         if self.kind and given and not isinstance(found, self.kind):
             raise ValidationError(self.expected, code="invalid")
-        # Django returns a subclass of str.
+        # Django's field returns a subclass of str.
         return str(found) if isinstance(found, str) else found

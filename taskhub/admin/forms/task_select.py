@@ -13,12 +13,12 @@ from taskhub.tasks.arguments import signature_of
 
 
 class TaskSelect(forms.Select):
-    """A select of the registered tasks, and of the chosen one if it is unknown."""
+    """A select of the registered tasks, and of the chosen task if it is not one."""
 
     def optgroups(
         self, name: str, value: list[Any], attrs: dict[str, Any] | None = None
     ) -> list[Any]:
-        """Return the options by module; tasks may have been registered since."""
+        """Return the options by module, with the tasks that are registered now."""
         self.choices = _by_module(str(value[0]) if value else "")
         return super().optgroups(name, value, attrs)
 
@@ -56,7 +56,7 @@ def summary(task: Task[..., Any, Any]) -> str:
 
 
 def hint(path: str) -> SafeString:
-    """Return the text below the select, which periodic.js updates."""
+    """Return the signature and summary of a task, which periodic.js updates."""
     task = registered_tasks().get(path)
     return format_html(
         '<code class="taskhub-signature">{}</code> '

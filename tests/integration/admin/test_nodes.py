@@ -129,7 +129,7 @@ def test_an_action_on_a_node_that_has_ended_is_refused(admin_client):
 
     page = admin_client.post(url_of("resume", gone), follow=True).content.decode()
 
-    assert "It no longer exists." in page
+    assert "The row no longer exists." in page
     assert admin_client.post(url_of("explode", gone)).status_code == 404
 
 

@@ -16,7 +16,7 @@ from tests.integration.admin.results.pages import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_broker]
 
-GONE = "It no longer exists."
+GONE = "The row no longer exists."
 SCHEDULES = reverse("admin:taskhub_periodictask_changelist")
 RESULTS = reverse("admin:taskhub_taskresult_changelist")
 
