@@ -36,7 +36,7 @@ class NodeList(BoundedChangeList):
     """A page of the list, with the state and the runs of its nodes."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Fetch the nodes, and what is shown of them, with one query each."""
+        """Fetch the nodes, then their state and their runs, with one query each."""
         super().get_results(request)
         node_admin: Any = self.model_admin
         node_admin.read_runs(request, self.result_list)
@@ -44,7 +44,7 @@ class NodeList(BoundedChangeList):
 
 @admin.register(Node)
 class NodeAdmin(ReadOnlyModelAdmin):
-    """Nodes write their rows themselves; actions leave requests in them."""
+    """Nodes write their own rows; an action writes a request into the row of a node."""
 
     row_actions = ACTIONS
     actions = tuple(map(menu_entry, ACTIONS.values()))
@@ -83,7 +83,7 @@ class NodeAdmin(ReadOnlyModelAdmin):
         return NodeList
 
     def read_runs(self, request: HttpRequest, nodes: Iterable[Any]) -> None:
-        """Set `is_silent`, `runs` and `lingering` of nodes."""
+        """Set `is_silent` of nodes, and by token their `runs` and `lingering` runs."""
         rows: Any = self.get_queryset(request)
         silent = set(rows.silent().values_list("pk", flat=True))
         running = running_by_token(rows_of(self.admin_site, request, TaskResult))

@@ -90,7 +90,7 @@ def worker_processes(site: AdminSite, node: Any) -> SafeString:
 def runs_of(
     site: AdminSite, running: list[TaskResult], lingering: list[LingeringOnPage]
 ) -> SafeString:
-    """Return running tasks as links, each with its duration so far."""
+    """Return running and lingering tasks as links, each with its duration so far."""
     now = timezone.now()
     return format_html_join(
         "",

@@ -1,7 +1,7 @@
 """
-The overview in the admin: the state of the system, and its figures over time.
+The overview in the admin: the state of the system, and its metrics over time.
 
-`content` reads all that the page shows; the other modules have its parts.
+`content` reads everything that the page shows, with the other modules for its parts.
 """
 
 from taskhub.admin.overview.admin import TaskMetricsAdmin

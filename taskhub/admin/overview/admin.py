@@ -34,7 +34,7 @@ _UPLOT = "taskhub/vendor/uplot-1.6.32"
 
 @admin.register(TaskMetrics)
 class TaskMetricsAdmin(ReadOnlyModelAdmin):
-    """Has one page, the overview; rows have no pages."""
+    """Has a single page, the overview. There are no pages of rows."""
 
     class Media:
         css: ClassVar = {
@@ -62,7 +62,7 @@ class TaskMetricsAdmin(ReadOnlyModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the overview of a range."""
+        """Show the overview. The parameter `range` chooses the time of its figures."""
         shown = _read(self, request)
         live = address(self.admin_site, "taskmetrics_live")
         context = {
@@ -93,6 +93,7 @@ def live_view(model_admin: TaskMetricsAdmin, request: HttpRequest) -> JsonRespon
 
 
 def _read(model_admin: TaskMetricsAdmin, request: HttpRequest) -> dict[str, Any]:
+    """Return the context of the panels. Raise PermissionDenied without permission."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     site = model_admin.admin_site
@@ -109,4 +110,5 @@ def _read(model_admin: TaskMetricsAdmin, request: HttpRequest) -> dict[str, Any]
 
 
 def _drawn(shown: dict[str, Any]) -> Any:
+    """Return the charts by name as plain values, for charts.js."""
     return {chart.name: msgspec.to_builtins(chart) for chart in shown["charts"]}

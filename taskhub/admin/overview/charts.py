@@ -17,10 +17,10 @@ Value = int | float | None
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of a chart, or one layer of its bars."""
+    """One line of a chart, or one layer of its stacked bars."""
 
     label: str
-    #: Its colour: a status, or the number of a queue; see charts.js.
+    #: What gives it its colour: "failed" or another status, or "queue-<number>".
     kind: str
     values: list[Any]
 
@@ -30,9 +30,9 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     title: str
-    #: One sentence.
+    #: A sentence about the highest or the total value.
     summary: str
-    #: "count" or "seconds".
+    #: The unit of the values: "count" or "seconds".
     unit: str
     #: Stacked bars, or lines.
     is_stacked: bool
@@ -43,7 +43,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rows(self) -> Iterator[tuple[str, list[str]]]:
-        """Return the spans for the table, the newest first."""
+        """Yield the rows of the table, the newest first: a start, and the values."""
         show = display.seconds if self.unit == "seconds" else _count
         columns = [line.values for line in self.lines]
         for index in range(len(self.starts) - 1, -1, -1):
@@ -111,9 +111,9 @@ def _age(metrics: Metrics, depths: Sequence[DepthSeries]) -> Chart:
     )
 
 
-def _lines(depths: Sequence[DepthSeries], what: str) -> list[Line]:
+def _lines(depths: Sequence[DepthSeries], attribute: str) -> list[Line]:
     return [
-        Line(each.name, f"queue-{number}", getattr(each, what))
+        Line(each.name, f"queue-{number}", getattr(each, attribute))
         for number, each in enumerate(depths)
     ]
 

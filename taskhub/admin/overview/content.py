@@ -74,6 +74,7 @@ def read_overview(site: AdminSite, request: HttpRequest) -> dict[str, Any]:
 
 
 def _more(figures: Sequence[object]) -> int:
+    """Return how many rows the table leaves out."""
     return max(0, len(figures) - MAX_ROWS)
 
 

@@ -1,4 +1,4 @@
-"""The nodes on the overview, with their processes and what these run."""
+"""The nodes on the overview, with their processes and running tasks."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,8 +27,10 @@ MAX_RUNS_OF_A_PROCESS = 5
 class RunOnPage:
     """A running task."""
 
+    #: The address of its result's page, or "".
     url: str
     task: str
+    #: How long it has run, as text.
     since: str
 
 
@@ -39,6 +41,7 @@ class ProcessOnPage:
     pid: int
     memory_mib: int
     runs: list[RunOnPage]
+    #: How many running and lingering tasks are left out.
     more: int
     lingering: list[LingeringOnPage]
 
@@ -62,7 +65,7 @@ def read_nodes(
     site: AdminSite, request: HttpRequest, silent: set[str]
 ) -> list[NodeOnPage]:
     """
-    Return the nodes that the user may see, with two or three queries.
+    Return the first nodes that the user may see, by name, with two or three queries.
 
     `silent` has the names of silent nodes.
     """

@@ -8,10 +8,10 @@ from django.utils.http import urlencode
 from taskhub.admin import display
 from taskhub.operations.metrics.figures import Figures, Spread
 
-#: A table shows the busiest rows.
+#: A table shows at most this many rows, the busiest ones.
 MAX_ROWS = 50
-#: For each range, the value of the EnqueuedFilter of results that includes it.
-_SINCE = {"15m": "15m", "1h": "1h", "6h": "24h", "24h": "24h", "72h": "7d"}
+#: For each range, the shortest choice of EnqueuedFilter that includes it.
+_ENQUEUED_FILTERS = {"15m": "15m", "1h": "1h", "6h": "24h", "24h": "24h", "72h": "7d"}
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class FiguresRow:
     failed: str
     failed_percent: str
     retried: str
+    #: Percentiles of the wait and of the duration: p50, p95, p99.
     wait: tuple[str, ...]
     run: tuple[str, ...]
     longest: str
@@ -46,19 +47,19 @@ def rows(
     `parameter` is the filter of the list of results, "task" or "queue". `results` is
     the address of that list.
     """
-    slowest = _first_by((each.run.p95 or 0, each.name) for each in figures)
-    most_failing = _first_by((each.failed_share, each.name) for each in figures)
-    since = {"since": _SINCE[range_name]}
+    slowest = _highest((each.run.p95 or 0, each.name) for each in figures)
+    most_failing = _highest((each.failed_share, each.name) for each in figures)
+    since = {"since": _ENQUEUED_FILTERS[range_name]}
     return [
         _row(each, parameter, results, since, slowest, most_failing)
         for each in figures[:MAX_ROWS]
     ]
 
 
-def _first_by(candidates: Iterable[tuple[float, str]]) -> str:
+def _highest(candidates: Iterable[tuple[float, str]]) -> str:
     """Return the name with the highest figure, or "" if no figure is above 0."""
     ranked = sorted(candidates, reverse=True)
-    # A single row has nothing to compare it with.
+    # A single row cannot be compared with others.
     return ranked[0][1] if len(ranked) > 1 and ranked[0][0] > 0 else ""
 
 
@@ -83,8 +84,8 @@ def _row(
         failed=display.number(figures.failed) if figures.failed else "",
         failed_percent=percent(figures.failed_share),
         retried=display.number(figures.retried),
-        wait=_texts(figures.wait),
-        run=_texts(figures.run),
+        wait=_percentiles(figures.wait),
+        run=_percentiles(figures.run),
         longest=display.seconds(figures.longest_run or None),
         is_slowest=figures.name == slowest,
         is_most_failing=figures.name == most_failing,
@@ -98,5 +99,5 @@ def percent(share: float) -> str:
     return f"{share * 100:.1f} %"
 
 
-def _texts(spread: Spread) -> tuple[str, ...]:
+def _percentiles(spread: Spread) -> tuple[str, ...]:
     return tuple(map(display.seconds, (spread.p50, spread.p95, spread.p99)))

@@ -1,4 +1,4 @@
-"""The next runs of periodic tasks on the overview, and which are late."""
+"""The next runs of periodic tasks on the overview, with late ones marked."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,22 +23,22 @@ MAX_TICKS = 10
 class TickOnPage:
     """The next run of a periodic task."""
 
-    #: The address of its page, or "".
+    #: The address of the periodic task's page, or "".
     url: str
     name: str
     task: str
     at: SafeString
-    #: "in 5 minutes", "3 s ago".
+    #: For example "in 5 minutes" or "3 s ago".
     relative: str
     is_late: bool
 
 
 def read_ticks(site: AdminSite, request: HttpRequest) -> list[TickOnPage]:
-    """Return the next ticks that the user may see, the first one first; one query."""
+    """Return the next ticks that the user may see, the earliest first. One query."""
     rows: PeriodicTaskQuerySet = rows_of(site, request, PeriodicTask)
     now = timezone.now()
     enabled = rows.in_order().filter(enabled=True, next_run_at__isnull=False)
-    # Arguments may be large.
+    # Arguments may be large, and are not shown.
     enabled = enabled.defer("args", "kwargs")
     return [_on_page(site, row, row.next_run_at, now) for row in enabled[:MAX_TICKS]]
 

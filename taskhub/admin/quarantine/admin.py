@@ -28,7 +28,7 @@ from taskhub.admin.responses import redirect_to_list
 from taskhub.models import QuarantinedMessage
 
 #: The menu of the list retries at most this many messages.
-MAX_RETRIED = 100
+MAX_RETRIED_MESSAGES = 100
 
 
 def _retry(message: QuarantinedMessage, values: Values, by: str) -> Outcome:
@@ -43,7 +43,7 @@ RETRY = Action("push", gettext_lazy("Retry"), "push", _retry)
 
 @admin.register(QuarantinedMessage)
 class QuarantinedMessageAdmin(ReadOnlyModelAdmin):
-    """A message is retried or deleted, and never edited."""
+    """Messages can be retried and deleted, but not edited."""
 
     may_delete = True
     row_actions: ClassVar = {RETRY.name: RETRY}
@@ -77,7 +77,7 @@ class QuarantinedMessageAdmin(ReadOnlyModelAdmin):
         rows = super().get_queryset(request)
         match = request.resolver_match
         is_list = match and match.url_name == "taskhub_quarantinedmessage_changelist"
-        # The bodies of a page of rows may be 100 MiB.
+        # The bodies of the rows of one page may have 100 MiB.
         return rows.defer("body") if is_list else rows
 
     def render_change_form(
@@ -99,13 +99,13 @@ class QuarantinedMessageAdmin(ReadOnlyModelAdmin):
     def push_selected(
         self, request: HttpRequest, rows: QuerySet[QuarantinedMessage]
     ) -> None:
-        """Retry the selected messages, each on its own."""
+        """Retry the selected messages one after the other."""
         perform(self, request, RETRY, _one_by_one(rows))
 
 
 def _one_by_one(rows: QuerySet[QuarantinedMessage]) -> Iterator[QuarantinedMessage]:
-    """Yield messages with their bodies, of which only one is in memory at a time."""
-    for pk in rows.values_list("pk", flat=True)[:MAX_RETRIED]:
+    """Yield messages with their bodies; only one body is in memory at a time."""
+    for pk in rows.values_list("pk", flat=True)[:MAX_RETRIED_MESSAGES]:
         if (message := rows.filter(pk=pk).defer(None).first()) is not None:
             yield message
 
@@ -113,7 +113,7 @@ def _one_by_one(rows: QuerySet[QuarantinedMessage]) -> Iterator[QuarantinedMessa
 def retry_message(
     model_admin: QuarantinedMessageAdmin, request: HttpRequest, object_id: str
 ) -> HttpResponse:
-    """Retry a message; redirect to the list if it left quarantine."""
+    """Retry a message. Redirect to its page, or to the list if it left quarantine."""
     message = model_admin.get_object(request, unquote(object_id))
     if message is None:
         return redirect_to_list(model_admin, request)

@@ -17,7 +17,7 @@ from taskhub.tasks.masking import masked
 
 
 def _inspect(message: QuarantinedMessage) -> Inspection:
-    """Inspect a message once for the whole page."""
+    """Return the inspection of a message, which is done once for a page."""
     row: Any = message
     if not hasattr(row, "inspected"):
         row.inspected = operations.quarantine.inspect(message)
@@ -60,7 +60,7 @@ def decoded(message: QuarantinedMessage) -> SafeString | str:
 
 @display(description=gettext_lazy("bytes"))
 def digest(message: QuarantinedMessage) -> SafeString:
-    # Not the bytes themselves: without decoding them, nothing in them can be masked.
+    # The bytes are not shown: nothing can be masked in bytes that are not decoded.
     body = bytes(message.body)
     return format_html(
         '{} <code class="taskhub-digest">{}</code>',

@@ -31,7 +31,7 @@ from taskhub.operations.queues import Queue
 
 @admin.register(QueueState)
 class QueueStateAdmin(ReadOnlyModelAdmin):
-    """Lists all queues, also those without a row because nobody has paused them."""
+    """Lists all queues. Those that nobody has changed have no row."""
 
     row_actions = ACTIONS
     fields = ("queue_name", "backend", "paused_at", "drains", "changed_by", "reason")
@@ -71,7 +71,7 @@ class QueueStateAdmin(ReadOnlyModelAdmin):
         return render(self, request, "admin/taskhub/queuestate/list.html", **context)
 
     def _add_buttons(self, request: HttpRequest, queues: list[QueueOnPage]) -> None:
-        # Once for all queues, of which there may be hundreds.
+        # Check the permissions once: there may be hundreds of queues.
         allowed = [
             action
             for action in ACTIONS.values()
@@ -97,7 +97,7 @@ class QueueStateAdmin(ReadOnlyModelAdmin):
         return label_of(row)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Log a change of a queue, which gets a row if it has none."""
+        """Log a change of a queue. Create its row if it has none."""
         row, _is_new = QueueState.writing.get_or_create(
             backend=obj.backend, queue_name=obj.name
         )
@@ -111,7 +111,7 @@ def run_on_queue(
     backend: str,
     name: str,
 ) -> HttpResponse:
-    """Run an action on a queue."""
+    """Run an action on a queue. Raise Http404 if the user may not see the queue."""
     queue, action = find_queue(name, backend), ACTIONS.get(action_name)
     if queue is None or action is None:
         raise Http404

@@ -14,12 +14,12 @@ from taskhub.conf import configs
 from taskhub.exceptions import UnknownQueue
 from taskhub.operations.queues import Queue
 
-#: More results would take longer than a request may: the command is for these.
+#: Moving or purging more results takes too long for a request; use the command.
 MAX_RESULTS = 10_000
 
 
 class MoveForm(ReasonForm):
-    """Ask for the other queue, and for the task if not all waiting results move."""
+    """Ask for the target queue, and for a task if only its results are moved."""
 
     target = forms.ChoiceField(label=gettext_lazy("To"))
     task = forms.ChoiceField(label=gettext_lazy("Results"), required=False)
@@ -86,13 +86,13 @@ def label_of(queue: Queue) -> str:
 
 
 def waiting_by_task(queue: Queue) -> dict[str, int]:
-    """Count up to MAX_RESULTS + 1 waiting results by task, the most first."""
+    """Count up to MAX_RESULTS + 1 waiting results by task, in descending order."""
     paths = queue.waiting.order_by().values_list("task_path", flat=True)
     return dict(Counter(paths[: MAX_RESULTS + 1]).most_common())
 
 
 def format_waiting(count: int) -> str:
-    """Return a count of waiting_by_task()."""
+    """Return a count of waiting results as text; see waiting_by_task()."""
     return format_count(count, MAX_RESULTS)
 
 

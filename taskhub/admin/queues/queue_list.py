@@ -26,16 +26,21 @@ _Key = tuple[str, str]
 
 @dataclass
 class QueueOnPage:
-    """One queue. Values that its broker does not tell now are a dash."""
+    """One queue. If its broker cannot be reached, the broker's values are dashes."""
 
     queue: Queue
     state: QueueState
+    #: The values of _COUNTS as text.
     counts: dict[str, str]
+    #: How long the oldest due result has waited.
     oldest: str
+    #: The numbers of finished and failed runs in the range.
     finished: str
     failed: str
+    #: The wait and the duration of these runs, p95.
     wait: str
     run: str
+    #: The address of the queue's unfinished results, or "".
     url: str
     buttons: list[Any] = field(default_factory=list)
 
@@ -53,7 +58,7 @@ def read_queues(
     rows: QuerySet[QueueState], results: str
 ) -> tuple[list[QueueOnPage], list[str]]:
     """
-    Return the queues, and the errors of their brokers.
+    Return the queues, and a sentence for each broker that cannot be reached.
 
     `rows` are the rows that the user may see, `results` is the address of the list of
     results.
@@ -84,10 +89,11 @@ def shown_queues(
     rows: QuerySet[QueueState], others: Iterable[_Key] = ()
 ) -> tuple[list[Queue], dict[_Key, QueueState]]:
     """
-    Return the queues that the user may see, and the rows of those that have one.
+    Return the queues that the user may see, and their rows, if they have one.
 
-    These are the queues of the settings, `others`, and the queues with a row. If the
-    project's admin shows only some rows, every queue gets a row first.
+    The queues are those of the settings, `others`, and those with a row. If `rows` is
+    restricted by the project's admin, only queues with a row in it are returned; rows
+    of all queues are created first.
     """
     known = {(queue.backend, queue.name) for queue in all_queues()} | {*others}
     if is_restricted(rows):
@@ -95,7 +101,7 @@ def shown_queues(
         known = set()
     states = {(row.backend, row.queue_name): row for row in rows}
     found = [find_queue(name, backend) for backend, name in sorted(known | {*states})]
-    # A row may be of a queue that was removed from the settings.
+    # The queue of a row may have been removed from the settings.
     return [queue for queue in found if queue is not None], states
 
 
@@ -114,7 +120,7 @@ def _row(
     queue: Queue,
     state: QueueState | None,
     depth: QueueStatus | None,
-    run: Figures | None,
+    figures: Figures | None,
     results: str,
 ) -> QueueOnPage:
     counts = {
@@ -127,9 +133,9 @@ def _row(
         state=state or QueueState(backend=queue.backend, queue_name=queue.name),
         counts=counts,
         oldest=display.seconds(depth.oldest_seconds if depth else None),
-        finished=display.number(run.finished if run else 0),
-        failed=display.number(run.failed) if run and run.failed else "",
-        wait=display.seconds(run.wait.p95 if run else None),
-        run=display.seconds(run.run.p95 if run else None),
+        finished=display.number(figures.finished if figures else 0),
+        failed=display.number(figures.failed) if figures and figures.failed else "",
+        wait=display.seconds(figures.wait.p95 if figures else None),
+        run=display.seconds(figures.run.p95 if figures else None),
         url=f"{results}?{query}" if results else "",
     )
