@@ -123,7 +123,7 @@ def button(action: Action[Any], url: str) -> dict[str, Any]:
 
 
 def menu_entry(action: Action[Any]) -> Callable[..., HttpResponse | None]:
-    """Return an action as the menu of a list takes it, named <name>_selected."""
+    """Return the entry of an action in a list's menu, named <name>_selected."""
 
     def run_on_selected(
         model_admin: Any, request: HttpRequest, rows: Any

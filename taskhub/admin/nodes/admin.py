@@ -83,7 +83,7 @@ class NodeAdmin(ReadOnlyModelAdmin):
         return NodeList
 
     def read_runs(self, request: HttpRequest, nodes: Iterable[Any]) -> None:
-        """Set `is_silent` of nodes, and by token their `runs` and `lingering` runs."""
+        """Set `is_silent`, `runs` and `lingering` of nodes; the runs are by token."""
         rows: Any = self.get_queryset(request)
         silent = set(rows.silent().values_list("pk", flat=True))
         running = running_by_token(rows_of(self.admin_site, request, TaskResult))

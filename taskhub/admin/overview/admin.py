@@ -62,7 +62,7 @@ class TaskMetricsAdmin(ReadOnlyModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the overview. The parameter `range` chooses the time of its figures."""
+        """Show the overview for the time range in the parameter `range`."""
         shown = _read(self, request)
         live = address(self.admin_site, "taskmetrics_live")
         context = {
@@ -93,7 +93,7 @@ def live_view(model_admin: TaskMetricsAdmin, request: HttpRequest) -> JsonRespon
 
 
 def _read(model_admin: TaskMetricsAdmin, request: HttpRequest) -> dict[str, Any]:
-    """Return the context of the panels. Raise PermissionDenied without permission."""
+    """Return the context of all panels, if the user may view the overview."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     site = model_admin.admin_site

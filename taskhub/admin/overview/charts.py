@@ -20,7 +20,7 @@ class Line(msgspec.Struct, frozen=True):
     """One line of a chart, or one layer of its stacked bars."""
 
     label: str
-    #: What gives it its colour: "failed" or another status, or "queue-<number>".
+    #: The name of its colour: "failed" or another status, or "queue-<number>".
     kind: str
     values: list[Any]
 

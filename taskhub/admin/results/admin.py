@@ -55,8 +55,8 @@ from taskhub.operations.results.bulk import bulk_actions_of
 from taskhub.operations.results.progress import describe_progress
 from taskhub.operations.results.search import MAX_TEXT_ROWS, search
 
-#: The columns that a page reads, by the name of its URL. Arguments and return values
-#: may be large.
+#: The columns that a page reads, by the name of its URL. The others may be large, for
+#: example arguments and return values.
 _COLUMNS = {
     "taskhub_taskresult_changelist": (
         "id",
@@ -70,7 +70,7 @@ _COLUMNS = {
         "last_attempted_at",
         "finished_at",
     ),
-    # Requested every second.
+    # progress.js requests this page every second.
     "taskhub_taskresult_live": (
         "id",
         "status",
@@ -93,7 +93,7 @@ class ResultList(BoundedChangeList):
 
 @admin.register(TaskResult)
 class TaskResultAdmin(ReadOnlyModelAdmin):
-    """Only actions change results. Pages are fast with millions of rows, too."""
+    """Results are changed by actions only. Pages are fast with millions of rows."""
 
     may_delete = True
     row_actions = ACTIONS
@@ -120,7 +120,7 @@ class TaskResultAdmin(ReadOnlyModelAdmin):
         CauseFilter,
         ParentFilter,
     )
-    # Only the column that an index serves.
+    # The other columns have no index.
     sortable_by: ClassVar[Any] = (fields.enqueued,)
     ordering = ("-id",)
     search_fields = ("id",)
@@ -233,7 +233,7 @@ class TaskResultAdmin(ReadOnlyModelAdmin):
         """Add the bulk actions, which have no log entry for each result."""
         row = self.get_object(request, unquote(object_id))
         shown = rows_of(self.admin_site, request, BulkAction)
-        # If there is no row, or the user may not see it, Django's view refuses.
+        # Django's view checks that the row exists and that the user may see it.
         bulk_actions = [] if row is None else bulk_actions_of(row, shown)
         context = {
             "bulk_actions": [
@@ -245,7 +245,7 @@ class TaskResultAdmin(ReadOnlyModelAdmin):
         return super().history_view(request, object_id, context)
 
     def delete_model(self, request: HttpRequest, obj: TaskResult) -> None:
-        """Delete a result, after its message was taken out of the broker."""
+        """Remove the message of a result from the broker, and delete the result."""
         try:
             deleted = operations.results.delete(TaskResult.writing.filter(pk=obj.pk))
         except BrokerError as error:

@@ -26,16 +26,16 @@ Choices = Iterable[tuple[str, Any]]
 class ResultFilter(SimpleListFilter):
     """Filter results by the chosen value."""
 
-    #: Returns the rows of a model that its own admin shows.
+    #: A function that returns the rows of a model that the model's admin shows.
     rows_of: Callable[[type[Model]], Any]
 
     @abstractmethod
     def choose(self) -> Choices:
-        """Return the choices: values and labels."""
+        """Return the choices as pairs: the value in the address, and its label."""
 
     @abstractmethod
     def narrow(self, results: TaskResultQuerySet, value: str) -> TaskResultQuerySet:
-        """Return the results of a value, or all if the value is unknown."""
+        """Return the results that match a value, which the user may have made up."""
 
     def lookups(
         self, request: HttpRequest, model_admin: "ModelAdmin[Any]"
@@ -47,13 +47,13 @@ class ResultFilter(SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        # A database refuses some texts, even in a query.
+        # Databases refuse a NUL and surrogates even in a query.
         is_known = is_storable_text(value)
         return self.narrow(queryset, value) if is_known else queryset.none()
 
 
 class StatusFilter(ResultFilter):
-    """By status; "unfinished" means two of them."""
+    """By status; "unfinished" means READY or RUNNING."""
 
     title = _("status")
     parameter_name = "status"
@@ -74,7 +74,7 @@ class StatusFilter(ResultFilter):
 
 
 class TaskFilter(ResultFilter):
-    """By registered task. The search finds results of other tasks."""
+    """By registered task. Results of other tasks can be found by the search."""
 
     title = _("task")
     parameter_name = "task"
@@ -100,7 +100,7 @@ class QueueFilter(ResultFilter):
 
 
 class PeriodicTaskFilter(ResultFilter):
-    """By periodic task. The filter appears only in links from a periodic task."""
+    """By periodic task; shown only after a link from a periodic task's page."""
 
     title = _("periodic task")
     parameter_name = "periodic_task__id__exact"
@@ -117,7 +117,7 @@ class PeriodicTaskFilter(ResultFilter):
 
 
 class CauseFilter(ResultFilter):
-    """By the cause of a failure. The filter appears only in links from that page."""
+    """By the cause of failures; shown only after a link from the failures page."""
 
     title = _("cause")
     parameter_name = "cause"
@@ -133,7 +133,7 @@ class CauseFilter(ResultFilter):
 
 
 class ParentFilter(ResultFilter):
-    """By the result whose run enqueued them. It appears only in links from there."""
+    """By the result whose run enqueued them; shown only after a link from its page."""
 
     title = _("parent")
     parameter_name = "parent"
@@ -150,7 +150,7 @@ class ParentFilter(ResultFilter):
 
 
 class EnqueuedFilter(ResultFilter):
-    """By the time of enqueueing, for which the primary key serves as index."""
+    """By the time of enqueueing. The primary key is in this order, and is the index."""
 
     title = _("enqueued")
     parameter_name = "since"

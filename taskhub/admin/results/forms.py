@@ -19,7 +19,7 @@ Kind = BulkAction.Kind
 
 
 class BulkForm(forms.Form):
-    """The selected results, and the options of a kind of bulk action."""
+    """The stored selection of results, and the options of a kind of bulk action."""
 
     selection = forms.CharField(widget=forms.HiddenInput, required=False)
     per_second = forms.FloatField(
@@ -53,7 +53,7 @@ class TaskForm(forms.Form):
 
 
 class OptionsForm(forms.Form):
-    """The options of one run; empty fields mean the task's own."""
+    """The options of one run; the task's own option applies if a field is empty."""
 
     queue_name = forms.CharField(
         label=gettext_lazy("Queue"), required=False, widget=forms.Select
@@ -78,7 +78,7 @@ class OptionsForm(forms.Form):
 
 
 class FailureFilterForm(forms.Form):
-    """Filters of the failures page, with the parameters of the list."""
+    """The filters of the failures page, with the same parameters as the list."""
 
     since = forms.ChoiceField(
         label=gettext_lazy("Enqueued"),

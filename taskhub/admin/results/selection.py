@@ -1,4 +1,4 @@
-"""Selections of results, made of the filters in the address of the list."""
+"""Selections of results, made from the filters in the address of the list."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,7 +23,8 @@ from taskhub.exceptions import InvalidOption
 from taskhub.operations.results import Selection
 from taskhub.operations.results.failures import name_cause
 
-#: Results that can be selected one by one; Django accepts no more form fields.
+#: How many results can be selected one by one. By default, Django accepts no more form
+#: fields.
 MAX_SELECTED = 1_000
 #: Parameters of an address that do not filter the list.
 _OTHER_PARAMETERS = {"o", "p", "e", "all", "per_second"}
@@ -31,10 +32,10 @@ _OTHER_PARAMETERS = {"o", "p", "e", "all", "per_second"}
 
 def selection_of(query: Mapping[str, str]) -> Selection:
     """
-    Return the results that the list shows for a query string.
+    Return a selection of the results that the list shows for a query string.
 
-    Raise InvalidOption for unknown parameters: without them, the selection would have
-    more results than the list.
+    Raise InvalidOption for unknown parameters: if they were ignored, the selection
+    would have more results than the list.
     """
     known = {name: value for name, value in query.items() if value}
     since = known.pop(EnqueuedFilter.parameter_name, "")
@@ -44,8 +45,10 @@ def selection_of(query: Mapping[str, str]) -> Selection:
         "queue_name": known.pop(QueueFilter.parameter_name, ""),
         "cause": known.pop(CauseFilter.parameter_name, ""),
         "search": known.pop("q", ""),
-        "periodic_task": _number(known.pop(PeriodicTaskFilter.parameter_name, "")),
-        "parent": _uuid(known.pop(ParentFilter.parameter_name, "")),
+        "periodic_task": _read_periodic_task_id(
+            known.pop(PeriodicTaskFilter.parameter_name, "")
+        ),
+        "parent": _read_result_id(known.pop(ParentFilter.parameter_name, "")),
     }
     if since:
         if since not in EnqueuedFilter.spans:
@@ -59,19 +62,19 @@ def selection_of(query: Mapping[str, str]) -> Selection:
 
 def selected_results(request: HttpRequest) -> Selection:
     """
-    Return the results that are selected in the list, one by one or all.
+    Return the selection of the list: results that were selected one by one, or all.
 
-    Raise InvalidOption as selection_of() does.
+    Raise InvalidOption as selection_of() does, or for more than MAX_SELECTED results.
     """
     if request.POST.get("select_across") == "1":
         return selection_of(request.GET.dict())
     ids = request.POST.getlist("_selected_action")
-    chosen = Selection(ids=tuple(pk for each in ids if (pk := _uuid(each))))
+    chosen = Selection(ids=tuple(pk for each in ids if (pk := _read_result_id(each))))
     return refuse_too_many(chosen)
 
 
 def refuse_too_many(selection: Selection) -> Selection:
-    """Return the selection. Raise InvalidOption if it has too many ids."""
+    """Return the selection. Raise InvalidOption for more than MAX_SELECTED ids."""
     if len(selection.ids) > MAX_SELECTED:
         raise InvalidOption(
             f"At most {MAX_SELECTED:,} results can be selected one by one, not "
@@ -89,7 +92,7 @@ def filters_of(query: QueryDict) -> str:
 
 
 def with_cause_name(selection: Selection, rows: Any) -> Selection:
-    """Return the selection with the name of its cause, which some results tell."""
+    """Return the selection with the name of its cause, read from one of `rows`."""
     if not selection.cause:
         return selection
     name = name_cause(selection.cause, rows)
@@ -121,7 +124,7 @@ def describe_selection(selection: Selection) -> Iterator[tuple[str, str]]:
             yield title, timezone.localtime(moment).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _number(text: str) -> int | None:
+def _read_periodic_task_id(text: str) -> int | None:
     if not text:
         return None
     if (key := read_key(text)) is None:
@@ -129,7 +132,7 @@ def _number(text: str) -> int | None:
     return key
 
 
-def _uuid(text: str) -> UUID | None:
+def _read_result_id(text: str) -> UUID | None:
     if not text:
         return None
     try:

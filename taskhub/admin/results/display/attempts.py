@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from taskhub.admin import display
 from taskhub.models import Status, TaskResult
 
-#: Units of the drawing, not of the screen.
+#: In units of the SVG's viewBox, which is scaled to the page.
 _WIDTH, _HEIGHT, _MIN_WIDTH = 1000, 10, 6
-#: The last spans are shown.
+#: Only the last spans are shown.
 _MAX_SPANS = 60
 
 
@@ -25,7 +25,7 @@ _MAX_SPANS = 60
 class Span:
     """A period in the life of a result."""
 
-    #: The status whose colour it has: "ready" for waits.
+    #: The status whose colour the span has, in lower case: "ready" for waits.
     kind: str
     text: str
     start: datetime
@@ -80,48 +80,50 @@ def _bar(span: Span, first: datetime, last: datetime) -> SafeString:
 
 def spans(row: TaskResult, now: datetime) -> Iterator[Span]:
     """Yield the spans of a result until now, in order."""
-    at, waits = row.enqueued_at, _("Waited for a worker")
+    at, wait_text = row.enqueued_at, _("Waited for a worker")
     for error, following in pairwise([*row.errors, {}]):
-        ended = _moment(error.get("failed_at")) or at
+        ended = _read_time(error.get("failed_at")) or at
         started = _start_of(row, error, at)
         due = _due_of(row, error, started)
         if started is not None:
-            yield from _waiting(at, due, started, waits)
-            yield Span(_kind(error), _attempt(error), started, ended)
+            yield from _waiting(at, due, started, wait_text)
+            yield Span(_failed_kind(error), _failed_text(error), started, ended)
         elif ended > at:
-            yield from _waiting(at, due, ended, waits)
-        at, waits = ended, _("Waited to be retried")
+            yield from _waiting(at, due, ended, wait_text)
+        at, wait_text = ended, _("Waited to be retried")
         if error.get("before_retry") and not following.get("before_retry"):
-            at = _retried(row, error) or at
+            at = _retried_at(row, error) or at
             yield Span("ready", _("Failed, until retried"), ended, max(at, ended))
-    yield from _last(row, at, now, waits)
+    yield from _after_failures(row, at, now, wait_text)
 
 
-def _last(row: TaskResult, at: datetime, now: datetime, waits: str) -> Iterator[Span]:
-    """Yield the spans after the last failure."""
+def _after_failures(
+    row: TaskResult, at: datetime, now: datetime, wait_text: str
+) -> Iterator[Span]:
+    """Yield the spans after the last failure. The spans so far end at `at`."""
     began, due = row.last_attempted_at or row.started_at, row.run_after
     earlier = began if row.status == Status.READY else row.started_at
     is_another = row.status == Status.READY or row.attempts > 1
     if is_another and earlier and due and at <= earlier < due:
         # An attempt without an error was successful, or its message was released.
         until = min(due, now)
-        yield from _waiting(at, None, earlier, waits)
-        yield Span("ready", _before(row), earlier, until)
+        yield from _waiting(at, None, earlier, wait_text)
+        yield Span("ready", _earlier_text(row), earlier, until)
         at = until
     match row.status:
         case Status.READY:
-            yield from _waiting(at, due, max(now, at), waits, is_open=True)
+            yield from _waiting(at, due, max(now, at), wait_text, is_open=True)
         case Status.RUNNING if began is not None:
-            yield from _waiting(at, due, began, waits)
+            yield from _waiting(at, due, began, wait_text)
             text = _("Attempt %d is running") % row.attempts
             yield Span("running", text, began, max(now, began), is_open=True)
         case Status.SUCCESSFUL if began is not None and row.finished_at is not None:
-            yield from _waiting(at, due, began, waits)
+            yield from _waiting(at, due, began, wait_text)
             text = _("Attempt %d was successful") % row.attempts
             yield Span("successful", text, began, row.finished_at)
 
 
-def _before(row: TaskResult) -> str:
+def _earlier_text(row: TaskResult) -> str:
     """Return the text for earlier attempts that left no error."""
     if row.status == Status.READY:
         return _("Attempt %d, until retried") % row.attempts
@@ -132,17 +134,17 @@ def _due_of(
     row: TaskResult, error: dict[str, Any], started: datetime | None
 ) -> datetime | None:
     """Return when a failed attempt was due, or None if it was due at once."""
-    if due := _moment(error.get("due_at")):
+    if due := _read_time(error.get("due_at")):
         return due
-    # The row has the due time of the last attempt.
+    # `run_after` is the due time of the last attempt.
     due, is_last = row.run_after, error.get("attempt") == row.attempts
     is_its_own = is_last or (started is not None and due is not None and due <= started)
     return due if is_its_own else None
 
 
-def _retried(row: TaskResult, error: dict[str, Any]) -> datetime | None:
+def _retried_at(row: TaskResult, error: dict[str, Any]) -> datetime | None:
     """Return when a user retried the result after an error."""
-    return _moment(error.get("retried_at")) or row.run_after or row.last_attempted_at
+    return _read_time(error.get("retried_at")) or row.run_after or row.last_attempted_at
 
 
 def _waiting(
@@ -153,7 +155,7 @@ def _waiting(
     *,
     is_open: bool = False,
 ) -> Iterator[Span]:
-    """Yield a wait, and before it the wait for the due time."""
+    """Yield the wait for the due time, and the wait after it until `end`."""
     if due is not None and start < due:
         until = min(due, end)
         yield Span("ready", _("Scheduled"), start, until, is_open and due > end)
@@ -164,9 +166,9 @@ def _waiting(
 
 def _start_of(row: TaskResult, error: dict[str, Any], at: datetime) -> datetime | None:
     """Return when a failed attempt began, or None if the result ended without one."""
-    if started := _moment(error.get("started_at")):
+    if started := _read_time(error.get("started_at")):
         return started
-    # Errors of cancelled and lost attempts do not have the time.
+    # Errors of cancelled and lost attempts have no start time.
     is_last = error.get("attempt") == row.attempts
     for known in (row.last_attempted_at if is_last else None, row.started_at):
         if known is not None and known >= at and not (is_last and _is_past(row, known)):
@@ -179,14 +181,16 @@ def _is_past(row: TaskResult, began: datetime) -> bool:
     return row.run_after is not None and began < row.run_after
 
 
-def _kind(error: dict[str, Any]) -> str:
+def _failed_kind(error: dict[str, Any]) -> str:
+    """Return the kind of the span of a failed attempt."""
     name = str(error.get("exception_class_path", ""))
     return (
         "cancelled" if name.endswith((".TaskCancelled", ".TaskExpired")) else "failed"
     )
 
 
-def _attempt(error: dict[str, Any]) -> str:
+def _failed_text(error: dict[str, Any]) -> str:
+    """Return the text of the span of a failed attempt."""
     name = str(error.get("exception_class_path", "")).rpartition(".")[2]
     return _("Attempt %(number)s: %(error)s") % {
         "number": error.get("attempt", "?"),
@@ -194,7 +198,8 @@ def _attempt(error: dict[str, Any]) -> str:
     }
 
 
-def _moment(text: object) -> datetime | None:
+def _read_time(text: object) -> datetime | None:
+    """Return an aware datetime from an error, or None if it is missing or invalid."""
     try:
         found = parse_datetime(str(text))
     except ValueError:

@@ -17,7 +17,7 @@ from taskhub.operations.results.lingering import may_be_ended, still_running
 
 
 def add_lingering(rows: Sequence[TaskResult]) -> None:
-    """Set `lingering_run` of rows, with one query."""
+    """Set `lingering_run` of rows to a run or None, with one query."""
     runs = still_running(rows)
     for row in rows:
         found: Any = row
@@ -25,7 +25,7 @@ def add_lingering(rows: Sequence[TaskResult]) -> None:
 
 
 def lingering_of(row: TaskResult) -> LingeringRun | None:
-    """Return the lingering run of a result, which is read once for a page."""
+    """Return the lingering run of a result, or None; it is read once for a page."""
     if not hasattr(row, "lingering_run"):
         add_lingering([row])
     found: LingeringRun | None = getattr(row, "lingering_run", None)
@@ -53,7 +53,7 @@ def lingering_place(site: AdminSite, row: TaskResult) -> SafeString:
 
 
 def with_lingering(row: TaskResult, progress: dict[str, Any]) -> dict[str, Any]:
-    """Return the progress of a result, which is not over while a run may linger."""
+    """Return the progress of a result; it is not over while a run may linger."""
     run = lingering_of(row)
     may_run = row.status == Status.CANCELLED and may_be_ended(row)
     if run is None and not may_run:

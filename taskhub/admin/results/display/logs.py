@@ -12,15 +12,15 @@ from django.utils.translation import gettext as _
 
 from taskhub.models import TaskLog, TaskResult
 
-#: The last lines are shown.
+#: Only the last lines are shown.
 MAX_LINES = 1_000
-#: A row of the table has several lines.
-_MAX_ROWS = 100
+#: How many TaskLog rows are read; each has several lines.
+_MAX_LOG_ROWS = 100
 _LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def log_of(row: TaskResult) -> Any:
-    """Return the last lines of a log by attempt, which are read once for a page."""
+    """Return the last lines of a log by attempt, as HTML. Read them once for a page."""
     found: Any = row
     if not hasattr(found, "shown_log"):
         found.shown_log = _read_log(row)
@@ -28,7 +28,7 @@ def log_of(row: TaskResult) -> Any:
 
 
 def _read_log(result: TaskResult) -> SafeString:
-    rows = TaskLog.objects.filter(result_id=result.pk).order_by("-id")[:_MAX_ROWS]
+    rows = TaskLog.objects.filter(result_id=result.pk).order_by("-id")[:_MAX_LOG_ROWS]
     lines: deque[tuple[int, list[str]]] = deque(maxlen=MAX_LINES)
     for row in reversed(rows):
         lines.extend((row.attempt, line) for line in row.lines)
@@ -55,6 +55,7 @@ _LINE = (
 
 
 def _parts(line: list[str]) -> tuple[str, ...]:
+    """Return the values of _LINE; a row that SQL has written may lack some."""
     when, level, logger, text = (*map(str, line), "", "", "", "")[:4]
     kind = level.lower() if level.lower() in _LEVELS else "other"
     return kind, _clock(when), level, logger, text

@@ -42,12 +42,12 @@ def add_children(row: TaskResult, results: TaskResultQuerySet) -> None:
 
 
 def children_of(row: TaskResult) -> list[TaskResult]:
-    """Return what add_children() has set."""
+    """Return the children that add_children() has set."""
     return getattr(row, "shown_children", [])
 
 
 def children(site: AdminSite, row: TaskResult) -> SafeString:
-    """Return a list of links to the children of a result."""
+    """Return links to the children of a result, and to the list of all of them."""
     shown = format_html_join(
         "",
         "<li>{} {}</li>",

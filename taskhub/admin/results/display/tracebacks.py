@@ -14,13 +14,14 @@ import taskhub
 from taskhub.writer.errors import is_foreign
 
 _FRAME = re.compile(r'\s+File "(?P<path>[^"]*)", line \d+')
-#: The standard library and packages; the worker's Python may be elsewhere.
-_PYTHON = re.compile(r"[/\\]lib[/\\]python3|dist-packages", re.IGNORECASE)
+#: Paths of the standard library and of packages. is_foreign() knows the folders of this
+#: process, but the worker's Python may be in another folder.
+_LIBRARY = re.compile(r"[/\\]lib[/\\]python3|dist-packages", re.IGNORECASE)
 _TASKHUB = str(Path(taskhub.__file__).parent)
 
 
 def failures(errors: Iterable[dict[str, Any]]) -> SafeString:
-    """Return the errors of all attempts; the last one is expanded."""
+    """Return the errors of all attempts as HTML; only the last one is expanded."""
     errors = list(errors)
     return format_html_join(
         "",
@@ -41,7 +42,7 @@ def failures(errors: Iterable[dict[str, Any]]) -> SafeString:
 
 
 def traceback(text: str) -> SafeString:
-    """Return a traceback as HTML."""
+    """Return a traceback as HTML, with the project's own frames highlighted."""
     if not text:
         return SafeString("")
     pieces = (
@@ -56,9 +57,10 @@ def traceback(text: str) -> SafeString:
 
 
 def _pieces(text: str) -> Iterator[tuple[bool, list[str]]]:
-    told = zip(_is_own(text), text.splitlines(keepends=True), strict=True)
-    for is_own, group in groupby(told, key=lambda each: each[0]):
-        yield is_own, [line for _is, line in group]
+    """Yield consecutive lines that are all own code, or all foreign."""
+    marked = zip(_is_own(text), text.splitlines(keepends=True), strict=True)
+    for is_own, group in groupby(marked, key=lambda each: each[0]):
+        yield is_own, [line for _is_own_line, line in group]
 
 
 def _is_own(text: str) -> Iterator[bool]:
@@ -77,5 +79,5 @@ def _is_foreign_frame(path: str) -> bool:
     return (
         is_foreign(path)
         or path.startswith(_TASKHUB)
-        or _PYTHON.search(path) is not None
+        or _LIBRARY.search(path) is not None
     )

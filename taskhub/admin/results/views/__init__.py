@@ -1,1 +1,1 @@
-"""The pages of results beside the list and the form, one module each."""
+"""The pages of results other than the list and the form, a module for each."""

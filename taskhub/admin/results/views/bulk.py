@@ -1,4 +1,4 @@
-"""Bulk actions: a confirmation page with the number of results, and their start."""
+"""The page that shows the number of results of a bulk action, and starts it."""
 
 import json
 from collections.abc import Callable
@@ -36,10 +36,11 @@ from taskhub.operations.results.time_limit import search_time_limit
 
 #: If an admin shows only some rows, a bulk action stores the ids of at most this many.
 MAX_STORED_IDS = 10_000
-#: The confirmation page counts no further.
+#: The confirmation page counts up to this number of results.
 MAX_CONFIRMED = 100_000
-#: Progress bars of larger bulk actions have no end.
+#: A bulk action of more results has a progress bar without a total.
 MAX_EXPECTED = 1_000_000
+#: An id that no result has.
 _NO_RESULT = UUID(int=0)
 
 TITLES: dict[str, Promise] = {
@@ -64,7 +65,7 @@ _TEXTS: dict[str, Promise] = {
 
 
 def menu_entry(kind: str, label: Any) -> Callable[..., HttpResponse]:
-    """Return a bulk action as the menu of the list takes it, named <kind>_selected."""
+    """Return the entry of a bulk action in the list's menu, named <kind>_selected."""
 
     @admin.action(permissions=[kind], description=label)
     def confirm_selected(
@@ -82,7 +83,7 @@ def menu_entry(kind: str, label: Any) -> Callable[..., HttpResponse]:
 
 
 def bulk_view(model_admin: Any, request: HttpRequest, kind: str) -> HttpResponse:
-    """Show the confirmation page of the filtered results (GET), and start (POST)."""
+    """Show the confirmation page of the filtered results (GET), or start (POST)."""
     if kind not in Kind.values:
         raise Http404
     require(model_admin, request, kind)
@@ -189,10 +190,11 @@ def count_affected(kind: str, selection: Selection, rows: Any, limit: int) -> in
 
 def bound_to(rows: Any, kind: str, selection: Selection) -> Selection:
     """
-    Return a selection of these rows only, for workers, which see all rows.
+    Return a selection that has only results of `rows`, those that the admin shows.
 
-    If the admin shows all rows, that is the selection itself. Otherwise it is a list of
-    ids. Raise InvalidOption if there are more than MAX_STORED_IDS.
+    Stewards, which perform the action, see all rows. If the admin shows all rows too,
+    return the selection itself. Otherwise, return a selection by ids; raise
+    InvalidOption if there are more than MAX_STORED_IDS.
     """
     if not is_restricted(rows):
         return selection

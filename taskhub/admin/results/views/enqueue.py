@@ -20,8 +20,7 @@ from taskhub.exceptions import TaskHubError
 from taskhub.models import TaskResult
 from taskhub.tasks import Task, registered_tasks
 
-#: These errors are shown in the form.
-_ERRORS = (TaskHubError, compat.InvalidTask)
+_FORM_ERRORS = (TaskHubError, compat.InvalidTask)
 
 
 def enqueue_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
@@ -50,6 +49,8 @@ def _enqueue(
     call: CallForm,
     options: OptionsForm,
 ) -> HttpResponse | None:
+    """Enqueue a task and redirect to the result, or return None for invalid forms."""
+    # Validate both forms, so that both show their errors.
     if not (call.is_valid() & options.is_valid()):
         return None
     args, kwargs = call.call()
@@ -60,7 +61,7 @@ def _enqueue(
         row = operations.results.enqueue(
             task.module_path, args, kwargs, by=by, **chosen
         )
-    except _ERRORS as error:
+    except _FORM_ERRORS as error:
         call.add_error(None, str(error))
         return None
     model_admin.log_addition(request, row, _("Enqueued by hand."))
@@ -71,7 +72,7 @@ def _enqueue(
 def may_retry_with_other_arguments(
     model_admin: Any, request: HttpRequest, row: TaskResult
 ) -> bool:
-    """Return whether the user may enqueue the task of a result again."""
+    """Return whether the user may enqueue the task of a finished result again."""
     return (
         model_admin.has_enqueue_permission(request)
         and row.is_finished
@@ -86,7 +87,7 @@ def again_view(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRe
     if row is None:
         return redirect_to_list(model_admin, request)
     if not row.is_finished:
-        # Somebody has retried it since the page was shown.
+        # The result was retried after the page was shown.
         text = _("The result is not finished.")
         model_admin.message_user(request, text, messages.WARNING)
         return redirect(_address_of(model_admin, request, row))
@@ -104,12 +105,13 @@ def again_view(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRe
 def _enqueue_again(
     model_admin: Any, request: HttpRequest, row: TaskResult, call: CallForm
 ) -> HttpResponse | None:
+    """Enqueue a row's task and redirect, or return None for an invalid form."""
     if not call.is_valid():
         return None
     by = request.user.get_username()
     try:
         new = operations.results.enqueue_again(row, *call.call(), by=by)
-    except _ERRORS as error:
+    except _FORM_ERRORS as error:
         call.add_error(None, str(error))
         return None
     model_admin.log_addition(request, new, _("Enqueued instead of %s.") % row.pk)
@@ -138,7 +140,7 @@ def _page(
         back=_address_of(model_admin, request, row)
         if row
         else list_address(model_admin, request),
-        # Not the task itself, which a template would call.
+        # A template would call a Task object.
         hint=task_select.hint(call.task.module_path) if call else "",
         **shown,
     )

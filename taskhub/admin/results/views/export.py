@@ -1,4 +1,4 @@
-"""The export of all matching results as a file, which is streamed."""
+"""The export of the filtered results as a file, which is streamed."""
 
 import csv
 import json
@@ -26,14 +26,14 @@ from taskhub.models import TaskResult
 from taskhub.operations.results import Selection
 from taskhub.operations.results.exports import COLUMNS, export
 
-#: The least size of a piece, except the last one, that an ASGI server sends.
+#: The minimum size of a piece that is streamed over ASGI, except the last one.
 MIN_PIECE_CHARACTERS = 64 * 1024
 #: Spreadsheets treat values that start with these as formulas.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class _Echo:
-    """A file whose write() returns the text."""
+    """A file for csv.writer: write() returns the line, and so does writerow()."""
 
     def write(self, text: str) -> str:
         return text
@@ -65,14 +65,14 @@ def as_json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _in_pieces(lines: Iterator[str], request: HttpRequest) -> Any:
-    """Return lines as the server can stream them: ASGI takes async iterators only."""
+    """Return lines as Django can stream them: over ASGI, as an async iterator."""
     if not isinstance(request, ASGIRequest):
         return lines
     return _async_pieces(lines)
 
 
 async def _async_pieces(lines: Iterator[str]) -> AsyncIterator[str]:
-    """Yield many lines at a time; each piece is read in the request's own thread."""
+    """Yield pieces of many lines, read in the thread of the database connection."""
 
     def read() -> str:
         piece: list[str] = []
@@ -93,7 +93,7 @@ _FORMATS: dict[str, tuple[str, Callable[..., Iterator[str]]]] = {
 
 
 def export_view(model_admin: Any, request: HttpRequest, kind: str) -> HttpResponseBase:
-    """Send the results that the filters in the address select."""
+    """Stream the results that the filters in the address select, as CSV or JSON."""
     if kind not in _FORMATS:
         raise Http404
     require(model_admin, request, "export")
@@ -123,7 +123,7 @@ def _log_export(request: HttpRequest, kind: str, selection: Selection) -> None:
     LogEntry.objects.create(
         user=user,
         content_type=ContentType.objects.get_for_model(TaskResult),
-        # An export is of no single result.
+        # An export has no single object.
         object_id=None,
         object_repr=str(TaskResult._meta.verbose_name_plural),
         action_flag=CHANGE,

@@ -27,15 +27,15 @@ from taskhub.operations.results.failures import (
     read_failures,
 )
 
-#: The button of a group proposes this rate, so that services are not overloaded.
+#: The rate that the button of a group proposes, so that services are not overloaded.
 _RETRIES_PER_SECOND = 10
-#: The page of the last failure has the whole message.
+#: Longer messages are cut. The page of the last failure has the whole message.
 _MAX_MESSAGE_CHARACTERS = 500
 
 
 @dataclass(frozen=True)
 class GroupOnPage:
-    """A group of failures with its links."""
+    """A group of failures with the same cause, and its links."""
 
     group: FailureGroup
     last_url: str
@@ -67,7 +67,7 @@ class GroupOnPage:
 
 
 def failures_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
-    """Show the failures that the filters select, by cause."""
+    """Show the failures that the filters select, grouped by cause."""
     if not model_admin.has_view_permission(request):
         raise PermissionDenied
     site = model_admin.admin_site
