@@ -115,5 +115,5 @@ ACTIONS = {
         ),
     )
 }
-#: Runs from its own page, which asks for a period; `values` has it.
+#: Its own page asks for the period, and passes it to _backfill() in `values`.
 BACKFILL = Action("backfill", gettext_lazy("Backfill"), "run", _backfill)

@@ -37,7 +37,7 @@ from taskhub.schedules import Unreadable
 
 
 class PeriodicTaskList(BoundedChangeList):
-    """A page of the list, with the last results of its rows."""
+    """A page of the list, with the last results of each row."""
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the rows and, with one query, their last results."""
@@ -55,7 +55,7 @@ class PeriodicTaskAdmin(TaskHubModelAdmin):
     """
     A form that shows the next runs while the user types.
 
-    Rows that are declared in code can be enabled and disabled here, and no more.
+    Rows that are declared in code can only be enabled and disabled here.
     """
 
     form = PeriodicTaskForm
@@ -93,7 +93,7 @@ class PeriodicTaskAdmin(TaskHubModelAdmin):
     def has_delete_permission(
         self, request: HttpRequest, obj: PeriodicTask | None = None
     ) -> bool:
-        # The next deploy would create it again.
+        # The next deploy would create a row that is declared in code again.
         if obj is not None and obj.from_code:
             return False
         return super().has_delete_permission(request, obj)
@@ -166,7 +166,7 @@ class PeriodicTaskAdmin(TaskHubModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: PeriodicTask, form: Any, change: bool
     ) -> None:
-        """Save the edited columns: the beat may have written others meanwhile."""
+        """Save only the edited columns: the beat may have written others meanwhile."""
         wants_enabled = obj.enabled
         if change:
             names = {field.name for field in PeriodicTask._meta.concrete_fields}

@@ -16,7 +16,7 @@ from taskhub.models import PeriodicTask, Status, TaskResult, TaskResultQuerySet
 
 Rows = QuerySet[PeriodicTask]
 
-#: The filter by last run takes the rows that ran last.
+#: The filter by last run looks at this many rows, those that ran most recently.
 _MAX_ROWS_BY_LAST_RUN = 10_000
 
 
@@ -34,13 +34,13 @@ class KindFilter(SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Rows) -> Rows:
         if self.value() not in words.KINDS:
             return queryset
-        # The field itself accepts only whole schedules.
+        # A look-up of the field itself accepts only complete schedules.
         text = Cast("schedule", CharField(max_length=255))
         return queryset.alias(text=text).filter(text__startswith=f"{self.value()} ")
 
 
 class StateFilter(SimpleListFilter):
-    """By whether it is enabled, disabled, or disabled by itself."""
+    """By whether a row is enabled, is disabled, or has disabled itself."""
 
     title = _("state")
     parameter_name = "state"
@@ -65,7 +65,7 @@ class StateFilter(SimpleListFilter):
 
 
 class TaskFilter(SimpleListFilter):
-    """By task. The choices are the tasks of the rows."""
+    """By task. The choices are the tasks of all rows that the user may see."""
 
     title = _("task")
     parameter_name = "task"
@@ -85,7 +85,7 @@ class TaskFilter(SimpleListFilter):
 
 
 class EndedFilter(SimpleListFilter):
-    """By the status of the last run."""
+    """By the status of the last run, among the rows that ran most recently."""
 
     title = _("last run")
     parameter_name = "ended"

@@ -48,7 +48,7 @@ def _moment(name: str) -> MomentField:
 
 
 class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
-    """All fields of a row, with errors at the field that causes them."""
+    """All fields of a row, with each error at the field that causes it."""
 
     task_path = forms.CharField(
         label=_("Task"), widget=task_select.TaskSelect, max_length=255
@@ -111,7 +111,7 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
             found = initial_of(as_schedule(row)) | _shown_arguments(row)
             options["initial"] = found | (options.get("initial") or {})
         super().__init__(*args, **options)
-        # Before the form changes the row.
+        # Keep these values: validation writes the new ones into the row.
         self._stored_path = self.instance.task_path
         self._stored = self.instance.args, self.instance.kwargs
         self._explain_masks()
@@ -129,14 +129,14 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
                 )
 
     def _given(self, name: str) -> str:
-        """Return the value of a field, bound or initial."""
+        """Return the submitted value of a field, or its initial value."""
         if self.is_bound:
             return self.data.get(self.add_prefix(name)) or ""
         return self.get_initial_for_field(self.fields[name], name) or ""
 
     @cached_property
     def changed_data(self) -> list[str]:
-        """The changed fields, without those of other kinds of schedules."""
+        """The changed fields, without the fields of other kinds of schedules."""
         chosen = self["kind"].data
         unread = {
             name for kind, names in FIELDS.items() if kind != chosen for name in names
@@ -169,7 +169,7 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         kwargs: Any = self.cleaned_data.get("kwargs")
         if not path or not _are_arguments(args, kwargs):
             return
-        # Another task might not mask the value.
+        # Do not give the value to another task, which might not mask it.
         is_same = path == self._stored_path and _are_arguments(*self._stored)
         stored = self._stored if is_same else ([], {})
         try:
@@ -187,16 +187,17 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         self.cleaned_data |= {"args": args, "kwargs": kwargs}
 
     def _post_clean(self) -> None:
-        # After the row got the values, and before it is checked for uniqueness.
+        # ModelForm writes the values into the row here, and not before.
         super()._post_clean()  # type: ignore[misc]
         for field, sentence in self._faults().items():
             self.add_error(field, sentence)
 
     def _faults(self) -> dict[str, str]:
+        """Return the faults of the row by field, for fields without other errors."""
         faults = operations.schedules.validate(self.instance)
         self._allow_past_times(faults)
         if "args" in self.errors or "kwargs" in self.errors:
-            # Whether they fit the task cannot be checked.
+            # The row still has old arguments, whose faults would mislead.
             for name in ("args", "kwargs"):
                 faults.pop(name, None)
         if "priority" in self.errors:
@@ -214,7 +215,7 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
         }
 
     def _allow_past_times(self, faults: dict[str, str]) -> None:
-        """Ignore times in the past that were not edited, while the row is disabled."""
+        """Ignore unedited times in the past if the row is saved as disabled."""
         if self.instance.enabled or not self.instance.pk:
             return
         changed = {*self.changed_data}
@@ -228,7 +229,7 @@ class PeriodicTaskForm(forms.ModelForm, ScheduleForm):  # type: ignore[type-arg]
 
 
 def _shown_arguments(row: PeriodicTask) -> dict[str, Any]:
-    """Return the arguments as the form shows them."""
+    """Return the arguments as the form shows them, with masks."""
     if not _are_arguments(row.args, row.kwargs):
         # SQL statements have written something else, which cannot be masked.
         return {"args": [MASK], "kwargs": {}}
@@ -241,7 +242,7 @@ def _are_arguments(args: Any, kwargs: Any) -> bool:
 
 
 class SwitchForm(forms.ModelForm):  # type: ignore[type-arg]
-    """For a row that is declared in code: enable or disable it."""
+    """Enable or disable a row that is declared in code."""
 
     class Meta:
         model = PeriodicTask

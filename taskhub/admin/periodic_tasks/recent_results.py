@@ -22,7 +22,7 @@ _COLUMNS = (
 def recent_results(
     rows: Iterable[PeriodicTask], results: TaskResultQuerySet
 ) -> dict[int, list[TaskResult]]:
-    """Return the last results of rows by their keys, oldest first, with one query."""
+    """Return the last results by the key of the row, oldest first, with one query."""
     wanted = {row.pk: ids_in(row.recent_ids) for row in rows}
     everything = {pk for pks in wanted.values() for pk in pks}
     found = {

@@ -57,16 +57,16 @@ class ZoneInput(forms.TextInput):
 
 
 def _zones() -> list[str]:
-    # Names without a slash are old aliases.
+    # Except for UTC, names without a slash are old aliases.
     names = available_timezones()
     return ["UTC", *sorted(name for name in names if "/" in name)]
 
 
 class ScheduleForm(forms.Form):
     """
-    A schedule in fields, of which only those of the chosen kind are read.
+    The fields of all kinds of schedules; only those of the chosen kind are read.
 
-    `schedule` is the result, or None if a field has an error.
+    read_schedule() sets `schedule`, which stays None if a field has an error.
     """
 
     kind = forms.ChoiceField(
@@ -131,7 +131,7 @@ class ScheduleForm(forms.Form):
     )
 
     schedule: Schedule | None = None
-    #: The errors of empty fields, which the preview leaves out.
+    #: The errors of empty fields. The preview does not show them.
     incomplete: ClassVar = {
         "expression": _("Enter a cron expression, such as 0 3 * * * for every night."),
         "tz": _("Enter a time zone, such as Europe/Berlin."),
@@ -179,7 +179,7 @@ class ScheduleForm(forms.Form):
 
 
 def initial_of(schedule: Schedule) -> dict[str, Any]:
-    """Return the values of the fields for a schedule, a part if it is unreadable."""
+    """Return the values of the fields; only some, if the schedule is unreadable."""
     match schedule:
         case Unreadable():
             return _guess(schedule.raw)
@@ -190,6 +190,7 @@ def initial_of(schedule: Schedule) -> dict[str, Any]:
 
 
 def _guess(raw: str) -> dict[str, Any]:
+    """Return the values that the text of an unreadable schedule seems to have."""
     kind, *rest = raw.split() or [""]
     if kind not in FIELDS:
         return {}

@@ -54,7 +54,7 @@ def next_run(row: PeriodicTask) -> SafeString:
     if not row.enabled:
         return format_html("{}", NOTHING)
     if row.next_run_at is None or row.is_plan_stale:
-        # The row was changed past its model.
+        # The row was changed without save(), for example by SQL.
         return format_html("{}", _("not planned yet"))
     return relative_time(row.next_run_at, zone_of(row))
 

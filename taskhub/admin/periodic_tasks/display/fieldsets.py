@@ -18,7 +18,7 @@ _SCHEDULE: list[Any] = [
     ("event", "latitude", "longitude"),
     "preview",
 ]
-_WHAT: list[Any] = ["name", "task_path", "args", "kwargs", "description"]
+_TASK: list[Any] = ["name", "task_path", "args", "kwargs", "description"]
 _LIMITS: list[Any] = [("start_at", "end_at"), ("max_runs", "jitter")]
 _POLICIES: list[Any] = [
     "overlap",
@@ -27,7 +27,7 @@ _POLICIES: list[Any] = [
 ]
 _OPTIONS: list[Any] = [("queue_name", "priority", "expires_after")]
 _STATE: list[Any] = [(fields.next_run, "last_run", "run_count"), recent]
-#: Instead of the fields of the form, on a page without it.
+#: The read-only fields of a locked page, by the form field that each one replaces.
 _READ_ONLY_FIELDS: dict[Any, Any] = {
     "task_path": fields.task,
     "args": fields.args,
@@ -49,15 +49,15 @@ READ_ONLY: tuple[Any, ...] = (
 
 def fieldsets_of(row: PeriodicTask | None, *, locked: bool) -> Fieldsets:
     """
-    Return the fieldsets of a row's page, or of a new row if it is None.
+    Return the fieldsets of a row's page; `row` is None for a new row.
 
-    If it is locked, only `enabled` can be edited.
+    If the page is locked, only `enabled` can be edited.
     """
     state = ["enabled"] if row is None else ["enabled", *_STATE]
     schedule = [fields.schedule, "preview"] if locked else _SCHEDULE
     parts: list[tuple[Any, list[Any]]] = [
         (None if row is None else _("State"), state),
-        (_("Task"), _WHAT),
+        (_("Task"), _TASK),
         (_("Schedule"), [*schedule, *_LIMITS]),
         (_("Policies"), _POLICIES),
         (_("Options"), _OPTIONS),

@@ -27,7 +27,7 @@ from taskhub.models import PeriodicTask, TaskResult
 
 
 def last_runs(site: AdminSite, row: PeriodicTask) -> SafeString:
-    """Return the last run, and a sparkline of the last 20."""
+    """Return the last run, and a sparkline of the last 20 runs."""
     return format_html("{} {}", last_run(site, row), recent(row))
 
 
@@ -70,19 +70,19 @@ def number_of_runs(site: AdminSite, row: PeriodicTask) -> SafeString:
 def next_runs(site: AdminSite, row: PeriodicTask) -> SafeString:
     """Return the next runs, which periodic.js updates while the user types."""
     url = address(site, "periodictask_preview")
-    shown = {"url": url, "row": row, **_shown_at_first(row)}
+    shown = {"url": url, "row": row, **_initial_preview(row)}
     return SafeString(render_to_string("admin/taskhub/preview.html", shown))
 
 
-def _shown_at_first(row: PeriodicTask) -> dict[str, Any]:
-    """Return the next runs of a saved row."""
+def _initial_preview(row: PeriodicTask) -> dict[str, Any]:
+    """Return the schedule in words and the next runs, or {} for a new row."""
     now = datetime.now(UTC)
     if row.pk is None:
         return {}
     try:
         runs = [as_json(run, None, now) for run in upcoming_runs(row, now)]
     except InvalidSchedule:
-        # A banner on the page has the reason.
+        # A banner on the page shows the reason.
         return {}
     return {
         "words": schedule_words.describe(row.schedule),
@@ -92,7 +92,7 @@ def _shown_at_first(row: PeriodicTask) -> dict[str, Any]:
 
 
 def relative_time(when: datetime, zone: tzinfo) -> SafeString:
-    """Return how long ago, or how soon, a time is; with the time as title."""
+    """Return how long ago or how soon a time is; the title has the time itself."""
     local = schedule_words.local_time(when, zone)
     return format_html(
         '<time class="taskhub-time" datetime="{}" title="{} {}">{}</time>',

@@ -1,4 +1,4 @@
-"""The last runs as a row of bars, in an SVG without script or style."""
+"""The last runs of a periodic task as a row of bars: an SVG without script or style."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ def sparkline(results: Sequence[TaskResult]) -> SafeString:
     """
     Return an SVG of runs, oldest first.
 
-    The colour of a bar is the run's status, its height the duration relative to the
-    longest one. The label tells the same to screen readers.
+    The colour of a bar shows the run's status. Its height is the duration of the run
+    relative to the longest run. The label is a summary for screen readers.
     """
-    longest = max(map(_length, results))
+    longest = max(map(_duration_of, results))
     first = RECENT_RUNS - len(results)
     return format_html(
         '<svg class="taskhub-sparkline" role="img" aria-label="{}" width="{}" '
@@ -45,7 +45,7 @@ def sparkline(results: Sequence[TaskResult]) -> SafeString:
 
 
 def _bar(result: TaskResult, longest: timedelta, x: int) -> tuple[object, ...]:
-    share = _length(result) / longest if longest else 0.0
+    share = _duration_of(result) / longest if longest else 0.0
     height = max(_MIN_HEIGHT, round(share * _HEIGHT))
     return (
         result.status.lower(),
@@ -60,7 +60,7 @@ def _bar(result: TaskResult, longest: timedelta, x: int) -> tuple[object, ...]:
 
 
 def summary(results: Sequence[TaskResult]) -> str:
-    """Return the label of the SVG."""
+    """Return the label of the SVG: the statuses, and the longest duration."""
     counts = Counter(result.status for result in results)
     ended = ", ".join(
         f"{counts[status]} {Status.label_of(status).lower()}"
@@ -70,11 +70,12 @@ def summary(results: Sequence[TaskResult]) -> str:
     return _("Last %(runs)d runs: %(ended)s; the longest took %(longest)s") % {
         "runs": len(results),
         "ended": ended,
-        "longest": display.duration(max(map(_length, results))),
+        "longest": display.duration(max(map(_duration_of, results))),
     }
 
 
-def _length(result: TaskResult) -> timedelta:
+def _duration_of(result: TaskResult) -> timedelta:
+    """Return how long a run took, or has taken so far; 0 if it has not started."""
     if result.ran is not None:
         return result.ran
     began = result.last_attempted_at or result.started_at

@@ -13,22 +13,23 @@ from taskhub.models import PeriodicTask
 from taskhub.schedules import Cron, Solar
 
 MAX_UPCOMING = 10
-#: A solar event usually follows the one before after a day, more or less.
-_MAX_SOLAR_DAY = timedelta(days=2)
-#: Longer spans are told in weeks and months.
+#: The same solar event usually occurs again after about a day. Longer pauses, such as
+#: in the polar night, are shown.
+_MAX_SOLAR_INTERVAL = timedelta(days=2)
+#: Longer spans are shown in months and years.
 _MAX_DAYS = 60
 
 
 @dataclass(frozen=True)
 class UpcomingRun:
-    """A run that is to come."""
+    """A future run of a periodic task."""
 
     at: datetime
     #: The time in the zone of the schedule.
     local: datetime
-    #: A text, if the clocks change between the run before and this one.
+    #: A sentence if the clocks change between the previous run and this one, or "".
     clock_change: str
-    #: A text, if there is an unusual pause before the run.
+    #: A sentence if there is an unusual pause before the run, or "".
     pause: str
 
 
@@ -61,7 +62,11 @@ def upcoming_runs(row: PeriodicTask, now: datetime) -> list[UpcomingRun]:
 
 
 def as_json(run: UpcomingRun, other: tzinfo | None, now: datetime) -> dict[str, str]:
-    """Return a run as periodic.js shows it, with its time in another zone, if any."""
+    """
+    Return a run as plain values for periodic.js and the template preview.html.
+
+    `there` is the time in the schedule's zone, `here` the time in the zone `other`.
+    """
     here = schedule_words.local_time(run.at, other) if other else None
     return {
         "at": run.at.isoformat(),
@@ -77,7 +82,7 @@ def _ticks(row: PeriodicTask, now: datetime) -> Iterator[datetime]:
     left = MAX_UPCOMING
     if row.max_runs is not None:
         left = min(left, row.max_runs - row.total_run_count)
-    tick = _first(row, now)
+    tick = _first_tick(row, now)
     while tick is not None and left > 0:
         if row.end_at is not None and tick > row.end_at:
             return
@@ -86,9 +91,9 @@ def _ticks(row: PeriodicTask, now: datetime) -> Iterator[datetime]:
         tick = row.rule.next_after(tick)
 
 
-def _first(row: PeriodicTask, now: datetime) -> datetime | None:
+def _first_tick(row: PeriodicTask, now: datetime) -> datetime | None:
     if row.enabled and row.next_run_at and not row.is_plan_stale:
-        # It differs from the rule's next tick if a run is skipped.
+        # The plan differs from the rule's next tick if a run is skipped.
         return row.next_run_at
     if row.start_at and row.start_at > now:
         return row.rule.next_after(row.start_at - timedelta(microseconds=1))
@@ -111,7 +116,7 @@ def _offset(local: datetime) -> str:
 
 def _pause(row: PeriodicTask, before: datetime, tick: datetime) -> str:
     schedule = row.schedule
-    if not isinstance(schedule, Solar) or tick - before < _MAX_SOLAR_DAY:
+    if not isinstance(schedule, Solar) or tick - before < _MAX_SOLAR_INTERVAL:
         return ""
     return _("No %(event)s there for %(days)d days before.") % {
         "event": schedule_words.EVENTS[schedule.event],

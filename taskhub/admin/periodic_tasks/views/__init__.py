@@ -1,1 +1,1 @@
-"""The pages of periodic tasks beside the list and the form, one module each."""
+"""The pages of periodic tasks other than the list and the form, a module for each."""

@@ -34,7 +34,7 @@ from taskhub.operations.schedules.actions import MAX_BACKFILLED_RUNS
 
 MAX_ROWS = 20
 MAX_PERIOD = timedelta(days=366)
-#: Of many runs, the page shows this many from either end.
+#: If there are many runs, the page shows this many of the first and of the last ones.
 _SHOWN_RUNS = 3
 
 
@@ -112,7 +112,7 @@ def _local_text(moment: datetime) -> str:
 def backfill_selected(
     model_admin: Any, request: HttpRequest, rows: QuerySet[PeriodicTask]
 ) -> HttpResponse | None:
-    """Redirect to the page with the selected rows."""
+    """Redirect to the backfill page for the selected rows, at most MAX_ROWS."""
     pks = list(rows.order_by("name").values_list("pk", flat=True)[: MAX_ROWS + 1])
     if len(pks) > MAX_ROWS:
         text = _("At most %d periodic tasks can be backfilled at a time.") % MAX_ROWS
@@ -122,19 +122,20 @@ def backfill_selected(
 
 
 def backfill_url(model_admin: Any, request: HttpRequest, pks: Sequence[int]) -> str:
-    """Return the address of the page for some rows."""
+    """Return the address of the backfill page for some rows."""
     query = urlencode({"ids": ",".join(map(str, pks))})
     url = f"{address(model_admin.admin_site, 'periodictask_backfill')}?{query}"
     return with_filters(model_admin, request, url)
 
 
 def backfill_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
-    """Ask for a period (GET), show its past runs (GET), and enqueue them (POST)."""
+    """Ask for a period (GET), show its past runs (GET), or enqueue them (POST)."""
     require(model_admin, request, BACKFILL.permission)
-    rows = _rows_in_address(model_admin, request)
+    rows = _requested_rows(model_admin, request)
     given = request.POST if request.method == "POST" else request.GET
     now = timezone.now()
-    # A form that was sent has no initial values: its text counts to the second.
+    # A submitted form gets no initial values: MomentField would take their fractions of
+    # a second for an input with the same text.
     proposed = {"start": now - timedelta(days=1), "end": now}
     is_sent = "start_0" in given
     form = BackfillForm(given if is_sent else None, initial={} if is_sent else proposed)
@@ -152,7 +153,7 @@ def backfill_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
     return redirect(list_address(model_admin, request))
 
 
-def _rows_in_address(model_admin: Any, request: HttpRequest) -> list[PeriodicTask]:
+def _requested_rows(model_admin: Any, request: HttpRequest) -> list[PeriodicTask]:
     given = (request.POST.get("ids") or request.GET.get("ids", "")).split(",")
     ids = [read_key(each) for each in given]
     if None in ids or len(ids) > MAX_ROWS:
@@ -183,7 +184,7 @@ def _page(
         outlooks=outlooks,
         runs=sum(outlook.count for outlook in outlooks),
         limit=MAX_BACKFILLED_RUNS,
-        # The GET form has an address without them.
+        # A GET form drops the query string, so a hidden field keeps the filters.
         list_filters=request.GET.get("_changelist_filters", ""),
         back=list_address(model_admin, request),
         zone=timezone.get_current_timezone_name(),

@@ -22,7 +22,7 @@ from taskhub.admin.periodic_tasks.schedule_form import ScheduleForm
 from taskhub.models import PeriodicTask
 from taskhub.schedules import Clocked
 
-#: Errors of fields that are still empty are not shown while the user types.
+#: Errors of empty fields are not shown while the user types.
 _HIDDEN_CODES = ("incomplete", "required")
 
 
@@ -96,7 +96,7 @@ def _find_zone(name: str) -> tzinfo | None:
 
 
 def times_of(row: PeriodicTask) -> dict[str, Any]:
-    """Return the times of a row that the form has shown."""
+    """Return the times of a row as initial values, which unedited inputs keep."""
     times = {"start_at": row.start_at, "end_at": row.end_at}
     if row.pk and isinstance(row.schedule, Clocked):
         times["at"] = row.schedule.at
@@ -106,7 +106,7 @@ def times_of(row: PeriodicTask) -> dict[str, Any]:
 def row_for_preview(
     pk: str, rows: QuerySet[PeriodicTask] | None = None
 ) -> PeriodicTask:
-    """Return the edited row, or a new one if the rows do not have it."""
+    """Return the edited row, or a new one if `rows` do not include it."""
     rows = PeriodicTask.objects.all() if rows is None else rows
     row = rows.filter(pk=key).first() if (key := read_key(pk)) else None
     return row or PeriodicTask(created_at=timezone.now())
