@@ -22,14 +22,15 @@ def task_progress(result: Any, *, reload: bool = False) -> dict[str, Any]:
     Show the progress bar of a result, which is updated until the result is finished.
 
     `result` is a `TaskResult` row, the return value of `enqueue`, or an id. With
-    `reload`, the page is reloaded at the end. The page needs `taskhub/progress.js`.
+    `reload`, the page is reloaded when the result is finished. The page must include
+    the script `taskhub/progress.js`.
 
     Every user who sees the page may follow the result for a day, so its view must check
     permissions.
     """
     if isinstance(result, TaskResult):
-        pk, told = result.pk, describe_progress(result)
+        pk, progress = result.pk, describe_progress(result)
     else:
         pk = UUID(str(getattr(result, "id", result)))
-        told = read_progress(pk) or describe_missing(was_there=False)
-    return {"progress": {"url": progress_url(pk), **told}, "reload": reload}
+        progress = read_progress(pk) or describe_missing(was_there=False)
+    return {"progress": {"url": progress_url(pk), **progress}, "reload": reload}

@@ -1,6 +1,6 @@
 /*
- * Draws charts with uPlot, in the colours of the admin's theme, and updates their
- * tables. Styles are set as properties, which a strict content security policy allows.
+ * Draws charts with uPlot, in the colours of the admin's theme, and updates the tables of
+ * their values. Styles are set as properties, which a strict content security policy allows.
  */
 "use strict";
 
@@ -8,7 +8,7 @@
   const HEIGHT = 180;
   const DAY = 86400;
   const POWERS = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-  // The steps of an axis: whole runs, or units of time.
+  // The steps of the vertical axis by the unit of a chart: whole numbers, or seconds.
   const STEPS = {
     count: POWERS.flatMap((power) => [1, 2, 5].map((digit) => digit * 10 ** power)),
     seconds: [
@@ -34,7 +34,7 @@
   const language = document.documentElement.lang || undefined;
   const counted = (value) => (value == null ? "–" : value.toLocaleString(language));
 
-  /* Return functions that format times in a zone, or in the browser's if it is unknown. */
+  /* Return functions that format times in a zone, or in the browser's if `zone` is unknown. */
   function clockOf(zone) {
     const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
     const day = { month: "short", day: "numeric" };
@@ -86,11 +86,12 @@
       this.fill();
     }
 
+    /* The function that formats a value of the chart. */
     get write() {
       return this.chart.unit === "seconds" ? inSeconds : counted;
     }
 
-    /* Return the columns for uPlot; stacked bars start where the lower ones end. */
+    /* Return the columns for uPlot: the times, and for stacked bars the top of each layer. */
     points() {
       const columns = this.chart.lines.map((line) => line.values);
       if (!this.chart.is_stacked) return [this.chart.starts, ...columns];
@@ -171,7 +172,7 @@
       };
     }
 
-    /* Draw a layer from the top of the one below it to its own top. */
+    /* Return a function that draws a layer, from the top of the layer below to its own top. */
     bar(index) {
       return (plot, seriesIndex, first, last) => {
         const shape = new Path2D();
@@ -200,6 +201,7 @@
       }
     }
 
+    /* Fill the table of values, if it is open. */
     fill() {
       if (!this.table.open || !this.chart) return;
       const row = (tag, head, cells) => {
@@ -226,7 +228,7 @@
     }
   }
 
-  /* Call a function when the theme changes, by the system or the admin's button. */
+  /* Call `changed` when the system or the admin's button changes the theme. */
   function onTheme(changed) {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
     new MutationObserver(changed).observe(document.documentElement, {

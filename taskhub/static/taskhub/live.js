@@ -4,11 +4,14 @@
 "use strict";
 
 (() => {
-  const EVERY_MS = 3000;
-  const MAX_MS = 60000;
+  const PAUSE_MS = 3000;
+  const LONGEST_PAUSE_MS = 60000;
 
   class Live {
-    /* `bar` is the element with the state, the button and the URL; `show` takes answers. */
+    /*
+     * `bar` is the element with the state, the button and the URL. `show` is a function that
+     * is called with each answer.
+     */
     constructor(bar, show) {
       this.bar = bar;
       this.show = show;
@@ -28,7 +31,7 @@
       this.look();
     }
 
-    get isLooking() {
+    get isActive() {
       return !this.isPaused && !this.isOver && !document.hidden;
     }
 
@@ -40,12 +43,12 @@
       this.look();
     }
 
-    /* Fetch at once, or stop. */
+    /* Fetch at once if the page is visible and not paused, or stop fetching. */
     look() {
       clearTimeout(this.timer);
       this.request?.abort();
       this.request = null;
-      if (this.isLooking) this.ask();
+      if (this.isActive) this.ask();
     }
 
     async ask() {
@@ -55,7 +58,7 @@
           signal: request.signal,
           headers: { Accept: "application/json" },
         });
-        // The response is a login page.
+        // The response is a login page, or the user has lost the permission.
         if (response.redirected || response.status === 403) return this.end();
         if (!response.ok) throw new Error(response.statusText);
         const answer = await response.json();
@@ -67,8 +70,8 @@
         this.failures += 1;
         this.say("away");
       }
-      const pause = Math.min(EVERY_MS * 2 ** this.failures, MAX_MS);
-      if (this.isLooking) this.timer = setTimeout(() => this.ask(), pause);
+      const pause = Math.min(PAUSE_MS * 2 ** this.failures, LONGEST_PAUSE_MS);
+      if (this.isActive) this.timer = setTimeout(() => this.ask(), pause);
     }
 
     end() {
@@ -81,7 +84,7 @@
       this.bar.dataset.state = state;
       const place = this.bar.querySelector(".taskhub-live-state");
       const word = this.bar.dataset[state];
-      // Screen readers would read the same text again.
+      // If the same text were set again, screen readers would read it again.
       if (place.textContent !== word) place.textContent = word;
     }
   }

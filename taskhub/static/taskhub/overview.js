@@ -1,6 +1,6 @@
 /*
  * Draws the charts of the overview, and replaces the panels that have changed. Without this
- * script, the page is not updated.
+ * script, the page has no charts and is not updated.
  */
 "use strict";
 
@@ -8,7 +8,7 @@
   function replace(panels) {
     for (const [name, html] of Object.entries(panels)) {
       const panel = document.querySelector(`[data-panel="${name}"]`);
-      // A panel with the keyboard focus is not replaced.
+      // Replacing a panel would take the keyboard focus from an element in it.
       if (panel.dataset.html === html || panel.contains(document.activeElement)) {
         continue;
       }

@@ -11,20 +11,21 @@
     once: ["at"],
     solar: ["event", "latitude", "longitude"],
   };
-  // The fields that decide when it fires. Dates and times have an input each.
-  const ASKED = [
+  // The inputs that decide when the task fires. _0 is the input of a date, _1 of a time.
+  const SCHEDULE_INPUTS = [
     "kind", "expression", "tz", "count", "unit", "at_0", "at_1", "event", "latitude",
     "longitude", "start_at_0", "start_at_1", "end_at_0", "end_at_1", "max_runs",
   ];
   const DEBOUNCE_MS = 300;
 
-  // Return the row of a field, or its box if several fields share the row.
+  // Return the box of a field in a row that several fields share, or its own row.
   const boxOf = (form, name) =>
     form.querySelector(`.fieldBox.field-${name}`) ||
     form.querySelector(`.form-row.field-${name}`);
 
-  // Return the box with help and errors, which Django 6.0 and earlier put beside it.
-  const aroundOf = (box) =>
+  // Return the element with the box, its help text and its errors. Django 6.0 and earlier
+  // put help text and errors beside the box.
+  const wrapperOf = (box) =>
     box.matches(".form-row") || box.parentElement.matches(".form-row, fieldset")
       ? box
       : box.parentElement;
@@ -45,24 +46,24 @@
   }
 
   function showWindow(form) {
-    const around = aroundOf(boxOf(form, "missed_window"));
-    around.classList.toggle("hidden", form.elements.missed_runs.value !== "all");
+    const wrapper = wrapperOf(boxOf(form, "missed_window"));
+    wrapper.classList.toggle("hidden", form.elements.missed_runs.value !== "all");
   }
 
   function showSignature(form) {
     const select = form.elements.task_path;
-    const told = select.selectedOptions[0]?.dataset ?? {};
+    const { signature, summary } = select.selectedOptions[0]?.dataset ?? {};
     const box = boxOf(form, "task_path");
-    box.querySelector(".taskhub-signature").textContent = told.signature ?? "";
-    box.querySelector(".taskhub-summary").textContent = told.summary ?? "";
+    box.querySelector(".taskhub-signature").textContent = signature ?? "";
+    box.querySelector(".taskhub-summary").textContent = summary ?? "";
   }
 
-  /* The next runs, fetched when the user pauses; the last answer wins. */
+  /* The next runs, fetched when the user pauses. A new request aborts the previous one. */
   class Preview {
     constructor(form, place) {
       this.form = form;
       this.place = place;
-      this.asked = "";
+      this.lastQuery = "";
       this.timer = null;
       this.request = null;
     }
@@ -70,7 +71,7 @@
     query() {
       const query = new URLSearchParams();
       for (const [name, value] of new FormData(this.form)) {
-        if (ASKED.includes(name)) query.append(name, value);
+        if (SCHEDULE_INPUTS.includes(name)) query.append(name, value);
       }
       query.set("row", this.place.dataset.row);
       query.set("browser_zone", Intl.DateTimeFormat().resolvedOptions().timeZone ?? "");
@@ -84,8 +85,8 @@
 
     async ask({ showsErrors = true } = {}) {
       const query = this.query();
-      if (query === this.asked) return;
-      this.asked = query;
+      if (query === this.lastQuery) return;
+      this.lastQuery = query;
       this.request?.abort();
       this.request = new AbortController();
       try {
@@ -95,8 +96,9 @@
         });
         if (response.ok) this.show(await response.json(), showsErrors);
       } catch (error) {
-        // A newer request has replaced it, or the site is down; it may be repeated.
-        if (error.name !== "AbortError") this.asked = "";
+        // After an abort, a newer request is under way. Otherwise the site is down: the same
+        // query may be sent again.
+        if (error.name !== "AbortError") this.lastQuery = "";
       }
     }
 
@@ -135,9 +137,9 @@
       const names = [...Object.values(KINDS).flat(), "start_at", "end_at", "max_runs"];
       for (const name of names) {
         const box = boxOf(this.form, name);
-        const around = aroundOf(box);
+        const wrapper = wrapperOf(box);
         const faults = errors[name] ?? [];
-        around.querySelectorAll(".errorlist").forEach((list) => list.remove());
+        wrapper.querySelectorAll(".errorlist").forEach((list) => list.remove());
         box.classList.toggle("errors", faults.length > 0);
         for (const input of box.querySelectorAll("input, select")) {
           if (faults.length) input.setAttribute("aria-invalid", "true");
@@ -146,18 +148,18 @@
         if (faults.length) {
           const list = element("ul", "errorlist", "");
           list.append(...faults.map((fault) => element("li", "", fault)));
-          this.placeFault(list, box, around);
+          this.placeFault(list, box, wrapper);
         }
       }
     }
 
     /* Put errors where the admin does: above the input, or above the whole line. */
-    placeFault(list, box, around) {
+    placeFault(list, box, wrapper) {
       const line = box.matches(".flex-container")
         ? box
         : box.querySelector(".flex-container");
       if (getComputedStyle(line).flexDirection !== "column") {
-        around.prepend(list);
+        wrapper.prepend(list);
         return;
       }
       let widget = line.querySelector("input, select");

@@ -1,8 +1,8 @@
 /*
  * Updates progress bars: for each element of the class taskhub-progress, its data-url is
- * fetched until the answer is over, and not while the page is hidden. The element gets the
- * events `taskhub:progress` for each answer, and `taskhub:over` at the end. With
- * data-reload, the page is reloaded then.
+ * fetched until the answer has `is_over`. Nothing is fetched while the page is hidden. The
+ * element dispatches the event `taskhub:progress` for each answer, and `taskhub:over` at the
+ * end. If it has data-reload, the page is then reloaded.
  */
 "use strict";
 
@@ -35,7 +35,7 @@
       else this.later();
     }
 
-    /* Return the answer, null if there will be none, undefined if there is none now. */
+    /* Return the answer, null if there will be none, or undefined if this request failed. */
     async ask() {
       try {
         const response = await fetch(this.url(), {
@@ -47,12 +47,12 @@
         if (response.redirected) return null;
         const answer = await response.json();
         if (answer.status) this.place.dataset.seen = "yes";
-        // A result that does not exist yet may come late, or never.
-        this.pause = answer.status ? PAUSE_MS : this.longer();
+        // A result that does not exist yet may come late or never: fetch less often.
+        this.pause = answer.status ? PAUSE_MS : this.longerPause();
         return answer;
       } catch {
         // The site is down: fetch less often.
-        this.pause = this.longer();
+        this.pause = this.longerPause();
         return undefined;
       }
     }
@@ -64,7 +64,7 @@
       return url;
     }
 
-    longer() {
+    longerPause() {
       return Math.min(2 * this.pause, LONGEST_PAUSE_MS);
     }
 
@@ -99,7 +99,7 @@
     }
   }
 
-  // For pages that replace elements.
+  // Pages that replace elements dispatch this event.
   document.addEventListener("taskhub:new", (event) => start(event.target));
   if (document.readyState === "loading") {
     document.addEventListener("DOMContentLoaded", () => start(document));

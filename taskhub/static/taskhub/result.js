@@ -1,7 +1,7 @@
 /*
  * The page of an unfinished result or bulk action: when progress.js reports a new state, the
  * page is fetched, and elements that have changed are replaced. Without this script, users
- * reload the page.
+ * must reload the page.
  */
 "use strict";
 
@@ -42,7 +42,7 @@
         shown.dispatchEvent(new CustomEvent("taskhub:new", { bubbles: true }));
       }
     } catch {
-      // The site is down: progress.js fetches again, and so does this script.
+      // The site is down. progress.js fetches again, and then this script does, too.
     } finally {
       refreshing = false;
     }
