@@ -58,13 +58,13 @@ class Migration(migrations.Migration):
                     models.BooleanField(default=False, verbose_name="by force"),
                 ),
                 (
-                    "asked_by",
+                    "requested_by",
                     models.CharField(
                         default="", max_length=150, verbose_name="requested by"
                     ),
                 ),
                 (
-                    "asked_at",
+                    "requested_at",
                     models.DateTimeField(
                         auto_now_add=True, verbose_name="requested at"
                     ),
@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
                 ],
                 "constraints": [
                     taskhub.models.constraints.ReadableTimes(
-                        fields=("asked_at", "finished_at"),
+                        fields=("requested_at", "finished_at"),
                         name="taskhub_times_of_bulk_actions",
                     )
                 ],

@@ -30,8 +30,8 @@ class BulkAction(TaskHubModel):
     per_second = models.FloatField(_("per second"), null=True)
     #: For cancelling: whether to replace the processes that run the results.
     by_force = models.BooleanField(_("by force"), default=False)
-    asked_by = models.CharField(_("requested by"), max_length=150, default="")
-    asked_at = models.DateTimeField(_("requested at"), auto_now_add=True)
+    requested_by = models.CharField(_("requested by"), max_length=150, default="")
+    requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
     #: The last result that was processed; None before the first.
     done_id = models.UUIDField(null=True, editable=False)
     #: How many results were changed, and how many matched when it was requested.
@@ -55,7 +55,8 @@ class BulkAction(TaskHubModel):
         ]
         constraints: ClassVar = [
             ReadableTimes(
-                fields=["asked_at", "finished_at"], name="taskhub_times_of_bulk_actions"
+                fields=["requested_at", "finished_at"],
+                name="taskhub_times_of_bulk_actions",
             ),
         ]
 

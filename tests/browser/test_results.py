@@ -81,7 +81,7 @@ def test_the_failures_of_a_cause_are_retried(admin, worker, page):
     assert fits(page)
     assert_accessible(page)
     wait_until(lambda: TaskResult.objects.successful().count() == 3, "the retries")
-    assert BulkAction.objects.get().asked_by == "admin"
+    assert BulkAction.objects.get().requested_by == "admin"
 
 
 @pytest.mark.any_size

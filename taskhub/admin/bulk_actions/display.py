@@ -44,12 +44,12 @@ def selection(action: BulkAction) -> SafeString | str:
 
 @display(description=gettext_lazy("requested at"), ordering="id")
 def requested(action: BulkAction) -> SafeString:
-    return moment(action.asked_at)
+    return moment(action.requested_at)
 
 
 @display(description=gettext_lazy("requested by"))
 def requested_by(action: BulkAction) -> str:
-    return action.asked_by
+    return action.requested_by
 
 
 @display(description=gettext_lazy("done"))

@@ -79,7 +79,7 @@ def start_bulk(
         selection=selection.until_now().to_json(),
         per_second=per_second,
         by_force=by_force,
-        asked_by=by,
+        requested_by=by,
         expected=expected,
     )
 
@@ -157,7 +157,7 @@ def _apply(action: BulkAction, pks: list[UUID]) -> int:
         case Kind.RETRY:
             return retry_at(_due_times(action, pks), bulk_action=action.pk)
         case Kind.CANCEL:
-            by = f" by {action.asked_by}" if action.asked_by else ""
+            by = f" by {action.requested_by}" if action.requested_by else ""
             reason = f"It was cancelled{by}, with others."
             cancelled = cancel(
                 rows, reason=reason, by_force=action.by_force, bulk_action=action.pk
@@ -174,7 +174,7 @@ def _due_times(action: BulkAction, pks: list[UUID]) -> dict[UUID, datetime | Non
         return dict.fromkeys(pks)
     now = timezone.now()
     due_times = {
-        pk: action.asked_at + timedelta(seconds=(action.done + index) / per_second)
+        pk: action.requested_at + timedelta(seconds=(action.done + index) / per_second)
         for index, pk in enumerate(pks)
     }
     return {pk: due if due > now else None for pk, due in due_times.items()}

@@ -95,8 +95,9 @@
           headers: { Accept: "application/json" },
         });
         if (response.ok) this.show(await response.json(), showsErrors);
+        else this.lastQuery = "";
       } catch (error) {
-        // After an abort, a newer request is under way. Otherwise the site is down: the same
+        // After an abort, a newer request is under way. Otherwise the site is down, and the same
         // query may be sent again.
         if (error.name !== "AbortError") this.lastQuery = "";
       }

@@ -64,7 +64,7 @@ def own_site(settings):
     )
     site.register(TaskMetrics, narrowed(TaskMetricsAdmin, queue_name="mail"))
     site.register(Node, narrowed(NodeAdmin, host="mail"))
-    site.register(BulkAction, narrowed(BulkActionAdmin, asked_by="admin"))
+    site.register(BulkAction, narrowed(BulkActionAdmin, requested_by="admin"))
     urls = ModuleType("tests_urls_of_tenants")
     urls.urlpatterns = [
         path("own/", site.urls),

@@ -149,7 +149,7 @@ def test_run_after_as_a_timedelta_counts_from_enqueueing(config):
     later = tasks.add.using(run_after=an_hour)
     other = later.using(priority=5)
 
-    asked_at = timezone.now()
+    requested_at = timezone.now()
     results = [
         later.enqueue(1),
         other.enqueue(2),
@@ -160,7 +160,7 @@ def test_run_after_as_a_timedelta_counts_from_enqueueing(config):
     ]
 
     for result in results:
-        assert an_hour <= result.row.run_after - asked_at < an_hour * 2
+        assert an_hour <= result.row.run_after - requested_at < an_hour * 2
         assert result.task.run_after == result.row.run_after
         assert result == result.task.get_result(result.id)
 

@@ -130,8 +130,8 @@ def test_bulk_retries_are_spread_over_time(config):
 
     first, *others = TaskResult.objects.order_by("pk")
     # The first retry is due at once.
-    assert abs((first.run_after - action.asked_at).total_seconds()) < 90
-    gaps = [(row.run_after - action.asked_at).total_seconds() for row in others]
+    assert abs((first.run_after - action.requested_at).total_seconds()) < 90
+    gaps = [(row.run_after - action.requested_at).total_seconds() for row in others]
     assert gaps == pytest.approx([100, 200, 300])
 
 

@@ -188,11 +188,13 @@ def test_retries_are_spread_at_the_requested_rate(config, admin_client):
 
     action = BulkAction.objects.get()
     assert (action.per_second, action.expected) == (0.01, 2)
-    assert (action.asked_by, action.done) == ("admin", 2)
+    assert (action.requested_by, action.done) == ("admin", 2)
     assert page.redirect_chain[-1][0] == page_of(action)
     first, second = TaskResult.objects.order_by("pk")
     # The first retry is due at once, the second 100 s after the request.
-    assert (second.run_after - action.asked_at).total_seconds() == pytest.approx(100)
+    assert (second.run_after - action.requested_at).total_seconds() == pytest.approx(
+        100
+    )
     assert first.run_after < second.run_after
     assert history()[0][0] == "admin"
     assert "Requested (" in history()[0][1]
