@@ -2,8 +2,8 @@
 The database of taskhub's tables, and the manager that uses it.
 
 All tables are in the database that the site's routers return for writing `TaskResult`.
-Routers may send reads to a replica, which may be behind; the manager `writing` does
-not.
+Routers may send reads to a replica, which may be behind. The manager `writing` also
+reads from the database for writing.
 """
 
 from functools import cache
@@ -26,7 +26,7 @@ def _task_result() -> type[models.Model]:
 
 
 class WritingManager(models.Manager[_M_co]):
-    """The rows in the database that results are written to, also for reading."""
+    """Reads and writes the rows in the database that results are written to."""
 
     queryset_class: type[models.QuerySet[Any]] = models.QuerySet
 
@@ -39,7 +39,7 @@ class WritingManager(models.Manager[_M_co]):
 
     def get_queryset(self) -> models.QuerySet[_M_co]:
         """Return all rows. Each call asks the routers for the database."""
-        # Not super().get_queryset().using(), which makes a copy for each query.
+        # super().get_queryset().using() would make a second queryset for each query.
         return self.queryset_class(self.model, using=results_database())
 
 

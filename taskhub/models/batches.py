@@ -14,16 +14,16 @@ from django.db.models.base import ModelState
 
 T = TypeVar("T")
 
-#: Quoting doubles JSON at most, and the smallest limit of a server is probably 1 MiB.
+#: The lowest limit of a server is probably 1 MiB, and quoting at most doubles JSON.
 MAX_CHARACTERS = 512 * 1024
 MAX_ROWS = 1_000
-#: How many characters to count for a value of a small type.
+#: The estimate for a value of one of _SMALL_TYPES.
 _SMALL_CHARACTERS = 40
 _SMALL_TYPES = {type(None), bool, float, datetime, timedelta, UUID, ModelState}
 
 
 def estimate(row: Any) -> int:
-    """Return about how many characters an instance of a model has."""
+    """Return about how many characters a row has in a statement."""
     size = 0
     for value in vars(row).values():
         # A fast path for most values: this runs for each task that ends.
@@ -35,9 +35,10 @@ def batches_of(
     rows: Iterable[T], size_of: Callable[[T], int] = estimate
 ) -> Iterator[list[T]]:
     """
-    Yield instances of models in their order, as many as a statement may have.
+    Yield the rows in batches, in their order.
 
-    One that exceeds the limit is yielded alone.
+    A batch has at most MAX_ROWS rows and, by `size_of`, MAX_CHARACTERS characters. A
+    row with more characters is a batch of its own.
     """
     batch: list[T] = []
     size = 0

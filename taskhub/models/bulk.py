@@ -24,21 +24,23 @@ class BulkAction(TaskHubModel):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(_("action"), max_length=10, choices=Kind)
-    #: An operations.results.Selection as JSON. It excludes results enqueued later.
+    #: An operations.results.Selection as JSON. It excludes results that were enqueued
+    #: after the request.
     selection = models.JSONField(_("selection"), default=dict)
-    #: For retries: how many are due per second; None is all at once.
+    #: For retries: how many become due per second; None means all at once.
     per_second = models.FloatField(_("per second"), null=True)
     #: For cancelling: whether to replace the processes that run the results.
     by_force = models.BooleanField(_("by force"), default=False)
     requested_by = models.CharField(_("requested by"), max_length=150, default="")
     requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
-    #: The last result that was processed; None before the first.
+    #: The id of the last result that was processed; None before the first.
     done_id = models.UUIDField(null=True, editable=False)
-    #: How many results were changed, and how many matched when it was requested.
+    #: How many results were changed.
     done = models.PositiveIntegerField(_("done"), default=0)
+    #: How many results matched at the time of the request; None if not counted.
     expected = models.PositiveIntegerField(_("expected"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
-    #: Who has stopped it before its end.
+    #: Who stopped the action before its end; empty if nobody did.
     stopped_by = models.CharField(_("stopped by"), max_length=150, default="")
 
     class Meta:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models.functions import Now  # noqa: TID251  what replaces it
+from django.db.models.functions import Now  # noqa: TID251  DatabaseNow replaces it
 
 
 class DatabaseNow(Now):
@@ -11,8 +11,8 @@ class DatabaseNow(Now):
     The current time by the database's clock, to compare with times in rows.
 
     Times in rows are in the connection's zone: UTC, unless `TIME_ZONE` is set in
-    `DATABASES`. So is this. Django's Now is in the zone of the server's session on
-    MariaDB and MySQL, and in UTC on SQLite.
+    `DATABASES`. This time is in the same zone. Django's Now is in the zone of the
+    server's session on MariaDB and MySQL, and in UTC on SQLite.
 
     A `db_default` keeps the offset that the zone has at the time of the migration.
     """
@@ -28,12 +28,12 @@ class DatabaseNow(Now):
         """Start from UTC, the only zone of SQLite."""
         offset = _seconds_from_utc(connection)
         shift = f", '{offset} seconds'" if offset else ""
-        # Doubled for the template, and again for the parameters.
+        # Percent signs are doubled for the template, and again for the parameters.
         template = f"STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW'{shift})"
         return self.as_sql(compiler, connection, template=template, **context)
 
 
 def _seconds_from_utc(connection: Any) -> int:
-    """Return by how many seconds the zone of rows is ahead of UTC now."""
+    """Return by how many seconds the connection's zone is ahead of UTC now."""
     offset = datetime.now(connection.timezone or UTC).utcoffset()
     return int(offset.total_seconds()) if offset else 0

@@ -1,4 +1,4 @@
-"""Constraints and indexes for databases that differ."""
+"""Constraints and indexes that have the same effect on every database."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,25 +22,26 @@ class PartialUniqueConstraint(UniqueConstraint):
     would create nothing on MariaDB.
     """
 
-    def _fitting(self, schema_editor: Any) -> UniqueConstraint:
+    def _supported(self, schema_editor: Any) -> UniqueConstraint:
+        """Return an equivalent constraint that the database supports."""
         if schema_editor.connection.features.supports_partial_indexes:
             return self
         return UniqueConstraint(fields=self.fields, name=self.name)
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         """Return the constraint's part of CREATE TABLE."""
-        fitting = self._fitting(schema_editor)
-        return UniqueConstraint.constraint_sql(fitting, model, schema_editor)
+        supported = self._supported(schema_editor)
+        return UniqueConstraint.constraint_sql(supported, model, schema_editor)
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Return the statement that adds it."""
-        fitting = self._fitting(schema_editor)
-        return UniqueConstraint.create_sql(fitting, model, schema_editor)
+        """Return the statement that adds the constraint."""
+        supported = self._supported(schema_editor)
+        return UniqueConstraint.create_sql(supported, model, schema_editor)
 
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
-        """Return the statement that removes it."""
-        fitting = self._fitting(schema_editor)
-        return UniqueConstraint.remove_sql(fitting, model, schema_editor)
+        """Return the statement that removes the constraint."""
+        supported = self._supported(schema_editor)
+        return UniqueConstraint.remove_sql(supported, model, schema_editor)
 
 
 class _IsReadable(Func):
@@ -53,15 +54,16 @@ class _IsReadable(Func):
     )
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Give the zone, which would otherwise be that of the session."""
+        """Add a zone to both bounds, which otherwise are in the session's zone."""
         template = self.template.replace("00:00:00'", "00:00:00Z'")
         template = template.replace("999999'", "999999Z'")
         return self.as_sql(compiler, connection, template=template, **context)
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """Refuse text in another format than Django's: SQLite sorts times as text."""
-        # With a modifier, datetime() returns the 3rd of March for the 31st of February.
-        # Python's driver adds +00:00. Times in other zones would be sorted wrongly.
+        """Refuse text that is not in Django's format: SQLite sorts times as text."""
+        # With a modifier, datetime() returns the 3rd of March for the 31st of February,
+        # which then differs from the text. Python's driver adds +00:00. Other offsets
+        # are refused, since such times would be sorted wrongly.
         template = (
             f"(%(expressions)s IS NULL OR {self.template}"
             " AND datetime(substr(%(expressions)s, 1, 19), '+0 days')"
@@ -99,18 +101,19 @@ class PartialIndex(Index):
     An index of the rows in which one column has one value, given by `condition`.
 
     The column comes first in the index, except on PostgreSQL. MariaDB and MySQL have no
-    partial indexes and index all rows; SQLite uses the index more readily. PostgreSQL
-    drops the condition from the search, and would then scan the whole index.
+    partial indexes: they index all rows, and need the column. SQLite's planner chooses
+    the index more often with the column. PostgreSQL removes the condition from a query
+    that uses the index, and would then scan the whole index.
     """
 
     def create_sql(
         self, model: Any, schema_editor: Any, using: str = "", **options: Any
     ) -> Any:
-        """Return the statement that adds it."""
+        """Return the statement that adds the index."""
         if schema_editor.connection.vendor == "postgresql":
             return super().create_sql(model, schema_editor, using, **options)
         ((column, _value),) = self.condition.children  # type: ignore[union-attr,misc]
-        fitting = Index(
+        index = Index(
             fields=[column, *self.fields], name=self.name, condition=self.condition
         )
-        return fitting.create_sql(model, schema_editor, using, **options)
+        return index.create_sql(model, schema_editor, using, **options)

@@ -10,8 +10,8 @@ def identity_of(using: str) -> str:
     """
     Return text that identifies a database with taskhub's tables; "" without tables.
 
-    It does not depend on the name by which a host reaches the server. A copy with the
-    same database name has the same identity.
+    The text does not depend on the name by which a host reaches the server. A copy of
+    the database with the same name has the same identity.
     """
     connection: Any = connections[using]
     recorder = MigrationRecorder(connection)
@@ -26,13 +26,14 @@ def identity_of(using: str) -> str:
 
 
 def _name_of(connection: Any) -> str:
-    names = {
+    """Return the name of a database on its server; "" for SQLite."""
+    queries = {
         "postgresql": "SELECT current_database()",
         "mysql": "SELECT DATABASE()",
     }
-    if connection.vendor not in names:
+    if connection.vendor not in queries:
         # A file may have a different path in each container.
         return ""
     with connection.cursor() as cursor:
-        cursor.execute(names[connection.vendor])
+        cursor.execute(queries[connection.vendor])
         return str(cursor.fetchone()[0])

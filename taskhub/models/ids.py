@@ -17,7 +17,7 @@ def first_id_at(moment: datetime) -> UUID:
     """
     Return the lowest possible id of `moment`, an aware datetime.
 
-    Comparing ids with it selects rows by time with the primary key alone.
+    A comparison with this id selects rows by time, and needs only the primary key.
     """
     milliseconds = max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
     version_and_variant = (0x7 << 76) | (0x2 << 62)

@@ -18,30 +18,32 @@ class TaskMetrics(TaskHubModel):
     """
     Counts of the runs of one task in one queue within a span of time.
 
-    Several rows for the same span are added up. The steward does so, and merges older
-    spans into longer ones; see operations/metrics/rollup.py.
+    A span may have several rows, which readers add up. The steward merges these rows,
+    and merges older spans into longer ones; see operations/metrics/rollup.py.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    #: The start of the span: a full minute, ten minutes, half an hour or an hour.
+    #: The start of the span, a multiple of its length.
     starts_at = models.DateTimeField()
+    #: The length of the span; FRESH for a minute that has not been rolled up.
     seconds = models.PositiveSmallIntegerField(default=FRESH)
     task_path = NameField(max_length=255)
     queue_name = NameField(max_length=100)
     successful = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     cancelled = models.PositiveIntegerField(default=0)
-    #: Failed attempts that another attempt follows.
+    #: Failed attempts that were followed by another attempt.
     retried = models.PositiveIntegerField(default=0)
-    #: Histograms: from when attempts were due to their start, and from there to their
-    #: end. See foundation/histogram.py.
+    #: Histograms of durations: how long attempts waited from their due time to their
+    #: start, and how long they ran. See foundation/histogram.py.
     waits = models.JSONField(default=dict)
     runs = models.JSONField(default=dict)
+    #: How long all attempts ran together, and the longest of them, in seconds.
     run_seconds = models.FloatField(default=0)
     longest_run = models.FloatField(default=0)
 
     class Meta:
-        # The name of the page that shows the rows, which have none.
+        # The admin shows the rows on one page, the overview. A row has no page.
         verbose_name = _("overview")
         verbose_name_plural = _("overview")
         indexes: ClassVar = [

@@ -1,4 +1,4 @@
-"""Named leases decide which node does the work that only one node does at a time."""
+"""Named leases: each lets one node at a time do some work, such as pruning."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -14,7 +14,7 @@ from taskhub.models.fields.names import NameField
 
 
 class NamedLease(TaskHubModel):
-    """The right of one node or beat to do some work until a time."""
+    """The right of one node or beat to do some work until the lease ends."""
 
     name = NameField(primary_key=True, max_length=100)
     holder = NameField(max_length=100)
@@ -31,7 +31,11 @@ class NamedLease(TaskHubModel):
 
 
 def database_now(using: str) -> datetime:
-    """Return the time of the database; of this host if there is no lease yet."""
+    """
+    Return the time by the database's clock.
+
+    Return the time of this host as long as the table of leases is empty.
+    """
     leases = (
         NamedLease.objects.using(using)
         .annotate(now=DatabaseNow())

@@ -32,7 +32,7 @@ class NodeQuerySet(models.QuerySet["Node", "Node"]):
 if TYPE_CHECKING:
 
     class NodeManager(NodeQuerySet, models.Manager["Node"]):  # type: ignore[misc]
-        """What `as_manager()` makes, as every type checker understands it."""
+        """The class of the manager from `as_manager()`, for type checkers."""
 
 
 class Node(TaskHubModel):
@@ -48,18 +48,18 @@ class Node(TaskHubModel):
     host = models.CharField(_("host"), max_length=100)
     pid = models.PositiveIntegerField(_("process id"))
     queues = models.JSONField(_("queues"), default=list)
-    #: How many it should have. `workers` has the actual ones.
+    #: How many worker processes the node should have. `workers` has the actual ones.
     processes = models.PositiveSmallIntegerField(_("processes"))
     threads = models.PositiveSmallIntegerField(_("threads"))
     async_tasks = models.PositiveIntegerField(_("async tasks"))
     #: A list with a dict for each worker process: `token`, `pid`, `memory_mib`, and
-    #: `lingering`; see lingering.py.
+    #: `lingering`; see results/lingering.py.
     workers = models.JSONField(_("workers"), default=list)
     #: Memory of all processes, in MiB.
     memory_mib = models.PositiveIntegerField(_("memory"), default=0)
     version = models.CharField(_("version"), max_length=50)
-    #: Requests of operators: another number of processes, to take no new messages, to
-    #: stop. The steward obeys within two seconds.
+    #: Requests of operators: another number of processes, to take no new messages, and
+    #: to stop. The node obeys within two seconds.
     wanted_processes = models.PositiveSmallIntegerField(
         _("requested processes"), null=True
     )

@@ -35,13 +35,13 @@ class Lease(TaskHubModel):
 
 
 class QueueState(TaskHubModel):
-    """Whether a queue is paused, by whom and why. One without a row is active."""
+    """Whether a queue is paused, by whom and why. A queue without a row is active."""
 
     backend = NameField(_("backend"), max_length=100)
     queue_name = NameField(_("queue"), max_length=100)
     #: None while the queue is active.
     paused_at = models.DateTimeField(_("paused"), null=True)
-    #: Whether to pause the queue as soon as nothing waits or runs in it.
+    #: Whether to pause the queue when it has no due messages and no running tasks.
     drains = models.BooleanField(_("draining"), default=False)
     changed_by = models.CharField(_("changed by"), max_length=150, default="")
     reason = models.TextField(_("reason"), default="")
@@ -65,7 +65,7 @@ class QueueState(TaskHubModel):
 
     @property
     def is_paused(self) -> bool:
-        """Whether its messages are not handed out."""
+        """Whether workers get no messages of the queue."""
         return self.paused_at is not None
 
 
@@ -73,7 +73,7 @@ class QuarantinedMessage(TaskHubModel):
     """A message that could not be verified or read."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    #: The id in the broker; of a forged message it may be any text.
+    #: The id in the broker. A forged message may have any text as its id.
     message_id = NameField(_("message id"), max_length=200)
     queue_name = NameField(_("queue"), max_length=100)
     reason = models.TextField(_("reason"))

@@ -22,8 +22,8 @@ class SharedRow(models.Model):
     """
     A row whose `save()` does not undo what processes have written since it was read.
 
-    Of the fields that processes write, an UPDATE has only those that were changed on
-    this instance. A save with `update_fields` writes these, and an INSERT writes all
+    An UPDATE contains a field that processes write only if it was changed on this
+    instance. A save with `update_fields` writes these fields, and an INSERT writes all
     fields, as in any model.
     """
 
@@ -34,7 +34,7 @@ class SharedRow(models.Model):
         abstract = True
 
     def save(self, *args: Any, **options: Any) -> None:
-        """Save the row, except fields that only processes may have changed."""
+        """Save the row, except the processes' fields that were not changed here."""
         if not args and options.get("update_fields") is None and self._updates(options):
             options["update_fields"] = self._fields_to_update()
         super().save(*args, **options)
@@ -50,7 +50,7 @@ class SharedRow(models.Model):
     def refresh_from_db(
         self, using: Any = None, fields: Any = None, from_queryset: Any = None
     ) -> None:
-        """Read the row again; fields that are read count as unchanged."""
+        """Read the row again. The fields that were read count as unchanged."""
         names = None if fields is None else list(fields)
         super().refresh_from_db(using, names, from_queryset)
         own = self.written_by_processes
@@ -58,12 +58,14 @@ class SharedRow(models.Model):
 
     def _updates(self, options: dict[str, Any]) -> bool:
         """Whether a save updates the row that this instance was read from."""
-        is_same = self.__dict__.get("_read", {}).get("pk") == self.pk
-        is_here = options.get("using") in (None, self._state.db)
-        is_there = not self._state.adding and not options.get("force_insert")
-        return is_there and is_here and is_same and self.pk is not None
+        has_same_key = self.__dict__.get("_read", {}).get("pk") == self.pk
+        is_same_database = options.get("using") in (None, self._state.db)
+        is_update = not self._state.adding and not options.get("force_insert")
+        is_same_row = is_same_database and has_same_key and self.pk is not None
+        return is_update and is_same_row
 
     def _fields_to_update(self) -> list[str]:
+        """Return the users' fields, and the processes' fields changed here."""
         return [
             field.name
             for field in self._meta.concrete_fields
@@ -78,6 +80,7 @@ class SharedRow(models.Model):
         return bool(read != self.__dict__[field.attname])
 
     def _note_read(self, names: Iterable[str]) -> None:
+        """Remember the current values of these fields as unchanged."""
         values = self.__dict__
         read = {name: _snapshot(values[name]) for name in names if name in values}
         self._read: dict[str, Any] = values.get("_read", {}) | read | {"pk": self.pk}

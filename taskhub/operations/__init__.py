@@ -1,7 +1,7 @@
 """
-What operators do, for pages, commands and the shell.
+The actions of operators, which the admin's pages, commands and the shell use.
 
-A module or package for each noun, with its verbs: `operations.queues.pause(queue)`,
+Each noun has a module or package with its verbs: `operations.queues.pause(queue)`,
 `operations.results.retry(results)`.
 """
 

@@ -1,8 +1,9 @@
 """
 What operators do to nodes: quiet, resume, resize and stop them.
 
-Each function writes to the node's row, which its steward reads every second. The change
-holds until the node ends. A new node follows its command line.
+Each function writes to the row of a node, and raises UnknownNode if there is none. The
+node's steward reads the row every second. The change holds until the node ends; a new
+node follows its command line.
 """
 
 from typing import Any
@@ -28,7 +29,7 @@ def resize(name: str, processes: int) -> None:
     """
     Set the number of a node's worker processes.
 
-    Surplus processes finish their running tasks, within the node's grace period.
+    A surplus process finishes its running tasks, within the node's grace period.
 
     Raise InvalidOption for fewer than 1 or more than 256.
     """

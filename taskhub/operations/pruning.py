@@ -32,32 +32,37 @@ from taskhub.operations.results.deletion import (
 )
 
 MAX_BATCH_ROWS = 1_000
-#: Let other transactions work on the table between two batches.
+#: A pause between two batches, so that other transactions can work on the table.
 _PAUSE_SECONDS = 0.02
 _MAX_COUNTED_ROWS = 10_000
 
 _FAILED = (Status.FAILED,)
-_OTHERS = (Status.SUCCESSFUL, Status.CANCELLED)
+_NOT_FAILED = (Status.SUCCESSFUL, Status.CANCELLED)
 
 
 @dataclass(frozen=True)
 class Retention:
     """How long finished results are kept; None means for ever."""
 
+    #: For successful and cancelled results.
     days: float | None = None
     failed_days: float | None = None
     #: The maximum number of finished results.
     most: int | None = None
     #: The backend of the results; None means all backends.
     backend: str | None = None
-    #: For messages in quarantine, of all backends.
+    #: For quarantined messages of all backends.
     quarantined_days: float | None = None
-    #: For logs of all backends, also of results without a row.
+    #: For logs of all backends. The logs of results without a row are deleted only so.
     log_days: float | None = None
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """Return the settings of a backend, and the longest times of all backends."""
+        """
+        Return the retention by the settings of a backend.
+
+        Quarantined messages and logs are kept for the longest time of all backends.
+        """
         own = config.options
         all_options = [own, *(each.options for each in configs())]
         quarantined_days = _longest(each.keep_failed_days for each in all_options)
@@ -72,7 +77,7 @@ class Retention:
 
 
 def _longest(days: Iterable[float | None]) -> float | None:
-    """Return the longest time, or None if one of the times is None."""
+    """Return the longest time; None, for ever, if one of the times is None."""
     known = list(days)
     return None if None in known else max(each for each in known if each is not None)
 
@@ -101,7 +106,7 @@ def describe_kept(retention: Retention) -> str:
     """
     Describe how many expired results are kept because rows of the site refer to them.
 
-    Return "" if there are none. No query without a foreign key that protects results.
+    Return "" if there are none. Make no query if no foreign key protects results.
     """
     relations = protecting_relations()
     if not relations:
@@ -127,13 +132,15 @@ def _expired(
     """
     Yield the expired results, one queryset for each rule.
 
-    `distinct` keeps the querysets disjoint where the caller does not delete the rows.
+    With `distinct`, no row is in two of the querysets. Without it, the caller must
+    delete the rows of each queryset before it takes the next one.
     """
     own = TaskResult.writing.all()
     if retention.backend is not None:
         own = own.filter(backend=retention.backend)
     rest = own.exclude(status__in=UNFINISHED_STATUSES)
-    for statuses, days in ((_OTHERS, retention.days), (_FAILED, retention.failed_days)):
+    rules = ((_NOT_FAILED, retention.days), (_FAILED, retention.failed_days))
+    for statuses, days in rules:
         if days is not None:
             old = _finished_before(now - timedelta(days=days)) & Q(status__in=statuses)
             yield own.filter(old)
@@ -144,8 +151,8 @@ def _expired(
 
 
 def _finished_before(cutoff: datetime) -> Q:
-    # The id uses the primary key. A result that was delayed for long has an old id and
-    # a recent finish, so both conditions are needed.
+    # The condition on the id uses the primary key. A result that was delayed for long
+    # has an old id, but finished recently, so both conditions are needed.
     return Q(id__lt=first_id_at(cutoff), finished_at__lt=cutoff)
 
 
@@ -158,7 +165,7 @@ def _all_but_newest(limit: int, finished: TaskResultQuerySet) -> TaskResultQuery
 def _delete(rows: TaskResultQuerySet, *, dry_run: bool) -> Iterator[int]:
     last: UUID | None = None
     if relations := protecting_relations():
-        # Do not attempt to delete the protected results each time.
+        # Do not attempt to delete the protected results in each run.
         rows = rows.exclude(is_referred_to(relations))
     while True:
         # Start after the last batch, which may contain kept results.

@@ -1,13 +1,14 @@
 """
 What operators do with quarantined messages: inspect them, and push them again.
 
-Workers may accept a message now: a key is back in SECRET_KEY_FALLBACKS, its task is
-registered again, or a limit is higher. Its bytes are pushed unchanged. It is marked as
-returned, so that a worker looks at its row before running it. A message that is refused
-again is quarantined again.
+Workers may accept a message now, because a key is back in SECRET_KEY_FALLBACKS, its
+task is registered again, or a limit is higher. The bytes of the message are pushed
+unchanged. The message is marked as returned, so that a worker looks at its row before
+running it. A message that is refused again is quarantined again.
 
-The database broker has no messages apart from the rows. There, and if a message can be
-verified and its result has failed, pushing the message retries the result.
+The database broker has no messages apart from the rows, so pushing a message retries
+its result. With Redis, this is also done if the message can be verified and its result
+has failed.
 """
 
 from uuid import UUID
@@ -64,8 +65,8 @@ def push(quarantined: QuarantinedMessage) -> None:
     If this process dies in between, the message is pushed and stays in quarantine;
     pushing it again is harmless.
 
-    Raise BadMessage if it cannot be pushed, and BrokerError if the broker is away. The
-    message stays in quarantine then.
+    Raise BadMessage if the message cannot be pushed, and BrokerError if the broker is
+    away. In both cases, the message stays in quarantine.
     """
     config = _find_config(quarantined, _read(quarantined))
     try:
@@ -90,7 +91,11 @@ def _read(quarantined: QuarantinedMessage) -> Message | None:
 
 
 def _find_config(quarantined: QuarantinedMessage, message: Message | None) -> Config:
-    """Return the configuration of the backend to which the queue probably belongs."""
+    """
+    Return the configuration of the backend to which the queue probably belongs.
+
+    Raise BadMessage if no backend has the queue.
+    """
     queue_name = quarantined.queue_name
     found = [each for each in configs() if not each.queues or queue_name in each.queues]
     if not found:

@@ -62,7 +62,7 @@ class Queue:
 
     @property
     def waiting(self) -> TaskResultQuerySet:
-        """The results that wait for a worker or for their time."""
+        """The results that wait for a worker, or for their `run_after`."""
         return self.results.ready()
 
     @property
@@ -82,7 +82,11 @@ def pause(queue: Queue, *, by: str = "", reason: str = "") -> None:
 
 
 def drain(queue: Queue, *, by: str = "", reason: str = "") -> None:
-    """Pause a queue as soon as it has no due messages and no running tasks."""
+    """
+    Pause a queue as soon as it has no due messages and no running tasks.
+
+    Raise BrokerError if the broker is away; the steward pauses the queue later.
+    """
     _change(queue, paused=False, drains=True, by=by, reason=reason)
     synchronise_state(queue.state)
 
@@ -111,15 +115,15 @@ def _change(queue: Queue, *, paused: bool, drains: bool, by: str, reason: str) -
         except BrokerError as error:
             logger.error("%s Queue %s is changed there later.", error, queue.name)
 
-    # The database broker reads the row, so it must be committed.
+    # The database broker reads the row, so the row must be committed first.
     transaction.on_commit(change_broker, using=results_database())
 
 
 def synchronise_states(config: Config) -> None:
     """
-    Pause the queues that were drained, and restore the states in the broker.
+    Pause each draining queue that is empty now, and restore the states in the broker.
 
-    Raise BrokerError if the broker is away.
+    Skip damaged queues. Raise BrokerError if the broker is away.
     """
     damage = get_broker(config).damage
     for state in QueueState.writing.filter(backend=config.alias):
@@ -128,7 +132,11 @@ def synchronise_states(config: Config) -> None:
 
 
 def synchronise_state(state: QueueState) -> None:
-    """Pause a queue that was drained, or restore its state in the broker."""
+    """
+    Pause a draining queue if it is empty now, or restore its state in the broker.
+
+    Raise BrokerError if the broker is away.
+    """
     try:
         queue = Queue(state.queue_name, state.backend)
     except UnknownQueue:
@@ -151,7 +159,8 @@ def move(queue: Queue, target: Queue, *, task_path: str | None = None) -> int:
     the two steps, the sweep pushes the message. Block for a few statements for every
     500 results.
 
-    Raise BrokerError if the broker of `queue` is away; the remaining results stay.
+    Raise BrokerError if the broker of `queue` is away; the results that were not moved
+    yet stay in `queue`.
     """
     waiting = queue.waiting
     if task_path is not None:
@@ -177,7 +186,8 @@ def purge(queue: Queue, *, by: str = "") -> int:
 
     Running tasks continue. Block for a few statements for every 500 results.
 
-    Raise BrokerError if the broker is away; the remaining results stay.
+    Raise BrokerError if the broker is away; the results that were not cancelled yet
+    still wait.
     """
     reason = f"The queue {queue.name} was purged{f' by {by}' if by else ''}."
     return cancel(queue.waiting, reason=reason).waiting

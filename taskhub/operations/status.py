@@ -23,19 +23,20 @@ from taskhub.models.results.querysets import TaskResultQuerySet
 from taskhub.operations.results.selection import is_restricted
 from taskhub.operations.schedules.beats import running_beat
 
-#: Longer waits, and later ticks, need attention.
+#: A longer wait in a queue, and a longer delay of a tick, need attention.
 MAX_WAIT = timedelta(minutes=5)
 MAX_TICK_DELAY = timedelta(minutes=1)
-#: How long a quarantined message needs attention.
+#: For how long a quarantined message needs attention.
 QUARANTINE_ALERT = timedelta(days=1)
 #: A beat looks at a postponed schedule again within this time.
 _MAX_POSTPONEMENT = timedelta(seconds=10)
 _MAX_NAMES = 100
 _MAX_RUNNING_ROWS = 1_000
-#: The longest wait in a queue is found among the results that were enqueued first.
+#: The longest wait in a queue is searched among this number of its oldest results.
 _MAX_CANDIDATES = 1_000
-#: No index contains the queue. The oldest result of a queue is looked for among the
-#: oldest waiting results; if it is not there, among all, and the answer is cached.
+#: No index of waiting results contains the queue. The oldest result of a queue is
+#: searched among this number of the oldest waiting results. If these have none of the
+#: queue, all waiting results are searched, and the answer is cached.
 MAX_SCANNED_ROWS = 10_000
 CACHE_SECONDS = 60.0
 
@@ -52,7 +53,7 @@ class QueueStatus(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     #: How long the oldest due result has waited; None if no due result waits.
     oldest_seconds: float | None
-    #: How many present nodes work for this queue.
+    #: How many nodes that are not silent work for this queue.
     nodes: int
     paused: bool = False
 
@@ -84,8 +85,8 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     disabled_schedules: list[str]
     late_schedules: list[str]
-    #: One sentence for each problem, in the active language; those of brokers are not
-    #: translated.
+    #: One sentence for each problem, in the active language. The sentences of brokers
+    #: are not translated.
     needs_attention: list[str]
 
 
@@ -98,7 +99,7 @@ def read_status(
     Read the status with a bounded number of queries.
 
     A broker that cannot be reached is reported in `needs_attention`. `nodes` and
-    `schedules` limit which nodes and schedules are named.
+    `schedules` limit which nodes and schedules the status names; by default, all.
     """
     now = timezone.now()
     all_nodes = visible_nodes = _read_nodes()
@@ -108,7 +109,7 @@ def read_status(
         visible_nodes = [node for node in all_nodes if node.name in names]
     if schedules is None:
         schedules = PeriodicTask.writing.all()
-    paused = schedules.filter(enabled=False).exclude(disabled_reason="")
+    disabled = schedules.filter(enabled=False).exclude(disabled_reason="")
     late = _late_schedules(schedules, now)
     reasons = dict(late.values_list("name", "postponed_because")[:_MAX_NAMES])
     since = now - QUARANTINE_ALERT
@@ -118,7 +119,7 @@ def read_status(
         quarantined=QuarantinedMessage.writing.filter(
             quarantined_at__gte=since
         ).count(),
-        disabled_schedules=list(paused.values_list("name", flat=True)[:_MAX_NAMES]),
+        disabled_schedules=list(disabled.values_list("name", flat=True)[:_MAX_NAMES]),
         late_schedules=list(reasons),
         needs_attention=broker_faults,
     )
@@ -166,7 +167,7 @@ def _problems_of_node(node: NodeStatus) -> Iterator[str]:
 def _late_schedules(
     schedules: QuerySet[PeriodicTask], now: datetime
 ) -> QuerySet[PeriodicTask]:
-    """Return the schedules whose tick, or whose planning, is overdue."""
+    """Return the schedules that are overdue to be fired or to be planned."""
     before = now - MAX_TICK_DELAY
     # `look_at` has an index. A beat looks at a postponed schedule again within seconds.
     urgent = schedules.filter(enabled=True, look_at__lt=now + _MAX_POSTPONEMENT)
@@ -246,6 +247,7 @@ def _read_nodes() -> list[NodeStatus]:
 
 
 def _running_by_token() -> dict[str, int]:
+    """Count the running tasks of each worker process, up to _MAX_RUNNING_ROWS."""
     counts: dict[str, int] = {}
     running = TaskResult.writing.running().values_list("worker_ids", flat=True)
     for worker_ids in running[:_MAX_RUNNING_ROWS]:
@@ -297,6 +299,7 @@ def read_depths(config: Config, nodes: list[NodeStatus]) -> list[QueueStatus]:
 def _oldest_seconds(
     config: Config, queue_name: str, now: datetime, boundary: UUID | None
 ) -> float | None:
+    """Return the longest wait of a due result. See _scan_boundary() for `boundary`."""
     due = TaskResult.writing.ready().in_queue(queue_name).filter(backend=config.alias)
     due = due.filter(Q(run_after=None) | Q(run_after__lte=now))
     oldest = _first_due(due if boundary is None else due.filter(id__lt=boundary))
@@ -308,7 +311,7 @@ def _oldest_seconds(
 
 
 def _first_due(due: TaskResultQuerySet) -> datetime | None:
-    # Not only the first: it may have been retried a moment ago.
+    # Not only the oldest result, which may have become due just now by a retry.
     first = due.order_by("id").annotate(
         due=Coalesce("run_after", "enqueued_at", output_field=DateTimeField())
     )
@@ -316,6 +319,6 @@ def _first_due(due: TaskResultQuerySet) -> datetime | None:
 
 
 def _scan_boundary() -> UUID | None:
-    """Return the id after the first MAX_SCANNED_ROWS waiting results, or None."""
+    """Return the id after the oldest MAX_SCANNED_ROWS waiting results, or None."""
     ids = TaskResult.writing.ready().order_by("id").values_list("id", flat=True)
     return ids[MAX_SCANNED_ROWS : MAX_SCANNED_ROWS + 1].first()

@@ -2,7 +2,7 @@
 Import of schedules of django-celery-beat as periodic tasks of taskhub.
 
 `tables` reads its tables, `crontab` and `schedules` translate its schedules, `rows`
-makes a `PeriodicTask` of each row, and `importing` decides which are written.
+makes a `PeriodicTask` of each row, and `importing` decides which rows are written.
 """
 
 from taskhub.interop.celery_beat.importing import RowOutcome, Verdict, import_tasks

@@ -2,10 +2,10 @@
 Translation of Celery's crontabs to cron expressions that fire at the same times.
 
 Celery reads each field as a set of numbers. A day must be in the sets of day of month,
-month and day of week. For cron, a day must be in one of the two day fields, unless one
-of them begins with a star. Celery's ranges may wrap around, as in `22-2` or `fri-mon`,
-and every field accepts names. This follows `celery.schedules.crontab_parser` of Celery
-5.7.
+month and day of week. Cron requires both day fields only if one of them begins with a
+star; otherwise, one of the two is enough. Celery's ranges may wrap around, as in `22-2`
+or `fri-mon`, and every field accepts names. This follows
+`celery.schedules.crontab_parser` of Celery 5.7.
 """
 
 import re
@@ -23,9 +23,10 @@ _MONTHS = (
 _NAMES = {name: number for number, name in enumerate(_DAYS)} | {
     name: number for number, name in enumerate(_MONTHS, 1)
 }
-#: Fields in which cron refuses a step that names one value, by cron's names.
+#: Fields in which Cron refuses a step that names one value only, such as 40-59/30, with
+#: their names in taskhub.schedules.steps.
 _STEPPED = {"minute": "minute", "hour": "hour", "month_of_year": "month"}
-#: A field that cron reads as Celery does, if its ranges do not wrap around.
+#: Fields of this form mean the same to cron and to Celery, unless a range wraps around.
 _ITEM = r"(?:\*(?:/[0-9]+)?|[0-9]+(?:-[0-9]+(?:/[0-9]+)?)?)"
 _COMMON = re.compile(rf"{_ITEM}(?:,{_ITEM})*")
 #: As in Celery, text after a range is ignored.
@@ -34,7 +35,7 @@ _STAR = re.compile(r"\*(/(\w*)|$)")
 
 
 class Unreadable(ValueError):
-    """Celery cannot read the field, so the row does not fire."""
+    """Celery cannot read the field, so the crontab does not fire."""
 
 
 class Untranslatable(ValueError):
@@ -81,7 +82,8 @@ def translate(
     specs = (minute, hour, day_of_month, month_of_year, day_of_week)
     sets = [_numbers(field, spec) for field, spec in zip(_FIELDS, specs, strict=True)]
     minutes, hours, days, months, weekdays = map(_write, _FIELDS, specs, sets)
-    # A field that begins with a star is kept: it makes the other a condition.
+    # If one day field is "*", a step in the other that names one value is listed. Other
+    # fields that begin with a star are kept, so that cron requires both day fields.
     if weekdays == "*" and endless_step("day of month", days):
         days = ",".join(map(str, sorted(sets[2])))
     if days == "*" and endless_step("day of week", weekdays):
@@ -114,6 +116,7 @@ def _both(
 
 
 def _week(day: int) -> int:
+    """Return the number of a day's week in the month: 1 from the 1st to the 7th."""
     return (day + 6) // 7
 
 
@@ -125,7 +128,7 @@ def _remark(field: str, text: str, star: str, meaning: str) -> str:
 
 
 def _write(field: _Field, spec: str, numbers: set[int]) -> str:
-    """Return a field for cron; the original text if cron reads it alike."""
+    """Return a field for cron; the original text if cron reads it as Celery does."""
     if numbers == set(field.all):
         return "*"
     words = _DAYS if field.name == "day_of_week" else tuple(map(str, range(60)))
@@ -141,7 +144,8 @@ def _write(field: _Field, spec: str, numbers: set[int]) -> str:
 
 
 def _list(numbers: Iterable[int], words: Sequence[str]) -> Iterator[str]:
-    # Within a run, a number minus its index is constant.
+    """Yield the words of numbers; a range for each run of more than two numbers."""
+    # Within a run, the number minus its index is constant.
     places = enumerate(sorted(numbers))
     for _, group in groupby(places, lambda place: place[1] - place[0]):
         run = [words[number] for _, number in group]

@@ -37,10 +37,11 @@ class Verdict(Enum):
 
 
 _WRITTEN = (Verdict.MADE, Verdict.OVERWRITTEN)
-_THE_SAME = "It exists already."
-_ANOTHER = "Another periodic task has that name; --update overwrites it."
+_EXISTS_ALREADY = "It exists already."
+_NAME_IS_TAKEN = "Another periodic task has that name; --update overwrites it."
 _DISABLED_HERE = (
-    "It is disabled here: nothing disables the old row until it is enabled."
+    "It is disabled here, so --disable-old does not disable the old row; enable it "
+    "here first."
 )
 _FROM_CODE = "The code declares a periodic task of that name; rename one of the two."
 
@@ -52,9 +53,9 @@ class RowOutcome:
     old: OldTask
     verdict: Verdict
     remarks: list[str] = field(default_factory=list)
-    #: The row that is made, overwritten or found.
+    #: The periodic task that is made, overwritten or found; None if there is none.
     row: PeriodicTask | None = None
-    #: Whether `row` replaces the old one.
+    #: Whether `row` replaces the old row, which can then be disabled.
     is_imported: bool = False
 
 
@@ -67,8 +68,9 @@ def import_tasks(
     write: bool = False,
 ) -> list[RowOutcome]:
     """
-    Return what happens to each row. With `write`, write all, or none if this raises.
+    Return what happens to each row.
 
+    With `write`, write all changes in one transaction; without it, only judge the rows.
     With `update`, overwrite periodic tasks that exist already.
     """
     alias = results_database()
@@ -76,8 +78,8 @@ def import_tasks(
     with transaction.atomic(using=alias):
         for old in tasks:
             rows = PeriodicTask.objects.using(alias).filter(name=old.row.name)
-            there = (rows.select_for_update() if write else rows).first()
-            outcome = _judge(old, there, options, now, update=update)
+            existing = (rows.select_for_update() if write else rows).first()
+            outcome = _judge(old, existing, options, now, update=update)
             outcomes.append(outcome)
             if write and outcome.row and outcome.verdict in _WRITTEN:
                 outcome.row.save(using=alias)
@@ -86,7 +88,7 @@ def import_tasks(
 
 def _judge(
     old: OldTask,
-    there: PeriodicTask | None,
+    existing: PeriodicTask | None,
     options: ImportOptions,
     now: datetime,
     *,
@@ -95,22 +97,22 @@ def _judge(
     task = old.row.task
     if task in NOT_NEEDED and task not in options.tasks:
         return RowOutcome(old, Verdict.NOT_NEEDED, [NOT_NEEDED[task]])
-    if there and there.from_code:
-        return RowOutcome(old, Verdict.LEFT_ALONE, [_FROM_CODE], there)
+    if existing and existing.from_code:
+        return RowOutcome(old, Verdict.LEFT_ALONE, [_FROM_CODE], existing)
     try:
         row, remarks = make_row(old, options, now)
     except CannotImportRow as error:
-        if there and not update:
-            return RowOutcome(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
+        if existing and not update:
+            return RowOutcome(old, Verdict.LEFT_ALONE, [_NAME_IS_TAKEN], existing)
         return RowOutcome(old, Verdict.REFUSED, error.reasons)
-    if there is None:
+    if existing is None:
         return RowOutcome(old, Verdict.MADE, remarks, row, is_imported=True)
-    return _compare(old, there, row, remarks, now, update=update)
+    return _compare(old, existing, row, remarks, now, update=update)
 
 
 def _compare(
     old: OldTask,
-    there: PeriodicTask,
+    existing: PeriodicTask,
     row: PeriodicTask,
     remarks: list[str],
     now: datetime,
@@ -118,31 +120,31 @@ def _compare(
     update: bool,
 ) -> RowOutcome:
     if update:
-        _overwrite(there, row, now)
-    elif _gist(there) == _gist(row):
-        remarks = [_THE_SAME]
+        _overwrite(existing, row, now)
+    elif _compared_values(existing) == _compared_values(row):
+        remarks = [_EXISTS_ALREADY]
     else:
-        return RowOutcome(old, Verdict.LEFT_ALONE, [_ANOTHER], there)
+        return RowOutcome(old, Verdict.LEFT_ALONE, [_NAME_IS_TAKEN], existing)
     verdict = Verdict.OVERWRITTEN if update else Verdict.LEFT_ALONE
-    # It may be disabled here while Celery still fires it.
-    is_imported = there.enabled or not row.enabled
+    # The task may be disabled here while Celery still fires it.
+    is_imported = existing.enabled or not row.enabled
     if not is_imported:
         remarks.append(_DISABLED_HERE)
-    return RowOutcome(old, verdict, remarks, there, is_imported=is_imported)
+    return RowOutcome(old, verdict, remarks, existing, is_imported=is_imported)
 
 
-def _gist(row: PeriodicTask) -> tuple[object, ...]:
+def _compared_values(row: PeriodicTask) -> tuple[object, ...]:
     return row.task_path, as_schedule(row).text, row.args, row.kwargs
 
 
-def _overwrite(there: PeriodicTask, made: PeriodicTask, now: datetime) -> None:
+def _overwrite(existing: PeriodicTask, made: PeriodicTask, now: datetime) -> None:
     for name in _OVERWRITTEN:
-        setattr(there, name, getattr(made, name))
+        setattr(existing, name, getattr(made, name))
     ran = made.last_run_at
-    if ran and (there.last_run_at is None or ran > there.last_run_at):
-        # Celery still fires it, and has its current phase.
-        there.last_run_at = ran
-        there.total_run_count = max(there.total_run_count, made.total_run_count)
+    if ran and (existing.last_run_at is None or ran > existing.last_run_at):
+        # Celery still fires the task, so the old row has the current phase.
+        existing.last_run_at = ran
+        existing.total_run_count = max(existing.total_run_count, made.total_run_count)
         if isinstance(as_schedule(made), Interval):
-            there.created_at = made.created_at
-    there.plan(now)
+            existing.created_at = made.created_at
+    existing.plan(now)

@@ -23,11 +23,12 @@ T = TypeVar("T")
 _MAX_PRIORITY = 100
 #: How many characters of a faulty text are shown.
 _MAX_SHOWN = 200
-_INSTANT = timedelta(microseconds=1)
-#: Celery's beat writes its last runs every three minutes.
-_SLACK = timedelta(minutes=5)
-#: A missed run is reported if the next one is further away.
-_SOON = timedelta(hours=1)
+_MICROSECOND = timedelta(microseconds=1)
+#: A last run may be missing from the old row for this long: Celery's beat writes its
+#: last runs every three minutes.
+_LAST_RUN_DELAY = timedelta(minutes=5)
+#: A missed run is reported only if the next run is further away than this.
+_MIN_TIME_TO_NEXT_RUN = timedelta(hours=1)
 
 
 class CannotImportRow(Exception):
@@ -40,13 +41,14 @@ class CannotImportRow(Exception):
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What the user tells about the old site."""
+    """The user's answers about the old site."""
 
     #: Paths of tasks by Celery's names for them, where they differ.
     tasks: Mapping[str, str] = field(default_factory=dict)
-    #: Names of queues by Celery's names; "" is the queue of the task.
+    #: Names of queues by Celery's names; the name "" means the task's own queue.
     queues: Mapping[str, str] = field(default_factory=dict)
-    #: How to read priorities: with Redis, 0 goes first; with AMQP, last.
+    #: How to read priorities: with Redis, 0 goes first; with AMQP, 0 goes last. None
+    #: leaves them out.
     priority: Literal["redis", "amqp"] | None = None
 
 
@@ -56,7 +58,7 @@ def make_row(
     """
     Return an unsaved row with a plan from `now` on, and remarks about it.
 
-    Raise CannotImportRow if no row can do the same.
+    Raise CannotImportRow if no periodic task can do the same as the old row.
     """
     theirs = old.row
     reasons: list[str] = []
@@ -131,7 +133,7 @@ def _is_overdue(schedule: Clocked, theirs: OldRow, now: datetime) -> bool:
 
 
 def _json(path: str, theirs: OldRow, name: str, nothing: Any) -> Any:
-    """Return arguments. Errors do not show values that may be masked."""
+    """Return the arguments of a column. Errors do not show values that are masked."""
     text = getattr(theirs, name)
     shows = masks_nothing(path)
     try:
@@ -145,6 +147,7 @@ def _json(path: str, theirs: OldRow, name: str, nothing: Any) -> Any:
 
 
 def _plain(value: dict[str, Any], *, shows: bool) -> dict[str, Any]:
+    """Return an object. Raise CannotImport if it has a value in Celery's encoding."""
     if "__type__" in value and "__value__" in value:
         kind, plain = (
             (value["__type__"], repr(value["__value__"]))
@@ -187,7 +190,7 @@ def _faults(row: PeriodicTask, theirs: OldRow, *, readable: bool) -> list[str]:
     if row.queue_name and (fault := name_fault(row.queue_name)):
         faults.setdefault("queue_name", f"{fault}.")
     if not readable:
-        # The row does not have its real arguments.
+        # The arguments in `row` are not the real ones, so their faults do not count.
         faults = {name: faults[name] for name in faults.keys() - {"args", "kwargs"}}
     return [f"{text} {remedies.get(name, '')}".strip() for name, text in faults.items()]
 
@@ -196,12 +199,12 @@ def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
     """Set the time from which ticks are counted, so that they keep their phase."""
     start, last = theirs.start_time, theirs.last_run_at
     if start is not None:
-        # A row's ticks count from a whole second.
+        # taskhub counts the ticks of a row from a whole second.
         start = start.replace(microsecond=0)
     if not isinstance(row.schedule, Interval):
         row.start_at = start
         return
-    # Celery counts from the last run or, if there is none, from the last change.
+    # Celery counts from the last run or, without a last run, from the last change.
     if start is not None and (last is None or last + row.schedule.period <= start):
         row.start_at = start
         return
@@ -214,15 +217,15 @@ def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
 
 
 def _expire(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
-    """Set the end or the expiry of runs. If it has both, Celery uses the end."""
+    """Set the end or the expiry of runs. If the old row has both, Celery uses the end."""
     if theirs.expires is None:
         if theirs.expire_seconds:
             row.expires_after = timedelta(seconds=theirs.expire_seconds)
         return
     row.end_at = theirs.expires
-    if row.rule.next_after(theirs.expires - _INSTANT) == theirs.expires:
+    if row.rule.next_after(theirs.expires - _MICROSECOND) == theirs.expires:
         # Celery does not fire at the end itself.
-        row.end_at -= _INSTANT
+        row.end_at -= _MICROSECOND
     remarks.append(
         f"Its expires, {theirs.expires.isoformat()}, becomes its end: it does not "
         "fire after this time, but a run that waits then is still started."
@@ -254,7 +257,7 @@ def _note_the_plan(
     missed = row.rule.next_after(since)
     if missed is None or row.next_run_at is None:
         return
-    if missed < now - _SLACK and row.next_run_at > now + _SOON:
+    if missed < now - _LAST_RUN_DELAY and row.next_run_at > now + _MIN_TIME_TO_NEXT_RUN:
         remarks.append(
             f"It was due at {missed.isoformat()}, and Celery has recorded no run since "
             "then. Run it by hand to catch up."

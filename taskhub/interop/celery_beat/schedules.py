@@ -29,7 +29,8 @@ def schedule_of(old: OldSchedule) -> tuple[Schedule, str]:
     """
     Return the schedule that fires at the same times, and a remark or "".
 
-    Raise CannotImport if there is none, and InvalidSchedule if its values are wrong.
+    Raise CannotImport if there is no such schedule, and InvalidSchedule if `old` has
+    wrong values.
     """
     schedule, remark = _READERS[type(old)](old)
     if len(schedule.text) > _MAX_CHARACTERS:
@@ -37,7 +38,7 @@ def schedule_of(old: OldSchedule) -> tuple[Schedule, str]:
             f"{schedule.text!r} is longer than {_MAX_CHARACTERS} characters. Split it "
             "into two periodic tasks."
         )
-    # As it is read from the row: the text rounds coordinates.
+    # Return the schedule as it will be read from its row: the text rounds coordinates.
     return parse(schedule.text), remark
 
 

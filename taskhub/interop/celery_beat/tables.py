@@ -16,7 +16,9 @@ from django.db import connections, models, transaction
 from taskhub.exceptions import TablesMissing
 
 
-class _Theirs:
+class _OldMeta:
+    """The Meta options of all these models."""
+
     managed = False
     app_label = "django_celery_beat"
     apps = Apps()
@@ -28,7 +30,7 @@ class OldInterval(models.Model):
     every = models.IntegerField()
     period = models.CharField(max_length=24)
 
-    class Meta(_Theirs):
+    class Meta(_OldMeta):
         db_table = "django_celery_beat_intervalschedule"
 
     def __str__(self) -> str:
@@ -45,7 +47,7 @@ class OldCrontab(models.Model):
     day_of_week = models.CharField(max_length=64)
     timezone = models.CharField(max_length=63)
 
-    class Meta(_Theirs):
+    class Meta(_OldMeta):
         db_table = "django_celery_beat_crontabschedule"
 
     def __str__(self) -> str:
@@ -60,7 +62,7 @@ class OldSolar(models.Model):
     latitude = models.DecimalField(max_digits=9, decimal_places=6)
     longitude = models.DecimalField(max_digits=9, decimal_places=6)
 
-    class Meta(_Theirs):
+    class Meta(_OldMeta):
         db_table = "django_celery_beat_solarschedule"
 
     def __str__(self) -> str:
@@ -72,7 +74,7 @@ class OldClocked(models.Model):
 
     clocked_time = models.DateTimeField()
 
-    class Meta(_Theirs):
+    class Meta(_OldMeta):
         db_table = "django_celery_beat_clockedschedule"
 
     def __str__(self) -> str:
@@ -108,7 +110,7 @@ class OldRow(models.Model):
 
     objects: ClassVar[models.Manager["OldRow"]] = models.Manager()
 
-    class Meta(_Theirs):
+    class Meta(_OldMeta):
         db_table = "django_celery_beat_periodictask"
         ordering: ClassVar = ["name"]
 
@@ -124,7 +126,7 @@ class OldChange(models.Model):
 
     objects: ClassVar[models.Manager["OldChange"]] = models.Manager()
 
-    class Meta(_Theirs):
+    class Meta(_OldMeta):
         db_table = "django_celery_beat_periodictasks"
 
     def __str__(self) -> str:
@@ -159,10 +161,10 @@ def check_tables(alias: str) -> None:
     connection: Any = connections[alias]
     introspection = connection.introspection
     with connection.cursor() as cursor:
-        there = set(introspection.table_names(cursor))
+        existing = set(introspection.table_names(cursor))
         for model in _TABLES:
             meta = model._meta
-            if meta.db_table not in there:
+            if meta.db_table not in existing:
                 raise TablesMissing(
                     f"The database {alias!r} has no table {meta.db_table}. Choose the "
                     "database of django-celery-beat with --database."
@@ -194,7 +196,11 @@ def read_tasks(alias: str) -> list[OldTask]:
 
 
 def disable(tasks: Collection[OldTask], alias: str, now: datetime) -> int:
-    """Disable rows, and tell Celery's beat. Return how many were enabled."""
+    """
+    Disable rows, and let Celery's beat reload its schedules.
+
+    Return how many of the rows were enabled before.
+    """
     pks = [task.row.pk for task in tasks]
     with transaction.atomic(using=alias):
         rows = OldRow.objects.using(alias).filter(pk__in=pks, enabled=True)

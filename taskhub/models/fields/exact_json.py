@@ -23,7 +23,7 @@ class ExactJSONField(ShapedJSONField):
     """
 
     def db_type(self, connection: Any) -> str | None:
-        """Return a type that stores the text."""
+        """Return the type of the column, which stores the text."""
         if connection.vendor == "postgresql":
             return "json"
         if _is_mysql(connection):
@@ -63,12 +63,12 @@ class ExactJSONField(ShapedJSONField):
 
 
 class _ExactCol(Col):
-    """A column that is selected as text, and otherwise used as jsonb."""
+    """A column that PostgreSQL selects as text, and otherwise uses as jsonb."""
 
     def as_postgresql(
         self, compiler: Any, connection: Any, **_: Any
     ) -> tuple[str, tuple[str | int, ...]]:
-        """Cast it to jsonb: json cannot be compared, and has fewer operators."""
+        """Cast the column to jsonb: json has fewer operators, and no equality."""
         sql, params = self.as_sql(compiler, connection)
         return f"({sql})::jsonb", params
 

@@ -24,7 +24,7 @@ class ComparedExactly:
         """Return the type, on MySQL with a collation that compares bytes."""
         parameters = super().db_parameters(connection)  # type: ignore[misc]
         if connection.vendor == "mysql":
-            # Both distinguish names with and without a trailing space.
+            # Both collations distinguish names with and without a trailing space.
             is_mariadb = connection.mysql_is_mariadb
             collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
             parameters["collation"] = collation

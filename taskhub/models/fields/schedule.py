@@ -13,9 +13,9 @@ class ScheduleField(ComparedExactly, models.CharField):  # type: ignore[type-arg
     """
     A `Schedule` in Python, and its text in the database.
 
-    Text may be assigned; saving it raises InvalidSchedule if it is not a schedule. Such
-    text from SQL or a fixture is read as an `Unreadable`, so that one bad row does not
-    prevent reading others.
+    Text may be assigned; saving it raises InvalidSchedule if it is not a schedule. If
+    SQL or a fixture has written such text, it is read as an `Unreadable`, so that one
+    bad row does not prevent reading others.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -26,7 +26,7 @@ class ScheduleField(ComparedExactly, models.CharField):  # type: ignore[type-arg
         return None if value is None else read(str(value))
 
     def to_python(self, value: Any) -> Any:
-        """Return the schedule of text in a form or a fixture."""
+        """Return the schedule of a text in a form or a fixture."""
         return (
             value if value is None or isinstance(value, Schedule) else read(str(value))
         )
@@ -38,7 +38,7 @@ class ScheduleField(ComparedExactly, models.CharField):  # type: ignore[type-arg
             raise ValidationError(value.reason, code="invalid")
 
     def run_validators(self, value: Any) -> None:
-        """Check the length of the text."""
+        """Check the length of the schedule's text."""
         super().run_validators(value.text if isinstance(value, Schedule) else value)
 
     def get_prep_value(self, value: Any) -> Any:

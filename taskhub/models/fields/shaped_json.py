@@ -1,9 +1,9 @@
 """
 Columns of JSON that hold one kind of value, such as a list.
 
-SQL can write any value. A value of another kind, or one that cannot be read, is read as
-an empty value that keeps its text. So no page, query or worker fails because of it, and
-a save writes it back unchanged.
+SQL can write any value. If the value in a row is of another kind, or cannot be parsed,
+an empty list or dict replaces it and keeps its text. So no page, query or worker fails
+because of such a value, and a save writes it back unchanged.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def _is_list_of_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-#: For each kind: a test, and the class that replaces other values.
+#: For each kind: a test, and the class of the replacement for other values.
 _KINDS: Final[
     dict[str, tuple[Callable[[object], bool], type[OddList] | type[OddObject]]]
 ] = {
@@ -62,7 +62,7 @@ class ShapedJSONField(models.JSONField):
     JSON of one kind, a key of `_KINDS`, or of any kind. A nullable column accepts null.
     """
 
-    #: An inserted instance has the default already.
+    #: An INSERT does not return the value, since the instance has the default already.
     db_returning = False
 
     def __init__(self, *args: Any, kind: str = "", **options: Any) -> None:
@@ -75,19 +75,19 @@ class ShapedJSONField(models.JSONField):
         return name, path, args, options | ({"kind": self.kind} if self.kind else {})
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Parse a value; return an empty one if it is of another kind."""
-        # The value of an expression may be of any kind.
+        """Parse a value; return an empty list or dict if it is of another kind."""
+        # The value of an expression that is not a column may be of any kind.
         is_column = isinstance(expression, Col)
         if not (self.kind and is_column and isinstance(value, str)):
             return super().from_db_value(value, expression, connection)
-        is_right, odd_type = _KINDS[self.kind]
+        is_of_kind, odd_type = _KINDS[self.kind]
         try:
             read = super().from_db_value(value, expression, connection)
         except (ValueError, RecursionError):
             # Not JSON, too deep, or a number with thousands of digits.
             pass
         else:
-            if is_right(read) or (self.null and read is None):
+            if is_of_kind(read) or (self.null and read is None):
                 return read
         odd = odd_type()
         odd.text = value
@@ -96,7 +96,7 @@ class ShapedJSONField(models.JSONField):
     def get_db_prep_value(
         self, value: Any, connection: Any, prepared: bool = False
     ) -> Any:
-        """Return what to write: for an odd value, the text that was read."""
+        """Return the value to write; for an odd value, the text that was read."""
         if isinstance(value, OddList | OddObject):
             return value.text
         return super().get_db_prep_value(value, connection, prepared)

@@ -15,12 +15,12 @@ from taskhub.models.fields.exact_json import ExactJSONField
 from taskhub.models.fields.names import NameField
 from taskhub.models.fields.schedule import ScheduleField
 
-#: The `look_at` of a row without a plan: before all rows with a plan.
+#: The `look_at` of a row without a plan, which thus comes before rows with a plan.
 UNPLANNED = datetime(1970, 1, 1, tzinfo=UTC)
 #: How many results of its last runs a row remembers.
 RECENT_RUNS = 20
 
-#: The options of text that the beat writes.
+#: The options of a text field that the beat writes.
 _TEXT: Any = {"default": "", "db_default": "", "blank": True, "editable": False}
 
 
@@ -43,8 +43,10 @@ class Overlap(models.TextChoices):
 
 class PeriodicColumns(models.Model):
     """
-    The first part is edited by users. The second belongs to the beat: the plan, and the
-    values that the plan was made for.
+    The columns of `PeriodicTask`.
+
+    Users edit the first part. The beat writes the second part: the plan, the values
+    from which the plan was computed, and records of past runs.
     """
 
     name = NameField(_("name"), max_length=200, unique=True)
@@ -119,7 +121,8 @@ class PeriodicColumns(models.Model):
         help_text=_("The schedule is disabled after this many failed runs in a row."),
     )
 
-    #: Declared with @periodic. Such a row can be disabled, and is edited in the code.
+    #: Whether it is declared with @periodic. Such a row is edited in the code, except
+    #: for `enabled`.
     from_code = models.BooleanField(_("from code"), default=False, editable=False)
     created_at = models.DateTimeField(
         _("created"), default=timezone.now, db_default=DatabaseNow(), editable=False
@@ -142,18 +145,20 @@ class PeriodicColumns(models.Model):
     disabled_reason = models.TextField(_("reason for being disabled"), **_TEXT)
     #: The ids of the results of its last runs, the newest last.
     recent_ids = models.JSONField(default=list, editable=False)
-    #: What `next_run_at` was computed from, and when.
+    #: The schedule and the start from which `next_run_at` was computed, and when.
     planned_schedule = NameField(max_length=255, serialize=False, **_TEXT)
     planned_start_at = models.DateTimeField(null=True, editable=False, serialize=False)
     planned_at = models.DateTimeField(null=True, editable=False, serialize=False)
-    #: In a time zone: the span of the plan as local times; see schedules/span.py.
+    #: The span of the plan as local times; empty for a schedule in UTC. See
+    #: schedules/span.py.
     planned_between = models.CharField(max_length=80, serialize=False, **_TEXT)
-    #: When the beat looks at a due tick again that has to wait.
+    #: When the beat looks again at a due tick that has to wait.
     postponed_until = models.DateTimeField(null=True, editable=False, serialize=False)
-    #: Why a due tick has to wait; empty if none does.
+    #: Why a due tick has to wait. Empty if it does not, or waits for an earlier run.
     postponed_because = models.TextField(serialize=False, **_TEXT)
-    #: When the row needs the beat: at its next run; UNPLANNED if the plan is missing or
-    #: stale; null if it is disabled.
+    #: When the beat has to look at the row: at the next run, or again at a postponed
+    #: tick. UNPLANNED if the plan is missing or stale; null if the row is disabled and
+    #: has no plan.
     look_at = models.GeneratedField(
         expression=Case(
             When(Q(enabled=False, planned_schedule=""), then=None),

@@ -17,7 +17,7 @@ from taskhub.models.results.task_result import TaskResult
 from taskhub.models.shared_row import SharedRow
 from taskhub.schedules import Schedule, Span, parse
 
-#: The values of a disabled row, without the reason.
+#: The values of the plan in a disabled row. `disabled_reason` is not among them.
 DISABLED: dict[str, Any] = {
     "enabled": False,
     "next_run_at": None,
@@ -28,7 +28,7 @@ DISABLED: dict[str, Any] = {
     "postponed_until": None,
     "postponed_because": "",
 }
-#: Later times in a row were written while the clock was ahead.
+#: A time in a row that is further in the future was written while a clock was ahead.
 MAX_AHEAD = timedelta(seconds=60)
 #: The fields that the beat writes.
 PLAN_FIELDS = (*DISABLED, "disabled_reason")
@@ -46,7 +46,7 @@ class PeriodicTaskQuerySet(models.QuerySet["PeriodicTask", "PeriodicTask"]):
         return self.filter(look_at__isnull=False).order_by("look_at")
 
     def get_by_natural_key(self, name: str) -> "PeriodicTask":
-        """Return the row of a name, by which fixtures refer to it."""
+        """Return the row with a name, by which fixtures refer to it."""
         return self.get(name=name)
 
     def with_plan(self) -> Self:
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     class PeriodicTaskManager(  # type: ignore[misc]
         PeriodicTaskQuerySet, models.Manager["PeriodicTask"]
     ):
-        """What `as_manager()` makes, as every type checker understands it."""
+        """The class of the manager from `as_manager()`, for type checkers."""
 
 
 class PeriodicTask(PeriodicColumns, SharedRow):
@@ -105,7 +105,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
         return self.name
 
     def natural_key(self) -> tuple[str]:
-        """Return its name, by which fixtures refer to it."""
+        """Return the name, by which fixtures refer to the row."""
         return (self.name,)
 
     def save(self, *args: Any, **options: Any) -> None:
@@ -122,7 +122,11 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     @property
     def is_plan_stale(self) -> bool:
-        """Whether the plan is missing, or made for other values; see `look_at`."""
+        """
+        Whether the plan is missing, or was made for another schedule or start.
+
+        A disabled row should have no plan. `look_at` is computed in the same way.
+        """
         if not self.enabled:
             return bool(self.planned_schedule)
         return (self.planned_schedule, self.planned_start_at) != (
@@ -132,31 +136,32 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     @property
     def rule(self) -> Schedule:
-        """The schedule, anchored at the start of this row."""
+        """The schedule, anchored at the row's `start_at` or else its `created_at`."""
         anchor = (self.start_at or self.created_at).replace(microsecond=0)
         return as_schedule(self).anchored(anchor)
 
     def plan(self, now: datetime) -> None:
         """
-        Set the next run after `now`, in the attributes. This fires nothing.
+        Set the next run after `now`, in the attributes only; fire nothing.
 
-        Disable a row that will not run again, with the reason.
+        Disable a row that will not run again, with the reason. Raise InvalidSchedule if
+        the schedule cannot be read.
         """
         self.postponed_until, self.postponed_because = None, ""
         if not self.enabled:
             self._forget_plan()
             return
         self.disabled_reason = ""
-        after = self._begin(now)
-        # Before the plan is set: a row that cannot be planned here stays unplanned.
+        after = self._planning_start(now)
+        # This may raise. The plan is set afterwards, so that the row stays unplanned.
         tick = self.rule.next_after(after)
         self.planned_schedule = as_schedule(self).text
         self.planned_start_at = self.start_at
         self.planned_at = now
         self.move_to(tick, after=after)
 
-    def _begin(self, now: datetime) -> datetime:
-        """Return the moment that the next run is the first tick after."""
+    def _planning_start(self, now: datetime) -> datetime:
+        """Return a time; the next run is the first tick after it."""
         if self.start_at and self.start_at > now:
             # The start itself may be the first tick.
             return self.start_at - timedelta(microseconds=1)
@@ -164,33 +169,33 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     def is_plan_ahead(self, now: datetime) -> bool:
         """
-        Return whether the next run is late because the clock was ahead.
+        Return whether the next run is too late because a clock was ahead.
 
-        The clock was ahead if the row was planned, or has run, in the future.
+        A clock was ahead if, by this row, it was planned or has run in the future.
         """
         moments = (self.planned_at, self.last_run_at)
         if not any(moment and moment > now + MAX_AHEAD for moment in moments):
             return False
-        tick = self.rule.next_after(self._begin(now))
+        tick = self.rule.next_after(self._planning_start(now))
         return bool(tick and self.next_run_at and tick < self.next_run_at)
 
     @property
     def is_plan_outdated(self) -> bool:
-        """Whether the rules of the time zone have changed since it was planned."""
+        """Whether the rules of the time zone have changed since the row was planned."""
         span = Span.read(self.planned_between)
-        # A next run that a user has set does not depend on the rules.
+        # A next run that somebody has set by hand does not depend on the rules.
         if span is None or span.tick != self.next_run_at:
             return False
         return not span.holds(as_schedule(self).zone)
 
     def plan_by_new_rules(self) -> None:
         """
-        Set, in the attributes, the planned tick by the current rules of the zone.
+        Set the planned tick by the current rules of the zone, in the attributes only.
 
-        It may be past, and due.
+        The tick may be in the past, and thus due.
         """
         span = Span.read(self.planned_between)
-        assert span is not None  # noqa: S101  the plan is outdated
+        assert span is not None  # noqa: S101  callers check is_plan_outdated
         after = span.start_under(self.rule)
         if self.start_at:
             after = max(after, self.start_at - timedelta(microseconds=1))
@@ -198,9 +203,10 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     def move_to(self, tick: datetime | None, *, after: datetime) -> None:
         """
-        Make `tick`, the first tick after a moment, the next run.
+        Make `tick` the next run, in the attributes only.
 
-        Disable a row that will not run again.
+        `tick` is the first tick after `after`. Disable a row that will not run again,
+        with the reason.
         """
         self.next_run_at = tick
         self.postponed_until, self.postponed_because = None, ""
@@ -217,12 +223,12 @@ class PeriodicTask(PeriodicColumns, SharedRow):
             self.disable(_("It ended at %(end)s.") % {"end": self.end_at.isoformat()})
 
     def postpone(self, reason: object, until: datetime | None = None) -> None:
-        """Set, in the attributes, why a due tick has to wait, and until when."""
+        """Set why a due tick has to wait, and until when, in the attributes only."""
         self.postponed_because = escape_text(str(reason))
         self.postponed_until = until
 
     def disable(self, reason: object) -> None:
-        """Disable the row with a reason, in the attributes."""
+        """Disable the row with a reason, in the attributes only."""
         self._forget_plan()
         self.disabled_reason = escape_text(str(reason))
 
@@ -231,7 +237,7 @@ class PeriodicTask(PeriodicColumns, SharedRow):
             setattr(self, name, value)
 
     def remember(self, pk: UUID, enqueued_at: datetime) -> None:
-        """Record a run by the id of its result, in the attributes."""
+        """Record a run by the id of its result, in the attributes only."""
         earlier = map(str, ids_in(self.recent_ids))
         self.recent_ids = [*earlier, str(pk)][-RECENT_RUNS:]
         self.last_run_at = enqueued_at

@@ -6,11 +6,11 @@ from taskhub.messages import Message
 
 
 class Carried:
-    """A row for which a broker carries a message."""
+    """A row of a result, for which a broker carries a message."""
 
     def to_message(self: Any, *, durable: bool = True) -> Message:
         """
-        Return the message of this row. It leaves out odd values; see `oddity`.
+        Return the message of this row. Odd values are empty in it; see `oddity`.
         """
         return Message(
             id=self.id,

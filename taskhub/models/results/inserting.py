@@ -1,8 +1,9 @@
 """
 Inserting new rows at half the cost of `Model.save()`.
 
-Most of the work of a save is compiling the statement. Here it is compiled once for each
-slice of the table and each database. `taskhub.producer` calls this for new results.
+`Model.save()` spends most of its time on compiling the statement. Here, the statement
+is compiled once for each slice of the table and each database. `taskhub.producer` calls
+insert() for new results.
 """
 
 from collections.abc import Sequence
@@ -24,15 +25,15 @@ def insert(rows: Sequence[NewResult], alias: str) -> None:
     """
     Insert rows of one class, in the open transaction if there is one.
 
-    Block for the statement. Raise a DatabaseError if it fails.
+    Block until the rows are inserted. Raise a DatabaseError if a statement fails.
     """
     if len(rows) == 1:
         _insert_one(rows[0], alias)
     elif rows:
-        of_its_kind: QuerySet[Any] = type(rows[0])._default_manager.using(alias)
+        queryset: QuerySet[Any] = type(rows[0])._default_manager.using(alias)
         with transaction.atomic(using=alias, savepoint=False):
             for batch in batches_of(rows, attrgetter("size")):
-                of_its_kind.bulk_create(batch)
+                queryset.bulk_create(batch)
 
 
 def _insert_one(row: NewResult, alias: str) -> None:
@@ -43,7 +44,7 @@ def _insert_one(row: NewResult, alias: str) -> None:
         for field in row._meta.concrete_fields
     ]
     with (
-        # As in Model.save(): a transaction in which a statement failed is rolled back.
+        # As in Model.save(): if the statement fails, its transaction is rolled back.
         transaction.mark_for_rollback_on_error(alias),
         connection.cursor() as cursor,
     ):

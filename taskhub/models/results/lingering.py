@@ -31,7 +31,7 @@ class LingeringRun:
     #: Empty if the result was deleted.
     task_path: str
     because: Because
-    #: When it became a lingering run, such as the time of the cancellation.
+    #: Since when the run has lingered, such as the time of the cancellation.
     since: datetime
     #: The name of the node, and the token and the process id of the worker process.
     node: str
@@ -40,7 +40,7 @@ class LingeringRun:
 
 
 def read_entries(node: str, worker: Mapping[str, Any]) -> Iterator[LingeringRun]:
-    """Yield the lingering runs in an entry of `Node.workers`."""
+    """Yield the lingering runs in an entry of `Node.workers`; `node` is its name."""
     for entry in worker.get("lingering", []):
         since = parse_datetime(entry["since"])
         if since is not None and timezone.is_aware(since):

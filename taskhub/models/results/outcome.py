@@ -14,7 +14,12 @@ EXPIRED_CLASS_PATH = f"{TaskExpired.__module__}.{TaskExpired.__qualname__}"
 
 
 def outcome_of(result: "TaskResult") -> Any:
-    """Return the return value of a finished result; see TaskResult.outcome()."""
+    """
+    Return the return value of a finished result.
+
+    Raise TaskFailed, TaskCancelled, TaskExpired or ResultTruncated as TaskResult.get()
+    does, and RuntimeError if the result is not finished.
+    """
     error = result.errors[-1] if result.errors else {}
     match result.status:
         case Status.SUCCESSFUL if result.is_truncated:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class HasPath(Protocol):
-    """What a query needs of a task."""
+    """A task, of which queries need only the dotted path."""
 
     @property
     def module_path(self) -> str: ...
@@ -67,7 +67,7 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         return self._not_successful("READY")
 
     def running(self) -> Self:
-        """Filter results that a worker runs, except very short runs."""
+        """Filter results that a worker is running; short runs are not marked so."""
         return self._not_successful("RUNNING")
 
     def successful(self) -> Self:
@@ -75,7 +75,7 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         return self.filter(status="SUCCESSFUL")
 
     def failed(self) -> Self:
-        """Filter results that failed, and are not retried."""
+        """Filter results that failed, and will not be retried automatically."""
         return self._not_successful("FAILED")
 
     def cancelled(self) -> Self:
@@ -96,7 +96,7 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
 
     def since(self, moment: datetime | None = None, /, **ago: float) -> Self:
         """
-        Filter results enqueued since a moment, or since a time ago: `since(hours=1)`.
+        Filter results enqueued since a time, or in the last hour: `since(hours=1)`.
 
         Take an aware datetime or the arguments of timedelta. The filter uses the
         primary key, and is precise to the millisecond.
@@ -107,14 +107,14 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         return self.filter(id__gte=first_id_at(start))
 
     def before(self, moment: datetime | None = None, /, **ago: float) -> Self:
-        """Filter results enqueued before a moment, or a time ago: `before(days=30)`."""
+        """Filter results enqueued before a time, or 30 days ago: `before(days=30)`."""
         if (moment is None) == (not ago):
             raise TypeError("before() takes an aware datetime, or e.g. days=30.")
         end = moment or timezone.now() - timedelta(**ago)
         return self.filter(id__lt=first_id_at(end))
 
     def stats(self) -> Stats:
-        """Return statistics of status and last attempts, with one query."""
+        """Count results by status, and measure their last attempts; one query."""
         last = F("finished_at") - Coalesce("last_attempted_at", "started_at")
         # A result that was cancelled while it waited for a retry has not run since.
         waited = Q(status="CANCELLED", last_attempted_at__lt=F("run_after"))
@@ -138,4 +138,4 @@ if TYPE_CHECKING:
     class TaskResultManager(  # type: ignore[misc]
         TaskResultQuerySet, models.Manager["TaskResult"]
     ):
-        """What `as_manager()` makes, as every type checker understands it."""
+        """The class of the manager from `as_manager()`, for type checkers."""

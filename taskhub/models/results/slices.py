@@ -1,9 +1,10 @@
 """
 Slices of `TaskResult`: models of its table that have only the columns of one write.
 
-Most of the cost of a write is per column, and most columns keep their default. The
-models are in a registry of their own, so that migrations and the admin do not see them.
-The database fills in the columns that they leave out.
+The cost of a write grows with the number of its columns, and most columns keep their
+default. A new row gets the defaults of the columns that its slice leaves out from the
+database. The slices are in a registry of their own, so that migrations and the admin do
+not see them.
 """
 
 from typing import Any, ClassVar
@@ -19,6 +20,8 @@ from taskhub.models.results.task_result import TaskResult
 
 
 class _Slice:
+    """The Meta options of all slices."""
+
     apps = Apps()
     app_label = "taskhub"
     db_table = TaskResult._meta.db_table
@@ -48,7 +51,7 @@ class _New(Carried, models.Model):
 
 
 class PlainSlice(_New):
-    """A new result with nothing but arguments, as most are."""
+    """A new result without options, as most are. The database broker cannot use it."""
 
     run_after = expires_at = parent_id = tick_at = None
     meta: ClassVar[dict[str, Any]] = {}
@@ -60,7 +63,7 @@ class PlainSlice(_New):
 
 
 class NewSlice(_New):
-    """A new result with other options, or whose row is its message."""
+    """A new result with options, or for the database broker."""
 
     meta = ExactJSONField(default=dict)
     run_after = models.DateTimeField(null=True)
@@ -115,7 +118,11 @@ class EndedSlice(_Ended):
 
 
 class ReturnedSlice(_Ended):
-    """The same for an attempt that returned a value, or whose row is its message."""
+    """
+    The columns that a first attempt changes if it succeeds and returns a value.
+
+    With the database broker, also if it returns None: the row is the message.
+    """
 
     return_value = ExactJSONField(null=True)
     place = models.CharField(max_length=7, default="")

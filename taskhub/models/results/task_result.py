@@ -40,8 +40,12 @@ class TaskResult(Carried, SharedRow):
     An enqueued task and its outcome.
 
     A short task goes from READY to finished in one write; a longer one is marked
-    RUNNING. Times are aware. `enqueued_at` and `run_after` are by the clock of the
-    caller, the others by that of the worker.
+    RUNNING. Times are aware.
+
+    `enqueued_at` and the first `run_after` are by the clock of the process that
+    enqueues, and the `run_after` of a retry is by the database's clock. The start and
+    the end of an attempt are by the worker's clock. The time of a cancellation is by
+    the clock of the process that cancels.
     """
 
     written_by_processes = WRITTEN_BY_WORKERS
@@ -73,9 +77,9 @@ class TaskResult(Carried, SharedRow):
     errors = ShapedJSONField(
         _("errors"), kind="list of objects", default=list, db_default=_EMPTY_LIST
     )
-    #: How many attempts were started. The fence compares it.
+    #: How many attempts were started. The fence compares this number.
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
-    #: The workers that started them, in order.
+    #: The tokens of the worker processes that started these attempts, in order.
     worker_ids = ShapedJSONField(
         _("workers"), kind="list of texts", default=list, db_default=_EMPTY_LIST
     )
@@ -86,14 +90,14 @@ class TaskResult(Carried, SharedRow):
     #: When the last or next attempt is due; None means when it was enqueued. Each retry
     #: sets it: after a failure, after a worker's death, and by operators.
     run_after = models.DateTimeField(_("run after"), null=True)
-    #: It is not started after this time.
+    #: No attempt starts at or after this time. A retry by operators removes the time.
     expires_at = models.DateTimeField(_("expires"), null=True)
     #: The start of the first attempt.
     started_at = models.DateTimeField(_("started"), null=True)
     last_attempted_at = models.DateTimeField(_("last attempted"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
-    #: The last progress of the task: `done`, `total` (or null), `message`.
+    #: The progress that the task reported last: `done`, `total` (or null), `message`.
     progress = ShapedJSONField(_("progress"), kind="object", null=True)
     #: The user's notes, from `using(meta=…)`.
     meta = ExactJSONField(
@@ -105,7 +109,7 @@ class TaskResult(Carried, SharedRow):
         _("storage notes"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
 
-    #: Memory of the process when the run ended, in MiB; only of longer runs.
+    #: Memory of the process when the run ended, in MiB; None after short runs.
     memory_mib = models.PositiveIntegerField(_("memory"), null=True)
     #: The result whose run has enqueued this one.
     parent_id = models.UUIDField(_("parent"), null=True, editable=False)
@@ -113,22 +117,22 @@ class TaskResult(Carried, SharedRow):
     cause = models.CharField(
         _("cause"), max_length=32, default="", db_default="", blank=True, editable=False
     )
-    #: The ids of the last bulk actions that have retried or cancelled it, or null.
+    #: The ids of the last bulk actions that retried or cancelled this result, or null.
     bulk_action_ids = ShapedJSONField(kind="list", null=True, editable=False)
-    #: The schedule that has fired it.
+    #: The periodic task whose run this is.
     periodic_task = models.ForeignKey(
         "taskhub.PeriodicTask",
         models.SET_NULL,
         null=True,
         related_name="results",
-        # The index of the constraint serves it.
+        # The index of the constraint taskhub_tick_fires_once starts with this column.
         db_index=False,
         verbose_name=_("periodic task"),
     )
-    #: The tick for which its schedule has fired it; None for a run by hand.
+    #: The tick for which the schedule has fired; None for a run by hand.
     tick_at = models.DateTimeField(_("tick"), null=True)
 
-    # The database broker alone uses the following columns.
+    # Only the database broker uses the following columns.
     place = models.CharField(
         max_length=7,
         choices=Place,
@@ -177,7 +181,7 @@ class TaskResult(Carried, SharedRow):
                 condition=Q(place="ready"),
                 name="taskhub_place_ready",
             ),
-            # The database broker's promotion of what has become due.
+            # The database broker's promotion of messages that have become due.
             PartialIndex(
                 fields=["run_after"],
                 condition=Q(place="delayed"),
@@ -250,7 +254,7 @@ class TaskResult(Carried, SharedRow):
 
     @property
     def waited(self) -> timedelta | None:
-        """How long the last attempt waited after it was due; None before it."""
+        """How long the last attempt waited after it was due; None before it starts."""
         began = self._began
         return None if began is None else max(began - self.due_at, timedelta(0))
 
@@ -271,9 +275,9 @@ class TaskResult(Carried, SharedRow):
         began = max(known)
         if self.status == Status.READY:
             return None
-        # Cancelled while it waited for a retry.
-        waited = self.status == Status.CANCELLED and began < self.due_at
-        return None if waited else began
+        # The result was cancelled while it waited for a retry.
+        was_waiting = self.status == Status.CANCELLED and began < self.due_at
+        return None if was_waiting else began
 
     @property
     def due_at(self) -> datetime:
@@ -282,7 +286,7 @@ class TaskResult(Carried, SharedRow):
 
     @property
     def is_truncated(self) -> bool:
-        """Whether `return_value` is only the beginning, as text."""
+        """Whether `return_value` is only the beginning of the value, as text."""
         return "truncated" in self.storage_notes
 
     def get(self, timeout: float | None = None) -> Any:
@@ -308,7 +312,7 @@ class TaskResult(Carried, SharedRow):
 
     def outcome(self) -> Any:
         """
-        Return the return value of a finished result, or raise an error as get() does.
+        Return the return value of a finished result, or raise the errors of get().
         """
         return outcome_of(self)
 

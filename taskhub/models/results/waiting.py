@@ -27,8 +27,9 @@ def wait_for(
     """
     Block until the result has finished, and return its row.
 
-    With `row_expected`, raise ResultNotKept if there is no row; without it, the row may
-    be written when the task finishes. Raise ResultTimeout after `timeout` seconds.
+    Without `row_expected`, the row may be missing until the task finishes. With it,
+    raise ResultNotKept if there is no row. Raise ResultTimeout after `timeout` seconds;
+    None means no limit.
     """
     has_warned = False
     for pause in pauses(timeout):

@@ -14,8 +14,8 @@ from taskhub.foundation.histogram import Histogram, add_up, percentile
 from taskhub.models import QueueDepth, TaskMetrics
 from taskhub.models.metrics import HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
 
-#: The time ranges, and the seconds of each point: not shorter than the spans that
-#: rollup.py keeps.
+#: The time ranges, and for each the length of a chart's points in seconds. A point is
+#: not shorter than the spans that rollup.py keeps for that range.
 RANGES: dict[str, tuple[timedelta, int]] = {
     "15m": (timedelta(minutes=15), MINUTE),
     "1h": (timedelta(hours=1), MINUTE),
@@ -30,7 +30,7 @@ _COUNTS = ("successful", "failed", "cancelled", "retried")
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """Durations in seconds; None where there are none."""
+    """Percentiles of durations, in seconds; None if there are no durations."""
 
     p50: float | None
     p95: float | None
@@ -47,6 +47,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     retried: int
     wait: Spread
     run: Spread
+    #: In seconds.
     longest_run: float
 
     @property
@@ -60,7 +61,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
 
     #: The start of each span, in seconds since 1970.
     starts: list[int]
-    #: The length of each span.
+    #: The length of each span, in seconds.
     seconds: int
     successful: list[int]
     failed: list[int]
@@ -100,7 +101,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     series: Series
     #: The fullest queues, sorted by name.
     depths: list[DepthSeries]
-    #: The busiest first, as in `by_queue`.
+    #: Sorted by the number of finished results, highest first, as is `by_queue`.
     by_task: list[Figures]
     by_queue: list[Figures]
 
@@ -109,10 +110,10 @@ def read_metrics(
     range_name: str = "1h", rows: QuerySet[TaskMetrics] | None = None
 ) -> Metrics:
     """
-    Read the metrics of a range, a key of RANGES. Five queries.
+    Read the metrics of a range, which is a key of RANGES. Five queries.
 
-    `rows` limits them to these TaskMetrics. The last few seconds may be missing, and
-    the last span is incomplete.
+    `rows` limits the metrics of tasks to these TaskMetrics; by default, all count. The
+    last few seconds may be missing, and the last span is incomplete.
 
     Raise KeyError for an unknown range.
     """

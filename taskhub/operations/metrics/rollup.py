@@ -25,10 +25,10 @@ from taskhub.models.base import results_database
 from taskhub.models.metrics import FRESH, HALF_HOUR, HOUR, MINUTE, TEN_MINUTES
 from taskhub.operations.status import read_depths
 
-#: Merges rows into rows of a longer span, given in seconds.
+#: A function that merges rows into rows of a longer span, whose length is in seconds.
 _Merge = Callable[[Iterable[Any], int], list[Any]]
 
-#: From which span, to which span, from which age on.
+#: The length of the merged spans, that of the new spans, and the age of rows to merge.
 _STEPS = (
     (FRESH, MINUTE, timedelta(0)),
     (MINUTE, TEN_MINUTES, timedelta(hours=1)),
@@ -40,7 +40,11 @@ MAX_ROWS_PER_TRANSACTION = 2_000
 
 
 def roll_up() -> int:
-    """Merge all rows that are due; return how many. Block until this is done."""
+    """
+    Merge all rows that are due, and delete expired rows; return how many were merged.
+
+    Block until this is done.
+    """
     now = timezone.now()
     return _roll_up(TaskMetrics.writing.all(), _add_up, now) + _roll_up(
         QueueDepth.writing.all(), _take_maximum, now
@@ -65,7 +69,7 @@ def _roll_up(rows: QuerySet[Any], merge_rows: _Merge, now: datetime) -> int:
 
 
 def _due_spans(rows: QuerySet[Any], now: datetime) -> set[int]:
-    """Return the spans that have rows which are old enough."""
+    """Return the lengths of the spans that have rows to merge or to delete."""
     due = Q(seconds=HOUR, starts_at__lt=now - _RETENTION)
     for seconds, _longer, age in _STEPS:
         due |= Q(seconds=seconds, starts_at__lt=now - age)
@@ -132,7 +136,7 @@ def _take_maximum(rows: Iterable[QueueDepth], seconds: int) -> list[QueueDepth]:
 
 def sample_depths(config: Config) -> None:
     """
-    Store the maximum depths of a backend's queues in the current minute.
+    Read the depths of a backend's queues, and store the maximum of the current minute.
 
     Raise BrokerError if the broker cannot be reached.
     """

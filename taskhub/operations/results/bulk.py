@@ -1,8 +1,9 @@
 """
 Bulk actions: retry, cancel or delete any number of results.
 
-A row requests the action. Stewards perform it, at some thousand results per second, and
-store their progress in the row. An action continues after a crash, and can be stopped.
+A `BulkAction` row requests the action. Stewards perform it, at some thousand results
+per second, and store their progress in the row. An action continues after a crash, and
+can be stopped.
 """
 
 import logging
@@ -33,7 +34,11 @@ MAX_BATCH_ROWS = 500
 def affected(
     kind: str, selection: Selection, among: TaskResultQuerySet | None = None
 ) -> TaskResultQuerySet:
-    """Return the selected results that the action would change now, out of `among`."""
+    """
+    Return the selected results that the action would change now.
+
+    `among` limits them to these results; by default, all results count.
+    """
     results = selection.results() if among is None else selection.of(among)
     match Kind(kind):
         case Kind.RETRY:
@@ -54,13 +59,14 @@ def start_bulk(
     expected: int | None = None,
 ) -> BulkAction:
     """
-    Request an action on all selected results that exist by now. Return at once.
+    Request an action on all selected results that exist now. Return at once.
 
     `per_second` limits how many retries become due in a second. `by_force` replaces the
     processes that run cancelled results. `expected` is the number of results that a
     progress bar shows as the total.
 
-    Raise InvalidOption for an unknown kind, or an option of another kind.
+    Raise InvalidOption for an unknown kind, for an option of another kind, or if
+    `per_second` is out of bounds.
     """
     if kind not in Kind.values:
         known = ", ".join(Kind)
@@ -71,7 +77,7 @@ def start_bulk(
     if by_force and kind != Kind.CANCEL:
         raise InvalidOption("by_force is an option of cancelling only.")
     if selection.cause and not selection.cause_in_words:
-        # The failures that name the cause may be retried or deleted.
+        # Later, the failures that name the cause may have been retried or deleted.
         words = name_cause(selection.cause)
         selection = msgspec.structs.replace(selection, cause_in_words=words)
     return BulkAction.writing.create(
@@ -86,7 +92,7 @@ def start_bulk(
 
 def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
     """
-    Stop an action, and keep its results so far. Return False if it was over already.
+    Stop an action; changes so far remain. Return False if the action was over already.
 
     A batch that a steward has begun is still completed.
     """
@@ -139,13 +145,13 @@ def _run_batch(action: BulkAction) -> None:
     if action.done_id:
         results = results.filter(pk__gt=action.done_id)
     pks = list(results.order_by("pk").values_list("pk", flat=True)[:MAX_BATCH_ROWS])
-    row = unfinished().filter(pk=action.pk)
+    unfinished_action = unfinished().filter(pk=action.pk)
     if not pks:
-        row.update(finished_at=timezone.now())
+        unfinished_action.update(finished_at=timezone.now())
         return
     done = _apply(action, pks)
     # Another steward may have completed this batch, or a later one.
-    row.filter(Q(done_id=None) | Q(done_id__lt=pks[-1])).update(
+    unfinished_action.filter(Q(done_id=None) | Q(done_id__lt=pks[-1])).update(
         done_id=pks[-1], done=F("done") + done
     )
 
@@ -168,7 +174,7 @@ def _apply(action: BulkAction, pks: list[UUID]) -> int:
 
 
 def _due_times(action: BulkAction, pks: list[UUID]) -> dict[UUID, datetime | None]:
-    """Spread retries over time since the request; None for those due by now."""
+    """Spread retries over the time since the request; None for those due already."""
     per_second = action.per_second
     if per_second is None:
         return dict.fromkeys(pks)

@@ -2,7 +2,7 @@
 Delete results that rows of the site may refer to.
 
 A foreign key of the site can forbid the deletion of a result, by `on_delete` or in the
-database. Such a result is kept, and the other ones are deleted.
+database. Such a result is kept, and the other results are deleted.
 """
 
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Deletion:
-    """The outcome of a deletion: what was deleted, what was kept, and why."""
+    """How many results were deleted, the ids of those that were kept, and why."""
 
     deleted: int = 0
     kept: list[UUID] = field(default_factory=list)
@@ -36,7 +36,8 @@ def delete_results(pks: Sequence[UUID]) -> Deletion:
 
     Block for a few statements, and for some more for each result that is kept.
 
-    Raise IntegrityError within a caller's transaction if the database refuses.
+    Within a caller's transaction, a result that only the database protects makes this
+    transaction fail, at its commit or at the next statement.
     """
     deletion = Deletion()
     _delete(pks, deletion)
@@ -56,7 +57,7 @@ def _delete(pks: Sequence[UUID], deletion: Deletion) -> None:
     except IntegrityError as error:
         if len(pks) == 1:
             deletion.kept += pks
-            # Without the objects that Django adds, of which there may be many.
+            # Leave out the objects that Django adds, of which there may be many.
             deletion.reason = str(error.args[0] if error.args else error)
             return
         half = len(pks) // 2
@@ -88,7 +89,7 @@ def relation_label(relation: models.ForeignObjectRel) -> str:
 
 
 def is_referred_to(relations: "Sequence[models.ForeignObjectRel]") -> Q:
-    """Return the condition that one of these foreign keys refers to a result."""
+    """Return the condition that a row refers to a result by one of these keys."""
     condition = Q()
     for relation in relations:
         model: Any = relation.related_model

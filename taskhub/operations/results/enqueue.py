@@ -57,10 +57,10 @@ def enqueue_again(
     by: str = "",
 ) -> TaskResult:
     """
-    Enqueue the task of a result with other arguments and the same options.
+    Enqueue the task of a result with other arguments, and return the new row.
 
-    The result stays as it is; the `meta` of the new row names it as "instead_of". Raise
-    the same errors as enqueue().
+    Queue, priority, backend and meta are the same. The old result does not change; the
+    new row has its id in `meta` as "instead_of". Raise the same errors as enqueue().
     """
     return enqueue(
         result.task_path,

@@ -10,9 +10,9 @@ from taskhub.operations.results.selection import Selection
 from taskhub.operations.results.time_limit import search_time_limit
 from taskhub.tasks.masking import masked
 
-#: A search may take as long for a few ids as for many.
+#: Each query for ids repeats the search, which takes as long for a few ids as for many.
 MAX_BATCH_IDS = 1_000
-#: Each row may have a MiB of arguments.
+#: The arguments of each row may have a MiB.
 MAX_ROWS_IN_MEMORY = 20
 COLUMNS = (
     "id",
@@ -45,6 +45,8 @@ def export(
     `results` limits the export to these results. Results that are enqueued later are
     left out. The rows are read a few at a time, so that memory use is constant. Return
     values and tracebacks are not exported.
+
+    Raise SearchTimeout if the database takes too long to search.
     """
     selection = selection.until_now()
     selected = selection.results() if results is None else selection.of(results)

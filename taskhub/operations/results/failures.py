@@ -13,9 +13,9 @@ from taskhub.operations.results.search import newest
 from taskhub.operations.results.selection import Selection, is_restricted
 from taskhub.operations.results.time_limit import search_time_limit
 
-#: Arguments and return values may be large.
+#: The columns to read: without arguments and return values, which may be large.
 _COLUMNS = ("task_path", "errors", "enqueued_at", "finished_at")
-#: See read_failures().
+#: How many failures are searched without an index; see read_failures().
 MAX_UNINDEXED_FAILURES = 10_000
 
 
@@ -44,9 +44,10 @@ def read_failures(
     """
     Return the failures of a selection grouped by cause, the most frequent cause first.
 
-    `results` limits them to these results. Two queries; the first reads only an index
-    of failures. A selection by more than times and causes, which this index contains,
-    covers the newest MAX_UNINDEXED_FAILURES failures and needs one more query.
+    `results` limits them to these results; `limit` is the number of causes. Make two
+    queries: the first reads only an index of failures, which contains times and causes.
+    If the selection has other conditions, or `results` are filtered, group only the
+    newest MAX_UNINDEXED_FAILURES failures, with one more query.
 
     Raise SearchTimeout if the database takes too long to search.
     """
@@ -82,7 +83,8 @@ def name_cause(cause: str, results: TaskResultQuerySet | None = None) -> str:
     """
     Return the exception and the place of the last failure with a cause.
 
-    Return "" if `results`, by default all, have no such failure. One query.
+    Return "" if no such failure is among `results`, which are all results by default.
+    One query.
     """
     selection = Selection(cause=cause)
     failures = selection.results() if results is None else selection.of(results)
@@ -95,7 +97,12 @@ def name_cause(cause: str, results: TaskResultQuerySet | None = None) -> str:
 def is_unindexed(
     selection: Selection, results: TaskResultQuerySet | None = None
 ) -> bool:
-    """Return whether a selection needs columns that the index of failures lacks."""
+    """
+    Return whether a query needs columns that the index of failures lacks.
+
+    This is so if `results` are filtered, or if `selection` has other conditions than
+    status, cause and time.
+    """
     if results is not None and is_restricted(results):
         return True
     indexed = {"status", "cause", "cause_in_words", "enqueued_from", "enqueued_before"}

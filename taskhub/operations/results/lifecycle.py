@@ -32,6 +32,7 @@ MAX_BATCH_ROWS = 500
 class Deleted:
     """How many results were deleted, and how many were not."""
 
+    #: All deleted results, among them those counted by `cancelled` and `running`.
     deleted: int = 0
     #: Deleted results that were waiting; they will not run.
     cancelled: int = 0
@@ -58,8 +59,8 @@ class Cancelled:
 
     #: Results that were waiting; they will not run.
     waiting: int = 0
-    #: Results that are running, also since before an earlier cancellation; their
-    #: outcomes will not be recorded.
+    #: Results whose tasks are still running, among them results that were cancelled
+    #: before and are now ended by force; their outcomes will not be recorded.
     running: int = 0
 
     def __add__(self, other: "Cancelled") -> "Cancelled":
@@ -73,7 +74,8 @@ def delete(results: TaskResultQuerySet) -> Deleted:
     Running tasks are not stopped. A result is kept if a foreign key of the site
     protects it. Block for a few statements for every 500 results.
 
-    Raise BrokerError if a broker cannot be reached; its waiting results are kept.
+    Raise BrokerError if a broker cannot be reached; the results that were not deleted
+    yet are kept.
     """
     total = Deleted()
     for pks in batches(results):
@@ -97,7 +99,7 @@ def cancel(
     """
     Cancel unfinished results. Waiting results will not run.
 
-    Running tasks are asked to end within two seconds; their outcomes are refused.
+    Within two seconds, running tasks are asked to end; their outcomes are refused.
     `by_force` replaces the processes that run them, and the processes that still run
     tasks of results that were cancelled earlier. `bulk_action` is stored in the rows.
     Block for a few statements for every 500 results.
@@ -106,7 +108,7 @@ def cancel(
     """
     cancelled = Cancelled()
     if by_force:
-        # Before the loop, which writes `by_force` for the results that it cancels.
+        # Read these before the loop writes `by_force` for the results that it cancels.
         lingering = cancelled_and_running(results)
         forced = writer.write_forced(lingering, reason, bulk_action=bulk_action)
         cancelled += Cancelled(running=len(forced))
@@ -122,7 +124,7 @@ def cancel(
 
 def _send_task_finished(pks: Collection[UUID]) -> None:
     """Send Django's signal for cancelled results, if the site has receivers."""
-    # Django's own receiver writes logs.
+    # Django has one receiver of its own, which writes logs.
     if not pks or len(compat.task_finished.receivers) <= 1:
         return
     for row in TaskResult.writing.filter(pk__in=pks):
@@ -160,7 +162,7 @@ def retry_at(
     due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
 ) -> int:
     """
-    Retry finished results, each at its due time or at once; see retry().
+    Retry finished results, each at its due time; None means at once. See retry().
 
     `bulk_action` is stored in the rows.
     """
@@ -170,7 +172,7 @@ def retry_at(
 
 
 def push_rows(rows: Iterable[TaskResult]) -> None:
-    """Push rows to their brokers. If a broker is away, the sweep pushes them later."""
+    """Push the messages of rows. If a broker is away, the sweep pushes them later."""
     by_backend: dict[str, list[TaskResult]] = defaultdict(list)
     for row in rows:
         by_backend[row.backend].append(row)
@@ -185,7 +187,11 @@ def push_rows(rows: Iterable[TaskResult]) -> None:
 
 
 def batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
-    """Yield the ids of results in order, 500 at a time, also of results added since."""
+    """
+    Yield the ids of results in order, 500 at a time.
+
+    Results that are enqueued during the iteration are included.
+    """
     last: UUID | None = None
     # The site's own reads may go to a replica.
     in_order = results.using(results_database()).order_by("pk")

@@ -12,7 +12,7 @@ from taskhub.models.clock import DatabaseNow
 from taskhub.models.nodes import PRESENCE_SECONDS
 from taskhub.models.results.lingering import LingeringRun
 
-#: How long after a cancellation a node may not have reported the lingering run yet.
+#: A node reports a lingering run within this time after the cancellation.
 _REPORT_DELAY = timedelta(seconds=2 * PRESENCE_SECONDS)
 
 
@@ -20,8 +20,8 @@ def lingering_runs() -> list[LingeringRun]:
     """
     Return the runs of worker processes whose outcome will be refused.
 
-    For example, their results were cancelled. The nodes that are present reported them
-    in the last seconds. One query.
+    For example, their results were cancelled. These are the runs in the last reports of
+    the present nodes, which are at most some seconds old. One query.
     """
     nodes = Node.writing.present().order_by("name")
     return [run for node in nodes for run in node.lingering_runs]
@@ -40,6 +40,7 @@ def still_running(results: Collection[TaskResult]) -> dict[UUID, LingeringRun]:
 
 
 def _may_linger(row: TaskResult) -> bool:
+    """Return whether an attempt may still run whose outcome will be refused."""
     is_first_attempt = row.attempts == (1 if row.status == Status.RUNNING else 0)
     return row.is_finished or not is_first_attempt
 

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.tasks.context import MAX_PROGRESS
 
-#: Who may see the progress of a result may not see its arguments, outcome and errors.
+#: A user who may see the progress may lack the permission to see arguments, return
+#: values and errors, so these columns are not read.
 _COLUMNS = ("status", "progress", "attempts")
 
 
@@ -22,7 +23,8 @@ def describe_progress(row: TaskResult) -> dict[str, Any]:
     """
     Return the progress of a result: `status`, `label`, `is_over`, `percent`, `text`.
 
-    `label` is the status in the active language. `percent` is None if it is unknown.
+    `label` is the status in the active language. `percent` is None if the total is
+    unknown.
     """
     progress = row.progress if isinstance(row.progress, dict) else {}
     done, total = _number(progress.get("done")), _number(progress.get("total"))
@@ -40,8 +42,9 @@ def describe_missing(*, was_there: bool) -> dict[str, Any]:
     """
     Return the progress of a result without a row; its `status` is None.
 
-    A row that was there is over: it was not kept, or was deleted. Otherwise the row may
-    come later: of a task that is not durable, or from an open transaction.
+    With `was_there`, the row existed before: the result is over, and its row was not
+    kept, or was deleted. Otherwise, the row may be written later: when a task that is
+    not durable finishes, or when an open transaction is committed.
     """
     return {
         "status": None,
@@ -53,7 +56,7 @@ def describe_missing(*, was_there: bool) -> dict[str, Any]:
 
 
 def describe_bulk_action(action: BulkAction) -> dict[str, Any]:
-    """Return the progress of a bulk action; the keys are those of a result."""
+    """Return the progress of a bulk action, with the keys of describe_progress()."""
     percent = _percent(action.done, action.expected)
     if action.stopped_by:
         status, label = Status.CANCELLED, _("Stopped")
@@ -84,7 +87,7 @@ def _percent(done: float | None, total: float | None) -> int | None:
 
 
 def _number(value: object) -> float | None:
-    # Rows can be edited with SQL. NaN fails this comparison.
+    # Rows can be edited with SQL. The comparison is false for NaN.
     if isinstance(value, int | float) and abs(value) <= MAX_PROGRESS:
         return value
     return None

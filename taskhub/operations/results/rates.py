@@ -2,7 +2,8 @@
 
 from taskhub.exceptions import InvalidOption
 
-#: In results per second. With a lower rate, the last of many would be due in years.
+#: In results per second. With a lower rate, the last of many results would be due in
+#: years.
 MIN_RATE, MAX_RATE = 0.001, 1_000_000
 
 

@@ -22,7 +22,8 @@ from taskhub.tasks import registered_tasks
 from taskhub.tasks.arguments import check_value
 from taskhub.tasks.masking import hides
 
-#: Arguments and errors have no index, so that only the newest rows are searched.
+#: Arguments and errors have no index. Only the newest rows are searched: more of them
+#: for `name=value` than for a part of a text.
 MAX_KEYWORD_ROWS = 50_000
 MAX_TEXT_ROWS = 4_000
 #: The database needs time for each word, to plan the query and to compare.
@@ -40,14 +41,14 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
     unregistered task, `name=value` for a keyword argument, or a part of the text of
     arguments or errors. A phrase in double quotes is always a part of a text.
 
-    Only arguments of registered tasks are searched, whose masks are known. A masked
-    argument is not found by name. The texts of tasks with masked arguments are not
-    searched.
+    Only arguments of registered tasks are searched, since their masks are known. A
+    masked argument is not found by name. If a task has masked arguments, the text of
+    its arguments is not searched.
 
     Raise InvalidOption for more than MAX_WORDS words or MAX_CHARACTERS characters.
     """
-    # All words narrow one set of paths: PostgreSQL's planner multiplies several lists
-    # of values for the same column.
+    # Combine all words into one set of paths: for several lists of values of the same
+    # column, PostgreSQL's planner would multiply their lengths.
     allowed: set[str] | None = None
     unindexed: list[tuple[str, str]] = []
     for phrase, word in read_words(text):
@@ -69,9 +70,12 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
 
 def read_words(text: str) -> list[tuple[str, str]]:
     """
-    Return the distinct words of a search as pairs: a quoted phrase, or a single word.
+    Return the distinct words of a search, each as a pair (phrase, word).
 
-    Raise InvalidOption if the text is too long, or no database can store it.
+    One of the two is empty: the word, for a phrase in quotes, or else the phrase.
+
+    Raise InvalidOption if the text is too long or has too many words, or if databases
+    cannot store it.
     """
     if not is_storable_text(text):
         raise InvalidOption(
@@ -129,7 +133,7 @@ def _with_keyword(
 
 
 def _with_text(results: TaskResultQuerySet, word: str) -> TaskResultQuerySet:
-    # SQLite and MariaDB store JSON as it was written, with escaped letters such as ä.
+    # Some databases store JSON as it was written, in which ä is escaped as \u00e4.
     escaped = json.dumps(word)[1:-1]
     words = {word, escaped}
     arguments = _any_contains(("args_text", "kwargs_text"), words) & Q(
@@ -155,7 +159,7 @@ def _as_json(text: str) -> Any:
     try:
         return check_value(json.loads(text), "value")
     except (ValueError, RecursionError, InvalidArguments):
-        # Not JSON, or not a valid argument: NaN, a NUL, thousands of levels.
+        # Not JSON, or not a valid argument, such as NaN, a NUL or thousands of levels.
         return text
 
 

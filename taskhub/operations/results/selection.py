@@ -77,7 +77,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def until_now(self) -> Self:
         """Return a copy without the results that are enqueued from now on."""
-        # Ids have a precision of one millisecond. Include the current one.
+        # Ids have a precision of one millisecond. Include the current millisecond.
         now = timezone.now() + timedelta(milliseconds=1)
         before = min(self.enqueued_before or now, now)
         return msgspec.structs.replace(self, enqueued_before=before)
@@ -130,6 +130,6 @@ _FILTERS: dict[str, Callable[[TaskResultQuerySet, Any], TaskResultQuerySet]] = {
     "enqueued_from": lambda results, moment: results.since(moment),
     "enqueued_before": lambda results, moment: results.before(moment),
     "status": _with_status,
-    # Last, because it searches only the newest of the remaining results.
+    # The search is last, because it covers only the newest of the remaining results.
     "search": search,
 }

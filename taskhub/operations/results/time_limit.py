@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from taskhub.exceptions import SearchTimeout
 
-#: For each statement.
+#: For each statement; on SQLite, for all statements of a block together.
 MAX_SEARCH_SECONDS = 10.0
 #: How often SQLite looks at the clock, in steps of its virtual machine.
 _SQLITE_STEPS = 500
@@ -27,9 +27,9 @@ _STOPPED_CODES = {"57014", 1969, 3024}
 @contextmanager
 def search_time_limit(alias: str) -> Iterator[None]:
     """
-    Let the database stop each query within the block after MAX_SEARCH_SECONDS.
+    Let the database stop the queries within the block after MAX_SEARCH_SECONDS.
 
-    Raise SearchTimeout if it stopped one. An open transaction remains usable.
+    Raise SearchTimeout if the database stopped one. An open transaction remains usable.
     """
     connection = connections[alias]
     limit: Any = _LIMITS.get(_kind_of(connection))
@@ -82,10 +82,10 @@ def _limit_session(variable: str, units_per_second: int) -> Any:
     def limit(connection: Any) -> Iterator[None]:
         before = _fetch(connection, f"SELECT @@SESSION.{variable}")
         with connection.cursor() as cursor:
-            limit = MAX_SEARCH_SECONDS * units_per_second
+            maximum = MAX_SEARCH_SECONDS * units_per_second
             cursor.execute(
                 f"SET SESSION {variable} = %s",
-                [limit if units_per_second == 1 else int(limit)],
+                [maximum if units_per_second == 1 else int(maximum)],
             )
         try:
             yield

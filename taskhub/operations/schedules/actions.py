@@ -53,8 +53,9 @@ def run_now(row: PeriodicTask) -> TaskResult:
     """
     Run a periodic task now, with all its options, among them its overlap policy.
 
-    Raise CannotRun if this policy forbids the run because of an unfinished one, and
-    UnknownTask or CannotRun if the periodic task itself is faulty.
+    Raise CannotRun if this policy forbids the run because of an unfinished one,
+    UnknownTask or CannotRun if the periodic task itself is faulty, and BrokerError if
+    the unfinished one cannot be cancelled.
     """
     with _locked(row) as locked:
         unfinished = unfinished_runs([locked.pk]).get(locked.pk, [])
@@ -92,7 +93,7 @@ def skip_next(row: PeriodicTask) -> datetime | None:
     """
     Skip the next run; return its tick, or None if there is no next run.
 
-    Read the row again, because the beat may have changed it.
+    The row is read again first, because the beat may have changed it.
     """
     with _locked(row) as locked:
         skipped = locked.next_run_at

@@ -15,21 +15,25 @@ _SILENT_AFTER = timedelta(seconds=3 * PRESENCE_SECONDS)
 
 
 def record_beat(holder: str) -> None:
-    """Record that a beat is present, by the database's clock; the last one counts."""
+    """
+    Record that a beat is present for the next 15 seconds, by the database's clock.
+
+    `holder` names the beat. If several beats run, the last one to record is stored.
+    """
     alias = results_database()
-    turns = NamedLease.objects.using(alias)
+    leases = NamedLease.objects.using(alias)
     values = {"holder": holder[:100], "ends_at": DatabaseNow() + _SILENT_AFTER}
-    if turns.filter(name=_NAME).update(**values):
+    if leases.filter(name=_NAME).update(**values):
         return
     try:
         with transaction.atomic(using=alias):
-            turns.create(name=_NAME, **values)
+            leases.create(name=_NAME, **values)
     except IntegrityError:
         # Another beat has created the row.
         return
 
 
 def running_beat() -> str:
-    """Return host and process of the beat that was recorded last, or "" if none is."""
+    """Return the host and the process of a running beat, or "" if none is running."""
     present = NamedLease.writing.filter(name=_NAME, ends_at__gte=DatabaseNow())
     return present.values_list("holder", flat=True).first() or ""

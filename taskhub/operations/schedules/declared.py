@@ -18,12 +18,12 @@ NOT_DECLARED = "The code does not declare it any more."
 
 @dataclass
 class Synchronised:
-    """The names of the schedules that were changed."""
+    """The names of the schedules that were changed, or would be without `write`."""
 
     created: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
     disabled: list[str] = field(default_factory=list)
-    #: Why the other schedules could not be written, by name.
+    #: Why other schedules cannot be written, by their names.
     faults: dict[str, str] = field(default_factory=dict)
 
 
@@ -32,7 +32,8 @@ def synchronise(*, write: bool = True) -> Synchronised:
     Write the declared schedules into the table; without `write`, only compare them.
 
     A row that an operator has disabled stays disabled. A row without a declaration is
-    disabled, not deleted. No schedule fires because of a change.
+    disabled, not deleted. No schedule fires because of a change. A faulty schedule is
+    not written, and its fault is returned.
     """
     done = Synchronised()
     declared = declared_schedules()
@@ -52,8 +53,8 @@ def synchronise(*, write: bool = True) -> Synchronised:
 def _lock_rows(names: Collection[str]) -> list[PeriodicTask]:
     """Lock and return the rows from code, and the rows with one of these names."""
     rows = PeriodicTask.writing.all()
-    # Find the rows first: a locking search locks all rows that it reads, and a beat
-    # skips locked rows.
+    # Find the rows without locks first: a SELECT … FOR UPDATE may lock all rows that it
+    # reads, and a beat skips locked rows.
     found = rows.filter(Q(from_code=True) | Q(name__in=names))
     pks = list(found.values_list("pk", flat=True))
     return list(rows.filter(pk__in=pks).select_for_update().order_by("pk"))

@@ -24,7 +24,7 @@ class PendingRun:
 
 def make_run(row: PeriodicTask, tick: datetime | None) -> PendingRun:
     """
-    Make the run of a periodic task for a tick, or for None if an operator requests it.
+    Make the run of a periodic task for a tick, or at the request of an operator (None).
 
     Raise UnknownTask if its task is not registered, CannotRunHere if its arguments or
     options do not match the code and settings of this process, and CannotRun for other
@@ -62,6 +62,7 @@ def due_at(row: PeriodicTask, tick: datetime | None) -> datetime | None:
 def variant_of(
     row: PeriodicTask, task: Task[..., Any, Any], due: datetime | None = None
 ) -> Task[..., Any, Any]:
+    """Return the task with the options of a periodic task, due at `due` or at once."""
     options = {
         "run_after": due,
         "queue_name": row.queue_name or None,
@@ -83,7 +84,7 @@ def config_of_task(task: Task[..., Any, Any]) -> Config:
 
 
 def faults_of_json(row: PeriodicTask) -> dict[str, str]:
-    """Return the faults of arguments that are not of the type of their column."""
+    """Return a fault if `args` is not a list or `kwargs` is not an object."""
     if not isinstance(row.args, list):
         return {"args": "Positional arguments must be a list, such as [1, 2]."}
     if not isinstance(row.kwargs, dict):

@@ -25,7 +25,8 @@ def validate(row: PeriodicTask) -> dict[str, str]:
     """
     Return the faults of a periodic task: a sentence for each field that has one.
 
-    For new and edited rows; the beat finds the same faults when a run is due.
+    Forms and declarations use this for new and edited rows. The beat finds the same
+    faults when a run is due.
     """
     faults: dict[str, str] = {}
     try:
