@@ -1,4 +1,4 @@
-"""Count the CPUs that this process may use, the default number of processes."""
+"""Count the CPUs that this process may use: the default number of worker processes."""
 
 import math
 import os
@@ -31,8 +31,8 @@ def _quotas(root: Path) -> Iterator[float]:
             base, read = root / "sys/fs/cgroup/cpu", _quota_of_version_1
         else:
             continue
-        # In a container, the path may be the host's and not exist. Then the base is the
-        # group of the container.
+        # In a container, the path may be that of the host, and not exist. Then `base`
+        # has the quota of the container.
         group = base / path.strip("/")
         for each in (group, *group.parents):
             if (quota := read(each)) is not None:
@@ -51,7 +51,7 @@ def _quota_of_version_1(group: Path) -> float | None:
 
 
 def _ratio(quota: str = "", period: str = "") -> float | None:
-    """Return the number of CPUs, or None without a quota, written as "max" or -1."""
+    """Return a quota in CPUs; None if there is no quota, as "max" or -1 says."""
     if not (quota.isdecimal() and period.isdecimal() and int(period)):
         return None
     return int(quota) / int(period)
@@ -61,5 +61,5 @@ def _read(path: Path) -> str:
     try:
         return path.read_text()
     except OSError:
-        # The system has no control groups of this version.
+        # The system has no control groups of this version, or the group has no quota.
         return ""

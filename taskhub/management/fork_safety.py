@@ -1,5 +1,5 @@
 """
-Warn of threads that the site has started before worker processes are forked.
+Warn about threads that the site has started before worker processes are forked.
 
 A fork copies the locks of all threads, but only the thread that forks. A lock that
 another thread holds at that moment stays locked in the child, and a task that needs it
@@ -24,9 +24,9 @@ def thread_warnings() -> list[str]:
 
 
 def _is_foreign(thread: Thread) -> bool:
-    """Return whether a thread is neither the main thread nor a listener of logs."""
+    """Return whether a thread is neither the main thread nor a QueueListener's."""
     if thread is threading.main_thread():
         return False
-    # Each worker process has listeners of its own.
+    # Each worker process starts log listeners of its own.
     target = getattr(thread, "_target", None)
     return not isinstance(getattr(target, "__self__", None), QueueListener)

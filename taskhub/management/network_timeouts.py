@@ -3,7 +3,7 @@ Limit how long this process waits for a database that became unreachable.
 
 A firewall drops idle connections, and a host crashes, without closing the connection.
 TCP then waits for minutes to hours for an answer. These limits do not affect long
-statements: the system of a reachable server acknowledges packets and probes.
+statements: the operating system of a reachable server acknowledges packets and probes.
 """
 
 import os
@@ -19,8 +19,8 @@ from taskhub.db import discard
 
 #: How long sent data may stay unacknowledged.
 ACKNOWLEDGE_SECONDS = 10
-#: When an idle connection is probed, and how often. Probes also keep it open in
-#: firewalls.
+#: After how long an idle connection is probed, at which interval, and after how many
+#: probes without an answer it is closed. Probes also keep firewalls from dropping it.
 KEEPALIVE_IDLE_SECONDS = 10
 KEEPALIVE_INTERVAL_SECONDS = 5
 KEEPALIVE_COUNT = 3
@@ -36,14 +36,14 @@ _POSTGRESQL_OPTIONS = {
     "keepalives_count": KEEPALIVE_COUNT,
 }
 _MYSQL_OPTIONS = {"connect_timeout": CONNECT_SECONDS}
-#: For MySQL, because mysqlclient has no such options.
+#: For the sockets of MySQL and MariaDB: mysqlclient has no options for these values.
 _SOCKET_OPTIONS = {
     "TCP_USER_TIMEOUT": ACKNOWLEDGE_SECONDS * 1000,
     "TCP_KEEPIDLE": KEEPALIVE_IDLE_SECONDS,
     "TCP_KEEPINTVL": KEEPALIVE_INTERVAL_SECONDS,
     "TCP_KEEPCNT": KEEPALIVE_COUNT,
 }
-#: Connections of MySQL whose sockets have these options.
+#: The driver's connections to MySQL and MariaDB whose sockets have these options.
 _configured: "WeakSet[Any]" = WeakSet()
 
 
@@ -51,8 +51,8 @@ def set_network_timeouts() -> None:
     """
     Limit waiting for silent databases in this process and its forks.
 
-    Keep the options that the site has set. Close the connections of this thread, except
-    for connections in a transaction.
+    Keep the options that the site has set. Close this thread's connections to
+    PostgreSQL and MySQL, except for connections in a transaction.
     """
     for alias in connections:
         match connections[alias].vendor:
@@ -66,7 +66,7 @@ def set_network_timeouts() -> None:
 def _add_options(alias: str, options: Mapping[str, int]) -> None:
     site_options = connections.settings[alias]["OPTIONS"]
     site_options.update(options | site_options)
-    # An open connection does not have these options.
+    # A connection that is open already does not have these options.
     if not connections[alias].in_atomic_block:
         discard(connections[alias])
 
@@ -79,7 +79,8 @@ def _configure_socket(sender: Any, connection: Any, **_: Any) -> None:
         return
     _configured.add(driver)
     descriptor = driver.fileno()
-    # With socket.setdefaulttimeout(), socket() changes this flag of the shared socket.
+    # If socket.setdefaulttimeout() was called, socket() makes the socket that both
+    # descriptors share non-blocking.
     was_blocking = os.get_blocking(descriptor)
     with socket.socket(fileno=os.dup(descriptor)) as duplicate:
         if duplicate.family in (socket.AF_INET, socket.AF_INET6):

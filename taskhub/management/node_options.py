@@ -26,7 +26,7 @@ def add_node_options(parser: ArgumentParser) -> None:
 
 
 def make_node(config: Config, options: Mapping[str, Any]) -> NodeOptions:
-    """Make a node of these options. Raise CommandError for unknown queues."""
+    """Return a node's options. Raise CommandError for unknown or invalid queues."""
     return NodeOptions(
         config=config,
         queues=_choose_queues(config, options["queues"]),
@@ -43,6 +43,7 @@ def make_node(config: Config, options: Mapping[str, Any]) -> NodeOptions:
 
 
 def _choose_queues(config: Config, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the wanted queues; without any, all queues of the backend."""
     known = config.queues
     if not wanted:
         return known or (compat.DEFAULT_TASK_QUEUE_NAME,)

@@ -25,12 +25,12 @@ def add_check(parser: ArgumentParser, what: str) -> None:
     )
 
 
-#: All databases and all of Python's own functions accept such numbers.
+#: Every database and every function of Python accepts numbers of this length.
 _MAX_DIGITS = 12
 
 
 def at_least_one(text: str) -> int:
-    """Parse a whole number from 1."""
+    """Parse a whole number of 1 or more."""
     if text.isdecimal() and len(text) > _MAX_DIGITS:
         raise ArgumentTypeError(f"expected a number of at most {_MAX_DIGITS} digits")
     if not text.isdecimal() or int(text) < 1:
@@ -48,7 +48,7 @@ def text(given: str) -> str:
 
 
 def port(text: str) -> int:
-    """Parse the number of a port."""
+    """Parse the number of a port, from 1 to 65535."""
     if not text.isdecimal() or len(text) > 8 or not 1 <= int(text) <= 65_535:
         raise ArgumentTypeError(f"expected a port from 1 to 65535, not {text!r}")
     return int(text)

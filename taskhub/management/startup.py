@@ -23,7 +23,11 @@ from taskhub.models.identity import identity_of
 
 
 def find_backend(alias: str) -> TaskHubBackend:
-    """Return a backend of taskhub. Raise CommandError if it is missing or faulty."""
+    """
+    Return the backend of taskhub with this alias.
+
+    Raise CommandError if it is missing, faulty, or not a backend of taskhub.
+    """
     try:
         backend = compat.task_backends[alias]
     except compat.InvalidTaskBackend:
@@ -46,8 +50,8 @@ def disable_connection_pools() -> None:
     """
     Disable Django's connection pools in this process and its forks.
 
-    Each thread keeps its connection. With a pool that is smaller than the number of
-    threads, some threads would never get one.
+    Each thread of a worker keeps its connection. With a pool that is smaller than the
+    number of threads, some threads would never get a connection.
     """
     pooled = [
         alias
@@ -80,9 +84,10 @@ def check_database() -> None:
 
 def check_broker(config: Config, queues: Sequence[str] = ()) -> list[str]:
     """
-    Return warnings about the broker. Raise CommandError if it cannot be used.
+    Check that the broker can be used for `queues`, and return warnings about it.
 
-    Check the permissions for `queues`.
+    Raise CommandError if it cannot be used, if permissions for the queues are missing,
+    or if workers of another database work on these queues.
     """
     try:
         broker = get_broker(config)
@@ -146,14 +151,18 @@ def configure_logging(verbosity: int) -> None:
 
 
 def _is_not_logged_by_root(record: logging.LogRecord) -> bool:
-    """Return whether the root logger has no handler of the site for a record."""
+    """Return whether no handler of the site on the root logger gets a record."""
     propagates = logging.getLogger(compat.LOGGER_NAME).propagate
     is_own = record.name.startswith("taskhub")
     return not (logging.root.handlers and (is_own or propagates))
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` at the first TERM, INT or HUP; end the process at a second one."""
+    """
+    Call `stop` at a TERM, INT or HUP.
+
+    End the process at once if the same signal arrives a second time.
+    """
 
     def handle(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)

@@ -217,7 +217,7 @@ def _start(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
 
 
 def _expire(row: PeriodicTask, theirs: OldRow, remarks: list[str]) -> None:
-    """Set the end or the expiry of runs. If the old row has both, Celery uses the end."""
+    """Set the end or the expiry of runs. If the old row has both, the end counts."""
     if theirs.expires is None:
         if theirs.expire_seconds:
             row.expires_after = timedelta(seconds=theirs.expire_seconds)

@@ -109,45 +109,52 @@ class Command(BaseCommand):
             raise CommandError("--disable-old needs --apply.")
         check_database()
         tasks = _read_tasks(options["database"])
-        wishes = ImportOptions(
+        import_options = ImportOptions(
             tasks=dict(options["map"]),
             queues=dict(options["map_queue"]),
             priority=options["priority"],
         )
-        _check_known("--map", wishes.tasks, {old.row.task for old in tasks})
+        _check_known("--map", import_options.tasks, {old.row.task for old in tasks})
         queues = {old.row.queue for old in tasks if old.row.queue}
-        _check_known("--map-queue", wishes.queues, queues)
+        _check_known("--map-queue", import_options.queues, queues)
         _check_known("--only", options["only"], {old.row.name for old in tasks})
         only = options["only"]
         selected = [old for old in tasks if not only or old.row.name in only]
-        findings, disabled = self._import(selected, wishes, options)
-        self._print(findings, disabled, options)
-        if any(finding.verdict is Verdict.REFUSED for finding in findings):
+        outcomes, disabled = self._import(selected, import_options, options)
+        self._print(outcomes, disabled, options)
+        if any(outcome.verdict is Verdict.REFUSED for outcome in outcomes):
             sys.exit(1)
 
     def _import(
-        self, tasks: Sequence[OldTask], wishes: ImportOptions, options: dict[str, Any]
+        self,
+        tasks: Sequence[OldTask],
+        import_options: ImportOptions,
+        options: dict[str, Any],
     ) -> tuple[list[RowOutcome], int]:
         now, disabled = timezone.now(), 0
         with ExitStack() as stack:
             if options["disable_old"]:
-                # If there are two databases, commit this one last: two runs of a tick
-                # are better than none.
+                # If there are two databases, commit the one of the old rows last: two
+                # runs of a tick are better than none.
                 stack.enter_context(transaction.atomic(using=options["database"]))
-            findings = import_tasks(
-                tasks, wishes, now, update=options["update"], write=options["apply"]
+            outcomes = import_tasks(
+                tasks,
+                import_options,
+                now,
+                update=options["update"],
+                write=options["apply"],
             )
             if options["disable_old"]:
-                carried = [each.old for each in findings if each.is_imported]
-                disabled = disable(carried, options["database"], now)
-        return findings, disabled
+                imported = [each.old for each in outcomes if each.is_imported]
+                disabled = disable(imported, options["database"], now)
+        return outcomes, disabled
 
     def _print(
-        self, findings: Sequence[RowOutcome], disabled: int, options: dict[str, Any]
+        self, outcomes: Sequence[RowOutcome], disabled: int, options: dict[str, Any]
     ) -> None:
         counts = []
         for verdict, headings in _HEADINGS.items():
-            group = [each for each in findings if each.verdict is verdict]
+            group = [each for each in outcomes if each.verdict is verdict]
             if group:
                 heading = headings[options["apply"]]
                 self.stdout.write(f"{heading}:\n{_table(group)}\n")
@@ -158,17 +165,20 @@ class Command(BaseCommand):
                 "zone instead of the crontabs' zones. Check the zones above.\n"
             )
         summary = ", ".join(counts) or "there are none"
-        self.stdout.write(f"Of {len(findings)} periodic tasks: {summary}.")
+        self.stdout.write(f"Of {len(outcomes)} periodic tasks: {summary}.")
         if not options["apply"]:
             self.stdout.write("Nothing was written; run this again with --apply.")
             return
         if disabled:
             self.stdout.write(f"Disabled {disabled} of the old rows.")
-        both = [each for each in findings if each.is_imported and each.old.row.enabled]
-        if both and not options["disable_old"]:
+        still_enabled = [
+            each for each in outcomes if each.is_imported and each.old.row.enabled
+        ]
+        if still_enabled and not options["disable_old"]:
             self.stdout.write(
-                f"{len(both)} of the old rows are still enabled: stop Celery's beat, "
-                "or run this again with --disable-old; otherwise both beats fire them."
+                f"{len(still_enabled)} of the old rows are still enabled: stop "
+                "Celery's beat, or run this again with --disable-old; otherwise both "
+                "beats fire them."
             )
 
 
@@ -205,21 +215,21 @@ def _check_known(option: str, names: Iterable[str], known: set[str]) -> None:
             )
 
 
-def _table(findings: Sequence[RowOutcome]) -> str:
-    """Return a table of the rows that are written, or a list of the names of others."""
-    if findings[0].verdict not in (Verdict.MADE, Verdict.OVERWRITTEN):
+def _table(outcomes: Sequence[RowOutcome]) -> str:
+    """Return a table of rows that are written, or a list of the names of other rows."""
+    if outcomes[0].verdict not in (Verdict.MADE, Verdict.OVERWRITTEN):
         return "".join(
-            f"  {each.old.row.name}\n{_remarks(each)}" for each in findings
+            f"  {each.old.row.name}\n{_remarks(each)}" for each in outcomes
         ).rstrip("\n")
-    rows = [_COLUMNS, *(_cells(each.row) for each in findings if each.row)]
+    rows = [_COLUMNS, *(_cells(each.row) for each in outcomes if each.row)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     head, *lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         for row in rows
     )
     with_remarks = (
-        f"{line.rstrip()}\n{_remarks(finding)}"
-        for line, finding in zip(lines, findings, strict=True)
+        f"{line.rstrip()}\n{_remarks(outcome)}"
+        for line, outcome in zip(lines, outcomes, strict=True)
     )
     return "\n".join(f"  {line.rstrip()}" for line in [head, *with_remarks])
 
@@ -233,5 +243,5 @@ def _cells(row: PeriodicTask) -> tuple[str, ...]:
     return row.name, row.task_path, schedule.text, when
 
 
-def _remarks(finding: RowOutcome) -> str:
-    return "".join(f"    {remark}\n" for remark in finding.remarks)
+def _remarks(outcome: RowOutcome) -> str:
+    return "".join(f"    {remark}\n" for remark in outcome.remarks)

@@ -33,7 +33,7 @@ from taskhub.worker.steward.health import listen_for_probes
 from taskhub.worker.supervisor.children import Companion
 from taskhub.worker.supervisor.supervisor import Supervisor
 
-#: In the banner.
+#: How many tasks the banner names.
 MAX_TASK_NAMES = 12
 
 
@@ -84,7 +84,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(
             node, companions, probes=_listen(node), reload=options["reload"]
         )
-        # Before the banner: a script that reads it may send a signal at once.
+        # Before the banner: a script that reads the banner may send a signal at once.
         supervisor.hear_signals()
         if options["verbosity"]:
             self._print_banner(node, has_beat=options["beat"])
@@ -122,6 +122,8 @@ def _listen(node: NodeOptions) -> socket.socket | None:
 
 
 def _make_beat(node: NodeOptions) -> Companion:
+    """Return a companion process for the supervisor, which runs a beat."""
+
     def run(is_wanted: Callable[[], bool]) -> None:
         beat = Beat(node.config, is_wanted=is_wanted)
         stop_on_signals(beat.stop)

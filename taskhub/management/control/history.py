@@ -26,6 +26,6 @@ def find_user(username: str) -> Any:
 
 
 def write_history(user: Any, rows: Sequence[Model], text: str) -> None:
-    """Write a change of rows by a user into the admin's history."""
+    """Record in the admin's history that a user has changed rows."""
     entries: Any = apps.get_model("admin", "LogEntry")._default_manager
     entries.log_actions(user.pk, rows, _CHANGE, text)

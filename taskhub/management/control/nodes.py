@@ -12,7 +12,7 @@ _NAMES = (("names", "NODE…"),)
 
 
 def add_verbs(nouns: Nouns) -> None:
-    """Add the noun and its verbs."""
+    """Add the noun `node` and its verbs."""
     node = nouns.add_noun("node", "Quiet, resume, resize and stop nodes.")
     for verb, becomes, help in (
         ("quiet", "will take no new messages", "Take no new messages."),

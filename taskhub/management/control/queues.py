@@ -16,7 +16,7 @@ _NAME = ("name", "QUEUE")
 
 
 def add_verbs(nouns: Nouns) -> None:
-    """Add the noun and its verbs."""
+    """Add the noun `queue` and its verbs."""
     queue = nouns.add_noun("queue", "Pause, resume, drain, move and purge queues.")
     pause = queue.add_verb(
         "pause", _pause, [_NAME], "Hand out no messages of a queue.", reason="row"
@@ -86,7 +86,7 @@ def _move(options: Options) -> Report:
         raise CommandError(f"QUEUE and TARGET are both {queue.name}; name another one.")
     path = options["task"] or None
     if path and not queue.waiting.for_task(path).exists():
-        # Only an unregistered task that has messages is accepted.
+        # An unregistered task is accepted only if results of it wait in the queue.
         find_task(path)
     count = operations.queues.move(queue, target, task_path=path)
     message = f"Moved {count:,} from {queue.name} to {target.name}."

@@ -14,7 +14,7 @@ _IDS = (("ids", "ID…"),)
 
 
 def add_verbs(nouns: Nouns) -> None:
-    """Add the noun and its verbs."""
+    """Add the noun `result` and its verbs."""
     result = nouns.add_noun("result", "Cancel and retry results.")
     cancel = result.add_verb(
         "cancel", _cancel, _IDS, "Cancel unfinished results.", reason="row"
@@ -47,7 +47,8 @@ def _cancel(options: Options) -> Report:
     message = (
         f"Cancelled: {cancelled.waiting:,} waiting, {cancelled.running:,} running."
     )
-    # Only results that were cancelled before: those cancelled now may still end.
+    # Look only at results that were cancelled before: the tasks of results that are
+    # cancelled now may still end without force.
     earlier = [row for row in rows.values() if row.status == Status.CANCELLED]
     running = operations.results.still_running(earlier)
     if running and not options["by_force"]:

@@ -13,7 +13,7 @@ _NAMES = (("names", "SCHEDULE…"),)
 
 
 def add_verbs(nouns: Nouns) -> None:
-    """Add the noun and its verbs."""
+    """Add the noun `schedule` and its verbs."""
     schedule = nouns.add_noun("schedule", "Enable, disable, run and skip schedules.")
     for verb, run, help in (
         ("enable", _enable, "Enable periodic tasks."),

@@ -24,7 +24,7 @@ class Report:
 
 
 class _NounParser(CommandParser):
-    """Suggests the nearest verb for an unknown one."""
+    """The parser of a noun. It suggests the nearest verb for an unknown verb."""
 
     verbs: Sequence[str] = ()
 
@@ -57,11 +57,11 @@ class Noun:
         """
         Add a verb, and return its parser for further options.
 
-        `names` gives the destination and the metavar of each positional argument; a
-        metavar that ends with "…" takes one or more. `reason` says where --reason is
-        kept: in the "row", in the admin's "history" only, or nowhere.
-
-        `run` raises TaskHubError or CommandError if it fails.
+        `run` does the work, and raises TaskHubError or CommandError if it fails.
+        `names` gives the destination and the metavar of each positional argument; with
+        "…" at the end of the metavar, the argument takes one or more values. `reason`
+        says where --reason is kept: in the "row", or in the admin's "history" only. By
+        default, the verb has no --reason.
         """
         parser: ArgumentParser = self._verbs.add_parser(
             verb, help=help, description=help
@@ -98,12 +98,16 @@ class Nouns:
         )
 
     def add_noun(self, noun: str, help: str) -> Noun:
-        """Add a noun."""
+        """Add a noun, and return the object that adds its verbs."""
         return Noun(self._nouns.add_parser(noun, help=help, description=help))
 
 
 def confirm(options: Options, question: str) -> None:
-    """Ask for confirmation, unless --no-input is given. Raise CommandError for a no."""
+    """
+    Ask for confirmation on the terminal, unless --no-input is given.
+
+    Raise CommandError if the answer is not yes, or if --json is given.
+    """
     if options["no_input"]:
         return
     if options["json"]:
