@@ -103,7 +103,7 @@ class PartialIndex(Index):
     The column comes first in the index, except on PostgreSQL. MariaDB and MySQL have no
     partial indexes: they index all rows, and need the column. SQLite's planner chooses
     the index more often with the column. PostgreSQL removes the condition from a query
-    that uses the index, and would then scan the whole index.
+    that uses the index; with the column in front, it would scan the whole index.
     """
 
     def create_sql(

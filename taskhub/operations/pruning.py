@@ -53,7 +53,7 @@ class Retention:
     backend: str | None = None
     #: For quarantined messages of all backends.
     quarantined_days: float | None = None
-    #: For logs of all backends. The logs of results without a row are deleted only so.
+    #: For logs of all backends, also the logs of results without a row.
     log_days: float | None = None
 
     @classmethod

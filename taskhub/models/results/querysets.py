@@ -75,7 +75,7 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         return self.filter(status="SUCCESSFUL")
 
     def failed(self) -> Self:
-        """Filter results that failed, and will not be retried automatically."""
+        """Filter results whose last attempt failed; results to be retried are ready."""
         return self._not_successful("FAILED")
 
     def cancelled(self) -> Self:

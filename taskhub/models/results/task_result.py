@@ -43,9 +43,9 @@ class TaskResult(Carried, SharedRow):
     RUNNING. Times are aware.
 
     `enqueued_at` and the first `run_after` are by the clock of the process that
-    enqueues, and the `run_after` of a retry is by the database's clock. The start and
-    the end of an attempt are by the worker's clock. The time of a cancellation is by
-    the clock of the process that cancels.
+    enqueues. The `run_after` of a retry is by the database's clock, unless an operator
+    has spread retries over time. The start and the end of an attempt are by the
+    worker's clock, and a cancellation is by the clock of the process that cancels.
     """
 
     written_by_processes = WRITTEN_BY_WORKERS

@@ -28,7 +28,8 @@ from taskhub.operations.status import read_depths
 #: A function that merges rows into rows of a longer span, whose length is in seconds.
 _Merge = Callable[[Iterable[Any], int], list[Any]]
 
-#: The length of the merged spans, that of the new spans, and the age of rows to merge.
+#: For each step: the length of the spans to merge and that of the new spans, both in
+#: seconds, and the minimum age of the rows to merge.
 _STEPS = (
     (FRESH, MINUTE, timedelta(0)),
     (MINUTE, TEN_MINUTES, timedelta(hours=1)),
