@@ -1,5 +1,5 @@
 """
-Brokers store messages. `base` has the contract, and each broker is a package.
+The brokers, which store messages. `base` has the contract; each broker is a package.
 
 `get_broker` keeps one broker for each configuration and process. Django makes new
 backends for every thread and context, and connections should outlive them.
@@ -38,9 +38,9 @@ def get_broker(config: Config) -> Broker:
     """
     Return this process's broker for a configuration.
 
-    Raise InvalidBrokerURL if its `broker_url` is not one of a broker.
+    Raise InvalidBrokerURL if no broker can use its `broker_url`.
     """
-    # By process: a fork must not use the sockets of its parent.
+    # With the pid, since a forked process must not use the sockets of its parent.
     key = (os.getpid(), config.alias, config.options.broker_url)
     with _lock:
         broker = _brokers.get(key)
@@ -74,7 +74,7 @@ def find_broker(url: str) -> str:
     try:
         parts = _parse(url)
     except ValueError:
-        # Without the cause, whose message shows a part of the URL.
+        # Do not chain the cause: its message shows a part of the URL.
         raise InvalidBrokerURL(
             "The broker URL cannot be read; expected for example "
             "'redis://user:password@localhost:6379/0'. Escape special characters in a "
@@ -90,12 +90,19 @@ def find_broker(url: str) -> str:
 
 
 def _parse(url: str) -> SplitResult:
-    """Return the parts of a URL. Raise ValueError if a password may be in them."""
+    """
+    Return the parts of a URL.
+
+    Raise ValueError if a port is not a number, or if a part other than the login may
+    contain a piece of the password.
+    """
     parts = urlsplit(url)
     for host in parts.netloc.rpartition("@")[2].split(","):
+        # Reading a port raises ValueError if it is not a number.
         _ = urlsplit(f"//{host}").port
     names = [name for name, _value in parse_qsl(parts.query, keep_blank_values=True)]
-    # An unescaped / ? or # in a password moves the rest of it to another part.
+    # An unescaped / ? or # in a password ends the host. The rest of the password, and
+    # the @ after it, are then in the path, the query or the fragment.
     is_cut = parts.scheme != "unix" and "@" not in parts.netloc
     if is_cut and any("@" in each for each in (parts.path, parts.fragment, *names)):
         raise ValueError("There is an @ after the host.")

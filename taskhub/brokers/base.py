@@ -9,9 +9,9 @@ leaves this place in four ways only: it is acknowledged (deleted), released or p
 holder). Messages have no timeout of their own.
 
 Ready messages are handed out by priority, higher first, then by age. Queues take turns.
-A message that was reclaimed, or given back after it was started, carries how it was
-returned. Its next holder checks the row before running it, and runs it in isolation if
-it may have killed a process.
+A message that was reclaimed, or given back after it was started, records how it came
+back. Its next holder checks the row before running it. If the message may have killed a
+process, the next holder runs it exclusively.
 
 A damaged queue does not affect the others: a method for several queues skips it, and a
 method for one queue raises QueueDamaged.
@@ -32,9 +32,10 @@ from taskhub.messages import Delivery, Depth, Envelope
 
 #: How many messages one reserve hands out at most.
 MAX_RESERVED_MESSAGES = 1_000
-#: The name under which beats wait. No queue can have it.
+#: The name under which beats wait, in place of a queue. No queue can have it.
 BEAT = "~beat"
-#: How long `wait` blocks at most. A lost hint delays a message by no more than this.
+#: How long `wait` blocks at most. If a wake-up is lost, the waiting thread looks for
+#: messages after this time.
 MAX_WAIT_SECONDS = 2.0
 
 
@@ -47,6 +48,7 @@ class Broker(ABC):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        #: Counts the calls of reserve(), so that queues take turns in going first.
         self._turn = count()
         #: The queues that cannot be used now.
         self.damage = Damage()
@@ -74,8 +76,8 @@ class Broker(ABC):
         or given back, or its lease ends.
 
         Raise LeaseLost if the token has no lease, and BrokerUnavailable if the
-        connection is lost. If the reply was lost, the token holds its messages; see
-        `held`.
+        connection is lost. If only the reply was lost, the token holds the messages
+        that were in it, and `held` returns their ids.
         """
         limit = min(limit, MAX_RESERVED_MESSAGES)
         first = next(self._turn) % len(queues)
@@ -129,8 +131,9 @@ class Broker(ABC):
         """
         Give messages of one queue back, to their former position.
 
-        `started` tells that they may have been started. Return how many were given
-        back. Messages that `token` does not hold are not changed.
+        With `started`, the messages may have been started, and their next holder checks
+        their rows. Return how many were given back. Messages that `token` does not hold
+        are not changed.
         """
 
     @abstractmethod
@@ -143,10 +146,10 @@ class Broker(ABC):
         started: bool,
     ) -> int:
         """
-        Give messages of one queue back, by id, each with a new due time.
+        Give messages of one queue back, each with a new due time.
 
-        Due times are by the caller's clock; only their distance from now counts.
-        Otherwise like `release`.
+        `due_times` has the due time of each id, by the caller's clock. The broker adds
+        the time that is left until then to its own clock. Otherwise like `release`.
         """
 
     @abstractmethod
@@ -158,8 +161,8 @@ class Broker(ABC):
         """
         Stop handing out messages of a queue, or resume and wake idle workers.
 
-        `QueueState` has the state. A steward repeats the call, in case the broker has
-        lost its data.
+        The state is stored in `QueueState`. A steward repeats the call, in case the
+        broker has lost its data.
         """
 
     @abstractmethod
@@ -261,9 +264,9 @@ class Broker(ABC):
         """
         End a token's lease, and make its messages ready; return their number.
 
-        With `if_silent`, do nothing if the token has sent a heartbeat meanwhile. `died`
-        tells that a message may have killed the holder; otherwise they were left
-        unfinished.
+        With `if_silent`, do nothing if the token has sent a heartbeat meanwhile. With
+        `died`, the messages are marked as messages that may have killed their holder;
+        without it, as left unfinished.
         """
 
     # Waiting.
@@ -274,8 +277,9 @@ class Broker(ABC):
         Block until there may be messages to reserve, or for `timeout` seconds.
 
         This may return early without a reason. It does not block longer than
-        MAX_WAIT_SECONDS, nor beyond the next due time that the last reserve has seen.
-        Only one thread at a time may wait.
+        MAX_WAIT_SECONDS, nor beyond the next due time that the broker knows of. A
+        broker that polls blocks for up to `poll_seconds`, even if a message becomes
+        due. Only one thread at a time may wait.
         """
 
     @abstractmethod
@@ -289,8 +293,10 @@ class Broker(ABC):
     @abstractmethod
     def wake(self, queues: Collection[str]) -> None:
         """
-        Wake waiting threads in the cases in which push() does not: for inserted rows
-        that are messages, when the open transaction is committed, and for BEAT.
+        Wake the threads that wait for messages of these queues, or for BEAT.
+
+        push() wakes them itself. If rows are messages, call this after inserting rows:
+        the threads wake up when the open transaction is committed.
         """
 
     # Other.
@@ -298,7 +304,7 @@ class Broker(ABC):
     @property
     @abstractmethod
     def address(self) -> str:
-        """The address of the broker to show to people, without passwords."""
+        """The address of the broker as it is shown to people, without passwords."""
 
     @abstractmethod
     def check(self, queues: Sequence[str] = ()) -> list[str]:
@@ -306,17 +312,17 @@ class Broker(ABC):
         Try every operation on these queues, or on those of the configuration.
 
         Return a sentence for each optional operation that is not permitted. Raise
-        BrokerError with a remedy if the broker cannot be used.
+        BrokerError, whose message has a remedy, if the broker cannot be used.
         """
 
     def owned_by_others(
         self, queues: Sequence[str], owner: str, *, take: bool
     ) -> list[str]:
         """
-        Return the queues of another owner; with `take`, become the owner of the others.
+        Return the queues of another owner; with `take`, become the owner of the rest.
 
-        An owner without a living token loses its queues. Raise BrokerError if the
-        broker cannot be reached.
+        A queue counts as another owner's only while a token has a lease on it. Raise
+        BrokerError if the broker cannot be reached.
         """
         return []
 

@@ -10,6 +10,7 @@ _Parser = Callable[[str], object]
 
 
 def _flag(text: str) -> bool:
+    """Raise ValueError unless the text is a boolean. The return value is not used."""
     if text.lower() not in ("1", "true", "yes", "0", "false", "no"):
         raise ValueError
     return True

@@ -66,7 +66,7 @@ class DatabaseBroker(Broker):
     @again_after_deadlock(results_database)
     def _promote(self, token: str) -> None:
         due = self._rows.filter(place=Place.DELAYED, run_after__lte=DatabaseNow())
-        # One query for both: it is the first that an idle worker runs when it wakes.
+        # Read both in one query, since every wake-up of an idle worker begins with it.
         lease = self._leases.of(token).annotate(has_due=Exists(due))
         has_due = lease.values_list("has_due", flat=True).first()
         if has_due is None:
@@ -79,7 +79,8 @@ class DatabaseBroker(Broker):
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
         with broker_errors(self._alias):
-            # In the same statement, so that both are read at the same time.
+            # Look for a pause in the statement that finds the messages: between two
+            # statements, the queue could be paused.
             ready = self._rows.filter(
                 ~Exists(self._pauses(queue_name)),
                 place=Place.READY,
@@ -91,7 +92,7 @@ class DatabaseBroker(Broker):
                 id=str(row.pk),
                 queue_name=queue_name,
                 returned=Returned.parse(row.returned),
-                # Without a message it is refused, like bytes that cannot be read.
+                # Without a message, a worker refuses the delivery as unreadable.
                 message=None if row.oddity else row.to_message(),
             )
             for row in rows
@@ -161,7 +162,7 @@ class DatabaseBroker(Broker):
             }
 
     def pause(self, queue_name: str, *, paused: bool) -> None:
-        # Reserving reads the row of the queue.
+        # Nothing to store: reserve_from() reads the queue's row in QueueState.
         if not paused:
             self.wake([queue_name])
 
@@ -212,7 +213,7 @@ class DatabaseBroker(Broker):
         return 0
 
     def fingerprint(self, queues: Sequence[str]) -> str:
-        # Rows cannot be lost apart from results.
+        # The rows are the results themselves, so that no message is lost alone.
         return ""
 
     @repeatable
@@ -225,7 +226,8 @@ class DatabaseBroker(Broker):
 
     @repeatable
     def silent(self, queues: Sequence[str]) -> set[str]:
-        # A token may have reserved just as its lease was taken from it.
+        # A token without a lease may hold messages: it may have reserved them while its
+        # lease was being ended.
         lease = self._leases.of(OuterRef("held_by"))
         orphaned = self._rows.filter(~Exists(lease), place=Place.HELD)
         holders = orphaned.order_by().values_list("held_by", flat=True).distinct()

@@ -52,8 +52,8 @@ def repeatable(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _renew_connection(alias: str) -> None:
-    # Django reconnects only if the lost connection is closed. In a transaction, the
-    # caller does so.
+    # Django reconnects only if the lost connection is closed. Inside a transaction,
+    # the caller has to close it.
     connection = connections[alias]
     if not connection.in_atomic_block:
         discard(connection)

@@ -1,8 +1,8 @@
 """
 Counting messages by place, at a bounded cost.
 
-A count visits every row. Up to MAX_COUNTED rows of a queue are counted each time.
-Larger counts are cached.
+To count rows, the database visits each of them. So a count above MAX_COUNTED is kept
+for COUNT_TTL_SECONDS; a lower one is found out each time.
 """
 
 from collections import Counter
@@ -14,8 +14,9 @@ from taskhub.foundation.ttl_cache import TTLCache
 from taskhub.messages import Depth
 from taskhub.models import Place, TaskResultQuerySet
 
+#: A higher count is cached.
 MAX_COUNTED = 10_000
-#: How old a larger count may be.
+#: How old a cached count may be.
 COUNT_TTL_SECONDS = 60.0
 
 
@@ -53,7 +54,7 @@ class Counts:
             if known is None:
                 unknown.append(name)
             elif known > MAX_COUNTED:
-                # The queue may have been purged meanwhile.
+                # Is it still as high? The queue may have been purged meanwhile.
                 counted = here.filter(queue_name=name)[: MAX_COUNTED + 1].count()
                 counts[name] = known if counted > MAX_COUNTED else counted
             else:
@@ -73,8 +74,8 @@ class Counts:
             found = dict(counted.values_list("queue_name", "count"))
         counts = {name: found.get(name, 0) for name in queues}
         for name, count in counts.items():
-            # The index of delayed messages is not by queue: a small count takes as long
-            # as that of a large queue.
+            # The index of delayed messages is not by queue: a low count takes as long as a
+            # high one.
             if count > MAX_COUNTED or (are_many and place is Place.DELAYED):
                 self._known.set((place, name), count)
         return counts

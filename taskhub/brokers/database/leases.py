@@ -16,16 +16,16 @@ class Leases:
         self._duration = timedelta(seconds=lease_seconds)
 
     def of(self, token: Any) -> Any:
-        """Return the lease of a token, as a query."""
+        """Return a query for the lease of a token."""
         return self._rows.filter(token=token)
 
     def begin(self, token: str) -> None:
         """Begin the lease of a token, or extend it."""
-        # Not only create: the reply to an earlier call may have been lost.
+        # The lease may exist: the reply to an earlier call may have been lost.
         self._rows.update_or_create(token=token, defaults={"ends_at": self._new_end})
 
     def extend(self, tokens: Collection[str]) -> set[str]:
-        """Extend leases; return the tokens that have none any more."""
+        """Extend leases; return the tokens that have no lease any more."""
         leases = self._rows.filter(token__in=tokens)
         leases.update(ends_at=self._new_end)
         return set(tokens) - set(leases.values_list("token", flat=True))

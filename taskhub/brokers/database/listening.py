@@ -2,8 +2,9 @@
 Notifications that wake idle workers of the database broker, and beats.
 
 On PostgreSQL, a worker LISTENs on a connection of its own, and enqueueing NOTIFYs in
-its transaction, which takes effect at the commit. On other databases, without the
-option `notify`, or behind a pooler that drops notifications, workers poll.
+its transaction, which takes effect at the commit. On other databases, or without the
+option `notify`, workers poll every `poll_seconds`. Behind a pooler that drops
+notifications, they look for messages every MAX_WAIT_SECONDS.
 """
 
 import os
@@ -35,7 +36,7 @@ def can_notify(alias: str) -> bool:
 
 def channel_of(queues: Collection[str]) -> str:
     """Return the channel of these queues."""
-    # Beats have their own, so that enqueueing does not wake them.
+    # Beats have a channel of their own, so that enqueueing does not wake them.
     return "taskhub_beat" if BEAT in queues else "taskhub"
 
 
@@ -54,6 +55,7 @@ class Listener:
         self._listens = listens
         self._interrupted, self._interrupting = os.pipe()
         os.set_blocking(self._interrupting, False)
+        #: The connection that listens; None before the first wait, and after close().
         self._listening: Any = None
         #: Held while a thread waits.
         self._waiting = Lock()
@@ -70,7 +72,8 @@ class Listener:
         Block until a notification, an interrupt, a due time or the timeout.
 
         `due_in` returns how long it takes until a message is due, if that is within the
-        given seconds.
+        given seconds. Without notifications, it is not called, and this blocks for up
+        to `poll_seconds`.
         """
         with self._waiting:
             self._wait(alias, channel, timeout, due_in)
@@ -87,7 +90,7 @@ class Listener:
             self._sleep([], min(timeout, self._poll_seconds))
             return
         if self._listening is None:
-            # Return, since a message may have been enqueued before.
+            # Do not block yet: a message may have been enqueued before the LISTEN.
             self._listen(alias, channel)
             return
         seconds = min(timeout, MAX_WAIT_SECONDS)
@@ -106,7 +109,7 @@ class Listener:
 
     def _listen(self, alias: str, channel: str) -> None:
         connection: Any = connections.create_connection(alias)
-        # Another thread may close it; see rest().
+        # Another thread may close the connection; see rest().
         connection.inc_thread_sharing()
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {channel}")
@@ -120,7 +123,7 @@ class Listener:
     def interrupt(self) -> None:
         """Make a wait in another thread return now."""
         with suppress(BlockingIOError):
-            # A full pipe has interrupted it already.
+            # If the pipe is full, the wait was interrupted already.
             os.write(self._interrupting, b"!")
 
     def rest(self) -> None:

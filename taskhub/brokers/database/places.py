@@ -1,4 +1,4 @@
-"""Moving messages from one place to another, each move in one transaction."""
+"""Moving messages from one place to another, while other processes do the same."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ MAX_BATCH_IDS = 500
 
 
 def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Yield items, as many at a time as one statement may name."""
+    """Yield items in batches that one statement can name."""
     for start in range(0, len(items), MAX_BATCH_IDS):
         yield items[start : start + MAX_BATCH_IDS]
 
@@ -24,7 +24,12 @@ def batches(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
 def take(
     rows: TaskResultQuerySet, ready: TaskResultQuerySet, limit: int, token: str
 ) -> list[TaskResult]:
-    """Move the best ready messages, of all rows, to a token; return their rows."""
+    """
+    Let a token hold up to `limit` of the `ready` messages; return their rows.
+
+    Take higher priorities first, then older messages. `rows` are all rows of the
+    backend.
+    """
     alias = results_database()
     best = ready.order_by("-priority", "id")
     if connections[alias].features.has_select_for_update_skip_locked:
@@ -50,7 +55,7 @@ def _hold(rows: TaskResultQuerySet, pks: Sequence[UUID], token: str) -> None:
 def take_out(
     rows: TaskResultQuerySet, pks: Sequence[UUID | str], **origin: Any
 ) -> list[UUID]:
-    """Move messages from a place to nowhere; return the ids that were there."""
+    """Move the messages that match `origin` to no place; return their ids."""
     with transaction.atomic(using=results_database()):
         rows = rows.filter(pk__in=pks, **origin)
         found = rows.select_for_update().ids()
