@@ -2,7 +2,8 @@
 The Redis broker. No other part of taskhub imports redis.
 
 Every key begins with the key prefix and the queue in braces. The braces are a hash tag:
-all keys of a queue are in one slot of a Redis Cluster. Neither name may have a brace.
+all keys of a queue are in one slot of a Redis Cluster. Neither the prefix nor the name
+of a queue may have a brace.
 
     taskhub:{<queue>}:messages      HASH  id → rank, how it came back, body
     taskhub:{<queue>}:delayed       ZSET  id → due, ms
@@ -14,13 +15,13 @@ all keys of a queue are in one slot of a Redis Cluster. Neither name may have a 
 
     taskhub:{<queue>}:mark          STRING  missing if the queue was deleted
     taskhub:{<queue>}:owner         STRING  the database of the results
-    taskhub:{<queue>}:run           STRING  the run id of the server
+    taskhub:{<queue>}:run           STRING  the run id of the server, and since when, ms
 
 The body of a message is in `messages`. Its place is exactly one of delayed, ready and
 held. Every change of place is one Lua script in a file of its own, and all times are by
 Redis's clock. A rank is a number that sorts by priority, higher first, then by age. All
-keys can be deleted and rebuilt from the result rows. If the data may be an older state,
-workers check the rows before they run messages.
+keys can be deleted and rebuilt from the result rows. If the server may have come back
+with an older state, workers check the rows before they run messages.
 """
 
 from taskhub.brokers.redis.broker import RedisBroker

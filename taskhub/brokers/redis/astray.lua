@@ -7,7 +7,7 @@
 --
 -- ARGV[1] the position that the last call returned (0: the beginning)
 -- ARGV[2] about how many messages to check
--- ARGV[3…] ids to check instead
+-- ARGV[3…] if there are any: ids to check in place of a search
 --
 -- Returns the position for the next call (0: all were checked), and the ids.
 
@@ -21,7 +21,7 @@ if #ARGV > 2 then
   return { '0', placeless(with_body) }
 end
 
--- Without bodies, which may be large, if Redis supports that: from 7.4 on.
+-- From version 7.4 on, Redis can leave out the bodies, which may be large.
 local page = redis.pcall('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2], 'NOVALUES')
 local step = 1
 if page.err then

@@ -7,8 +7,9 @@ from taskhub.brokers.redis.encoding import batches, to_text
 from taskhub.brokers.redis.keys import Keys
 from taskhub.brokers.redis.scripts import Scripts
 
-#: How many bodies one script looks at, and how many scripts one search runs.
+#: About how many bodies one script checks.
 _PAGE_SIZE = 200
+#: How many scripts one search runs at most.
 _MAX_PAGES = 50
 _START = b"0"
 
@@ -31,7 +32,7 @@ class AstraySearch:
         }
 
     def next(self, queue_name: str) -> set[str]:
-        """Search some thousand bodies; return the ids that are astray."""
+        """Search the next 10,000 bodies or so; return the ids that are astray."""
         places = self._keys(queue_name).places
         found: set[str] = set()
         position = self._positions.get(queue_name, _START)

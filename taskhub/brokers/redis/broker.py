@@ -35,9 +35,9 @@ from taskhub.messages import Delivery, Depth, Envelope, Returned, max_message_by
 _MAX_HINTS = 64
 #: How many bytes one reserve hands out, roughly.
 _MAX_RESERVED_BYTES = 16 * 1024 * 1024
-#: The size of a rank, and of how a message came back.
+#: The maximum size of what is stored before a body: rank, and how it came back.
 _HEAD_BYTES = 256
-#: How much of a message the quarantine stores.
+#: How many bytes of a message the quarantine stores at most.
 _QUARANTINED_BYTES = 2 * 1024 * 1024
 
 
@@ -52,13 +52,14 @@ class RedisBroker(Broker):
         self._max_stored_bytes = _HEAD_BYTES + max(
             max_message_bytes(config.options.max_argument_bytes), _QUARANTINED_BYTES
         )
+        #: When to look again in each queue, at the latest, by time.monotonic().
         self._next_due: dict[str, float] = {}
         self._keys = cache(lambda name: Keys(config.options.key_prefix, name))
         self._astray = AstraySearch(self._scripts, self._keys)
 
     @cached_property
     def _client(self) -> Client:
-        # At the first command: the client of a Cluster connects when it is made.
+        # Not in __init__(), since the client of a Cluster connects when it is made.
         return connect(self.config.options)
 
     def _errors(self) -> AbstractContextManager[None]:
@@ -286,7 +287,7 @@ class RedisBroker(Broker):
             if due := self._next_due.get(queue_name):
                 seconds = min(seconds, due - monotonic())
         if seconds <= 0.001:
-            # Redis blocks without a limit for 0.
+            # With a timeout of 0, Redis would block without a limit.
             return
         usable = [name for name in queues if not self.damage.stops(name, "reserve")]
         with self._errors():

@@ -33,12 +33,12 @@ _KEEPALIVE_SECONDS = 30
 #: Parameters of a URL for Sentinels only.
 _OF_SENTINELS = ("sentinel_password", "sentinel_ssl", "sentinel_username")
 
-_PORTS = {"sentinel": 26379, "cluster": 6379}
+_DEFAULT_PORTS = {"sentinel": 26379, "cluster": 6379}
 
 
 def connect(options: Options) -> Client:
     """
-    Return a client. It connects at its first command; the client of a Cluster, now.
+    Return a client. It connects at its first command; a Cluster's client connects now.
 
     Raise InvalidBrokerURL if the URL cannot be read, and BrokerUnavailable if a Cluster
     cannot be reached.
@@ -89,7 +89,7 @@ def _keepalive(options: Options) -> dict[str, Any]:
     }
     return {
         "socket_keepalive": True,
-        # Some systems lack some of them.
+        # Some systems lack some of these options.
         "socket_keepalive_options": {
             getattr(socket, name): value
             for name, value in wanted.items()
@@ -99,7 +99,12 @@ def _keepalive(options: Options) -> dict[str, Any]:
 
 
 def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
-    """redis+sentinel://[user:password@]host:26379,host:26379/service[/db]"""
+    """
+    Return a client for the primary that Sentinels name.
+
+    The URL is redis+sentinel://[user:password@]host:26379,host:26379/service[/db].
+    Raise ValueError if the service is missing, or another part is invalid.
+    """
     parts = urlsplit(url)
     service, _slash, db = parts.path.strip("/").partition("/")
     if not service:
@@ -110,7 +115,8 @@ def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
     server: dict[str, Any] = {**settings, "ssl": by_tls, **login_of(url), **query}
     if db:
         server["db"] = int(db)
-    # Sentinels may have a login of their own. They use TLS if the servers do.
+    # Sentinels may have a login of their own. They use TLS if the servers do, unless
+    # `sentinel_ssl` says otherwise.
     of_sentinels: dict[str, Any] = {
         **settings,
         "ssl": own.pop("sentinel_ssl", by_tls),
@@ -120,14 +126,19 @@ def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
         of_sentinels |= {
             name: value for name, value in query.items() if name.startswith("ssl_")
         }
-    hosts = _hosts(parts.netloc, _PORTS["sentinel"])
+    hosts = _hosts(parts.netloc, _DEFAULT_PORTS["sentinel"])
     sentinel = Sentinel(hosts, sentinel_kwargs=of_sentinels, **server)
     client: redis.Redis = sentinel.master_for(service)
     return client
 
 
 def _cluster(url: str, settings: Mapping[str, Any]) -> RedisCluster:
-    """redis+cluster://[user:password@]host:6379,host:6379"""
+    """
+    Return a client for a Cluster. Block while it connects.
+
+    The URL is redis+cluster://[user:password@]host:6379,host:6379. Raise ValueError if
+    it has a database number, or another part is invalid.
+    """
     parts = urlsplit(url)
     if parts.path.strip("/"):
         raise ValueError("a Cluster has one database, and no number in its URL")
@@ -137,7 +148,7 @@ def _cluster(url: str, settings: Mapping[str, Any]) -> RedisCluster:
         **_query(parts.query),
         "startup_nodes": [
             ClusterNode(host, port)
-            for host, port in _hosts(parts.netloc, _PORTS["cluster"])
+            for host, port in _hosts(parts.netloc, _DEFAULT_PORTS["cluster"])
         ],
     }
     if parts.scheme.startswith("rediss"):
@@ -206,14 +217,16 @@ def broker_errors(address: str, connect: Callable[[], Client]) -> Iterator[None]
             f"Cannot reach Redis at {address}: {_reason(error)}."
         ) from error
     except redis.RedisError as error:
-        # Full or loading, for example, which are temporary. The log has the others.
+        # Redis may be full or loading, for example, which is temporary. Other errors
+        # are seen in the log.
         raise BrokerUnavailable(
             f"Redis at {address} refuses: {_reason(error)}."
         ) from error
 
 
 def _leave_replica(client: Client) -> None:
-    # New connections may reach the new primary, which has the same name. Behind
-    # Sentinel and in a Cluster, redis-py does this.
+    # The server was a primary before. Its name may lead to the new primary by now, and
+    # then new connections reach that. Behind Sentinel and in a Cluster, redis-py does
+    # this.
     if isinstance(client, redis.Redis):
         client.connection_pool.disconnect(inuse_connections=False)

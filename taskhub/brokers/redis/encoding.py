@@ -8,13 +8,14 @@ from taskhub.messages import Delivery, Envelope, Returned
 
 #: How many messages one script handles. Redis runs one script at a time.
 BATCH = 500
-_BATCH_BYTES = 4 * 1024 * 1024
+#: How many bytes of messages one push sends, roughly.
+_MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 _HEAD = re.compile(rb"[0-9]+:([^\n]*)\n")
 
 
 def pushed(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
-    """Yield arguments of push.lua, in batches that are neither long nor large."""
+    """Yield arguments of push.lua, in batches of a limited length and size."""
     arguments: list[Any] = []
     size = 0
     for envelope in envelopes:
@@ -25,7 +26,7 @@ def pushed(envelopes: Sequence[Envelope]) -> Iterator[list[Any]]:
             int(due.timestamp() * 1000) if due else 0,
         )
         size += len(envelope.body)
-        if len(arguments) >= 3 * BATCH or size >= _BATCH_BYTES:
+        if len(arguments) >= 3 * BATCH or size >= _MAX_BATCH_BYTES:
             yield arguments
             arguments, size = [], 0
     if arguments:
@@ -41,7 +42,12 @@ def _packed(envelope: Envelope) -> bytes:
 def deliveries_of(
     queue_name: str, fields: Sequence[Any], since_ms: int
 ) -> Iterator[Delivery]:
-    """Yield deliveries of the reply of reserve.lua: ids, messages and sizes."""
+    """
+    Yield the deliveries in a reply of reserve.lua.
+
+    `fields` has, for each message, its id, its first bytes and its size in bytes. The
+    server has run since `since_ms`; see outdated().
+    """
     for raw_id, stored, size in zip(*[iter(fields)] * 3, strict=True):
         returned, body = unpacked(stored)
         yield Delivery(
@@ -55,7 +61,7 @@ def deliveries_of(
 
 def unpacked(stored: bytes) -> tuple[Returned | None, bytes]:
     """
-    Return how a stored message came back, and its body.
+    Return how a stored message came back (None if it did not), and its body.
 
     Bytes in another format are returned as the body, to be quarantined.
     """
@@ -78,21 +84,23 @@ def _rank(envelope: Envelope) -> int:
 
 def outdated(raw_id: bytes, since_ms: int) -> Returned | None:
     """
-    Return that a message came back if it is older than this run of the server.
+    Return that a message came back, if it is older than this run of the server.
 
-    It may have been run, and the server may have lost that.
+    The message may have been run and deleted before the server was restarted, and the
+    restarted server may not know that. Return None for a newer message, and if
+    `since_ms` is 0: the server was not restarted.
     """
     made_ms = raw_id[:13].replace(b"-", b"")
     try:
         is_older = since_ms > 0 and int(made_ms, 16) <= since_ms
     except ValueError:
-        # Not an id of taskhub; the message is quarantined anyway.
+        # This is not an id of taskhub; the message is quarantined anyway.
         return None
     return Returned(holder="", died=False) if is_older else None
 
 
 def batches(ids: Collection[str]) -> Iterator[list[bytes]]:
-    """Yield encoded ids in batches for one script each."""
+    """Yield ids as bytes, in batches that one script handles."""
     listed = [to_bytes(each) for each in ids]
     for start in range(0, len(listed), BATCH):
         yield listed[start : start + BATCH]

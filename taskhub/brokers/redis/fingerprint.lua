@@ -1,4 +1,4 @@
--- fingerprint: return text that changes with another server, or if Redis was emptied.
+-- fingerprint: return text that changes if Redis is restarted, replaced or emptied.
 --
 -- KEYS[1] mark         STRING  set once, and lost with the other keys
 --

@@ -18,11 +18,11 @@ class Keys:
 
     @property
     def places(self) -> list[str]:
-        """The keys of bodies and places, and of the leases."""
+        """The keys of the bodies, of delayed and ready messages, and of the leases."""
         return [self.messages, self.delayed, self.ready, self.nodes]
 
     def of_holder(self, token: str) -> list[str]:
-        """The keys of bodies and places with those of one token, and of the leases."""
+        """Return the keys in `places`, and before the last one the key held(token)."""
         return [self.messages, self.delayed, self.ready, self.held(token), self.nodes]
 
     def held(self, token: str) -> str:

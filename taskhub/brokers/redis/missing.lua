@@ -7,6 +7,7 @@
 --
 -- ARGV    ids
 --
--- Returns the ids that have no body, or no place, and are not held either.
+-- Returns the ids of messages that are not held, and that have no body or are neither
+-- delayed nor ready.
 
 return missing_among(ARGV)

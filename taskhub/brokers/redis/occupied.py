@@ -1,8 +1,8 @@
 """
 Finding the queues that have messages, in one round trip.
 
-Reserving runs a script for each queue. Most scripts of a worker with a hundred queues
-would find nothing.
+A reserve runs reserve.lua once for each queue. If a worker has a hundred queues, most
+of these scripts would find nothing.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from taskhub.brokers.redis.connection import Client
 from taskhub.brokers.redis.keys import Keys
 
-#: Up to this number of queues, running all scripts costs no more than this check.
+#: For up to this number of queues, running all scripts costs no more than the check.
 MAX_UNCHECKED_QUEUES = 2
 
 
 def occupied(client: Client, queues: Sequence[Keys], token: str) -> list[bool]:
     """
-    Return for each queue whether to run the script.
+    Return for each queue whether to run reserve.lua.
 
     Run it if messages are ready or delayed. Also run it if a key has a wrong type, or
-    the token has no lease: the script reports these faults.
+    if the token has no lease: the script reports these faults.
     """
     pipeline = client.pipeline(transaction=False)
     for keys in queues:

@@ -1,12 +1,13 @@
--- own: check, or take, the ownership of a queue. The owner is the database of the results.
+-- own: check who owns a queue, or become its owner. The owner is the database that has
+-- the results.
 --
 -- KEYS[1] owner        STRING  the owner
 -- KEYS[2] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 --
 -- ARGV[1] the caller
--- ARGV[2] whether the caller becomes the owner, unless another owner is active: 1 or 0
+-- ARGV[2] 1: the caller becomes the owner, unless this returns 0; 0: only check
 --
--- Returns 0 if another owner is active: the queue has a living token; else 1.
+-- Returns 0 if the queue has another owner, and any token has a lease on it; else 1.
 
 assert(ARGV[1] and ARGV[1] ~= '', 'own: malformed arguments')
 local known = redis.call('GET', KEYS[1])

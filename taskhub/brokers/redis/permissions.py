@@ -14,7 +14,7 @@ import redis
 from taskhub.brokers.redis.connection import Client
 
 #: The commands of taskhub that name a key, with their other arguments, by the type of
-#: the key. Their order matters: some use what others have written.
+#: the key. Their order matters: some read what earlier ones have written.
 ON_KEYS: dict[str, Sequence[tuple[Any, ...]]] = {
     "hash": (
         ("HSET", "field", 1),
@@ -51,6 +51,7 @@ ON_KEYS: dict[str, Sequence[tuple[Any, ...]]] = {
     ),
 }
 _SCRIPT = "return 1"
+#: The SHA-1 digest of _SCRIPT.
 _DIGEST = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
 
 
@@ -101,7 +102,7 @@ class Refused:
         try:
             self.try_command("EVALSHA", _DIGEST, 0)
         except redis.exceptions.NoScriptError:
-            # The user may run it, and could not load it.
+            # The user may run scripts. This one could not be loaded; see above.
             return
 
     def _note(self, name: str, answer: object, pattern: str) -> None:
@@ -110,8 +111,8 @@ class Refused:
         if not isinstance(answer, redis.exceptions.NoPermissionError):
             raise answer
         # "… to run the 'hset' command", or "… to access one of the keys".
-        found, what = (
+        refused, entry = (
             (self.commands, name) if "command" in str(answer) else (self.keys, pattern)
         )
-        if what not in found:
-            found.append(what)
+        if entry not in refused:
+            refused.append(entry)

@@ -9,10 +9,11 @@
 --
 -- ARGV[1] token
 -- ARGV[2] how many hints wake may have
--- ARGV[3] how they come back (empty: as if they had never been handed out)
+-- ARGV[3] how the messages come back (empty: as if they had never been handed out)
 -- ARGV[4…] for each message: id, in how many ms it is due
 --
--- Returns how many were postponed; what the token no longer holds is left alone.
+-- Returns how many were postponed. Messages that the token no longer holds stay where
+-- they are.
 
 local max_hints = tonumber(ARGV[2])
 assert(max_hints and ARGV[3] and #ARGV % 2 == 1, 'postpone: malformed arguments')

@@ -6,12 +6,13 @@
 -- 1. Each key has the type of its name. Otherwise the script returns DAMAGED and writes
 --    nothing, since Redis does not roll back.
 -- 2. A message has a body, in `messages`. Its place is exactly one of: delayed, ready, and
---    held by a token in `nodes`. A message that another token holds has no place.
+--    held by a token in `nodes`. If the token of a `held` key is not in `nodes`, the
+--    messages in that key have no place there.
 -- 3. A message is present if it is held, or if it is delayed or ready and has a body. Every
 --    other message is missing. A missing message that has a body is astray.
 -- 4. A push gives a place to missing messages, and does not change present ones.
--- 5. A token changes only its own place. Without a lease, it can give back or delete only
---    messages that have no place.
+-- 5. A token changes only the places of messages that it holds. Without a lease, it can
+--    give back or delete only messages that have no place.
 --
 -- A message is stored as its rank, a colon, how it came back (empty: it did not), a
 -- newline, and its body. How it came back is stored with the body: in a key of its own it
@@ -46,12 +47,12 @@ end
 -- Return a stored message with another text for how it came back.
 local function come_back(stored, returned)
   local head, rest = string.match(stored, '^(%d+:)[^\n]*()\n')
-  -- Text in another format is not changed, to be quarantined.
+  -- Text in another format is not changed; a worker quarantines it.
   return head and head .. returned .. string.sub(stored, rest) or stored
 end
 
--- Return the rank of a stored message. Text in another format goes first, to be
--- quarantined soon.
+-- Return the rank of a stored message. Text in another format gets the first rank, so that
+-- a worker quarantines it soon.
 local function rank_of(stored)
   local digits = string.match(stored, '^(%d+):')
   return digits and #digits <= 16 and digits or 0
@@ -116,8 +117,9 @@ local function missing_among(ids)
   return found
 end
 
--- Take a list of ids from a token. Return the ranks by id of messages that the token may
--- give back, and that have a body.
+-- Take these ids from a token. Return a table of ranks by id. It has the messages that the
+-- token held, that it may give back, and that have a body. With a lease, a token may give
+-- back all messages that it held; without one, only those that have no other place.
 local function take_from(token, ids)
   local key = base .. 'held:' .. token
   local taken, ranks = {}, {}
@@ -150,7 +152,7 @@ local function note_return(id, returned)
   end
 end
 
--- Leave hints for idle workers, up to a total.
+-- Add hints for idle workers, as long as the list has fewer than `most`.
 local function leave_hints(count, most)
   for _ = 1, math.min(count, most - redis.call('LLEN', base .. 'wake')) do
     redis.call('LPUSH', base .. 'wake', 1)

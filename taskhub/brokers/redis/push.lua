@@ -27,13 +27,14 @@ for i = 3, #ARGV, per_message do
 end
 
 local now = now_ms()
--- The sender may have given up a message that was long in transit. A sweep may then have
--- pushed it, and it may have been run and deleted here. So it is marked as left unfinished,
--- and a worker checks its row first.
+-- If a message was long in transit, the sender may have stopped waiting for the reply. A
+-- sweep may then have pushed the same message, and it may have been run and deleted here.
+-- So the message is marked as left unfinished, and a worker checks its row first.
 local max_transit_ms = 1000
 local is_late = now - sent > max_transit_ms
 
--- A message that is sent for the first time, and was not long in transit, is new.
+-- A message that is sent for the first time, and was not long in transit, is new. Every
+-- other message is doubtful: Redis may have it already.
 local doubtful, missing = {}, {}
 for i = 3, #ARGV, per_message do
   if is_late or not string.match(ARGV[i + 1], '^%d+:\n') then

@@ -7,10 +7,11 @@
 -- KEYS[5] wake         LIST  hints for idle workers
 --
 -- ARGV[1] how many hints wake may have
--- ARGV[2] how they come back, if they never did
+-- ARGV[2] how the messages come back; not stored for a message that came back before
 -- ARGV[3…] ids
 --
--- Returns how many were astray. Each may have been started: its row is looked at first.
+-- Returns how many were astray. Each may have been started, so a worker checks its row
+-- first.
 
 local max_hints = tonumber(ARGV[1])
 assert(max_hints and ARGV[2], 'put_back: malformed arguments')

@@ -1,4 +1,4 @@
--- reclaim: take back what a dead token held, a batch at a time.
+-- reclaim: take back the messages that a dead token held, a batch at a time.
 --
 -- KEYS[1] messages     HASH  id → stored message
 -- KEYS[2] delayed      ZSET  id → due, ms, Redis's clock
@@ -10,17 +10,17 @@
 -- ARGV[1] token
 -- ARGV[2] how many messages at most
 -- ARGV[3] how many hints wake may have
--- ARGV[4] whether the token is known to be gone (1), or only if its lease ended (0)
--- ARGV[5] how they come back
+-- ARGV[4] 1: reclaim in any case; 0: reclaim only if the token's lease has ended
+-- ARGV[5] how the messages come back
 --
--- Returns how many messages of this batch it held; fewer than the limit means all. The
--- first batch ends the lease for good, so that a token that is alive after all reserves no
--- more. The last batch deletes the token.
+-- Returns how many messages the token held in this batch; if there are fewer than the
+-- limit, this was the last batch. The first batch ends the lease for good, so that a token
+-- that is alive after all reserves no more. The last batch deletes the token.
 
 local limit, max_hints = tonumber(ARGV[2]), tonumber(ARGV[3])
 assert(limit and limit >= 1 and max_hints and ARGV[5], 'reclaim: malformed arguments')
 
--- It may have sent a heartbeat since it was found to be silent.
+-- The token may have sent a heartbeat since it was found to be silent.
 if ARGV[4] ~= '1' and is_alive(ARGV[1]) then
   return 0
 end

@@ -11,12 +11,13 @@
 --
 -- ARGV[1] token
 -- ARGV[2] how many messages at most, up to 1000
--- ARGV[3] how many bytes of one message at most; what is longer is refused anyway
--- ARGV[4] how many bytes in all, roughly: of these, one message is the least
+-- ARGV[3] how many bytes of each message to return at most; workers refuse longer ones
+-- ARGV[4] how many bytes of messages to hand out, roughly; at least one message, if any
 --
--- Returns false if the token has no lease; else how many ms until the earliest delayed
--- message is due (-1: there is none), since when this run of the server has the messages,
--- then id, stored message, and how many bytes that has, for each.
+-- Returns false if the token has no lease. Otherwise returns a list: in how many ms the
+-- earliest delayed message is due (-1: there is none); since when this run of the server
+-- has the messages, in ms (0: always); then for each message its id, the stored message,
+-- and the size of the whole stored message in bytes.
 
 local limit = tonumber(ARGV[2])
 local max_bytes, room = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -48,7 +49,7 @@ local due = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now, 'LIMIT', 0, 1000)
 for _, id in ipairs(due) do
   local stored = redis.call('HGET', KEYS[1], id)
   redis.call('ZREM', KEYS[2], id)
-  -- Without a body it is missing, and will be pushed again.
+  -- A message without a body is missing; a sweep pushes it again.
   if stored then
     redis.call('ZADD', KEYS[3], rank_of(stored), id)
   end
@@ -79,7 +80,7 @@ if #popped > 0 then
   end
 end
 if redis.call('EXISTS', KEYS[3]) == 0 then
-  -- Nothing is left to be woken for.
+  -- No message is ready, so no idle worker has to wake up.
   redis.call('DEL', KEYS[6])
 end
 return answer

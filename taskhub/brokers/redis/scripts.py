@@ -41,14 +41,15 @@ class Scripts:
         with broker_errors(self._address, self._connect), self._key_errors(keys[0]):
             script = self._registered.get(name)
             if script is None:
-                # redis-py sends the digest, and the text if the server lacks it.
+                # redis-py sends the script's digest. If the server does not know it,
+                # redis-py sends the text.
                 script = self._connect().register_script(_SOURCES[name])
                 self._registered[name] = script
             return script(keys=keys, args=arguments)
 
     @contextmanager
     def _key_errors(self, key: str) -> Iterator[None]:
-        """Raise a fault that prelude.lua reports as QueueDamaged, with a remedy."""
+        """Raise QueueDamaged, with a remedy, if prelude.lua has reported DAMAGED."""
         try:
             yield
         except redis.ResponseError as error:
@@ -63,5 +64,5 @@ class Scripts:
             ) from error
 
     def close(self) -> None:
-        """Drop the client. The next run gets a new one."""
+        """Forget the scripts of the current client. The next run uses a new client."""
         self._registered.clear()

@@ -12,7 +12,7 @@ from taskhub.exceptions import BrokerError, NotPermitted
 
 #: The first version with ZMSCORE.
 MIN_VERSION = (6, 2)
-#: Optional commands, and what is missing without them.
+#: Optional commands, and what taskhub cannot do without them.
 _WITHOUT = {
     "INFO": "taskhub does not notice when a server comes back with an older state",
 }

@@ -17,7 +17,8 @@ from taskhub.brokers.redis.connection import Client
 from taskhub.compat.private_apis import descriptor_of
 from taskhub.foundation.readiness import wait_readable
 
-#: How late Redis may end a blocking command. It checks ten times a second.
+#: How late Redis may end a blocking command: it checks their timeouts ten times a
+#: second.
 MAX_LATENESS_SECONDS = 0.1
 
 
@@ -35,7 +36,7 @@ class BlockingPop:
         self._connection = _take_connection(pool)
 
     def begin(self, seconds: float) -> int:
-        """Begin to wait; return the descriptor that is readable when it is over."""
+        """Send the command; return the descriptor that its reply makes readable."""
         self._connection.send_command("BLPOP", *self._keys, seconds)
         return descriptor_of(self._connection)
 
@@ -69,7 +70,7 @@ class Waiting:
             for descriptor in readable & pops.keys():
                 pops[descriptor].read()
             if not pops.keys() <= readable:
-                # A command that goes on would take a hint while nobody waits.
+                # A command that still blocks would take a hint while no thread waits.
                 self.close()
         except BaseException:
             self.close()
@@ -77,7 +78,7 @@ class Waiting:
 
     def _begin(self, keys: Sequence[str], seconds: float) -> dict[int, BlockingPop]:
         if seconds <= 0:
-            # Redis would end the command too late.
+            # The time is too short: Redis would end the command too late.
             return {}
         pops = self._pops.get(tuple(keys))
         if pops is None:
@@ -100,7 +101,7 @@ class Waiting:
     def interrupt(self) -> None:
         """Make a wait that is under way in another thread return now."""
         with suppress(BlockingIOError):
-            # A full pipe has interrupted it already.
+            # If the pipe is full, the wait was interrupted already.
             os.write(self._interrupting, b"!")
 
     def close(self) -> None:

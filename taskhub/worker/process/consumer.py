@@ -94,11 +94,11 @@ class Consumer:
     def _refill(self) -> None:
         try:
             self._give_back_strangers()
-            asked_at = time.clock_gettime(_CLOCK)
+            begun_at = time.clock_gettime(_CLOCK)
             deliveries = self._broker.reserve(
                 self._queues, limit=self._prefetch.count(), token=self._token
             )
-            self._reserved_at = asked_at
+            self._reserved_at = begun_at
             self._holdings.add(delivery.id for delivery in deliveries)
             self._waiting.extend(deliveries)
             if not deliveries:
