@@ -9,13 +9,14 @@ Its threads, and what each owns:
     group writer   owns ended deliveries until they are written and acknowledged; see
                    `taskhub.writer.thread`
     watch          looks at the running tasks several times a second: marks long ones,
-                   enforces time limits, and gives back what waits behind them; hears
-                   signals and the supervisor
+                   enforces time limits, and gives back messages that wait behind long
+                   tasks; hears signals and the supervisor
 
 The consumer owns messages that are reserved and not started. It has no thread: a slot
 that finds it empty reserves more, and only one slot does so at a time. `Running` knows
-the runs of all threads. A run leaves it once, by the thread that decides how it ended.
+the runs of all threads. A run is removed from it once, by the thread that decides how
+the run ended.
 
-How it stops is a numbered list in worker_process.py. A part that fails ends the whole
-process at once; the supervisor starts another one.
+How the process stops is a numbered list in worker_process.py. A part that fails ends
+the whole process at once; the supervisor starts another one.
 """

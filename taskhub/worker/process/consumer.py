@@ -17,7 +17,7 @@ from taskhub.writer.thread.holdings import Holdings
 
 logger = logging.getLogger(__name__)
 
-#: How often to ask the broker which messages it counts as held here.
+#: How often to ask the broker which messages it counts as held by this process.
 _STRANGERS_SECONDS = 30.0
 #: How often a quiet process checks whether it may resume.
 _QUIET_SECONDS = 0.2
@@ -54,7 +54,8 @@ class Consumer:
         self._drain = drain
         self._waiting: deque[Delivery] = deque()
         self._reserved_at = 0.0
-        # The steward renews leases more often, so that none ends sooner.
+        # The steward renews leases at least this often. So a message is still held for
+        # this time after it was reserved.
         self._fresh_seconds = broker.config.options.lease_seconds / 3
         self._reserving = Lock()
         self._stopping = Event()
@@ -63,7 +64,8 @@ class Consumer:
         self.is_drained = False
         self._holdings = holdings
         self._strangers_at = time.monotonic() + _STRANGERS_SECONDS
-        # A message must not be given back again as a stranger: it may run by then.
+        # Without this lock, a message could be given back a second time, as a stranger,
+        # after it was reserved again and started.
         self._giving_back = Lock()
 
     def take(self) -> Delivery | None:
@@ -134,7 +136,7 @@ class Consumer:
 
     def _give_back_strangers(self) -> None:
         """
-        Give back messages that the broker counts as held here, and this does not know.
+        Give back messages that the broker counts as held, and this process does not.
 
         Do so after a lost reply, and every 30 seconds: a request may reach the broker
         long after its connection was given up.
@@ -159,8 +161,8 @@ class Consumer:
         """
         Release messages that are reserved and not started: all, or these deliveries.
 
-        Return how many. If the broker is away, messages that it did not release are
-        released as strangers before the next reserve.
+        Return how many were released. If the broker is away, the messages that it did
+        not release are released as strangers before the next reserve.
         """
         if deliveries is None:
             deliveries = self._take_all()

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class EventLoop:
-    """Takes runs from slots, and hands their ends to `hand_on`."""
+    """Runs what slots submit. Calls `hand_on` with the end of each delivery."""
 
     def __init__(
         self,
@@ -41,7 +41,8 @@ class EventLoop:
         self._under_way = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        # For the one thread in which Django's ORM serves all runs on the loop.
+        # Keeps the connections of the one thread in which Django's ORM serves all runs
+        # on the loop. `_is_kept` says whether it has begun.
         self._keeper = ConnectionKeeper()
         self._is_kept = False
         # The number of runs that have begun and not ended. Used on the loop only.
@@ -63,7 +64,8 @@ class EventLoop:
             try:
                 self._loop.run_forever()
             except BaseException as error:
-                # asyncio stops its loop for a SystemExit in a task; the others go on.
+                # asyncio stops its loop for a SystemExit in a task. Restart it for the
+                # other tasks.
                 logger.warning("A task raised %r on the event loop.", error)
 
     def _begin(self, run: Run) -> None:
@@ -90,7 +92,7 @@ class EventLoop:
             await self._end(run)
 
     async def _look_after_connections(self, ended: Ended) -> None:
-        # Runs side by side share connections, which are reset when the last one ends.
+        # Runs side by side share connections, which are reset when the last run ends.
         if self._begun > 1:
             if ended.failed or ended.was_interrupted:
                 await sync_to_async(self._keeper.mend)()

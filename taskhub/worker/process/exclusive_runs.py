@@ -1,4 +1,4 @@
-"""Exclusive runs: of messages with which more than one process has died."""
+"""Exclusive runs: runs of messages that several processes held when they died."""
 
 from collections.abc import Callable
 from threading import Condition, Lock
@@ -9,10 +9,11 @@ _PATIENCE_SECONDS = 30.0
 
 class ExclusiveRuns:
     """
-    Lets a run be the only one in its process, so that its death ends no other run.
+    Lets a run be the only one in its process, so that no other run ends if it dies.
 
-    `settle` blocks until all outcomes that were handed in are written: before and after
-    an exclusive run, so that none is lost. Slots or the event loop call `leave`.
+    `settle` is called before and after an exclusive run, so that no outcome is lost. It
+    blocks until all outcomes that were handed in are written. Slots or the event loop
+    call `leave`.
     """
 
     def __init__(self, settle: Callable[[], None]) -> None:
@@ -30,9 +31,11 @@ class ExclusiveRuns:
 
     def enter(self, *, exclusive: bool) -> bool:
         """
-        Begin a run. Return False during an exclusive run: this one is to be given back.
+        Begin a run. Return False if the message is to be given back instead.
 
-        Before an exclusive run, block until the others have ended and settled.
+        That is the case during an exclusive run. Before an exclusive run, block until
+        the other runs have ended, for up to 30 seconds, and then until their outcomes
+        are written.
         """
         with self._changed:
             if self._is_claimed:
@@ -46,7 +49,7 @@ class ExclusiveRuns:
         return True
 
     def leave(self, *, exclusive: bool) -> None:
-        """End a run. After an exclusive one, block until it has settled."""
+        """End a run. After an exclusive run, block until its outcome is written."""
         if exclusive:
             self._settle()
         with self._changed:

@@ -19,7 +19,8 @@ class TimeLimits:
     """
     Interrupts runs past their timeout, and gives up runs past their hard timeout.
 
-    For the watch, so that limits are exact to about 0.1 s.
+    The watch calls `enforce`, so that limits are exact to about 0.1 s. `give_up` is
+    called with a run, an error, and the stack of the run's thread as text.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class ProcessLimits:
         self._tasks += 1
 
     def reached(self) -> str | None:
-        """Return in words which limit is reached; None if none is."""
+        """Return a clause that says which limit is reached; None if none is."""
         if self._max_tasks and self._tasks >= self._max_tasks:
             return f"it has run {self._tasks} tasks"
         if self._max_bytes and (size := resident_bytes()) > self._max_bytes:

@@ -24,7 +24,7 @@ class Prefetch:
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
-        # The first reserves take one message for each slot.
+        # With this mean, the first reserves take one message for each slot.
         self._mean_seconds = MOMENT_SECONDS
 
     def observe(self, seconds: float) -> None:

@@ -15,11 +15,13 @@ from taskhub.writer.thread.group_writer import GroupWriter
 #: The pause between two looks at an idle process. A run that starts meanwhile is marked
 #: as RUNNING later by up to this time.
 _IDLE_PAUSE_SECONDS = 0.3
-#: How often to check whether runs were cancelled that have lasted this long.
+#: How often to check whether runs were cancelled. Shorter runs are not checked.
 _CANCELLED_SECONDS = 1.0
+#: How often to write what tasks have logged.
 _LOGS_SECONDS = 1.0
+#: How often to write the metrics.
 _NUMBERS_SECONDS = 5.0
-#: How often the broker may close what it only needs for waiting.
+#: How often the broker may close what it needs only for waiting.
 _REST_SECONDS = 5.0
 
 

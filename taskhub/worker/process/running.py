@@ -14,8 +14,10 @@ from taskhub.worker.scoreboard import Section
 @dataclass(slots=True)
 class _UnderWay:
     run: Run
+    #: When it began, by time.monotonic().
     since: float = field(default_factory=monotonic)
     thread: int = field(default_factory=get_ident)
+    #: Whether `newly_long` has returned it.
     is_marked: bool = False
     #: Its slot in the scoreboard; None if there was no room.
     slot: int | None = None
@@ -54,8 +56,9 @@ class Running:
         """
         Note that a run has ended. Return False if that was noted before.
 
-        The first caller decides how it ended, by `hand_on`. That is called before other
-        threads can see that the run is over, and must not take long.
+        The first caller decides how the run ended: only its `hand_on` is called, and
+        hands the outcome to the writer. That happens before other threads can see that
+        the run is over. `hand_on` must not take long.
         """
         with self._lock:
             if id(run) not in self._runs:
@@ -71,7 +74,7 @@ class Running:
         """
         Note that a run was given up. Return False if it has ended before.
 
-        It goes on, and the scoreboard shows it until this process ends.
+        The run continues, and the scoreboard shows it until this process ends.
         """
         with self._lock:
             if (under_way := self._runs.pop(id(run), None)) is None:

@@ -40,7 +40,7 @@ _ROOM_SECONDS = 0.05
 
 
 class Slots:
-    """One for each sync task that runs at a time."""
+    """The slots of one process: one for each sync task that may run at a time."""
 
     def __init__(
         self,
@@ -133,7 +133,8 @@ class Slots:
         if exclusive is None:
             return
         if exclusive:
-            # If it kills this process, too, it must not harm any waiting message.
+            # The run may kill this process, too. Messages that wait here would then
+            # come back as if they might have killed it.
             self._consumer.give_back()
         if not self._exclusive_runs.enter(exclusive=exclusive):
             self._consumer.give_back([delivery])
@@ -141,7 +142,7 @@ class Slots:
         run = self._read_row(self._preparer.prepare, delivery, keeper)
         if isinstance(run, Run) and run.task.is_async:
             run.is_exclusive = exclusive
-            # When it begins: many may be under way before the first one ends.
+            # Count it now: many runs may be under way before the first one ends.
             self._limits.count()
             self._loop.submit(run)
             return
@@ -160,7 +161,7 @@ class Slots:
         self._process_state.restore_after(
             time.monotonic() - began, is_last=not self._consumer.has_waiting
         )
-        # Before anything else that may fail, so that the outcome is not lost.
+        # Hand the outcome on before the next steps, which may fail.
         self._running.end(run, partial(self._writer.put, ended))
         self._limits.count()
         keeper.after()
@@ -174,6 +175,11 @@ class Slots:
         delivery: Delivery,
         keeper: ConnectionKeeper,
     ) -> _Found | None:
+        """
+        Return what `read` returns. Return None if the database fails.
+
+        Then the message is given back, or postponed if the error is about its row.
+        """
         try:
             return read(delivery)
         except DatabaseFault as error:

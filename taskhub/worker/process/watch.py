@@ -85,7 +85,8 @@ class Watch:
 
 
 def _hear_signals(descriptor: int) -> None:
-    # Handlers that do nothing. Programs that tasks start would inherit SIG_IGN.
+    # Handlers that do nothing, and not SIG_IGN, which programs that tasks start would
+    # inherit.
     for number in _HANDLED_SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)

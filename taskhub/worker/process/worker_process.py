@@ -1,7 +1,7 @@
 """
 One worker process, from its fork to its end; see `taskhub.worker.process` for threads.
 
-How it stops, when it is told to or has drained its queues:
+How it stops, when it is told to stop or has drained its queues:
 
 1. The consumer reserves no more messages.
 2. Messages that are reserved and not started are given back.
@@ -12,8 +12,8 @@ How it stops, when it is told to or has drained its queues:
    that tasks have started are killed: see process_group.py.
 
 If tasks still run when the grace period ends, steps 4 and 5 happen while they run, and
-the process exits without calling hooks of `atexit`. Told to end at once, it exits, and
-the supervisor and the steward deal with what it held. If its lease was lost, the
+the process exits without calling hooks of `atexit`. If it is told to end at once, it
+exits, and the steward takes back the messages that it held. If its lease was lost, the
 supervisor starts a successor at once, and steps 1 to 4 have no time limit.
 """
 
@@ -83,6 +83,7 @@ class WorkerProcess:
         self._upwards = Upwards(upwards, token)
         self._exit_at: float | None = None
         self._has_given_up = False
+        #: Held by the thread that ends this process.
         self._ending = Lock()
         broker = self._broker = get_broker(node.config)
         prefetch, holdings, tally = Prefetch(node.threads), Holdings(), Tally()
@@ -145,7 +146,11 @@ class WorkerProcess:
         self._process_exit.exit(code, with_hooks=True)
 
     def _join(self) -> bool:
-        """Begin the lease; wait while the broker is away. False if told to stop."""
+        """
+        Begin the lease. Block while the broker is away.
+
+        Return False if this process was told to stop meanwhile.
+        """
         backoff = ReconnectBackoff()
         while not self._consumer.is_stopping:
             try:
@@ -171,7 +176,7 @@ class WorkerProcess:
     def _look(self) -> None:
         self._monitor.look()
         if self._consumer.is_stopping:
-            # Again, for a wait that began just after the last time.
+            # Stop again, since a wait may have begun just after the last call.
             self._consumer.stop()
             self._consumer.give_back()
         if self._exit_at is not None and time.monotonic() > self._exit_at:
@@ -180,7 +185,7 @@ class WorkerProcess:
             self._leave_running()
 
     def _cancel(self, cancelled: Mapping[UUID, bool]) -> None:
-        """Inform the runs of results that were cancelled; the value says by force."""
+        """Inform the runs of cancelled results. The values say whether by force."""
         for run in self._running.all():
             by_force = cancelled.get(run.attempt.message.id)
             if by_force is None:
@@ -190,7 +195,7 @@ class WorkerProcess:
                 self._give_up(run, TaskCancelled("It was cancelled by force."), "")
 
     def _give_up(self, run: Run, error: BaseException, stack: str) -> None:
-        """Fail a run that does not end. Its process is replaced, and ends with it."""
+        """Fail a run that does not end. This process is replaced, and exits soon."""
         if not self._running.give_up(run):
             return
         logger.error("Giving up on %s: %s", run.delivery.id, error)
@@ -217,7 +222,7 @@ class WorkerProcess:
                 run.delivery.id,
                 self._node.running_seconds,
             )
-            # Before its message is given back: who takes that reads the row first.
+            # Write the row before the message is given back: its next holder reads it.
             self._writer.give_back(run.attempt)
         with self._ending:
             self._writer.stop()
@@ -246,7 +251,7 @@ class WorkerProcess:
             self._end_lease()
 
     def _end_lease(self) -> None:
-        # What is still held was begun, and did not kill this process.
+        # Messages that are still held were started, and did not kill this process.
         try:
             self._broker.reclaim(self._node.queues, self._token, died=False)
         except BrokerError as error:
