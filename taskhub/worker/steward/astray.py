@@ -2,15 +2,15 @@
 Messages that are astray: the broker has their body and has lost their place.
 
 Invariant: a message that two looks in a row find astray is given a place, unless a
-living process runs it. One look is not enough: a process may have reserved the message,
-and the key that said so was lost. By the second look that run has ended, or its row is
+living process runs it. One look is not enough: a process may hold the message, although
+the key that said so was lost. By the second look, its run has ended, or its row is
 RUNNING.
 
-1. If the row is unfinished, it is pushed: it says when the message is due.
+1. If the row is unfinished, it is pushed, since it says when the message is due.
 2. If the row is finished, or in another queue by now, the message is deleted.
-3. If there is no row, the message is put back as it is. Its task may have
-   `durable=False`; then it runs. If the message is not from this site, it is
-   quarantined.
+3. If there is no row, the message is put back as it is. If its task has
+   `durable=False`, it runs. If the message is not from this site, a worker
+   quarantines it.
 """
 
 import logging
@@ -42,7 +42,11 @@ class Astray:
             self._seen.setdefault(queue_name, set()).update(ids)
 
     def look(self, queue_name: str, *, has_any: bool) -> None:
-        """Give messages of the last look a place; find new ones if there may be any."""
+        """
+        Give a place to the messages that the last look found, and look again.
+
+        With `has_any` False, the queue has none, and is not searched.
+        """
         if seen := self._seen.pop(queue_name, None):
             self._give_places(queue_name, seen)
         if has_any:
@@ -51,12 +55,12 @@ class Astray:
     def _give_places(self, queue_name: str, ids: set[str]) -> None:
         pks = {each: pk for each in ids if (pk := _parse(each))}
         rows = self._rows_of(pks.values())
-        waiting = [pk for pk, row in rows.items() if self._is_here(row, queue_name)]
-        if waiting:
-            self._push(waiting)
-        over = [each for each, pk in pks.items() if pk in rows.keys() - set(waiting)]
-        if over:
-            self._broker.acknowledge(queue_name, over, token=_TOKEN)
+        valid = [pk for pk, row in rows.items() if self._is_here(row, queue_name)]
+        if valid:
+            self._push(valid)
+        obsolete = [each for each, pk in pks.items() if pk in rows.keys() - set(valid)]
+        if obsolete:
+            self._broker.acknowledge(queue_name, obsolete, token=_TOKEN)
         rowless = [each for each in ids if pks.get(each) not in rows]
         if count := self._broker.put_back(queue_name, rowless):
             logger.warning("Put back %d messages whose place was lost.", count)
@@ -74,7 +78,7 @@ class Astray:
 
 
 def _parse(text: str) -> UUID | None:
-    """Return the id of a result; None if the text is none."""
+    """Return the id of a result; None if the text is not one."""
     try:
         pk = UUID(text)
     except ValueError:

@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 #: How long bulk actions run before other chores get their time.
 _BULK_SECONDS = 1.0
-_COUNT_INTERVAL_SECONDS = 10.0
+_METRICS_INTERVAL_SECONDS = 10.0
 _PRUNE_INTERVAL_SECONDS = 60.0
-#: A batch has up to 1,000 rows.
+#: How many batches, of up to 1,000 rows each, are deleted at a time.
 _MAX_BATCHES_PER_PRUNE = 50
 
 
@@ -52,10 +52,10 @@ def chores_of(
         _owner_chore(node),
         Chore(
             "roll up metrics",
-            _COUNT_INTERVAL_SECONDS,
-            partial(_count, node.config),
+            _METRICS_INTERVAL_SECONDS,
+            partial(_write_metrics, node.config),
             turn=Turn(
-                f"count {node.config.alias}", node.name, 3 * _COUNT_INTERVAL_SECONDS
+                f"count {node.config.alias}", node.name, 3 * _METRICS_INTERVAL_SECONDS
             ),
         ),
     ]
@@ -99,7 +99,7 @@ def _owner_chore(node: NodeOptions) -> Chore:
         if not identity:
             return
         broker = get_broker(node.config)
-        # Each time, in case the broker has lost the mark.
+        # Mark the queues each time, in case the broker has lost the mark.
         others = broker.owned_by_others(node.queues, identity, take=True)
         if others and others != reported:
             logger.error(
@@ -112,6 +112,6 @@ def _owner_chore(node: NodeOptions) -> Chore:
     return Chore("check the owner of the queues", 10.0, work)
 
 
-def _count(config: Config) -> None:
+def _write_metrics(config: Config) -> None:
     roll_up()
     sample_depths(config)

@@ -24,7 +24,7 @@ class Deaths:
             self._tokens.add(token)
 
     def record(self) -> None:
-        """Write the rows. Raise a database's error if it is away; then call again."""
+        """Write the rows. If the database is away, raise its error; then call again."""
         with self._lock:
             tokens = set(self._tokens)
         if tokens:

@@ -1,10 +1,10 @@
 """
 Health: an HTTP server in the steward for a service manager's probes.
 
-`/live` answers 200 unless the steward is stuck, which only a restart mends. A broker or
-a database that hangs does not change that. `/ready` answers 200 if the broker and the
-database respond and there are worker processes, and 503 with the reasons otherwise.
-Both read values in memory, and query nothing.
+`/live` answers 200, or 503 if the steward is stuck, which only a restart mends. It also
+answers 200 while the broker or the database hangs. `/ready` answers 200 if the broker
+and the database respond and there are worker processes, and 503 with the reasons
+otherwise. Both read values in memory, and query nothing.
 """
 
 import json
@@ -17,7 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
-#: A part that has been silent for longer is stuck, or cannot reach its server.
+#: A part of the steward that has reported nothing for longer is stuck, or cannot reach
+#: its server.
 _MAX_SILENCE_SECONDS = 15.0
 MAX_CONNECTIONS = 64
 MAX_REQUEST_SECONDS = 5.0
@@ -46,11 +47,11 @@ class Health:
         self._database_at = time.monotonic()
 
     def reasons_not_to_live(self) -> list[str]:
-        """Return what only a restart mends."""
+        """Return the reasons, as sentences, why only a restart helps."""
         return _unless(self._steward_at, "The steward is stuck.")
 
     def reasons_not_to_be_ready(self) -> list[str]:
-        """Return what keeps the node from working."""
+        """Return the reasons, as sentences, why the node cannot run tasks now."""
         living = self._living()
         return [
             *self.reasons_not_to_live(),
@@ -91,8 +92,8 @@ class HealthServer(ThreadingHTTPServer):
     """
     Answers probes, each in a thread.
 
-    The number of connections is bounded: the oldest is closed. The time of each is
-    bounded, too.
+    If there are more than MAX_CONNECTIONS, the oldest one is closed. Every connection
+    is closed after MAX_REQUEST_SECONDS.
     """
 
     daemon_threads = True
@@ -134,7 +135,7 @@ class HealthServer(ThreadingHTTPServer):
 
     def _hang_up(self, request: socket.socket) -> None:
         self._open.pop(request, None)
-        # Its thread, which waits for input, sees the end and closes it.
+        # The connection's thread, which waits for input, sees the end and closes it.
         with suppress(OSError):
             request.shutdown(socket.SHUT_RDWR)
 

@@ -26,7 +26,7 @@ _FAULT_PAUSE_SECONDS = 60.0
 
 
 class Turn(NamedTuple):
-    """The name under which one node at a time does a chore, and for how long."""
+    """The lease under which only one node at a time does a chore, and its length."""
 
     name: str
     node_name: str
@@ -93,7 +93,11 @@ class Housekeeper:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """Wait up to `seconds` for the end; any chore may be cut off at any point."""
+        """
+        Stop the thread, and block until it has ended, for up to `seconds`.
+
+        After that time, the end of this process may interrupt a chore at any point.
+        """
         self._stopping.set()
         self._thread.join(seconds)
 
@@ -107,7 +111,7 @@ class Housekeeper:
             try:
                 chore.do()
             except Exception:
-                # It must stop neither the heartbeats nor the other chores.
+                # The fault must stop neither the heartbeats nor the other chores.
                 logger.exception("A fault of taskhub: cannot %s.", chore.name)
                 chore.due_at = time.monotonic() + _FAULT_PAUSE_SECONDS
             forget_queries()

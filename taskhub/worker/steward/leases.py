@@ -22,9 +22,11 @@ from taskhub.worker.node_options import NodeOptions
 
 logger = logging.getLogger(__name__)
 
+#: The longest pause between two heartbeats.
 _MAX_ROUND_SECONDS = 1.5
-#: How long a token of another node has to be silent while this steward reaches the
-#: broker. After an outage, all tokens are silent until their stewards are back.
+#: How long a token of another node has to be silent, while this steward reaches the
+#: broker, before its messages are taken back. After an outage of the broker, all tokens
+#: are silent until their stewards are back.
 _MAX_CONTACT_SECONDS = 3.0
 #: The pause between rounds while the last worker processes leave.
 _LAST_ROUND_SECONDS = 0.2
@@ -56,9 +58,12 @@ class Leases:
         self._living: dict[str, int] = {}
         self._dead: set[str] = set()
         self._is_last = False
+        #: When each token was first seen as silent, by time.monotonic().
         self._silent_since: dict[str, float] = {}
         self._backoff = ReconnectBackoff()
+        #: Wakes the thread before its pause is over.
         self._news = Event()
+        #: Set when the thread has ended.
         self._settled = Event()
         self._thread = Thread(target=self._run, name="leases", daemon=True)
 
@@ -118,7 +123,11 @@ class Leases:
             return not (self._living or self._dead)
 
     def round(self) -> float:
-        """Do all that is due. Return the seconds until the next round."""
+        """
+        Send heartbeats, and take back the messages of dead and silent tokens.
+
+        Return how many seconds to pause until the next round.
+        """
         try:
             self._reclaim_dead()
             self._keep_leases()
@@ -147,7 +156,7 @@ class Leases:
     def _keep_leases(self) -> None:
         lost = self._broker.heartbeat(self._queues, list(self.living))
         if self._is_last:
-            # These processes have left.
+            # The processes of these tokens have ended their leases, and have left.
             with self._lock:
                 for token in lost:
                     self._living.pop(token, None)

@@ -24,7 +24,7 @@ from taskhub.worker.scoreboard import Scoreboard, ShownRun
 
 #: Shorter runs are not checked: they may be about to end.
 _MIN_SECONDS = 1.0
-#: How many runs of a node are checked, the oldest.
+#: How many runs of a node are checked at most; the oldest are checked.
 _MAX_CHECKED = 1_000
 _MAX_ROWS_PER_QUERY = 500
 #: How long a process has to end a run that was cancelled by force.
@@ -42,9 +42,10 @@ class LingeringRuns:
     def __init__(self, scoreboard: Scoreboard, kill: Callable[[str], None]) -> None:
         self._scoreboard = scoreboard
         self._kill = kill
-        #: When each was first seen, by this machine's clock: for deleted rows.
+        #: When each run was first seen as lingering, by this machine's clock. Only used
+        #: if the row was deleted.
         self._seen: dict[_Key, datetime] = {}
-        #: When each was first seen as cancelled by force, by time.monotonic().
+        #: When each run was first seen as cancelled by force, by time.monotonic().
         self._forced: dict[_Key, float] = {}
 
     def find(self, living: Mapping[str, int]) -> dict[str, list[dict[str, Any]]]:
@@ -149,7 +150,11 @@ def _read_rows(pks: set[UUID]) -> dict[UUID, TaskResult]:
 def _compare(
     row: TaskResult, token: str, attempt: int
 ) -> tuple[Because | None, datetime | None]:
-    """Return why a run does not own its row any more, and since when."""
+    """
+    Return why a run does not own its row any more, and since when.
+
+    Return None for both if the run owns the row, or may still get it.
+    """
     if row.status == Status.CANCELLED:
         return Because.CANCELLED, row.finished_at
     if row.is_finished:

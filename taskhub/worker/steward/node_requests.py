@@ -23,7 +23,7 @@ class NodeRequests:
     def read(self) -> None:
         """Pass on new requests. Raise a database's error if it is away."""
         rows = Node.writing.filter(name=self._node.name)
-        # One query for both, since it is repeated for as long as the node lives.
+        # One query reads both, since it is repeated for as long as the node lives.
         annotated = rows.annotate(has_bulk_actions=Exists(unfinished()))
         row = annotated.values_list(
             "wanted_processes", "is_quiet", "is_to_stop", "has_bulk_actions"

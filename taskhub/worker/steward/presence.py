@@ -19,7 +19,7 @@ _SILENCE_BEFORE_DELETION = timedelta(days=1)
 
 
 class Presence:
-    """Keeps the node's row, and tells the health of each write."""
+    """Keeps the node's row up to date, and informs `Health` of each write."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Presence:
         self._leases = leases
         self._lingering = lingering
         self._health = health
-        # This runs in the steward; the node is its supervisor.
+        # The row has the pid of the supervisor, which is the parent of this process.
         self._supervisor = os.getppid()
         self._started_at = datetime.now(UTC)
 

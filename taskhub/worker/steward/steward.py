@@ -61,7 +61,7 @@ class Steward:
         )
 
     def run(self) -> None:
-        """Keep the leases until the supervisor closes the pipe, and nobody is left."""
+        """Block until the supervisor closes the pipe and no worker process is left."""
         # The steward ends after the worker processes, when the supervisor says so.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_IGN)
@@ -76,6 +76,7 @@ class Steward:
         self._finish()
 
     def _finish(self) -> None:
+        # If the supervisor was killed, its worker processes still finish their tasks.
         has_living = bool(self._leases.living)
         grace_seconds = self._node.grace_seconds if has_living else 0
         self._leases.stop(_FINISH_SECONDS + grace_seconds)

@@ -8,11 +8,11 @@ passes look for such rows:
 - The young pass sees every row once, some seconds after it was enqueued.
 - The slow pass goes over all unfinished rows, some hundred a second, again and again.
   It hurries if the broker was replaced by another server, or was emptied.
-- After each slow pass, a third one checks rows whose ids lie in the future, because the
-  clock of the host that enqueued them was ahead.
+- After each slow pass, a third pass checks rows whose ids lie in the future, because
+  the clock of the host that enqueued them was ahead.
 
 After lost rows were found, the next slow pass hurries, since more rows may be lost. If
-the broker has lost only the body of a message or its place, the depth of its queue
+the broker has lost only the body of a message or only its place, the depth of the queue
 shows it. See `taskhub.worker.steward.astray` for lost places.
 
 With the database broker, a row has lost its place only if the process that moved or
@@ -66,9 +66,10 @@ class Sweeper:
         self._node = node
         self._config = node.config
         self._broker = get_broker(node.config)
+        #: The last id that the young pass and the slow pass have checked.
         self._young: UUID | None = None
         self._slow: UUID | None = None
-        #: For each queue, a value that changes when the broker loses messages.
+        #: For each queue, values that change when the broker loses messages.
         self._fingerprints: dict[str, tuple[str, int]] = {}
         self._queues = {*node.queues, *node.config.queues}
         self._astray = Astray(self._broker, node.config.alias, self._push)
@@ -76,6 +77,7 @@ class Sweeper:
         self._found_some = False
         self._turn_until = 0.0
         self._resting_until = 0.0
+        #: How far the database's clock is ahead of this machine's.
         self._ahead_by: timedelta | None = None
 
     def look(self) -> None:
@@ -103,7 +105,7 @@ class Sweeper:
         return timezone.now() + self._ahead_by
 
     def _has_turn(self) -> bool:
-        # Kept before it ends, and not more often than needed.
+        # Extend the turn when half of it is over: before it ends, but not at each look.
         now = time.monotonic()
         if now > self._turn_until - _TURN_SECONDS / 2:
             taken = take_lease(
@@ -143,7 +145,7 @@ class Sweeper:
         count = _MAX_ROWS_PER_LOOK if self._hurries else _MAX_SLOW_ROWS_PER_LOOK
         self._slow = self._sweep(rows, count)
         if self._slow is None:
-            # It has seen all rows, and begins again.
+            # The pass has seen all rows, and begins again.
             self._sweep_ahead(now)
             self._hurries, self._found_some = self._found_some, False
             if not self._hurries:
@@ -182,7 +184,7 @@ class Sweeper:
         return missing - set(map(UUID, astray))
 
     def _push(self, pks: Collection[UUID]) -> None:
-        # Read again: a row that has finished is not known to the broker either.
+        # Read the rows again: some may have finished, and are missing for that reason.
         rows = list(self._unfinished().filter(pk__in=pks))
         living = self._living_tokens()
         lost: dict[str, list[TaskResult]] = defaultdict(list)
@@ -204,7 +206,8 @@ class Sweeper:
                 )
                 self._found_some = True
 
-    # Both are generous, since a run that is taken for dead too early runs twice.
+    # In doubt, the next two methods count a process as alive: if it were taken for dead
+    # too early, its task would run twice.
 
     def _is_being_run(self, row: TaskResult, living: set[str]) -> bool:
         if row.status == Status.READY or row.last_attempted_at is None:
