@@ -34,7 +34,7 @@ class NodeOptions:
 
     @property
     def running_seconds(self) -> float:
-        """How long tasks may run after a signal; the rest is for writing."""
+        """How long tasks may run after a signal; the rest is for writing outcomes."""
         return max(0.0, self.grace_seconds - min(3.0, self.grace_seconds / 5))
 
     @cached_property
@@ -47,5 +47,5 @@ class NodeOptions:
         return socket.gethostname().partition(".")[0][:60]
 
     def make_token(self, serial: int) -> str:
-        """Return the token of a worker process, for messages that it holds and rows."""
+        """Return the token of a worker process: its name in the broker and in rows."""
         return f"{self.name}-{serial}"

@@ -11,18 +11,21 @@ from contextlib import suppress
 
 #: From a worker process: it takes no more messages, and is to be replaced.
 LEAVES = "leaves"
-#: From a worker process: a run with a hard limit, in seconds, begins or ends; by id.
+#: From a worker process: a run with a hard limit begins or ends. The id of its message
+#: follows, and after BEGINS the limit in seconds.
 BEGINS = "begins"
 ENDS = "ends"
-#: From the steward, what an operator has requested; RESIZE with a number of processes.
+#: From the steward: what an operator has requested of this node. The new number of
+#: worker processes follows after RESIZE.
 RESIZE = "resize"
 QUIET = "quiet"
 RESUME = "resume"
 STOP = "stop"
-#: From the steward: a process, by its token, does not end a run cancelled by force.
+#: From the steward: a worker process does not end a run that was cancelled by force.
+#: The token of the process follows.
 KILL = "kill"
 
-#: To the steward: a worker process was started, or has died; with its token and pid.
+#: To the steward: a worker process was started, or has died. Its token and pid follow.
 LIVES = "+"
 DIED = "-"
 

@@ -4,8 +4,9 @@ The process group of a worker process: it and the processes that its tasks start
 Each worker process leads a process group. The programs and pools that its tasks start
 belong to the group, and so do their children. When the worker process has ended, the
 supervisor kills the rest of the group. If the supervisor is gone, the worker process
-does so itself, last. A process that a task starts in another session or group, as with
-`subprocess.Popen(start_new_session=True)`, is meant to stay, and is not killed.
+kills its own group as its last step. A process that a task starts in another session or
+group, as with `subprocess.Popen(start_new_session=True)`, is meant to stay, and is not
+killed.
 
 Ctrl-C does not interrupt such a group, but the group cannot read from the terminal
 either. So a worker process whose standard input is a terminal stays in the supervisor's
@@ -26,7 +27,7 @@ from taskhub.worker.process_signals import limit_hooks, send_ending
 
 
 def lead_own_group() -> None:
-    """Begin a group, without the supervisor's hooks of `atexit`, after the fork."""
+    """Begin a process group after the fork; drop the supervisor's hooks of `atexit`."""
     # These hooks may delete what other processes still use.
     atexit._clear()
     if not _has_terminal():
@@ -35,7 +36,7 @@ def lead_own_group() -> None:
 
 def kill_group(worker: int) -> None:
     """Kill the rest of the group of a worker process that has ended."""
-    # Nothing is left, or it runs as another user.
+    # No process is left, or the rest runs as another user.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(worker, signal.SIGKILL)
 
@@ -48,9 +49,10 @@ class ProcessExit:
 
     def exit(self, code: int, *, with_hooks: bool) -> NoReturn:
         """
-        Call receivers of `process_ending`, and exit; from any thread.
+        Call receivers of `process_ending`, and exit. Any thread may call this.
 
-        Before, call hooks of `atexit` if `with_hooks`: not while tasks still run.
+        With `with_hooks`, also call the hooks of `atexit` before the exit. They must
+        not be called while tasks still run.
         """
         limit_hooks(lambda: self._exit_at_once(code))
         send_ending()
@@ -65,7 +67,7 @@ class ProcessExit:
             for child in multiprocessing.active_children():
                 child.kill()
         elif os.getppid() != self._supervisor:
-            # The supervisor is gone, and cannot do it.
+            # The supervisor is gone, and cannot kill the group.
             os.killpg(0, signal.SIGKILL)
         os._exit(code)
 

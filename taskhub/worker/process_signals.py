@@ -18,20 +18,28 @@ _role = ""
 
 
 def send_started(role: str) -> None:
-    """Send `process_started`. Block for the receivers."""
+    """Send `process_started`. Block until its receivers have returned."""
     global _role
     _role = role
     _send(signals.process_started)
 
 
 def send_ending() -> None:
-    """Send `process_ending` if `process_started` was sent. Block for the receivers."""
+    """
+    Send `process_ending` if `process_started` was sent.
+
+    Block until its receivers have returned.
+    """
     if _role:
         _send(signals.process_ending)
 
 
 def limit_hooks(give_up: Callable[[], Any]) -> None:
-    """Call `give_up`, which ends this process, if its hooks take too long."""
+    """
+    Call `give_up`, which ends this process, if its hooks take too long.
+
+    Return at once; a timer calls it after MAX_HOOK_SECONDS.
+    """
 
     def end() -> None:
         logger.warning(
@@ -49,5 +57,5 @@ def _send(signal: Signal) -> None:
     try:
         signal.send_robust(None, role=_role)
     except BaseException:
-        # SystemExit, say, which send_robust() does not catch.
+        # For example SystemExit, which send_robust() does not catch.
         logger.exception("A receiver of process_started or process_ending raised.")

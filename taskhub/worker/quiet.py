@@ -4,7 +4,7 @@ from mmap import mmap
 
 
 class Quiet:
-    """A flag in memory that processes share which are forked later."""
+    """A flag in memory that this process shares with those that it forks later."""
 
     def __init__(self) -> None:
         self._byte = mmap(-1, 1)

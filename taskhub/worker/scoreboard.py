@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 
-#: More than a node's worker processes, also while some are being replaced.
+#: A node has fewer worker processes, even while some are being replaced.
 _SECTIONS = 512
 #: How many runs of a process are shown.
 _MAX_RUNS = 1_000
@@ -50,14 +50,19 @@ class ShownRun(msgspec.Struct, frozen=True):
 
 
 class Section:
-    """The part that one worker process writes. For one thread at a time."""
+    """
+    The part that one worker process writes. For one thread at a time.
+
+    `head` and `start` are the positions of its head and its first slot in `memory`, in
+    bytes; `size` is the number of slots.
+    """
 
     def __init__(self, memory: mmap, head: int, start: int, size: int) -> None:
         self._memory = memory
         self._head = head
         self._pid = os.getpid()
         self._start = start
-        # The lowest are taken first, so that readers look at few.
+        # pop() takes the lowest free slot first, so that the steward reads few slots.
         self._free = list(range(size - 1, -1, -1))
         self._used = 0
         _HEAD.pack_into(memory, head, self._pid, 0)
@@ -70,7 +75,7 @@ class Section:
         at = self._start + slot * _SLOT.size
         _SLOT.pack_into(self._memory, at, id.bytes, min(attempt, 0xFFFF), 0.0)
         self._memory[at + _FLAGS_AT] = _DURABLE if is_durable else 0
-        # Last, since it makes the rest valid.
+        # Write the time last, since it makes the slot valid.
         _BEGAN.pack_into(self._memory, at + _BEGAN_AT, time.monotonic())
         if slot >= self._used:
             self._used = slot + 1

@@ -40,7 +40,8 @@ class Companion:
     """Another process of the node, such as a beat. It is replaced when it dies."""
 
     name: str
-    #: Blocks until TERM, or until its argument returns False: the node is gone.
+    #: Blocks until TERM, or until its argument returns False. It has to call this
+    #: argument from time to time: False means that the supervisor is gone.
     run: Callable[[Callable[[], bool]], None]
 
 
@@ -92,9 +93,10 @@ class Children:
         `work` takes the reading end of the child's line.
         """
         reading, line = os.pipe()
-        # Otherwise the child would print it once more.
+        # Otherwise the child would print the buffered output once more.
         flush_output()
-        # Until the child has reset its handlers, this process would get its signals.
+        # The child shares the pipe for signals until it has reset its handlers: this
+        # process would get the child's signals.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
         pid = os.fork()
         if pid == 0:
@@ -114,7 +116,7 @@ class Children:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED_SIGNALS)
             discard_all(for_fork=True)
-            # While this process has them open, its siblings would not see them end.
+            # While this process had its siblings' lines open, they would not end.
             for line in self._lines.values():
                 os.close(line)
             restart_log_listeners()
@@ -125,7 +127,7 @@ class Children:
         except BaseException:
             logger.exception("A fault of taskhub.")
         finally:
-            # Not sys.exit(): the parent's hooks of atexit are not for the child.
+            # Not sys.exit(), which would call the parent's hooks of atexit.
             limit_hooks(lambda: os._exit(code))
             send_ending()
             close_logging()
@@ -170,7 +172,11 @@ class Children:
             os.close(line)
 
     def reap(self, *, block: bool = False) -> list[tuple[Child, int]]:
-        """Return the ended children with their exit codes; or wait for all to end."""
+        """
+        Return the children that have ended, with their exit codes.
+
+        With `block`, wait until all children have ended.
+        """
         reaped = []
         while self._children:
             pid, status = os.waitpid(-1, 0 if block else os.WNOHANG)
@@ -184,7 +190,7 @@ class Children:
         return reaped
 
     def wait_for(self, role: Role, seconds: float) -> None:
-        """Reap until no child with a role is left or the time is over."""
+        """Reap until no child with a role is left, or for `seconds`."""
         end = time.monotonic() + seconds
         while self.with_role(role) and time.monotonic() < end:
             self.reap()

@@ -1,7 +1,8 @@
 """
 For development: notice changes of the code, and check that the changed code loads.
 
-The supervisor forks a child for each. They end when their line does: see `Children`.
+The supervisor forks a child for each of the two. A child exits when its line ends; see
+`Children`.
 """
 
 import logging
@@ -44,9 +45,9 @@ class Reloading:
             self._children.fork(Role.CODE_WATCH, _watch_code)
 
     def handle_exit(self, child: Child, code: int) -> bool:
-        """Handle the end of a child; return False if it is none of these."""
+        """Handle the end of a child; return False if the child is not one of these."""
         if child.role is Role.CODE_WATCH and code == _CHANGED_CODE:
-            # Before the check, which takes a while, so that no change is missed.
+            # Watch again before the check, which takes a while, to miss no change.
             self.watch()
             self._changed_again = bool(self._children.with_role(Role.CODE_CHECK))
             if not self._changed_again:
@@ -95,7 +96,7 @@ def _check_code(line: int) -> int:
     """
     Return 0 if a worker could start with the current code.
 
-    Print what is wrong. Block while the site loads.
+    Otherwise print what is wrong, and return another code. Block while the site loads.
     """
     command = [sys.executable, *sys.orig_argv[1:], "--check"]
     with subprocess.Popen(command) as check:  # noqa: S603  our own command line
@@ -104,7 +105,7 @@ def _check_code(line: int) -> int:
 
 
 def _exit_with(line: int, clean_up: Callable[[], None]) -> None:
-    """Make this process exit when its line ends."""
+    """Make this process call `clean_up` and exit when its line ends."""
 
     def end() -> None:
         os.read(line, 1)

@@ -4,10 +4,10 @@ import time
 
 from taskhub.worker.supervisor.children import Child
 
-#: After a shorter life the successor may have to wait.
+#: After a shorter life of a process, its successor may have to wait.
 _SHORT_LIFE_SECONDS = 5.0
 _MAX_DELAY_SECONDS = 30.0
-#: After a kill, which does not say that the next process will fail, too.
+#: The limit after a kill, which does not mean that the next process will fail, too.
 _MAX_DELAY_AFTER_KILL_SECONDS = 0.3
 #: Larger powers of two would overflow a float in the end.
 _MAX_DOUBLINGS = 10

@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 
 class StewardPipe:
-    """Tells the steward which worker processes live; its end tells it to stop."""
+    """Tells the steward which worker processes live; closing it stops the steward."""
 
     def __init__(self) -> None:
         self._writing_end: int | None = None
@@ -32,5 +32,5 @@ class StewardPipe:
         try:
             os.write(self._writing_end, f"{kind} {child.token} {child.pid}\n".encode())
         except BrokenPipeError:
-            # It has died. Its successor takes messages back when their leases end.
+            # The steward has died. Its successor takes messages back when leases end.
             logger.warning("The steward did not hear that %s %s.", kind, child.token)

@@ -11,7 +11,7 @@ class StuckRuns:
     """Knows the runs that have a hard limit, by the token of their process."""
 
     def __init__(self) -> None:
-        #: For each token and run, when its process counts as stuck.
+        #: When each run, by token and id, counts as stuck, by time.monotonic().
         self._deadlines: dict[tuple[str, str], float] = {}
 
     def begin(self, token: str, run: str, hard_timeout: float) -> None:
@@ -31,7 +31,7 @@ class StuckRuns:
         return self._deadlines.values()
 
     def take(self) -> list[tuple[str, str]]:
-        """Return the token and run of those that are stuck now; each once."""
+        """Return the token and the id of each run that is stuck now, and forget it."""
         now = time.monotonic()
         stuck = [key for key, deadline in self._deadlines.items() if now >= deadline]
         for key in stuck:

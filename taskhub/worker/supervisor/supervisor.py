@@ -5,17 +5,17 @@ When a child dies, the supervisor notices, tells the steward, and starts another
 
 How a node stops on TERM, INT or HUP:
 
-1. Worker processes are told through their lines, and companions by TERM. None is
-   replaced any more.
+1. Worker processes are told to stop through their lines, and companions by TERM. No
+   process but the steward is replaced any more.
 2. The supervisor waits for the worker processes until the end of the grace period. They
-   stop waiting for their tasks early enough to write and give back in time.
+   stop waiting for their tasks early enough to write outcomes and give messages back.
 3. Worker processes that are still there are killed.
 4. Companions that are still there are killed. The steward, which is told of every
-   death, gives back what the dead held. It ends when its pipe is closed.
+   death, takes back what the dead held. It ends when its pipe is closed.
 
 A second signal, or QUIT, stops at once: worker processes are told so, and are killed
 after two seconds. A signal within a second of the first counts as the first, since some
-programs signal both a process and its group. No signal is sent to worker processes,
+programs signal both a process and its group. Worker processes get no signal but KILL,
 since a task may have replaced their handlers: see watch.py.
 """
 
@@ -66,9 +66,11 @@ from taskhub.worker.supervisor.stuck_runs import StuckRuns
 
 logger = logging.getLogger(__name__)
 
+#: How long worker processes have to exit when they are told to end at once.
 _AT_ONCE_SECONDS = 2.0
 _SAME_SIGNAL_SECONDS = 1.0
-#: Beyond the grace period, at whose end worker processes exit by themselves.
+#: Worker processes exit by themselves at the end of the grace period. They are killed
+#: if they are still there after this additional time.
 _SLACK_SECONDS = 1.0
 #: How long companions may take after the last worker process has ended.
 _COMPANION_SECONDS = 4.0
@@ -111,7 +113,7 @@ class Supervisor:
         self._signals = SignalPipe()
 
     def _close_ours(self) -> None:
-        """Close, in a child, what would keep its siblings' pipes open."""
+        """Close, in a child, this process's ends of pipes, which would stay open."""
         self._signals.close()
         os.close(self._from_children)
         self._steward_pipe.close()
@@ -328,7 +330,7 @@ class Supervisor:
             self._children.signal(Role.COMPANION, signal.SIGTERM)
         seconds = 0 if self._stops_at_once else _COMPANION_SECONDS
         self._children.wait_for(Role.COMPANION, seconds)
-        # A companion's work is either committed or was never begun.
+        # A killed companion loses nothing: its work is either committed or rolled back.
         self._children.signal(Role.COMPANION, signal.SIGKILL)
         self._reloading.stop()
         self._steward_pipe.close()
