@@ -74,8 +74,8 @@ class Counts:
             found = dict(counted.values_list("queue_name", "count"))
         counts = {name: found.get(name, 0) for name in queues}
         for name, count in counts.items():
-            # The index of delayed messages is not by queue: a low count takes as long as a
-            # high one.
+            # The index of delayed messages is not by queue: a low count takes as long
+            # as a high one.
             if count > MAX_COUNTED or (are_many and place is Place.DELAYED):
                 self._known.set((place, name), count)
         return counts
