@@ -1,9 +1,9 @@
 """
-The writer: all code that writes what became of tasks into their rows.
+The writer: all code that writes the progress and the outcomes of tasks into rows.
 
 Outcomes pass the fence (`fence.py`). Writes for operators are in `interventions.py`.
-Functions take groups, and write each in one transaction. In worker processes, the
-thread in `taskhub.writer.thread` makes the groups.
+Most functions take a group, and write it in one transaction. In worker processes, the
+thread in `taskhub.writer.thread` forms the groups.
 """
 
 from taskhub.writer.attempts import Attempt, Logged, Outcome, Progress, Quarantined

@@ -28,11 +28,11 @@ class Attempt(msgspec.Struct, kw_only=True):
     started_at: datetime
     #: When the result's first attempt started.
     first_started_at: datetime
-    #: The last one is this attempt's worker.
+    #: The tokens of the processes of all attempts; the last one is this attempt's.
     worker_ids: list[str]
     #: As in `TaskResult.errors`: an entry for each failed attempt.
     errors: list[dict[str, Any]] = []
-    #: From the row, where an earlier attempt may have changed it.
+    #: When the attempt was due, by the row: an earlier attempt may have changed that.
     run_after: datetime | None = None
 
     def __repr__(self) -> str:
@@ -41,7 +41,7 @@ class Attempt(msgspec.Struct, kw_only=True):
 
     @property
     def deaths(self) -> int:
-        """How many worker processes died with an attempt since the last retry."""
+        """How many worker processes died during an attempt since the last retry."""
         return count_deaths(
             error for error in self.errors if not error.get("before_retry")
         )
@@ -110,6 +110,7 @@ class Progress(msgspec.Struct, frozen=True):
 class Logged(msgspec.Struct, frozen=True):
     """Lines that an attempt has logged, as in `TaskLog.lines`."""
 
+    #: The id of the row of `TaskLog`.
     id: UUID
     attempt: Attempt
     lines: list[list[str]]

@@ -23,7 +23,7 @@ _MAX_EARLY = timedelta(seconds=2)
 
 
 class NotDue(msgspec.Struct, frozen=True):
-    """The message came before its row is due, which is in `wait`."""
+    """The message came before its row is due: the row is due after `wait`."""
 
     wait: timedelta
 
@@ -86,14 +86,16 @@ def _wait_for(row: TaskResult, now: datetime) -> timedelta:
 
 
 def _end_previous_attempt(row: TaskResult, returned: Returned, now: datetime) -> None:
+    # Whether the row already says how the previous attempt ended.
     waits = row.status == Status.READY and row.attempts > 0
     if row.attempts == 0 and returned.holder:
-        # The attempt was too short to be marked, or did not begin.
+        # The attempt of that holder was too short to be marked, or did not begin.
         row.attempts, row.worker_ids = 1, [returned.holder]
     if returned.died and not waits and not _is_known(returned.holder, row.errors):
         row.errors = [*row.errors, describe_death(row, returned.holder, now)]
     if row.status == Status.RUNNING:
-        # It was given back, and that could not be written. The time is not known.
+        # The previous attempt was given back, and that could not be written. So it is
+        # not known when the next attempt was due.
         row.run_after = now
 
 
@@ -101,7 +103,8 @@ def deaths_of(pk: UUID, *, besides: str) -> int:
     """
     Return how many worker processes have died with a result, by its row.
 
-    Do not count the process with the token `besides`, which the row may not have yet.
+    Do not count the process with the token `besides`, whose death may not be in the row
+    yet.
     """
     rows = TaskResult.writing.filter(pk=pk)
     errors = rows.values_list("errors", flat=True).first() or []

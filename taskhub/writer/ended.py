@@ -14,7 +14,8 @@ class Ended(msgspec.Struct, frozen=True):
     """
     A delivery that has ended; the end is still to be written.
 
-    Without an outcome and a quarantined message, the result had finished before.
+    If there is no outcome, no quarantined message and no due time, the message is only
+    deleted. For example, its result had finished before.
     """
 
     delivery: Delivery

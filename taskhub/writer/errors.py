@@ -58,7 +58,7 @@ def describe_failure(
 
 def cause_of(entry: Mapping[str, Any]) -> str:
     """Return a short text that is equal for equal exceptions at the same place."""
-    # Without the line number, which changes with every edit above it.
+    # Leave out the line number, which changes with every edit above it.
     where = str(entry.get("place", "")).partition(":")[0::2]
     function = where[1].partition(" in ")[2]
     parts = (entry.get("exception_class_path", ""), where[0], function)
@@ -66,7 +66,11 @@ def cause_of(entry: Mapping[str, Any]) -> str:
 
 
 def _own_place(frames: TracebackType | None) -> str:
-    """Return the last place in the site's own code: file:line in function."""
+    """
+    Return the last place in the site's own code, as "file:line in function".
+
+    If none of the frames is in the site's own code, return the place of the first one.
+    """
     place = ""
     while frames is not None:
         code = frames.tb_frame.f_code

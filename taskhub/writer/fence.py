@@ -29,7 +29,7 @@ def admit(outcomes: Collection[Outcome]) -> list[Outcome]:
     attempts_of: dict[UUID, int] = {
         pk: attempts for pk, _status, attempts in found if pk not in ended
     }
-    # Most rows have no owner yet; only those of the others are read.
+    # Most rows have no owner yet. Read the owners of the other rows only.
     claimed = [pk for pk, attempts in attempts_of.items() if attempts]
     owners = dict(
         TaskResult.writing.filter(pk__in=claimed).values_list("pk", "worker_ids")

@@ -23,7 +23,7 @@ from taskhub.retries import WORKER_DIED
 from taskhub.writer.attempts import Attempt
 from taskhub.writer.rows import locked
 
-#: An UPDATE has a CASE for each of its rows and columns.
+#: Bounds the size of an UPDATE, which has a CASE for each of its rows and columns.
 _MAX_ROWS_PER_UPDATE = 100
 
 
@@ -51,7 +51,7 @@ def write_given_back(given_back: Iterable[GivenBack]) -> None:
             worker_ids=attempt.worker_ids,
         ).update(
             status=Status.READY,
-            # Compared with the database's clock later.
+            # By the database's clock, with which it is compared later.
             run_after=DatabaseNow() + pause if pause else DatabaseNow(),
         )
 
@@ -60,7 +60,7 @@ def write_deaths_of(tokens: Collection[str], backend: str) -> int:
     """
     Write that the results which some dead processes were running are READY again.
 
-    Return how many. Block for one query, and for two more if there are any.
+    Return how many were changed. Block for one query, and for two more if it finds any.
     """
     running = TaskResult.writing.running().filter(backend=backend)
     holders = {

@@ -43,7 +43,7 @@ def write_group(
         return write_outcomes(outcomes, in_rows=in_rows, tally=tally)
     with transaction.atomic(using=results_database()):
         mark_running(running)
-        # After the marks: an attempt may be in both.
+        # After the marks, since a group may both mark an attempt and give it back.
         write_given_back(given_back)
         write_progress(progress)
         quarantine(quarantined)
@@ -53,6 +53,7 @@ def write_group(
 
 
 def mark_running(attempts: Iterable[Attempt]) -> None:
+    """Write that attempts are running, into rows that no attempt owns yet."""
     for attempt in attempts:
         TaskResult.writing.filter(
             pk=attempt.message.id, status=Status.READY, attempts=0
@@ -66,6 +67,7 @@ def mark_running(attempts: Iterable[Attempt]) -> None:
 
 
 def write_progress(reports: Iterable[Progress]) -> None:
+    """Write progress into unfinished rows that no other attempt owns."""
     for report in reports:
         attempt = report.attempt
         own = Q(attempts=0) | Q(attempts=attempt.number, worker_ids=attempt.worker_ids)

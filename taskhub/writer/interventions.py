@@ -17,9 +17,9 @@ from taskhub.models.results.outcome import CANCELLED_CLASS_PATH
 from taskhub.writer.rows import locked
 from taskhub.writer.tally import Tally, write_metrics
 
-#: Bounds the size of a row that is retried every night.
+#: Bounds the size of a row that bulk actions change every night, for example.
 _MAX_BULK_ACTIONS_PER_ROW = 50
-#: An UPDATE has a CASE for each of its rows and columns.
+#: Bounds the size of an UPDATE, which has a CASE for each of its rows and columns.
 _MAX_ROWS_PER_UPDATE = 100
 
 
@@ -52,7 +52,7 @@ def write_cancelled(
         tally = Tally()
         for row in rows:
             tally.count_cancelled(row.task_path, row.queue_name)
-            # The worker that runs it may go on for a while.
+            # Name the worker that runs it, which may continue for a while.
             runs = row.status == Status.RUNNING and row.worker_ids
             worker = {"worker": row.worker_ids[-1]} if runs else {}
             row.status, row.finished_at = Status.CANCELLED, now
@@ -138,7 +138,7 @@ def write_retried(
         ]
         _update(rows, [*changed, *_note(bulk_action, rows)])
     for row in rows:
-        # The broker takes None for at once.
+        # DatabaseNow() cannot be pushed. For the broker, None means at once.
         row.run_after = due_times[row.pk]
     return rows
 
@@ -149,11 +149,11 @@ def _update(rows: list[TaskResult], fields: list[str]) -> None:
 
 
 def _note(bulk_action: UUID | None, rows: Iterable[TaskResult]) -> list[str]:
-    """Note a bulk action in the rows it changes; return the changed columns."""
+    """Note a bulk action in the rows that it changes; return the changed columns."""
     if bulk_action is None:
         return []
     for row in rows:
-        # A batch is repeated if its steward died during it.
+        # The id may be there: a batch is repeated if its steward died during it.
         others = [
             each for each in row.bulk_action_ids or [] if each != str(bulk_action)
         ]

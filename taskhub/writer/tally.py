@@ -31,11 +31,12 @@ class _Counts(msgspec.Struct):
     waits: Histogram = {}
     runs: Histogram = {}
     run_seconds: float = 0.0
+    #: In seconds.
     longest_run: float = 0.0
 
 
 class Tally:
-    """Counts on one thread; other threads may read `is_empty`."""
+    """Counts outcomes. Any thread may call its methods."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -3,7 +3,8 @@ Transient errors: about the database or this process, and not about a row's cont
 
 Most errors say which of the two it is. Others, such as a lost connection, may be
 either: the server is gone, or it has closed the connection because a packet was too
-large. Then a write that changes nothing is tried: if it succeeds, the server is there.
+large. Then a write that changes nothing is tried: if it succeeds, the error was about
+the content.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from django.db.utils import Error as DatabaseFault
 from taskhub.db import discard_all, tells_of_contention
 from taskhub.writer.outages import is_about_server, probe
 
-# Unknown column, unknown table, no value for a column.
+# Codes for an unknown column, an unknown table, and no value for a column.
 _MYSQL_SCHEMA = (1054, 1146, 1364)
 
 
@@ -27,8 +28,8 @@ def is_transient(error: Exception) -> bool:
     """
     Whether an error is about the database or this process, and not about some rows.
 
-    If the error does not say, block for an attempt to write; the connection may be
-    closed by that.
+    If the error does not say, close this thread's connections, and block for an attempt
+    to write.
     """
     if isinstance(error, MemoryError):
         return True
@@ -52,7 +53,7 @@ def may_be_transient(error: Exception) -> bool:
 
 
 def _is_about_schema(error: Exception) -> bool:
-    """Whether the tables do not fit the code, since a migration is still to come."""
+    """Whether the tables do not fit the code: a migration was not applied yet."""
     driver: Any = error.__cause__
     return (
         isinstance(error, ProgrammingError | NotSupportedError)

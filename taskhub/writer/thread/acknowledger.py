@@ -34,7 +34,7 @@ class Acknowledger:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the broker knows everything."""
+        """Whether the broker knows the end of every delivery that was added."""
         return not self._waiting
 
     @property
@@ -43,7 +43,7 @@ class Acknowledger:
         return self._backoff.pause if self._waiting else None
 
     def acknowledge(self) -> None:
-        """Tell the broker everything, one queue after another."""
+        """Tell the broker which deliveries have ended, one queue after another."""
         by_queue: dict[str, list[Ended]] = defaultdict(list)
         for ended in self._waiting:
             by_queue[ended.delivery.queue_name].append(ended)

@@ -45,11 +45,11 @@ _MAX_GROUP_SIZE = 200
 _MAX_WAITING_ITEMS = 5_000
 #: A group is closed when it has this many bytes to be quarantined.
 _MAX_GROUP_BYTES = 8 * 1024 * 1024
-#: How often a single item has to be refused before it may itself be the reason.
+#: How many refusals in a row it takes until a single item may be the reason for them.
 _MIN_REFUSALS = 5
 #: How long a stop waits for a database or a broker that is away.
 _STOP_SECONDS = 5.0
-#: How often a flush checks that the thread still lives.
+#: How often a flush checks whether the thread still lives.
 _FLUSH_SECONDS = 1.0
 
 
@@ -79,7 +79,7 @@ class GroupWriter:
         self._group_size = _MAX_GROUP_SIZE
         self._backoff = ReconnectBackoff()
         self._is_stuck = False
-        # Whether the database accepted another write after it refused an outcome.
+        #: Whether the database accepted another write after it refused an item.
         self._accepts_others = False
         self._give_up_at: float | None = None
         self._thread = Thread(target=self._run, name="group-writer", daemon=True)
@@ -128,7 +128,7 @@ class GroupWriter:
         self._incoming.put(logged)
 
     def write_numbers(self) -> None:
-        """Write the counts since the last call."""
+        """Write the counts of the tally."""
         if not self._tally.is_empty:
             self._incoming.put(Numbers())
 
@@ -170,7 +170,7 @@ class GroupWriter:
             self._acknowledger.acknowledge()
             forget_queries()
             if stopping and not self._unwritten and not self._tally.is_empty:
-                # Only now, when everything that it counts is written.
+                # Only now has the tally counted all outcomes: all of them are written.
                 self._unwritten.append(Numbers(self._tally.take()))
         self._drop_numbers()
         discard_all()
@@ -191,7 +191,7 @@ class GroupWriter:
         """
         Take in what was handed in; block only if there is nothing else to do.
 
-        Return whether `stop` was called before that.
+        Return whether the end mark of `stop` was among it.
         """
         blocking = not self._unwritten
         # Failed acknowledgements are retried even if nothing new comes.
@@ -257,7 +257,8 @@ class GroupWriter:
         """Decide how to go on after a group of `size` items was refused."""
         discard_all()
         self._backoff.fail()
-        # Others may pass: the database is away, full, read-only or not yet migrated.
+        # An error may be temporary: the database is away, full, read-only or not yet
+        # migrated. Otherwise an item is the reason.
         if not may_be_transient(error) or (size == 1 and self._is_only_this_one(error)):
             if size == 1:
                 self._accepts_others = False
@@ -267,7 +268,7 @@ class GroupWriter:
                 logger.error("Cannot write outcomes now: %s Retrying.", error)
             self._is_stuck = True
             self._pause(self._backoff.pause)
-        # Perhaps the reason is one item, or they are too large for one packet.
+        # Perhaps one item is the reason, or the items are too large for one packet.
         self._group_size = max(1, size // 2)
 
     def _is_only_this_one(self, error: Exception) -> bool:
@@ -282,7 +283,7 @@ class GroupWriter:
             self._accepts_others = False
         else:
             self._accepts_others = True
-        # Before and after this refusal: the database may have come back in between.
+        # Both before and after this refusal: the database may have come back between.
         return accepted_others_before and self._accepts_others
 
     def _pause(self, seconds: float) -> None:
@@ -294,7 +295,7 @@ class GroupWriter:
         item = self._unwritten.popleft()
         self._refused.remove([item])
         logger.error("Cannot store %r.", item, exc_info=error)
-        # After a mark or a progress, the outcome follows, and says more.
+        # Drop other items. After a mark or progress, the outcome follows.
         if isinstance(item, Ended):
             replacement = replacement_of(item, error)
             self._refused.add(replacement)

@@ -9,8 +9,8 @@ class Holdings:
     """
     The ids of messages that wait, are started, or are still to be acknowledged.
 
-    If the broker says that this process holds another message, that is a stranger: the
-    reply in which it was reserved was lost. For any thread.
+    If the broker says that this process holds another message, that message is a
+    stranger: the reply in which it was reserved was lost. For any thread.
     """
 
     def __init__(self) -> None:
@@ -48,6 +48,6 @@ class Holdings:
                 self._settling.difference_update(ids)
 
     def strangers(self, held: Collection[str]) -> set[str]:
-        """Return the messages that the broker counts as held and this does not know."""
+        """Return the ids in `held`, as the broker returns them, that are strangers."""
         with self._lock:
             return set(held) - self._known - self._settling

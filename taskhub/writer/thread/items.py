@@ -15,8 +15,9 @@ class Numbers(msgspec.Struct, frozen=True):
     """
     Metrics to be written with the next group.
 
-    It is handed in empty, and filled from the tally when it is collected. An item that
-    is handed in after the end is never collected, and so takes nothing from the tally.
+    It is handed in empty, and filled from the tally when it is collected. If it is
+    handed in after the end mark, it is never collected, and takes nothing from the
+    tally.
     """
 
     rows: list[TaskMetrics] = []
