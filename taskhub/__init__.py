@@ -3,7 +3,7 @@ Background work for Django: tasks that are never lost, results as plain rows.
 
 A task is a module-level function. Enqueueing it writes a `TaskResult` row in the
 caller's transaction, a broker carries a message about it, and a worker writes the
-outcome into the row. What the broker loses is pushed again from the rows.
+outcome into the row. A message that the broker loses is pushed again from its row.
 
     from taskhub import task
 

@@ -25,5 +25,5 @@ class TaskHubConfig(AppConfig):
             for name in backend.config.options.task_modules
         }
         autodiscover_modules(*sorted(names))
-        # Models can be imported from here on.
+        # The receivers import models, which are loaded only now.
         from taskhub import receivers  # noqa: F401  connects the receivers

@@ -1,9 +1,9 @@
 """
 The tasks backend that Django creates from an entry of `TASKS`.
 
-Django creates one for each thread and async context, so it has no state but its
-configuration. `@task` imports this module while apps are still loading, so functions
-import models only when they are called.
+Django creates a backend for each thread and async context, so a backend has no state
+except its configuration. `@task` imports this module while apps are still loading, so
+functions import models only when they are called.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +56,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
             self.faults.append(str(error))
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
-        """Return an error for each fault of the settings; see also checks.py."""
+        """Return an error for each fault in the settings; see also checks.py."""
         names = ", ".join(field.name for field in msgspec.structs.fields(Options))
         return [
             Error(fault, id="taskhub.E001", hint=f"The OPTIONS are {names}.")
@@ -67,7 +67,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
         """Raise InvalidTask if this backend cannot run the task."""
         if self.queues and task.queue_name not in self.queues:
             raise compat.InvalidTask(
-                # Django's words first.
+                # The message begins as Django's own.
                 f"Queue {task.queue_name!r} is not valid for backend. "
                 f"Queue {task.queue_name!r} is not in TASKS[{self.alias!r}]['QUEUES']"
                 f"{did_you_mean(task.queue_name, self.queues)}"
@@ -79,12 +79,12 @@ class TaskHubBackend(compat.BaseTaskBackend):
                 "characters; give the function or its module a shorter name."
             )
 
-    # Django's error pages and mails show no arguments.
+    # Hide the arguments from Django's error pages and mails.
     @sensitive_variables()
     def enqueue(
         self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Result[Any]:
-        """Enqueue one run; see producer.enqueue() for what it does and raises."""
+        """Enqueue one run, and return its result. Raise as producer.enqueue() does."""
         (result,) = self._enqueue(task, [(args, kwargs)])
         return result
 
@@ -94,7 +94,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
     def enqueue_many(
         self, task: Task[P, R, Any], calls: Iterable[Call[P] | LooseCall]
     ) -> list[Result[R]]:
-        """Enqueue many runs with one INSERT and one push."""
+        """Enqueue many runs with one INSERT and one push; see Task.enqueue_many()."""
         return self._enqueue(task, read_calls(calls))
 
     @sensitive_variables()
@@ -111,16 +111,22 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
         if self.faults:
             raise compat.InvalidTaskBackend(" ".join(self.faults))
-        own = self._own(task)
-        self.validate_task(own)
-        rows = producer.enqueue(self.config, own, calls)
-        results: list[Result[Any]] = [Result.from_enqueued(own, row) for row in rows]
+        due_task = self._as_due(task)
+        self.validate_task(due_task)
+        rows = producer.enqueue(self.config, due_task, calls)
+        results: list[Result[Any]] = [
+            Result.from_enqueued(due_task, row) for row in rows
+        ]
         for result in results:
             compat.task_enqueued.send(type(self), task_result=result)
         return results
 
-    def _own(self, task: "compat.Task[..., Any]") -> Task[..., Any, Any]:
-        """Return a task, which may be made for another backend, as one of this one."""
+    def _as_due(self, task: "compat.Task[..., Any]") -> Task[..., Any, Any]:
+        """
+        Return a variant of the task for this backend, with `run_after` from `run_in`.
+
+        The task may be a plain Django task, or one of another backend.
+        """
         if isinstance(task, Task) and task.backend == self.alias:
             return task if task.run_in is None else task.due()
         return self.task_class.of(task, backend=self.alias).due()
@@ -129,8 +135,8 @@ class TaskHubBackend(compat.BaseTaskBackend):
         """
         Return a result as `django.tasks` shows it.
 
-        Raise TaskResultDoesNotExist if it has no row, and UnknownTask if its task is
-        not registered (any more).
+        Raise TaskResultDoesNotExist if there is no row with this id, and UnknownTask if
+        the row's task is not registered (any more).
         """
         row = self.get_row(result_id)
         return Result.from_row(as_enqueued(find_task(row.task_path), row), row)
@@ -147,7 +153,12 @@ class TaskHubBackend(compat.BaseTaskBackend):
         return row
 
     def wait_for(self, result: Result[Any], timeout: float | None) -> "TaskResult":
-        """Block until a result is finished, and return its row; see Result.get."""
+        """
+        Block until a result is finished, and return its row.
+
+        Raise ResultTimeout after `timeout` seconds, and ResultNotKept if there is no
+        row and none can come.
+        """
         from taskhub.models.results.waiting import wait_for
 
         pk = _parse_id(result.id)
@@ -172,7 +183,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
 
 def _parse_id(result_id: str) -> UUID:
-    """Return an id as a UUID. Raise TaskResultDoesNotExist if it is none."""
+    """Return an id as a UUID. Raise TaskResultDoesNotExist if it is not a UUID."""
     try:
         return UUID(result_id)
     except (ValueError, TypeError, AttributeError):
@@ -180,6 +191,6 @@ def _parse_id(result_id: str) -> UUID:
 
 
 def _has_row(result: Result[Any]) -> bool:
-    """Whether an unfinished result has a row."""
+    """Whether a result has a row before it is finished."""
     task: Any = result.task
     return bool(task.durable)

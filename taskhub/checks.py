@@ -19,7 +19,7 @@ from taskhub.conf import Config, configs
 from taskhub.schedules import zone_fault
 from taskhub.tasks import declared_schedules
 
-#: The second id is later, and lower without the time.
+#: Two UUIDs of version 7. The second has the later time, but smaller remaining bits.
 _IDS_IN_ORDER = (
     "00000000-0000-7000-8000-000000000002",
     "00000000-0001-7000-8000-000000000001",
@@ -42,7 +42,7 @@ def check_required_app(**kwargs: Any) -> list[CheckMessage]:
 
 @register("taskhub")
 def check_time_zones(**kwargs: Any) -> list[CheckMessage]:
-    """Check that times are aware."""
+    """Check that USE_TZ is True, so that times are aware."""
     if settings.USE_TZ:
         return []
     return [
@@ -56,7 +56,7 @@ def check_time_zones(**kwargs: Any) -> list[CheckMessage]:
 
 @register("taskhub")
 def check_autocommit(**kwargs: Any) -> list[CheckMessage]:
-    """Check that transactions are those of Django, for the sake of on_commit()."""
+    """Check that AUTOCOMMIT is True, which transaction.on_commit() requires."""
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     if connections.settings[alias].get("AUTOCOMMIT", True):
         return []
@@ -71,7 +71,7 @@ def check_autocommit(**kwargs: Any) -> list[CheckMessage]:
 
 @register("taskhub")
 def check_results_database(**kwargs: Any) -> list[CheckMessage]:
-    """Check that results are written in the transactions of the default database."""
+    """Check that results are in the default database, and so in its transactions."""
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     if alias == DEFAULT_DB_ALIAS:
         return []
@@ -89,7 +89,11 @@ def check_results_database(**kwargs: Any) -> list[CheckMessage]:
 
 @register("taskhub")
 def check_schedules_database(**kwargs: Any) -> list[CheckMessage]:
-    """Check that results and schedules are in one database, for one transaction."""
+    """
+    Check that results and schedules are in the same database.
+
+    A beat writes both in one transaction.
+    """
     results = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     schedules = router.db_for_write(apps.get_model("taskhub.PeriodicTask"))
     if results == schedules:
@@ -136,12 +140,13 @@ def check_backends_apart(**kwargs: Any) -> list[CheckMessage]:
             id="taskhub.E005",
         )
         for one, other in combinations(in_redis, 2)
-        if _place_of(one) == _place_of(other) and (shared := _shared(one, other))
+        if _address_of(one) == _address_of(other)
+        and (shared := _name_shared_queue(one, other))
     ]
 
 
-def _place_of(config: Config) -> tuple[str, ...]:
-    """Return the address of a backend's keys, in a normal form."""
+def _address_of(config: Config) -> tuple[str, ...]:
+    """Return the key prefix, database and hosts of a backend, in a normal form."""
     parts = urlsplit(config.options.broker_url)
     hosts = [
         host if ":" in host else f"{host}:6379"
@@ -150,8 +155,8 @@ def _place_of(config: Config) -> tuple[str, ...]:
     return config.options.key_prefix, parts.path.rstrip("/") or "/0", *sorted(hosts)
 
 
-def _shared(one: Config, other: Config) -> str:
-    """Return what two backends share, such as a queue; "" if nothing."""
+def _name_shared_queue(one: Config, other: Config) -> str:
+    """Return a phrase that names a queue of both backends; "" if there is none."""
     if not (one.queues and other.queues):
         return "any queue"
     names = sorted({*one.queues} & {*other.queues})
@@ -159,11 +164,15 @@ def _shared(one: Config, other: Config) -> str:
 
 
 def _results_connection(databases: Sequence[str] | None, vendor: str) -> Any:
-    """Return the results' connection if it is checked, and of this vendor."""
+    """
+    Return the connection of the results' database.
+
+    Return None if `databases` does not include it, or if it has another vendor.
+    """
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     connection: Any = connections[alias]
-    is_meant = alias in (databases or ()) and connection.vendor == vendor
-    return connection if is_meant else None
+    is_checked = alias in (databases or ()) and connection.vendor == vendor
+    return connection if is_checked else None
 
 
 @register(Tags.database)

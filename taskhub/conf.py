@@ -70,7 +70,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     #: Empty if any queue name is allowed.
     queues: tuple[str, ...]
     options: Options
-    #: The first key signs messages; each of them verifies.
+    #: The first key signs messages. A message may be signed with any of them.
     signing_keys: tuple[SigningKey, ...]
     #: One line for each error in the settings; a backend with faults runs nothing.
     faults: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ def configs() -> list[Config]:
 
 
 def find_config(alias: str) -> Config | None:
-    """Return the configuration of a taskhub backend; None if `TASKS` has none such."""
+    """Return a backend's configuration; None if it is unknown, or not taskhub's."""
     if alias not in compat.task_backends.settings:
         return None
     return config_of(compat.task_backends[alias])

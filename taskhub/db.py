@@ -24,9 +24,11 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: At SERIALIZABLE, most transactions on a small table conflict, and fail at once.
+#: The limit for transactions that cannot be serialised. At SERIALIZABLE, most
+#: transactions on a small table conflict, and each conflict fails without waiting.
 _MAX_TRIES = 20
-#: Each try may wait for a lock as long as the database allows.
+#: The limit for transactions that wait for locks. Each try may wait as long as the
+#: database allows.
 _MAX_LOCK_TRIES = 5
 
 #: The codes of PostgreSQL, and of MariaDB with innodb_snapshot_isolation, for
@@ -34,7 +36,7 @@ _MAX_LOCK_TRIES = 5
 _NOT_SERIALISED = ("40001", 1020)
 #: The codes of deadlocks, and of waits for locks that were too long.
 _LOCKED = ("40P01", "55P03", 1213, 1205)
-#: The class of PostgreSQL's codes for all such rollbacks.
+#: The first digits of PostgreSQL's codes for transactions that it has rolled back.
 _ROLLED_BACK = "40"
 #: The codes of SQLite while another connection writes.
 _BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
@@ -76,10 +78,11 @@ def again_after_deadlock(
     alias: Callable[[], str],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
-    Repeat a function, which is one transaction, after a deadlock.
+    Decorate a function to be repeated after a deadlock or another such rollback.
 
-    Inside a transaction of the caller, raise the error: the whole transaction was
-    rolled back.
+    The function must be one transaction on the database that `alias` returns. Raise the
+    error of the last try. Inside a transaction of the caller, raise the first error,
+    since the caller's whole transaction was rolled back.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -119,7 +122,7 @@ def _tries_for(error: OperationalError) -> int:
 
 
 def _code_of(error: Exception) -> Any:
-    """Return the code of the database, whose messages may be translated."""
+    """Return the database's code for an error. Its messages may be translated."""
     driver: Any = error.__cause__
     return (
         getattr(driver, "sqlstate", None)

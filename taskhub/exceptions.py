@@ -15,7 +15,7 @@ class InvalidArguments(TaskHubError, TypeError):
 
 
 class UnknownTask(TaskHubError, LookupError):
-    """No task is registered under that name."""
+    """No task is registered under that path."""
 
 
 class UnknownQueue(TaskHubError, LookupError):
@@ -27,11 +27,15 @@ class UnknownNode(TaskHubError, LookupError):
 
 
 class InvalidOption(TaskHubError, TypeError):
-    """An unknown option, or an invalid value of one."""
+    """An unknown option, or an option with an invalid value."""
 
 
 class InvalidSchedule(TaskHubError, ValueError):
-    """A schedule that cannot be read, or never fires. `field` is the faulty part."""
+    """
+    A schedule that cannot be read, or never fires.
+
+    `field` is the field that is wrong; "" if it is not known.
+    """
 
     def __init__(self, message: str, *, field: str = "") -> None:
         super().__init__(message)
@@ -39,7 +43,7 @@ class InvalidSchedule(TaskHubError, ValueError):
 
 
 class UnreadableHere(InvalidSchedule):
-    """A schedule that this host cannot read; others may."""
+    """A schedule that this host cannot read; other hosts may."""
 
 
 class UnknownZone(UnreadableHere):
@@ -51,11 +55,11 @@ class SolarNotInstalled(UnreadableHere):
 
 
 class CannotRun(TaskHubError):
-    """A periodic task that cannot be run as it is, or now."""
+    """A periodic task that cannot be run now, or not as it is defined."""
 
 
 class CannotRunHere(CannotRun):
-    """A periodic task that this process cannot run; others may."""
+    """A periodic task that this process cannot run; other processes may."""
 
 
 class SearchTimeout(TaskHubError, TimeoutError):
@@ -116,8 +120,8 @@ class TaskTimeout(BaseException):
     """
     Raised in a task that has run for longer than its `timeout`.
 
-    It is not an Exception, like asyncio.CancelledError: `except Exception` in the task,
-    or in a library, must not catch it.
+    Like asyncio.CancelledError, it is not a subclass of Exception, since it must not be
+    caught by `except Exception` in the task or in a library.
     """
 
 
@@ -141,11 +145,11 @@ class QueueDamaged(BrokerError):
 
 
 class InvalidBrokerURL(BrokerError, ValueError):
-    """The broker's URL is not one of a broker of taskhub."""
+    """The URL does not name a broker that taskhub supports."""
 
 
 class LeaseLost(BrokerError):
-    """The lease has ended, and others may have the messages of this token."""
+    """The lease has ended, and other tokens may hold the messages of this one."""
 
 
 class BadMessage(TaskHubError, ValueError):

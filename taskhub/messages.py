@@ -6,8 +6,8 @@ message as a JSON array. A broker reads only the id, the queue, the priority and
 time, which are in the `Envelope`. The format is JSON and not msgpack, because arguments
 may be integers of any size.
 
-Logs and error trackers show the repr() of objects. Here it shows neither arguments nor
-keys.
+Logs and error trackers show the repr() of objects. The repr() of these classes shows
+neither arguments nor keys.
 """
 
 import hmac
@@ -68,7 +68,7 @@ class Returned(msgspec.Struct, frozen=True):
 
     #: The token that held it.
     holder: str
-    #: Whether the holder died or fell silent. Otherwise it left the task unfinished.
+    #: Whether the holder died or fell silent. If not, it left the task unfinished.
     died: bool
 
     @property
@@ -81,7 +81,7 @@ class Returned(msgspec.Struct, frozen=True):
         """
         Parse the text that a broker has stored; return None if it is empty.
 
-        It is not signed. Invalid text counts as left unfinished, so that a worker
+        The text is not signed. Invalid text counts as left unfinished, so that a worker
         checks the row before it runs the message.
         """
         if not text:
@@ -103,7 +103,7 @@ class Envelope(msgspec.Struct, frozen=True):
     run_after: datetime | None
     #: Empty for a broker whose messages are rows.
     body: bytes = b""
-    #: How it came back, if it may have been started before.
+    #: How the message came back; None if it cannot have been started.
     returned: Returned | None = None
 
     def __repr__(self) -> str:
@@ -115,10 +115,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     queue_name: str
-    #: How it came back from its former holder, if there was one.
+    #: How the message came back from its former holder; None if there was none.
     returned: Returned | None = None
     body: bytes = b""
-    #: The size of the whole body, of which the broker may hand out a part.
+    #: The size of the whole body in bytes. `body` may be only its beginning.
     size: int = 0
     message: Message | None = None
 
@@ -127,12 +127,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def redelivered(self) -> bool:
-        """Whether it may have been started, so that its row must be checked."""
+        """Whether the message may have been started; if so, check its row first."""
         return self.returned is not None
 
     @property
     def has_killed(self) -> bool:
-        """Whether its former holder died, perhaps because of it."""
+        """Whether the former holder died, perhaps because of this message."""
         return self.returned is not None and self.returned.died
 
 
@@ -168,7 +168,7 @@ def seal(message: Message, key: bytes) -> bytes:
 
 
 def max_message_bytes(max_argument_bytes: int) -> int:
-    """Return the maximum size of a message: its arguments, and its other fields."""
+    """Return the maximum size of a message in bytes, with all of its fields."""
     return max_argument_bytes + 64 * 1024
 
 
@@ -178,7 +178,7 @@ def unseal(
     """
     Verify and decode a sealed message that any of the keys has signed.
 
-    `size` is the size of the whole message, if `body` is only a part.
+    `size` is the size of the whole message in bytes, if `body` is only a part of it.
 
     Raise BadMessage with the reason if it is too large, of another version, forged, or
     not a message.

@@ -2,7 +2,7 @@
 The outbox: committed rows are pushed to the broker.
 
 While the broker is away, only the first caller waits for it. After a failure, the next
-callers skip their pushes for a moment, and the sweep pushes their rows later.
+callers skip their pushes for two seconds, and the sweep pushes their rows later.
 """
 
 import logging
@@ -25,7 +25,7 @@ from taskhub.retries import is_death
 
 logger = logging.getLogger(__name__)
 
-#: How long pushes are skipped after a failure. Each would block until a timeout.
+#: How long pushes are skipped after a failure: each push would block until a timeout.
 _REST_SECONDS = 2.0
 
 _breakers: WeakKeyDictionary[Broker, Breaker] = WeakKeyDictionary()
@@ -44,10 +44,10 @@ class _Push:
 
 def push_on_commit(config: Config, rows: Sequence[NewResult], alias: str) -> None:
     """
-    Push rows when the transaction on a database is committed; at once without one.
+    Push rows after the commit of the current transaction on the database `alias`.
 
-    Log rows that cannot be pushed, and leave them to the sweep. Consecutive calls in a
-    transaction make one push.
+    Push them at once if there is no transaction. Log rows that cannot be pushed, and
+    leave them to the sweep. Consecutive calls in a transaction make one push.
     """
     if (earlier := _joinable(config, connections[alias])) is not None:
         earlier.rows += rows
@@ -56,7 +56,11 @@ def push_on_commit(config: Config, rows: Sequence[NewResult], alias: str) -> Non
 
 
 def _joinable(config: Config, connection: Any) -> _Push | None:
-    """Return a push that new rows can join, since a rollback drops both or none."""
+    """
+    Return the hook that new rows can join, or None.
+
+    They can join the last hook if a rollback drops either both or none of them.
+    """
     hook = last_commit_hook(connection)
     return hook if isinstance(hook, _Push) and hook.config is config else None
 
@@ -121,10 +125,10 @@ def _breaker(config: Config) -> Breaker:
 
 def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
     """
-    Push rows that the broker has lost or never had. They may have been started.
+    Push the messages of rows that the broker has lost or never had.
 
-    Workers will read the row before they run such a message. Raise BrokerError if the
-    broker cannot be reached.
+    The rows may have been started, so workers read the row before they run such a
+    message. Raise BrokerError if the broker cannot be reached or refuses them.
     """
     key = config.signing_keys[0]
     get_broker(config).push(
@@ -134,7 +138,7 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
                 queue_name=row.queue_name,
                 priority=row.priority,
                 run_after=row.run_after,
-                # A row that cannot be run: the worker refuses an empty body.
+                # A row with an oddity cannot be run. The worker refuses an empty body.
                 body=b"" if row.oddity else seal(row.to_message(), key),
                 returned=Returned(
                     holder=row.worker_ids[-1] if row.worker_ids else "",

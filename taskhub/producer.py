@@ -4,9 +4,9 @@ The producer: enqueued tasks become rows, and their messages go to the broker.
 A row is inserted in the transaction that the caller has open on the results' database,
 and the push waits for its commit; see outbox.py. After a rollback, the task was never
 enqueued. After a commit, the row exists even if this process dies before the push, or
-the broker is down. Then the sweep pushes the row later.
+the broker is down. In these cases, the sweep pushes the row later.
 
-With a broker that lives in the rows, the insert is the push.
+The messages of the database broker are the rows themselves, so the insert is the push.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,8 +41,8 @@ def enqueue(
     a transaction, for the push.
 
     Raise InvalidArguments if arguments do not fit the task, or cannot be sent. Raise
-    BrokerError only for a task that is not durable, outside a transaction. Rows of
-    other tasks are pushed later, and a push that fails after a commit is logged.
+    BrokerError only for a task that is not durable, outside a transaction. If another
+    push fails, log it; the sweep pushes the rows of durable tasks later.
     """
     make: Callable[..., NewResult] = make_row
     if _is_plain(config, task):
@@ -53,7 +53,7 @@ def enqueue(
 
 
 def _is_plain(config: Config, task: Task[..., Any, Any]) -> bool:
-    """Whether PlainSlice has all the columns that are needed; see slices.py."""
+    """Whether the rows need no other columns than those of PlainSlice."""
     options = (
         task.run_after,
         task.expires_after,
@@ -66,9 +66,10 @@ def _is_plain(config: Config, task: Task[..., Any, Any]) -> bool:
 
 def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -> None:
     """
-    Insert rows of one kind, and push their messages on commit.
+    Insert rows, and push their messages on commit.
 
-    Block, and raise BrokerError, as enqueue() does.
+    The rows are instances of the same class. Block, and raise BrokerError, as enqueue()
+    does.
     """
     if not rows:
         return
@@ -85,10 +86,11 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
         insert(rows, alias)
         outbox.push_on_commit(config, rows, alias)
     elif connections[alias].in_atomic_block:
-        # Robust, so that the site's hooks run. Django logs the function's name.
+        # Django logs the name of this function if it raises.
         def push() -> None:
             outbox.push(config, rows, durable=False)
 
+        # Robust: an error must not keep the site's own hooks from running.
         transaction.on_commit(push, using=alias, robust=True)
     else:
         outbox.push(config, rows, durable=False)
@@ -154,7 +156,7 @@ def _check(
     kwargs: Mapping[str, Any],
     meta: Any = None,
 ) -> tuple[tuple[list[Any], dict[str, Any]], int]:
-    """Return the arguments as they are sent, and their size in bytes."""
+    """Return the arguments as they are sent, and their size with `meta` in bytes."""
     checked = check_arguments(task.func, task.takes_context, args, kwargs)
     size = len(msgspec.json.encode((*checked, meta or {})))
     if size > config.options.max_argument_bytes:
@@ -167,7 +169,7 @@ def _check(
 
 
 def _expiry(task: Task[..., Any, Any], enqueued_at: datetime) -> datetime | None:
-    """Return when a run expires: `expires_after` counts from the due time."""
+    """Return when a run expires; `expires_after` counts from its due time."""
     if task.expires_after is None:
         return None
     due = max(task.run_after or enqueued_at, enqueued_at)

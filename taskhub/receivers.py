@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 @receiver([post_save, post_delete], sender=PeriodicTask)
 def wake_beats_on_commit(using: str, **kwargs: object) -> None:
-    """Wake beats when a schedule was changed."""
+    """Wake beats after the commit that changes a schedule."""
     transaction.on_commit(wake_beats, using=using)
 
 
@@ -26,12 +26,12 @@ def synchronise_on_migrate(
     sender: AppConfig, using: str, plan: object = None, **kwargs: object
 ) -> None:
     """Make rows of the schedules that the code declares."""
-    # A flush, as between tests, has no plan.
+    # The command flush, which tests use, sends this signal without a plan.
     if sender.name != "taskhub" or using != results_database() or plan is None:
         return
     tables = connections[using].introspection.table_names()
     if PeriodicTask._meta.db_table not in tables:
-        # It was migrated back to before the table.
+        # A backward migration has removed the table.
         return
     for name, fault in synchronise().faults.items():
         logger.error("The schedule %r that the code declares: %s", name, fault)

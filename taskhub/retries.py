@@ -1,7 +1,7 @@
 """
 How long to wait before a failed task is retried: the backoffs of `@task`.
 
-Whether it is retried at all is decided in execution/retrying.py.
+execution/retrying.py decides whether a task is retried at all.
 
     @task(max_attempts=5, backoff=exponential(seconds=2))
     @task(max_attempts=3, backoff=fixed(minutes=1))
@@ -9,7 +9,7 @@ Whether it is retried at all is decided in execution/retrying.py.
 
 A backoff is any callable that takes the exception and the result, and returns a
 timedelta or a number of seconds. `result.failures` counts the failures so far, this
-one included; `result.errors` has one entry for each of them.
+one included. `result.errors` has their errors, and also those that do not count.
 """
 
 import math
@@ -39,7 +39,8 @@ def counts_as_failure(entry: Mapping[str, Any]) -> bool:
     """
     Whether an entry of `TaskResult.errors` counts towards `max_attempts`.
 
-    It does not if the worker process died, or an operator has retried the result since.
+    An entry does not count if the worker process died, or if an operator has retried
+    the result since.
     """
     return not (entry.get("before_retry") or is_death(entry))
 
@@ -85,7 +86,7 @@ def fixed(
     """
     Return a backoff with the same pause each time.
 
-    Raise InvalidOption if it is negative, or more than a year.
+    Raise InvalidOption if the pause is negative, or longer than a year.
     """
     return Fixed(_span(seconds=seconds, minutes=minutes, hours=hours, days=days))
 
@@ -100,7 +101,8 @@ def exponential(
     """
     Return a backoff that pauses for `seconds`, then for `factor` times as long.
 
-    A pause is no longer than `cap`. With `jitter`, it is between half and all of that.
+    No pause is longer than `cap`. With `jitter`, each pause is random, between half of
+    this time and all of it.
 
     Raise InvalidOption for invalid values.
     """
@@ -118,7 +120,7 @@ def pause_of(backoff: Backoff, error: BaseException, result: Any) -> timedelta:
     """
     Return the pause of a backoff, between 0 and a year.
 
-    Raise TypeError if it does not return a timedelta or a number.
+    Raise TypeError if the backoff does not return a timedelta or a number.
     """
     answer = backoff(error, result)
     if isinstance(answer, bool) or not isinstance(answer, timedelta | int | float):

@@ -3,7 +3,7 @@ The progress of a result, for pages of the site.
 
 The site decides who may see the progress: its page contains a token, which the view
 requires. A token names one result, is signed with the site's key, and is valid for a
-day. The view returns the progress and the status, and neither arguments nor values.
+day. The view returns the progress and the status, but no arguments and no return value.
 """
 
 from uuid import UUID
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from taskhub.operations.results.progress import describe_missing, read_progress
 
 _SALT = "taskhub.views"
-#: A page that is open for longer is not updated any more.
+#: A page that has been open for longer gets no more updates.
 _TOKEN_MAX_AGE_SECONDS = 24 * 60 * 60
 
 
@@ -41,7 +41,8 @@ def show_progress(request: HttpRequest, token: str) -> JsonResponse:
     """
     Return the progress of a token's result; see operations.results.progress.
 
-    With `?seen=yes`, the page has seen the result before; if it is missing, it is over.
+    `?seen=yes` says that the page has shown the result's row before: if the row is
+    missing now, the result is over. Raise Http404 if the token is not valid.
     """
     try:
         pk = UUID(signing.loads(token, salt=_SALT, max_age=_TOKEN_MAX_AGE_SECONDS))
