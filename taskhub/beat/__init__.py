@@ -1,7 +1,7 @@
 """
 The beat: fires periodic tasks when they are due.
 
-There is no leader, and no state beyond the rows. Any number of beats read the same
+There is no leader, and no state outside the rows. Any number of beats read the same
 index, `PeriodicTask.look_at`, which says when a row needs a beat.
 
 A beat processes rows in one transaction:

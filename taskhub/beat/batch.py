@@ -1,8 +1,8 @@
 """
 A batch of rows that are planned, fired or disabled in one transaction.
 
-Invariant: wherever beats die, a tick of a schedule has at most one result, and a tick
-that was passed has the result that the row's policies require.
+Invariant: wherever a beat dies, each tick of a schedule has at most one result, and
+each past tick has the result that the policies of its row require.
 """
 
 import logging
@@ -33,39 +33,47 @@ from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)
 
-#: The fields that a batch writes. A schedule that SQL has written gets its usual form.
-_WRITTEN = ("schedule", *PLAN_FIELDS, *RUN_FIELDS)
-#: The fields that identify a row, too.
-_SENT = ("id", "name", *_WRITTEN)
-_WAIT = timedelta(seconds=1)
+#: The fields that a batch updates. `schedule` is one of them, since a text that was
+#: written with SQL gets its usual form.
+_UPDATED_FIELDS = ("schedule", *PLAN_FIELDS, *RUN_FIELDS)
+#: The fields of the INSERT, which also identify the row.
+_INSERTED_FIELDS = ("id", "name", *_UPDATED_FIELDS)
+#: How long a due row waits for the broker, or for an earlier run, before it is checked
+#: again.
+_POSTPONED_FOR = timedelta(seconds=1)
 
 
 class Batch:
     """Rows that are processed in one transaction."""
 
     def __init__(
-        self, now: datetime, *, careful: bool = False, only_due: bool = True
+        self, now: datetime, *, check_fired: bool = False, only_due: bool = True
     ) -> None:
         self._now = now
         #: Whether to skip rows that are not due any more.
         self._only_due = only_due
-        #: Whether to query which ticks have a result already, as they have if somebody
-        #: has moved the next run back. The constraint would refuse the whole batch.
-        self._careful = careful
+        #: Whether to query which ticks already have a result, and to skip them. This
+        #: happens if somebody has moved the next run back. Without the query, the
+        #: unique constraint refuses the whole batch.
+        self._check_fired = check_fired
         self._runs: list[PendingRun] = []
-        #: Why rows are disabled or cannot be fired here, by key. They are also kept if
-        #: the rows could not be written.
+        #: Why rows are disabled or cannot be fired here, by key. The reasons are kept
+        #: even if the rows could not be written.
         self.reasons: dict[int, str] = {}
-        #: Lookups of schedules that this host cannot read: a row's name, and why.
+        #: Schedules that this host cannot read. The keys are lookups that find their
+        #: rows; the values are the name of one of these rows and the reason.
         self.unreadable: dict[tuple[str, str], tuple[str, str]] = {}
-        #: What is logged after the commit.
-        self._entries: list[tuple[int, str, tuple[object, ...], Exception | None]] = []
+        #: What is logged after the commit: level, format, arguments and exception.
+        self._log_entries: list[
+            tuple[int, str, tuple[object, ...], Exception | None]
+        ] = []
 
     def process(self, pks: Sequence[int]) -> None:
         """
         Lock the rows that are still due, and plan, fire or disable each of them.
 
-        Block for a transaction. If this raises, nothing has been changed.
+        Skip rows that another beat has locked. Block for a transaction. If this raises,
+        nothing in the database has been changed.
         """
         with transaction.atomic(using=results_database()):
             rows = self._lock(pks)
@@ -75,13 +83,13 @@ class Batch:
                 self._decide(row)
             self._submit()
             _write(rows)
-        for level, text, parts, error in self._entries:
+        for level, text, parts, error in self._log_entries:
             logger.log(level, text, *parts, exc_info=error)
 
     def _log(
         self, level: int, text: str, *parts: object, error: Exception | None = None
     ) -> None:
-        self._entries.append((level, text, parts, error))
+        self._log_entries.append((level, text, parts, error))
 
     def _disable(
         self, row: PeriodicTask, reason: object, error: Exception | None = None
@@ -92,7 +100,7 @@ class Batch:
 
     def _lock(self, pks: Sequence[int]) -> list[PeriodicTask]:
         features = connections[results_database()].features
-        # Search by key, to lock rows and not a range of the index.
+        # Filter by key, so that the database locks rows, and no range of an index.
         rows = PeriodicTask.writing.filter(pk__in=pks).order_by("pk")
         if self._only_due:
             rows = rows.filter(look_at__lte=self._now)
@@ -108,7 +116,7 @@ class Batch:
         return locked
 
     def _decide(self, row: PeriodicTask) -> None:
-        """Plan, fire or disable one row, in its attributes."""
+        """Plan, fire or disable one row, in its attributes; _write() stores them."""
         try:
             self._plan_or_fire(row)
         except (UnknownTask, CannotRunHere) as error:
@@ -120,13 +128,13 @@ class Batch:
         except BrokerError as error:
             text = "%r is due, but cannot be enqueued yet: %s"
             self._log(logging.WARNING, text, row.name, error)
-            row.postpone(error, self._now + _WAIT)
+            row.postpone(error, self._now + _POSTPONED_FOR)
         except DatabaseFault:
             raise
         except TaskHubError as error:
             self._disable(row, error)
         except Exception as error:
-            # Disable this row alone, so that the others are fired.
+            # Disable only this row, so that the others are fired.
             self._disable(row, f"{type(error).__name__}: {error}", error)
 
     def _plan_or_fire(self, row: PeriodicTask) -> None:
@@ -161,7 +169,7 @@ class Batch:
         due = choose_ticks(row, self._now)
         if due.ticks and (earlier := self._unfinished.get(row.pk)):
             if row.overlap == Overlap.WAIT:
-                row.postpone("", self._now + _WAIT)
+                row.postpone("", self._now + _POSTPONED_FOR)
                 return
             if row.overlap == Overlap.SKIP:
                 self._skip(row, due.ticks)
@@ -186,7 +194,7 @@ class Batch:
     def _without_result(
         self, row: PeriodicTask, ticks: list[datetime]
     ) -> list[datetime]:
-        if not self._careful:
+        if not self._check_fired:
             return ticks
         rows = TaskResult.writing.filter(periodic_task=row.pk, tick_at__in=ticks)
         fired = set(rows.values_list("tick_at", flat=True))
@@ -195,7 +203,11 @@ class Batch:
     def _wait_for_code(
         self, row: PeriodicTask, error: UnknownTask | CannotRunHere
     ) -> None:
-        """Leave a row for a while to beats whose code can run it."""
+        """
+        Postpone a due row, so that a beat with other code can fire it.
+
+        Disable the row if it has been due for longer than UNKNOWN_FOR.
+        """
         assert row.next_run_at is not None  # noqa: S101  it was due
         if self._now - row.next_run_at > UNKNOWN_FOR:
             self._disable(row, error)
@@ -223,7 +235,7 @@ def _lookup_of(row: PeriodicTask, error: UnreadableHere) -> tuple[str, str]:
 
 
 def _failing(rows: Collection[PeriodicTask]) -> set[int]:
-    """Return the keys of rows that are to be disabled after failures in a row."""
+    """Return the keys of rows whose latest runs failed, so that they are disabled."""
     recent = [pk for row in rows for pk in ids_in(row.recent_ids)]
     if not recent:
         return set()
@@ -238,19 +250,22 @@ def _failing(rows: Collection[PeriodicTask]) -> set[int]:
     return {
         key
         for key, ended in statuses.items()
-        if (most := by_key[key].disable_after_failures)
-        and ended[-most:] == [Status.FAILED] * most
+        if (limit := by_key[key].disable_after_failures)
+        and ended[-limit:] == [Status.FAILED] * limit
     }
 
 
 def _write(rows: Sequence[PeriodicTask]) -> None:
-    # The rows exist and are locked, so each INSERT conflicts and becomes an UPDATE.
-    # Arguments may be large, and are not sent.
+    # The rows exist and are locked, so each INSERT conflicts and becomes an UPDATE. The
+    # arguments of the rows are not among the fields, since they may be large.
     features = connections[results_database()].features
     PeriodicTask.writing.bulk_create(
-        [PeriodicTask(**{name: getattr(row, name) for name in _SENT}) for row in rows],
+        [
+            PeriodicTask(**{name: getattr(row, name) for name in _INSERTED_FIELDS})
+            for row in rows
+        ],
         update_conflicts=True,
-        update_fields=_WRITTEN,
+        update_fields=_UPDATED_FIELDS,
         unique_fields=(
             ["id"] if features.supports_update_conflicts_with_target else None
         ),

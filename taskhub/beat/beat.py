@@ -18,17 +18,17 @@ from taskhub.foundation.backoff import ReconnectBackoff
 
 logger = logging.getLogger(__name__)
 
-#: The beat rests for this many times as long as it has computed. Under load it fires
-#: more rows at a time, and uses a third of a core at most.
+#: After each round, the beat rests for this many times the CPU time of the round. So
+#: under load, it fires more rows at a time, and uses a third of a core at most.
 _REST_FACTOR = 2.0
 
 
 class Beat:
     """
-    One beat; `run` blocks until it is stopped. There may be any number of beats.
+    One beat; `run` blocks until the beat is stopped. There may be any number of beats.
 
-    While the database is away, it retries with growing pauses. Then it treats missed
-    ticks as each row's policy says.
+    While the database is away, the beat retries with growing pauses. Afterwards it
+    treats missed ticks as the policy of each row says.
     """
 
     def __init__(
@@ -44,14 +44,18 @@ class Beat:
     def run(self) -> None:
         """Fire due rows until stopped or no longer wanted."""
         while not self._stopping.is_set() and self._is_wanted():
-            begun = time.thread_time()
+            cpu_seconds_before = time.thread_time()
             pause = self._run_once()
-            self._rest(pause, computed=time.thread_time() - begun)
+            self._rest(pause, cpu_seconds=time.thread_time() - cpu_seconds_before)
             forget_queries()
         discard_all()
 
     def stop(self) -> None:
-        """Make `run` return within a second. For any thread, and signal handlers."""
+        """
+        Make `run` return within a second.
+
+        May be called in any thread, and in signal handlers.
+        """
         self._stopping.set()
         self._broker.interrupt()
 
@@ -68,9 +72,9 @@ class Beat:
             logger.info("The database is back; schedules are read again.")
         return pause
 
-    def _rest(self, pause: float, *, computed: float) -> None:
+    def _rest(self, pause: float, *, cpu_seconds: float) -> None:
         # A wake-up can end the wait only after the minimum rest.
-        min_rest = min(computed * _REST_FACTOR, MAX_PAUSE_SECONDS)
+        min_rest = min(cpu_seconds * _REST_FACTOR, MAX_PAUSE_SECONDS)
         self._stopping.wait(min_rest)
         if pause > min_rest and not self._stopping.is_set():
             self._wait_for_wakeup(pause - min_rest)
@@ -79,7 +83,7 @@ class Beat:
         try:
             self._broker.wait([BEAT], seconds)
         except BrokerError as error:
-            # The broker is only needed to be woken early.
+            # Without the broker, nothing wakes the beat early. It waits the whole time.
             self._broker_backoff.fail()
             if self._broker_backoff.is_first:
                 logger.warning("Schedules are read every second: %s", error)

@@ -17,7 +17,7 @@ class ClockReview:
     """
     Finds, once a minute, rows that were planned or fired at a time in the future.
 
-    Their next run would be late by as much as the clock was ahead.
+    Their next run would be late by the time that the clock was ahead.
     """
 
     def __init__(self) -> None:

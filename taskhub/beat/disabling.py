@@ -16,16 +16,17 @@ logger = logging.getLogger(__name__)
 
 def disable_unread(pk: int, reason: str | None, error: Exception) -> None:
     """
-    Disable a row for a reason, or for the error that it raised, and log that once.
+    Disable a row for a reason, or for the error that the row has caused.
 
-    The row is not read, since reading may be what fails. Raise the database's error if
-    it refuses the update.
+    Log this unless the row was disabled already. The row is not read, since reading it
+    may be the cause of the error. Raise a DatabaseError if the database refuses the
+    update.
     """
     reason = escape_text(reason or _reason_of(error))
     try:
         was_enabled = _disable(pk, reason)
     except DatabaseError:
-        # The columns may not have all characters.
+        # The column's character set may lack some of the characters.
         reason = reason.encode("ascii", "backslashreplace").decode()
         was_enabled = _disable(pk, reason)
     if was_enabled:
@@ -61,5 +62,5 @@ def _reason_of(error: Exception) -> str:
 
 
 def _unforeseen(error: Exception) -> Exception | None:
-    """Return the error if the log needs its traceback: it is not about the content."""
+    """Return the error if its traceback is to be logged, since it is unexpected."""
     return None if isinstance(error, DatabaseError | TaskHubError) else error

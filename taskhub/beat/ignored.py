@@ -13,12 +13,12 @@ _Key = TypeVar("_Key")
 #: How long to ignore a row that cannot be disabled, and schedules that other hosts may
 #: be able to read.
 IGNORED_SECONDS = 60.0
-#: The limit keeps the query short.
+#: The keys of ignored rows are in the query, so their number is limited.
 MAX_IGNORED_ROWS = 1_000
 
 
 class Ignored:
-    """Rows by their keys, and all rows whose schedule this host cannot read."""
+    """Single rows, by key, and all rows whose schedules this host cannot read."""
 
     def __init__(self) -> None:
         self._rows: dict[int, float] = {}
@@ -31,7 +31,11 @@ class Ignored:
             self._rows[pk] = time.monotonic() + seconds
 
     def ignore_schedules(self, lookup: tuple[str, str], name: str, reason: str) -> None:
-        """Ignore all rows that a lookup finds; log the first time, with one's name."""
+        """
+        Ignore all rows that a lookup finds.
+
+        Log the reason once for each lookup, with the name of one of the rows.
+        """
         self._schedules[lookup] = time.monotonic() + IGNORED_SECONDS
         if lookup not in self._logged:
             self._logged.add(lookup)

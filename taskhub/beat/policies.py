@@ -6,7 +6,7 @@ from itertools import islice
 
 from taskhub.models import MissedRuns, Overlap, PeriodicTask
 
-#: A tick that is later than this was missed.
+#: A tick was missed if it is fired later than this after its time.
 LATE = timedelta(seconds=60)
 #: How many ticks of a row one batch fires.
 _MAX_TICKS = 200
@@ -49,7 +49,7 @@ def choose_ticks(row: PeriodicTask, now: datetime) -> Due:
 def _all_within_window(
     row: PeriodicTask, first: datetime, end: datetime, now: datetime
 ) -> list[datetime]:
-    # A window may be longer than the calendar.
+    # A window may begin before the first time that a datetime can represent.
     oldest = now - min(row.missed_window, now - _EPOCH)
     # Runs that must not overlap are fired one at a time.
     max_ticks = _MAX_TICKS if row.overlap == Overlap.ALLOW else 1

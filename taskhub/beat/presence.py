@@ -1,4 +1,4 @@
-"""Presence: a beat notes every few seconds that it runs."""
+"""Presence: a beat records every few seconds that it is running."""
 
 import os
 import socket
@@ -8,13 +8,17 @@ from taskhub.operations.schedules.beats import PRESENCE_SECONDS, record_beat
 
 
 class Presence:
-    """Notes that one beat runs, by its host and process."""
+    """Records that one beat is running, by its host and process."""
 
     def __init__(self) -> None:
         self._next_at = 0.0
 
     def tell(self) -> None:
-        """Note it, unless that was done a moment ago. Block for one statement."""
+        """
+        Record the beat, unless this was done less than PRESENCE_SECONDS ago.
+
+        Block for one statement.
+        """
         now = time.monotonic()
         if now >= self._next_at:
             record_beat(f"{socket.gethostname()}:{os.getpid()}")

@@ -31,28 +31,28 @@ NO_ROWS = FoundRows((), datetime.min.replace(tzinfo=UTC))
 
 
 def find_due(ignored: Ignored) -> FoundRows:
-    """Return the rows that are due; one query on the index."""
+    """Return the rows that are due. Run one query, on an index."""
     soon = DatabaseNow() + timedelta(seconds=MAX_PAUSE_SECONDS)
-    upcoming = list(
+    found = list(
         ignored.without(PeriodicTask.writing.with_plan())
         .filter(look_at__lte=soon)
-        # The time of a due row is not read: it may be one that Python cannot represent.
+        # `later_at` is None for a due row: Python may be unable to represent its time.
         .annotate(
             now=DatabaseNow(),
-            coming=Case(When(look_at__gt=DatabaseNow(), then="look_at")),
+            later_at=Case(When(look_at__gt=DatabaseNow(), then="look_at")),
         )
-        .values_list("pk", "coming", "now")[:MAX_DUE_ROWS]
+        .values_list("pk", "later_at", "now")[:MAX_DUE_ROWS]
     )
-    if not upcoming:
+    if not found:
         return NO_ROWS
-    _pk, first, now = upcoming[0]
-    due = [pk for pk, coming, _now in upcoming if coming is None]
+    _pk, first, now = found[0]
+    due = [pk for pk, later_at, _now in found if later_at is None]
     wait = MAX_PAUSE_SECONDS if first is None else (first - now).total_seconds()
     return FoundRows(due, now, min(wait, MAX_PAUSE_SECONDS))
 
 
 def find_unplanned(ignored: Ignored) -> FoundRows:
-    """Return rows without a plan; one query on the index."""
+    """Return rows without a plan. Run one query, on an index."""
     rows = ignored.without(PeriodicTask.writing.without_plan())
     found = list(rows.values_list("pk", DatabaseNow())[:MAX_ROWS_TO_PLAN])
     return FoundRows([pk for pk, _now in found], found[0][1]) if found else NO_ROWS

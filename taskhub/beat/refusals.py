@@ -1,5 +1,5 @@
 """
-Rows that the database refuses: for now, or for good.
+Rows that the database refuses, for a while or for ever.
 
 Errors of the database itself are not counted here; see `taskhub.writer.transient`.
 """
@@ -12,7 +12,7 @@ from taskhub.writer import may_be_transient
 
 logger = logging.getLogger(__name__)
 
-#: After this many refusals, while other rows are written, the row is at fault.
+#: A row that is refused this many times, while other rows are written, is at fault.
 MAX_REFUSALS = 5
 #: How long to ignore a row after a refusal.
 REFUSED_SECONDS = 1.0

@@ -10,9 +10,9 @@ class StopFlag:
     """
     Like `threading.Event`, but `set` takes no lock.
 
-    A signal handler interrupts the main thread. If that thread holds the lock of an
-    Event, as it does for an instant in each `wait`, a handler that sets the Event
-    deadlocks.
+    A signal handler interrupts the main thread. The main thread holds the lock of an
+    Event for an instant in each `wait`. A handler that sets the Event at this instant
+    would wait for the lock for ever.
     """
 
     def __init__(self) -> None:
@@ -25,14 +25,14 @@ class StopFlag:
         return self._is_set
 
     def set(self) -> None:
-        """Set the flag, and end all waits. For any thread, and signal handlers."""
+        """Set the flag, and end all waits. For any thread, and for signal handlers."""
         self._is_set = True
-        # A full pipe ends every wait already.
+        # If the pipe is full, it is readable, and all waits end anyway.
         with suppress(BlockingIOError):
             os.write(self._writing, b"!")
 
     def wait(self, seconds: float) -> bool:
-        """Block until it is set or `seconds` are over; return whether it is set."""
+        """Block until the flag is set, or for `seconds`; return whether it is set."""
         # The pipe is not read, so that later waits end, too.
         wait_readable([self._reading], max(0.0, seconds))
         return self._is_set

@@ -18,13 +18,13 @@ logger = logging.getLogger(__name__)
 
 
 class Ticker:
-    """Processes the rows that need it, and returns when to do so again."""
+    """Processes the rows that need a beat."""
 
     def __init__(self) -> None:
         self._ignored = Ignored()
         self._refusals = Refusals()
-        self._review = ZoneReview()
-        self._clock = ClockReview()
+        self._zone_review = ZoneReview()
+        self._clock_review = ClockReview()
         self._presence = Presence()
 
     def run_once(self) -> float:
@@ -37,28 +37,28 @@ class Ticker:
 
         Raise a DatabaseError if the database is away, or not migrated.
         """
-        if not self._review.is_done:
-            self._review_rules()
+        if not self._zone_review.is_done:
+            self._review_zones()
         due = find_due(self._ignored)
         self._process(due.pks, due.now)
-        ahead = self._clock.next_ahead()
+        ahead = self._clock_review.next_ahead()
         self._process(ahead.pks, ahead.now, only_due=False)
         unplanned = find_unplanned(self._ignored)
         self._process(unplanned.pks, unplanned.now)
         self._presence.tell()
         return 0.0 if due.pks or unplanned.pks else due.wait
 
-    def _review_rules(self) -> None:
-        found = self._review.next_outdated()
+    def _review_zones(self) -> None:
+        found = self._zone_review.next_outdated()
         self._process(found.pks, found.now, only_due=False)
 
     def _process(
         self, pks: Sequence[int], now: datetime, *, only_due: bool = True
     ) -> None:
-        """Process rows together or, if that fails, in smaller and smaller parts."""
+        """Process rows in one batch. If it fails, split it, to find the faulty rows."""
         if not pks:
             return
-        batch = Batch(now, careful=len(pks) == 1, only_due=only_due)
+        batch = Batch(now, check_fired=len(pks) == 1, only_due=only_due)
         try:
             batch.process(pks)
         except Exception as error:
@@ -76,15 +76,15 @@ class Ticker:
                 self._ignored.ignore_schedules(lookup, name, reason)
 
     def _isolate(self, pk: int, reason: str | None, error: Exception) -> None:
-        """Disable a row that fails alone, or ignore it for a while."""
+        """Disable a row whose own batch has failed, or ignore the row for a while."""
         seconds = self._refusals.pause_after(pk, error) if reason is None else 0
         try:
             if not seconds:
                 disable_unread(pk, reason, error)
                 return
-        except Exception as second:
-            if is_transient(second):
+        except Exception as disabling_error:
+            if is_transient(disabling_error):
                 raise
-            logger.exception("Cannot fire %s.", name_of(pk), exc_info=second)
+            logger.exception("Cannot fire %s.", name_of(pk), exc_info=disabling_error)
             seconds = IGNORED_SECONDS
         self._ignored.ignore_row(pk, seconds)

@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 def wake_beats() -> None:
-    """Wake beats now. They would otherwise see the change within a second."""
+    """Wake beats now. Without this, they see the change within a second."""
     for config in _configs_by_broker():
         try:
             get_broker(config).wake({BEAT})

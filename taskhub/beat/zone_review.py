@@ -15,9 +15,9 @@ class ZoneReview:
     """
     Reviews all plans in time zones once, when a beat starts, some at a time.
 
-    A tick that new rules make later is noticed when it is due. One that they make
-    earlier must be found before. A process keeps the rules that it has started with, so
-    one review is enough.
+    If new rules make a tick later, the beat notices it when the planned time comes. If
+    they make a tick earlier, only a review finds it in time. A process keeps the rules
+    that it has started with, so one review is enough.
     """
 
     def __init__(self) -> None:

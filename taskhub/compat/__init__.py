@@ -1,1 +1,1 @@
-"""What differs between versions of Django and other libraries: the only place."""
+"""All code that depends on the version of Django or of another library."""

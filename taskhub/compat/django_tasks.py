@@ -2,7 +2,7 @@
 `django.tasks`, from Django itself or from its backport.
 
 Django 6.0 and later have it. On Django 5.2 the backport `django-tasks` has the same
-under other names. No other module of taskhub imports either.
+classes under other names. No other module of taskhub imports either of the two.
 """
 
 import logging

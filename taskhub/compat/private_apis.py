@@ -1,9 +1,9 @@
 """
 Private APIs of Django, redis-py and CPython, which only this module uses.
 
-Each saves time that a public API costs. A new version may change one: the tests in
-`tests/integration/compat/test_private_apis.py` compare each with the public behaviour,
-and run with every supported version of Django.
+Each saves time that a public API costs. A new version may change a private API, so the
+tests in `tests/integration/compat/test_private_apis.py` compare each with the public
+behaviour, and run with every supported version of Django.
 """
 
 # The functions behind `signal`, without its conversions to enums: ten times faster.
@@ -21,7 +21,7 @@ def insert_statement(model: type[Model], alias: str) -> str:
     """
     Return Django's INSERT of one row, with a placeholder for each concrete field.
 
-    `Model.save()` compiles it anew each time, which is half of its cost.
+    `Model.save()` compiles the statement anew each time, which takes half of its time.
     """
     query = InsertQuery(model)
     fields: Sequence[Any] = model._meta.concrete_fields
@@ -34,9 +34,9 @@ def last_commit_hook(connection: Any) -> Callable[[], object] | None:
     """
     Return the last function given to `on_commit()`, if it has the current savepoints.
 
-    A rollback to one of these savepoints then drops the function, and whatever is
-    written now with it. Return None without one, and in a `TestCase`, whose tests may
-    call each hook by itself.
+    A rollback to one of these savepoints then drops both the function and the rows that
+    are written now. Otherwise return None, as always in a `TestCase`, whose tests may
+    call each function separately.
     """
     if not connection.run_on_commit or not connection.in_atomic_block:
         return None

@@ -4,12 +4,16 @@ import random
 
 _FIRST_SECONDS = 0.1
 _MAX_SECONDS = 2.0
-#: The limit keeps the power of two a float: half an hour has a thousand failures.
+#: Without this limit, 2**failures would become too large for a float in half an hour.
 _MAX_DOUBLINGS = 10
 
 
 class ReconnectBackoff:
-    """Grows to two seconds, with jitter so that clients do not come back at once."""
+    """
+    Pauses that grow to two seconds.
+
+    They are random, so that not all clients reconnect at the same time.
+    """
 
     def __init__(self) -> None:
         self._failures = 0
@@ -21,12 +25,12 @@ class ReconnectBackoff:
 
     @property
     def is_first(self) -> bool:
-        """Whether there was one failure since the last success: it is to be logged."""
+        """Whether there was only one failure since the last success, for logging it."""
         return self._failures == 1
 
     @property
     def pause(self) -> float:
-        """How many seconds to let pass before the next attempt."""
+        """The seconds to wait before the next attempt."""
         doublings = min(self._failures, _MAX_DOUBLINGS)
         longest = min(_FIRST_SECONDS * 2**doublings, _MAX_SECONDS)
         return random.uniform(longest / 2, longest)  # noqa: S311  not a secret

@@ -43,7 +43,8 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     """
     Return the seconds that a share of the durations, from 0 to 1, do not exceed.
 
-    The answer is within 9 %, half the width of a bucket. None without durations.
+    The answer is precise to 9 %, half the width of a bucket. Return None without
+    durations.
     """
     total = sum(histogram.values())
     if not total:

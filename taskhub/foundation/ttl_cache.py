@@ -1,4 +1,4 @@
-"""A cache of values that take long to find out."""
+"""A cache of values that take long to compute."""
 
 from collections.abc import Callable, Hashable
 from time import monotonic
@@ -11,7 +11,7 @@ class TTLCache(Generic[T]):
     """
     Values by key in this process, each for a number of seconds.
 
-    Two threads that ask for a missing key at the same time may both find the value out.
+    If two threads get a missing key at the same time, both may compute its value.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -19,7 +19,7 @@ class TTLCache(Generic[T]):
         self._entries: dict[Hashable, tuple[T, float]] = {}
 
     def get(self, key: Hashable) -> T | None:
-        """Return the value of a key; None if there is none, or it is too old."""
+        """Return the value of a key; None if it is missing or too old."""
         value, expires_at = self._entries.get(key, (None, 0.0))
         return value if monotonic() < expires_at else None
 
@@ -29,6 +29,6 @@ class TTLCache(Generic[T]):
         return value
 
     def get_or_set(self, key: Hashable, find: Callable[[], T]) -> T:
-        """Return the value of a key; call `find` for it if there is none."""
+        """Return the value of a key; call `find` if the value is missing or too old."""
         value = self.get(key)
         return self.set(key, find()) if value is None else value

@@ -5,9 +5,9 @@ The limits are those of the strictest database: PostgreSQL refuses NUL and lone
 surrogates in text, and NaN in JSON; MariaDB's JSON_VALID refuses more than 31 levels.
 
 `walk` converts a value to JSON's types, and calls a function for each part that does
-not fit. Arguments are refused with advice, since the caller can change them
-(`tasks/arguments.py`). Of return values as much as possible is stored, since the work
-is done (`execution/return_values.py`).
+not fit. For arguments, this function raises an error with advice, since the caller can
+change them (`tasks/arguments.py`). For return values, it returns a replacement, since
+the work is done (`execution/return_values.py`).
 """
 
 import math
@@ -15,10 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
-#: How deep a value may nest. It is stored inside other containers.
+#: How many levels a value may nest. It is stored inside other containers, which add
+#: levels.
 MAX_DEPTH = 28
 
-_MAX_SHOWN = 200
+_MAX_SHOWN_CHARACTERS = 200
 
 #: Python's default limit of digits for integers from and to text.
 MAX_DIGITS = 4_300
@@ -30,7 +31,7 @@ _UNSTORABLE = {0: "\\u0000"} | {
 
 
 class Oddity(Enum):
-    """Why a value does not fit."""
+    """Why a value cannot be stored as JSON."""
 
     #: Text with a NUL or a lone surrogate.
     TEXT = auto()
@@ -44,15 +45,15 @@ class Oddity(Enum):
     KEY = auto()
     #: A mapping with two keys that are the same in JSON, such as 1 and "1".
     KEYS = auto()
-    #: A container below MAX_DEPTH others.
+    #: A container inside MAX_DEPTH other containers.
     DEPTH = auto()
     #: Anything but a scalar, a mapping or a sequence.
     TYPE = auto()
 
 
-#: Takes the oddity, the value and its position ("args[0]['when']"). It returns a
-#: replacement, or raises. A replacement for DEPTH is walked into. That for KEYS is
-#: ignored: the last of the values is kept.
+#: A function of the oddity, the value and its position ("args[0]['when']"). It returns
+#: a replacement, or raises an error. `walk` also converts a replacement for DEPTH. It
+#: ignores a replacement for KEYS, and keeps the last of the values.
 OnOddity = Callable[[Oddity, Any, str], Any]
 
 
@@ -67,7 +68,7 @@ def is_storable_text(text: str) -> bool:
 
 
 def escape_text(text: str) -> str:
-    r"""Replace NUL and lone surrogates by the six characters \uXXXX."""
+    r"""Replace each NUL and lone surrogate with the six characters \uXXXX."""
     return text if is_storable_text(text) else text.translate(_UNSTORABLE)
 
 
@@ -79,9 +80,9 @@ def show_foreign(text: str) -> str:
     """
     shown = (
         each if each.isprintable() else f"\\u{ord(each):04x}"
-        for each in text[:_MAX_SHOWN]
+        for each in text[:_MAX_SHOWN_CHARACTERS]
     )
-    return "".join(shown)[:_MAX_SHOWN]
+    return "".join(shown)[:_MAX_SHOWN_CHARACTERS]
 
 
 def walk(value: Any, where: str, on_oddity: OnOddity, depth: int = 0) -> Any:
@@ -90,6 +91,8 @@ def walk(value: Any, where: str, on_oddity: OnOddity, depth: int = 0) -> Any:
 
     Mappings become dicts, sequences lists, and UTF-8 bytes text. Subclasses of built-in
     types become these types. Everything else is passed to `on_oddity`.
+
+    `where` is the position of the value, and `depth` how many containers it is in.
     """
     if isinstance(value, str):
         return _walk_text(value, where, on_oddity)
@@ -111,7 +114,7 @@ def walk(value: Any, where: str, on_oddity: OnOddity, depth: int = 0) -> Any:
 
 
 def _walk_text(value: str, where: str, on_oddity: OnOddity) -> Any:
-    # str() of an Enum would be its name, and not its content.
+    # str() would return the name of a member of an Enum, and not its content.
     text = str.__str__(value)
     return text if is_storable_text(text) else on_oddity(Oddity.TEXT, text, where)
 

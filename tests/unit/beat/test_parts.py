@@ -23,7 +23,7 @@ def test_the_beat_continues_after_an_interface_error_of_the_driver(monkeypatch):
         return 0.0
 
     monkeypatch.setattr(beat._ticker, "run_once", look)
-    monkeypatch.setattr(beat, "_rest", lambda pause, *, computed: None)
+    monkeypatch.setattr(beat, "_rest", lambda pause, *, cpu_seconds: None)
 
     # Run it in a thread, so that it does not close the connections of the test.
     thread = Thread(target=beat.run, daemon=True)
