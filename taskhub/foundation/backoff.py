@@ -25,7 +25,7 @@ class ReconnectBackoff:
 
     @property
     def is_first(self) -> bool:
-        """Whether there was only one failure since the last success, for logging it."""
+        """Whether there was exactly one failure since the last success."""
         return self._failures == 1
 
     @property

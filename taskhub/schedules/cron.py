@@ -1,14 +1,15 @@
 """
 Cron expressions, as Debian's cron reads them, in a time zone of their own.
 
-Five fields: minute, hour, day of month, month, day of week. Lists, ranges, steps and
-names; SUN is 0 or 7; `L` is a month's last day, `5L` its last Friday, `FRI#2` its
-second; `@daily` and friends. If neither the day of month nor the day of week begins
-with a star, either of them is enough.
+There are five fields: minute, hour, day of month, month, day of week. They may have
+lists, ranges, steps and names. SUN is 0 or 7. `L` is a month's last day, `5L` its last
+Friday, `FRI#2` its second Friday. There are aliases such as `@daily`. If neither the
+day of month nor the day of week begins with a star, a day that matches one of them is
+enough; otherwise it must match both.
 
 Daylight saving time: a fixed wall time in the gap of spring fires once, at the end of
-the gap. In the overlap of autumn it fires once, the first time. Minutes or hours that
-begin with a star follow elapsed time.
+the gap. In the overlap of autumn it fires once, the first time. If the minutes or the
+hours begin with a star, the schedule follows elapsed time; see stepping.py.
 """
 
 import re
@@ -99,7 +100,7 @@ class Cron(Schedule):
                 if (due := tick.astimezone(UTC)) > moment:
                     return due
         except OverflowError:
-            # The year 9999 is over.
+            # There is no tick until the end of the year 9999.
             return None
         return None
 
@@ -142,7 +143,7 @@ def cron(expression: str, *, tz: str = "UTC") -> Cron:
 
 def _normalise(field: str) -> str:
     short = _FULL_NAMES.sub(lambda match: match[1] or match[2], field)
-    # A week may end on Sunday.
+    # In FRI-SUN, Sunday is day 7 and not day 0.
     return re.sub(rf"\b({_DAYS}|[0-6])-SUN\b", r"\1-7", short)
 
 
@@ -165,7 +166,8 @@ def _check_fields(fields: list[str]) -> None:
             ) from None
     _minute, _hour, day, _month, weekday = fields
     for name, value in zip(_FIELDS, fields, strict=True):
-        # A star at the beginning of one day makes the other a condition.
+        # Beside another day field, a step that names one value is useful: `*/31` is the
+        # 1st, and requires that both day fields match.
         other = {"day of month": weekday, "day of week": day}.get(name, "*")
         if other == "*":
             check_steps(name, value)

@@ -24,9 +24,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True)
 class Interval(Schedule):
     """
-    Every `count` units, counted from an anchor, so that ticks do not drift.
+    A tick every `count` units, counted from an anchor, so that ticks do not drift.
 
-    Raise InvalidSchedule, with the field that is wrong.
+    Raise InvalidSchedule, with the field that is wrong, for an invalid value.
     """
 
     kind: ClassVar[str] = "every"
@@ -34,8 +34,8 @@ class Interval(Schedule):
     count: int
     #: A key of UNITS.
     unit: str
-    #: The ticks are multiples of the period from here. The text leaves it out, since a
-    #: row has its own.
+    #: Each tick is a whole number of periods after or before this time. The text leaves
+    #: the anchor out, since each row has its own.
     anchor: datetime = _EPOCH
 
     def __post_init__(self) -> None:
@@ -93,7 +93,8 @@ def every(
     """
     Return an interval: `every(minutes=10)`, `every(hours=1, minutes=30)`.
 
-    Raise InvalidSchedule if it is 0, or less than 100 milliseconds.
+    Raise InvalidSchedule if it is shorter than 100 milliseconds, or longer than 100
+    years.
     """
     given = {
         "weeks": weeks,
@@ -119,6 +120,6 @@ def every(
 
 
 def _check_length(count: int, unit: str) -> None:
-    # Before multiplying, which may overflow a timedelta.
+    # Divide, since a product may overflow a timedelta.
     if count > _MAX_PERIOD / UNITS[unit]:
         raise InvalidSchedule("An interval lasts for at most 100 years.", field="count")

@@ -7,8 +7,8 @@ from typing import ClassVar, Self
 
 from taskhub.exceptions import UnknownZone
 
-#: How far back `latest_between` searches, step by step.
-_SPANS = (
+#: How far before its end `latest_between` searches, one after another.
+_SEARCHED_SPANS = (
     timedelta(hours=1),
     timedelta(days=1),
     timedelta(days=32),
@@ -24,7 +24,7 @@ class Schedule(ABC):
     same next tick.
     """
 
-    #: The first word of its text.
+    #: The first word of the schedule's text.
     kind: ClassVar[str]
     #: Whether ticks are wall times of the zone, and not spans of elapsed time.
     follows_wall_time = False
@@ -55,8 +55,8 @@ class Schedule(ABC):
             tick = self.next_after(tick)
 
     def latest_between(self, start: datetime, end: datetime) -> datetime | None:
-        """Return the last tick later than `start`, up to and including `end`."""
-        for span in _SPANS:
+        """Return the last tick in `between(start, end)`; None if there is none."""
+        for span in _SEARCHED_SPANS:
             if end - span <= start:
                 break
             # Do not go through all ticks: there may be years of them.
@@ -70,7 +70,7 @@ class Schedule(ABC):
 
 
 def zone_fault(schedule: Schedule) -> str:
-    """Return why this host does not know a schedule's time zone; "" if it does."""
+    """Return why a schedule's time zone is unknown on this host; "" if it is known."""
     try:
         _ = schedule.zone
     except UnknownZone as error:

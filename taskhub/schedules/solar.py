@@ -9,7 +9,7 @@ from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules.schedule import Schedule, in_utc
 
 #: In the order of a day: whether the sun rises, sets or is at its highest, and how many
-#: degrees its centre is below the horizon. None is when its edge is on the horizon.
+#: degrees its centre is below the horizon. With None, its upper edge is on the horizon.
 EVENTS: dict[str, tuple[str, float | None]] = {
     "dawn_astronomical": ("rising", 18),
     "dawn_nautical": ("rising", 12),
@@ -34,8 +34,8 @@ class Solar(Schedule):
     """
     An event of the sun at a place, to the second. Days without the event have no tick.
 
-    Raise InvalidSchedule, with the field that is wrong, also if it never happens there.
-    Raise SolarNotInstalled without the extra `solar`.
+    Raise InvalidSchedule, with the field that is wrong, for an invalid value, or for an
+    event that never happens there. Raise SolarNotInstalled without the extra `solar`.
     """
 
     kind: ClassVar[str] = "solar"
@@ -82,7 +82,11 @@ class Solar(Schedule):
         return None
 
     def _tick_of(self, day: date) -> datetime | None:
-        """Return the event that is up to 37 hours after a day begins in UTC."""
+        """
+        Return the time of the event on a local day; None if it does not happen.
+
+        It is up to 37 hours after the day begins in UTC.
+        """
         try:
             at = self._calculate(day)
         except (ValueError, OverflowError):
@@ -118,7 +122,7 @@ class Solar(Schedule):
 
 
 class _Place(NamedTuple):
-    """What astral calls an observer. Its own class does not accept -190 degrees."""
+    """What astral calls an observer. Astral's own class refuses -190 degrees."""
 
     latitude: float
     longitude: float
@@ -139,7 +143,7 @@ def solar(event: str, *, latitude: float, longitude: float) -> Solar:
     """
     Return a schedule: `solar("sunset", latitude=52.52, longitude=13.40)`.
 
-    Raise InvalidSchedule if there is no such event, or never at such a place, and
+    Raise InvalidSchedule if the event is unknown, or never happens at this place. Raise
     SolarNotInstalled without the extra `solar`.
     """
     return Solar(event, float(latitude), float(longitude))

@@ -2,10 +2,10 @@
 Spans: the local times of a plan, which show whether its zone's rules have changed.
 
 The rules of time zones change, sometimes with a few days' notice, and a plan may be
-months old. So a plan stores two local times: the tick, and the moment that the tick is
-the first after. If the zone now gives another local time for the tick, the plan is
-outdated. The wall times tell which tick the plan was made for: a tick that was fired
-under the old rules does not fire again under the new ones.
+months old. So a plan stores two local times: the tick, and the moment after which it is
+the first tick. If the zone now gives another local time for the tick, the plan is
+outdated. A new plan starts from the stored wall time: so a tick that was fired under
+the old rules does not fire again under the new ones.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Span:
 
     @classmethod
     def of(cls, schedule: Schedule, after: datetime, tick: datetime) -> Self | None:
-        """Return the span of a plan; None in UTC, or at an end of the calendar."""
+        """Return the span of a plan; None in UTC, or if a local time overflows."""
         zone = schedule.zone
         if zone is UTC:
             return None
@@ -35,7 +35,7 @@ class Span:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Read the text of a span; None if it is not one."""
+        """Read the text of a span; return None if the text is not a span."""
         after, _slash, tick = text.partition("/")
         try:
             span = cls(datetime.fromisoformat(after), datetime.fromisoformat(tick))
@@ -54,17 +54,17 @@ class Span:
         wall = self.tick.replace(tzinfo=None)
         try:
             is_same = self.tick.astimezone(zone).replace(tzinfo=None) == wall
-            # A wall time that now comes twice fires the first time.
+            # If the wall time now comes twice, the tick is the first of the two.
             return is_same and wall.replace(tzinfo=zone) == self.tick
         except OverflowError:
             return True
 
     def start_under(self, schedule: Schedule) -> datetime:
         """
-        Return the moment that the tick is the first after, by the current rules.
+        Return the moment from which to compute the tick again, by the current rules.
 
-        For a schedule of wall times it has the same wall time; otherwise it is the same
-        moment.
+        If the schedule follows wall time, this is the moment that now has the wall time
+        of `after`. Otherwise it is `after` itself.
         """
         if schedule.follows_wall_time:
             return self.after.replace(tzinfo=schedule.zone)

@@ -1,9 +1,10 @@
 """
 Steps through elapsed time, from one matching wall time to the next.
 
-This is for cron schedules with a star in their minutes or hours. Each wall time is
-tried as it comes: twice where the clock is set back, never where it is set forward. No
-step passes a change of the clock: near one, a step is a minute long.
+This is for cron schedules whose minutes or hours begin with a star. A wall time that
+comes twice, because the clock is set back, is tried twice. A wall time that is skipped,
+because the clock is set forward, is not tried. No step passes a change of the clock:
+near a change, a step is a minute long.
 """
 
 from calendar import monthrange
@@ -22,7 +23,8 @@ def next_match(parsed: CronSim, zone: tzinfo, moment: datetime) -> datetime | No
     """
     Return the first moment after `moment`, which is in UTC, whose wall time matches.
 
-    Raise OverflowError at the end of the calendar.
+    Return None if there is none within 50 years. Raise OverflowError at the end of the
+    calendar.
     """
     at = moment.replace(second=0, microsecond=0) + _MINUTE
     while at - moment < _MAX_SPAN:
@@ -35,7 +37,7 @@ def next_match(parsed: CronSim, zone: tzinfo, moment: datetime) -> datetime | No
 
 
 def _steps(parsed: CronSim, local: datetime) -> Iterator[timedelta]:
-    """Yield how far to step if the clock does not change, the longest first."""
+    """Yield possible steps to the next match, the longest first; none at a match."""
     to_hour = timedelta(minutes=60 - local.minute)
     if local.month not in parsed.months or not parsed.match_day(local.date()):
         _weekday, days = monthrange(local.year, local.month)
@@ -53,6 +55,7 @@ def _steps(parsed: CronSim, local: datetime) -> Iterator[timedelta]:
 def _forward(
     at: datetime, local: datetime, steps: list[timedelta], zone: tzinfo
 ) -> datetime:
+    """Return the time after the longest step that passes no change of the clock."""
     for step in steps:
         later = at + step
         if later.astimezone(zone).utcoffset() == local.utcoffset():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from taskhub.exceptions import InvalidSchedule
 
-#: The first and the last value of each field. A week's day 7 is its day 0.
+#: The first and the last value of each field. Day 7 of a week is the same as day 0.
 RANGES = {
     "minute": (0, 59),
     "hour": (0, 23),
@@ -49,7 +49,11 @@ def steps_in(name: str, field: str) -> Iterator[Step]:
 
 
 def endless_step(name: str, field: str) -> Step | None:
-    """Return a step that exceeds its field, and so names one value alone."""
+    """
+    Return a step that exceeds its field, and so names only one value.
+
+    Return None if the field has no such step.
+    """
     _first, last = RANGES[name]
     for step in steps_in(name, field):
         if step.first + step.size > last:

@@ -22,7 +22,7 @@ def parse(text: str) -> Schedule:
         solar sunset 52.52 13.4
 
     Raise InvalidSchedule with what was expected, or UnreadableHere if other hosts may
-    be able to read it.
+    be able to read the text.
     """
     kind, *words = text.split() or [""]
     if kind not in _READERS:

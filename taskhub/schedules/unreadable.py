@@ -1,4 +1,4 @@
-"""A row's schedule that cannot be read."""
+"""Schedules of rows that cannot be read."""
 
 import logging
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Unreadable(Schedule):
-    """Text that is not a schedule, or not on this host. It has no ticks."""
+    """A text that this host cannot read as a schedule; `next_after` says why."""
 
     kind: ClassVar[str] = ""
 
@@ -34,7 +34,7 @@ def read(text: str) -> Schedule:
     """
     Read a row's schedule; return an Unreadable if that fails.
 
-    No error escapes, since other rows are read with this one.
+    Raise no error, since it would prevent the reading of other rows in the same query.
     """
     try:
         return parse(text)
