@@ -1,4 +1,4 @@
-"""The pipeline from a run to its end."""
+"""The executor: calls the function of a run, and returns how the run ended."""
 
 import logging
 from collections.abc import Callable, Coroutine
@@ -39,10 +39,11 @@ logger = logging.getLogger(__name__)
 
 #: The memory of the process is read only after runs of this length.
 _MIN_DURATION_FOR_MEMORY = timedelta(seconds=1)
-#: After more interruptions by outages of the database, an attempt fails.
+#: After this number of interruptions by outages of the database, an attempt fails.
 _MAX_INTERRUPTIONS = 100
-#: The same if only the task's connection was closed, perhaps because of its statement.
-_MAX_CUTS = 3
+#: The same if only the task's own connection was closed, perhaps because of its
+#: statement.
+_MAX_LOST_CONNECTIONS = 3
 #: The pause after an interruption doubles up to this.
 _MAX_INTERRUPTION_SECONDS = 10
 
@@ -56,8 +57,8 @@ class Executor:
     Calls the functions of runs, for one worker process.
 
     `run` may be called from several threads, and `arun` on an event loop. Everything
-    that a task raises becomes an outcome, even SystemExit. Exceptions of these methods
-    are faults of the database or of taskhub.
+    that a task raises becomes an outcome, even SystemExit. An exception that these
+    methods raise is a fault of the database or of taskhub.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Executor:
         with OnlyHere(), run.interrupt:
             value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
             if iscoroutine(value):
-                # An async function in a decorator that does not await it.
+                # A decorator may call an async function without awaiting it.
                 value = async_to_sync(_wait_for)(value)
         return StorableValue(value, max_bytes=self._max_result_bytes)
 
@@ -120,16 +121,16 @@ class Executor:
                 )
             stored = StorableValue(value, max_bytes=self._max_result_bytes)
         except BaseException as error:
-            given_back = None
+            ended = None
             if concerns_database(error):
-                given_back = await sync_to_async(self._interrupted)(run, error)
-            return given_back or self._fail(run, run.interrupt.explain(error))
+                ended = await sync_to_async(self._end_if_interrupted)(run, error)
+            return ended or self._fail(run, run.interrupt.explain(error))
         return self._succeed(run, self._success(run, stored))
 
     def _begin(self, run: Run) -> None:
         current_result.set(run.attempt.message.id)
         current_log.set(run.log)
-        # Django's result costs time to make, and is often not needed.
+        # Making Django's result takes time, and often nothing needs it.
         if run.task.takes_context or compat.is_heard(compat.task_started):
             self._signals.send_started(run)
 
@@ -165,11 +166,11 @@ class Executor:
 
     def abandon(self, run: Run, error: BaseException, stack: str) -> Ended:
         """
-        Fail a run that does not end; its process is to be replaced.
+        Fail a run that does not end, so that its process can be replaced.
 
-        `stack` is where it was. The fence refuses an outcome that comes later.
+        `stack` says where the task is now. The fence refuses any later outcome.
         """
-        # The error is not raised, so that its traceback has no frames.
+        # The error was not raised, so its traceback has no frames: add the stack.
         ended = self._fail(run, error)
         run.attempt.errors[-1]["traceback"] += f"It was here:\n{stack}"
         return ended
@@ -197,20 +198,21 @@ class Executor:
 
     def _end_with_error(self, run: Run, error: BaseException) -> Ended:
         """End a run whose task has raised. Called while the exception is handled."""
-        given_back = self._interrupted(run, error)
-        return given_back or self._fail(run, run.interrupt.explain(error))
+        ended = self._end_if_interrupted(run, error)
+        return ended or self._fail(run, run.interrupt.explain(error))
 
-    def _interrupted(self, run: Run, error: BaseException) -> Ended | None:
+    def _end_if_interrupted(self, run: Run, error: BaseException) -> Ended | None:
         """
         End a run without an outcome if it failed because the database went away.
 
-        This does not count as a failure of the task. The number of interruptions is
-        limited, since the task may be the reason that the database went away.
+        Otherwise return None. An interruption does not count as a failure of the task.
+        The number of interruptions is limited, since the task may be the reason that
+        the database went away.
         """
-        before = run.attempt.number - 1 - len(run.attempt.errors)
+        interruptions = run.attempt.number - 1 - len(run.attempt.errors)
         if run.interrupt.reason or not isinstance(error, Exception):
             return None
-        if before >= _max_interruptions(error):
+        if interruptions >= _max_interruptions(error):
             return None
         logger.warning(
             "Given back, since the database went away: Task id=%s path=%s: %s",
@@ -218,12 +220,12 @@ class Executor:
             run.task.module_path,
             str(error).strip(),
         )
-        pause = timedelta(seconds=min(2**before, _MAX_INTERRUPTION_SECONDS))
-        again = datetime.now(UTC) + pause
-        return self._end(run, due_again=again, interrupted=run.attempt)
+        pause = timedelta(seconds=min(2**interruptions, _MAX_INTERRUPTION_SECONDS))
+        due_again = datetime.now(UTC) + pause
+        return self._end(run, due_again=due_again, interrupted=run.attempt)
 
     def _fail(self, run: Run, error: BaseException) -> Ended:
-        """End a run that failed. Called while the exception is handled, if any."""
+        """End a run that failed. Called while the error, if raised, is handled."""
         attempt = run.attempt
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]
@@ -259,19 +261,20 @@ async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:
 
 
 def _max_interruptions(error: Exception) -> int:
-    """Return how often a task with this error may have been interrupted before."""
+    """Return after how many interruptions a task with this error fails."""
     if is_outage(error):
         return _MAX_INTERRUPTIONS
-    return _MAX_CUTS if was_cut_off(error) else 0
+    return _MAX_LOST_CONNECTIONS if was_cut_off(error) else 0
 
 
 def _write_or_undo(outcome: Outcome, tally: Tally) -> None:
+    """Write an outcome. Raise _OvertakenError if the fence refuses it."""
     if write_outcomes([outcome], tally=tally):
         raise _OvertakenError
 
 
 def _memory(attempt: Attempt, finished_at: datetime) -> int | None:
-    """Return the size of this process in MiB; None after a short attempt."""
+    """Return the memory of this process in MiB; None after a short attempt."""
     if finished_at - attempt.started_at < _MIN_DURATION_FOR_MEMORY:
         return None
     return resident_bytes() // MEBIBYTE

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from taskhub.exceptions import TaskCancelled
 from taskhub.execution.isolation.sessions import cancel_statements
 
-#: Wakes the main thread, whose handler raises the reason, if there is one.
+#: Interrupts the main thread. The signal's handler raises the reason.
 SIGNAL = signal.SIGUSR2
 
 
 class Interrupt:
     """
-    Interrupts one run: at most once, and never outside of the task.
+    Interrupts one run, at most once, and never outside of the task's function.
 
     A context manager around a sync task; see `around_async` for `async def` tasks.
     """
@@ -77,7 +77,7 @@ class Interrupt:
             self._is_inside = False
 
     def send(self, reason: BaseException) -> bool:
-        """Raise `reason` in the task. Return False if it could not be interrupted."""
+        """Raise `reason` in the task. Return False if the task is not interrupted."""
         with self._lock:
             if not self._is_inside or self.reason is not None:
                 return False
@@ -96,13 +96,13 @@ class Interrupt:
             self._task.cancel()
 
     def cancel(self) -> None:
-        """Inform the task that it was cancelled; an async task by an exception."""
+        """Tell the task that it was cancelled; interrupt it if it is async."""
         self.is_cancelled = True
         if self._loop is not None:
             self.send(TaskCancelled("It was cancelled."))
 
     def explain(self, error: BaseException) -> BaseException:
-        """Return the reason if it has caused a task's exception, or else the error."""
+        """Return the reason if it has caused the task's error, or else the error."""
         if self.reason is None or (
             isinstance(error, Exception) and not isinstance(error, type(self.reason))
         ):
@@ -110,18 +110,19 @@ class Interrupt:
         return self.reason.with_traceback(error.__traceback__)
 
 
+#: The interrupt of the sync task that runs in the main thread, if any.
 _in_main_thread: Interrupt | None = None
-# After a fork, the main thread has the same ident.
+# A child's main thread has the same ident as its parent's.
 _MAIN_THREAD = threading.main_thread().ident
 
 
 def hear_interrupts() -> None:
-    """Install the handler of interrupts. To be called in the main thread."""
+    """Install the signal handler of interrupts. To be called in the main thread."""
     signal.signal(SIGNAL, _raise_reason)
 
 
 def _raise_reason(number: int, frame: object) -> None:
-    # This runs in the main thread, and so not while __enter__ or __exit__ does.
+    # The main thread, which sets `_in_main_thread`, waits while this handler runs.
     if _in_main_thread is not None and _in_main_thread.reason is not None:
         cancel_statements()
         raise _in_main_thread.reason

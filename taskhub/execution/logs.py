@@ -1,11 +1,11 @@
 """
-The log lines of tasks, captured in addition to where they go anyway.
+The log lines of tasks, which are captured beside the site's own handlers.
 
-Lines are kept that are logged while a task runs: in its thread, its asyncio task, or
-where its context is passed on. Lines that `LOGGING` does not let through to the root
-logger are not kept.
+A line is kept if it is logged while a task runs: in the task's thread, in its asyncio
+task, or where its context is passed on. Lines that `LOGGING` does not let through to
+the root logger are not kept.
 
-This needs no handler. A handler on the root logger would switch off two things in
+Capturing needs no handler. A handler on the root logger would switch off two things in
 Python: `logging.lastResort`, which prints warnings and errors where nothing is
 configured, and `logging.basicConfig()`, which does nothing if there is a handler.
 """
@@ -21,7 +21,7 @@ from taskhub.foundation.values import escape_text
 from taskhub.models.ids import new_id
 from taskhub.writer import Attempt, Logged
 
-#: The first and the last lines of an attempt are kept.
+#: How many lines of an attempt are kept, from its beginning and from its end.
 _MAX_FIRST_LINES = 900
 _MAX_LAST_LINES = 100
 _MAX_LINE_CHARACTERS = 4_000
@@ -46,7 +46,11 @@ class RunLog:
                 self._last.append(line)
 
     def take(self, attempt: Attempt, *, at_end: bool = False) -> Logged | None:
-        """Return the lines since the last call; None if there are none."""
+        """
+        Return the first lines since the last call; None if there are none.
+
+        With `at_end`, also return the last lines of the attempt.
+        """
         with self._lock:
             lines, self._first = self._first, []
             if at_end and self._last:
@@ -61,7 +65,7 @@ class RunLog:
 current_log: ContextVar[RunLog | None] = ContextVar("taskhub.log", default=None)
 
 
-#: Loggers whose lines are about a run and not by it.
+#: The names of loggers that log about a run begin so. Lines of the run itself do not.
 _IGNORED_PREFIXES = ("taskhub.", compat.LOGGER_NAME)
 _formatter = logging.Formatter()
 
@@ -93,7 +97,7 @@ def _keep(record: logging.LogRecord, log: RunLog) -> None:
     try:
         text = escape_text(_formatter.format(record))
     except Exception:
-        # The message does not fit its arguments. The handlers report it.
+        # The arguments do not fit the message. The site's handlers report this.
         text = escape_text(f"{record.msg} (its arguments do not fit)")
     if len(text) > _MAX_LINE_CHARACTERS:
         text = f"{text[:_MAX_LINE_CHARACTERS]} …"

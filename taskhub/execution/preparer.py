@@ -1,4 +1,4 @@
-"""From a delivery to a run, or to its end if there is nothing to run."""
+"""The preparer: makes a run of a delivery, or ends it if there is nothing to run."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -47,7 +47,7 @@ class Preparer:
     """
     Opens deliveries and begins attempts, for one worker process. For any thread.
 
-    Exceptions of these methods are faults of the database or of taskhub.
+    An exception that these methods raise is a fault of the database or of taskhub.
     """
 
     def __init__(self, config: Config, worker_id: str) -> None:
@@ -62,11 +62,11 @@ class Preparer:
 
     def must_run_exclusively(self, delivery: Delivery) -> bool:
         """
-        Whether a message may have killed its processes: more than one has died with it.
+        Whether a message may have killed processes: more than one has died with it.
 
-        One death proves little, because all runs of a process die together. If a second
-        death would already fail the task, one is enough. Query the database only for a
-        message that came back from a dead process.
+        One death proves little, because all runs of a process die together. But if the
+        second death would fail the task, one death is enough. Query the database only
+        for a message that came back from a dead process.
         """
         if not delivery.has_killed:
             return False
@@ -77,12 +77,12 @@ class Preparer:
         except BadMessage:
             return False
         holder = delivery.returned.holder if delivery.returned else ""
-        # The last death may not be in the row before the claim.
+        # Count the last death separately: the claim will write it into the row.
         return deaths_of(message.id, besides=holder) + 1 >= _SUSPECT_DEATHS
 
     def prepare(self, delivery: Delivery) -> Run | Ended:
         """
-        Open a delivery and begin an attempt, or return its end.
+        Open a delivery and begin an attempt. If nothing is to be run, return the end.
 
         Query the database only for a message that came back or is refused.
         """
@@ -115,7 +115,7 @@ class Preparer:
         if not isinstance(attempt, Attempt):
             return Ended(delivery)
         try:
-            # Django logs a failure together with the current exception.
+            # Raise the error, since Django logs a failure with the current exception.
             raise verdict.error from None
         except BadMessage as reason:
             return self._give_up(delivery, attempt, reason)
@@ -134,7 +134,7 @@ class Preparer:
         return message
 
     def _check(self, attempt: Attempt, misfit: str) -> Task[..., Any, Any]:
-        """Return the task to run. Raise the error for the row if it must not run."""
+        """Return the task to run. If it must not run, raise the error for its row."""
         message = attempt.message
         task = find_task(message.task_path)
         if attempt.deaths > self._max_redeliveries:
@@ -148,7 +148,11 @@ class Preparer:
         return task
 
     def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
-        """End an attempt without calling its function."""
+        """
+        End an attempt without calling its function.
+
+        Quarantine the message if its task is not registered here.
+        """
         expired = isinstance(error, TaskExpired)
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]

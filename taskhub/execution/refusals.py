@@ -3,18 +3,19 @@ Messages that this worker refuses although their results wait.
 
 Another worker may accept such a message: while new settings are deployed, nodes differ
 in their keys and limits. So one copy of each refused message is quarantined, and its
-result fails neither too early nor never:
+result fails only after some minutes:
 
 1. The first time, the bytes are quarantined, and the broker deletes them. The sweep
-   pushes the row again, signed by its own node. Most often that is enough.
+   pushes the row again, signed by the sweep's node. Usually, a worker accepts this
+   message.
 2. If the message made from the row is refused, too, it is postponed for other workers,
    for some minutes.
 3. After that, the result fails with the reason.
 
 A row that was edited so that no worker can run it fails at once.
 
-Bytes that differ from the row were altered or forged. They never make a result fail:
-they are deleted, and the sweep pushes the row.
+A message that differs from its row was altered or forged. It never makes a result fail:
+it is deleted, and the sweep pushes the row.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -51,12 +52,12 @@ class Refusals:
 
     def judge(self, delivery: Delivery, error: BadMessage) -> Ended | Refused:
         """
-        Return the end of a delivery, or a message made from the row that is to fail.
+        Return the end of a refused delivery, or the message whose result is to fail.
 
         Block for two queries.
         """
         row, refused_at = self._row_of(delivery), self._refused_at(delivery)
-        # Not while another process may be running it.
+        # A result must not fail while another process may be running it.
         may_fail = row and (row.status == Status.READY or delivery.has_killed)
         if row and may_fail and row.oddity:
             return Refused(row.to_message(), BadMessage(row.oddity))
@@ -85,21 +86,25 @@ class Refusals:
         return rows.filter(pk=pk).first()
 
     def _refused_at(self, delivery: Delivery) -> datetime | None:
-        """Return when a message was quarantined first; None if it was not."""
+        """Return when a message was first quarantined; None if it never was."""
         kept = QuarantinedMessage.writing.filter(
             message_id=show_foreign(delivery.id), queue_name=delivery.queue_name
         )
         return kept.order_by("id").values_list("quarantined_at", flat=True).first()
 
     def _is_own(self, delivery: Delivery, message: Message) -> bool:
-        """Whether a delivery equals its row's message, or that is refused, too."""
+        """
+        Whether a delivery has the same content as its row's message.
+
+        If one of them cannot be read here, whether the row's message is too large.
+        """
         body = seal(message, self._keys[0])
         try:
             unseal(body, self._keys, max_bytes=self._max_message_bytes)
-            said = read_unverified(delivery.body)
+            received = read_unverified(delivery.body)
         except BadMessage:
             return len(body) > self._max_message_bytes
-        return (said.task_path, said.args, said.kwargs) == (
+        return (received.task_path, received.args, received.kwargs) == (
             message.task_path,
             message.args,
             message.kwargs,

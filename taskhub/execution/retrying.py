@@ -16,16 +16,17 @@ def pause_after(run: Run, error: BaseException) -> timedelta | None:
     """
     Return how long to wait before the next attempt; None if there is none.
 
-    An exception group stands for all exceptions in it: one of `retry_on` is enough for
-    a retry, and one of `give_up_on` prevents it.
+    An exception group stands for all exceptions in it. One exception of `retry_on` is
+    enough for a retry, and one exception of `give_up_on` prevents the retry.
     """
     task = run.task
     if run.attempt.failures >= task.max_attempts:
         return None
     found = list(members(error))
-    retry_on, give_up_on = map(_counted, (task.retry_on, task.give_up_on))
+    retry_on, give_up_on = map(_with_timeout, (task.retry_on, task.give_up_on))
     reasons = [each for each in found if isinstance(each, (Retry, *retry_on))]
     obstacles = [each for each in found if isinstance(each, give_up_on)]
+    # context.retry() is stronger than `give_up_on`.
     if not reasons or not all(isinstance(each, Retry) for each in obstacles):
         return None
     asked = [each.after for each in reasons if isinstance(each, Retry)]
@@ -47,6 +48,9 @@ def _ask_backoff(run: Run, reason: BaseException) -> timedelta:
         return pause_of(DEFAULT_BACKOFF, reason, run.result())
 
 
-def _counted(kinds: tuple[type[BaseException], ...]) -> tuple[type[BaseException], ...]:
-    # TaskTimeout is no Exception, only so that tasks do not catch it by accident.
+def _with_timeout(
+    kinds: tuple[type[BaseException], ...],
+) -> tuple[type[BaseException], ...]:
+    """Add TaskTimeout to exception classes that include Exception."""
+    # TaskTimeout is not a subclass, but only so that tasks do not catch it by accident.
     return (*kinds, TaskTimeout) if Exception in kinds else kinds

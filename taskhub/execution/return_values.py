@@ -1,4 +1,4 @@
-"""Return values as they are stored in rows, as completely as possible."""
+"""Return values as rows store them, as completely as possible."""
 
 import json
 from typing import Any
@@ -15,12 +15,13 @@ class StorableValue:
     """
     A return value as it can be stored, and notes about what had to be changed.
 
-    `value` is for the column. `notes` has a text under "escaped" if characters or
-    numbers were escaped, under "merged" if keys are equal in JSON, so that only one of
-    their values is kept, and under "truncated" if the value is kept as text, or only
-    its beginning is.
+    `value` is for the column. `notes` may have these keys: "escaped" if characters or
+    numbers were escaped; "merged" if keys are equal in JSON, so that only one of their
+    values is kept; "truncated" if the value is kept as text, or only the beginning of
+    this text is kept.
 
-    Raise TypeError if JSON cannot hold a value of its type.
+    Raise TypeError if JSON cannot hold a part of the value because of its type, or if
+    the value seems to contain itself.
     """
 
     __slots__ = ("_escaped", "_is_deep", "_merged", "notes", "value")
@@ -50,7 +51,7 @@ class StorableValue:
                 self._escaped.append(where)
                 return hex(value)
             case Oddity.KEY if value is None or isinstance(value, bool | int | float):
-                # As json.dumps() writes such keys.
+                # json.dumps() writes such keys in the same way.
                 return json.dumps(value)
             case Oddity.KEYS:
                 self._merged.append(where)
@@ -74,7 +75,7 @@ class StorableValue:
         text = json.dumps(self.value, ensure_ascii=False)
         size = len(text) if text.isascii() else len(text.encode())
         if size > max_bytes:
-            # The text is stored as JSON, where a character may take six bytes: \uXXXX.
+            # The text is stored as JSON, where a character may need six bytes: \uXXXX.
             self.value = text.encode()[: max_bytes // 6].decode(errors="ignore")
             self.notes["truncated"] = (
                 f"It is {size:,} bytes of JSON; the first {len(self.value):,} "

@@ -23,6 +23,7 @@ class Run(msgspec.Struct):
     log: RunLog
     #: Whether no other run may be in its process.
     is_exclusive: bool = False
+    #: The task with the options of this message, made when it is first needed.
     _variant: Task[..., Any, Any] | None = None
 
     def __repr__(self) -> str:

@@ -18,16 +18,20 @@ class Signals:
         self._alias = alias
 
     def send_started(self, run: Run) -> None:
-        # Django logs a receiver that fails, and the task goes on.
+        """Send `task_started`. Receivers that raise are logged, and the task runs."""
         backend = compat.task_backends[self._alias]
         try:
             compat.task_started.send_robust(type(backend), task_result=run.result())
         except BaseException:
-            # SystemExit, say, which send_robust() does not catch.
+            # For example SystemExit, which send_robust() does not catch.
             logger.exception("A receiver of %s raised.", run.task.module_path)
 
     def send_finished(self, run: Run, outcome: Outcome) -> None:
-        """Send that no attempt follows this run, unless its cancellation was sent."""
+        """
+        Send `task_finished` for a run that no attempt follows.
+
+        If the run was cancelled, the process that cancelled it has sent the signal.
+        """
         if run.interrupt.is_cancelled:
             return
         is_meant = outcome.status is Status.CANCELLED
@@ -39,6 +43,10 @@ class Signals:
         tell_finished(self._alias, result, is_meant=is_meant)
 
     def send_given_up(self, run: Run, outcome: Outcome) -> None:
-        """Send that a result has ended without a run; while an exception is handled."""
+        """
+        Send `task_finished` for a result that ended without a run.
+
+        Called while the exception that ended it is handled.
+        """
         if compat.is_heard(compat.task_finished):
             self.send_finished(run, outcome)

@@ -85,7 +85,7 @@ class Solar(Schedule):
         """
         Return the time of the event on a local day; None if it does not happen.
 
-        It is up to 37 hours after the day begins in UTC.
+        The time is up to 37 hours after the day begins in UTC.
         """
         try:
             at = self._calculate(day)

@@ -5,9 +5,9 @@ Django closes connections after each request. A worker keeps them, since opening
 costs more than a short task. Before the next task, a broken connection is replaced, and
 what the task has changed in its session is undone.
 
-Between tasks the driver's connection is parked: Django's wrapper has none, as before
-its first query. So a task without queries costs nothing, and an open connection shows
-that a task has used it.
+Between tasks the driver's connection is parked: Django's wrapper has no connection, as
+before its first query. So a task without queries costs nothing, and an open connection
+shows that a task has used it.
 """
 
 from threading import get_ident
@@ -21,7 +21,7 @@ from taskhub.db import discard, forget_queries
 from taskhub.execution.isolation.sessions import reset
 from taskhub.foundation.readiness import wait_readable
 
-#: A connection that was idle for longer is checked: it may have been closed.
+#: A connection that was parked for longer is checked: it may have been closed.
 _IDLE_SECONDS = 1.0
 
 
@@ -29,71 +29,71 @@ class ConnectionKeeper:
     """
     Looks after a thread's connections `before` and `after` each task.
 
-    It keeps references to Django's wrappers, since looking them up takes longer.
+    The keeper has references to Django's wrappers, since looking them up takes time.
     """
 
     def __init__(self) -> None:
-        self._places: list[_Place] = []
+        self._slots: list[_Slot] = []
         self._thread = 0
 
     def before(self) -> None:
         """Park connections that were opened between tasks."""
         forget_queries()
-        for place in self._open_places():
-            if not place.wrapper.in_atomic_block:
-                place.park()
+        for slot in self._open_slots():
+            if not slot.wrapper.in_atomic_block:
+                slot.park()
 
     def after(self) -> None:
         """Reset the sessions of the task's connections, or replace the connections."""
         self.mend()
-        for place in self._open_places():
-            if place.is_too_old or not reset(place.wrapper):
-                discard(place.wrapper)
+        for slot in self._open_slots():
+            if slot.is_too_old or not reset(slot.wrapper):
+                discard(slot.wrapper)
             else:
-                place.park()
+                slot.park()
         forget_queries()
 
     def mend(self) -> None:
         """Replace broken connections, and those in a transaction; keep the others."""
-        for place in self._open_places():
-            connection = place.wrapper
+        for slot in self._open_slots():
+            connection = slot.wrapper
             if _is_left_open(connection):
                 discard(connection)
-                self._replace(place)
+                self._replace(slot)
             elif connection.errors_occurred:
                 _discard_if_broken(connection)
 
-    def _replace(self, place: "_Place") -> None:
-        # The old wrapper would still count as in a transaction.
-        alias = place.wrapper.alias
+    def _replace(self, slot: "_Slot") -> None:
+        # A new wrapper, since the old one would still be in a transaction.
+        alias = slot.wrapper.alias
         del connections[alias]
-        self._places.remove(place)
-        self._places.append(_Place(connections[alias]))
+        self._slots.remove(slot)
+        self._slots.append(_Slot(connections[alias]))
 
     @property
     def has_open(self) -> bool:
-        """Whether a connection is open and not parked; from any thread."""
-        return any(place.wrapper.connection is not None for place in self._places)
+        """Whether a connection is open and not parked. For any thread."""
+        return any(slot.wrapper.connection is not None for slot in self._slots)
 
-    def _open_places(self) -> "list[_Place]":
-        if get_ident() != self._thread or not self._places:
+    def _open_slots(self) -> "list[_Slot]":
+        if get_ident() != self._thread or not self._slots:
             self._thread = get_ident()
-            self._places = [_Place(each) for each in connections.all()]
+            self._slots = [_Slot(each) for each in connections.all()]
         return [
-            place
-            for place in self._places
-            if place.wrapper.connection is not None or place.wrapper.in_atomic_block
+            slot
+            for slot in self._slots
+            if slot.wrapper.connection is not None or slot.wrapper.in_atomic_block
         ]
 
 
-class _Place:
-    """Where the driver's connection of one of Django's wrappers is parked."""
+class _Slot:
+    """One of Django's wrappers, and its driver's connection while that is parked."""
 
-    __slots__ = ("_open", "_opened_at", "_parked", "_parked_at", "wrapper")
+    __slots__ = ("_connect", "_opened_at", "_parked", "_parked_at", "wrapper")
 
     def __init__(self, wrapper: Any) -> None:
         self.wrapper = wrapper
-        self._open = wrapper.get_new_connection
+        self._connect = wrapper.get_new_connection
         self._opened_at = monotonic()
         self._parked: Any = None
         self._parked_at = 0.0
@@ -101,8 +101,8 @@ class _Place:
 
     @property
     def is_too_old(self) -> bool:
-        """Whether it has been open for CONN_MAX_AGE, if that is set."""
-        # For requests the default of 0 means to close it at once; here, to keep it.
+        """Whether the connection has been open for CONN_MAX_AGE, unless that is 0."""
+        # With the default of 0, requests close their connections; workers keep them.
         max_age = self.wrapper.settings_dict["CONN_MAX_AGE"]
         return bool(max_age) and monotonic() >= self._opened_at + max_age
 
@@ -122,11 +122,11 @@ class _Place:
             if self.wrapper.connection is not None:
                 return parked
         self._opened_at = monotonic()
-        return self._open(parameters)
+        return self._connect(parameters)
 
 
 def _is_readable(connection: Any) -> bool:
-    """Whether there is unexpected input, which may be the end of the connection."""
+    """Whether the server has sent something, perhaps the end of the connection."""
     if connection.vendor != "postgresql":
         return False
     try:
@@ -138,6 +138,7 @@ def _is_readable(connection: Any) -> bool:
 
 
 def _is_left_open(connection: Any) -> bool:
+    """Whether a task has left a transaction open."""
     try:
         return connection.in_atomic_block or (
             connection.connection is not None
@@ -148,7 +149,7 @@ def _is_left_open(connection: Any) -> bool:
 
 
 def _discard_if_broken(connection: Any) -> None:
-    # Not is_usable(), which is always true on SQLite; Django's cursor would connect.
+    # is_usable() is always True on SQLite, and Django's own cursor would reconnect.
     try:
         if connection.connection is not None:
             with connection.wrap_database_errors:

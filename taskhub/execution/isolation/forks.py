@@ -1,11 +1,11 @@
 """
 Processes that tasks fork.
 
-Such a child has copies of the worker's database connections, on the same sockets. A
-query or the closing of a copy would disturb the worker's own connection. So the worker
-keeps references to all of them during a fork, and the child first cuts its copies off
-from their sockets. Redis connections need no such care: each process has its own
-brokers, and redis-py closes no connections of another process.
+Such a child has copies of the worker's database connections, on the same sockets. If
+the child used or closed a copy, it would disturb the worker's own connection. So the
+worker keeps references to all connections during a fork, and the child first cuts its
+copies off from their sockets. Redis connections need no such care: each process has its
+own brokers, and redis-py closes no connections of another process.
 """
 
 import logging
@@ -27,7 +27,8 @@ class OnlyHere:
     """
     Ends a process that was forked within this block when it leaves the block.
 
-    Otherwise it would go on as a second worker with the same token and connections.
+    Otherwise the forked process would continue as a second worker with the same token
+    and connections.
     """
 
     __slots__ = ("_pid",)
@@ -48,7 +49,7 @@ class OnlyHere:
 def _end(error: BaseException | None) -> None:
     code = 0
     if isinstance(error, SystemExit):
-        # As Python does at the end of a script.
+        # The same code as at the end of a Python script.
         code = error.code if isinstance(error.code, int) else int(bool(error.code))
     elif error is not None:
         code = 1
@@ -58,53 +59,55 @@ def _end(error: BaseException | None) -> None:
 
 
 def guard_connections() -> None:
-    """Give the children of this process their own connections. To be called once."""
+    """Cut off the copied connections in children of this process. To be called once."""
     connection_created.connect(_note, dispatch_uid="taskhub.forks")
     os.register_at_fork(
         before=_hold, after_in_parent=_let_go, after_in_child=_cut_off_copies
     )
 
 
-#: The open connections of the drivers, of all threads.
+#: The drivers' open connections, of all threads.
 _open: WeakSet[Any] = WeakSet()
-#: In a child for ever: deleting a connection would close the worker's session.
+#: References that are kept during a fork. A child keeps them for ever, since deleting a
+#: connection would close the worker's session.
 _held: list[Any] = []
-#: Held during a fork, so that no connection is partly noted.
-_noting = Lock()
+#: Protects `_open`. It is held during a fork, so that the child's copy is complete.
+_lock = Lock()
 
 
 def _note(connection: Any, **kwargs: Any) -> None:
-    # SQLite's connections have no weak references, and no server.
+    # SQLite's connections have no server, and do not support weak references.
     if connection.vendor != "sqlite":
-        with _noting:
+        with _lock:
             _open.add(connection.connection)
 
 
 def _hold() -> None:
-    _noting.acquire()
+    _lock.acquire()
     _held.extend(_open)
 
 
 def _let_go() -> None:
     _held.clear()
-    _noting.release()
+    _lock.release()
 
 
 def _cut_off_copies() -> None:
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    null = os.open(os.devnull, os.O_RDWR)
     for driver in _held:
-        _cut_off(driver, nowhere)
-    os.close(nowhere)
+        _cut_off(driver, null)
+    os.close(null)
     for wrapper in connections.all(initialized_only=True):
         _held.append(wrapper)
         del connections[wrapper.alias]
     _open.clear()
-    _noting.release()
+    _lock.release()
 
 
-def _cut_off(driver: Any, nowhere: int) -> None:
+def _cut_off(driver: Any, null: int) -> None:
+    """Make the connection's descriptor another one of os.devnull."""
     try:
-        os.dup2(nowhere, driver.fileno(), inheritable=False)
+        os.dup2(null, driver.fileno(), inheritable=False)
     except Exception as error:
-        # Each driver has other errors for a closed connection.
+        # For a closed connection, each driver raises a different error.
         logger.debug("Not cut off: %s", error)

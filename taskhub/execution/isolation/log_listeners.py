@@ -16,11 +16,12 @@ from queue import Full, Queue, SimpleQueue
 from threading import Thread
 from typing import Any
 
-#: How long the remaining lines may take at the end of a process.
+#: How long a process waits at its end until the remaining lines are written.
 _DRAIN_SECONDS = 2.0
 
-#: The listeners in the supervisor, and those of this process.
+#: The listeners that ran in the supervisor.
 _found: list[QueueListener] = []
+#: The listeners that this process has restarted.
 _started: list[QueueListener] = []
 
 
@@ -32,7 +33,7 @@ def find_log_listeners() -> None:
     _found = [
         each
         for each in gc.get_objects()
-        # Not isinstance(), which may run any object's own code.
+        # Not isinstance(), which may run code of the object.
         if issubclass(type(each), QueueListener)
         and isinstance(each.queue, Queue | SimpleQueue)
         and each._thread is not None
@@ -43,7 +44,8 @@ def restart_log_listeners() -> None:
     """Start this process's own listeners on empty queues, after its fork."""
     for listener in _found:
         old: Any = listener.queue
-        # The supervisor shows the lines in the old queue, and may hold its locks.
+        # The supervisor writes the lines in the old queue. Its locks may have been held
+        # during the fork, and would stay locked here.
         new: Any = Queue(old.maxsize) if isinstance(old, Queue) else SimpleQueue()
         for handler in _queue_handlers():
             if handler.queue is old:
@@ -55,7 +57,7 @@ def restart_log_listeners() -> None:
 
 
 def close_logging() -> None:
-    """Write all log lines. To be called before os._exit(), which does not."""
+    """Write all log lines. To be called before os._exit(), which writes none."""
     for listener in _started:
         thread: Thread | None = listener._thread
         if thread is None:

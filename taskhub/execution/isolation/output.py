@@ -18,7 +18,7 @@ def print_promptly() -> None:
 
 
 def flush_output() -> None:
-    """Write all buffered output. To be called before os._exit(), which does not."""
+    """Write all buffered output. To be called before os._exit(), which writes none."""
     for stream in _streams():
         # The stream was closed, or its reader has gone.
         with suppress(OSError, ValueError):

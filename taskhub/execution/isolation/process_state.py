@@ -47,14 +47,14 @@ class ProcessState:
         """
         Restore the state after a task of this thread that has run for `seconds`.
 
-        `is_last` says that no other task waits behind it.
+        `is_last` says that no other task of the batch follows.
         """
         is_main = threading.current_thread() is threading.main_thread()
         # Only the main thread may change handlers.
         has_changed = is_main and self._read_handlers() != self._handlers
         if not (has_changed or is_last or seconds > _BRIEF_SECONDS):
             return
-        # Timers first, then handlers, then the mask: no signal of the task comes late.
+        # Timers first, then handlers, then the mask: no signal of the task comes later.
         for timer in _TIMERS:
             signal.setitimer(timer, 0)
         if has_changed:
@@ -68,14 +68,14 @@ class ProcessState:
 
     def _restore_handlers(self) -> None:
         for number, handler in zip(_NUMBERS, self._handlers, strict=True):
-            # None is a handler that was not set from Python, and cannot be restored.
+            # None means a handler that was not set by Python. It cannot be restored.
             if handler is not None:
                 signal.signal(number, handler)
 
     def _restore_mask(self) -> None:
         if raw_signal.pthread_sigmask(signal.SIG_BLOCK, ()) == self._mask:
             return
-        # Pending signals of the task's timers are dropped.
+        # Drop pending signals of the task's timers.
         while signal.sigpending() & _TIMER_SIGNALS:
             signal.sigwait(_TIMER_SIGNALS)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)

@@ -41,7 +41,7 @@ def reset(connection: Any) -> bool:
         with connection.wrap_database_errors:
             return reset_session(connection)
     except (DatabaseFault, OSError):
-        # The connection is lost, in one driver's error or another's.
+        # The connection is lost.
         return False
 
 
@@ -52,7 +52,7 @@ def _reset_postgresql(connection: Any) -> bool:
         if status == _ACTIVE:
             _cancel(connection)
         return False
-    # psycopg would go on using the statements that it has prepared.
+    # psycopg would still use the statements that it has prepared.
     prepares = getattr(driver, "prepare_threshold", None) is not None
     with driver.cursor() as cursor:
         cursor.execute(_DISCARD_ALL_BUT_PREPARED if prepares else "DISCARD ALL")
@@ -89,7 +89,11 @@ def _reset_sqlite(connection: Any) -> bool:
 
 
 def _obey_max_age(connection: Any) -> bool:
-    """Return whether the site's requests keep their connections, too."""
+    """
+    Reset nothing. Return whether the site's requests keep their connections.
+
+    This is for sessions that cannot be reset.
+    """
     return bool(connection.settings_dict["CONN_MAX_AGE"] != 0)
 
 
@@ -104,9 +108,9 @@ def cancel_statements() -> None:
     """
     Cancel the statement that this thread waits for, before an exception interrupts it.
 
-    Block for up to a second. Outside of a transaction, the task gets a new connection
-    if it goes on. This is for PostgreSQL: other drivers cannot be interrupted during a
-    statement.
+    Block for up to a second. Outside of a transaction, close the connection; the task
+    gets a new one if it continues. This is for PostgreSQL: other drivers cannot be
+    interrupted during a statement.
     """
     for connection in connections.all(initialized_only=True):
         if _is_amid_statement(connection):
@@ -123,7 +127,7 @@ def _is_amid_statement(connection: Any) -> bool:
 
 
 def _cancel(connection: Any) -> None:
-    # In a thread, since the server or a proxy before it may not answer.
+    # In a thread, since the server, or a proxy before the server, may not answer.
     canceller = Thread(target=_ask_to_cancel, args=[connection], daemon=True)
     canceller.start()
     canceller.join(_CANCEL_SECONDS)
