@@ -1,10 +1,10 @@
 """
-Tasks: what a user writes, and what asking for a run of one gives back.
+Tasks, and the results that users get when they enqueue them.
 
-`@task` makes a `Task` and registers it under its dotted path; `enqueue` gives back a
-`Result`, Django's view of the `TaskResult` row; a task that takes its context receives
-a `Context`. Nothing here knows the models: what needs them goes through the task's
-backend, which Django creates from the settings.
+`@task` makes a `Task` and registers it under its dotted path. `enqueue` returns a
+`Result`, which is Django's view of the `TaskResult` row. A task that takes its context
+receives a `Context`. This package does not import the models: it calls code that needs
+them through the task's backend, which Django creates from the settings.
 """
 
 from taskhub.tasks.calls import Call

@@ -73,17 +73,17 @@ def _keywords_after(
     Return the required and the allowed keywords after `count` positional arguments.
 
     Checking these sets takes a fifth of the time of `Signature.bind()`. Return None if
-    only bind() can tell: for too many arguments, or parameters such as `*args`.
+    bind() has to check: for too many arguments, or parameters such as `*args`.
     """
     parameters = signature_of(function, takes_context).parameters.values()
-    places = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
-    names = [each for each in parameters if each.kind is each.KEYWORD_ONLY]
-    if len(places) + len(names) < len(parameters) or count > len(places):
+    ordinary = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    keyword_only = [each for each in parameters if each.kind is each.KEYWORD_ONLY]
+    if len(ordinary) + len(keyword_only) < len(parameters) or count > len(ordinary):
         return None
-    left = places[count:] + names
+    remaining = ordinary[count:] + keyword_only
     return (
-        frozenset(each.name for each in left if each.default is each.empty),
-        frozenset(each.name for each in left),
+        frozenset(each.name for each in remaining if each.default is each.empty),
+        frozenset(each.name for each in remaining),
     )
 
 
@@ -97,7 +97,7 @@ def check_value(value: Any, where: str) -> Any:
 
 
 def _nearest_parameter(signature: inspect.Signature, kwargs: Mapping[Any, Any]) -> str:
-    """End the sentence with the nearest name for a keyword that does not exist."""
+    """Return the end of the sentence: the parameter most similar to a wrong keyword."""
     known = signature.parameters
     for name in kwargs:
         if isinstance(name, str) and name not in known:
@@ -105,7 +105,8 @@ def _nearest_parameter(signature: inspect.Signature, kwargs: Mapping[Any, Any]) 
     return "."
 
 
-#: What is wrong with a value, and the remedy. `{value}` stands for its repr().
+#: What is wrong with a value, and the remedy. `{value}` is its repr(), and `{text}` the
+#: repr() of its str().
 _PROBLEMS = {
     Oddity.TEXT: (
         "contains a NUL or a lone surrogate, which databases refuse; pass the text "
@@ -178,7 +179,7 @@ _ADVICE = {
 
 
 def advise(value: object) -> str:
-    """Return what to pass, or return, instead of a value that JSON cannot carry."""
+    """Return what to pass instead of a value that JSON cannot carry."""
     for cls in type(value).__mro__:
         if advice := _ADVICE.get(cls.__name__):
             return advice

@@ -12,7 +12,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Call(Generic[P]):
-    """The arguments of one run, as `task.bind()` makes it for `enqueue_many`."""
+    """The arguments of one run; `task.bind()` makes a call for `enqueue_many`."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]

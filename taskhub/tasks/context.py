@@ -12,7 +12,7 @@ from taskhub.retries import MAX_PAUSE, bounded
 if TYPE_CHECKING:
     from taskhub.tasks.result import Result
 
-#: Every database's JSON holds numbers up to this exactly.
+#: In JSON, every database stores integers up to this without rounding.
 MAX_PROGRESS = 10**15
 
 #: Receives the progress of the running task: done, total, message.
@@ -27,7 +27,9 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         # Django's own field; only the type is ours.
         task_result: Result[Any]
 
+    #: None outside of a worker.
     report: ReportProgress | None = field(default=None, repr=False, compare=False)
+    #: Returns whether the run was cancelled; None outside of a worker.
     asks_to_end: Callable[[], bool] | None = field(
         default=None, repr=False, compare=False
     )
@@ -39,8 +41,9 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         """
         Whether somebody has cancelled this run.
 
-        A sync task should look regularly, and return. Its outcome is not recorded. An
-        `async def` task is cancelled by an exception instead.
+        A sync task should check this regularly, and return early. The outcome of a
+        cancelled run is not recorded. An `async def` task is cancelled by an exception
+        instead.
         """
         return self.asks_to_end is not None and self.asks_to_end()
 
@@ -50,8 +53,8 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         """
         Report how far the task is; the row's `progress` stores it.
 
-        Never blocks: of calls in quick succession, only the last is stored. Does
-        nothing in a plain call, outside of a worker.
+        Do not block. Of calls in quick succession, only the last is stored. In a plain
+        call outside of a worker, do nothing.
 
         Raise InvalidArguments if `done` or `total` is not an int or float, or is not
         finite, or larger than MAX_PROGRESS.
@@ -69,8 +72,8 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         End this attempt, and retry the task.
 
         `after` is a timedelta or seconds, from 0 to a year; without it, the task's
-        backoff decides. This counts as a failed attempt: after the last of its
-        `max_attempts`, the task has failed.
+        backoff decides. The attempt counts as failed, so the last one of `max_attempts`
+        is not retried.
         """
         if after is not None:
             if not isinstance(after, timedelta):
@@ -80,7 +83,7 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
 
 
 def _check_progress(name: str, value: object) -> None:
-    # Written so that NaN is refused, too.
+    # NaN is refused, too, since its comparisons are False.
     if isinstance(value, int | float) and -MAX_PROGRESS <= value <= MAX_PROGRESS:
         return
     # The message leaves the value out, which may come from a masked argument.

@@ -16,7 +16,7 @@ AnyTask = TypeVar("AnyTask", bound="compat.Task[..., Any]")
 
 
 class PeriodicOptions(TypedDict, total=False):
-    """The options of `@periodic`; each sets the field of `PeriodicTask` of its name."""
+    """The options of `@periodic`: fields of `PeriodicTask` with the same names."""
 
     args: tuple[Any, ...] | list[Any]
     kwargs: Mapping[str, Any]
@@ -58,11 +58,11 @@ def periodic(
         @task
         def tidy_up(): ...
 
-    `migrate` makes a `PeriodicTask` of it. Its name is the task's path by default; the
-    names of several schedules of one task must differ.
+    `migrate` makes a `PeriodicTask` row of the declaration. By default, its name is the
+    task's path; several schedules of one task need different names.
 
-    Raise InvalidOption if there is no such option, or the name is taken, and
-    InvalidArguments if `args` is a string.
+    Raise InvalidOption for an unknown option, or a name that another task has taken.
+    Raise InvalidArguments if `args` is a string.
     """
     _check(schedule, options)
 

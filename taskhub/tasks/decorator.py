@@ -97,13 +97,13 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """
     Make a task of a module-level function, sync or async.
 
-    As Django's own decorator, with taskhub's options beside Django's: `priority`,
-    `queue_name`, `backend`, `takes_context`, `durable`, `keep`, `expires_after`,
-    `max_attempts`, `backoff`, `retry_on`, `give_up_on`, `timeout`, `hard_timeout`,
-    `atomic`, `masked`, `meta`. docs/reference/tasks.md describes each.
+    This is Django's own decorator with more options: `priority`, `queue_name`,
+    `backend`, `takes_context`, `durable`, `keep`, `expires_after`, `max_attempts`,
+    `backoff`, `retry_on`, `give_up_on`, `timeout`, `hard_timeout`, `atomic`, `masked`,
+    `meta`. docs/reference/tasks.md describes each.
 
-    Raise InvalidOption if there is no such option, and InvalidTask if a value is wrong
-    or the function cannot be a task.
+    Raise InvalidOption for an unknown option, and InvalidTask if a value is invalid or
+    the function cannot be a task.
     """
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any, Any]:

@@ -1,10 +1,10 @@
 """
 Sending Django's `task_finished`.
 
-For results that end without a run, the process that ends them sends it: the worker that
-gives up on a result, or the process in which somebody cancels one. Django has no status
-CANCELLED: such a result is FAILED, and Django's own receiver would log an error and
-mail it to ADMINS. Cancelling is no error, so its record is logged as INFO.
+If a result ends without a run, the process that ends it sends the signal: the worker
+that gives up on the result, or the process in which somebody cancels it. Django has no
+status CANCELLED: a cancelled result is FAILED, and Django's own receiver would log an
+error and mail it to ADMINS. Cancelling is no error, so this record is logged as INFO.
 """
 
 import logging
@@ -21,13 +21,15 @@ from taskhub.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
-_is_meant: ContextVar[bool] = ContextVar("taskhub.is_meant", default=False)
+#: Whether records of Django's own receiver are logged as INFO now.
+_logs_as_info: ContextVar[bool] = ContextVar("taskhub.logs_as_info", default=False)
 
 
 def tell_finished(alias: str, result: "Result[Any]", *, is_meant: bool) -> None:
     """
-    Send `task_finished` for a result; `is_meant` if it was cancelled or has expired.
+    Send `task_finished` for a result.
 
+    `is_meant` says that the end is no error: the result was cancelled or has expired.
     An exception in a receiver is logged, and does not propagate.
     """
     sender = type(compat.task_backends[alias])
@@ -35,7 +37,7 @@ def tell_finished(alias: str, result: "Result[Any]", *, is_meant: bool) -> None:
         try:
             compat.task_finished.send_robust(sender, task_result=result)
         except BaseException:
-            # SystemExit, for which "robust" is not meant.
+            # For example SystemExit, which send_robust() does not catch.
             logger.exception("A receiver of %s raised.", result.task.module_path)
 
 
@@ -67,15 +69,15 @@ class _Unknown:
 
 @contextmanager
 def _as_info(is_meant: bool) -> Iterator[None]:
-    token = _is_meant.set(is_meant)
+    token = _logs_as_info.set(is_meant)
     try:
         yield
     finally:
-        _is_meant.reset(token)
+        _logs_as_info.reset(token)
 
 
 def _demote(record: logging.LogRecord) -> bool:
-    if _is_meant.get() and record.levelno > logging.INFO:
+    if _logs_as_info.get() and record.levelno > logging.INFO:
         record.levelno, record.levelname = logging.INFO, "INFO"
         return logging.getLogger(record.name).isEnabledFor(logging.INFO)
     return True

@@ -11,8 +11,8 @@ def is_same_function(one: Any, other: Any) -> bool:
     """
     Whether two functions have the same code, defaults and closed-over values.
 
-    So have the functions of a module before and after a reload, and those that a
-    factory returns for the same arguments.
+    Then the functions of a module before and after a reload are the same, and so are
+    the functions that a factory returns for the same arguments.
     """
     return _is_same(one, other, set())
 
@@ -52,7 +52,7 @@ def loading_of(function: Callable[..., Any]) -> object | None:
     """
     Return an object that identifies one execution of a function's module.
 
-    Return None where that is unknown, as in a shell, where functions are redefined.
+    Return None if there is none, as in a shell, where functions may be redefined.
     """
     module = sys.modules.get(function.__module__)
     return getattr(module, "__spec__", None)

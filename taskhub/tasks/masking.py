@@ -1,4 +1,4 @@
-"""Masked arguments: stored as they are, and shown as dots."""
+"""Masked arguments, which are stored as they are and shown as dots."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from inspect import Parameter
@@ -20,7 +20,7 @@ def masked(
     Return the arguments of a run as they may be shown.
 
     The values of the task's `masked` parameters become dots. If the task is not
-    registered here, all values do.
+    registered here, all values become dots.
     """
     try:
         task = find_task(task_path)
@@ -48,8 +48,9 @@ def hides(task: Any, name: str) -> bool:
     """
     Whether a task masks the argument of this name, which may belong to **kwargs.
 
-    A task with masked parameters also masks arguments that its signature does not have:
-    the signature has changed since, and a masked parameter may have been renamed.
+    `name` is "" for a positional argument that the signature does not have. A task with
+    masked parameters also masks arguments that its signature does not have: the
+    signature has changed since, and a masked parameter may have been renamed.
     """
     hidden = getattr(task, "masked", ())
     if not hidden or name in hidden:
@@ -71,26 +72,26 @@ def unmasked(
     stored: Arguments,
 ) -> tuple[list[Any], dict[str, Any]]:
     """
-    Return edited arguments with the stored values in the place of dots.
+    Return edited arguments, with the stored values instead of dots.
 
-    A value is found in `stored` by the parameter's name, whether it is positional or a
-    keyword argument.
+    A stored value is found by the name of its parameter, even if the edit has changed a
+    positional argument to a keyword argument.
 
     Raise UnknownTask if the task is not registered, and InvalidArguments for dots
     without a stored value.
     """
     task = find_task(task_path)
-    behind = {
+    hidden_values = {
         place: value for place, value in _placed(task, *stored) if hides(task, place[0])
     }
     values = []
     for place, value in _placed(task, args, kwargs):
-        if value == MASK and place not in behind:
+        if value == MASK and place not in hidden_values:
             raise InvalidArguments(
                 f"{MASK} stands for a stored value, and this argument has none; write "
                 "the value."
             )
-        values.append(behind[place] if value == MASK else value)
+        values.append(hidden_values[place] if value == MASK else value)
     count = len(args)
     return values[:count], dict(zip(kwargs, values[count:], strict=True))
 

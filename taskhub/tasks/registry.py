@@ -14,13 +14,14 @@ from taskhub.tasks.functions import is_same_function, loading_of, place_of
 if TYPE_CHECKING:
     from taskhub.tasks.task import Task
 
-#: How long an unregistered task may belong to a rolling deploy.
+#: How long a rolling deploy may last, during which some processes do not know a task.
+#: If a task is still unknown after this time, its results fail.
 UNKNOWN_FOR = timedelta(minutes=10)
-#: How long its message waits before a worker reserves it again.
+#: How long the message of an unknown task waits before a worker reserves it again.
 UNKNOWN_AGAIN = timedelta(seconds=5)
 
 _tasks: dict[str, "Task[..., Any, Any]"] = {}
-#: The execution of its module that declared each task; see loading_of().
+#: By path: which execution of the module has declared the task; see loading_of().
 _loadings: dict[str, object | None] = {}
 
 
@@ -28,8 +29,8 @@ def register(task: "Task[..., Any, Any]") -> None:
     """
     Register a task under its path.
 
-    Variants made by `using()` share the function and do not replace the task. When a
-    module is reloaded, its new functions replace the old ones.
+    Variants made by `using()` have the same function, and do not replace the task. When
+    a module is reloaded, its new tasks replace the old ones.
 
     Raise InvalidTask if the same module has declared another function with that path.
     """

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from taskhub.compat import django_tasks as compat
 from taskhub.retries import counts_as_failure
-from taskhub.tasks import other_backends as elsewhere
+from taskhub.tasks import other_backends
 
 if TYPE_CHECKING:
     from taskhub.backend import TaskHubBackend
@@ -51,7 +51,7 @@ class AttemptError(compat.TaskError):  # type: ignore[misc]
 
     @classmethod
     def from_entry(cls, entry: Mapping[str, Any]) -> Self:
-        """Make the error of an entry of `TaskResult.errors`."""
+        """Make an AttemptError from an entry of `TaskResult.errors`."""
         return cls(
             exception_class_path=entry["exception_class_path"],
             traceback=entry["traceback"],
@@ -63,8 +63,8 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
     """
     A result as `django.tasks` shows it, plus `get()` and `aget()`.
 
-    A copy of the row at one moment; `refresh()` reads it again. Django has no status
-    for cancelled results: they are FAILED, with TaskCancelled as their error.
+    A copy of the row at one moment; `refresh()` reads the row again. Django has no
+    status for cancelled results: they are FAILED, with TaskCancelled as their error.
     """
 
     __slots__ = ()
@@ -92,7 +92,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         worker_ids: Iterable[str] = (),
         return_value: Any = None,
     ) -> Self:
-        """Make the result of a run, which has not started unless more is given."""
+        """Make the result of a run. By default, the run has not started."""
         result = cls(
             task=task,
             id=str(enqueued.id),
@@ -129,7 +129,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         """
         The number of failed attempts, which `max_attempts` limits.
 
-        The death of a worker does not count, nor does a failure before somebody
+        The death of a worker does not count, and neither does a failure before somebody
         retried the result.
         """
         # Errors of another backend have no `counts`.
@@ -155,7 +155,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in _FIELDS)
 
-    # Not hashable, as Django's class, because it has lists.
+    # Not hashable, since it has lists. Django's own class is not hashable, either.
     __hash__ = None  # type: ignore[assignment]
 
     def _returning(self, value: Any) -> Self:
@@ -167,15 +167,16 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         """
         Wait until the task has finished, and return its return value.
 
-        Block for up to `timeout` seconds; without a timeout, until it has finished.
+        Block for up to `timeout` seconds; without a timeout, until the task has
+        finished.
 
-        Raise TaskFailed or TaskCancelled if it ended so, ResultTimeout if it has not
-        finished in time, ResultNotKept if its row is gone, and ResultTruncated if the
-        return value was too large to store.
+        Raise TaskFailed if the task failed, TaskCancelled if it was cancelled or has
+        expired, ResultTimeout if it has not finished in time, ResultNotKept if its row
+        is gone, and ResultTruncated if the return value was too large to store.
         """
         hub = hub_of(self.task)
         value: R_co = (
-            elsewhere.wait_for(self, timeout)
+            other_backends.wait_for(self, timeout)
             if hub is None
             else hub.wait_for(self, timeout).outcome()
         )
@@ -185,7 +186,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         """See get()."""
         hub = hub_of(self.task)
         value: R_co = (
-            await elsewhere.await_for(self, timeout)
+            await other_backends.await_for(self, timeout)
             if hub is None
             else (await hub.await_for(self, timeout)).outcome()
         )
@@ -196,7 +197,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         """
         The `TaskResult` row, read from the database now.
 
-        Raise TaskResultDoesNotExist if there is none, yet or any more, or if the
+        Raise TaskResultDoesNotExist if there is no row yet or no longer, or if the
         backend is not taskhub's.
         """
         if hub := hub_of(self.task):
@@ -223,8 +224,8 @@ def as_enqueued(
     """
     Return the variant of a registered task with the options of an enqueued run.
 
-    Return the task itself if these options are not allowed any more: a queue may have
-    been renamed since.
+    Return the task itself if these options are no longer allowed: for example, a queue
+    may have been renamed since.
     """
     due = max(enqueued.run_after or enqueued.enqueued_at, enqueued.enqueued_at)
     expires_after = enqueued.expires_at and enqueued.expires_at - due

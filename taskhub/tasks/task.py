@@ -51,11 +51,11 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     """
 
     #: Whether the row is inserted when the task is enqueued, in the caller's
-    #: transaction. If not, the broker alone has the message, and may lose it.
+    #: transaction. If not, only the broker has the task until it ends, and may lose it.
     durable: bool = True
     #: Which finished results keep their row: all, only failures, or none.
     keep: Keep = "all"
-    #: How long after its due time a run may start; later it expires.
+    #: How long after its due time a run may start. After this time, it expires.
     expires_after: timedelta | None = None
     #: How long after enqueueing a run is due. Overrides `run_after`.
     run_in: timedelta | None = None
@@ -72,7 +72,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     hard_timeout: float | None = None
     #: Whether the task's database work and its outcome are one transaction.
     atomic: bool = False
-    #: The names of parameters whose values are not shown to people.
+    #: The names of parameters whose values are stored, but not shown.
     masked: tuple[str, ...] = ()
     #: The user's own notes, stored in the row of each run: JSON.
     meta: Mapping[str, Any] | None = field(default=None, hash=False)
@@ -116,7 +116,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         return cast("C_co", self.func(*self._with_context(args), **kwargs))
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Run the function, sync or async, as Django's own backends do."""
+        """Call the function, sync or async, and wait for it, as Django's backends do."""
         function = partial(self.func, *self._with_context(args), **kwargs)
         return cast("R_co", async_to_sync(function)() if self.is_async else function())
 
@@ -139,7 +139,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
 
     @property
     def __wrapped__(self) -> Any:
-        # For inspect.signature(), doctest, and whatever else unwraps decorators.
+        # For inspect.signature(), doctest and other code that unwraps decorators.
         return self.func
 
     def using(self, **options: Unpack[UsingOptions]) -> Self:
@@ -150,14 +150,14 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         None removes `run_after`, `expires_after` and `meta`, and resets any other
         option to its value in `@task`.
 
-        Raise InvalidOption if there is no such option.
+        Raise InvalidOption for an unknown option, and InvalidTask for an invalid value.
         """
         return replace(self, **changes_of(self, options, OPTION_NAMES))
 
-    # Here, below and in the backend: Django's error pages and mails show no arguments.
+    # Here and below: hide the arguments from Django's error pages and mails.
     @sensitive_variables()
     def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> Result[R_co]:
-        """Enqueue one run; return its result."""
+        """Enqueue one run, and return its result. Raise as producer.enqueue() does."""
         task = self if self.run_in is None else self.due()
         backend: Any = task.get_backend()
         result: Result[R_co] = Result.of(backend.enqueue(task, args, kwargs))
@@ -181,8 +181,8 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         """
         Return a result of this task by its id.
 
-        Raise TaskResultDoesNotExist if there is none, and TaskResultMismatch if it is
-        another task's.
+        Raise TaskResultDoesNotExist if there is no such result, and TaskResultMismatch
+        if it belongs to another task.
         """
         return cast("Result[R_co]", Result.of(super().get_result(result_id)))
 
@@ -227,8 +227,8 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         Enqueue many runs with one INSERT and one push.
 
         Each call is a tuple or list of positional arguments, a dict of keyword
-        arguments, or both, as `bind()` makes them. Return the results in the same
-        order. All calls are checked before the first is written.
+        arguments, or a `Call` with both, which `bind()` makes. Return the results in
+        the same order. All calls are checked before any row is written.
 
         Raise InvalidArguments for anything that is not a call, such as a string.
         """

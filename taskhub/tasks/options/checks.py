@@ -24,7 +24,7 @@ DEFAULT_BACKOFF = exponential(seconds=2)
 
 
 def check_options(task: "Task[..., Any, Any]") -> None:
-    """Raise InvalidTask for a value that an option cannot have, or a generator."""
+    """Raise InvalidTask for an invalid value, or if the function is a generator."""
     if is_generator(task.func):
         raise InvalidTask(
             f"{task.name} is a generator, which no worker iterates over; return a list."
@@ -52,17 +52,17 @@ def _check_enqueueing(task: "Task[..., Any, Any]") -> None:
 
 
 def _check_priority(priority: object) -> None:
-    # Django's words first.
-    promised = (
+    # The message begins as Django's own.
+    rule = (
         f"priority must be a whole number between {TASK_MIN_PRIORITY} and "
         f"{TASK_MAX_PRIORITY}."
     )
     if type(priority) is not int:
         raise InvalidTask(
-            f"{promised} The priority must be a whole number, not {priority!r}."
+            f"{rule} The priority must be a whole number, not {priority!r}."
         )
     if not TASK_MIN_PRIORITY <= priority <= TASK_MAX_PRIORITY:
-        raise InvalidTask(f"{promised} It is {priority}.")
+        raise InvalidTask(f"{rule} It is {priority}.")
 
 
 def _check_masked(task: "Task[..., Any, Any]") -> None:

@@ -34,7 +34,7 @@ class CeleryOptions(TypedDict, total=False):
     priority: int | None
 
 
-#: Options that None removes; it resets the others.
+#: None removes these options. It resets the other options to their values in `@task`.
 _OPTIONAL = {"run_after", "expires_after", "meta"}
 
 
@@ -44,7 +44,8 @@ def changes_of(
     """
     Return the fields of a task that `using(**options)` changes.
 
-    `of_task` are the options of `@task`. Raise InvalidOption for an unknown option.
+    `of_task` has the names of the options of `@task`, for the error message. Raise
+    InvalidOption for an unknown option.
     """
     known = UsingOptions.__annotations__
     for name, value in options.items():
