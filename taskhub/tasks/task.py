@@ -116,7 +116,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         return cast("C_co", self.func(*self._with_context(args), **kwargs))
 
     def call(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """Call the function, sync or async, and wait for it, as Django's backends do."""
+        """Call the function and wait for it, sync or async, as Django's backends do."""
         function = partial(self.func, *self._with_context(args), **kwargs)
         return cast("R_co", async_to_sync(function)() if self.is_async else function())
 
