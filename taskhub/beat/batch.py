@@ -52,8 +52,8 @@ class Batch:
         self._now = now
         #: Whether to skip rows that are not due any more.
         self._only_due = only_due
-        #: Whether to query which ticks already have a result, and to skip them. This
-        #: happens if somebody has moved the next run back. Without the query, the
+        #: Whether to query which ticks already have a result, and to skip these ticks.
+        #: They have one if somebody has moved the next run back. Without the query, the
         #: unique constraint refuses the whole batch.
         self._check_fired = check_fired
         self._runs: list[PendingRun] = []
@@ -72,8 +72,9 @@ class Batch:
         """
         Lock the rows that are still due, and plan, fire or disable each of them.
 
-        Skip rows that another beat has locked. Block for a transaction. If this raises,
-        nothing in the database has been changed.
+        Skip rows that another beat has locked, or wait for them if the database cannot
+        skip them. Block for a transaction. If this raises, nothing in the database has
+        been changed.
         """
         with transaction.atomic(using=results_database()):
             rows = self._lock(pks)

@@ -65,7 +65,7 @@ class RunLog:
 current_log: ContextVar[RunLog | None] = ContextVar("taskhub.log", default=None)
 
 
-#: The names of loggers that log about a run begin so. Lines of the run itself do not.
+#: Loggers with these prefixes log about a run. Their lines are not the task's own.
 _IGNORED_PREFIXES = ("taskhub.", compat.LOGGER_NAME)
 _formatter = logging.Formatter()
 

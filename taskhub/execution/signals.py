@@ -30,7 +30,8 @@ class Signals:
         """
         Send `task_finished` for a run that no attempt follows.
 
-        If the run was cancelled, the process that cancelled it has sent the signal.
+        Do nothing if the run was cancelled: the process that cancelled it sends the
+        signal.
         """
         if run.interrupt.is_cancelled:
             return

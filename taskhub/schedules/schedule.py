@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from taskhub.exceptions import UnknownZone
 
-#: How far before its end `latest_between` searches, one after another.
+#: The spans before its end that `latest_between` searches, one after another.
 _SEARCHED_SPANS = (
     timedelta(hours=1),
     timedelta(days=1),

@@ -49,7 +49,7 @@ class OnlyHere:
 def _end(error: BaseException | None) -> None:
     code = 0
     if isinstance(error, SystemExit):
-        # The same code as at the end of a Python script.
+        # The exit code that Python itself uses for SystemExit.
         code = error.code if isinstance(error.code, int) else int(bool(error.code))
     elif error is not None:
         code = 1

@@ -44,8 +44,8 @@ def restart_log_listeners() -> None:
     """Start this process's own listeners on empty queues, after its fork."""
     for listener in _found:
         old: Any = listener.queue
-        # The supervisor writes the lines in the old queue. Its locks may have been held
-        # during the fork, and would stay locked here.
+        # The supervisor writes the lines in the old queue. The locks of this queue may
+        # have been held during the fork, and would stay locked here.
         new: Any = Queue(old.maxsize) if isinstance(old, Queue) else SimpleQueue()
         for handler in _queue_handlers():
             if handler.queue is old:
