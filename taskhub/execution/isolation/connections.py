@@ -101,7 +101,7 @@ class _Slot:
 
     @property
     def is_too_old(self) -> bool:
-        """Whether the connection is older than CONN_MAX_AGE, unless that is 0 or None."""
+        """Whether the connection is older than CONN_MAX_AGE; False if that is 0."""
         # With the default of 0, requests close their connections; workers keep them.
         max_age = self.wrapper.settings_dict["CONN_MAX_AGE"]
         return bool(max_age) and monotonic() >= self._opened_at + max_age
