@@ -82,17 +82,20 @@ def check_database() -> None:
         )
 
 
-def check_broker(config: Config, queues: Sequence[str] = ()) -> list[str]:
+def check_broker(
+    config: Config, queues: Sequence[str] = (), *, take: bool = False
+) -> list[str]:
     """
     Check that the broker can be used for `queues`, and return warnings about it.
 
-    Raise CommandError if it cannot be used, if permissions for the queues are missing,
-    or if workers of another database work on these queues.
+    With `take`, the queues belong to this site's database from now on. Raise
+    CommandError if the broker cannot be used, if permissions for the queues are
+    missing, or if workers of another database work on these queues.
     """
     try:
         broker = get_broker(config)
         warnings = [*broker.check(queues), *broker.dangers()]
-        _check_owner(config, queues or config.queues)
+        _check_owner(config, queues or config.queues, take=take)
     except NotPermitted as error:
         raise CommandError(str(error)) from error
     except BrokerError as error:
@@ -104,11 +107,18 @@ def check_broker(config: Config, queues: Sequence[str] = ()) -> list[str]:
     return warnings
 
 
-def _check_owner(config: Config, queues: Sequence[str]) -> None:
+def _check_owner(config: Config, queues: Sequence[str], *, take: bool) -> None:
     """Raise CommandError if workers of another database work on these queues."""
     broker = get_broker(config)
     identity = identity_of(results_database())
-    if identity and (others := broker.owned_by_others(queues, identity, take=False)):
+    if not identity:
+        return
+    others = broker.owned_by_others(queues, identity, take=False)
+    if take and not others:
+        # Take the queues before the worker processes have leases on them: a queue on
+        # which a token has a lease cannot be taken over.
+        others = broker.owned_by_others(queues, identity, take=True)
+    if others:
         raise CommandError(
             f"At {broker.address}, workers of another database work on queue "
             f"{', '.join(others)}: each site would run the other's tasks. Set another "

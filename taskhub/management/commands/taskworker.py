@@ -71,7 +71,8 @@ class Command(BaseCommand):
         disable_connection_pools()
         set_network_timeouts()
         check_database()
-        for warning in check_broker(node.config, node.queues):
+        take = not options["check"]
+        for warning in check_broker(node.config, node.queues, take=take):
             self.stderr.write(self.style.WARNING(warning))
         # A fork must not inherit a connection.
         discard_all(for_fork=True)

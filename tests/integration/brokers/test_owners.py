@@ -70,6 +70,25 @@ def test_nodes_of_one_site_share_queues_and_later_another_may_use_them(
     assert elsewhere("taskworker", "--check")[0] == 0
 
 
+def test_a_site_with_a_new_database_takes_the_queues_over(
+    start_node, elsewhere, config
+):
+    node = start_node("--processes=1")
+    assert tasks.add.enqueue(1).get(timeout=30) == 1
+    assert node.stop() == 0
+    key = f"{config.options.key_prefix}:{{default}}:owner"
+    with redis.Redis.from_url(config.options.broker_url) as client:
+        before = client.get(key)
+        assert elsewhere("taskworker", "--check") == (0, "")
+        assert client.get(key) == before
+
+        code, output = elsewhere("taskworker", "--drain", "--processes=1")
+
+        assert code == 0, output
+        assert "Workers of another database" not in output
+        assert client.get(key) not in (before, None)
+
+
 def test_workers_notice_that_their_queues_were_taken_over(start_node, config):
     node = start_node("--processes=1")
     assert tasks.add.enqueue(1).get(timeout=30) == 1
