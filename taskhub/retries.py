@@ -127,13 +127,19 @@ def pause_of(backoff: Backoff, error: BaseException, result: Any) -> timedelta:
         raise TypeError(
             f"The backoff returned {answer!r}; expected a timedelta or seconds."
         )
-    if not isinstance(answer, timedelta):
-        answer = timedelta(seconds=min(answer, MAX_PAUSE.total_seconds()))
+    if answer != answer:
+        raise TypeError("The backoff returned NaN; expected a timedelta or seconds.")
     return bounded(answer)
 
 
-def bounded(pause: timedelta) -> timedelta:
-    """Return the nearest pause between 0 and a year."""
+def bounded(pause: timedelta | float) -> timedelta:
+    """
+    Return the nearest pause between 0 and a year, from a timedelta or seconds.
+
+    Raise ValueError for NaN.
+    """
+    if not isinstance(pause, timedelta):
+        pause = timedelta(seconds=min(max(pause, 0), MAX_PAUSE.total_seconds()))
     return min(max(pause, timedelta(0)), MAX_PAUSE)
 
 

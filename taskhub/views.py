@@ -49,4 +49,6 @@ def show_progress(request: HttpRequest, token: str) -> JsonResponse:
     except (signing.BadSignature, ValueError):
         raise Http404 from None
     answer = read_progress(pk)
-    return JsonResponse(answer or describe_missing(was_there="seen" in request.GET))
+    return JsonResponse(
+        answer or describe_missing(was_there=request.GET.get("seen") == "yes")
+    )

@@ -168,7 +168,8 @@ class Batch:
             self._disable(row, f"Its last {failures} runs in a row have failed.")
             return
         due = choose_ticks(row, self._now)
-        if due.ticks and (earlier := self._unfinished.get(row.pk)):
+        earlier = self._unfinished.get(row.pk)
+        if due.ticks and earlier:
             if row.overlap == Overlap.WAIT:
                 row.postpone("", self._now + _POSTPONED_FOR)
                 return
@@ -176,11 +177,13 @@ class Batch:
                 self._skip(row, due.ticks)
                 row.move_to(due.following, after=due.after)
                 return
-            cancel_earlier(earlier)
         if not due.ticks:
             text = "%r was due at %s, and was missed."
             self._log(logging.WARNING, text, row.name, row.next_run_at)
         runs = [make_run(row, tick) for tick in self._without_result(row, due.ticks)]
+        # Only now: if a run cannot be made, the earlier one continues.
+        if runs and earlier:
+            cancel_earlier(earlier)
         for run in runs:
             row.remember(run.result.pk, run.result.enqueued_at)
         self._runs += runs

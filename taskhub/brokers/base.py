@@ -45,6 +45,8 @@ class Broker(ABC):
     #: Whether the result rows are the messages: inserting a row pushes it, and writing
     #: its outcome acknowledges it, each in one transaction. Every message has a row.
     lives_in_rows = False
+    #: How long an idle worker waits at a time before it looks for messages.
+    idle_seconds = MAX_WAIT_SECONDS
 
     def __init__(self, config: Config) -> None:
         self.config = config

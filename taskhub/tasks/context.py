@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, Retry
-from taskhub.retries import MAX_PAUSE, bounded
+from taskhub.retries import bounded
 
 if TYPE_CHECKING:
     from taskhub.tasks.result import Result
@@ -73,13 +73,9 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
 
         `after` is a timedelta or seconds, from 0 to a year; without it, the task's
         backoff decides. The attempt counts as failed, so the last one of `max_attempts`
-        is not retried.
+        is not retried. Raise ValueError if `after` is NaN.
         """
-        if after is not None:
-            if not isinstance(after, timedelta):
-                after = timedelta(seconds=min(after, MAX_PAUSE.total_seconds()))
-            after = bounded(after)
-        raise Retry(after, reason)
+        raise Retry(None if after is None else bounded(after), reason)
 
 
 def _check_progress(name: str, value: object) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import UnknownTask
 from taskhub.tasks.lookup import find_task
-from taskhub.tasks.result import Enqueued, Result, as_enqueued
+from taskhub.tasks.result import Enqueued, Result, as_enqueued, due_of
 from taskhub.tasks.task import Task
 
 logger = logging.getLogger(__name__)
@@ -59,8 +59,9 @@ class _Unknown:
         self.priority = enqueued.priority
         self.backend = enqueued.backend
         self.run_after = enqueued.run_after
-        expires_at = enqueued.expires_at
-        self.expires_after = expires_at and expires_at - enqueued.enqueued_at
+        self.expires_after = enqueued.expires_at and enqueued.expires_at - due_of(
+            enqueued
+        )
         self.meta = enqueued.meta or None
 
     def __repr__(self) -> str:

@@ -218,6 +218,11 @@ def hub_of(task: "compat.Task[..., Any]") -> "TaskHubBackend | None":
     return backend if getattr(backend, "keeps_rows", False) else None
 
 
+def due_of(enqueued: Enqueued) -> datetime:
+    """Return when the first attempt of a result was due."""
+    return max(enqueued.run_after or enqueued.enqueued_at, enqueued.enqueued_at)
+
+
 def as_enqueued(
     task: "Task[..., Any, Any]", enqueued: Enqueued
 ) -> "Task[..., Any, Any]":
@@ -227,8 +232,7 @@ def as_enqueued(
     Return the task itself if these options are no longer allowed: for example, a queue
     may have been renamed since.
     """
-    due = max(enqueued.run_after or enqueued.enqueued_at, enqueued.enqueued_at)
-    expires_after = enqueued.expires_at and enqueued.expires_at - due
+    expires_after = enqueued.expires_at and enqueued.expires_at - due_of(enqueued)
     changes: dict[str, Any] = {
         name: value
         for name, value in (

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
+from taskhub.brokers.database.listening import Listener
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import BrokerUnavailable
 from taskhub.messages import Depth
@@ -34,6 +35,24 @@ def broker(configure):
     broker = get_broker(configure(broker_url="database://"))
     yield broker
     broker.close()
+
+
+@pytest.mark.parametrize(("poll_seconds", "seconds"), [(0.2, 2), (30, 30)])
+def test_an_idle_worker_waits_as_long_as_poll_seconds_says(
+    configure, monkeypatch, poll_seconds, seconds
+):
+    waits = []
+    monkeypatch.setattr(
+        Listener, "_sleep", lambda listener, files, timeout: waits.append(timeout)
+    )
+    broker = get_broker(
+        configure(broker_url="database://", poll_seconds=poll_seconds, notify=False)
+    )
+
+    broker.wait(["default"], broker.idle_seconds)
+
+    assert broker.idle_seconds == seconds
+    assert waits == [poll_seconds]
 
 
 def _later():

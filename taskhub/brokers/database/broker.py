@@ -13,7 +13,7 @@ from django.db.models import (
     QuerySet,
 )
 
-from taskhub.brokers.base import Broker
+from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
 from taskhub.brokers.database.connection import address_of, broker_errors, repeatable
 from taskhub.brokers.database.counting import Counts
 from taskhub.brokers.database.leases import Leases
@@ -36,6 +36,7 @@ class DatabaseBroker(Broker):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         options = config.options
+        self.idle_seconds = max(MAX_WAIT_SECONDS, options.poll_seconds)
         self._listener = Listener(options.poll_seconds, listens=options.notify)
         self._counts = Counts()
         self._leases = Leases(options.lease_seconds)

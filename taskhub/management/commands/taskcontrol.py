@@ -38,6 +38,8 @@ class Command(BaseCommand):
             note = f"{report.message} {options['reason']}".strip()
             write_history(user, report.rows, note)
         self._print(report, options)
+        if report.errors:
+            raise CommandError("\n".join(report.errors))
 
     def _print(self, report: Report, options: dict[str, Any]) -> None:
         if options["json"]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.core.management.base import CommandError
 
 from taskhub import operations
+from taskhub.exceptions import TaskHubError
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.management.control.verbs import Nouns, Options, Report
 from taskhub.models import PeriodicTask
@@ -37,9 +38,18 @@ def _disable(options: Options) -> Report:
 
 
 def _run(options: Options) -> Report:
-    rows = _find(options["names"])
-    ids = [str(operations.schedules.run_now(row).pk) for row in rows]
-    return Report(f"Enqueued: {', '.join(ids)}.", {"ids": ids}, rows)
+    """Run each schedule that can be run, and report the others as errors."""
+    ids: dict[PeriodicTask, str] = {}
+    errors = []
+    for row in _find(options["names"]):
+        try:
+            ids[row] = str(operations.schedules.run_now(row).pk)
+        except TaskHubError as error:
+            errors.append(f"{row.name} was not run: {error}")
+    if not ids:
+        raise CommandError("\n".join(errors))
+    message = f"Enqueued: {', '.join(ids.values())}."
+    return Report(message, {"ids": list(ids.values())}, list(ids), errors)
 
 
 def _skip(options: Options) -> Report:

@@ -16,11 +16,16 @@ Options = dict[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """The outcome of a verb: a sentence, facts for programs, and the changed rows."""
+    """
+    The outcome of a verb: a sentence, facts for programs, and the changed rows.
+
+    `errors` has a sentence for each row that could not be changed.
+    """
 
     message: str
     facts: dict[str, Any] = field(default_factory=dict)
     rows: Sequence[Model] = ()
+    errors: Sequence[str] = ()
 
 
 class _NounParser(CommandParser):

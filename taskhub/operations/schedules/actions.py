@@ -64,9 +64,11 @@ def run_now(row: PeriodicTask) -> TaskResult:
                 f"An earlier run of {locked.name} has not finished, and its overlap "
                 "policy does not allow another one beside it; cancel the earlier run."
             )
+        run = make_run(locked, None)
+        # Only now: if the run cannot be made, the earlier one continues.
         if unfinished and locked.overlap == Overlap.CANCEL:
             cancel_earlier(unfinished)
-        return _enqueue(locked, [make_run(locked, None)])[0]
+        return _enqueue(locked, [run])[0]
 
 
 def unfinished_runs(pks: Collection[int]) -> dict[int, list[UUID]]:

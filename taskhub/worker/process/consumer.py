@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from threading import Event, Lock
 
-from taskhub.brokers.base import MAX_WAIT_SECONDS, Broker
+from taskhub.brokers.base import Broker
 from taskhub.db import forget_queries
 from taskhub.exceptions import BrokerError, LeaseLost
 from taskhub.foundation.backoff import ReconnectBackoff
@@ -116,7 +116,7 @@ class Consumer:
 
     def _wait(self) -> None:
         if not self._drain:
-            self._broker.wait(self._queues, MAX_WAIT_SECONDS)
+            self._broker.wait(self._queues, self._broker.idle_seconds)
         elif self._is_dry():
             self.is_drained = True
             self._stopping.set()

@@ -524,6 +524,34 @@ def test_a_tick_cancels_the_unfinished_runs_of_its_row():
     assert TaskResult.objects.filter(periodic_task=row).count() == 3
 
 
+@pytest.mark.parametrize(
+    "faulty", [{"task_path": "tests.tasks.gone"}, {"args": {"not": "a list"}}]
+)
+def test_a_tick_that_cannot_be_run_does_not_cancel_the_earlier_run(faulty):
+    row = PeriodicTaskFactory(overlap=Overlap.CANCEL, planned=ago(seconds=1))
+    with_update(row, **faulty)
+    earlier = unfinished_run(row)
+
+    run_rounds()
+
+    earlier.refresh_from_db()
+    assert earlier.status == Status.READY
+    assert reread(row).postponed_because or reread(row).disabled_reason
+
+
+def test_a_tick_that_has_fired_already_does_not_cancel_its_run():
+    tick = ago(seconds=1)
+    row = PeriodicTaskFactory(overlap=Overlap.CANCEL, planned=tick)
+    run_rounds()
+    result = TaskResult.objects.get()
+
+    with_update(row, next_run_at=result.tick_at)
+    run_rounds()
+
+    result.refresh_from_db()
+    assert result.status == Status.READY
+
+
 # Failures in a row.
 
 

@@ -122,6 +122,7 @@ def test_a_result_that_was_seen_and_then_deleted_is_over(client):
     page, url = show(row), progress_url(row.pk)
 
     row.delete()
+    assert not client.get(url, {"seen": "no"}).json()["is_over"]
     answer = client.get(url, {"seen": "yes"}).json()
 
     assert 'data-seen="yes"' in page

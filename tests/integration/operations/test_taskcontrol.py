@@ -196,6 +196,20 @@ def test_schedules_are_disabled_enabled_run_and_skipped(control):
     assert parse_datetime(told["skipped"]["nightly"]) < row.next_run_at
 
 
+def test_schedules_that_cannot_be_run_do_not_hide_those_that_were(
+    control, capsys, admin_user
+):
+    PeriodicTaskFactory(name="good", task_path="tests.tasks.add", args=[1])
+    PeriodicTaskFactory(name="gone", task_path="tests.tasks.gone")
+
+    with pytest.raises(CommandError, match=r"gone was not run: No task 'tests\.tasks"):
+        control("schedule", "run", "gone", "good", "--by=admin")
+
+    result = TaskResult.objects.get()
+    assert capsys.readouterr().out.strip() == f"Enqueued: {result.pk}."
+    assert [name for _user, name, _text in history()] == ["good"]
+
+
 # The history of the admin.
 
 

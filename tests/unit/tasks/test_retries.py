@@ -78,13 +78,15 @@ def test_a_callable_backoff_gets_the_exception_and_the_result():
     assert seen == [(error, result)]
 
 
-@pytest.mark.parametrize("answer", [None, "5", True, object()])
+@pytest.mark.parametrize("answer", [None, "5", True, object(), float("nan")])
 def test_a_callable_backoff_must_return_a_duration(answer):
     with pytest.raises(TypeError, match="expected a timedelta or seconds"):
         pause_of(lambda error, result: answer, ValueError(), after(1))
 
 
-@pytest.mark.parametrize("answer", [-5, 1e300, float("inf"), timedelta(days=9**5)])
+@pytest.mark.parametrize(
+    "answer", [-5, 1e300, float("inf"), float("-inf"), timedelta(days=9**5)]
+)
 def test_a_pause_is_limited_to_between_zero_and_a_year(answer):
     pause = pause_of(lambda error, result: answer, ValueError(), after(1))
 
