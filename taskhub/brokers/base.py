@@ -191,10 +191,9 @@ class Broker(ABC):
         """Return whether a queue is paused."""
         return self.depth(queue_name).paused
 
+    @abstractmethod
     def is_idle(self, queue_name: str) -> bool:
         """Return whether a queue has no due message, and none is held."""
-        depth = self.depth(queue_name)
-        return not (depth.ready or depth.held)
 
     @abstractmethod
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:

@@ -14,6 +14,7 @@ from taskhub.exceptions import LeaseLost
 from taskhub.messages import Depth, Returned
 from taskhub.models import TaskResult
 from tests.factories import EnvelopeFactory, new_id
+from tests.servers import wait_until
 
 pytestmark = pytest.mark.every_redis
 
@@ -523,6 +524,17 @@ def test_wait_ends_when_a_message_becomes_due(bench, monkeypatch):
     assert len(taken) == 1
     # A wait that ignores the due time takes 60 seconds.
     assert monotonic() - begun < 50
+
+
+def test_a_queue_with_a_due_message_is_not_idle(bench):
+    bench.put_one(run_after=later())
+    assert bench.broker.is_idle("default")
+
+    bench.put_one(run_after=timezone.now() + timedelta(milliseconds=200))
+    wait_until(lambda: not bench.broker.is_idle("default"), "the message to be due")
+
+    # No worker has reserved, so both are still among the delayed ones.
+    assert bench.broker.depth("default") == Depth(delayed=2)
 
 
 def test_check_accepts_a_broker_that_can_be_used(bench):

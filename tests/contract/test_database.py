@@ -75,6 +75,7 @@ VERBS = {
     "pause": lambda broker: broker.pause("default", paused=False),
     "held": lambda broker: broker.held("default", TOKEN),
     "depth": lambda broker: broker.depth("default"),
+    "is_idle": lambda broker: broker.is_idle("default"),
     "missing": lambda broker: broker.missing("default", [new_id()]),
     "join": lambda broker: broker.join(["default"], TOKEN),
     "heartbeat": lambda broker: broker.heartbeat(["default"], [TOKEN]),

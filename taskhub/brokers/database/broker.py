@@ -197,8 +197,13 @@ class DatabaseBroker(Broker):
         with broker_errors(self._alias):
             rows = self._rows.filter(queue_name=queue_name)
             # One query for each place: no index serves two places.
-            places = (Place.READY, Place.HELD)
-            return not any(rows.filter(place=place).exists() for place in places)
+            return not (
+                rows.filter(place=Place.READY).exists()
+                or rows.filter(place=Place.HELD).exists()
+                or rows.filter(
+                    place=Place.DELAYED, run_after__lte=DatabaseNow()
+                ).exists()
+            )
 
     @repeatable
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:

@@ -186,9 +186,7 @@ class RedisBroker(Broker):
         return {to_text(raw_id) for raw_id in held}
 
     def depth(self, queue_name: str) -> Depth:
-        keys = self._keys(queue_name)
-        names = [*keys.places, keys.paused]
-        delayed, ready, held, bodies, paused = self._scripts.run("depth", names, [])
+        delayed, ready, held, bodies, paused, _due = self._count(queue_name)
         return Depth(
             delayed=delayed,
             ready=ready,
@@ -196,6 +194,16 @@ class RedisBroker(Broker):
             paused=bool(paused),
             astray=bodies - delayed - ready - held,
         )
+
+    def is_idle(self, queue_name: str) -> bool:
+        _delayed, ready, held, _bodies, _paused, due = self._count(queue_name)
+        return not (ready or held or due)
+
+    def _count(self, queue_name: str) -> list[int]:
+        """Return the counts of the script `depth`."""
+        keys = self._keys(queue_name)
+        counts: list[int] = self._scripts.run("depth", [*keys.places, keys.paused], [])
+        return counts
 
     def missing(self, queue_name: str, ids: Collection[UUID]) -> set[UUID]:
         places = self._keys(queue_name).places

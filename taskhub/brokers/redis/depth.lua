@@ -7,8 +7,9 @@
 -- KEYS[5] paused       exists while the queue is paused
 --
 -- Returns how many are delayed, how many are ready, how many are held, how many bodies
--- there are, and 1 if the queue is paused. This is a script, since a full Redis refuses
--- transactions even if they only read.
+-- there are, 1 if the queue is paused, and 1 if a delayed message is due: the next reserve
+-- makes it ready. This is a script, since a full Redis refuses transactions even if they
+-- only read.
 
 local held = 0
 for _, token in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do
@@ -23,4 +24,5 @@ return {
   held,
   redis.call('HLEN', KEYS[1]),
   redis.call('EXISTS', KEYS[5]),
+  #redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms(), 'LIMIT', 0, 1),
 }
