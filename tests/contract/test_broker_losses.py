@@ -204,7 +204,7 @@ class LossMachine(RuleBasedStateMachine):
 
 def test_after_lost_keys_a_sweep_leaves_each_message_in_one_place(bench):
     if bench.broker.lives_in_rows:
-        pytest.skip("a row has all of it, or nothing")
+        pytest.skip("a row cannot lose only a part of a message")
     machine = type("Machine", (LossMachine,), {"bench": bench})
 
     run_state_machine_as_test(

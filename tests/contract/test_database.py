@@ -95,11 +95,13 @@ def test_every_method_of_the_contract_is_tested():
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="nothing that could be lost")
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite has no connection to lose"
+)
 @pytest.mark.parametrize("name", VERBS)
 def test_a_lost_connection_raises_once_and_is_replaced(broker, name):
     if name in WAKING and connection.vendor != "postgresql":
-        pytest.skip("nobody can be woken")
+        pytest.skip("only PostgreSQL wakes workers")
     broker.join(["default"], TOKEN)
     lose_connection()
 
@@ -123,9 +125,7 @@ def test_a_read_only_database_raises_once_and_is_connected_to_again(broker, name
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="no connection is listened on"
-)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="only PostgreSQL listens")
 def test_a_lost_listening_connection_raises_once_and_is_replaced(broker):
     broker.wait(["default"], 1)
     cut_others()

@@ -613,7 +613,7 @@ def test_a_saved_schedule_wakes_beats(configure, redis_url):
 @pytest.mark.django_db(transaction=True)
 def test_a_saved_schedule_wakes_beats_on_postgresql(configure):
     if connection.vendor != "postgresql":
-        pytest.skip("elsewhere a beat looks every poll_seconds")
+        pytest.skip("other databases are polled")
     with connection.cursor() as cursor:
         cursor.execute("LISTEN taskhub_beat")
 

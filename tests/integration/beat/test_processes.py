@@ -239,7 +239,7 @@ def wrong_clock(clock: Path) -> dict[str, str]:
 
 def test_a_beat_continues_after_the_database_was_away(configure, tmp_path):
     if connection.vendor != "postgresql":
-        pytest.skip("a server that can be stopped, once, is enough")
+        pytest.skip("tested with one server")
     config = configure(broker_url="database://")
     with PostgresServer() as server:
         here = {"DATABASE_URL": server.url}

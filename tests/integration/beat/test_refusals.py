@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def _mariadb():
     if connection.vendor != "mysql":
-        pytest.skip("others take all text, and packets of any size")
+        pytest.skip("other databases accept these values")
 
 
 def run_sql(sql: str) -> list[tuple]:

@@ -57,7 +57,7 @@ def zone(request, transactional_db):
     """Each of the zones that the database supports."""
     if request.param in SESSION_ZONES:
         if connection.vendor != "mysql":
-            pytest.skip("Only MariaDB and MySQL tell the time in the server's zone.")
+            pytest.skip("Only MariaDB and MySQL return times in the server's zone.")
         with session_zone(request.param):
             yield
     else:
@@ -121,7 +121,7 @@ def test_the_database_sets_enqueued_at_to_the_current_time(zone):
 def test_a_node_and_its_beat_run_only_due_tasks(start_node, variables):
     zone = variables.get("TASKHUB_DATABASE_ZONE")
     if zone is None and connection.vendor != "mysql":
-        pytest.skip("Only MariaDB and MySQL tell the time in the server's zone.")
+        pytest.skip("Only MariaDB and MySQL return times in the server's zone.")
     with database_zone(zone):
         far = PeriodicTaskFactory(schedule=once(timezone.now() + HOUR))
         near = PeriodicTaskFactory(schedule=every(seconds=1))

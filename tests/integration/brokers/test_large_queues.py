@@ -126,7 +126,9 @@ def pages_read(sql: str, index: str) -> int:
     return int(re.search(r"Buffers: shared hit=(\d+)", plan)[1])
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's planner")
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="it tests PostgreSQL's planner"
+)
 def test_an_idle_worker_does_not_read_all_delayed_rows(config):
     later = timezone.now() + timedelta(days=1)
     delayed = {"place": Place.DELAYED, "run_after": later}
@@ -143,7 +145,9 @@ def test_an_idle_worker_does_not_read_all_delayed_rows(config):
     assert pages_read(statement, "taskhub_place_delayed") <= 4
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's planner")
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="it tests PostgreSQL's planner"
+)
 def test_looking_into_a_queue_does_not_read_rows_of_other_queues():
     """PostgreSQL drops from a search the conditions that a partial index implies."""
     rows = [TaskResultFactory.build(place=Place.READY) for _ in range(3_000)]

@@ -9,7 +9,9 @@ from tests.factories import PeriodicTaskFactory
 from tests.servers import wait_until
 
 pytestmark = [
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="it cannot notify"),
+    pytest.mark.skipif(
+        connection.vendor != "postgresql", reason="only PostgreSQL notifies"
+    ),
     pytest.mark.django_db(transaction=True),
 ]
 

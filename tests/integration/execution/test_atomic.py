@@ -72,7 +72,7 @@ def test_the_work_is_done_once_if_processes_are_killed_at_any_step(start_node, f
 def test_the_work_of_a_zombie_is_rolled_back(start_node, gate):
     """The zombie was frozen past its lease, and another attempt has begun."""
     if connection.vendor == "sqlite":
-        pytest.skip("one writer at a time: nobody can overtake another")
+        pytest.skip("SQLite has one writer at a time")
     result = tasks.trace_atomically_behind_a_gate.enqueue("zombie", gate.path)
     zombie = start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
     wait_until(lambda: result.row.status == Status.RUNNING, "it to run")

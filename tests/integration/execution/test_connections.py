@@ -94,7 +94,8 @@ def test_a_connection_that_broke_during_a_task_is_replaced_after_it(keeper):
 
 
 @pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="it cannot be seen without a query"
+    connection.vendor != "postgresql",
+    reason="only PostgreSQL shows this without a query",
 )
 @pytest.mark.parametrize(
     "lose", [lambda driver: cut(driver.info.backend_pid), lambda driver: driver.close()]
@@ -165,7 +166,9 @@ def test_session_state_that_a_task_has_changed_is_reset(keeper, what, raw):
     assert _ask(asked) == before
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="only psycopg prepares")
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="only psycopg prepares statements"
+)
 def test_prepared_statements_of_the_driver_still_work(keeper, monkeypatch):
     connection.close()
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", 0)

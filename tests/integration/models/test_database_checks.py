@@ -19,10 +19,12 @@ def test_a_database_that_sorts_ids_by_time_gives_no_warning(capsys):
     assert warnings(capsys) == []
 
 
-@pytest.mark.skipif(connection.vendor != "mysql", reason="MariaDB has sorted otherwise")
+@pytest.mark.skipif(
+    connection.vendor != "mysql", reason="only MariaDB sorts in another way"
+)
 def test_a_database_that_sorts_ids_differently_gives_a_warning(capsys, monkeypatch):
     if not connection.features.has_native_uuid_field:
-        pytest.skip("It keeps UUIDs as text.")
+        pytest.skip("This server stores UUIDs as text.")
     # MariaDB sorts UUIDs of version 1 today as MariaDB 10.7 sorted all UUIDs.
     of_version_1 = tuple(each.replace("-7", "-1") for each in checks._IDS_IN_ORDER)
     monkeypatch.setattr(checks, "_IDS_IN_ORDER", of_version_1)

@@ -118,7 +118,7 @@ def test_unfit_rows_fail_and_other_rows_run(config, start_node):
         assert row.errors[0]["exception_class_path"].endswith("BadMessage")
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="any number fits in there")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite accepts any number")
 def test_the_message_of_a_row_that_cannot_be_claimed_is_delayed(config, start_node):
     make_odd({"attempts": MOST_ATTEMPTS[connection.vendor]})
 
@@ -153,7 +153,9 @@ def test_times_that_python_cannot_read_are_refused(column):
             edit(row, **{column: time})
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="it has a type for times")
+@pytest.mark.skipif(
+    connection.vendor != "sqlite", reason="only SQLite stores times as text"
+)
 @given(text=TIMES_AS_TEXTS)
 @hypothesis_settings(max_examples=300)
 def test_sqlite_refuses_times_that_django_cannot_read(text):

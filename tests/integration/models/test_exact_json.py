@@ -131,13 +131,13 @@ def pair(db):
 def test_lookups_work_as_on_any_json_field(pair, lookups):
     contains = any("contain" in name and "icontains" not in name for name in lookups)
     if contains and connection.vendor == "sqlite":
-        pytest.skip("SQLite has no such look-up.")
+        pytest.skip("SQLite lacks this lookup.")
     assert TaskResult.objects.filter(**lookups).ids() == [pair[0].pk]
 
 
 def test_a_comparison_of_whole_objects_ignores_the_order_of_keys(pair):
     if connection.vendor != "postgresql":
-        pytest.skip("Only PostgreSQL compares objects and not their texts.")
+        pytest.skip("Only PostgreSQL compares JSON objects by value.")
     turned = {"tags": ["a", "b"], "of": {"x": 1.5}, "user": 7}
     assert TaskResult.objects.get(kwargs=turned) == pair[0]
 

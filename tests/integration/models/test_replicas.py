@@ -28,7 +28,8 @@ from tests.replicas import replica
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(
-        connection.vendor != "postgresql", reason="its replicas are made by a setting"
+        connection.vendor != "postgresql",
+        reason="the replica is made with a setting of PostgreSQL",
     ),
 ]
 

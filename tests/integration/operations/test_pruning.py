@@ -165,7 +165,7 @@ def test_rows_without_a_backend_are_kept_if_one_backend_keeps_all(two_backends):
 def test_batches_are_found_by_the_primary_key(two_backends):
     """On SQLite only: its planner treats small and large tables alike."""
     if connection.vendor != "sqlite":
-        pytest.skip("the planners of the others go by the size of the table")
+        pytest.skip("other planners depend on the size of the table")
     default, _other = two_backends({"keep_most": 1}, {})
     rows = [aged(100 + number, successful=True) for number in range(3)]
 

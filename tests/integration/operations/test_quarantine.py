@@ -42,7 +42,7 @@ def history():
 def on_redis(config):
     """The config of a broker whose messages are bytes."""
     if get_broker(config).lives_in_rows:
-        pytest.skip("a message is a row there")
+        pytest.skip("in the database broker, a message is a row")
     return config
 
 

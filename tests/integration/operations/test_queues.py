@@ -63,7 +63,7 @@ def test_the_broker_is_synchronised_with_the_states_of_queues(config, redis_url)
     operations.queues.pause(MAIL)
     broker = get_broker(config)
     if broker.lives_in_rows:
-        pytest.skip("it looks at the row")
+        pytest.skip("the database broker reads the state from the row")
     broker.pause("mail", paused=False)
 
     synchronise_states(config)

@@ -236,7 +236,9 @@ def test_a_port_for_probes_that_is_in_use_causes_an_error_of_one_line(start_node
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="it needs LOCK TABLE")
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="only PostgreSQL has LOCK TABLE"
+)
 def test_a_node_stays_live_but_is_not_ready_while_the_database_hangs(
     start_node, configure
 ):

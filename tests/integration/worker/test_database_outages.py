@@ -16,7 +16,7 @@ without_sqlite = pytest.mark.skipif(
     connection.vendor == "sqlite", reason="SQLite has no server"
 )
 only_postgres = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="only PostgreSQL has that"
+    connection.vendor != "postgresql", reason="only PostgreSQL has this setting"
 )
 if connection.vendor == "postgresql":
     from psycopg import IsolationLevel
@@ -96,7 +96,7 @@ def test_stricter_isolation_levels_cause_no_serialization_errors(drain, level):
 def test_a_busy_process_stops_listening_for_notifications(config, start_node, gate):
     """PostgreSQL would keep all unread notifications until its queue is full."""
     if not get_broker(config).lives_in_rows:
-        pytest.skip("No other broker listens.")
+        pytest.skip("Only the database broker listens.")
     start_node("--processes=1", "--threads=1")
     wait_until(_listeners, "the process to listen")
     result = tasks.wait_for_gate.enqueue("busy", gate.path)

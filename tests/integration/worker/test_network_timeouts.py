@@ -81,7 +81,9 @@ def test_connections_have_keepalives_and_a_timeout(options):
     }
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="libpq has options")
+@pytest.mark.skipif(
+    connection.vendor != "postgresql", reason="these are options of libpq"
+)
 def test_options_that_the_site_has_set_are_kept(options):
     options |= {"tcp_user_timeout": 77_000, "keepalives_idle": 7}
 

@@ -13,7 +13,7 @@ from tests.factories import TaskResultFactory
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
 only_maria = pytest.mark.skipif(
-    connection.vendor != "mysql", reason="MariaDB and MySQL have other messages"
+    connection.vendor != "mysql", reason="it tests messages of MariaDB and MySQL"
 )
 
 
@@ -44,7 +44,7 @@ def session():
     connection.close()
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite does not lock rows")
 def test_a_transaction_is_retried_after_a_lock_timeout(session, config):
     row = TaskResultFactory()
     is_locked, has_failed = Event(), Event()

@@ -155,7 +155,7 @@ def test_a_worker_does_not_overwrite_the_marked_attempt_of_another(write):
 
 
 @pytest.mark.skipif(
-    not connection.features.has_select_for_update, reason="no rows are locked there"
+    not connection.features.has_select_for_update, reason="SQLite does not lock rows"
 )
 def test_every_group_locks_its_rows_in_the_same_order():
     """Without an order, two groups with the same rows could deadlock."""

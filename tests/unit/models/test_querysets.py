@@ -171,6 +171,6 @@ def test_the_database_sorts_ids_in_the_order_of_their_creation():
 def test_each_index_is_used_by_its_query(query, index):
     """Only on SQLite, whose planner does not depend on the size of the table."""
     if connection.vendor != "sqlite":
-        pytest.skip("the planners of the others go by the size of the table")
+        pytest.skip("other planners depend on the size of the table")
 
     assert index in query(TaskResult.objects.all()).explain()

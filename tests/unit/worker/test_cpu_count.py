@@ -30,7 +30,7 @@ HOST = "sys/fs/cgroup/web.slice"
 V1 = {"proc/self/cgroup": "9:pids:/x\n4:cpu,cpuacct:/docker/af12\n1:name=systemd:/x\n"}
 
 
-@pytest.mark.skipif(ALL < 2, reason="there is one CPU only")
+@pytest.mark.skipif(ALL < 2, reason="this machine has only one CPU")
 @pytest.mark.parametrize(
     ("files", "expected"),
     [

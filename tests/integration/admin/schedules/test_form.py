@@ -410,7 +410,7 @@ def test_the_enqueue_form_refuses_invalid_json(admin_client, name, text):
 
 
 @pytest.mark.skipif(
-    connection.vendor != "sqlite", reason="the others refuse half a character in JSON"
+    connection.vendor != "sqlite", reason="only SQLite accepts a lone surrogate in JSON"
 )
 def test_a_lone_surrogate_in_the_database_is_shown(admin_client):
     row = PeriodicTaskFactory(from_code=True)

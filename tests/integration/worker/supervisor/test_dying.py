@@ -72,7 +72,7 @@ def test_tasks_beside_one_that_kills_its_process_die_at_most_once(
         assert result.row.attempts <= 2
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has no locks on rows")
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite does not lock rows")
 @pytest.mark.parametrize("task", [tasks.wait_for_gate, tasks.async_wait_for_gate])
 def test_the_outcome_of_an_exclusive_run_is_written_before_the_next_run(
     start_node, gate, task
