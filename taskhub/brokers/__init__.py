@@ -35,11 +35,7 @@ _lock = Lock()
 
 
 def get_broker(config: Config) -> Broker:
-    """
-    Return this process's broker for a configuration.
-
-    Raise InvalidBrokerURL if no broker can use its `broker_url`.
-    """
+    """Return this process's broker. Raise InvalidBrokerURL if the URL is invalid."""
     # With the pid, since a forked process must not use the sockets of its parent.
     key = (os.getpid(), config.alias, config.options.broker_url)
     with _lock:
@@ -93,16 +89,13 @@ def _parse(url: str) -> SplitResult:
     """
     Return the parts of a URL.
 
-    Raise ValueError if a port is not a number, or if a part other than the login may
-    contain a piece of the password.
+    Raise ValueError if a port is not a number, or a password may be outside the login.
     """
     parts = urlsplit(url)
     for host in parts.netloc.rpartition("@")[2].split(","):
-        # Reading a port raises ValueError if it is not a number.
         _ = urlsplit(f"//{host}").port
     names = [name for name, _value in parse_qsl(parts.query, keep_blank_values=True)]
-    # An unescaped / ? or # in a password ends the host. The rest of the password, and
-    # the @ after it, are then in the path, the query or the fragment.
+    # An unescaped / ? or # in a password moves the @ into the path, query or fragment.
     is_cut = parts.scheme != "unix" and "@" not in parts.netloc
     if is_cut and any("@" in each for each in (parts.path, parts.fragment, *names)):
         raise ValueError("There is an @ after the host.")

@@ -9,9 +9,8 @@ leaves this place in four ways only: it is acknowledged (deleted), released or p
 holder). Messages have no timeout of their own.
 
 Ready messages are handed out by priority, higher first, then by age. Queues take turns.
-A message that was reclaimed, or given back after it was started, records how it came
-back. Its next holder checks the row before running it. If the message may have killed a
-process, the next holder runs it exclusively.
+A message that was reclaimed, or given back after it was started, is marked. Its next
+holder checks the row, and runs the message exclusively if it may have killed a process.
 
 A damaged queue does not affect the others: a method for several queues skips it, and a
 method for one queue raises QueueDamaged.
@@ -34,8 +33,7 @@ from taskhub.messages import Delivery, Depth, Envelope
 MAX_RESERVED_MESSAGES = 1_000
 #: The name under which beats wait, in place of a queue. No queue can have it.
 BEAT = "~beat"
-#: How long `wait` blocks at most. If a wake-up is lost, the waiting thread looks for
-#: messages after this time.
+#: How long `wait` blocks at most. A lost wake-up delays a message by no more.
 MAX_WAIT_SECONDS = 2.0
 
 
@@ -60,11 +58,10 @@ class Broker(ABC):
         """
         Store messages, and wake idle workers.
 
-        Idempotent: a message whose id the broker already has is not changed.
-
-        Raise BrokerUnavailable if the broker cannot be reached; some of the messages
-        may be stored then. Raise QueueDamaged if one of the queues cannot be used; the
-        messages of the others are stored.
+        A message whose id the broker already has is not changed. Raise
+        BrokerUnavailable if the broker cannot be reached; some messages may be stored
+        then. Raise QueueDamaged if a queue cannot be used; messages of other queues are
+        stored.
         """
 
     def reserve(
@@ -78,8 +75,7 @@ class Broker(ABC):
         or given back, or its lease ends.
 
         Raise LeaseLost if the token has no lease, and BrokerUnavailable if the
-        connection is lost. If only the reply was lost, the token holds the messages
-        that were in it, and `held` returns their ids.
+        connection is lost. If only the reply was lost, `held` returns the ids.
         """
         limit = min(limit, MAX_RESERVED_MESSAGES)
         first = next(self._turn) % len(queues)
@@ -95,8 +91,7 @@ class Broker(ABC):
         """
         Leave out empty queues, if the broker can tell at low cost.
 
-        Keep queues in which the token has no lease, so that reserve_from() raises
-        LeaseLost.
+        Keep queues in which the token has no lease: reserve_from() raises LeaseLost.
         """
         return queues
 
@@ -104,11 +99,7 @@ class Broker(ABC):
     def reserve_from(
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
-        """
-        Take up to `limit` due messages of one queue; see reserve().
-
-        Raise QueueDamaged if it cannot be used.
-        """
+        """Reserve messages of one queue. Raise QueueDamaged if it cannot be used."""
 
     @abstractmethod
     def acknowledge(
@@ -117,8 +108,7 @@ class Broker(ABC):
         """
         Delete messages of one queue that are done.
 
-        Return the ids that `token` still held. Other messages are not deleted, unless
-        they are astray.
+        Return the ids that `token` still held. Of the others, delete only astray ones.
         """
 
     @abstractmethod
@@ -133,9 +123,8 @@ class Broker(ABC):
         """
         Give messages of one queue back, to their former position.
 
-        With `started`, the messages may have been started, and their next holder checks
-        their rows. Return how many were given back. Messages that `token` does not hold
-        are not changed.
+        With `started`, they may have been started, so the next holder checks their
+        rows. Return how many were given back: only messages that `token` holds.
         """
 
     @abstractmethod
@@ -163,8 +152,7 @@ class Broker(ABC):
         """
         Stop handing out messages of a queue, or resume and wake idle workers.
 
-        The state is stored in `QueueState`. A steward repeats the call, in case the
-        broker has lost its data.
+        A steward repeats the state in `QueueState`, since the broker may lose its data.
         """
 
     @abstractmethod
@@ -200,8 +188,7 @@ class Broker(ABC):
         """
         Return which of these ids the broker does not have.
 
-        The broker has a message if it is held, or if it has a body and is ready or
-        delayed.
+        The broker has messages that are held, or have a body and are ready or delayed.
         """
 
     def count_astray(self, queue_name: str) -> int:
@@ -213,26 +200,20 @@ class Broker(ABC):
         Return ids of messages that have a body and no place.
 
         Check these ids or, without ids, some thousand bodies from where the last such
-        call has stopped. A living process may run some of them; see
-        `taskhub.worker.steward.astray`.
+        call stopped. A living process may run some of them; see steward/astray.py.
         """
         return set()
 
     def put_back(self, queue_name: str, ids: Collection[str]) -> int:
-        """
-        Make astray messages ready, each marked as left unfinished.
-
-        Return how many were astray. Other messages are not changed.
-        """
+        """Make astray messages ready, marked as left unfinished. Return how many."""
         return 0
 
     @abstractmethod
     def fingerprint(self, queues: Sequence[str]) -> str:
         """
-        Return text that changes if the broker may have lost messages of these queues.
+        Return text that changes if the broker was emptied, restarted or replaced.
 
-        That is, if it was emptied, restarted, or replaced by another server. Partial
-        losses in one queue show in `Depth.astray`.
+        Then messages of these queues may be lost. `Depth.astray` shows partial losses.
         """
 
     # Leases.
@@ -265,9 +246,8 @@ class Broker(ABC):
         """
         End a token's lease, and make its messages ready; return their number.
 
-        With `if_silent`, do nothing if the token has sent a heartbeat meanwhile. With
-        `died`, the messages are marked as messages that may have killed their holder;
-        without it, as left unfinished.
+        With `if_silent`, do nothing if the token has sent a heartbeat meanwhile. `died`
+        says whether the messages may have killed the holder, or were left unfinished.
         """
 
     # Waiting.
@@ -277,10 +257,9 @@ class Broker(ABC):
         """
         Block until there may be messages to reserve, or for `timeout` seconds.
 
-        This may return early without a reason. It does not block longer than
-        MAX_WAIT_SECONDS, nor beyond the next due time that the broker knows of. A
-        broker that polls blocks for up to `poll_seconds`, even if a message becomes
-        due. Only one thread at a time may wait.
+        This may return early. It blocks for MAX_WAIT_SECONDS at most, and not beyond
+        the next due time that the broker knows. A broker that polls blocks for up to
+        `poll_seconds`, even if a message becomes due. One thread may wait at a time.
         """
 
     @abstractmethod

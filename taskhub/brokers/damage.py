@@ -13,8 +13,7 @@ class Damage:
     """
     Remembers which queues are damaged. Any thread may use it.
 
-    A fault of a queue is logged when it is found. It is logged again only if the queue
-    could be used in between.
+    A fault of a queue is logged once, and again if the queue could be used in between.
     """
 
     def __init__(self) -> None:

@@ -80,8 +80,7 @@ class DatabaseBroker(Broker):
         self, queue_name: str, *, limit: int, token: str
     ) -> list[Delivery]:
         with broker_errors(self._alias):
-            # Look for a pause in the statement that finds the messages: between two
-            # statements, the queue could be paused.
+            # In one statement: the queue could be paused between two statements.
             ready = self._rows.filter(
                 ~Exists(self._pauses(queue_name)),
                 place=Place.READY,
@@ -232,8 +231,7 @@ class DatabaseBroker(Broker):
 
     @repeatable
     def silent(self, queues: Sequence[str]) -> set[str]:
-        # A token without a lease may hold messages: it may have reserved them while its
-        # lease was being ended.
+        # A token without a lease may hold messages, reserved while its lease was ended.
         lease = self._leases.of(OuterRef("held_by"))
         orphaned = self._rows.filter(~Exists(lease), place=Place.HELD)
         holders = orphaned.order_by().values_list("held_by", flat=True).distinct()

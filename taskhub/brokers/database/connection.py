@@ -52,8 +52,7 @@ def repeatable(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _renew_connection(alias: str) -> None:
-    # Django reconnects only if the lost connection is closed. Inside a transaction,
-    # the caller has to close it.
+    # Django reconnects only after a close. In a transaction, the caller has to close.
     connection = connections[alias]
     if not connection.in_atomic_block:
         discard(connection)

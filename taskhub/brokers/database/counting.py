@@ -1,8 +1,7 @@
 """
 Counting messages by place, at a bounded cost.
 
-To count rows, the database visits each of them. So a count above MAX_COUNTED is kept
-for COUNT_TTL_SECONDS; a lower one is found out each time.
+A count visits every row, so one above MAX_COUNTED is cached for COUNT_TTL_SECONDS.
 """
 
 from collections import Counter
@@ -14,9 +13,7 @@ from taskhub.foundation.ttl_cache import TTLCache
 from taskhub.messages import Depth
 from taskhub.models import Place, TaskResultQuerySet
 
-#: A higher count is cached.
 MAX_COUNTED = 10_000
-#: How old a cached count may be.
 COUNT_TTL_SECONDS = 60.0
 
 
@@ -74,8 +71,7 @@ class Counts:
             found = dict(counted.values_list("queue_name", "count"))
         counts = {name: found.get(name, 0) for name in queues}
         for name, count in counts.items():
-            # The index of delayed messages is not by queue: a low count takes as long
-            # as a high one.
+            # The index of delayed messages is not by queue: low counts take long, too.
             if count > MAX_COUNTED or (are_many and place is Place.DELAYED):
                 self._known.set((place, name), count)
         return counts

@@ -1,10 +1,9 @@
 """
 Notifications that wake idle workers of the database broker, and beats.
 
-On PostgreSQL, a worker LISTENs on a connection of its own, and enqueueing NOTIFYs in
-its transaction, which takes effect at the commit. On other databases, or without the
-option `notify`, workers poll every `poll_seconds`. Behind a pooler that drops
-notifications, they look for messages every MAX_WAIT_SECONDS.
+On PostgreSQL, a worker LISTENs on its own connection, and enqueueing NOTIFYs at the
+commit. On other databases, or without the option `notify`, workers poll every
+`poll_seconds`. If a pooler drops notifications, they look every MAX_WAIT_SECONDS.
 """
 
 import os
@@ -71,9 +70,8 @@ class Listener:
         """
         Block until a notification, an interrupt, a due time or the timeout.
 
-        `due_in` returns how long it takes until a message is due, if that is within the
-        given seconds. Without notifications, it is not called, and this blocks for up
-        to `poll_seconds`.
+        `due_in` returns how long until a message is due, if that is within the given
+        seconds. Without notifications it is not used: block for up to `poll_seconds`.
         """
         with self._waiting:
             self._wait(alias, channel, timeout, due_in)

@@ -27,8 +27,7 @@ def take(
     """
     Let a token hold up to `limit` of the `ready` messages; return their rows.
 
-    Take higher priorities first, then older messages. `rows` are all rows of the
-    backend.
+    Take higher priorities first, then older messages. `rows` are the backend's rows.
     """
     alias = results_database()
     best = ready.order_by("-priority", "id")

@@ -9,8 +9,7 @@
 -- ARGV[1] token
 -- ARGV[2…] ids
 --
--- Returns the ids that the token still held. Messages in another place are not changed;
--- messages without a place are deleted, too.
+-- Returns the ids that the token still held. Messages without a place are deleted, too.
 
 local has_lease = redis.call('ZSCORE', KEYS[5], ARGV[1])
 local still_held, others = {}, {}

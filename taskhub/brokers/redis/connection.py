@@ -77,10 +77,7 @@ def _settings(options: Options) -> dict[str, Any]:
 
 
 def _keepalive(options: Options) -> dict[str, Any]:
-    """
-    Return options that keep idle connections open in firewalls, and that soon close a
-    connection that a firewall has dropped.
-    """
+    """Return options that keep idle connections open, and soon notice dropped ones."""
     timeout_ms = int(options.socket_timeout_seconds * 1000)
     wanted = {
         "TCP_KEEPIDLE": _KEEPALIVE_SECONDS,
@@ -100,10 +97,9 @@ def _keepalive(options: Options) -> dict[str, Any]:
 
 def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
     """
-    Return a client for the primary that Sentinels name.
+    Return a client for the primary that Sentinels name. Raise ValueError for bad URLs.
 
     The URL is redis+sentinel://[user:password@]host:26379,host:26379/service[/db].
-    Raise ValueError if the service is missing, or another part is invalid.
     """
     parts = urlsplit(url)
     service, _slash, db = parts.path.strip("/").partition("/")
@@ -115,8 +111,7 @@ def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
     server: dict[str, Any] = {**settings, "ssl": by_tls, **login_of(url), **query}
     if db:
         server["db"] = int(db)
-    # Sentinels may have a login of their own. They use TLS if the servers do, unless
-    # `sentinel_ssl` says otherwise.
+    # Sentinels may have their own login. They use TLS like the servers by default.
     of_sentinels: dict[str, Any] = {
         **settings,
         "ssl": own.pop("sentinel_ssl", by_tls),
@@ -134,10 +129,9 @@ def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
 
 def _cluster(url: str, settings: Mapping[str, Any]) -> RedisCluster:
     """
-    Return a client for a Cluster. Block while it connects.
+    Return a Cluster's client; block until connected. Raise ValueError for bad URLs.
 
-    The URL is redis+cluster://[user:password@]host:6379,host:6379. Raise ValueError if
-    it has a database number, or another part is invalid.
+    The URL is redis+cluster://[user:password@]host:6379,host:6379, without a database.
     """
     parts = urlsplit(url)
     if parts.path.strip("/"):
@@ -217,16 +211,14 @@ def broker_errors(address: str, connect: Callable[[], Client]) -> Iterator[None]
             f"Cannot reach Redis at {address}: {_reason(error)}."
         ) from error
     except redis.RedisError as error:
-        # Redis may be full or loading, for example, which is temporary. Other errors
-        # are seen in the log.
+        # Most are temporary: Redis is full or loading. The log shows the others.
         raise BrokerUnavailable(
             f"Redis at {address} refuses: {_reason(error)}."
         ) from error
 
 
 def _leave_replica(client: Client) -> None:
-    # The server was a primary before. Its name may lead to the new primary by now, and
-    # then new connections reach that. Behind Sentinel and in a Cluster, redis-py does
-    # this.
+    # The server's name may lead to another server, the new primary, by now. Behind
+    # Sentinel and in a Cluster, redis-py reconnects itself.
     if isinstance(client, redis.Redis):
         client.connection_pool.disconnect(inuse_connections=False)

@@ -6,10 +6,9 @@
 -- KEYS[4] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)
 -- KEYS[5] paused       exists while the queue is paused
 --
--- Returns how many are delayed, how many are ready, how many are held, how many bodies
--- there are, 1 if the queue is paused, and 1 if a delayed message is due: the next reserve
--- makes it ready. This is a script, since a full Redis refuses transactions even if they
--- only read.
+-- Returns how many are delayed, ready and held, how many bodies there are, 1 if the queue
+-- is paused, and 1 if a delayed message is due, which the next reserve makes ready. This
+-- is a script, since a full Redis refuses transactions even if they only read.
 
 local held = 0
 for _, token in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do

@@ -45,8 +45,7 @@ def deliveries_of(
     """
     Yield the deliveries in a reply of reserve.lua.
 
-    `fields` has, for each message, its id, its first bytes and its size in bytes. The
-    server has run since `since_ms`; see outdated().
+    `fields` has each message's id, first bytes and size; for `since_ms` see outdated().
     """
     for raw_id, stored, size in zip(*[iter(fields)] * 3, strict=True):
         returned, body = unpacked(stored)
@@ -76,8 +75,7 @@ def _rank(envelope: Envelope) -> int:
     Return a number that is lower for a higher priority, then for an older id.
 
     The first 48 bits of a UUIDv7 are milliseconds. Redis sorts members of the same rank
-    by their bytes, which is also by age. Ranks are below 2**53, as scores of a sorted
-    set must be.
+    by their bytes, so also by age. Ranks are below 2**53, as scores must be.
     """
     return (100 - envelope.priority << 44) + (envelope.id.int >> 80)
 
@@ -86,9 +84,8 @@ def outdated(raw_id: bytes, since_ms: int) -> Returned | None:
     """
     Return that a message came back, if it is older than this run of the server.
 
-    The message may have been run and deleted before the server was restarted, and the
-    restarted server may not know that. Return None for a newer message, and if
-    `since_ms` is 0: the server was not restarted.
+    It may have been run and deleted, and the restarted server may not know that. Return
+    None for a newer message, and if `since_ms` is 0: the server was not restarted.
     """
     made_ms = raw_id[:13].replace(b"-", b"")
     try:

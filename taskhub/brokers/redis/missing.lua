@@ -7,7 +7,6 @@
 --
 -- ARGV    ids
 --
--- Returns the ids of messages that are not held, and that have no body or are neither
--- delayed nor ready.
+-- Returns the ids that are not held, and have no body or are neither delayed nor ready.
 
 return missing_among(ARGV)

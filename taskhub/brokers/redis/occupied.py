@@ -1,8 +1,7 @@
 """
 Finding the queues that have messages, in one round trip.
 
-A reserve runs reserve.lua once for each queue. If a worker has a hundred queues, most
-of these scripts would find nothing.
+Of a hundred scripts, one for each queue of a worker, most would find nothing.
 """
 
 from collections.abc import Sequence
@@ -18,8 +17,7 @@ def occupied(client: Client, queues: Sequence[Keys], token: str) -> list[bool]:
     """
     Return for each queue whether to run reserve.lua.
 
-    Run it if messages are ready or delayed. Also run it if a key has a wrong type, or
-    if the token has no lease: the script reports these faults.
+    Run it if messages are ready or delayed, or to report a wrong type or missing lease.
     """
     pipeline = client.pipeline(transaction=False)
     for keys in queues:

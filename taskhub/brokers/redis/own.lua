@@ -1,5 +1,4 @@
--- own: check who owns a queue, or become its owner. The owner is the database that has
--- the results.
+-- own: check which database of results owns a queue, or become its owner.
 --
 -- KEYS[1] owner        STRING  the owner
 -- KEYS[2] nodes        ZSET  token → lease end, ms, Redis's clock (0: being reclaimed)

@@ -1,9 +1,8 @@
 """
 The permissions that a Redis user needs: every command is tried on every queue.
 
-Redis reports a missing permission only when a command is run, and a script does not
-report which of its commands is not permitted. So each command is run alone, on
-temporary keys of each queue that nothing else uses.
+Redis reports a missing permission only when a command is run, and a script does not say
+which of its commands is refused. So each is run alone, on temporary keys.
 """
 
 from collections.abc import Sequence

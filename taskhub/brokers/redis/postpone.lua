@@ -12,8 +12,7 @@
 -- ARGV[3] how the messages come back (empty: as if they had never been handed out)
 -- ARGV[4…] for each message: id, in how many ms it is due
 --
--- Returns how many were postponed. Messages that the token no longer holds stay where
--- they are.
+-- Returns how many were postponed: only messages that the token still holds.
 
 local max_hints = tonumber(ARGV[2])
 assert(max_hints and ARGV[3] and #ARGV % 2 == 1, 'postpone: malformed arguments')

@@ -6,8 +6,7 @@
 -- 1. Each key has the type of its name. Otherwise the script returns DAMAGED and writes
 --    nothing, since Redis does not roll back.
 -- 2. A message has a body, in `messages`. Its place is exactly one of: delayed, ready, and
---    held by a token in `nodes`. If the token of a `held` key is not in `nodes`, the
---    messages in that key have no place there.
+--    held by a token in `nodes`. The `held` key of any other token is not a place.
 -- 3. A message is present if it is held, or if it is delayed or ready and has a body. Every
 --    other message is missing. A missing message that has a body is astray.
 -- 4. A push gives a place to missing messages, and does not change present ones.
@@ -51,8 +50,7 @@ local function come_back(stored, returned)
   return head and head .. returned .. string.sub(stored, rest) or stored
 end
 
--- Return the rank of a stored message. Text in another format gets the first rank, so that
--- a worker quarantines it soon.
+-- Return a stored message's rank. Text in another format is first, to be quarantined.
 local function rank_of(stored)
   local digits = string.match(stored, '^(%d+):')
   return digits and #digits <= 16 and digits or 0
@@ -117,9 +115,8 @@ local function missing_among(ids)
   return found
 end
 
--- Take these ids from a token. Return a table of ranks by id. It has the messages that the
--- token held, that it may give back, and that have a body. With a lease, a token may give
--- back all messages that it held; without one, only those that have no other place.
+-- Take these ids from a token. Return the ranks by id of those that have a body and that
+-- the token may give back: all it held, or without a lease, those with no other place.
 local function take_from(token, ids)
   local key = base .. 'held:' .. token
   local taken, ranks = {}, {}
@@ -165,8 +162,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The longest lease, for any `lease_seconds`. A later end was not written by taskhub, or
--- the clock was set back since.
+-- The longest lease. A later end is not from taskhub, or the clock was set back since.
 local MAX_LEASE_MS = 3600 * 1000
 
 -- Whether a token has a lease that has not ended.

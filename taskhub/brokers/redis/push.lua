@@ -33,8 +33,7 @@ local now = now_ms()
 local max_transit_ms = 1000
 local is_late = now - sent > max_transit_ms
 
--- A message that is sent for the first time, and was not long in transit, is new. Every
--- other message is doubtful: Redis may have it already.
+-- Doubtful messages, which Redis may have already: sent again, or long in transit.
 local doubtful, missing = {}, {}
 for i = 3, #ARGV, per_message do
   if is_late or not string.match(ARGV[i + 1], '^%d+:\n') then

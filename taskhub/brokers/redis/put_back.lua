@@ -10,8 +10,7 @@
 -- ARGV[2] how the messages come back; not stored for a message that came back before
 -- ARGV[3…] ids
 --
--- Returns how many were astray. Each may have been started, so a worker checks its row
--- first.
+-- Returns how many were astray. They may have been started: workers check their rows.
 
 local max_hints = tonumber(ARGV[1])
 assert(max_hints and ARGV[2], 'put_back: malformed arguments')

@@ -14,10 +14,9 @@
 -- ARGV[3] how many bytes of each message to return at most; workers refuse longer ones
 -- ARGV[4] how many bytes of messages to hand out, roughly; at least one message, if any
 --
--- Returns false if the token has no lease. Otherwise returns a list: in how many ms the
--- earliest delayed message is due (-1: there is none); since when this run of the server
--- has the messages, in ms (0: always); then for each message its id, the stored message,
--- and the size of the whole stored message in bytes.
+-- Returns false if the token has no lease; otherwise a list: in how many ms the earliest
+-- delayed message is due (-1: none is delayed); since when, in ms, this run of the server
+-- has the messages (0: always); for each: its id, stored message, and full size in bytes.
 
 local limit = tonumber(ARGV[2])
 local max_bytes, room = tonumber(ARGV[3]), tonumber(ARGV[4])

@@ -33,16 +33,14 @@ class Scripts:
 
     def run(self, name: str, keys: list[str], arguments: list[Any]) -> Any:
         """
-        Run a script.
+        Run a script. Raise BrokerError if that fails.
 
-        Raise QueueDamaged if a key has a wrong type, and BrokerError if the script
-        cannot be run, or fails.
+        Raise QueueDamaged if a key has a wrong type.
         """
         with broker_errors(self._address, self._connect), self._key_errors(keys[0]):
             script = self._registered.get(name)
             if script is None:
-                # redis-py sends the script's digest. If the server does not know it,
-                # redis-py sends the text.
+                # redis-py sends the digest, or the text if the server does not know it.
                 script = self._connect().register_script(_SOURCES[name])
                 self._registered[name] = script
             return script(keys=keys, args=arguments)

@@ -17,8 +17,7 @@ from taskhub.brokers.redis.connection import Client
 from taskhub.compat.private_apis import descriptor_of
 from taskhub.foundation.readiness import wait_readable
 
-#: How late Redis may end a blocking command: it checks their timeouts ten times a
-#: second.
+#: How late Redis may end a blocking command: it checks for timeouts every 0.1 s.
 MAX_LATENESS_SECONDS = 0.1
 
 
