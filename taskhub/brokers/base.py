@@ -60,8 +60,7 @@ class Broker(ABC):
 
         A message whose id the broker already has is not changed. Raise
         BrokerUnavailable if the broker cannot be reached; some messages may be stored
-        then. Raise QueueDamaged if a queue cannot be used; messages of other queues are
-        stored.
+        then. Raise QueueDamaged if a queue cannot be used; others get their messages.
         """
 
     def reserve(

@@ -11,8 +11,7 @@ A node consists of these processes, each in a package or a class of its own:
 
 The modules of this package itself are shared by all of them. The processes have in
 common a flag that makes the node quiet, the scoreboard of running tasks, and pipes. If
-a child's pipe from the supervisor ends, the supervisor is gone, and the child stops by
-itself.
+a child's pipe from the supervisor ends, the supervisor is gone, and the child stops.
 
 A package's code runs in its own process: only the supervisor imports the other two, to
 start them after a fork. The numbered lists in supervisor.py and worker_process.py say

@@ -15,8 +15,7 @@ LEAVES = "leaves"
 #: follows, and after BEGINS the limit in seconds.
 BEGINS = "begins"
 ENDS = "ends"
-#: From the steward: what an operator has requested of this node. The new number of
-#: worker processes follows after RESIZE.
+#: From the steward: what an operator has requested. RESIZE has the number of processes.
 RESIZE = "resize"
 QUIET = "quiet"
 RESUME = "resume"

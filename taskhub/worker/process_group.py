@@ -5,8 +5,7 @@ Each worker process leads a process group. The programs and pools that its tasks
 belong to the group, and so do their children. When the worker process has ended, the
 supervisor kills the rest of the group. If the supervisor is gone, the worker process
 kills its own group as its last step. A process that a task starts in another session or
-group, as with `subprocess.Popen(start_new_session=True)`, is meant to stay, and is not
-killed.
+group, as with `subprocess.Popen(start_new_session=True)`, is not killed.
 
 Ctrl-C does not interrupt such a group, but the group cannot read from the terminal
 either. So a worker process whose standard input is a terminal stays in the supervisor's
@@ -51,8 +50,7 @@ class ProcessExit:
         """
         Call receivers of `process_ending`, and exit. Any thread may call this.
 
-        With `with_hooks`, also call the hooks of `atexit` before the exit. They must
-        not be called while tasks still run.
+        With `with_hooks`, also call the hooks of `atexit`: not while tasks still run.
         """
         limit_hooks(lambda: self._exit_at_once(code))
         send_ending()

@@ -25,21 +25,13 @@ def send_started(role: str) -> None:
 
 
 def send_ending() -> None:
-    """
-    Send `process_ending` if `process_started` was sent.
-
-    Block until its receivers have returned.
-    """
+    """Send `process_ending` if `process_started` was sent; block for the receivers."""
     if _role:
         _send(signals.process_ending)
 
 
 def limit_hooks(give_up: Callable[[], Any]) -> None:
-    """
-    Call `give_up`, which ends this process, if its hooks take too long.
-
-    Return at once; a timer calls it after MAX_HOOK_SECONDS.
-    """
+    """Start a timer that calls `give_up` to end this process after MAX_HOOK_SECONDS."""
 
     def end() -> None:
         logger.warning(

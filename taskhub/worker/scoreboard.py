@@ -53,8 +53,7 @@ class Section:
     """
     The part that one worker process writes. For one thread at a time.
 
-    `head` and `start` are the positions of its head and its first slot in `memory`, in
-    bytes; `size` is the number of slots.
+    `head` and `start` are positions in `memory`, in bytes; `size` is a number of slots.
     """
 
     def __init__(self, memory: mmap, head: int, start: int, size: int) -> None:

@@ -94,8 +94,7 @@ def _end_previous_attempt(row: TaskResult, returned: Returned, now: datetime) ->
     if returned.died and not waits and not _is_known(returned.holder, row.errors):
         row.errors = [*row.errors, describe_death(row, returned.holder, now)]
     if row.status == Status.RUNNING:
-        # The previous attempt was given back, and that could not be written. So it is
-        # not known when the next attempt was due.
+        # The attempt was given back, but the next one's due time could not be written.
         row.run_after = now
 
 
@@ -103,8 +102,7 @@ def deaths_of(pk: UUID, *, besides: str) -> int:
     """
     Return how many worker processes have died with a result, by its row.
 
-    Do not count the process with the token `besides`, whose death may not be in the row
-    yet.
+    Do not count the token `besides`, whose death may not be in the row yet.
     """
     rows = TaskResult.writing.filter(pk=pk)
     errors = rows.values_list("errors", flat=True).first() or []

@@ -108,9 +108,7 @@ def write_retried(
     """
     Retry the finished results among `due_times`, each at its due time or at once.
 
-    The time between the end and the retry does not count as waiting time.
-
-    Return their rows as they are now.
+    Return their new rows. The time until the retry does not count as waiting time.
     """
     alias, now = results_database(), datetime.now(UTC)
     with transaction.atomic(using=alias):

@@ -25,8 +25,7 @@ _POSTGRESQL_SERVER_CODES = ("53", "25006")
 _MYSQL_SERVER_CODES = (1021, 1037, 1040, 1041, 1290, 1792, 1836)
 _SQLITE_SERVER_CODES = ("SQLITE_FULL", "SQLITE_READONLY")
 
-# Codes of errors about a connection that the server or the network has closed, and
-# words in their messages. The codes of PostgreSQL are prefixes.
+# Codes and words of errors about closed connections. PostgreSQL's codes are prefixes.
 _POSTGRESQL_CLOSED_CODES = ("08", "57P0")
 _POSTGRESQL_CLOSED_WORDS = ("connection", "server", "ssl", "eof")
 _MYSQL_CLOSED_CODES = (0, 1053, 1927, 2006, 2013, 2055, 4031)
@@ -62,11 +61,7 @@ def was_cut_off(error: BaseException) -> bool:
 
 
 def probe() -> None:
-    """
-    Execute a write that changes no row.
-
-    Raise a database's error if it accepts no writes now.
-    """
+    """Execute a write that changes no row; raise a database's error if it fails."""
     Lease.writing.filter(token="").update(ends_at=datetime.now(UTC))
 
 

@@ -3,8 +3,7 @@ Transient errors: about the database or this process, and not about a row's cont
 
 Most errors say which of the two it is. Others, such as a lost connection, may be
 either: the server is gone, or it has closed the connection because a packet was too
-large. Then a write that changes nothing is tried: if it succeeds, the error was about
-the content.
+large. Then a write that changes nothing is tried: it fails if the server is gone.
 """
 
 from typing import Any
@@ -28,8 +27,7 @@ def is_transient(error: Exception) -> bool:
     """
     Whether an error is about the database or this process, and not about some rows.
 
-    If the error does not say, close this thread's connections, and block for an attempt
-    to write.
+    If the error does not say, close this thread's connections, and block for a write.
     """
     if isinstance(error, MemoryError):
         return True

@@ -219,6 +219,6 @@ def broker_errors(address: str, connect: Callable[[], Client]) -> Iterator[None]
 
 def _leave_replica(client: Client) -> None:
     # The server's name may lead to another server, the new primary, by now. Behind
-    # Sentinel and in a Cluster, redis-py reconnects itself.
+    # Sentinel and in a Cluster, redis-py does this itself.
     if isinstance(client, redis.Redis):
         client.connection_pool.disconnect(inuse_connections=False)

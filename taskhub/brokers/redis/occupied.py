@@ -1,7 +1,7 @@
 """
 Finding the queues that have messages, in one round trip.
 
-Of a hundred scripts, one for each queue of a worker, most would find nothing.
+Running reserve.lua once for each of a hundred queues would mostly find nothing.
 """
 
 from collections.abc import Sequence

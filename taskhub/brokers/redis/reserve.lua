@@ -16,7 +16,7 @@
 --
 -- Returns false if the token has no lease; otherwise a list: in how many ms the earliest
 -- delayed message is due (-1: none is delayed); since when, in ms, this run of the server
--- has the messages (0: always); for each: its id, stored message, and full size in bytes.
+-- has the messages (0: always); for each message: id, stored message, full size in bytes.
 
 local limit = tonumber(ARGV[2])
 local max_bytes, room = tonumber(ARGV[3]), tonumber(ARGV[4])

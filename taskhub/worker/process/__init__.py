@@ -14,8 +14,7 @@ Its threads, and what each owns:
 
 The consumer owns messages that are reserved and not started. It has no thread: a slot
 that finds it empty reserves more, and only one slot does so at a time. `Running` knows
-the runs of all threads. A run is removed from it once, by the thread that decides how
-the run ended.
+the runs of all threads. A run is removed once, by the thread that decides how it ended.
 
 How the process stops is a numbered list in worker_process.py. A part that fails ends
 the whole process at once; the supervisor starts another one.

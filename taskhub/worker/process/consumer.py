@@ -54,8 +54,7 @@ class Consumer:
         self._drain = drain
         self._waiting: deque[Delivery] = deque()
         self._reserved_at = 0.0
-        # The steward renews leases at least this often. So a message is still held for
-        # this time after it was reserved.
+        # Messages are held this long: the steward renews leases at least this often.
         self._fresh_seconds = broker.config.options.lease_seconds / 3
         self._reserving = Lock()
         self._stopping = Event()

@@ -64,8 +64,7 @@ class EventLoop:
             try:
                 self._loop.run_forever()
             except BaseException as error:
-                # asyncio stops its loop for a SystemExit in a task. Restart it for the
-                # other tasks.
+                # A SystemExit in a task stops the loop. Restart it for the other tasks.
                 logger.warning("A task raised %r on the event loop.", error)
 
     def _begin(self, run: Run) -> None:

@@ -11,9 +11,8 @@ class ExclusiveRuns:
     """
     Lets a run be the only one in its process, so that no other run ends if it dies.
 
-    `settle` is called before and after an exclusive run, so that no outcome is lost. It
-    blocks until all outcomes that were handed in are written. Slots or the event loop
-    call `leave`.
+    `settle` is called before and after an exclusive run, so that no outcome is lost: it
+    blocks until all outcomes are written. Slots or the event loop call `leave`.
     """
 
     def __init__(self, settle: Callable[[], None]) -> None:
@@ -31,11 +30,10 @@ class ExclusiveRuns:
 
     def enter(self, *, exclusive: bool) -> bool:
         """
-        Begin a run. Return False if the message is to be given back instead.
+        Begin a run. Return False during an exclusive run: give the message back then.
 
-        That is the case during an exclusive run. Before an exclusive run, block until
-        the other runs have ended, for up to 30 seconds, and then until their outcomes
-        are written.
+        Before an exclusive run, block until the others have ended, for up to 30
+        seconds, and then until their outcomes are written.
         """
         with self._changed:
             if self._is_claimed:

@@ -12,8 +12,7 @@ from taskhub.worker.process.running import Running
 from taskhub.worker.quiet import Quiet
 from taskhub.writer.thread.group_writer import GroupWriter
 
-#: The pause between two looks at an idle process. A run that starts meanwhile is marked
-#: as RUNNING later by up to this time.
+#: The pause between looks at an idle process. It delays the mark of a new run.
 _IDLE_PAUSE_SECONDS = 0.3
 #: How often to check whether runs were cancelled. Shorter runs are not checked.
 _CANCELLED_SECONDS = 1.0

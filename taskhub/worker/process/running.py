@@ -56,9 +56,8 @@ class Running:
         """
         Note that a run has ended. Return False if that was noted before.
 
-        The first caller decides how the run ended: only its `hand_on` is called, and
-        hands the outcome to the writer. That happens before other threads can see that
-        the run is over. `hand_on` must not take long.
+        The first caller decides how the run ended: only its `hand_on` is called, before
+        other threads can see that the run is over. `hand_on` must not take long.
         """
         with self._lock:
             if id(run) not in self._runs:

@@ -133,8 +133,7 @@ class Slots:
         if exclusive is None:
             return
         if exclusive:
-            # The run may kill this process, too. Messages that wait here would then
-            # come back as if they might have killed it.
+            # If the run kills this process, waiting messages must not be suspected.
             self._consumer.give_back()
         if not self._exclusive_runs.enter(exclusive=exclusive):
             self._consumer.give_back([delivery])
@@ -175,11 +174,7 @@ class Slots:
         delivery: Delivery,
         keeper: ConnectionKeeper,
     ) -> _Found | None:
-        """
-        Return what `read` returns. Return None if the database fails.
-
-        Then the message is given back, or postponed if the error is about its row.
-        """
+        """Call `read`. If the database fails, give the message back and return None."""
         try:
             return read(delivery)
         except DatabaseFault as error:

@@ -10,8 +10,7 @@ supervisor has:
     end of file      the supervisor is gone; the same as STOP_BYTE
 
 Signals are heard as well. TERM ends this process gracefully, and QUIT ends it now. INT
-and HUP do nothing here: a terminal sends them to all processes, and so the supervisor
-gets them, too, and decides.
+and HUP do nothing: a terminal sends them to the supervisor, too, which decides.
 """
 
 import os
@@ -85,8 +84,7 @@ class Watch:
 
 
 def _hear_signals(descriptor: int) -> None:
-    # Handlers that do nothing, and not SIG_IGN, which programs that tasks start would
-    # inherit.
+    # Not SIG_IGN, which the programs that tasks start would inherit.
     for number in _HANDLED_SIGNALS:
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)

@@ -146,11 +146,7 @@ class WorkerProcess:
         self._process_exit.exit(code, with_hooks=True)
 
     def _join(self) -> bool:
-        """
-        Begin the lease. Block while the broker is away.
-
-        Return False if this process was told to stop meanwhile.
-        """
+        """Block until the lease has begun. Return False if told to stop before that."""
         backoff = ReconnectBackoff()
         while not self._consumer.is_stopping:
             try:

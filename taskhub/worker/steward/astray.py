@@ -2,15 +2,13 @@
 Messages that are astray: the broker has their body and has lost their place.
 
 Invariant: a message that two looks in a row find astray is given a place, unless a
-living process runs it. One look is not enough: a process may hold the message, although
-the key that said so was lost. By the second look, its run has ended, or its row is
-RUNNING.
+living process runs it. One look is not enough: the key that named its holder may be
+lost. By the second look, its run has ended, or its row is RUNNING.
 
 1. If the row is unfinished, it is pushed, since it says when the message is due.
 2. If the row is finished, or in another queue by now, the message is deleted.
-3. If there is no row, the message is put back as it is. If its task has
-   `durable=False`, it runs. If the message is not from this site, a worker
-   quarantines it.
+3. If there is no row, the message is put back: it runs if its task has `durable=False`,
+   and is quarantined if it is not from this site.
 """
 
 import logging
@@ -42,11 +40,7 @@ class Astray:
             self._seen.setdefault(queue_name, set()).update(ids)
 
     def look(self, queue_name: str, *, has_any: bool) -> None:
-        """
-        Give a place to the messages that the last look found, and look again.
-
-        With `has_any` False, the queue has none, and is not searched.
-        """
+        """Give places to the messages of the last look; search again if `has_any`."""
         if seen := self._seen.pop(queue_name, None):
             self._give_places(queue_name, seen)
         if has_any:

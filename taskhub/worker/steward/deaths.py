@@ -1,8 +1,4 @@
-"""
-Records the deaths of worker processes in the rows that they were running.
-
-The supervisor notices a death; see supervisor.py.
-"""
+"""Records the deaths of worker processes in the rows that they were running."""
 
 from threading import Lock
 

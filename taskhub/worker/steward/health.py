@@ -1,10 +1,9 @@
 """
 Health: an HTTP server in the steward for a service manager's probes.
 
-`/live` answers 200, or 503 if the steward is stuck, which only a restart mends. It also
-answers 200 while the broker or the database hangs. `/ready` answers 200 if the broker
-and the database respond and there are worker processes, and 503 with the reasons
-otherwise. Both read values in memory, and query nothing.
+`/live` answers 200 unless the steward is stuck, which only a restart mends; a broker or
+database that hangs does not matter. `/ready` answers 200 if both respond and there are
+worker processes, else 503 with the reasons. Both read only values in memory.
 """
 
 import json
@@ -17,8 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 
-#: A part of the steward that has reported nothing for longer is stuck, or cannot reach
-#: its server.
+#: A part of the steward that is silent for longer is stuck, or its server is away.
 _MAX_SILENCE_SECONDS = 15.0
 MAX_CONNECTIONS = 64
 MAX_REQUEST_SECONDS = 5.0
@@ -89,12 +87,7 @@ def listen_for_probes(host: str, port: int) -> socket.socket:
 
 
 class HealthServer(ThreadingHTTPServer):
-    """
-    Answers probes, each in a thread.
-
-    If there are more than MAX_CONNECTIONS, the oldest one is closed. Every connection
-    is closed after MAX_REQUEST_SECONDS.
-    """
+    """Answers probes, each in a thread. Bounds the number and age of connections."""
 
     daemon_threads = True
 

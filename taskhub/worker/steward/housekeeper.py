@@ -93,11 +93,7 @@ class Housekeeper:
         self._thread.start()
 
     def stop(self, seconds: float) -> None:
-        """
-        Stop the thread, and block until it has ended, for up to `seconds`.
-
-        After that time, the end of this process may interrupt a chore at any point.
-        """
+        """Stop the thread. Block for up to `seconds`; then a chore may be cut off."""
         self._stopping.set()
         self._thread.join(seconds)
 

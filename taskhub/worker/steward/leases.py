@@ -92,8 +92,7 @@ class Leases:
         """
         Keep the leases until the last process has left, for up to `seconds`.
 
-        If the supervisor was killed, its processes finish their tasks, and end their
-        leases themselves.
+        If the supervisor was killed, processes finish tasks, and end leases themselves.
         """
         self._is_last = True
         self._news.set()
@@ -123,11 +122,7 @@ class Leases:
             return not (self._living or self._dead)
 
     def round(self) -> float:
-        """
-        Send heartbeats, and take back the messages of dead and silent tokens.
-
-        Return how many seconds to pause until the next round.
-        """
+        """Send heartbeats, and reclaim. Return the seconds until the next round."""
         try:
             self._reclaim_dead()
             self._keep_leases()

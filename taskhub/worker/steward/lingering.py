@@ -3,8 +3,7 @@ Lingering runs: tasks that still run though their outcome is not needed.
 
 Their result was cancelled, has finished, was deleted, or belongs to another attempt by
 now. Such a run keeps its process busy, and its result's row does not show it. The
-steward finds it by comparing the scoreboard with the rows, and writes it into the
-node's row.
+steward compares the scoreboard with the rows, and writes these runs to the node's row.
 
 A process ends a run that was cancelled by force within two seconds. If it cannot, since
 the task holds the GIL, the supervisor kills it.
@@ -42,8 +41,7 @@ class LingeringRuns:
     def __init__(self, scoreboard: Scoreboard, kill: Callable[[str], None]) -> None:
         self._scoreboard = scoreboard
         self._kill = kill
-        #: When each run was first seen as lingering, by this machine's clock. Only used
-        #: if the row was deleted.
+        #: When each run was first seen, by this machine's clock; used for deleted rows.
         self._seen: dict[_Key, datetime] = {}
         #: When each run was first seen as cancelled by force, by time.monotonic().
         self._forced: dict[_Key, float] = {}

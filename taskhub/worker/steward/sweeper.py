@@ -7,13 +7,12 @@ passes look for such rows:
 
 - The young pass sees every row once, some seconds after it was enqueued.
 - The slow pass goes over all unfinished rows, some hundred a second, again and again.
-  It hurries if the broker was replaced by another server, or was emptied.
+  It hurries if the broker was replaced or emptied, and after a pass with lost rows.
 - After each slow pass, a third pass checks rows whose ids lie in the future, because
   the clock of the host that enqueued them was ahead.
 
-After lost rows were found, the next slow pass hurries, since more rows may be lost. If
-the broker has lost only the body of a message or only its place, the depth of the queue
-shows it. See `taskhub.worker.steward.astray` for lost places.
+If the broker has lost only the body of a message or only its place, the depth of the
+queue shows it. See `taskhub.worker.steward.astray` for lost places.
 
 With the database broker, a row has lost its place only if the process that moved or
 retried it died halfway. The slow pass is enough for that.
@@ -206,8 +205,7 @@ class Sweeper:
                 )
                 self._found_some = True
 
-    # In doubt, the next two methods count a process as alive: if it were taken for dead
-    # too early, its task would run twice.
+    # In doubt, a process counts as alive: otherwise its task might run twice.
 
     def _is_being_run(self, row: TaskResult, living: set[str]) -> bool:
         if row.status == Status.READY or row.last_attempted_at is None:

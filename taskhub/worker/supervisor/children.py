@@ -95,8 +95,7 @@ class Children:
         reading, line = os.pipe()
         # Otherwise the child would print the buffered output once more.
         flush_output()
-        # The child shares the pipe for signals until it has reset its handlers: this
-        # process would get the child's signals.
+        # A child's signals come to this process until the child has reset its handlers.
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED_SIGNALS)
         pid = os.fork()
         if pid == 0:
@@ -172,11 +171,7 @@ class Children:
             os.close(line)
 
     def reap(self, *, block: bool = False) -> list[tuple[Child, int]]:
-        """
-        Return the children that have ended, with their exit codes.
-
-        With `block`, wait until all children have ended.
-        """
+        """Return ended children and their exit codes. With `block`, wait for all."""
         reaped = []
         while self._children:
             pid, status = os.waitpid(-1, 0 if block else os.WNOHANG)

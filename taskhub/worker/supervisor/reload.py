@@ -1,8 +1,7 @@
 """
 For development: notice changes of the code, and check that the changed code loads.
 
-The supervisor forks a child for each of the two. A child exits when its line ends; see
-`Children`.
+The supervisor forks a child for each. A child exits when its line ends: see `Children`.
 """
 
 import logging
@@ -24,11 +23,7 @@ _CHANGED_CODE = 3
 
 
 class Reloading:
-    """
-    Watches the code, and calls `take` when it has changed and still loads.
-
-    Does nothing unless `is_wanted`.
-    """
+    """If `is_wanted`, watches the code; calls `take` when it has changed and loads."""
 
     def __init__(
         self, children: Children, take: Callable[[], None], is_wanted: bool

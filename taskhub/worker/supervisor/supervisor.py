@@ -69,8 +69,7 @@ logger = logging.getLogger(__name__)
 #: How long worker processes have to exit when they are told to end at once.
 _AT_ONCE_SECONDS = 2.0
 _SAME_SIGNAL_SECONDS = 1.0
-#: Worker processes exit by themselves at the end of the grace period. They are killed
-#: if they are still there after this additional time.
+#: Worker processes exit when the grace period ends, and are killed this much later.
 _SLACK_SECONDS = 1.0
 #: How long companions may take after the last worker process has ended.
 _COMPANION_SECONDS = 4.0

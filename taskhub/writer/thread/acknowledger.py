@@ -17,8 +17,7 @@ class Acknowledger:
     """
     Owns written deliveries until the broker knows that they have ended.
 
-    After a failure they are kept, and retried with the next ones or after `pause`. For
-    one thread.
+    For one thread. After a failure, retries with the next ones or after `pause`.
     """
 
     def __init__(self, broker: Broker, token: str, holdings: Holdings) -> None:

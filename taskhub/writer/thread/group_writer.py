@@ -147,8 +147,7 @@ class GroupWriter:
         """
         Write and acknowledge everything, and end the thread.
 
-        Return False if something is left, since the database or the broker was away.
-        Its messages are still held.
+        Return False if the database or the broker was away: messages are still held.
         """
         self._give_up_at = time.monotonic() + _STOP_SECONDS
         self._incoming.put(None)

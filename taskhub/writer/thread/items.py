@@ -15,9 +15,8 @@ class Numbers(msgspec.Struct, frozen=True):
     """
     Metrics to be written with the next group.
 
-    It is handed in empty, and filled from the tally when it is collected. If it is
-    handed in after the end mark, it is never collected, and takes nothing from the
-    tally.
+    It is handed in empty, and filled from the tally when it is collected. After the end
+    mark, it is never collected, and takes nothing from the tally.
     """
 
     rows: list[TaskMetrics] = []
