@@ -1,9 +1,8 @@
 """
 taskhub in Django's admin, with a package for each model.
 
-Code that several of these packages share is in `forms` and in the modules of this
-package. The pages have no inline script or style, so that they work under a strict
-content security policy.
+Code that these packages share is in `forms` and in this package's modules. The pages
+have no inline script or style, to work under a strict content security policy.
 """
 
 from taskhub.admin.bulk_actions import BulkActionAdmin

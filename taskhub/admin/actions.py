@@ -1,9 +1,8 @@
 """
 Actions: what operators can do to rows.
 
-An action is a button on a row's page, an entry in the menu of a list, or both. If the
-action needs a form or a confirmation, the button and the entry lead to the same page,
-which shows the form and then runs the action.
+An action is a button on a row's page, an entry in a list's menu, or both. If it needs a
+form or a confirmation, both lead to the page that shows it and then runs the action.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -206,8 +205,7 @@ def perform(
     """
     Run an action on each row, log it, and show the user a message.
 
-    If the action fails on a row with a TaskHubError, or the row no longer exists, show
-    the error and continue with the next row.
+    After a TaskHubError, or for a row that no longer exists, show the error and go on.
     """
     values = values or {}
     count = 0

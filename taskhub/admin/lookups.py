@@ -1,9 +1,8 @@
 """
 Checks of look-ups and primary keys in addresses and forms, which any user can edit.
 
-Django's admin takes any look-up on a model's own fields. For example,
-`?kwargs__card__startswith=4` would disclose a masked argument, one character at a time,
-to a user who may view results.
+Django's admin takes any look-up on a model's own fields: `?kwargs__card__startswith=4`
+would disclose a masked argument, character by character, to users who may view results.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,8 +37,7 @@ def is_lookup_allowed(
     """
     Return whether the address of a list may filter it by a look-up.
 
-    Only the look-ups of the list's filters, of its date hierarchy and of foreign keys'
-    popups are allowed.
+    Allow only look-ups of the list's filters, date hierarchy and foreign keys' popups.
     """
     if HIDDEN_FIELDS & {*lookup.split(LOOKUP_SEP)}:
         return False

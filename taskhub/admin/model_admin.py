@@ -37,8 +37,6 @@ class TaskHubModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     #: The buttons of a row's page, by name, in their order.
     row_actions: ClassVar[Mapping[str, Action[Any]]] = {}
 
-    # Addresses.
-
     def view_path(
         self,
         route: str,
@@ -76,8 +74,6 @@ class TaskHubModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def name_of(self, row: Any) -> str:
         """Return the name of a row for messages."""
         return str(row)
-
-    # The list.
 
     def lookup_allowed(
         self, lookup: str, value: Any, request: HttpRequest | None = None
@@ -123,11 +119,7 @@ class TaskHubModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def search(
         self, request: HttpRequest, queryset: Any, text: str
     ) -> tuple[Any, bool]:
-        """
-        Return what ModelAdmin.get_search_results() returns.
-
-        Raise InvalidOption if the search is too long, or has too many words.
-        """
+        """Get search results; raise InvalidOption for too many words or characters."""
         words = [f'"{phrase}"' if phrase else word for phrase, word in read_words(text)]
         return super().get_search_results(request, queryset, " ".join(words))
 

@@ -23,10 +23,8 @@ def progress_view(
     Return the progress of a row as JSON, for progress.js.
 
     The admin's `progress_of()` returns the values that operations.results.progress
-    describes, and `state`, a text that changes when the page has new content.
-
-    Raise Http404 if the row does not exist, unless the parameter `seen` says that it
-    existed before.
+    describes, and `state`, a text that changes when the page has new content. Raise
+    Http404 for a missing row, unless the parameter `seen` says that it existed before.
     """
     row = model_admin.get_object(request, unquote(object_id))
     if not model_admin.has_view_permission(request, row):

@@ -41,8 +41,7 @@ def redirect_to_list(
     """
     Redirect to the list, with a warning that the row no longer exists.
 
-    Pages stay open for hours. Meanwhile, results are pruned, and somebody else may have
-    pressed the same button.
+    Pages stay open for hours. Meanwhile, rows are pruned, or somebody deletes them.
     """
     model_admin.message_user(request, _("The row no longer exists."), messages.WARNING)
     return redirect(list_address(model_admin, request))

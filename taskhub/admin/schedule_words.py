@@ -61,8 +61,7 @@ def describe(schedule: Schedule) -> str:
     """
     Return a schedule in words, in the active language.
 
-    The words include the time zone of a cron schedule, if it is not the current one and
-    the times depend on it.
+    Name a cron schedule's zone if the times depend on it and it is not the current one.
     """
     match schedule:
         case Cron():
@@ -79,11 +78,7 @@ def describe(schedule: Schedule) -> str:
 
 
 def local_time(when: datetime, zone: tzinfo | None = None) -> datetime:
-    """
-    Return a moment in a zone, by default the current one.
-
-    At the ends of the calendar, return the moment in UTC.
-    """
+    """Return a moment in `zone` or the current zone; in UTC at the calendar's ends."""
     try:
         return when.astimezone(zone or timezone.get_current_timezone())
     except OverflowError:
@@ -95,9 +90,6 @@ def full_time(local: datetime) -> str:
     seconds = f":{local:%S}" if local.second or local.microsecond else ""
     fraction = f".{local.microsecond // 1000:03}" if local.microsecond else ""
     return f"{date_format(local, 'D j M Y, H:i')}{seconds}{fraction}"
-
-
-# Cron.
 
 
 def _describe_cron(schedule: Cron) -> str:
@@ -192,9 +184,6 @@ def _known_languages() -> dict[str, str]:
     locales = sorted(path.stem for path in folder.glob("*.mo"))
     by_language = {each.partition("_")[0]: each for each in reversed(locales)}
     return by_language | {each: each for each in locales}
-
-
-# Other schedules.
 
 
 def _describe_interval(schedule: Interval) -> str:

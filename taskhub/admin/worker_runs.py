@@ -1,8 +1,7 @@
 """
 What worker processes run now, read once for a whole page.
 
-A run lingers if it continues after its result got another outcome, for example because
-its result was cancelled or its lease ended.
+A run lingers if it continues although its result was cancelled or its lease ended.
 """
 
 from collections import defaultdict
@@ -62,8 +61,7 @@ def lingering_by_token(
     """
     Return the lingering runs of nodes by the token of the process.
 
-    Runs whose results the user may not see are left out. Make one query, or none if no
-    run lingers.
+    Leave out runs whose results the user may not see. Make one query if a run lingers.
     """
     runs = [run for node in nodes for run in node.lingering_runs]
     if not runs:

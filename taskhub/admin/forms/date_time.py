@@ -2,10 +2,9 @@
 Form fields for a date and a time in the current time zone.
 
 Django's fields refuse local times that occur twice or never. They also lose the parts
-of a time that the active language does not show: forms in Romanian and Chinese have no
-seconds. Here, an input that was not edited keeps its exact time. An edited time is read
-as in cron: a time that occurs twice means its first occurrence, and a time in a gap
-means the end of the gap.
+of a time that the active language does not show, such as seconds in Romanian. Here, an
+input that was not edited keeps its exact time. An edited time is read as in cron: a
+time that occurs twice means the first one, a time in a gap means the end of the gap.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -77,8 +76,7 @@ class MomentField(forms.SplitDateTimeField):
         """
         Return an aware datetime, or None for an empty field.
 
-        Raise ValidationError if a part is missing, or if the time is too close to an
-        end of the calendar.
+        Raise ValidationError for a missing part, or a time at an end of the calendar.
         """
         if not data_list:
             return None

@@ -64,11 +64,7 @@ class NodeOnPage:
 def read_nodes(
     site: AdminSite, request: HttpRequest, silent: set[str]
 ) -> list[NodeOnPage]:
-    """
-    Return the first nodes that the user may see, by name, with two or three queries.
-
-    `silent` has the names of silent nodes.
-    """
+    """Return the first nodes by name that the user may see, in two or three queries."""
     running = running_by_token(rows_of(site, request, TaskResult))
     nodes = list(rows_of(site, request, Node).order_by("name")[:MAX_NODES])
     now = timezone.now()

@@ -113,8 +113,6 @@ class PeriodicTaskAdmin(TaskHubModelAdmin):
     def get_changelist(self, request: HttpRequest, **options: Any) -> type[ChangeList]:
         return PeriodicTaskList
 
-    # The form.
-
     def get_fieldsets(
         self, request: HttpRequest, obj: PeriodicTask | None = None
     ) -> Fieldsets:
@@ -194,8 +192,6 @@ class PeriodicTaskAdmin(TaskHubModelAdmin):
             self.message_user(request, text % ", ".join(names), messages.ERROR)
             return None
         return delete_selected(self, request, queryset)
-
-    # Fields with links to other pages of the site.
 
     @admin.display(description=gettext_lazy("last runs"), ordering="last_run_at")
     def last_runs(self, row: PeriodicTask) -> SafeString:

@@ -60,8 +60,7 @@ def read_queues(
     """
     Return the queues, and a sentence for each broker that cannot be reached.
 
-    `rows` are the rows that the user may see, `results` is the address of the list of
-    results.
+    `rows` are rows that the user may see; `results` is the address of the results list.
     """
     status = operations.status.read_status()
     depths = {(each.backend, each.name): each for each in status.queues}
@@ -91,9 +90,8 @@ def shown_queues(
     """
     Return the queues that the user may see, and their rows, if they have one.
 
-    The queues are those of the settings, `others`, and those with a row. If `rows` is
-    restricted by the project's admin, only queues with a row in it are returned; rows
-    of all queues are created first.
+    These are queues of the settings, `others`, and queues with a row. If the project's
+    admin restricts `rows`, create rows of all queues, and return only queues in `rows`.
     """
     known = {(queue.backend, queue.name) for queue in all_queues()} | {*others}
     if is_restricted(rows):

@@ -55,8 +55,7 @@ from taskhub.operations.results.bulk import bulk_actions_of
 from taskhub.operations.results.progress import describe_progress
 from taskhub.operations.results.search import MAX_TEXT_ROWS, search
 
-#: The columns that a page reads, by the name of its URL. The others may be large, for
-#: example arguments and return values.
+#: The columns that a page reads, by the name of its URL. The others may be large.
 _COLUMNS = {
     "taskhub_taskresult_changelist": (
         "id",
@@ -155,8 +154,6 @@ class TaskResultAdmin(ReadOnlyModelAdmin):
             *super().get_urls(),
         ]
 
-    # The list.
-
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
@@ -181,8 +178,6 @@ class TaskResultAdmin(ReadOnlyModelAdmin):
         self, request: HttpRequest, queryset: Any, text: str
     ) -> tuple[Any, bool]:
         return search(queryset, text), False
-
-    # One result.
 
     def progress_of(self, row: TaskResult) -> dict[str, Any]:
         logged = TaskLog.objects.filter(result_id=row.pk).count()
@@ -262,8 +257,6 @@ class TaskResultAdmin(ReadOnlyModelAdmin):
         if deleted.running:
             text = _("The task is running; its outcome is not recorded.")
             self.message_user(request, text, messages.WARNING)
-
-    # Fields with links to other pages of the site.
 
     @admin.display(description=gettext_lazy("still run by"))
     def still_run_by(self, row: TaskResult) -> SafeString:

@@ -23,8 +23,7 @@ from taskhub.exceptions import InvalidOption
 from taskhub.operations.results import Selection
 from taskhub.operations.results.failures import name_cause
 
-#: How many results can be selected one by one. By default, Django accepts no more form
-#: fields.
+#: How many results can be selected one by one: Django's default limit of form fields.
 MAX_SELECTED = 1_000
 #: Parameters of an address that do not filter the list.
 _OTHER_PARAMETERS = {"o", "p", "e", "all", "per_second"}
@@ -34,8 +33,7 @@ def selection_of(query: Mapping[str, str]) -> Selection:
     """
     Return a selection of the results that the list shows for a query string.
 
-    Raise InvalidOption for unknown parameters: if they were ignored, the selection
-    would have more results than the list.
+    Raise InvalidOption for unknown parameters: ignoring them would select more results.
     """
     known = {name: value for name, value in query.items() if value}
     since = known.pop(EnqueuedFilter.parameter_name, "")

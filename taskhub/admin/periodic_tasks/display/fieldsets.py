@@ -48,11 +48,7 @@ READ_ONLY: tuple[Any, ...] = (
 
 
 def fieldsets_of(row: PeriodicTask | None, *, locked: bool) -> Fieldsets:
-    """
-    Return the fieldsets of a row's page; `row` is None for a new row.
-
-    If the page is locked, only `enabled` can be edited.
-    """
+    """Return the fieldsets of a row's page; if locked, only `enabled` can be edited."""
     state = ["enabled"] if row is None else ["enabled", *_STATE]
     schedule = [fields.schedule, "preview"] if locked else _SCHEDULE
     parts: list[tuple[Any, list[Any]]] = [

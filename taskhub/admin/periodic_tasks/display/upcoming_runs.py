@@ -13,8 +13,7 @@ from taskhub.models import PeriodicTask
 from taskhub.schedules import Cron, Solar
 
 MAX_UPCOMING = 10
-#: The same solar event usually occurs again after about a day. Longer pauses, such as
-#: in the polar night, are shown.
+#: A solar event recurs after about a day. Longer pauses, as in polar night, are shown.
 _MAX_SOLAR_INTERVAL = timedelta(days=2)
 #: Longer spans are shown in months and years.
 _MAX_DAYS = 60

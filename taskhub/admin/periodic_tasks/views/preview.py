@@ -57,8 +57,7 @@ def preview(
     """
     Return the preview of a form as plain values.
 
-    `row` is the edited row, which is changed but not saved. `browser_zone` is the
-    browser's time zone; an unknown one is ignored.
+    The edited `row` is changed but not saved. An unknown `browser_zone` is ignored.
     """
     if not form.is_valid() or form.schedule is None:
         return {"errors": _errors_of(form), "words": "", "runs": []}
