@@ -7,8 +7,7 @@ index, `PeriodicTask.look_at`, which says when a row needs a beat.
 A beat processes rows in one transaction:
 
 1. Lock the rows. Skip those that another beat has locked.
-2. Compare each plan with the row. If the plan was made for another schedule, make a new
-   plan and fire nothing.
+2. Compare each plan with its row. If the schedule has changed, only make a new plan.
 3. Insert the results. They are unique by schedule and due time.
 4. Set the next run.
 5. Push the messages after the commit.

@@ -33,13 +33,11 @@ from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
 logger = logging.getLogger(__name__)
 
-#: The fields that a batch updates. `schedule` is one of them, since a text that was
-#: written with SQL gets its usual form.
+#: A batch updates these fields. A `schedule` that SQL has written gets its usual form.
 _UPDATED_FIELDS = ("schedule", *PLAN_FIELDS, *RUN_FIELDS)
 #: The fields of the INSERT, which also identify the row.
 _INSERTED_FIELDS = ("id", "name", *_UPDATED_FIELDS)
-#: How long a due row waits for the broker, or for an earlier run, before it is checked
-#: again.
+#: How long until a row that waits for the broker or an earlier run is checked again.
 _POSTPONED_FOR = timedelta(seconds=1)
 
 
@@ -52,13 +50,11 @@ class Batch:
         self._now = now
         #: Whether to skip rows that are not due any more.
         self._only_due = only_due
-        #: Whether to query which ticks already have a result, and to skip these ticks.
-        #: They have one if somebody has moved the next run back. Without the query, the
-        #: unique constraint refuses the whole batch.
+        #: Whether to query and skip ticks that have a result, since somebody has moved
+        #: the next run back. Otherwise, the unique constraint refuses the whole batch.
         self._check_fired = check_fired
         self._runs: list[PendingRun] = []
-        #: Why rows are disabled or cannot be fired here, by key. The reasons are kept
-        #: even if the rows could not be written.
+        #: Why rows are disabled or cannot be fired here, by key; kept if writing fails.
         self.reasons: dict[int, str] = {}
         #: Schedules that this host cannot read. The keys are lookups that find their
         #: rows; the values are the name of one of these rows and the reason.
@@ -73,8 +69,7 @@ class Batch:
         Lock the rows that are still due, and plan, fire or disable each of them.
 
         Skip rows that another beat has locked, or wait for them if the database cannot
-        skip them. Block for a transaction. If this raises, nothing in the database has
-        been changed.
+        skip them. Block for a transaction. If it fails, nothing has been changed.
         """
         with transaction.atomic(using=results_database()):
             rows = self._lock(pks)
@@ -207,11 +202,7 @@ class Batch:
     def _wait_for_code(
         self, row: PeriodicTask, error: UnknownTask | CannotRunHere
     ) -> None:
-        """
-        Postpone a due row, so that a beat with other code can fire it.
-
-        Disable the row if it has been due for longer than UNKNOWN_FOR.
-        """
+        """Postpone a row for beats with other code; disable it after UNKNOWN_FOR."""
         assert row.next_run_at is not None  # noqa: S101  it was due
         if self._now - row.next_run_at > UNKNOWN_FOR:
             self._disable(row, error)

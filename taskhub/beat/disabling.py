@@ -18,9 +18,8 @@ def disable_unread(pk: int, reason: str | None, error: Exception) -> None:
     """
     Disable a row for a reason, or for the error that the row has caused.
 
-    Log this unless the row was disabled already. The row is not read, since reading it
-    may be the cause of the error. Raise a DatabaseError if the database refuses the
-    update.
+    Log this, unless the row was disabled already. Do not read the row, which may have
+    caused the error. Raise DatabaseError if the database refuses the update.
     """
     reason = escape_text(reason or _reason_of(error))
     try:

@@ -10,8 +10,7 @@ logger = logging.getLogger(__name__)
 
 _Key = TypeVar("_Key")
 
-#: How long to ignore a row that cannot be disabled, and schedules that other hosts may
-#: be able to read.
+#: How long rows that cannot be disabled, or read on this host, are ignored.
 IGNORED_SECONDS = 60.0
 #: The keys of ignored rows are in the query, so their number is limited.
 MAX_IGNORED_ROWS = 1_000
@@ -31,11 +30,7 @@ class Ignored:
             self._rows[pk] = time.monotonic() + seconds
 
     def ignore_schedules(self, lookup: tuple[str, str], name: str, reason: str) -> None:
-        """
-        Ignore all rows that a lookup finds.
-
-        Log the reason once for each lookup, with the name of one of the rows.
-        """
+        """Ignore the rows that a lookup finds; log the reason and a row's name once."""
         self._schedules[lookup] = time.monotonic() + IGNORED_SECONDS
         if lookup not in self._logged:
             self._logged.add(lookup)

@@ -14,11 +14,7 @@ class Presence:
         self._next_at = 0.0
 
     def tell(self) -> None:
-        """
-        Record the beat, unless this was done less than PRESENCE_SECONDS ago.
-
-        Block for one statement.
-        """
+        """Record the beat once per PRESENCE_SECONDS; block for one statement."""
         now = time.monotonic()
         if now >= self._next_at:
             record_beat(f"{socket.gethostname()}:{os.getpid()}")

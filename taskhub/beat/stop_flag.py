@@ -10,9 +10,8 @@ class StopFlag:
     """
     Like `threading.Event`, but `set` takes no lock.
 
-    A signal handler interrupts the main thread. The main thread holds the lock of an
-    Event for an instant in each `wait`. A handler that sets the Event at this instant
-    would wait for the lock for ever.
+    A signal handler interrupts the main thread, which holds the lock of an Event for an
+    instant in each `wait`. A handler that sets the Event then would wait for ever.
     """
 
     def __init__(self) -> None:

@@ -33,9 +33,8 @@ class Ticker:
 
         Block for two queries, a transaction for up to 500 due rows, and one for up to
         200 rows without a plan. The first calls also review plans in time zones; one
-        call a minute reviews plans that were made while the clock was ahead.
-
-        Raise a DatabaseError if the database is away, or not migrated.
+        call a minute reviews plans that were made while the clock was ahead. Raise a
+        DatabaseError if the database is away, or not migrated.
         """
         if not self._zone_review.is_done:
             self._review_zones()

@@ -15,9 +15,8 @@ class ZoneReview:
     """
     Reviews all plans in time zones once, when a beat starts, some at a time.
 
-    If new rules make a tick later, the beat notices it when the planned time comes. If
-    they make a tick earlier, only a review finds it in time. A process keeps the rules
-    that it has started with, so one review is enough.
+    If new rules make a tick later, the beat notices it at the planned time. If they
+    make it earlier, only a review finds it. A process keeps its rules, so one is enough.
     """
 
     def __init__(self) -> None:

@@ -2,8 +2,7 @@
 Execution: from a delivery to an outcome.
 
 `Preparer` opens a message, finds its task and begins an attempt. `Executor` calls the
-function, and returns how the attempt ended. They start no threads or processes, and use
-no broker.
+function, and returns how it ended. They start no thread or process, and use no broker.
 """
 
 from taskhub.execution.executor import Executor

@@ -41,8 +41,7 @@ logger = logging.getLogger(__name__)
 _MIN_DURATION_FOR_MEMORY = timedelta(seconds=1)
 #: After this number of interruptions by outages of the database, an attempt fails.
 _MAX_INTERRUPTIONS = 100
-#: The same if only the task's own connection was closed, perhaps because of its
-#: statement.
+#: The same if only the task's connection was closed, perhaps by its statement.
 _MAX_LOST_CONNECTIONS = 3
 #: The pause after an interruption doubles up to this.
 _MAX_INTERRUPTION_SECONDS = 10
@@ -92,8 +91,7 @@ class Executor:
         """
         Commit the task's database work together with its outcome, or roll back both.
 
-        If another attempt has overtaken this one, the fence refuses the outcome in the
-        same transaction, and everything is rolled back.
+        If another attempt has overtaken this one, the fence causes the rollback.
         """
         try:
             with transaction.atomic(using=results_database()):
@@ -205,9 +203,8 @@ class Executor:
         """
         End a run without an outcome if it failed because the database went away.
 
-        Otherwise return None. An interruption does not count as a failure of the task.
-        The number of interruptions is limited, since the task may be the reason that
-        the database went away.
+        Otherwise return None. Interruptions are not failures, but their number is
+        limited, since the task may be the reason that the database went away.
         """
         interruptions = run.attempt.number - 1 - len(run.attempt.errors)
         if run.interrupt.reason or not isinstance(error, Exception):

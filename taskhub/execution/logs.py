@@ -5,9 +5,8 @@ A line is kept if it is logged while a task runs: in the task's thread, in its a
 task, or where its context is passed on. Lines that `LOGGING` does not let through to
 the root logger are not kept.
 
-Capturing needs no handler. A handler on the root logger would switch off two things in
-Python: `logging.lastResort`, which prints warnings and errors where nothing is
-configured, and `logging.basicConfig()`, which does nothing if there is a handler.
+There is no handler: one on the root logger would switch off `logging.lastResort`, which
+prints warnings if nothing is configured, and `logging.basicConfig()`.
 """
 
 import logging

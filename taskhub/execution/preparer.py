@@ -148,11 +148,7 @@ class Preparer:
         return task
 
     def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
-        """
-        End an attempt without calling its function.
-
-        Quarantine the message if its task is not registered here.
-        """
+        """End an attempt without a call; quarantine the message of an unknown task."""
         expired = isinstance(error, TaskExpired)
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]

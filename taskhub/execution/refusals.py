@@ -5,17 +5,14 @@ Another worker may accept such a message: while new settings are deployed, nodes
 in their keys and limits. So one copy of each refused message is quarantined, and its
 result fails only after some minutes:
 
-1. The first time, the bytes are quarantined, and the broker deletes them. The sweep
-   pushes the row again, signed by the sweep's node. Usually, a worker accepts this
-   message.
-2. If the message made from the row is refused, too, it is postponed for other workers,
-   for some minutes.
+1. The first time, the bytes are quarantined and deleted from the broker. The sweep
+   pushes the row again, signed by its node. Usually, a worker accepts this message.
+2. If the message made from the row is refused, too, it is postponed for some minutes.
 3. After that, the result fails with the reason.
 
-A row that was edited so that no worker can run it fails at once.
-
-A message that differs from its row was altered or forged. It never makes a result fail:
-it is deleted, and the sweep pushes the row.
+A row that was edited so that no worker can run it fails at once. A message that differs
+from its row was altered or forged: it never makes a result fail, but is deleted, and
+the sweep pushes the row.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -51,11 +48,7 @@ class Refusals:
         self._max_message_bytes = max_message_bytes
 
     def judge(self, delivery: Delivery, error: BadMessage) -> Ended | Refused:
-        """
-        Return the end of a refused delivery, or the message whose result is to fail.
-
-        Block for two queries.
-        """
+        """Return how a delivery ends, or the message to fail. Block for two queries."""
         row, refused_at = self._row_of(delivery), self._refused_at(delivery)
         # A result must not fail while another process may be running it.
         may_fail = row and (row.status == Status.READY or delivery.has_killed)

@@ -20,8 +20,7 @@ class StorableValue:
     values is kept; "truncated" if the value is kept as text, or only the beginning of
     this text is kept.
 
-    Raise TypeError if JSON cannot hold a part of the value because of its type, or if
-    the value seems to contain itself.
+    Raise TypeError for a type that JSON cannot hold, or a value nested too deeply.
     """
 
     __slots__ = ("_escaped", "_is_deep", "_merged", "notes", "value")

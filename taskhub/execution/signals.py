@@ -30,8 +30,7 @@ class Signals:
         """
         Send `task_finished` for a run that no attempt follows.
 
-        Do nothing if the run was cancelled: the process that cancelled it sends the
-        signal.
+        Do nothing for a cancelled run: the process that cancelled it sends the signal.
         """
         if run.interrupt.is_cancelled:
             return

@@ -30,11 +30,7 @@ class WaitingForCode:
         self._logged_paths: set[str] = set()
 
     def due_again(self, message: Message, misfit: str) -> datetime | None:
-        """
-        Return when to deliver a message again; None if it has waited long enough.
-
-        `misfit` says why this code cannot run it.
-        """
+        """Return when to deliver a message again; None if it has waited long enough."""
         now = datetime.now(UTC)
         self._log_once(message.task_path, misfit)
         due = max(message.enqueued_at, message.run_after or message.enqueued_at)

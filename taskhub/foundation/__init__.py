@@ -1,5 +1,1 @@
-"""
-Small modules that are independent of tasks, queues and models.
-
-Everything else may import them. They import only `taskhub.exceptions`.
-"""
+"""Small modules that everything may import; they import only `taskhub.exceptions`."""

@@ -9,11 +9,7 @@ _MAX_DOUBLINGS = 10
 
 
 class ReconnectBackoff:
-    """
-    Pauses that grow to two seconds.
-
-    They are random, so that not all clients reconnect at the same time.
-    """
+    """Pauses that grow to two seconds, at random to spread the clients' reconnects."""
 
     def __init__(self) -> None:
         self._failures = 0

@@ -6,11 +6,7 @@ from time import monotonic
 
 
 class Breaker:
-    """
-    After a failure, allow one try every `seconds` until one succeeds.
-
-    Threads may share it.
-    """
+    """After failures, allow one try every `seconds` until one succeeds. Thread-safe."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds

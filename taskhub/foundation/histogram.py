@@ -43,8 +43,7 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     """
     Return the seconds that a share of the durations, from 0 to 1, do not exceed.
 
-    The answer is precise to 9 %, half the width of a bucket. Return None without
-    durations.
+    It is precise to 9 %, half the width of a bucket. Return None without durations.
     """
     total = sum(histogram.values())
     if not total:

@@ -8,8 +8,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     Return the end of an error message about `name`, with the most similar known name.
 
-    It is "; did you mean 'x'?", or the list of known names if it is short and none is
-    similar, or a full stop.
+    It is "; did you mean 'x'?", a list of known names if it is short, or a full stop.
     """
     known = sorted(known)
     if near := get_close_matches(name, known, n=1):

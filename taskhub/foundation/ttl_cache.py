@@ -8,11 +8,7 @@ T = TypeVar("T")
 
 
 class TTLCache(Generic[T]):
-    """
-    Values by key in this process, each for a number of seconds.
-
-    If two threads get a missing key at the same time, both may compute its value.
-    """
+    """Values by key, kept for `seconds`; two threads may compute the same value."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

@@ -5,9 +5,8 @@ The limits are those of the strictest database: PostgreSQL refuses NUL and lone
 surrogates in text, and NaN in JSON; MariaDB's JSON_VALID refuses more than 31 levels.
 
 `walk` converts a value to JSON's types, and calls a function for each part that does
-not fit. For arguments, this function raises an error with advice, since the caller can
-change them (`tasks/arguments.py`). For return values, it returns a replacement, since
-the work is done (`execution/return_values.py`).
+not fit. The function raises an error with advice for arguments (`tasks/arguments.py`),
+and returns a replacement for return values (`execution/return_values.py`).
 """
 
 import math
@@ -15,8 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
-#: How many levels a value may nest. It is stored inside other containers, which add
-#: levels.
+#: How many levels a value may nest. The containers in which it is stored add levels.
 MAX_DEPTH = 28
 
 _MAX_SHOWN_CHARACTERS = 200
@@ -73,11 +71,7 @@ def escape_text(text: str) -> str:
 
 
 def show_foreign(text: str) -> str:
-    r"""
-    Return untrusted text for a line of a log.
-
-    At most 200 characters are returned; unprintable ones become \uXXXX.
-    """
+    r"""Return at most 200 characters of untrusted text, unprintable ones as \uXXXX."""
     shown = (
         each if each.isprintable() else f"\\u{ord(each):04x}"
         for each in text[:_MAX_SHOWN_CHARACTERS]
@@ -90,9 +84,8 @@ def walk(value: Any, where: str, on_oddity: OnOddity, depth: int = 0) -> Any:
     Return `value` in JSON's types, as `django.tasks` normalizes them.
 
     Mappings become dicts, sequences lists, and UTF-8 bytes text. Subclasses of built-in
-    types become these types. Everything else is passed to `on_oddity`.
-
-    `where` is the position of the value, and `depth` how many containers it is in.
+    types become these types. Everything else is passed to `on_oddity`. `where` is the
+    value's position, and `depth` the number of containers it is in.
     """
     if isinstance(value, str):
         return _walk_text(value, where, on_oddity)

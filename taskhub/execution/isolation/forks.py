@@ -27,8 +27,7 @@ class OnlyHere:
     """
     Ends a process that was forked within this block when it leaves the block.
 
-    Otherwise the forked process would continue as a second worker with the same token
-    and connections.
+    Otherwise it would continue as a second worker with the same token and connections.
     """
 
     __slots__ = ("_pid",)

@@ -5,8 +5,7 @@ A `logging.handlers.QueueHandler` passes log lines to the thread of a `QueueList
 fork copies the queue and not the thread. Without a thread, the child's lines would be
 lost, and a bounded queue would block. So each child gets its own queue and thread.
 
-The supervisor finds the listeners before it forks, since the garbage collector does not
-list objects after gc.freeze().
+The supervisor finds the listeners before it forks, since gc.freeze() hides them.
 """
 
 import gc

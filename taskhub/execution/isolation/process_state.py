@@ -1,10 +1,9 @@
 """
 The signal handling of a worker process, restored after each task.
 
-Invariant: when a sync task has ended, the process handles signals as before. Its
-handlers, its wakeup descriptor, the mask of its thread and its timers are the same,
-whether the task used `asyncio.run()` with `add_signal_handler()`, `signal.signal()` or
-`signal.alarm()`.
+Invariant: when a sync task has ended, the process handles signals as before: the
+handlers, the wakeup descriptor, the thread's mask and the timers are the same, even if
+the task used `add_signal_handler()`, `signal.signal()` or `signal.alarm()`.
 
 Reading a mask, a timer or a descriptor takes a system call, and most tasks change none.
 So after a brief task only the handlers are compared. The rest is restored after the

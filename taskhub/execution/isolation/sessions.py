@@ -89,11 +89,7 @@ def _reset_sqlite(connection: Any) -> bool:
 
 
 def _obey_max_age(connection: Any) -> bool:
-    """
-    Reset nothing. Return whether the site's requests keep their connections.
-
-    This is for sessions that cannot be reset.
-    """
+    """For vendors without a reset, return whether requests keep their connections."""
     return bool(connection.settings_dict["CONN_MAX_AGE"] != 0)
 
 
@@ -109,8 +105,7 @@ def cancel_statements() -> None:
     Cancel the statement that this thread waits for, before an exception interrupts it.
 
     Block for up to a second. Outside of a transaction, close the connection; the task
-    gets a new one if it continues. This is for PostgreSQL: other drivers cannot be
-    interrupted during a statement.
+    gets a new one. For PostgreSQL: other drivers cannot be interrupted in a statement.
     """
     for connection in connections.all(initialized_only=True):
         if _is_amid_statement(connection):
