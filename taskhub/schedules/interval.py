@@ -93,8 +93,7 @@ def every(
     """
     Return an interval: `every(minutes=10)`, `every(hours=1, minutes=30)`.
 
-    Raise InvalidSchedule if it is shorter than 100 milliseconds, or longer than 100
-    years.
+    Raise InvalidSchedule if it is shorter than 100 ms or longer than 100 years.
     """
     given = {
         "weeks": weeks,

@@ -20,8 +20,7 @@ class Schedule(ABC):
     """
     When a periodic task fires: an immutable rule that gives ticks.
 
-    Moments are aware datetimes, and ticks are in UTC. The same moment always has the
-    same next tick.
+    Moments are aware datetimes, ticks are in UTC. A moment's next tick never changes.
     """
 
     #: The first word of the schedule's text.

@@ -82,11 +82,7 @@ class Solar(Schedule):
         return None
 
     def _tick_of(self, day: date) -> datetime | None:
-        """
-        Return the time of the event on a local day; None if it does not happen.
-
-        The time is up to 37 hours after the day begins in UTC.
-        """
+        """Return the time of the event on a local day; None if it does not happen."""
         try:
             at = self._calculate(day)
         except (ValueError, OverflowError):

@@ -2,9 +2,8 @@
 Steps through elapsed time, from one matching wall time to the next.
 
 This is for cron schedules whose minutes or hours begin with a star. A wall time that
-comes twice, because the clock is set back, is tried twice. A wall time that is skipped,
-because the clock is set forward, is not tried. No step passes a change of the clock:
-near a change, a step is a minute long.
+comes twice is tried twice, and one that the clock skips is not tried. No step passes a
+change of the clock: near a change, a step is a minute long.
 """
 
 from calendar import monthrange
@@ -23,8 +22,7 @@ def next_match(parsed: CronSim, zone: tzinfo, moment: datetime) -> datetime | No
     """
     Return the first moment after `moment`, which is in UTC, whose wall time matches.
 
-    Return None if there is none within 50 years. Raise OverflowError at the end of the
-    calendar.
+    Return None without a match in 50 years. Raise OverflowError at the calendar's end.
     """
     at = moment.replace(second=0, microsecond=0) + _MINUTE
     while at - moment < _MAX_SPAN:

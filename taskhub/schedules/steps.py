@@ -49,11 +49,7 @@ def steps_in(name: str, field: str) -> Iterator[Step]:
 
 
 def endless_step(name: str, field: str) -> Step | None:
-    """
-    Return a step that exceeds its field, and so names only one value.
-
-    Return None if the field has no such step.
-    """
+    """Return a step that exceeds its field, so that it names one value, or None."""
     _first, last = RANGES[name]
     for step in steps_in(name, field):
         if step.first + step.size > last:

@@ -31,11 +31,7 @@ class Unreadable(Schedule):
 
 
 def read(text: str) -> Schedule:
-    """
-    Read a row's schedule; return an Unreadable if that fails.
-
-    Raise no error, since it would prevent the reading of other rows in the same query.
-    """
+    """Read a row's schedule, or return Unreadable, so that other rows can be read."""
     try:
         return parse(text)
     except InvalidSchedule as error:

@@ -33,8 +33,7 @@ def check_arguments(
     """
     Return the arguments as the task will receive them, in JSON's own types.
 
-    Raise InvalidArguments if they do not fit the function's signature, or if JSON
-    cannot carry one of them.
+    Raise InvalidArguments if they do not fit the signature, or JSON cannot carry one.
     """
     check_fit(function, takes_context, args, kwargs)
     return (
@@ -88,11 +87,7 @@ def _keywords_after(
 
 
 def check_value(value: Any, where: str) -> Any:
-    """
-    Return a value in JSON's own types; `where` names it in errors.
-
-    Raise InvalidArguments, with what to pass instead, if JSON cannot carry it.
-    """
+    """Return a value in JSON's own types, or raise InvalidArguments with advice."""
     return walk(value, where, _refuse)
 
 

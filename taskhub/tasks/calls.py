@@ -32,11 +32,7 @@ def check_positional(args: Any, what: str) -> None:
 
 
 def read_calls(calls: Iterable[Any]) -> list[Arguments]:
-    """
-    Return the arguments of each call.
-
-    Raise InvalidArguments for anything that is not a call, such as a string.
-    """
+    """Return each call's arguments. Raise InvalidArguments for anything but a call."""
     if isinstance(calls, str | bytes | Mapping | Call):
         raise InvalidArguments(
             f"enqueue_many() takes a list of calls, not a single {_name(calls)}; put "

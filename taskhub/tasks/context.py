@@ -53,11 +53,9 @@ class Context(compat.TaskContext):  # type: ignore[misc, type-arg]
         """
         Report how far the task is; the row's `progress` stores it.
 
-        Do not block. Of calls in quick succession, only the last is stored. In a plain
-        call outside of a worker, do nothing.
-
-        Raise InvalidArguments if `done` or `total` is not an int or float, or is not
-        finite, or larger than MAX_PROGRESS.
+        Do not block. Of calls in quick succession, only the last is stored. Do nothing
+        outside of a worker. Raise InvalidArguments if `done` or `total` is not an int
+        or float from -MAX_PROGRESS to MAX_PROGRESS.
         """
         _check_progress("done", done)
         if total is not None:

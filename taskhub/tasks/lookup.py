@@ -38,9 +38,7 @@ def find_task(path: str) -> Task[..., Any, Any]:
 
 
 def misfit_of(path: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
-    """
-    Return why the code here cannot run a task with these arguments; "" if it can.
-    """
+    """Return why the code here cannot run a task with these arguments; "" if it can."""
     task = lookup(path) or _find_plain_task(path)
     if task is None:
         return f"The task {path!r} is not registered here."

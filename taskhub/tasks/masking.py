@@ -19,8 +19,7 @@ def masked(
     """
     Return the arguments of a run as they may be shown.
 
-    The values of the task's `masked` parameters become dots. If the task is not
-    registered here, all values become dots.
+    Values of the task's `masked` parameters, or of an unknown task, become dots.
     """
     try:
         task = find_task(task_path)

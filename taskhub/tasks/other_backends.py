@@ -1,8 +1,4 @@
-"""
-Waiting for results of other backends: Django's own, or a third party's.
-
-These results have no rows; only the interface of `django.tasks` is known.
-"""
+"""Waiting for results of other backends through the interface of `django.tasks`."""
 
 import asyncio
 import time

@@ -1,8 +1,7 @@
 """
 The registered tasks, by dotted path.
 
-A worker runs only tasks that are registered here. It never imports a module because a
-message names it.
+A worker runs only these tasks. It never imports a module because a message names it.
 """
 
 from datetime import timedelta
@@ -14,8 +13,7 @@ from taskhub.tasks.functions import is_same_function, loading_of, place_of
 if TYPE_CHECKING:
     from taskhub.tasks.task import Task
 
-#: How long a rolling deploy may last, during which some processes do not know a task.
-#: If a task is still unknown after this time, its results fail.
+#: How long a task may be unknown during a rolling deploy; then its results fail.
 UNKNOWN_FOR = timedelta(minutes=10)
 #: How long the message of an unknown task waits before a worker reserves it again.
 UNKNOWN_AGAIN = timedelta(seconds=5)

@@ -129,8 +129,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         """
         The number of failed attempts, which `max_attempts` limits.
 
-        The death of a worker does not count, and neither does a failure before somebody
-        retried the result.
+        Deaths of workers, and failures before somebody's retry, do not count.
         """
         # Errors of another backend have no `counts`.
         return sum(getattr(error, "counts", True) for error in self.errors)
@@ -140,8 +139,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         """
         Return a backend's result as an instance of this class.
 
-        Anything but Django's own class, such as a third party's or None, is returned
-        unchanged.
+        Anything but Django's own class, such as None, is returned unchanged.
         """
         if type(result) is not compat.TaskResult:
             return result
@@ -165,10 +163,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
 
     def get(self, timeout: float | None = None) -> R_co:
         """
-        Wait until the task has finished, and return its return value.
-
-        Block for up to `timeout` seconds; without a timeout, until the task has
-        finished.
+        Block until the task has finished, up to `timeout` seconds; return its value.
 
         Raise TaskFailed if the task failed, TaskCancelled if it was cancelled or has
         expired, ResultTimeout if it has not finished in time, ResultNotKept if its row
@@ -229,8 +224,7 @@ def as_enqueued(
     """
     Return the variant of a registered task with the options of an enqueued run.
 
-    Return the task itself if these options are no longer allowed: for example, a queue
-    may have been renamed since.
+    Return the task itself if these are no longer allowed, as after renaming a queue.
     """
     expires_after = enqueued.expires_at and enqueued.expires_at - due_of(enqueued)
     changes: dict[str, Any] = {

@@ -88,11 +88,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
 
     @classmethod
     def of(cls, task: "compat.Task[..., Any]", **changes: Any) -> "Task[..., Any, Any]":
-        """
-        Return a task as an instance of this class, with some options changed.
-
-        A plain Django task gets the defaults of taskhub's own options.
-        """
+        """Return a task as an instance of this class, with some options changed."""
         if isinstance(task, Task):
             return replace(task, **changes) if changes else task
         return cls(**{name: getattr(task, name) for name in _DJANGO_FIELDS} | changes)
@@ -209,8 +205,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         the due time, or an aware datetime. As everywhere in taskhub, and unlike with
         Celery's Redis transport, a higher priority goes first.
 
-        Raise InvalidOption for any other option, and InvalidArguments if `args` is a
-        string.
+        Raise InvalidOption for other options, InvalidArguments for a string as `args`.
         """
         check_positional(args, f"{self.name}.apply_async()")
         enqueue: Any = self.using(**from_celery(self, options)).enqueue

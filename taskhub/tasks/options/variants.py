@@ -44,8 +44,7 @@ def changes_of(
     """
     Return the fields of a task that `using(**options)` changes.
 
-    `of_task` has the names of the options of `@task`, for the error message. Raise
-    InvalidOption for an unknown option.
+    `of_task` are the options of `@task`. Raise InvalidOption for an unknown option.
     """
     known = UsingOptions.__annotations__
     for name, value in options.items():
@@ -71,8 +70,7 @@ def from_celery(task: "Task[..., Any, Any]", options: CeleryOptions) -> UsingOpt
     """
     Return the options of `using()` that correspond to Celery's options.
 
-    Raise InvalidOption for an option that does not exist, or two that exclude each
-    other.
+    Raise InvalidOption for an unknown option, or for two that exclude each other.
     """
     known = CeleryOptions.__annotations__
     for name, value in options.items():
