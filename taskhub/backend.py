@@ -122,11 +122,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
         return results
 
     def _as_due(self, task: "compat.Task[..., Any]") -> Task[..., Any, Any]:
-        """
-        Return a variant of the task for this backend, with `run_after` from `run_in`.
-
-        The task may be a plain Django task, or one of another backend.
-        """
+        """Return this backend's variant of any task, with `run_after` from `run_in`."""
         if isinstance(task, Task) and task.backend == self.alias:
             return task if task.run_in is None else task.due()
         return self.task_class.of(task, backend=self.alias).due()
@@ -156,8 +152,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
         """
         Block until a result is finished, and return its row.
 
-        Raise ResultTimeout after `timeout` seconds, and ResultNotKept if there is no
-        row and none can come.
+        Raise ResultTimeout after `timeout` seconds, ResultNotKept if no row can come.
         """
         from taskhub.models.results.waiting import wait_for
 

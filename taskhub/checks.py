@@ -1,8 +1,4 @@
-"""
-System checks of the databases, apps and schedules.
-
-The backend checks its entry in `TASKS`; see `TaskHubBackend.check`.
-"""
+"""System checks of databases, apps and schedules; the backend checks `TASKS`."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -89,11 +85,7 @@ def check_results_database(**kwargs: Any) -> list[CheckMessage]:
 
 @register("taskhub")
 def check_schedules_database(**kwargs: Any) -> list[CheckMessage]:
-    """
-    Check that results and schedules are in the same database.
-
-    A beat writes both in one transaction.
-    """
+    """Check that a beat can write results and schedules in one transaction."""
     results = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     schedules = router.db_for_write(apps.get_model("taskhub.PeriodicTask"))
     if results == schedules:
@@ -164,11 +156,7 @@ def _name_shared_queue(one: Config, other: Config) -> str:
 
 
 def _results_connection(databases: Sequence[str] | None, vendor: str) -> Any:
-    """
-    Return the connection of the results' database.
-
-    Return None if `databases` does not include it, or if it has another vendor.
-    """
+    """Return the results' connection, if it is in `databases` and of this vendor."""
     alias = router.db_for_write(apps.get_model("taskhub.TaskResult"))
     connection: Any = connections[alias]
     is_checked = alias in (databases or ()) and connection.vendor == vendor

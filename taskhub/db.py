@@ -2,9 +2,8 @@
 Database connections of long-running processes.
 
 `discard` closes connections that may be broken. `again_after_deadlock` repeats a
-transaction that the database has rolled back because of other transactions: after a
-deadlock or a long wait for a lock or, at REPEATABLE READ and SERIALIZABLE, because it
-could not be serialised.
+transaction that the database has rolled back because of others: after a deadlock, a
+long wait for a lock, or a serialisation failure at REPEATABLE READ or SERIALIZABLE.
 """
 
 import logging
@@ -65,11 +64,7 @@ def discard_all(*, for_fork: bool = False) -> None:
 
 
 def forget_queries() -> None:
-    """
-    Delete the query log of this thread.
-
-    With DEBUG, Django keeps thousands of queries until a request begins.
-    """
+    """Delete this thread's query log; with DEBUG, Django keeps thousands of queries."""
     if settings.DEBUG:
         reset_queries()
 

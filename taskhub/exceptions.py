@@ -120,8 +120,7 @@ class TaskTimeout(BaseException):
     """
     Raised in a task that has run for longer than its `timeout`.
 
-    Like asyncio.CancelledError, it is not a subclass of Exception, since it must not be
-    caught by `except Exception` in the task or in a library.
+    It is not a subclass of Exception, so that `except Exception` does not catch it.
     """
 
 

@@ -2,9 +2,8 @@
 Messages that brokers carry, versioned and signed.
 
 A sealed message is one version byte, 32 bytes of HMAC-SHA256 over the rest, and the
-message as a JSON array. A broker reads only the id, the queue, the priority and the due
-time, which are in the `Envelope`. The format is JSON and not msgpack, because arguments
-may be integers of any size.
+message as a JSON array: arguments may be integers that are too large for msgpack. A
+broker reads only the id, queue, priority and due time, which are in the `Envelope`.
 
 Logs and error trackers show the repr() of objects. The repr() of these classes shows
 neither arguments nor keys.
@@ -20,8 +19,7 @@ import msgspec
 
 from taskhub.exceptions import BadMessage
 
-#: The first byte of every sealed message. It changes if older workers cannot read newer
-#: messages.
+#: The first byte of sealed messages. It changes if older workers cannot read new ones.
 VERSION = b"\x01"
 _DIGEST_BYTES = 32
 _HEADER_BYTES = len(VERSION) + _DIGEST_BYTES
@@ -180,8 +178,7 @@ def unseal(
 
     `size` is the size of the whole message in bytes, if `body` is only a part of it.
 
-    Raise BadMessage with the reason if it is too large, of another version, forged, or
-    not a message.
+    Raise BadMessage if it is too large, of another version, forged, or not a message.
     """
     size = max(size, len(body))
     if size > max_bytes:

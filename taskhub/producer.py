@@ -1,10 +1,9 @@
 """
 The producer: enqueued tasks become rows, and their messages go to the broker.
 
-A row is inserted in the transaction that the caller has open on the results' database,
-and the push waits for its commit; see outbox.py. After a rollback, the task was never
-enqueued. After a commit, the row exists even if this process dies before the push, or
-the broker is down. In these cases, the sweep pushes the row later.
+A row is inserted in the caller's transaction on the results' database, and the push
+waits for its commit; see outbox.py. After a rollback, the task was never enqueued.
+After a commit, the sweep pushes the row if this process dies or the broker is down.
 
 The messages of the database broker are the rows themselves, so the insert is the push.
 """
@@ -36,9 +35,8 @@ def enqueue(
     """
     Enqueue a task once for each pair of positional and keyword arguments.
 
-    Return the rows, which are in the database unless the task is not durable. All
-    arguments are checked before anything is written. Block for the INSERT and, outside
-    a transaction, for the push.
+    Return the rows, which are in the database if the task is durable. Check all
+    arguments before writing. Block for the INSERT and, outside a transaction, the push.
 
     Raise InvalidArguments if arguments do not fit the task, or cannot be sent. Raise
     BrokerError only for a task that is not durable, outside a transaction. If another
@@ -68,8 +66,7 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
     """
     Insert rows, and push their messages on commit.
 
-    The rows are instances of the same class. Block, and raise BrokerError, as enqueue()
-    does.
+    The rows have the same class. Block, and raise BrokerError, as enqueue() does.
     """
     if not rows:
         return
@@ -102,11 +99,7 @@ def make_row(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> NewSlice:
-    """
-    Return the row of one run, which is not in the database yet.
-
-    Raise InvalidArguments if the arguments do not fit the task, or cannot be sent.
-    """
+    """Return the unsaved row of one run. Raise InvalidArguments as enqueue() does."""
     meta = check_value(task.meta or {}, "meta")
     (args, kwargs), size = _check(config, task, args, kwargs, meta)
     enqueued_at = datetime.now(UTC)

@@ -39,8 +39,7 @@ def counts_as_failure(entry: Mapping[str, Any]) -> bool:
     """
     Whether an entry of `TaskResult.errors` counts towards `max_attempts`.
 
-    An entry does not count if the worker process died, or if an operator has retried
-    the result since.
+    It does not if the process died, or an operator has retried the result since.
     """
     return not (entry.get("before_retry") or is_death(entry))
 
@@ -102,9 +101,7 @@ def exponential(
     Return a backoff that pauses for `seconds`, then for `factor` times as long.
 
     No pause is longer than `cap`. With `jitter`, each pause is random, between half of
-    this time and all of it.
-
-    Raise InvalidOption for invalid values.
+    this time and all of it. Raise InvalidOption for invalid values.
     """
     if not 1 <= factor < math.inf:
         raise InvalidOption(f"A backoff's factor is a number from 1, not {factor!r}.")
@@ -133,11 +130,7 @@ def pause_of(backoff: Backoff, error: BaseException, result: Any) -> timedelta:
 
 
 def bounded(pause: timedelta | float) -> timedelta:
-    """
-    Return the nearest pause between 0 and a year, from a timedelta or seconds.
-
-    Raise ValueError for NaN.
-    """
+    """Return the nearest pause between 0 and a year. Raise ValueError for NaN."""
     if not isinstance(pause, timedelta):
         pause = timedelta(seconds=min(max(pause, 0), MAX_PAUSE.total_seconds()))
     return min(max(pause, timedelta(0)), MAX_PAUSE)

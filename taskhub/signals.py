@@ -1,9 +1,8 @@
 """
 Signals of taskhub's own processes; those of tasks are Django's.
 
-A worker, its steward and its beat are forked processes that end without Python's
-cleanup, such as `atexit`. Receivers open, flush and close what a site uses in each
-process.
+A worker, its steward and its beat are forked processes, which end without `atexit`.
+Receivers open, flush and close what a site uses in each process.
 """
 
 from django.dispatch import Signal
@@ -12,7 +11,6 @@ from django.dispatch import Signal
 #: "steward" or "beat".
 process_started = Signal()
 
-#: Sent in each process before it ends, with the same `role`. It is not sent if the
-#: process is killed, or has to end at once. Receivers have three seconds. Unfinished
-#: tasks may still run.
+#: Sent in each process before it ends, with the same `role`, unless it is killed or has
+#: to end at once. Receivers have three seconds. Unfinished tasks may still run.
 process_ending = Signal()

@@ -1,8 +1,4 @@
-"""
-The URLs for pages of the site: `path("tasks/", include("taskhub.urls"))`.
-
-The URLs of the admin are separate.
-"""
+"""The URLs for pages of the site: `path("tasks/", include("taskhub.urls"))`."""
 
 from django.urls import path
 

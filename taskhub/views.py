@@ -27,11 +27,7 @@ def make_token(pk: UUID | str) -> str:
 
 
 def progress_url(pk: UUID | str) -> str:
-    """
-    Return the URL of a result's progress.
-
-    Raise NoReverseMatch if the site's URLs do not include `taskhub.urls`.
-    """
+    """Return a result's progress URL; raise NoReverseMatch without `taskhub.urls`."""
     return reverse("taskhub:progress", args=[make_token(pk)])
 
 

@@ -16,7 +16,7 @@ class ZoneReview:
     Reviews all plans in time zones once, when a beat starts, some at a time.
 
     If new rules make a tick later, the beat notices it at the planned time. If they
-    make it earlier, only a review finds it. A process keeps its rules, so one is enough.
+    make it earlier, only a review finds it. A process keeps its rules: one is enough.
     """
 
     def __init__(self) -> None:

@@ -48,7 +48,11 @@ class Refusals:
         self._max_message_bytes = max_message_bytes
 
     def judge(self, delivery: Delivery, error: BadMessage) -> Ended | Refused:
-        """Return how a delivery ends, or the message to fail. Block for two queries."""
+        """
+        Return the end of a refused delivery, or the message whose result is to fail.
+
+        Block for two queries.
+        """
         row, refused_at = self._row_of(delivery), self._refused_at(delivery)
         # A result must not fail while another process may be running it.
         may_fail = row and (row.status == Status.READY or delivery.has_killed)
