@@ -31,8 +31,7 @@ def _quotas(root: Path) -> Iterator[float]:
             base, read = root / "sys/fs/cgroup/cpu", _quota_of_version_1
         else:
             continue
-        # In a container, the path may be that of the host, and not exist. Then `base`
-        # has the quota of the container.
+        # In a container, this may be a path of the host; `base` then has the quota.
         group = base / path.strip("/")
         for each in (group, *group.parents):
             if (quota := read(each)) is not None:

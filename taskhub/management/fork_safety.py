@@ -1,9 +1,8 @@
 """
 Warn about threads that the site has started before worker processes are forked.
 
-A fork copies the locks of all threads, but only the thread that forks. A lock that
-another thread holds at that moment stays locked in the child, and a task that needs it
-hangs.
+A fork copies all locks, but only the thread that forks. A lock that another thread
+holds at that moment stays locked in the child, and a task that needs it hangs.
 """
 
 import threading

@@ -1,9 +1,8 @@
 """
 Limit how long this process waits for a database that became unreachable.
 
-A firewall drops idle connections, and a host crashes, without closing the connection.
-TCP then waits for minutes to hours for an answer. These limits do not affect long
-statements: the operating system of a reachable server acknowledges packets and probes.
+If a host crashes, or a firewall drops a connection, TCP waits for minutes to hours.
+Long statements are not affected: the system of a reachable server answers probes.
 """
 
 import os
@@ -79,8 +78,7 @@ def _configure_socket(sender: Any, connection: Any, **_: Any) -> None:
         return
     _configured.add(driver)
     descriptor = driver.fileno()
-    # If socket.setdefaulttimeout() was called, socket() makes the socket that both
-    # descriptors share non-blocking.
+    # After socket.setdefaulttimeout(), socket() makes the shared socket non-blocking.
     was_blocking = os.get_blocking(descriptor)
     with socket.socket(fileno=os.dup(descriptor)) as duplicate:
         if duplicate.family in (socket.AF_INET, socket.AF_INET6):

@@ -23,11 +23,7 @@ from taskhub.models.identity import identity_of
 
 
 def find_backend(alias: str) -> TaskHubBackend:
-    """
-    Return the backend of taskhub with this alias.
-
-    Raise CommandError if it is missing, faulty, or not a backend of taskhub.
-    """
+    """Return a taskhub backend. Raise CommandError if it is missing or has faults."""
     try:
         backend = compat.task_backends[alias]
     except compat.InvalidTaskBackend:
@@ -50,8 +46,7 @@ def disable_connection_pools() -> None:
     """
     Disable Django's connection pools in this process and its forks.
 
-    Each thread of a worker keeps its connection. With a pool that is smaller than the
-    number of threads, some threads would never get a connection.
+    Worker threads keep their connections, so a small pool would leave some without one.
     """
     pooled = [
         alias
@@ -115,8 +110,7 @@ def _check_owner(config: Config, queues: Sequence[str], *, take: bool) -> None:
         return
     others = broker.owned_by_others(queues, identity, take=False)
     if take and not others:
-        # Take the queues before the worker processes have leases on them: a queue on
-        # which a token has a lease cannot be taken over.
+        # Take queues before worker processes have leases, which prevent a takeover.
         others = broker.owned_by_others(queues, identity, take=True)
     if others:
         raise CommandError(
@@ -168,11 +162,7 @@ def _is_not_logged_by_root(record: logging.LogRecord) -> bool:
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """
-    Call `stop` at a TERM, INT or HUP.
-
-    End the process at once if the same signal arrives a second time.
-    """
+    """Call `stop` at a TERM, INT or HUP. The same signal again ends the process."""
 
     def handle(number: int, frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)

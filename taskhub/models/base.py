@@ -1,9 +1,8 @@
 """
 The database of taskhub's tables, and the manager that uses it.
 
-All tables are in the database that the site's routers return for writing `TaskResult`.
-Routers may send reads to a replica, which may be behind. The manager `writing` also
-reads from the database for writing.
+All tables are in the database to which the site's routers write `TaskResult`. The
+manager `writing` also reads from it, because a replica for reading may be behind.
 """
 
 from functools import cache

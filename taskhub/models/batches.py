@@ -1,8 +1,7 @@
 """
 Batches of rows that are small enough for one statement.
 
-MariaDB and MySQL refuse a statement above `max_allowed_packet`, 16 MiB on MariaDB, and
-close the connection.
+MariaDB and MySQL close the connection at a statement above `max_allowed_packet`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -35,10 +34,9 @@ def batches_of(
     rows: Iterable[T], size_of: Callable[[T], int] = estimate
 ) -> Iterator[list[T]]:
     """
-    Yield the rows in batches, in their order.
+    Yield the rows in order, in batches of at most MAX_ROWS and MAX_CHARACTERS.
 
-    A batch has at most MAX_ROWS rows and, by `size_of`, MAX_CHARACTERS characters. A
-    row with more characters is a batch of its own.
+    A row that is larger, by `size_of`, is a batch of its own.
     """
     batch: list[T] = []
     size = 0

@@ -11,11 +11,7 @@ from taskhub.models.ids import new_id
 
 
 class BulkAction(TaskHubModel):
-    """
-    An operation that stewards apply to many results, some at a time.
-
-    The row stores the progress, so another node continues if one dies.
-    """
+    """An action on many results, with its progress, so any node can continue it."""
 
     class Kind(models.TextChoices):
         RETRY = "retry", _("Retry")
@@ -24,8 +20,7 @@ class BulkAction(TaskHubModel):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     kind = models.CharField(_("action"), max_length=10, choices=Kind)
-    #: An operations.results.Selection as JSON. It excludes results that were enqueued
-    #: after the request.
+    #: A Selection as JSON. It excludes results that were enqueued after the request.
     selection = models.JSONField(_("selection"), default=dict)
     #: For retries: how many become due per second; None means all at once.
     per_second = models.FloatField(_("per second"), null=True)

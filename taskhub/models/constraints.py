@@ -17,9 +17,8 @@ class PartialUniqueConstraint(UniqueConstraint):
     """
     Unique where the condition holds, also on databases without partial indexes.
 
-    The columns must be NULL where the condition does not hold. A constraint without the
-    condition is then equivalent, since NULLs are never equal. Django's UniqueConstraint
-    would create nothing on MariaDB.
+    The columns must be NULL elsewhere, so that a constraint without the condition is
+    equivalent. Django's UniqueConstraint would create nothing on MariaDB.
     """
 
     def _supported(self, schema_editor: Any) -> UniqueConstraint:
@@ -79,8 +78,7 @@ class ReadableTimes(CheckConstraint):
     """
     A constraint against times that Python cannot represent.
 
-    PostgreSQL has 'infinity' and years before Christ, and SQLite stores any text. One
-    row with such a time would break every query that reads it.
+    PostgreSQL's 'infinity' or SQLite's text would break every query that reads the row.
     """
 
     def __init__(self, *, fields: Sequence[str], name: str) -> None:

@@ -14,11 +14,7 @@ def new_id() -> UUID:
 
 
 def first_id_at(moment: datetime) -> UUID:
-    """
-    Return the lowest possible id of `moment`, an aware datetime.
-
-    A comparison with this id selects rows by time, and needs only the primary key.
-    """
+    """Return the lowest id of an aware datetime, to select rows by the primary key."""
     milliseconds = max(0, (moment - _EPOCH) // timedelta(milliseconds=1))
     version_and_variant = (0x7 << 76) | (0x2 << 62)
     return UUID(int=(milliseconds << 80) | version_and_variant)

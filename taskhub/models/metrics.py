@@ -18,8 +18,7 @@ class TaskMetrics(TaskHubModel):
     """
     Counts of the runs of one task in one queue within a span of time.
 
-    A span may have several rows, which readers add up. The steward merges these rows,
-    and merges older spans into longer ones; see operations/metrics/rollup.py.
+    Readers add up the rows of a span, and operations/metrics/rollup.py merges them.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -34,8 +33,7 @@ class TaskMetrics(TaskHubModel):
     cancelled = models.PositiveIntegerField(default=0)
     #: Failed attempts that were followed by another attempt.
     retried = models.PositiveIntegerField(default=0)
-    #: Histograms of durations: how long attempts waited from their due time to their
-    #: start, and how long they ran. See foundation/histogram.py.
+    #: Histograms: how long attempts waited once due, and ran (foundation/histogram.py).
     waits = models.JSONField(default=dict)
     runs = models.JSONField(default=dict)
     #: How long all attempts ran together, and the longest of them, in seconds.
@@ -59,11 +57,7 @@ class TaskMetrics(TaskHubModel):
 
 
 class QueueDepth(TaskHubModel):
-    """
-    The maximum depth of a queue within a span of time.
-
-    Spans are minutes at first, and are merged like those of TaskMetrics.
-    """
+    """The maximum depth of a queue in a span. Spans are merged as in TaskMetrics."""
 
     starts_at = models.DateTimeField()
     seconds = models.PositiveSmallIntegerField(default=MINUTE)

@@ -31,11 +31,7 @@ class NamedLease(TaskHubModel):
 
 
 def database_now(using: str) -> datetime:
-    """
-    Return the time by the database's clock.
-
-    Return the time of this host as long as the table of leases is empty.
-    """
+    """Return the time by the database's clock, or this host's if there is no lease."""
     leases = (
         NamedLease.objects.using(using)
         .annotate(now=DatabaseNow())

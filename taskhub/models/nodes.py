@@ -39,8 +39,7 @@ class Node(TaskHubModel):
     """
     One invocation of `taskworker`. Its steward updates the row every few seconds.
 
-    The row is for people, and for the sweep, which checks whether a worker is alive.
-    Messages do not depend on it: the broker has leases of its own.
+    The row is for people and the sweep. Messages depend on the broker's leases.
     """
 
     name = NameField(_("name"), primary_key=True, max_length=100)
@@ -52,14 +51,12 @@ class Node(TaskHubModel):
     processes = models.PositiveSmallIntegerField(_("processes"))
     threads = models.PositiveSmallIntegerField(_("threads"))
     async_tasks = models.PositiveIntegerField(_("async tasks"))
-    #: A list with a dict for each worker process: `token`, `pid`, `memory_mib`, and
-    #: `lingering`; see results/lingering.py.
+    #: A dict for each worker process: token, pid, memory_mib, lingering (lingering.py).
     workers = models.JSONField(_("workers"), default=list)
     #: Memory of all processes, in MiB.
     memory_mib = models.PositiveIntegerField(_("memory"), default=0)
     version = models.CharField(_("version"), max_length=50)
-    #: Requests of operators: another number of processes, to take no new messages, and
-    #: to stop. The node obeys within two seconds.
+    #: Requests of operators, which the node obeys within two seconds.
     wanted_processes = models.PositiveSmallIntegerField(
         _("requested processes"), null=True
     )

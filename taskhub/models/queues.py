@@ -18,8 +18,7 @@ class Lease(TaskHubModel):
     """
     The right of one worker process to the messages that it holds.
 
-    Only the database broker uses it. The node's steward extends `ends_at`, which is by
-    the database's clock.
+    Only the database broker uses it. The steward extends it, by the database's clock.
     """
 
     token = NameField(primary_key=True, max_length=100)

@@ -22,9 +22,8 @@ class SharedRow(models.Model):
     """
     A row whose `save()` does not undo what processes have written since it was read.
 
-    An UPDATE contains a field that processes write only if it was changed on this
-    instance. A save with `update_fields` writes these fields, and an INSERT writes all
-    fields, as in any model.
+    An UPDATE contains a field that processes write only if it was changed here. An
+    INSERT and a save with `update_fields` work as in any model.
     """
 
     #: The names of the fields that processes write.

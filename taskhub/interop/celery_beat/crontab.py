@@ -3,9 +3,8 @@ Translation of Celery's crontabs to cron expressions that fire at the same times
 
 Celery reads each field as a set of numbers. A day must be in the sets of day of month,
 month and day of week. Cron requires both day fields only if one of them begins with a
-star; otherwise, one of the two is enough. Celery's ranges may wrap around, as in `22-2`
-or `fri-mon`, and every field accepts names. This follows
-`celery.schedules.crontab_parser` of Celery 5.7.
+star; otherwise, one of the two is enough. Celery's ranges may wrap around, as in
+`22-2`, and every field accepts names. This follows `crontab_parser` of Celery 5.7.
 """
 
 import re
@@ -23,8 +22,7 @@ _MONTHS = (
 _NAMES = {name: number for number, name in enumerate(_DAYS)} | {
     name: number for number, name in enumerate(_MONTHS, 1)
 }
-#: Fields in which Cron refuses a step that names one value only, such as 40-59/30, with
-#: their names in taskhub.schedules.steps.
+#: Fields in which cron refuses steps such as 40-59/30, and their names in steps.py.
 _STEPPED = {"minute": "minute", "hour": "hour", "month_of_year": "month"}
 #: Fields of this form mean the same to cron and to Celery, unless a range wraps around.
 _ITEM = r"(?:\*(?:/[0-9]+)?|[0-9]+(?:-[0-9]+(?:/[0-9]+)?)?)"
@@ -76,8 +74,7 @@ def translate(
     """
     Return the cron expression that fires when Celery's crontab does.
 
-    Raise Unreadable if Celery cannot read it, and Untranslatable if cron cannot express
-    it.
+    Raise Unreadable if Celery cannot read it, Untranslatable if cron cannot express it.
     """
     specs = (minute, hour, day_of_month, month_of_year, day_of_week)
     sets = [_numbers(field, spec) for field, spec in zip(_FIELDS, specs, strict=True)]

@@ -68,9 +68,8 @@ def import_tasks(
     write: bool = False,
 ) -> list[RowOutcome]:
     """
-    Return what happens to each row.
+    Return what happens to each row; with `write`, write all changes in one transaction.
 
-    With `write`, write all changes in one transaction; without it, only judge the rows.
     With `update`, overwrite periodic tasks that exist already.
     """
     alias = results_database()

@@ -24,8 +24,7 @@ _MAX_PRIORITY = 100
 #: How many characters of a faulty text are shown.
 _MAX_SHOWN = 200
 _MICROSECOND = timedelta(microseconds=1)
-#: A last run may be missing from the old row for this long: Celery's beat writes its
-#: last runs every three minutes.
+#: For how long a last run may be missing: Celery's beat writes every three minutes.
 _LAST_RUN_DELAY = timedelta(minutes=5)
 #: A missed run is reported only if the next run is further away than this.
 _MIN_TIME_TO_NEXT_RUN = timedelta(hours=1)
@@ -47,8 +46,7 @@ class ImportOptions:
     tasks: Mapping[str, str] = field(default_factory=dict)
     #: Names of queues by Celery's names; the name "" means the task's own queue.
     queues: Mapping[str, str] = field(default_factory=dict)
-    #: How to read priorities: with Redis, 0 goes first; with AMQP, 0 goes last. None
-    #: leaves them out.
+    #: How to read priorities: 0 goes first with Redis, last with AMQP. None omits them.
     priority: Literal["redis", "amqp"] | None = None
 
 

@@ -29,8 +29,7 @@ def schedule_of(old: OldSchedule) -> tuple[Schedule, str]:
     """
     Return the schedule that fires at the same times, and a remark or "".
 
-    Raise CannotImport if there is no such schedule, and InvalidSchedule if `old` has
-    wrong values.
+    Raise CannotImport if there is none, and InvalidSchedule if `old` has wrong values.
     """
     schedule, remark = _READERS[type(old)](old)
     if len(schedule.text) > _MAX_CHARACTERS:

@@ -196,11 +196,7 @@ def read_tasks(alias: str) -> list[OldTask]:
 
 
 def disable(tasks: Collection[OldTask], alias: str, now: datetime) -> int:
-    """
-    Disable rows, and let Celery's beat reload its schedules.
-
-    Return how many of the rows were enabled before.
-    """
+    """Disable rows, and let Celery's beat reload. Return how many were enabled."""
     pks = [task.row.pk for task in tasks]
     with transaction.atomic(using=alias):
         rows = OldRow.objects.using(alias).filter(pk__in=pks, enabled=True)

@@ -134,8 +134,7 @@ class Command(BaseCommand):
         now, disabled = timezone.now(), 0
         with ExitStack() as stack:
             if options["disable_old"]:
-                # If there are two databases, commit the one of the old rows last: two
-                # runs of a tick are better than none.
+                # Commit the old rows last: two runs of a tick are better than none.
                 stack.enter_context(transaction.atomic(using=options["database"]))
             outcomes = import_tasks(
                 tasks,

@@ -15,11 +15,9 @@ class ExactJSONField(ShapedJSONField):
     JSON that keeps the order of keys, and floats as floats.
 
     PostgreSQL's jsonb and MySQL's json sort the keys of objects; jsonb also stores 1e16
-    as an integer, and -0.0 as 0.0. This field stores the text: in a json column on
-    PostgreSQL, and in longtext on MySQL. MariaDB and SQLite store text anyway.
-
-    Queries are those of a JSONField. On PostgreSQL, a column that is compared, sorted
-    or searched is cast to jsonb.
+    as an integer, and -0.0 as 0.0. This field stores the text: in json on PostgreSQL,
+    and in longtext on MySQL. Queries are those of a JSONField: on PostgreSQL, a column
+    that is compared, sorted or searched is cast to jsonb.
     """
 
     def db_type(self, connection: Any) -> str | None:
@@ -75,11 +73,7 @@ class _ExactCol(Col):
     def select_format(
         self, compiler: Any, sql: str, params: Any
     ) -> tuple[str, tuple[str | int, ...]]:
-        """
-        Return the text, for selecting and grouping.
-
-        DISTINCT, GROUP BY and UNION compare values, and json has no equality.
-        """
+        """Return the text: DISTINCT, GROUP BY and UNION cannot compare json."""
         connection = compiler.connection
         sql, params = self.as_sql(compiler, connection)
         return (f"{sql}::text" if connection.vendor == "postgresql" else sql), params

@@ -16,8 +16,7 @@ class ComparedExactly:
     """
     A field of text that the database compares as Python does.
 
-    For most collations of MySQL and MariaDB, `Export` equals `export`, and `café`
-    equals `cafe`: tasks, queues or schedules would be confused.
+    With most collations of MySQL and MariaDB, the tasks `café` and `Cafe` are equal.
     """
 
     def db_parameters(self, connection: Any) -> Any:

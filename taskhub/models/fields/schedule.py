@@ -13,9 +13,8 @@ class ScheduleField(ComparedExactly, models.CharField):  # type: ignore[type-arg
     """
     A `Schedule` in Python, and its text in the database.
 
-    Text may be assigned; saving it raises InvalidSchedule if it is not a schedule. If
-    SQL or a fixture has written such text, it is read as an `Unreadable`, so that one
-    bad row does not prevent reading others.
+    Text may be assigned; saving it raises InvalidSchedule if it is not a schedule. Such
+    text from SQL is read as an `Unreadable`, so that other rows can still be read.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:

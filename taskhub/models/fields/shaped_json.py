@@ -1,9 +1,8 @@
 """
 Columns of JSON that hold one kind of value, such as a list.
 
-SQL can write any value. If the value in a row is of another kind, or cannot be parsed,
-an empty list or dict replaces it and keeps its text. So no page, query or worker fails
-because of such a value, and a save writes it back unchanged.
+SQL can write any value. An empty list or dict replaces a faulty value and keeps its
+text, so that no page, query or worker fails, and a save writes the text back.
 """
 
 from collections.abc import Callable
@@ -58,9 +57,7 @@ _KINDS: Final[
 
 
 class ShapedJSONField(models.JSONField):
-    """
-    JSON of one kind, a key of `_KINDS`, or of any kind. A nullable column accepts null.
-    """
+    """JSON of any kind, or of a key of `_KINDS`. A nullable column accepts null."""
 
     #: An INSERT does not return the value, since the instance has the default already.
     db_returning = False

@@ -42,12 +42,7 @@ class Overlap(models.TextChoices):
 
 
 class PeriodicColumns(models.Model):
-    """
-    The columns of `PeriodicTask`.
-
-    Users edit the first part. The beat writes the second part: the plan, the values
-    from which the plan was computed, and records of past runs.
-    """
+    """The columns of `PeriodicTask`: first those of users, then those of the beat."""
 
     name = NameField(_("name"), max_length=200, unique=True)
     description = models.TextField(_("description"), blank=True, default="")
@@ -121,8 +116,7 @@ class PeriodicColumns(models.Model):
         help_text=_("The schedule is disabled after this many failed runs in a row."),
     )
 
-    #: Whether it is declared with @periodic. Such a row is edited in the code, except
-    #: for `enabled`.
+    #: Whether @periodic declares it. Users can then change only `enabled`.
     from_code = models.BooleanField(_("from code"), default=False, editable=False)
     created_at = models.DateTimeField(
         _("created"), default=timezone.now, db_default=DatabaseNow(), editable=False
@@ -149,16 +143,14 @@ class PeriodicColumns(models.Model):
     planned_schedule = NameField(max_length=255, serialize=False, **_TEXT)
     planned_start_at = models.DateTimeField(null=True, editable=False, serialize=False)
     planned_at = models.DateTimeField(null=True, editable=False, serialize=False)
-    #: The span of the plan as local times; empty for a schedule in UTC. See
-    #: schedules/span.py.
+    #: The span of the plan as local times (schedules/span.py); empty for one in UTC.
     planned_between = models.CharField(max_length=80, serialize=False, **_TEXT)
     #: When the beat looks again at a due tick that has to wait.
     postponed_until = models.DateTimeField(null=True, editable=False, serialize=False)
     #: Why a due tick has to wait. Empty if it does not, or waits for an earlier run.
     postponed_because = models.TextField(serialize=False, **_TEXT)
-    #: When the beat has to look at the row: at the next run, or again at a postponed
-    #: tick. UNPLANNED if the plan is missing or stale; null if the row is disabled and
-    #: has no plan.
+    #: When the beat has to look at the row: at the next run or a postponed tick.
+    #: UNPLANNED if the plan is missing or stale; null if disabled without a plan.
     look_at = models.GeneratedField(
         expression=Case(
             When(Q(enabled=False, planned_schedule=""), then=None),

@@ -67,12 +67,7 @@ if TYPE_CHECKING:
 
 
 class PeriodicTask(PeriodicColumns, SharedRow):
-    """
-    A task that is fired by a schedule.
-
-    Users edit one part of the columns, and the beat writes the other. The beat selects
-    rows by the generated column `look_at`, which also shows stale plans.
-    """
+    """A task that is fired by a schedule. The beat selects rows by `look_at`."""
 
     written_by_processes = frozenset((*PLAN_FIELDS, *RUN_FIELDS))
 
@@ -203,10 +198,9 @@ class PeriodicTask(PeriodicColumns, SharedRow):
 
     def move_to(self, tick: datetime | None, *, after: datetime) -> None:
         """
-        Make `tick` the next run, in the attributes only.
+        Make `tick`, the first one after `after`, the next run, in the attributes only.
 
-        `tick` is the first tick after `after`. Disable a row that will not run again,
-        with the reason.
+        Disable a row that will not run again, with the reason.
         """
         self.next_run_at = tick
         self.postponed_until, self.postponed_because = None, ""

@@ -9,9 +9,7 @@ class Carried:
     """A row of a result, for which a broker carries a message."""
 
     def to_message(self: Any, *, durable: bool = True) -> Message:
-        """
-        Return the message of this row. Odd values are empty in it; see `oddity`.
-        """
+        """Return the message of this row; odd values are empty in it, see `oddity`."""
         return Message(
             id=self.id,
             task_path=self.task_path,

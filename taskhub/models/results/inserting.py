@@ -2,8 +2,7 @@
 Inserting new rows at half the cost of `Model.save()`.
 
 `Model.save()` spends most of its time on compiling the statement. Here, the statement
-is compiled once for each slice of the table and each database. `taskhub.producer` calls
-insert() for new results.
+is compiled once for each slice of the table and each database.
 """
 
 from collections.abc import Sequence

@@ -17,8 +17,7 @@ def outcome_of(result: "TaskResult") -> Any:
     """
     Return the return value of a finished result.
 
-    Raise TaskFailed, TaskCancelled, TaskExpired or ResultTruncated as TaskResult.get()
-    does, and RuntimeError if the result is not finished.
+    Raise TaskFailed, TaskCancelled or ResultTruncated; RuntimeError if not finished.
     """
     error = result.errors[-1] if result.errors else {}
     match result.status:

@@ -1,10 +1,9 @@
 """
 Slices of `TaskResult`: models of its table that have only the columns of one write.
 
-The cost of a write grows with the number of its columns, and most columns keep their
-default. A new row gets the defaults of the columns that its slice leaves out from the
-database. The slices are in a registry of their own, so that migrations and the admin do
-not see them.
+A write costs more with more columns, and most keep their default. In a new row, the
+database sets the defaults of columns that the slice leaves out. The slices have a
+registry of their own, so that migrations and the admin do not see them.
 """
 
 from typing import Any, ClassVar
@@ -105,11 +104,7 @@ class _Ended(models.Model):
 
 
 class EndedSlice(_Ended):
-    """
-    The columns that a first attempt changes if it succeeds and returns None.
-
-    The other columns are unchanged, since there was no error and no retry.
-    """
+    """The columns that a first attempt changes if it succeeds and returns None."""
 
     objects: ClassVar[models.Manager["EndedSlice"]] = models.Manager()
 

@@ -29,8 +29,7 @@ from taskhub.models.shared_row import WRITTEN_BY_WORKERS, SharedRow
 if TYPE_CHECKING:
     from taskhub.models.results.querysets import TaskResultManager
 
-#: Every column has a default in the database, so that a write can leave it out; see
-#: slices.py.
+#: Every column has a database default, so that a write can omit it; see slices.py.
 _EMPTY_LIST = Value([], ExactJSONField())
 _EMPTY_DICT = Value({}, ExactJSONField())
 
@@ -40,12 +39,10 @@ class TaskResult(Carried, SharedRow):
     An enqueued task and its outcome.
 
     A short task goes from READY to finished in one write; a longer one is marked
-    RUNNING. Times are aware.
-
-    `enqueued_at` and the first `run_after` are by the clock of the process that
-    enqueues. The `run_after` of a retry is by the database's clock, unless an operator
-    has spread retries over time. The start and the end of an attempt are by the
-    worker's clock, and a cancellation is by the clock of the process that cancels.
+    RUNNING. `enqueued_at` and the first `run_after` are by the clock of the process
+    that enqueues. The `run_after` of a retry is by the database's clock, unless an
+    operator spreads retries. Start and end of an attempt are by the worker's clock, and
+    a cancellation is by the clock of the process that cancels. Times are aware.
     """
 
     written_by_processes = WRITTEN_BY_WORKERS
@@ -87,8 +84,7 @@ class TaskResult(Carried, SharedRow):
     enqueued_at = models.DateTimeField(
         _("enqueued"), default=timezone.now, db_default=DatabaseNow()
     )
-    #: When the last or next attempt is due; None means when it was enqueued. Each retry
-    #: sets it: after a failure, after a worker's death, and by operators.
+    #: When the last or next attempt is due; None means when enqueued. Retries set it.
     run_after = models.DateTimeField(_("run after"), null=True)
     #: No attempt starts at or after this time. A retry by operators removes the time.
     expires_at = models.DateTimeField(_("expires"), null=True)
@@ -103,8 +99,7 @@ class TaskResult(Carried, SharedRow):
     meta = ExactJSONField(
         _("meta"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
-    #: How the return value was changed to be stored: a sentence for each of `escaped`
-    #: and `truncated`.
+    #: How the return value was changed: sentences for `escaped` and `truncated`.
     storage_notes = ShapedJSONField(
         _("storage notes"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
@@ -164,12 +159,10 @@ class TaskResult(Carried, SharedRow):
         ]
         ordering: ClassVar = ["-id"]
         # Ids increase with time, so the primary key serves "newest first" and since().
-        # MariaDB has no partial indexes, and indexes all rows.
         indexes: ClassVar = [
             # for_task(), and the admin's filter by task: newest first.
             models.Index(fields=["task_path", "id"], name="taskhub_by_task"),
-            # unfinished(), running(), failed(), cancelled(), newest first: in a table
-            # of many rows, these are few.
+            # unfinished(), running(), failed(), cancelled(): newest first.
             models.Index(
                 fields=["status", "id"],
                 condition=~Q(status="SUCCESSFUL"),
@@ -235,11 +228,7 @@ class TaskResult(Carried, SharedRow):
 
     @property
     def oddity(self) -> str:
-        """
-        Why the row cannot be run; "" if it can.
-
-        Only rows that were edited with SQL are odd.
-        """
+        """Why the row cannot be run, after an edit with SQL; "" if it can."""
         if is_odd(self.args):
             return "The args in its row are not a list of JSON."
         for name in ("kwargs", "meta"):
@@ -311,9 +300,7 @@ class TaskResult(Carried, SharedRow):
         return self.outcome()
 
     def outcome(self) -> Any:
-        """
-        Return the return value of a finished result, or raise the errors of get().
-        """
+        """Return a finished result's return value, or raise the errors of get()."""
         return outcome_of(self)
 
     @property
