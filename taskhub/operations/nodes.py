@@ -1,9 +1,8 @@
 """
 What operators do to nodes: quiet, resume, resize and stop them.
 
-Each function writes to the row of a node, and raises UnknownNode if there is none. The
-node's steward reads the row every second. The change holds until the node ends; a new
-node follows its command line.
+Each function writes to a node's row, and raises UnknownNode if there is none. The
+steward reads the row every second. The change holds until the node ends.
 """
 
 from typing import Any
@@ -27,11 +26,9 @@ def resume(name: str) -> None:
 
 def resize(name: str, processes: int) -> None:
     """
-    Set the number of a node's worker processes.
+    Set the number of worker processes. Raise InvalidOption if it is not from 1 to 256.
 
     A surplus process finishes its running tasks, within the node's grace period.
-
-    Raise InvalidOption for fewer than 1 or more than 256.
     """
     if not 1 <= processes <= MAX_PROCESSES:
         raise InvalidOption(

@@ -132,8 +132,7 @@ def _expired(
     """
     Yield the expired results, one queryset for each rule.
 
-    With `distinct`, no row is in two of the querysets. Without it, the caller must
-    delete the rows of each queryset before it takes the next one.
+    Without `distinct`, delete the rows of each queryset before the next one is taken.
     """
     own = TaskResult.writing.all()
     if retention.backend is not None:

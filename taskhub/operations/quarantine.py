@@ -2,13 +2,11 @@
 What operators do with quarantined messages: inspect them, and push them again.
 
 Workers may accept a message now, because a key is back in SECRET_KEY_FALLBACKS, its
-task is registered again, or a limit is higher. The bytes of the message are pushed
-unchanged. The message is marked as returned, so that a worker looks at its row before
-running it. A message that is refused again is quarantined again.
+task is registered again, or a limit is higher. The message is pushed unchanged, and
+marked as returned, so that a worker looks at its row before running it.
 
-The database broker has no messages apart from the rows, so pushing a message retries
-its result. With Redis, this is also done if the message can be verified and its result
-has failed.
+The database broker has only rows, so pushing a message retries its result. With Redis,
+this is also done if the message can be verified and its result has failed.
 """
 
 from uuid import UUID
@@ -63,10 +61,8 @@ def push(quarantined: QuarantinedMessage) -> None:
     Push a message to its queue again, and remove it from quarantine.
 
     If this process dies in between, the message is pushed and stays in quarantine;
-    pushing it again is harmless.
-
-    Raise BadMessage if the message cannot be pushed, and BrokerError if the broker is
-    away. In both cases, the message stays in quarantine.
+    pushing it again is harmless. Raise BadMessage if it cannot be pushed, and
+    BrokerError if the broker is away. In both cases, it stays in quarantine.
     """
     config = _find_config(quarantined, _read(quarantined))
     try:
@@ -91,11 +87,7 @@ def _read(quarantined: QuarantinedMessage) -> Message | None:
 
 
 def _find_config(quarantined: QuarantinedMessage, message: Message | None) -> Config:
-    """
-    Return the configuration of the backend to which the queue probably belongs.
-
-    Raise BadMessage if no backend has the queue.
-    """
+    """Return the probable backend of the queue. Raise BadMessage if there is none."""
     queue_name = quarantined.queue_name
     found = [each for each in configs() if not each.queues or queue_name in each.queues]
     if not found:

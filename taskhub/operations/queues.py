@@ -1,8 +1,7 @@
 """
 What operators do to queues: pause, resume, drain, move and purge them.
 
-The row of a queue says whether it is paused. Brokers keep a copy of this state, which
-the steward restores if a broker has lost it.
+A queue's row says whether it is paused. The steward restores brokers' lost copies.
 """
 
 import logging
@@ -155,12 +154,10 @@ def move(queue: Queue, target: Queue, *, task_path: str | None = None) -> int:
     Move the waiting results of a queue to another queue; return how many were moved.
 
     `task_path` limits this to one task. A message is removed from its broker before it
-    is pushed to the target, so that it is never in both. If this process dies between
-    the two steps, the sweep pushes the message. Block for a few statements for every
-    500 results.
-
-    Raise BrokerError if the broker of `queue` is away; the results that were not moved
-    yet stay in `queue`.
+    is pushed to the target, so that it is never in both. If this process dies in
+    between, the sweep pushes it. Block for a few statements for every 500 results.
+    Raise BrokerError if the broker of `queue` is away; the remaining results stay in
+    `queue`.
     """
     waiting = queue.waiting
     if task_path is not None:
@@ -184,10 +181,8 @@ def purge(queue: Queue, *, by: str = "") -> int:
     """
     Cancel all waiting results of a queue; return how many were cancelled.
 
-    Running tasks continue. Block for a few statements for every 500 results.
-
-    Raise BrokerError if the broker is away; the results that were not cancelled yet
-    still wait.
+    Running tasks continue. Block for a few statements for every 500 results. Raise
+    BrokerError if the broker is away; the remaining results still wait.
     """
     reason = f"The queue {queue.name} was purged{f' by {by}' if by else ''}."
     return cancel(queue.waiting, reason=reason).waiting

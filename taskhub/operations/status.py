@@ -85,8 +85,7 @@ class SystemStatus(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     disabled_schedules: list[str]
     late_schedules: list[str]
-    #: One sentence for each problem, in the active language. The sentences of brokers
-    #: are not translated.
+    #: One sentence for each problem, in the active language except for brokers' faults.
     needs_attention: list[str]
 
 

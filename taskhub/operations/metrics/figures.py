@@ -112,10 +112,9 @@ def read_metrics(
     """
     Read the metrics of a range, which is a key of RANGES. Five queries.
 
-    `rows` limits the metrics of tasks to these TaskMetrics; by default, all count. The
-    last few seconds may be missing, and the last span is incomplete.
-
-    Raise KeyError for an unknown range.
+    `rows` limits the metrics of tasks to these TaskMetrics. The last span is
+    incomplete, and the last seconds may be missing. Raise KeyError for an unknown
+    range.
     """
     starts, seconds = _spans(range_name)
     since = datetime.fromtimestamp(starts[0], UTC)

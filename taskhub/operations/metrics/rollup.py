@@ -1,11 +1,10 @@
 """
 Roll up metrics: merge rows of short spans into rows of longer spans as they age.
 
-Processes write counts every few seconds. These are merged into minutes at once, into
-spans of 10 minutes after 1 hour, of 30 minutes after 6 hours, and of 1 hour after 24
-hours. They are deleted after 4 days. One transaction writes the merged rows and deletes
-the old ones, so that several nodes can roll up at the same time. The depths of queues
-are merged in the same way, by their maximum.
+Processes write counts every few seconds. These are merged into minutes at once, and
+into longer spans by _STEPS. One transaction writes the merged rows and deletes the old
+ones, so that several nodes can roll up at the same time. The depths of queues are
+merged in the same way, by their maximum.
 """
 
 from collections import defaultdict
@@ -28,8 +27,7 @@ from taskhub.operations.status import read_depths
 #: A function that merges rows into rows of a longer span, whose length is in seconds.
 _Merge = Callable[[Iterable[Any], int], list[Any]]
 
-#: For each step: the length of the spans to merge and that of the new spans, both in
-#: seconds, and the minimum age of the rows to merge.
+#: The seconds of spans to merge and of new spans, and the minimum age of the rows.
 _STEPS = (
     (FRESH, MINUTE, timedelta(0)),
     (MINUTE, TEN_MINUTES, timedelta(hours=1)),
@@ -41,11 +39,7 @@ MAX_ROWS_PER_TRANSACTION = 2_000
 
 
 def roll_up() -> int:
-    """
-    Merge all rows that are due, and delete expired rows; return how many were merged.
-
-    Block until this is done.
-    """
+    """Merge due rows and delete expired rows. Block; return how many were merged."""
     now = timezone.now()
     return _roll_up(TaskMetrics.writing.all(), _add_up, now) + _roll_up(
         QueueDepth.writing.all(), _take_maximum, now

@@ -2,8 +2,7 @@
 Bulk actions: retry, cancel or delete any number of results.
 
 A `BulkAction` row requests the action. Stewards perform it, at some thousand results
-per second, and store their progress in the row. An action continues after a crash, and
-can be stopped.
+per second, and store their progress in the row. An action continues after a crash.
 """
 
 import logging
@@ -61,12 +60,8 @@ def start_bulk(
     """
     Request an action on all selected results that exist now. Return at once.
 
-    `per_second` limits how many retries become due in a second. `by_force` replaces the
-    processes that run cancelled results. `expected` is the number of results that a
-    progress bar shows as the total.
-
-    Raise InvalidOption for an unknown kind, for an option of another kind, or if
-    `per_second` is out of bounds.
+    The options are described in BulkAction. Raise InvalidOption for an unknown kind,
+    for an option of another kind, or if `per_second` is out of bounds.
     """
     if kind not in Kind.values:
         known = ", ".join(Kind)
@@ -91,11 +86,7 @@ def start_bulk(
 
 
 def stop_bulk(action: BulkAction, *, by: str = "") -> bool:
-    """
-    Stop an action; changes so far remain. Return False if the action was over already.
-
-    A batch that a steward has begun is still completed.
-    """
+    """Stop an action after its current batch. Return False if it was over already."""
     stopped = unfinished().filter(pk=action.pk)
     return bool(stopped.update(finished_at=timezone.now(), stopped_by=by))
 
@@ -118,10 +109,8 @@ def run_bulk_actions(seconds: float) -> None:
     """
     Perform the unfinished actions, the oldest first, for about `seconds`.
 
-    An action that fails, for example because its row was edited, is stopped, so that
-    the next actions are performed.
-
-    Raise BrokerError or a database error during an outage; the actions can continue.
+    An action that fails, for example because its row was edited, is stopped. Raise
+    BrokerError or a database error during an outage; the actions can continue.
     """
     end = time.monotonic() + seconds
     while (action := unfinished().order_by("pk").first()) is not None:

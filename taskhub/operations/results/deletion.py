@@ -1,8 +1,7 @@
 """
 Delete results that rows of the site may refer to.
 
-A foreign key of the site can forbid the deletion of a result, by `on_delete` or in the
-database. Such a result is kept, and the other results are deleted.
+A result is kept if a foreign key protects it, by `on_delete` or in the database.
 """
 
 import logging

@@ -24,10 +24,8 @@ def enqueue(
     """
     Enqueue a registered task by its path, and return its row.
 
-    `meta` is added to the task's own meta; `by` is stored in it as "enqueued_by".
-
-    Raise UnknownTask, InvalidArguments, or Django's InvalidTask for an option that the
-    task's backend does not support.
+    `meta` is added to the task's own; `by` is stored in it as "enqueued_by". Raise
+    UnknownTask, InvalidArguments, or Django's InvalidTask for an unsupported option.
     """
     task: Task[..., Any, Any] = find_task(task_path)
     merged = {**(task.meta or {}), **(meta or {})}

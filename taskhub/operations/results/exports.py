@@ -43,8 +43,7 @@ def export(
     Yield the results of a selection as dicts of COLUMNS, oldest first.
 
     `results` limits the export to these results. Results that are enqueued later are
-    left out. The rows are read a few at a time, so that memory use is constant. Return
-    values and tracebacks are not exported.
+    left out. Memory use is constant. Return values and tracebacks are not exported.
 
     Raise SearchTimeout if the database takes too long to search.
     """

@@ -45,9 +45,8 @@ def read_failures(
     Return the failures of a selection grouped by cause, the most frequent cause first.
 
     `results` limits them to these results; `limit` is the number of causes. Make two
-    queries: the first reads only an index of failures, which contains times and causes.
-    If the selection has other conditions, or `results` are filtered, group only the
-    newest MAX_UNINDEXED_FAILURES failures, with one more query.
+    queries: the first reads only an index of failures. If the selection is_unindexed(),
+    group only the newest MAX_UNINDEXED_FAILURES failures, with one more query.
 
     Raise SearchTimeout if the database takes too long to search.
     """
@@ -83,8 +82,7 @@ def name_cause(cause: str, results: TaskResultQuerySet | None = None) -> str:
     """
     Return the exception and the place of the last failure with a cause.
 
-    Return "" if no such failure is among `results`, which are all results by default.
-    One query.
+    Return "" if no such failure is among `results`, by default all. One query.
     """
     selection = Selection(cause=cause)
     failures = selection.results() if results is None else selection.of(results)
@@ -100,8 +98,7 @@ def is_unindexed(
     """
     Return whether a query needs columns that the index of failures lacks.
 
-    This is so if `results` are filtered, or if `selection` has other conditions than
-    status, cause and time.
+    The index has status, cause and time; filters of `results` may need other columns.
     """
     if results is not None and is_restricted(results):
         return True

@@ -72,10 +72,8 @@ def delete(results: TaskResultQuerySet) -> Deleted:
     Delete results; remove the messages of waiting results from the broker first.
 
     Running tasks are not stopped. A result is kept if a foreign key of the site
-    protects it. Block for a few statements for every 500 results.
-
-    Raise BrokerError if a broker cannot be reached; the results that were not deleted
-    yet are kept.
+    protects it. Block for a few statements for every 500 results. Raise BrokerError if
+    a broker cannot be reached; the remaining results are kept.
     """
     total = Deleted()
     for pks in batches(results):
@@ -100,11 +98,10 @@ def cancel(
     Cancel unfinished results. Waiting results will not run.
 
     Within two seconds, running tasks are asked to end; their outcomes are refused.
-    `by_force` replaces the processes that run them, and the processes that still run
-    tasks of results that were cancelled earlier. `bulk_action` is stored in the rows.
-    Block for a few statements for every 500 results.
-
-    Raise BrokerError if a broker cannot be reached; its waiting results stay READY.
+    `by_force` replaces the processes that run them, also for results that were
+    cancelled earlier. `bulk_action` is stored in the rows. Block for a few statements
+    for every 500 results. Raise BrokerError if a broker cannot be reached; its waiting
+    results stay READY.
     """
     cancelled = Cancelled()
     if by_force:
@@ -139,10 +136,8 @@ def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> in
 
     Each keeps its id, its attempts and its errors, and gets the full number of its
     task's attempts again. `per_second` spreads the retries over time, so that a service
-    that has just recovered is not overloaded. Unfinished results do not change. Block
-    for a few statements for every 500 results.
-
-    Raise InvalidOption if `per_second` is not from 0.001 to 1,000,000.
+    that has just recovered is not overloaded. Block for a few statements for every 500
+    results. Raise InvalidOption if `per_second` is not from 0.001 to 1,000,000.
     """
     check_rate(per_second)
     count = 0
@@ -161,11 +156,7 @@ def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> in
 def retry_at(
     due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
 ) -> int:
-    """
-    Retry finished results, each at its due time; None means at once. See retry().
-
-    `bulk_action` is stored in the rows.
-    """
+    """Retry finished results at their due times; None means at once. See retry()."""
     rows = writer.write_retried(due_times, bulk_action=bulk_action)
     push_rows(rows)
     return len(rows)
@@ -187,11 +178,7 @@ def push_rows(rows: Iterable[TaskResult]) -> None:
 
 
 def batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
-    """
-    Yield the ids of results in order, 500 at a time.
-
-    Results that are enqueued during the iteration are included.
-    """
+    """Yield ids in order, 500 at a time, also of results that are enqueued later."""
     last: UUID | None = None
     # The site's own reads may go to a replica.
     in_order = results.using(results_database()).order_by("pk")

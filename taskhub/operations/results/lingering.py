@@ -20,19 +20,14 @@ def lingering_runs() -> list[LingeringRun]:
     """
     Return the runs of worker processes whose outcome will be refused.
 
-    For example, their results were cancelled. These are the runs in the last reports of
-    the present nodes, which are at most some seconds old. One query.
+    The runs are from the last reports of present nodes, some seconds old. One query.
     """
     nodes = Node.writing.present().order_by("name")
     return [run for node in nodes for run in node.lingering_runs]
 
 
 def still_running(results: Collection[TaskResult]) -> dict[UUID, LingeringRun]:
-    """
-    Return the lingering runs of these results, by the ids of the results.
-
-    One query, or none if no result can have a lingering run.
-    """
+    """Return these results' lingering runs by result id, with at most one query."""
     pks = {row.pk for row in results if _may_linger(row)}
     if not pks:
         return {}
@@ -49,8 +44,7 @@ def cancelled_and_running(results: TaskResultQuerySet) -> list[UUID]:
     """
     Return the cancelled results whose tasks still run and were not ended by force.
 
-    Include the results that were cancelled a moment ago while their task ran: its node
-    may not have reported the lingering run yet.
+    Include results that were cancelled just now, whose nodes have not reported yet.
     """
     reported = {run.id for run in lingering_runs()}
     recent = Q(finished_at__gte=DatabaseNow() - _REPORT_DELAY)

@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 from taskhub.models import BulkAction, Status, TaskResult
 from taskhub.tasks.context import MAX_PROGRESS
 
-#: A user who may see the progress may lack the permission to see arguments, return
-#: values and errors, so these columns are not read.
+#: Not arguments, return values or errors, which a user of the page may not see.
 _COLUMNS = ("status", "progress", "attempts")
 
 
@@ -23,8 +22,7 @@ def describe_progress(row: TaskResult) -> dict[str, Any]:
     """
     Return the progress of a result: `status`, `label`, `is_over`, `percent`, `text`.
 
-    `label` is the status in the active language. `percent` is None if the total is
-    unknown.
+    `label` is in the active language. `percent` is None if the total is unknown.
     """
     progress = row.progress if isinstance(row.progress, dict) else {}
     done, total = _number(progress.get("done")), _number(progress.get("total"))
@@ -42,9 +40,8 @@ def describe_missing(*, was_there: bool) -> dict[str, Any]:
     """
     Return the progress of a result without a row; its `status` is None.
 
-    With `was_there`, the row existed before: the result is over, and its row was not
-    kept, or was deleted. Otherwise, the row may be written later: when a task that is
-    not durable finishes, or when an open transaction is committed.
+    If the row `was_there` before, the result is over. Otherwise, the row may be written
+    later, when a task finishes or an open transaction is committed.
     """
     return {
         "status": None,

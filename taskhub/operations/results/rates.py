@@ -2,8 +2,7 @@
 
 from taskhub.exceptions import InvalidOption
 
-#: In results per second. With a lower rate, the last of many results would be due in
-#: years.
+#: In results per second. A lower rate would spread many results over years.
 MIN_RATE, MAX_RATE = 0.001, 1_000_000
 
 

@@ -22,8 +22,7 @@ from taskhub.tasks import registered_tasks
 from taskhub.tasks.arguments import check_value
 from taskhub.tasks.masking import hides
 
-#: Arguments and errors have no index. Only the newest rows are searched: more of them
-#: for `name=value` than for a part of a text.
+#: Arguments and errors have no index, so only the newest rows are searched.
 MAX_KEYWORD_ROWS = 50_000
 MAX_TEXT_ROWS = 4_000
 #: The database needs time for each word, to plan the query and to compare.
@@ -41,14 +40,12 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
     unregistered task, `name=value` for a keyword argument, or a part of the text of
     arguments or errors. A phrase in double quotes is always a part of a text.
 
-    Only arguments of registered tasks are searched, since their masks are known. A
-    masked argument is not found by name. If a task has masked arguments, the text of
-    its arguments is not searched.
+    Only arguments of registered tasks are searched, since their masks are known: by
+    name if not masked, and by text if the task masks no argument.
 
     Raise InvalidOption for more than MAX_WORDS words or MAX_CHARACTERS characters.
     """
-    # Combine all words into one set of paths: for several lists of values of the same
-    # column, PostgreSQL's planner would multiply their lengths.
+    # One set for all words: PostgreSQL's planner would multiply the lengths of several.
     allowed: set[str] | None = None
     unindexed: list[tuple[str, str]] = []
     for phrase, word in read_words(text):
@@ -70,12 +67,9 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
 
 def read_words(text: str) -> list[tuple[str, str]]:
     """
-    Return the distinct words of a search, each as a pair (phrase, word).
+    Return the distinct words of a search, as (phrase in quotes, "") or ("", word).
 
-    One of the two is empty: the word, for a phrase in quotes, or else the phrase.
-
-    Raise InvalidOption if the text is too long or has too many words, or if databases
-    cannot store it.
+    Raise InvalidOption if the text is too long, has too many words or cannot be stored.
     """
     if not is_storable_text(text):
         raise InvalidOption(

@@ -65,8 +65,7 @@ def _was_stopped(error: OperationalError) -> bool:
 @contextmanager
 def _limit_postgresql(connection: Any) -> Iterator[None]:
     milliseconds = max(1, int(MAX_SEARCH_SECONDS * 1_000))
-    # In an open transaction this is a savepoint, so that a stopped statement does not
-    # break the transaction.
+    # In an open transaction, this is a savepoint: the transaction remains usable.
     with transaction.atomic(using=connection.alias):
         before = _fetch(connection, "SELECT current_setting('statement_timeout')")
         change = "SELECT set_config('statement_timeout', %s, true)"

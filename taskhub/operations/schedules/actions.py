@@ -25,10 +25,8 @@ def enable(rows: Iterable[PeriodicTask]) -> int:
     """
     Enable periodic tasks; return how many were enabled.
 
-    Their next run is the first one after now. A periodic task without a next run is
-    disabled again at once, with the reason.
-
-    Raise InvalidSchedule if a schedule cannot be read; the rows before it are enabled.
+    The next run is the first after now; without one, a row is disabled again. Raise
+    InvalidSchedule if a schedule cannot be read; the rows before it are enabled.
     """
     return _set_enabled(rows, enabled=True)
 
@@ -53,9 +51,8 @@ def run_now(row: PeriodicTask) -> TaskResult:
     """
     Run a periodic task now, with all its options, among them its overlap policy.
 
-    Raise CannotRun if this policy forbids the run because of an unfinished one,
-    UnknownTask or CannotRun if the periodic task itself is faulty, and BrokerError if
-    the unfinished one cannot be cancelled.
+    Raise CannotRun if this policy forbids the run, UnknownTask or CannotRun if the
+    periodic task is faulty, and BrokerError if the earlier run cannot be cancelled.
     """
     with _locked(row) as locked:
         unfinished = unfinished_runs([locked.pk]).get(locked.pk, [])
@@ -92,11 +89,7 @@ def cancel_earlier(pks: Collection[UUID]) -> None:
 
 @again_after_deadlock(results_database)
 def skip_next(row: PeriodicTask) -> datetime | None:
-    """
-    Skip the next run; return its tick, or None if there is no next run.
-
-    The row is read again first, because the beat may have changed it.
-    """
+    """Skip the next run, after reading the row again; return its tick, or None."""
     with _locked(row) as locked:
         skipped = locked.next_run_at
         if not locked.enabled or locked.is_plan_stale or skipped is None:
@@ -114,9 +107,8 @@ def ticks_to_backfill(
     """
     Return the ticks from `start` to `end`, both included, that have no run.
 
-    Return at most MAX_BACKFILLED_RUNS ticks, and whether there are more.
-
-    Raise InvalidSchedule if the schedule cannot be read.
+    Return at most MAX_BACKFILLED_RUNS ticks, and whether there are more. Raise
+    InvalidSchedule if the schedule cannot be read.
     """
     fired = set(
         TaskResult.writing.filter(

@@ -15,11 +15,7 @@ _SILENT_AFTER = timedelta(seconds=3 * PRESENCE_SECONDS)
 
 
 def record_beat(holder: str) -> None:
-    """
-    Record that a beat is present for the next 15 seconds, by the database's clock.
-
-    `holder` names the beat. If several beats run, the last one to record is stored.
-    """
+    """Record `holder` as the present beat for 15 seconds, by the database's clock."""
     alias = results_database()
     leases = NamedLease.objects.using(alias)
     values = {"holder": holder[:100], "ends_at": DatabaseNow() + _SILENT_AFTER}

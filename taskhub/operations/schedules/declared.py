@@ -31,9 +31,8 @@ def synchronise(*, write: bool = True) -> Synchronised:
     """
     Write the declared schedules into the table; without `write`, only compare them.
 
-    A row that an operator has disabled stays disabled. A row without a declaration is
-    disabled, not deleted. No schedule fires because of a change. A faulty schedule is
-    not written, and its fault is returned.
+    Rows that operators disabled stay disabled. Rows without a declaration are disabled.
+    Faulty schedules are not written. No schedule fires because of a change.
     """
     done = Synchronised()
     declared = declared_schedules()

@@ -27,8 +27,7 @@ def make_run(row: PeriodicTask, tick: datetime | None) -> PendingRun:
     Make the run of a periodic task for a tick, or at the request of an operator (None).
 
     Raise UnknownTask if its task is not registered, CannotRunHere if its arguments or
-    options do not match the code and settings of this process, and CannotRun for other
-    faults.
+    options do not match this process's code and settings, and CannotRun otherwise.
     """
     task = find_task(row.task_path)
     for fault in faults_of_json(row).values():

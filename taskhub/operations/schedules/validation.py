@@ -22,12 +22,7 @@ from taskhub.tasks.arguments import check_arguments
 
 
 def validate(row: PeriodicTask) -> dict[str, str]:
-    """
-    Return the faults of a periodic task: a sentence for each field that has one.
-
-    Forms and declarations use this for new and edited rows. The beat finds the same
-    faults when a run is due.
-    """
+    """Return the faults of a periodic task: a sentence for each field that has one."""
     faults: dict[str, str] = {}
     try:
         schedule = as_schedule(row)
