@@ -124,6 +124,8 @@ class Node:
                 self.process.kill()
                 self.process.wait()
         self.signal_session(signal.SIGKILL)
+        # Killed processes must not write rows into the database of the next test.
+        wait_until(lambda: not self.session(), "the node's processes to end")
 
 
 def _session_of(pid: int) -> int | None:
