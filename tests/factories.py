@@ -47,13 +47,13 @@ class TaskResultFactory(factory.django.DjangoModelFactory):
         running = factory.Trait(
             status=Status.RUNNING,
             attempts=1,
-            worker_ids=["worker-1"],
+            worker_ids=factory.LazyFunction(lambda: ["worker-1"]),
             started_at=factory.SelfAttribute("enqueued_at"),
             last_attempted_at=factory.SelfAttribute("enqueued_at"),
         )
         finished = factory.Trait(
             attempts=1,
-            worker_ids=["worker-1"],
+            worker_ids=factory.LazyFunction(lambda: ["worker-1"]),
             started_at=factory.LazyAttribute(
                 lambda row: row.enqueued_at + timedelta(seconds=1)
             ),
@@ -68,15 +68,18 @@ class TaskResultFactory(factory.django.DjangoModelFactory):
         failed = factory.Trait(
             finished=True,
             status=Status.FAILED,
-            errors=[
-                {
-                    "attempt": 1,
-                    "failed_at": "2026-01-01T00:00:00+00:00",
-                    "exception_class_path": "builtins.ValueError",
-                    "message": "no such user",
-                    "traceback": "Traceback …\nValueError: no such user\n",
-                }
-            ],
+            # A new list for each row: tests may append to it.
+            errors=factory.LazyFunction(
+                lambda: [
+                    {
+                        "attempt": 1,
+                        "failed_at": "2026-01-01T00:00:00+00:00",
+                        "exception_class_path": "builtins.ValueError",
+                        "message": "no such user",
+                        "traceback": "Traceback …\nValueError: no such user\n",
+                    }
+                ]
+            ),
         )
 
 
