@@ -33,60 +33,60 @@ class ConnectionKeeper:
     """
 
     def __init__(self) -> None:
-        self._slots: list[_Slot] = []
+        self._tracked: list[_TrackedConnection] = []
         self._thread = 0
 
     def before(self) -> None:
         """Park connections that were opened between tasks."""
         forget_queries()
-        for slot in self._open_slots():
-            if not slot.wrapper.in_atomic_block:
-                slot.park()
+        for tracked in self._open_connections():
+            if not tracked.wrapper.in_atomic_block:
+                tracked.park()
 
     def after(self) -> None:
         """Reset the sessions of the task's connections, or replace the connections."""
         self.mend()
-        for slot in self._open_slots():
-            if slot.is_too_old or not reset(slot.wrapper):
-                discard(slot.wrapper)
+        for tracked in self._open_connections():
+            if tracked.is_too_old or not reset(tracked.wrapper):
+                discard(tracked.wrapper)
             else:
-                slot.park()
+                tracked.park()
         forget_queries()
 
     def mend(self) -> None:
         """Replace broken connections, and those in a transaction; keep the others."""
-        for slot in self._open_slots():
-            connection = slot.wrapper
+        for tracked in self._open_connections():
+            connection = tracked.wrapper
             if _is_left_open(connection):
                 discard(connection)
-                self._replace(slot)
+                self._replace(tracked)
             elif connection.errors_occurred:
                 _discard_if_broken(connection)
 
-    def _replace(self, slot: "_Slot") -> None:
+    def _replace(self, tracked: "_TrackedConnection") -> None:
         # A new wrapper, since the old one would still be in a transaction.
-        alias = slot.wrapper.alias
+        alias = tracked.wrapper.alias
         del connections[alias]
-        self._slots.remove(slot)
-        self._slots.append(_Slot(connections[alias]))
+        self._tracked.remove(tracked)
+        self._tracked.append(_TrackedConnection(connections[alias]))
 
     @property
     def has_open(self) -> bool:
         """Whether a connection is open and not parked. For any thread."""
-        return any(slot.wrapper.connection is not None for slot in self._slots)
+        return any(tracked.wrapper.connection is not None for tracked in self._tracked)
 
-    def _open_slots(self) -> "list[_Slot]":
-        if get_ident() != self._thread or not self._slots:
+    def _open_connections(self) -> "list[_TrackedConnection]":
+        if get_ident() != self._thread or not self._tracked:
             self._thread = get_ident()
-            self._slots = [_Slot(each) for each in connections.all()]
+            self._tracked = [_TrackedConnection(each) for each in connections.all()]
         return [
-            slot
-            for slot in self._slots
-            if slot.wrapper.connection is not None or slot.wrapper.in_atomic_block
+            tracked
+            for tracked in self._tracked
+            if tracked.wrapper.connection is not None or tracked.wrapper.in_atomic_block
         ]
 
 
-class _Slot:
+class _TrackedConnection:
     """One of Django's wrappers, and its driver's connection while that is parked."""
 
     __slots__ = ("_connect", "_opened_at", "_parked", "_parked_at", "wrapper")

@@ -45,6 +45,8 @@ class Command(BaseCommand):
         if options["json"]:
             command = {"noun": options["noun"], "verb": options["verb"]}
             facts = {**command, "message": report.message, **report.facts}
+            if report.errors:
+                facts["errors"] = list(report.errors)
             self.stdout.write(msgspec.json.encode(facts).decode())
         else:
             self.stdout.write(report.message)

@@ -1,6 +1,8 @@
 """`taskcontrol schedule`: enable, disable, run and skip periodic tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from django.core.management.base import CommandError
 
@@ -9,6 +11,8 @@ from taskhub.exceptions import TaskHubError
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.management.control.verbs import Nouns, Options, Report
 from taskhub.models import PeriodicTask
+
+T = TypeVar("T")
 
 _NAMES = (("names", "SCHEDULE…"),)
 
@@ -26,41 +30,69 @@ def add_verbs(nouns: Nouns) -> None:
 
 
 def _enable(options: Options) -> Report:
-    rows = _find(options["names"])
-    count = operations.schedules.enable(rows)
-    return Report(f"Enabled: {count:,}.", {"count": count}, rows)
+    changed = _change_each(options, lambda row: operations.schedules.enable([row]))
+    return _report_count("Enabled", changed)
 
 
 def _disable(options: Options) -> Report:
-    rows = _find(options["names"])
-    count = operations.schedules.disable(rows)
-    return Report(f"Disabled: {count:,}.", {"count": count}, rows)
+    changed = _change_each(options, lambda row: operations.schedules.disable([row]))
+    return _report_count("Disabled", changed)
+
+
+def _report_count(verb: str, changed: "_Changed[int]") -> Report:
+    count = sum(changed.outcomes.values())
+    facts = {"count": count}
+    return Report(f"{verb}: {count:,}.", facts, changed.rows, changed.errors)
 
 
 def _run(options: Options) -> Report:
-    """Run each schedule that can be run, and report the others as errors."""
-    ids: dict[PeriodicTask, str] = {}
-    errors = []
-    for row in _find(options["names"]):
-        try:
-            ids[row] = str(operations.schedules.run_now(row).pk)
-        except TaskHubError as error:
-            errors.append(f"{row.name} was not run: {error}")
-    if not ids:
-        raise CommandError("\n".join(errors))
-    message = f"Enqueued: {', '.join(ids.values())}."
-    return Report(message, {"ids": list(ids.values())}, list(ids), errors)
+    changed = _change_each(options, operations.schedules.run_now)
+    ids = [str(result.pk) for result in changed.outcomes.values()]
+    message = f"Enqueued: {', '.join(ids)}."
+    return Report(message, {"ids": ids}, changed.rows, changed.errors)
 
 
 def _skip(options: Options) -> Report:
-    rows = _find(options["names"])
-    skipped = {row.name: operations.schedules.skip_next(row) for row in rows}
-    ticks = {name: tick.isoformat() if tick else None for name, tick in skipped.items()}
+    changed = _change_each(options, operations.schedules.skip_next)
+    ticks = {
+        row.name: tick.isoformat() if tick else None
+        for row, tick in changed.outcomes.items()
+    }
     message = "; ".join(
         f"{name} skips {tick}" if tick else f"{name} has no run to skip"
         for name, tick in ticks.items()
     )
-    return Report(f"{message}.", {"skipped": ticks}, rows)
+    return Report(f"{message}.", {"skipped": ticks}, changed.rows, changed.errors)
+
+
+@dataclass(frozen=True)
+class _Changed(Generic[T]):
+    """What became of each schedule that was changed; a sentence for each other one."""
+
+    outcomes: dict[PeriodicTask, T]
+    errors: list[str]
+
+    @property
+    def rows(self) -> list[PeriodicTask]:
+        return list(self.outcomes)
+
+
+def _change_each(options: Options, change: Callable[[PeriodicTask], T]) -> _Changed[T]:
+    """
+    Change each of the named schedules, also after one that cannot be changed.
+
+    Raise CommandError if none can be changed.
+    """
+    outcomes: dict[PeriodicTask, T] = {}
+    errors = []
+    for row in _find(options["names"]):
+        try:
+            outcomes[row] = change(row)
+        except TaskHubError as error:
+            errors.append(f"{row.name}: {error}")
+    if not outcomes:
+        raise CommandError("\n".join(errors))
+    return _Changed(outcomes, errors)
 
 
 def _find(names: Sequence[str]) -> list[PeriodicTask]:

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils.dateparse import parse_datetime
 
 from taskhub.models import Node, PeriodicTask, QueueState, TaskResult
@@ -202,11 +203,31 @@ def test_schedules_that_cannot_be_run_do_not_hide_those_that_were(
     PeriodicTaskFactory(name="good", task_path="tests.tasks.add", args=[1])
     PeriodicTaskFactory(name="gone", task_path="tests.tasks.gone")
 
-    with pytest.raises(CommandError, match=r"gone was not run: No task 'tests\.tasks"):
+    with pytest.raises(CommandError, match=r"gone: No task 'tests\.tasks"):
         control("schedule", "run", "gone", "good", "--by=admin")
 
     result = TaskResult.objects.get()
     assert capsys.readouterr().out.strip() == f"Enqueued: {result.pk}."
+    assert [name for _user, name, _text in history()] == ["good"]
+
+
+def test_a_schedule_that_cannot_be_read_does_not_hide_those_that_were_enabled(
+    control, capsys, admin_user
+):
+    bad = PeriodicTaskFactory(name="bad")
+    PeriodicTaskFactory(name="good")
+    PeriodicTask.objects.update(enabled=False)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE taskhub_periodictask SET schedule = 'nonsense' WHERE id = %s",
+            [bad.pk],
+        )
+
+    with pytest.raises(CommandError, match="bad: 'nonsense' is not a schedule"):
+        control("schedule", "enable", "good", "bad", "--by=admin", "--json")
+
+    told = json.loads(capsys.readouterr().out)
+    assert (told["count"], len(told["errors"])) == (1, 1)
     assert [name for _user, name, _text in history()] == ["good"]
 
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_database]
 def test_a_retry_that_was_reserved_again_is_not_delayed_again(bench, broker):
     """Another slot of the process reserves it between commit and acknowledge."""
     if not broker.lives_in_rows:
-        pytest.skip("in Redis, it can be reserved only after this")
+        pytest.skip("in Redis, it is reserved only after the acknowledgement")
     message_id = bench.put_one()
     bench.join("worker-1")
     (first,) = broker.reserve(["default"], limit=1, token="worker-1")
