@@ -152,6 +152,42 @@ DELIVERY = (
 
 BROKERS = (
     Mutant(
+        name="a-new-database-cannot-take-queues-over",
+        path="taskhub/management/startup.py",
+        old="    if take and not others:\n",
+        new="    if False:\n",
+        tests=("tests/integration/brokers/test_owners.py",),
+    ),
+    Mutant(
+        name="a-queue-in-redis-with-a-due-message-is-idle",
+        path="taskhub/brokers/redis/broker.py",
+        old="        return not (ready or held or due)\n",
+        new="        return not (ready or held)\n",
+        tests=(_BROKER,),
+    ),
+    Mutant(
+        name="a-queue-in-rows-with-a-due-message-is-idle",
+        path="taskhub/brokers/database/broker.py",
+        old="run_after__lte=DatabaseNow()\n                ).exists()",
+        new="pk=None\n                ).exists()",
+        tests=(_BROKER,),
+    ),
+    Mutant(
+        name="workers-poll-more-often-than-poll-seconds",
+        path="taskhub/brokers/database/broker.py",
+        old="        self.idle_seconds = max(MAX_WAIT_SECONDS, options.poll_seconds)\n",
+        new="",
+        tests=("tests/contract/test_database.py",),
+    ),
+    Mutant(
+        name="a-wait-ignores-due-times",
+        path="taskhub/brokers/database/listening.py",
+        old="            seconds = min(seconds, soonest.total_seconds())\n",
+        new="            pass\n",
+        tests=(f"{_BROKER}::test_wait_ends_when_a_message_becomes_due",),
+        database="postgres",
+    ),
+    Mutant(
         name="redis-hands-out-what-is-not-due",
         path="taskhub/brokers/redis/reserve.lua",
         old="'-inf', now, 'LIMIT', 0, 1000)",
@@ -369,6 +405,20 @@ SCHEDULES = (
         old="            if row.overlap == Overlap.SKIP:\n",
         new="            if False:\n",
         tests=(_BEAT,),
+    ),
+    Mutant(
+        name="a-run-is-cancelled-although-none-replaces-it",
+        path="taskhub/beat/batch.py",
+        old="        if runs and earlier:\n",
+        new="        if earlier:\n",
+        tests=(_BEAT,),
+    ),
+    Mutant(
+        name="solar-events-are-lost-at-midnight-in-utc",
+        path="taskhub/schedules/solar.py",
+        old="        turns = 1 if self.longitude > largest_longitude else 0\n",
+        new="        turns = 0\n",
+        tests=("tests/unit/schedules/test_others.py",),
     ),
     Mutant(
         name="failures-in-a-row-disable-nothing",

@@ -8,6 +8,8 @@ import pytest
 import redis
 from django.conf import settings
 
+from taskhub.management.startup import check_broker
+from taskhub.models.identity import identity_of
 from tests import tasks
 from tests.nodes import environment
 from tests.servers import wait_until
@@ -87,6 +89,19 @@ def test_a_site_with_a_new_database_takes_the_queues_over(
         assert code == 0, output
         assert "Workers of another database" not in output
         assert client.get(key) not in (before, None)
+
+
+def test_a_worker_takes_its_queues_over_before_its_processes_join_them(config):
+    """Afterwards, their leases would prevent it."""
+    key = f"{config.options.key_prefix}:{{mail}}:owner"
+    with redis.Redis.from_url(config.options.broker_url) as client:
+        client.set(key, "somebody else")
+
+        check_broker(config, ["mail"])
+        assert client.get(key) == b"somebody else"
+
+        check_broker(config, ["mail"], take=True)
+        assert client.get(key) == identity_of("default").encode()
 
 
 def test_workers_notice_that_their_queues_were_taken_over(start_node, config):
