@@ -221,17 +221,24 @@ class Stage:
 
     # Waiting.
 
-    def wait_for_all(
-        self, seconds: float = PATIENCE_SECONDS, *, but: Iterable[str] = ()
-    ) -> bool:
-        """Wait until no row is unfinished; return False after a timeout."""
+    def wait_for_all(self, *, but: Iterable[str] = ()) -> bool:
+        """Wait until no row is unfinished; return False if no more of them finish."""
         from taskhub.models import TaskResult
 
         unfinished = TaskResult.objects.unfinished().exclude(id__in=list(but))
         with suppress(TimeoutError):
-            wait_until(lambda: not unfinished.exists(), "all results", seconds)
+            self.wait_for_none(unfinished.count, "all results")
             return True
         return False
+
+    def wait_for_none(self, count: Callable[[], int], what: str) -> None:
+        """
+        Wait until a count is 0. Raise TimeoutError if it stops going down.
+
+        How long all of it takes depends on the machine, so that has no limit.
+        """
+        while left := count():
+            wait_until(lambda least=left: count() < least, what, PATIENCE_SECONDS)
 
     def seconds_until(self, condition: Callable[[], object], what: str) -> float:
         """Wait for a condition, and return the seconds that it took."""
