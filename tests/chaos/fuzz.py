@@ -20,25 +20,18 @@ def fuzzed_messages(stage: Stage) -> Report:
     keeper = stage.keep_nodes(1, "--processes=2")
     workers = set(keeper.nodes[0].children())
     count = stage.pick(100_000, 3_000)
-    good = []
-    slowest = 0.0
+
+    def missing() -> int:
+        return report.faults - QuarantinedMessage.objects.count()
+
     for batch in range(count // 1_000):
         _push(
             stage, [body for _, body in zip(range(1_000), bodies(stage), strict=False)]
         )
         report.faults += 1_000
-        good.append(tasks.once.enqueue(f"good {batch}"))
-        slowest = max(
-            slowest,
-            stage.seconds_until(
-                lambda: QuarantinedMessage.objects.count() >= report.faults - 10_000,
-                "it to keep up",
-            ),
-        )
-    stage.wait_for_none(
-        lambda: max(report.faults - QuarantinedMessage.objects.count(), 0),
-        "all to be quarantined",
-    )
+        tasks.once.enqueue(f"good {batch}")
+        stage.wait_for_none(lambda: missing() - 10_000, "it to keep up")
+    stage.wait_for_none(missing, "all to be quarantined")
     report.expect(stage.wait_for_all(), "not everything was finished")
     quarantined = QuarantinedMessage.objects.count()
     report.expect(quarantined == report.faults, f"{quarantined:,} are quarantined")

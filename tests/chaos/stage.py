@@ -233,12 +233,19 @@ class Stage:
 
     def wait_for_none(self, count: Callable[[], int], what: str) -> None:
         """
-        Wait until a count is 0. Raise TimeoutError if it stops going down.
+        Wait until a count falls to 0. Raise TimeoutError if it does not fall any more.
 
         How long all of it takes depends on the machine, so that has no limit.
         """
-        while left := count():
-            wait_until(lambda least=left: count() < least, what, PATIENCE_SECONDS)
+        least = count()
+
+        def has_fallen() -> bool:
+            nonlocal least
+            before, least = least, min(least, count())
+            return least < before
+
+        while least > 0:
+            wait_until(has_fallen, what, PATIENCE_SECONDS)
 
     def seconds_until(self, condition: Callable[[], object], what: str) -> float:
         """Wait for a condition, and return the seconds that it took."""
