@@ -35,7 +35,9 @@ def parse(text: str) -> Schedule:
     except InvalidSchedule:
         raise
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
-        raise InvalidSchedule(f"{text!r} cannot be read: {error}.") from error
+        raise InvalidSchedule(
+            f"{text!r} cannot be read; expected a text such as {_EXAMPLES[kind]!r}."
+        ) from error
 
 
 def _read_cron(words: list[str]) -> Cron:
@@ -68,4 +70,11 @@ _READERS: dict[str, Callable[[list[str]], Schedule]] = {
     Interval.kind: _read_interval,
     Clocked.kind: _read_clocked,
     Solar.kind: _read_solar,
+}
+
+_EXAMPLES = {
+    Cron.kind: "cron 0 3 * * MON-FRI Europe/Berlin",
+    Interval.kind: "every 10 minutes",
+    Clocked.kind: "once 2027-01-01T00:00:00+00:00",
+    Solar.kind: "solar sunset 52.52 13.4",
 }

@@ -16,7 +16,7 @@ from typing import Any
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import UnknownTask
 from taskhub.tasks.lookup import find_task
-from taskhub.tasks.result import Enqueued, Result, as_enqueued, due_of
+from taskhub.tasks.result import Enqueued, Result, as_enqueued, expires_after_of
 from taskhub.tasks.task import Task
 
 logger = logging.getLogger(__name__)
@@ -59,9 +59,7 @@ class _Unknown:
         self.priority = enqueued.priority
         self.backend = enqueued.backend
         self.run_after = enqueued.run_after
-        self.expires_after = enqueued.expires_at and enqueued.expires_at - due_of(
-            enqueued
-        )
+        self.expires_after = expires_after_of(enqueued)
         self.meta = enqueued.meta or None
 
     def __repr__(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
@@ -218,6 +218,13 @@ def due_of(enqueued: Enqueued) -> datetime:
     return max(enqueued.run_after or enqueued.enqueued_at, enqueued.enqueued_at)
 
 
+def expires_after_of(enqueued: Enqueued) -> timedelta | None:
+    """Return how long after its due time a result expires, if it does."""
+    if enqueued.expires_at is None:
+        return None
+    return enqueued.expires_at - due_of(enqueued)
+
+
 def as_enqueued(
     task: "Task[..., Any, Any]", enqueued: Enqueued
 ) -> "Task[..., Any, Any]":
@@ -226,7 +233,6 @@ def as_enqueued(
 
     Return the task itself if these are no longer allowed, as after renaming a queue.
     """
-    expires_after = enqueued.expires_at and enqueued.expires_at - due_of(enqueued)
     changes: dict[str, Any] = {
         name: value
         for name, value in (
@@ -234,7 +240,7 @@ def as_enqueued(
             ("priority", enqueued.priority),
             ("backend", enqueued.backend),
             ("run_after", enqueued.run_after),
-            ("expires_after", expires_after),
+            ("expires_after", expires_after_of(enqueued)),
             ("meta", enqueued.meta or None),
         )
         if value != getattr(task, name)

@@ -48,20 +48,25 @@ def pytest_collection_modifyitems(
     items[:] = [item for item in items if item not in small]
 
 
+@pytest.fixture
+def console_errors() -> list[str]:
+    """The errors that the page has logged; a test removes those that it expects."""
+    return []
+
+
 @pytest.fixture(params=["wide", "phone"])
-def page(browser, request) -> Iterator[Page]:
+def page(browser, request, console_errors) -> Iterator[Page]:
     """Yield a page on a wide screen or a phone; assert that it logs no errors."""
     size = {"wide": (1280, 900), "phone": (390, 844)}[request.param]
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme="dark"
     )
     page = context.new_page()
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.extend(_errors(message)))
+    page.on("pageerror", lambda error: console_errors.append(str(error)))
+    page.on("console", lambda message: console_errors.extend(_errors(message)))
     yield page
     context.close()
-    assert complaints == []
+    assert console_errors == []
 
 
 def _errors(message: ConsoleMessage) -> list[str]:

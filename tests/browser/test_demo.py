@@ -3,11 +3,14 @@
 from io import BytesIO
 
 import pytest
+from django.urls import reverse
+from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import expect
 
 from project import analysis
-from taskhub.models import TaskResult
+from project.tasks import results_of, start_analysis
+from taskhub.models import Status, TaskResult
 from tests.browser.conftest import fits
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,6 +37,25 @@ def test_the_main_job_shows_its_progress_and_its_result(page, site, monkeypatch)
     expect(page.get_by_text("60 of 60 modules, done")).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Longest functions")).to_be_visible()
     assert fits(page)
+
+
+def test_the_page_of_a_run_ends_if_its_results_cannot_be_added_up(
+    page, live_server, start_node, monkeypatch
+):
+    monkeypatch.setattr(analysis, "find_modules", lambda: ["abc.py"])
+    run = start_analysis()
+    results_of(run).update(
+        status=Status.SUCCESSFUL, finished_at=timezone.now(), return_value="no report"
+    )
+    page.goto(f"{live_server.url}{reverse('run', args=[run])}")
+    expect(page.locator("#live")).to_have_attribute("data-over", "no")
+
+    start_node("--processes=1")
+
+    expect(page.get_by_text("could not be added up")).to_be_visible(timeout=60_000)
+    expect(page.locator("#live")).to_have_attribute("data-over", "yes")
+    page.get_by_role("link", name="the result of this task").click()
+    expect(page.get_by_role("heading", name="add_up")).to_be_visible()
 
 
 def test_a_picture_becomes_thumbnails(page, site):

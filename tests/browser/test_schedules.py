@@ -37,6 +37,26 @@ def test_the_next_runs_are_updated_while_the_user_types(form):
     assert fits(form)
 
 
+def test_the_next_runs_are_asked_for_again_after_an_error_of_the_site(
+    form, console_errors
+):
+    """The same values are sent again, for example when the user returns to them."""
+    preview = "**/periodictask/preview/**"
+    form.route(preview, lambda route: route.fulfill(status=503))
+    field = form.get_by_label("Cron expression")
+    with form.expect_console_message(lambda message: "503" in message.text):
+        field.fill("30 4 * * *")
+    form.unroute(preview)
+    expect(runs(form)).to_have_count(0)
+
+    field.dispatch_event("input")
+
+    expect(runs(form)).to_have_count(10)
+    (error,) = console_errors
+    assert "503" in error
+    console_errors.clear()
+
+
 def test_runs_are_also_shown_in_the_time_zone_of_the_browser(form):
     form.get_by_label("Cron expression").fill("0 12 * * *")
     form.get_by_label("Time zone").fill("Asia/Kathmandu")

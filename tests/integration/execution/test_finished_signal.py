@@ -69,10 +69,17 @@ def test_the_process_that_cancels_a_result_sends_the_signal(config, caplog):
     heard = []
 
     def hear(sender, task_result, **kwargs):
-        heard.append((task_result.id, task_result.status, task_result.task.module_path))
+        task = task_result.task
+        heard.append(
+            (task_result.id, task_result.status, task.module_path, task.expires_after)
+        )
 
-    waiting = tasks.add.enqueue(1)
-    unknown = TaskResultFactory(task_path="gone.tasks.send")
+    hour = timedelta(hours=1)
+    waiting = tasks.add.using(expires_after=hour).enqueue(1)
+    due = timezone.now() + hour
+    unknown = TaskResultFactory(
+        task_path="gone.tasks.send", run_after=due, expires_at=due + hour
+    )
     compat.task_finished.connect(hear)
     try:
         operations.results.cancel(TaskResult.objects.all())
@@ -83,8 +90,8 @@ def test_the_process_that_cancels_a_result_sends_the_signal(config, caplog):
     failed = compat.TaskResultStatus.FAILED
     assert sorted(heard) == sorted(
         [
-            (waiting.id, failed, "tests.tasks.add"),
-            (str(unknown.pk), failed, "gone.tasks.send"),
+            (waiting.id, failed, "tests.tasks.add", hour),
+            (str(unknown.pk), failed, "gone.tasks.send", hour),
         ]
     )
     told = [each for each in caplog.records if "state=FAILED" in each.getMessage()]

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from taskhub.brokers import get_broker
 from taskhub.brokers.redis.permissions import ON_KEYS
+from taskhub.exceptions import BrokerError
 from taskhub.operations.status import read_status
 from tests import tasks
 from tests.nodes import wait_until
@@ -44,6 +45,14 @@ def config_for(configure, client, own_redis):
         return config
 
     return config_for
+
+
+def test_a_refused_login_is_reported_in_one_sentence(config_for, client):
+    config = config_for("+@all ~*")
+    client.execute_command("ACL", "SETUSER", "taskhub", "off")
+
+    with pytest.raises(BrokerError, match=r"refuses the login: .+[^.]\.$"):
+        get_broker(config).depth("default")
 
 
 def documented() -> str:
