@@ -17,8 +17,11 @@ SILENCE_SECONDS = 60.0
 
 @scenario(required="work resumes ≤ 60 s later; no attempt counts as failed")
 def firewall_forgets(stage: Stage) -> Report:
-    """A firewall forgets idle connections to PostgreSQL, and drops their packets."""
+    """A firewall forgets connections to PostgreSQL, which ends idle transactions."""
+    from tests.idle_transactions import idle_transactions_end
+
     report, work = Report(), Work(stage)
+    stage.use(idle_transactions_end())
     network = stage.use(Proxy(stage.postgres.port))
     here, there = f":{stage.postgres.port}/", f":{network.port}/"
     stage.keep_nodes(

@@ -11,6 +11,7 @@ from taskhub.models import PeriodicTask
 from taskhub.schedules import every
 from tests import tasks
 from tests.chaos.proxy import Proxy
+from tests.idle_transactions import idle_transactions_end
 from tests.nodes import database_url
 from tests.servers import wait_until
 
@@ -21,9 +22,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def network():
-    """A proxy between nodes and the database."""
-    with Proxy(int(connection.settings_dict["PORT"])) as proxy:
+def network(transactional_db):
+    """A proxy between nodes and the database, which ends idle transactions."""
+    port = int(connection.settings_dict["PORT"])
+    with idle_transactions_end(), Proxy(port) as proxy:
         yield proxy
 
 
@@ -46,7 +48,8 @@ def test_a_node_recovers_when_a_firewall_has_dropped_its_connections(
     )
     after = [tasks.trace.enqueue("after"), tasks.async_add.enqueue(2)]
 
-    # A node gives up a connection that is being opened after half a minute.
+    # A node gives up a connection that is being opened after half a minute, and the
+    # database a transaction that is idle.
     wait_until(lambda: all(each.row.is_finished for each in after), "it to go on", 180)
     wait_until(lambda: row.results.successful().exists(), "the beat to go on", 180)
     assert node.stop() == 0
