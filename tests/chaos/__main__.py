@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from tests.chaos.page import write_page
@@ -42,6 +43,8 @@ FAMILIES = (
 )
 
 MISSING = 2
+#: How many lines of the nodes' logs are printed after a broken promise.
+_MAX_LINES = 100
 
 
 def main() -> int:
@@ -110,9 +113,8 @@ def play(stage: Stage, scenario: Scenario, *, quiet: bool) -> Report:
             traceback.print_exc()
         if not stage.full:
             report.be_patient()
-        if report.complaints and (where := os.environ.get("CHAOS_LOGS")):
-            with open(os.path.join(where, f"{scenario.name}.log"), "w") as log:
-                log.write(stage.logs())
+        if report.complaints:
+            _explain(scenario, stage.logs())
     if not quiet:
         verdict = "BROKEN" if report.complaints else "kept"
         print(f"{verdict:<7}{scenario.name} ({time.monotonic() - begun:.0f} s)")
@@ -121,6 +123,16 @@ def play(stage: Stage, scenario: Scenario, *, quiet: bool) -> Report:
             print(f"       ! {complaint}")
         sys.stdout.flush()
     return report
+
+
+def _explain(scenario: Scenario, log: str) -> None:
+    """Print warnings and errors of the nodes; write all their lines to CHAOS_LOGS."""
+    loud = [
+        line for line in log.splitlines() if " ERROR " in line or " WARNING" in line
+    ]
+    print(*loud[-_MAX_LINES:], sep="\n", file=sys.stderr)
+    if where := os.environ.get("CHAOS_LOGS"):
+        Path(where, f"{scenario.name}.log").write_text(log)
 
 
 if __name__ == "__main__":

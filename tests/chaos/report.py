@@ -65,17 +65,21 @@ class Report:
         return [
             *([f"{self.lost} lost"] if self.lost else []),
             *([f"{self.double} double results"] if self.double else []),
-            *([f"{self.extra} extra runs"] if self.extra > self.bound else []),
+            *([self._runs] if self.extra > self.bound else []),
             *([f"{self.seconds:.1f} s is too late"] if late else []),
             *self.broken,
         ]
+
+    @property
+    def _runs(self) -> str:
+        return f"{self.extra} extra runs, {self.bound} in flight"
 
     @property
     def measured(self) -> str:
         """The measured values in one line."""
         parts = [f"{self.lost} of {self.tasks:,} lost"] if self.tasks else []
         if self.extra or self.bound:
-            parts.append(f"{self.extra} extra runs, {self.bound} in flight")
+            parts.append(self._runs)
         elif self.tasks:
             parts.append("none run twice")
         if self.double:
