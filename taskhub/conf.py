@@ -3,7 +3,7 @@ Settings, read once into a frozen value.
 
 taskhub is configured as one of Django's tasks backends and nowhere else: an entry of
 `TASKS` whose `BACKEND` is `taskhub.backend.TaskHubBackend`. Errors are collected, so
-that a system check can show all of them; see `checks.py`.
+that a system check can show all of them; see `taskhub.checks`.
 """
 
 import re
@@ -56,6 +56,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     keep_most: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None
     #: How many times a message is given to another worker after its worker has died.
     max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2
+    #: The paths of the classes whose values travel with each task; see context.py.
+    context: tuple[str, ...] = ()
+    #: The paths of the classes around each run; see middleware.py.
+    middleware: tuple[str, ...] = ()
     #: The modules with tasks, imported from every installed app.
     task_modules: tuple[str, ...] = ("tasks",)
 

@@ -8,7 +8,7 @@ After a commit, the sweep pushes the row if this process dies or the broker is d
 The messages of the database broker are the rows themselves, so the insert is the push.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import InvalidArguments
 from taskhub.foundation.current import current_result
+from taskhub.messages import Extra
 from taskhub.models import Place
 from taskhub.models.base import results_database
 from taskhub.models.ids import new_id
@@ -27,6 +28,7 @@ from taskhub.models.results.inserting import insert
 from taskhub.models.results.slices import NewResult, NewSlice, PlainSlice
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
+from taskhub.tasks.carriers import capture
 
 
 def enqueue(
@@ -42,10 +44,13 @@ def enqueue(
     BrokerError only for a task that is not durable, outside a transaction. If another
     push fails, log it; the sweep pushes the rows of durable tasks later.
     """
-    make: Callable[..., NewResult] = make_row
-    if _is_plain(config, task):
-        make = _make_plain_row
-    rows = [make(config, task, args, kwargs) for args, kwargs in calls]
+    context = capture(config.options.context) if config.options.context else None
+    rows: list[NewResult]
+    if context is None and _is_plain(config, task):
+        rows = [_make_plain_row(config, task, args, kwargs) for args, kwargs in calls]
+    else:
+        extra = None if context is None else Extra(context=context)
+        rows = [make_row(config, task, args, kwargs, extra) for args, kwargs in calls]
     submit(config, rows, durable=task.durable)
     return rows
 
@@ -98,6 +103,7 @@ def make_row(
     task: Task[..., Any, Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
+    extra: Extra | None = None,
 ) -> NewSlice:
     """Return the unsaved row of one run. Raise InvalidArguments as enqueue() does."""
     meta = check_value(task.meta or {}, "meta")
@@ -114,6 +120,7 @@ def make_row(
         run_after=task.run_after,
         expires_at=_expiry(task, enqueued_at),
         meta=meta,
+        extra=None if extra is None else extra.store(),
         parent_id=current_result.get(),
     )
     row.size = size

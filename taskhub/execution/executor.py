@@ -18,6 +18,7 @@ from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
+from taskhub.execution.surroundings import Surroundings
 from taskhub.foundation.current import current_result
 from taskhub.models import Status
 from taskhub.models.base import results_database
@@ -65,6 +66,7 @@ class Executor:
     ) -> None:
         self._max_result_bytes = config.options.max_result_bytes
         self._signals = Signals(config.alias)
+        self._surroundings = Surroundings.of(config.options)
         self._report = report
         self._tally = tally
 
@@ -81,7 +83,11 @@ class Executor:
 
     def _call(self, run: Run) -> StorableValue:
         with OnlyHere(), run.interrupt:
-            value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
+            args = self._arguments(run)
+            if self._surroundings is None:
+                value = run.task.func(*args, **run.attempt.message.kwargs)
+            else:
+                value = self._surroundings.call(run, args)
             if iscoroutine(value):
                 # A decorator may call an async function without awaiting it.
                 value = async_to_sync(_wait_for)(value)
@@ -114,9 +120,11 @@ class Executor:
         self._begin(run)
         try:
             with OnlyHere(), run.interrupt.around_async():
-                value = await run.task.func(
-                    *self._arguments(run), **run.attempt.message.kwargs
-                )
+                args = self._arguments(run)
+                if self._surroundings is None:
+                    value = await run.task.func(*args, **run.attempt.message.kwargs)
+                else:
+                    value = await self._surroundings.acall(run, args)
             stored = StorableValue(value, max_bytes=self._max_result_bytes)
         except BaseException as error:
             ended = None

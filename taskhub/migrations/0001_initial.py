@@ -896,6 +896,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "extra",
+                    taskhub.models.fields.exact_json.ExactJSONField(
+                        editable=False, kind="object", null=True, verbose_name="extra"
+                    ),
+                ),
+                (
                     "storage_notes",
                     taskhub.models.fields.shaped_json.ShapedJSONField(
                         db_default=models.Value(

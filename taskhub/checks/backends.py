@@ -1,0 +1,87 @@
+"""Checks of what only several backends, or loaded code, can show to be wrong."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.checks import CheckMessage, Error, register
+from django.utils.module_loading import import_string
+
+from taskhub.conf import Config, configs
+
+_BASES = {
+    "context": "taskhub.context.Carrier",
+    "middleware": "taskhub.middleware.Middleware",
+}
+
+
+@register("taskhub")
+def check_surroundings(**kwargs: Any) -> list[CheckMessage]:
+    """Check the classes in the options `context` and `middleware`."""
+    wanted = {"context": ("capture", "restore"), "middleware": ("__call__", "acall")}
+    return [
+        Error(
+            f"In TASKS[{config.alias!r}]['OPTIONS'][{option!r}], {path!r}: {fault}",
+            hint=f"Inherit from {_BASES[option]}.",
+            id="taskhub.E007",
+        )
+        for config in configs()
+        for option, methods in wanted.items()
+        for path in getattr(config.options, option)
+        if (fault := _fault_of_class(path, methods))
+    ]
+
+
+def _fault_of_class(path: str, methods: Sequence[str]) -> str:
+    """Return why a path is not that of a class with these methods, or ""."""
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        return f"{error}."
+    if not isinstance(found, type):
+        return "it is not a class."
+    missing = [name for name in methods if not hasattr(found, name)]
+    return f"it has no method {missing[0]}()." if missing else ""
+
+
+@register("taskhub")
+def check_backends_apart(**kwargs: Any) -> list[CheckMessage]:
+    """Check that no two backends share a queue in Redis."""
+    in_redis = [
+        config
+        for config in configs()
+        if not config.options.broker_url.startswith("database:")
+    ]
+    return [
+        Error(
+            f"The backends {one.alias!r} and {other.alias!r} have the same broker_url "
+            f"and key_prefix, and {shared} in common.",
+            hint=(
+                "Each would take the other's messages, and quarantine them; give one "
+                "of them a key_prefix, or queues, of its own."
+            ),
+            id="taskhub.E005",
+        )
+        for one, other in combinations(in_redis, 2)
+        if _address_of(one) == _address_of(other)
+        and (shared := _name_shared_queue(one, other))
+    ]
+
+
+def _address_of(config: Config) -> tuple[str, ...]:
+    """Return the key prefix, database and hosts of a backend, in a normal form."""
+    parts = urlsplit(config.options.broker_url)
+    hosts = [
+        host if ":" in host else f"{host}:6379"
+        for host in parts.netloc.rpartition("@")[2].split(",")
+    ]
+    return config.options.key_prefix, parts.path.rstrip("/") or "/0", *sorted(hosts)
+
+
+def _name_shared_queue(one: Config, other: Config) -> str:
+    """Return a phrase that names a queue of both backends; "" if there is none."""
+    if not (one.queues and other.queues):
+        return "any queue"
+    names = sorted({*one.queues} & {*other.queues})
+    return f"the queue {names[0]!r}" if names else ""
