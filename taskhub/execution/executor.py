@@ -18,8 +18,9 @@ from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
-from taskhub.execution.surroundings import Surroundings
+from taskhub.execution.surroundings import Call, Surroundings
 from taskhub.foundation.current import current_result
+from taskhub.foundation.exception_tree import members
 from taskhub.models import Status
 from taskhub.models.base import results_database
 from taskhub.tasks import Context
@@ -83,11 +84,13 @@ class Executor:
 
     def _call(self, run: Run) -> StorableValue:
         with OnlyHere(), run.interrupt:
-            args = self._arguments(run)
+            # Not in a variable, which error trackers would show.
             if self._surroundings is None:
-                value = run.task.func(*args, **run.attempt.message.kwargs)
+                value = run.task.func(
+                    *self._arguments(run), **run.attempt.message.kwargs
+                )
             else:
-                value = self._surroundings.call(run, args)
+                value = self._surroundings.call(Call(run, self._arguments(run)))
             if iscoroutine(value):
                 # A decorator may call an async function without awaiting it.
                 value = async_to_sync(_wait_for)(value)
@@ -120,11 +123,13 @@ class Executor:
         self._begin(run)
         try:
             with OnlyHere(), run.interrupt.around_async():
-                args = self._arguments(run)
                 if self._surroundings is None:
-                    value = await run.task.func(*args, **run.attempt.message.kwargs)
+                    value = await run.task.func(
+                        *self._arguments(run), **run.attempt.message.kwargs
+                    )
                 else:
-                    value = await self._surroundings.acall(run, args)
+                    call = Call(run, self._arguments(run))
+                    value = await self._surroundings.acall(call)
             stored = StorableValue(value, max_bytes=self._max_result_bytes)
         except BaseException as error:
             ended = None
@@ -248,8 +253,9 @@ class Executor:
         )
         if retry_at is None:
             # Receivers read the exception from sys.exc_info().
-            self._signals.send_finished(run, outcome)
+            self._signals.send_finished(run, outcome, _expected(run, error))
         else:
+            self._signals.send_retried(run, error, pause or timedelta(0))
             logger.warning(
                 "Task id=%s path=%s attempt=%d failed; retrying in %s: %s",
                 run.attempt.message.id,
@@ -259,6 +265,14 @@ class Executor:
                 entry["message"],
             )
         return self._end(run, outcome, due_again=retry_at)
+
+
+def _expected(run: Run, error: BaseException) -> str:
+    """Return why a failure is no error for the log: the task expects it; or ""."""
+    expected = (*run.task.throws, BaseExceptionGroup)
+    if run.task.throws and all(isinstance(each, expected) for each in members(error)):
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:

@@ -66,6 +66,8 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     #: The exceptions that are retried, except for those in `give_up_on`.
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     give_up_on: tuple[type[BaseException], ...] = ()
+    #: Exceptions that are no errors for the log: they are expected.
+    throws: tuple[type[BaseException], ...] = ()
     #: Seconds until TaskTimeout is raised in the task.
     timeout: float | None = None
     #: Seconds until the process that runs the task is replaced.
@@ -76,9 +78,11 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     masked: tuple[str, ...] = ()
     #: The user's own notes, stored in the row of each run: JSON.
     meta: Mapping[str, Any] | None = field(default=None, hash=False)
+    #: The `name` in `@task`, which replaces the path of the function; or "".
+    path: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("retry_on", "give_up_on"):
+        for name in ("retry_on", "give_up_on", "throws"):
             object.__setattr__(self, name, _as_classes(getattr(self, name)))
         if not isinstance(self.masked, str):
             object.__setattr__(self, "masked", tuple(self.masked))
@@ -132,6 +136,11 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
             return args
         context = Context(task_result=Result.of(args[0].task_result))
         return [context, *args[1:]]
+
+    @property
+    def module_path(self) -> str:
+        """The name under which the task is registered: by default, its import path."""
+        return self.path or str(super().module_path)
 
     @property
     def __wrapped__(self) -> Any:
@@ -285,6 +294,7 @@ _DJANGO_FIELDS = tuple(each.name for each in fields(compat.Task))
 
 OPTION_NAMES = frozenset(each.name for each in fields(Task)) - {
     "func",
+    "path",
     "run_after",
     "run_in",
 }
