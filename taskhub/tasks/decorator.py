@@ -119,6 +119,6 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
         fields = _DEFAULTS | options
         if "name" in fields:
             fields["path"] = check_name(fields.pop("name"))
-        return Task(func=function, **fields)
+        return Task(func=function, given=options.keys(), **fields)
 
     return decorate if function is None else decorate(function)
