@@ -88,6 +88,14 @@ class TaskHubBackend(compat.BaseTaskBackend):
         (result,) = self._enqueue(task, [(args, kwargs)])
         return result
 
+    @sensitive_variables()
+    def enqueue_as(
+        self, task: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result_id: UUID
+    ) -> Result[Any]:
+        """Enqueue one run whose result gets this id, a UUID of version 7."""
+        (result,) = self._enqueue(task, [(args, kwargs)], result_id=result_id)
+        return result
+
     aenqueue = sensitive_variables()(compat.BaseTaskBackend.aenqueue)
 
     @sensitive_variables()
@@ -105,7 +113,11 @@ class TaskHubBackend(compat.BaseTaskBackend):
         return await sync_to_async(self.enqueue_many)(task, calls)
 
     def _enqueue(
-        self, task: "compat.Task[..., Any]", calls: Sequence[Arguments]
+        self,
+        task: "compat.Task[..., Any]",
+        calls: Sequence[Arguments],
+        *,
+        result_id: UUID | None = None,
     ) -> list[Result[Any]]:
         from taskhub import producer
 
@@ -113,7 +125,10 @@ class TaskHubBackend(compat.BaseTaskBackend):
             raise compat.InvalidTaskBackend(" ".join(self.faults))
         due_task = self._as_due(task)
         self.validate_task(due_task)
-        rows = producer.enqueue(self.config, due_task, calls)
+        if result_id is None:
+            rows = producer.enqueue(self.config, due_task, calls)
+        else:
+            rows = [producer.enqueue_as(self.config, due_task, calls[0], result_id)]
         results: list[Result[Any]] = [
             Result.from_enqueued(due_task, row) for row in rows
         ]

@@ -11,6 +11,7 @@ The messages of the database broker are the rows themselves, so the insert is th
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from django.db import connections, transaction
@@ -53,6 +54,22 @@ def enqueue(
         rows = [make_row(config, task, args, kwargs, extra) for args, kwargs in calls]
     submit(config, rows, durable=task.durable)
     return rows
+
+
+def enqueue_as(
+    config: Config, task: Task[..., Any, Any], call: Arguments, result_id: UUID
+) -> NewResult:
+    """
+    Enqueue a task once, with an id that the caller has chosen; see enqueue().
+
+    The id is a UUID of version 7: rows are selected and sorted by the time in it.
+    """
+    context = capture(config.options.context) if config.options.context else None
+    extra = None if context is None else Extra(context=context)
+    row = make_row(config, task, *call, extra)
+    row.id = result_id
+    submit(config, [row], durable=task.durable)
+    return row
 
 
 def _is_plain(config: Config, task: Task[..., Any, Any]) -> bool:

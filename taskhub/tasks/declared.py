@@ -72,7 +72,7 @@ def periodic(
                 f"@periodic goes above @task, and not on the bare function {task!r}."
             )
         path = task.module_path
-        _declare(Declared(name or path, path, schedule, options))
+        declare_schedule(Declared(name or path, path, schedule, options))
         return task
 
     return declare
@@ -92,7 +92,8 @@ def _check(schedule: object, options: PeriodicOptions) -> None:
     check_positional(options.get("args", ()), "args of @periodic")
 
 
-def _declare(declared: Declared) -> None:
+def declare_schedule(declared: Declared) -> None:
+    """Declare a schedule. Raise InvalidOption if another task has taken its name."""
     known = _declared.get(declared.name)
     # A reloaded module declares its schedules again.
     if known is not None and known.task_path != declared.task_path:

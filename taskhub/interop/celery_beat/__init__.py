@@ -1,7 +1,7 @@
 """
 Import of schedules of django-celery-beat as periodic tasks of taskhub.
 
-`tables` reads its tables, `crontab` and `schedules` translate its schedules, `rows`
+`tables` reads its tables, `schedules` translates its schedules, `rows`
 makes a `PeriodicTask` of each row, and `importing` decides which rows are written.
 """
 

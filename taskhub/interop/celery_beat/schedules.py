@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from taskhub.interop.celery_beat.crontab import (
-    Translation,
-    Unreadable,
-    Untranslatable,
-    translate,
-)
 from taskhub.interop.celery_beat.tables import (
     OldClocked,
     OldCrontab,
     OldInterval,
     OldSchedule,
     OldSolar,
+)
+from taskhub.interop.crontab import (
+    Translation,
+    Unreadable,
+    Untranslatable,
+    translate,
 )
 from taskhub.schedules import Clocked, Cron, Interval, Schedule, Solar, parse
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from taskhub.interop.celery_beat.crontab import (
+from taskhub.interop.crontab import (
     Unreadable,
     Untranslatable,
     translate,

@@ -1,0 +1,66 @@
+"""Retries that Celery makes by itself: `autoretry_for` and its options."""
+
+import random
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from taskhub.exceptions import TaskTimeout
+from taskhub.interop.celery.exceptions import Ignore, Retry
+
+if TYPE_CHECKING:
+    from taskhub.interop.celery.app.task import Task
+
+#: 2 to the power of this is more than any `retry_backoff_max`.
+_MAX_EXPONENT = 64
+
+
+def add_autoretry(task: "Task") -> None:
+    """Wrap the `run` of a task so that exceptions in `autoretry_for` are retried."""
+    retried = as_classes(task.autoretry_for)
+    if retried:
+        kept = as_classes(task.dont_autoretry_for)
+        task.run = _retrying(task, task.run, retried, kept)  # type: ignore[method-assign]
+
+
+def _retrying(
+    task: "Task",
+    run: Callable[..., Any],
+    retried: tuple[type[BaseException], ...],
+    kept: tuple[type[BaseException], ...],
+) -> Callable[..., Any]:
+    @wraps(run)
+    def run_and_retry(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return run(*args, **kwargs)
+        except (Ignore, Retry):
+            raise
+        except kept:
+            raise
+        except retried as error:
+            options = dict(task.retry_kwargs or {})
+            if task.retry_backoff:
+                options["countdown"] = countdown(task, task.request.retries)
+            raise task.retry(exc=error, **options) from error
+
+    return run_and_retry
+
+
+def countdown(task: "Task", retries: int) -> float:
+    """Return the seconds until the next retry, as Celery computes them."""
+    factor = int(max(1.0, float(task.retry_backoff)))
+    longest = min(
+        int(task.retry_backoff_max), factor * 2 ** min(retries, _MAX_EXPONENT)
+    )
+    # Full jitter: any time from 0 on, so that failures are spread.
+    return random.uniform(0, longest) if task.retry_jitter else longest  # noqa: S311
+
+
+def as_classes(given: Any) -> tuple[type[BaseException], ...]:
+    """
+    Return classes of exceptions as a tuple.
+
+    TaskTimeout is added to Exception, since Celery's SoftTimeLimitExceeded is one.
+    """
+    classes = (given,) if isinstance(given, type) else tuple(given or ())
+    return (*classes, TaskTimeout) if Exception in classes else classes

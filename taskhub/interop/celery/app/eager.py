@@ -1,0 +1,60 @@
+"""`apply()`: a task that runs here, without a worker and without a row."""
+
+import traceback
+from collections.abc import Mapping
+from socket import gethostname
+from typing import TYPE_CHECKING, Any
+
+from taskhub.exceptions import TaskTimeout
+from taskhub.interop.celery import states
+from taskhub.interop.celery.app.request import Context
+from taskhub.interop.celery.app.running import trace
+from taskhub.interop.celery.exceptions import Retry
+from taskhub.interop.celery.result import EagerResult
+from taskhub.interop.celery.utils import uuid
+
+if TYPE_CHECKING:
+    from taskhub.interop.celery.app.task import Task
+
+
+def apply(
+    task: "Task",
+    args: Any,
+    kwargs: Mapping[str, Any] | None,
+    *,
+    task_id: str | None = None,
+    retries: int = 0,
+    throw: bool = False,
+    headers: Mapping[str, Any] | None = None,
+) -> EagerResult:
+    """
+    Run a task with its retries, without pauses, and return its result.
+
+    With `throw`, raise what the task raises.
+    """
+    result_id = task_id or uuid()
+    call: tuple[Any, Any] = args or (), kwargs or {}
+    while True:
+        request = Context(
+            *call,
+            id=result_id,
+            task=task.name,
+            retries=retries,
+            hostname=gethostname(),
+            headers=dict(headers) if headers else None,
+            delivery_info={"is_eager": True},
+            is_eager=True,
+            called_directly=False,
+        )
+        try:
+            value = trace(task, request)
+        except Retry:
+            retries += 1
+            call = request.args, request.kwargs
+        except (Exception, TaskTimeout) as error:
+            if throw:
+                raise
+            text = "".join(traceback.format_exception(error))
+            return EagerResult(result_id, error, states.FAILURE, text, task.name)
+        else:
+            return EagerResult(result_id, value, states.SUCCESS, None, task.name)

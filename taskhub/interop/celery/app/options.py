@@ -1,0 +1,113 @@
+"""The options of Celery's tasks: which are known, and what they are in taskhub."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from taskhub.exceptions import InvalidOption
+from taskhub.foundation.nearest import did_you_mean
+from taskhub.interop.celery.app.autoretry import as_classes
+from taskhub.interop.celery.ignored import warn
+from taskhub.interop.celery.priorities import priority_of
+from taskhub.retries import Fixed, bounded
+
+if TYPE_CHECKING:
+    from taskhub.interop.celery.app.task import Task
+
+#: Options that have an effect, or that are always so in taskhub.
+KNOWN = frozenset(
+    {
+        *("name", "bind", "base", "ignore_result", "store_errors_even_if_ignored"),
+        *("max_retries", "default_retry_delay", "retry_kwargs"),
+        *("autoretry_for", "dont_autoretry_for", "throws", "typing"),
+        *("retry_backoff", "retry_backoff_max", "retry_jitter"),
+        *("time_limit", "soft_time_limit", "expires"),
+        *("queue", "routing_key", "priority"),
+        *("acks_late", "reject_on_worker_lost", "track_started"),
+    }
+)
+
+_JSON = "arguments are always JSON; leave it out."
+_ACKED = (
+    "a message is acknowledged when the outcome of its run is written; leave it out."
+)
+#: Options that have no effect: what to do instead.
+WITHOUT_EFFECT: Mapping[str, str] = {
+    "rate_limit": "there are no rate limits; use a queue with few processes.",
+    "serializer": _JSON,
+    "compression": "messages are not compressed; leave it out.",
+    "exchange": "write queue=….",
+    "exchange_type": "write queue=….",
+    "delivery_mode": "every task has a row; leave it out.",
+    "trail": "the page of a result shows the results that it has enqueued.",
+    "send_events": "the rows of results show what workers do; leave it out.",
+    "shared": "every task is shared; leave it out.",
+    "lazy": "leave it out.",
+    "resultrepr_maxsize": "the option max_result_bytes limits return values.",
+    "store_eager_result": "leave it out.",
+    "shadow_name": "leave it out.",
+    "acks_on_failure_or_timeout": _ACKED,
+    "acks_on_failure": _ACKED,
+    "acks_on_timeout": _ACKED,
+    "retry_on_worker_lost": "another worker runs the task; leave it out.",
+}
+#: Options whose value False is not possible here: what holds instead.
+_ALWAYS = {
+    "acks_late": _ACKED,
+    "reject_on_worker_lost": "when a worker dies, another one runs the task.",
+}
+#: As many attempts as a task can have. `max_retries` is counted by `self.retry()`.
+_MAX_ATTEMPTS = 1_000
+
+
+def check(options: Mapping[str, Any], base: type, where: str) -> None:
+    """
+    Warn of options without effect.
+
+    Raise InvalidOption for an option that neither Celery nor the task's class has.
+    """
+    for name, value in options.items():
+        if name in WITHOUT_EFFECT:
+            warn(f"{name} of {where} has no effect: {WITHOUT_EFFECT[name]}")
+        elif name in _ALWAYS and value is False:
+            warn(f"{name}=False of {where} has no effect: {_ALWAYS[name]}")
+        elif name not in KNOWN and not hasattr(base, name):
+            raise InvalidOption(
+                f"Unknown option {name!r} of {where}{did_you_mean(name, KNOWN)}"
+            )
+
+
+def options_of(task: "Task") -> dict[str, Any]:
+    """Return the options of `@task` that mean what a task's attributes say."""
+    options: dict[str, Any] = {
+        "name": task.name,
+        "takes_context": True,
+        # Only self.retry() retries, as in Celery.
+        "max_attempts": _MAX_ATTEMPTS,
+        "retry_on": (),
+        "backoff": Fixed(bounded(float(task.default_retry_delay or 0))),
+        "throws": as_classes(task.throws),
+        "queue_name": task.queue or task.routing_key,
+        "priority": None if task.priority is None else priority_of(task.priority),
+        "expires_after": _span(task.expires),
+        "keep": "errors" if task.ignore_result else None,
+        **_limits(task),
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _limits(task: "Task") -> dict[str, Any]:
+    soft, hard = task.soft_time_limit, task.time_limit
+    if soft and hard and soft > hard:
+        raise InvalidOption(
+            f"soft_time_limit of {task.name} must be at most time_limit, {hard} s, not "
+            f"{soft} s."
+        )
+    # A soft limit that equals the hard one has no time to act.
+    return {"timeout": None if soft == hard else soft, "hard_timeout": hard}
+
+
+def _span(seconds: Any) -> timedelta | None:
+    if seconds is None or isinstance(seconds, timedelta):
+        return seconds
+    return timedelta(seconds=float(seconds))

@@ -1,0 +1,71 @@
+"""`beat_schedule` and `add_periodic_task`: schedules as declarations, as @periodic."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from taskhub.exceptions import InvalidOption
+from taskhub.foundation.nearest import did_you_mean
+from taskhub.interop.celery.ignored import warn
+from taskhub.interop.celery.priorities import priority_of
+from taskhub.interop.celery.schedules import schedule_of
+from taskhub.tasks.declared import Declared, PeriodicOptions, declare_schedule
+
+_KEYS = ("task", "schedule", "args", "kwargs", "options", "relative", "enabled")
+
+
+def declare_entry(name: str, entry: Mapping[str, Any]) -> None:
+    """
+    Declare an entry of `beat_schedule`; `migrate` makes a row of it.
+
+    Raise InvalidOption for an unknown key, and InvalidSchedule for its schedule.
+    """
+    for key in entry:
+        if key not in _KEYS:
+            raise InvalidOption(
+                f"Unknown key {key!r} in beat_schedule[{name!r}]"
+                f"{did_you_mean(str(key), _KEYS)}"
+            )
+    if not {"task", "schedule"} <= entry.keys():
+        raise InvalidOption(f"beat_schedule[{name!r}] needs a task and a schedule.")
+    if entry.get("enabled") is False:
+        return
+    if entry.get("relative"):
+        warn(
+            f"relative in beat_schedule[{name!r}] has no effect: the ticks of an "
+            "interval are counted from its first one."
+        )
+    options: PeriodicOptions = {
+        "args": list(entry.get("args") or ()),
+        "kwargs": dict(entry.get("kwargs") or {}),
+        **_options(name, entry.get("options") or {}),  # type: ignore[typeddict-item]
+    }
+    schedule = schedule_of(entry["schedule"])
+    declare_schedule(Declared(name, str(entry["task"]), schedule, options))
+
+
+def _options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for option, value in given.items():
+        if value is None:
+            continue
+        if option in ("queue", "routing_key"):
+            options["queue_name"] = value
+        elif option == "priority":
+            options["priority"] = priority_of(value)
+        elif option == "expires":
+            options["expires_after"] = _span(name, value)
+        else:
+            warn(f"options[{option!r}] of beat_schedule[{name!r}] has no effect here.")
+    return options
+
+
+def _span(name: str, value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, int | float):
+        return timedelta(seconds=value)
+    raise InvalidOption(
+        f"expires of beat_schedule[{name!r}] must be seconds or a timedelta from the "
+        f"tick on, not {value!r}."
+    )

@@ -1,0 +1,101 @@
+"""
+`app.conf`: Celery's settings, from the app or from Django's settings.
+
+Only few of them mean something here: `beat_schedule`, `timezone`, `task_always_eager`
+and `task_eager_propagates`. The others can be set and read, and have no effect;
+docs/howto/move-from-celery.md says what replaces each. Settings are read when they are
+used, since an app is created while Django's settings are still loading.
+"""
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.utils.module_loading import import_string
+
+_NAMESPACE = "CELERY"
+_DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
+
+_configurations: "list[Conf]" = []
+
+
+class Conf:
+    """Settings by their lower-case names, as attributes and as items."""
+
+    def __init__(self) -> None:
+        self.__dict__["_own"] = {}
+        self.__dict__["_source"] = None
+        self.__dict__["_namespace"] = ""
+        _configurations.append(self)
+
+    def read_from(self, source: Any, namespace: str | None) -> None:
+        """Read further settings from an object or module, or from its dotted path."""
+        self.__dict__["_source"] = source
+        self.__dict__["_namespace"] = namespace or ""
+
+    def find(self, name: str) -> Any:
+        """Return a setting. Raise KeyError if it is not set."""
+        if name in self._own:
+            return self._own[name]
+        source = _load(self._source)
+        prefix = f"{self._namespace}_" if self._namespace else ""
+        for each in (f"{prefix}{name}".upper(), f"{prefix}{name}"):
+            if isinstance(source, Mapping) and each in source:
+                return source[each]
+            if hasattr(source, each):
+                return getattr(source, each)
+        raise KeyError(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a setting, or the default."""
+        try:
+            return self.find(name)
+        except KeyError:
+            return _DEFAULTS.get(name, default)
+
+    def update(self, *args: Any, **values: Any) -> None:
+        """Set several settings."""
+        self._own.update(*args, **values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self.get(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._own[name] = value
+
+    __getitem__ = find
+    __setitem__ = __setattr__
+
+    def __contains__(self, name: object) -> bool:
+        try:
+            self.find(str(name))
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+
+def setting(name: str) -> Any:
+    """
+    Return a setting of the first app that has it, or CELERY_… of Django's settings.
+
+    Return Celery's default, or None, if nothing sets it.
+    """
+    for conf in _configurations:
+        if name in conf:
+            return conf[name]
+    default = _DEFAULTS.get(name)
+    return getattr(django_settings, f"{_NAMESPACE}_{name.upper()}", default)
+
+
+def _load(source: Any) -> Any:
+    if not isinstance(source, str):
+        return source
+    if ":" in source:
+        return import_string(source.replace(":", "."))
+    return import_module(source)

@@ -1,0 +1,342 @@
+"""
+Celery's results: `AsyncResult`, which reads the row of a result when it is asked.
+
+`EagerResult` is the result of a run in this process, which has no row. `GroupResult` is
+a list of results.
+"""
+
+from collections.abc import Iterator, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from taskhub.exceptions import ResultTimeout, TaskCancelled, TaskFailed
+from taskhub.foundation.current import current_result
+from taskhub.interop.celery import database, states
+from taskhub.interop.celery.exceptions import TaskRevokedError, TimeoutError
+from taskhub.interop.celery.outcomes import error_of, state_of
+from taskhub.interop.celery.progress import unpack
+
+if TYPE_CHECKING:
+    from taskhub.models import TaskResult
+
+
+class AsyncResult:
+    """
+    The result with an id, as Celery shows it. Each attribute reads the row.
+
+    A result without a row is PENDING, as in Celery: it is unknown, or it was deleted.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        backend: Any = None,
+        task_name: str | None = None,
+        app: Any = None,
+        parent: Any = None,
+    ) -> None:
+        self.id = str(id)
+        self.task_name = task_name
+
+    @property
+    def task_id(self) -> str:
+        return self.id
+
+    @property
+    def row(self) -> "TaskResult | None":
+        """The `TaskResult` row, read from the database now; None if there is none."""
+        return database.find_row(self.id)
+
+    @property
+    def state(self) -> str:
+        """One of Celery's states, or the one that `update_state()` has reported."""
+        return state_of(self.row)
+
+    status = state
+
+    @property
+    def result(self) -> Any:
+        """The return value, the exception, or the meta of `update_state()`."""
+        row = self.row
+        if row is None:
+            return None
+        if row.status == "SUCCESSFUL":
+            return row.return_value
+        if row.errors and row.status != "RUNNING":
+            return error_of(row)
+        reported = unpack(row.progress) if row.status == "RUNNING" else None
+        return reported[1] if reported else None
+
+    info = result
+
+    @property
+    def traceback(self) -> str | None:
+        """The traceback of the last failed attempt."""
+        row = self.row
+        return row.errors[-1].get("traceback") if row and row.errors else None
+
+    @property
+    def date_done(self) -> Any:
+        return self._read("finished_at")
+
+    @property
+    def name(self) -> Any:
+        return self._read("task_path") or self.task_name
+
+    @property
+    def args(self) -> Any:
+        return self._read("args")
+
+    @property
+    def kwargs(self) -> Any:
+        return self._read("kwargs")
+
+    @property
+    def queue(self) -> Any:
+        return self._read("queue_name")
+
+    @property
+    def worker(self) -> str | None:
+        """The worker process of the last attempt."""
+        workers = self._read("worker_ids")
+        return str(workers[-1]) if workers else None
+
+    @property
+    def retries(self) -> int:
+        """How many times the task was retried."""
+        row = self.row
+        return 0 if row is None else max(row.attempts - 1, 0)
+
+    @property
+    def children(self) -> "list[AsyncResult]":
+        """The results that the task has enqueued."""
+        return [AsyncResult(each) for each in database.children_of(self.id)]
+
+    @property
+    def parent(self) -> "AsyncResult | None":
+        """The result whose task has enqueued this one."""
+        parent = database.parent_of(self.id)
+        return None if parent is None else AsyncResult(parent)
+
+    def ready(self) -> bool:
+        """Whether the task has finished."""
+        return self.state in states.READY_STATES
+
+    def successful(self) -> bool:
+        return self.state == states.SUCCESS
+
+    def failed(self) -> bool:
+        return self.state == states.FAILURE
+
+    def get(
+        self,
+        timeout: float | None = None,
+        propagate: bool = True,
+        disable_sync_subtasks: bool = True,
+        **ignored: Any,
+    ) -> Any:
+        """
+        Block until the task has finished, up to `timeout` seconds; return its value.
+
+        Raise TimeoutError if it has not finished in time, TaskRevokedError if it was
+        cancelled or has expired, and, with `propagate`, the exception of the task: of
+        its own class if this process has loaded it and its message is all it needs, or
+        else TaskFailed. Raise RuntimeError in a task, unless `disable_sync_subtasks` is
+        False, and ResultNotKept if there is no row.
+        """
+        if disable_sync_subtasks and current_result.get() is not None:
+            raise RuntimeError(
+                "Never call result.get() within a task: it may wait for a run that "
+                "waits for this process. Pass disable_sync_subtasks=False to allow it."
+            )
+        row = database.row_to_wait_for(self.id)
+        try:
+            return row.get(timeout)
+        except ResultTimeout as error:
+            raise TimeoutError(str(error)) from None
+        except TaskCancelled as error:
+            if propagate:
+                raise TaskRevokedError(str(error)) from None
+            return error
+        except TaskFailed as error:
+            if propagate:
+                raise error_of(row) from error
+            return error_of(row)
+
+    wait = get
+
+    def maybe_throw(self, propagate: bool = True, callback: Any = None) -> Any:
+        """Raise the exception of the task if it failed; return its value."""
+        return self.get(propagate=propagate) if self.ready() else None
+
+    def revoke(
+        self,
+        connection: Any = None,
+        terminate: bool = False,
+        signal: Any = None,
+        wait: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        """Cancel the result; `terminate` also replaces the process that runs it."""
+        database.cancel([self.id], by_force=terminate, reason="It was revoked.")
+
+    def forget(self) -> None:
+        """Delete the row of a finished result."""
+        database.delete(self.id)
+
+    def as_tuple(self) -> tuple[tuple[str, None], None]:
+        return (self.id, None), None
+
+    def _read(self, name: str) -> Any:
+        return getattr(self.row, name, None)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.id}>"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, AsyncResult):
+            return self.id == other.id
+        return self.id == other if isinstance(other, str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+class EagerResult(AsyncResult):
+    """The result of a run in this process."""
+
+    def __init__(
+        self,
+        id: str,
+        ret_value: Any,
+        state: str,
+        traceback: str | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(id, task_name=name)
+        self._state = state
+        self._value = ret_value
+        self._traceback = traceback
+
+    @property
+    def row(self) -> None:
+        return None
+
+    @property
+    def state(self) -> str:
+        return self._state
+
+    status = state
+
+    @property
+    def result(self) -> Any:
+        return self._value
+
+    info = result
+
+    @property
+    def traceback(self) -> str | None:
+        return self._traceback
+
+    def get(
+        self,
+        timeout: float | None = None,
+        propagate: bool = True,
+        disable_sync_subtasks: bool = True,
+        **ignored: Any,
+    ) -> Any:
+        """Return the value; with `propagate`, raise the exception of the task."""
+        if propagate and self._state in states.PROPAGATE_STATES:
+            raise _as_error(self._value, self._traceback)
+        return self._value
+
+    wait = get
+
+    def revoke(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the task has run."""
+
+    def forget(self) -> None:
+        """Do nothing: there is no row."""
+
+
+class GroupResult:
+    """The results of a group, in the order of its signatures."""
+
+    def __init__(
+        self,
+        id: str | None = None,
+        results: Sequence[AsyncResult] = (),
+    ) -> None:
+        self.id = id
+        self.results = list(results)
+
+    @property
+    def children(self) -> list[AsyncResult]:
+        return self.results
+
+    def ready(self) -> bool:
+        """Whether all tasks have finished."""
+        return all(each.ready() for each in self.results)
+
+    def successful(self) -> bool:
+        """Whether all tasks were successful."""
+        return all(each.successful() for each in self.results)
+
+    def failed(self) -> bool:
+        """Whether a task has failed."""
+        return any(each.failed() for each in self.results)
+
+    def waiting(self) -> bool:
+        """Whether a task has not finished."""
+        return not self.ready()
+
+    def completed_count(self) -> int:
+        """Return how many tasks were successful."""
+        return sum(each.successful() for each in self.results)
+
+    def join(
+        self, timeout: float | None = None, propagate: bool = True, **options: Any
+    ) -> list[Any]:
+        """Wait for all tasks, up to `timeout` seconds in all; see AsyncResult.get()."""
+        end = None if timeout is None else monotonic() + timeout
+        values = []
+        for each in self.results:
+            left = None if end is None else max(0.0, end - monotonic())
+            values.append(each.get(left, propagate, **options))
+        return values
+
+    get = join_native = join
+
+    def revoke(self, terminate: bool = False, **ignored: Any) -> None:
+        """Cancel all results."""
+        ids = [each.id for each in self.results]
+        database.cancel(ids, by_force=terminate, reason="It was revoked.")
+
+    def forget(self) -> None:
+        """Delete the rows of finished results."""
+        for each in self.results:
+            each.forget()
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[AsyncResult]:
+        return iter(self.results)
+
+    def __getitem__(self, index: int) -> AsyncResult:
+        return self.results[index]
+
+    def __repr__(self) -> str:
+        return f"<GroupResult: {self.id} [{', '.join(map(str, self.results))}]>"
+
+
+ResultSet = GroupResult
+
+
+def _as_error(value: Any, traceback: str | None) -> BaseException:
+    if isinstance(value, BaseException):
+        return value
+    return TaskFailed("The task failed.", traceback=traceback or "")

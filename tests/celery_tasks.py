@@ -1,0 +1,261 @@
+"""Tasks as a project of Celery declares them; only the imports are taskhub's."""
+
+import time
+
+from taskhub.interop.celery import Celery, Task, current_task, group, shared_task
+from taskhub.interop.celery.exceptions import (
+    Ignore,
+    MaxRetriesExceededError,
+    Reject,
+    SoftTimeLimitExceeded,
+)
+from taskhub.interop.celery.utils.log import get_task_logger
+from tests.models import Trace
+from tests.tasks import leave_trace
+
+logger = get_task_logger(__name__)
+
+app = Celery("tests", task_track_started=True)
+
+
+class Hooked(Task):
+    """A base class that records its hooks."""
+
+    greeting = "hello"
+
+    def before_start(self, task_id, args, kwargs):
+        leave_trace(f"before_start {task_id}")
+
+    def on_success(self, retval, task_id, args, kwargs):
+        leave_trace(f"on_success {retval} {args} {kwargs}")
+
+    def on_failure(self, exc, task_id, args, kwargs, einfo):
+        leave_trace(f"on_failure {exc!r} {einfo.type.__name__}")
+
+    def on_retry(self, exc, task_id, args, kwargs, einfo):
+        leave_trace(f"on_retry {exc!r}")
+
+    def after_return(self, status, retval, task_id, args, kwargs, einfo):
+        leave_trace(f"after_return {status}")
+
+
+class WithTrace(Task):
+    """A base class that turns a primary key into an object, as pretix has."""
+
+    def __call__(self, *args, **kwargs):
+        if "trace" in kwargs:
+            kwargs["trace"] = Trace.objects.get(pk=kwargs["trace"])
+        return super().__call__(*args, **kwargs)
+
+
+@shared_task
+def add(a, b=0):
+    """Add two numbers."""
+    return a + b
+
+
+@app.task(name="tests.multiply")
+def multiply(a, b):
+    return a * b
+
+
+@shared_task(bind=True)
+def tell_request(self, value):
+    request = self.request
+    return {
+        "id": request.id,
+        "task": request.task,
+        "args": request.args,
+        "kwargs": request.kwargs,
+        "retries": request.retries,
+        "headers": request.headers,
+        "hostname": request.hostname,
+        "eta": request.eta,
+        "expires": request.expires,
+        "queue": request.delivery_info["routing_key"],
+        "called_directly": request.called_directly,
+        "is_eager": request.is_eager,
+        "parent_id": request.parent_id,
+        "root_id": request.root_id,
+        "name": self.name,
+        "current": current_task.name,
+    }
+
+
+@shared_task(bind=True)
+def tell_request_of_child(self):
+    return tell_request.delay("child").id
+
+
+@shared_task
+def fail(text):
+    leave_trace("fail")
+    raise ValueError(text)
+
+
+def open_nothing(text):
+    raise OSError(text)
+
+
+@shared_task(bind=True, max_retries=2, default_retry_delay=0)
+def retry_by_hand(self, text):
+    leave_trace(f"try {self.request.retries}")
+    try:
+        open_nothing(text)
+    except OSError as error:
+        raise self.retry(exc=error) from error
+
+
+@shared_task(bind=True, max_retries=1, default_retry_delay=0)
+def retry_without_error(self):
+    leave_trace(f"try {self.request.retries}")
+    try:
+        self.retry()
+    except MaxRetriesExceededError:
+        return "given up"
+
+
+@shared_task(bind=True, default_retry_delay=0)
+def retry_with_more(self, numbers, *, factor=1):
+    if self.request.retries < 2:
+        self.retry(args=[[*numbers, self.request.retries]], kwargs={"factor": 10})
+    return [factor * each for each in numbers]
+
+
+@shared_task(bind=True, max_retries=0, default_retry_delay=0)
+def retry_more_often(self):
+    if self.request.retries < 5:
+        self.retry(max_retries=5)
+    return self.request.retries
+
+
+@shared_task(bind=True)
+def retry_in_an_hour(self):
+    self.retry(countdown=3600)
+
+
+@shared_task(bind=True, default_retry_delay=0)
+def retry_at_the_end(self):
+    if self.request.retries == 0:
+        self.retry(throw=False)
+    leave_trace(f"end {self.request.retries}")
+    return "returned"
+
+
+@shared_task(
+    autoretry_for=(OSError,),
+    dont_autoretry_for=(PermissionError,),
+    retry_kwargs={"max_retries": 2, "countdown": 0},
+)
+def retry_by_itself(kind):
+    leave_trace(kind)
+    raise {"os": OSError, "permission": PermissionError, "value": ValueError}[kind]
+
+
+@shared_task(autoretry_for=(OSError,), retry_backoff=7, retry_jitter=False)
+def retry_with_backoff():
+    raise OSError("later")
+
+
+@shared_task(base=Hooked, bind=True)
+def hooked(self, kind, *, times=1):
+    if kind == "retry" and self.request.retries < times:
+        self.retry(exc=KeyError("once more"), countdown=0)
+    if kind == "fail":
+        raise ValueError("no")
+    return f"{self.greeting} {kind}"
+
+
+@app.task(base=WithTrace)
+def label_of(prefix, *, trace):
+    return f"{prefix} {trace.label}"
+
+
+class Summing(Task):
+    """A task that is a class of its own."""
+
+    name = "tests.summing"
+
+    def run(self, numbers):
+        return sum(numbers)
+
+
+summing = app.register_task(Summing())
+
+
+@shared_task(soft_time_limit=0.2)
+def run_past_the_soft_limit():
+    try:
+        time.sleep(30)
+    except SoftTimeLimitExceeded:
+        return "cleaned up"
+
+
+@shared_task(time_limit=0.4)
+def run_past_the_limit():
+    time.sleep(30)
+
+
+@shared_task(soft_time_limit=0.2, base=Hooked)
+def hang():
+    time.sleep(30)
+
+
+@shared_task(expires=0.01)
+def expire_soon():
+    leave_trace("expired")
+
+
+@shared_task(ignore_result=True)
+def forget(fails=False):
+    if fails:
+        raise ValueError("kept")
+
+
+@shared_task(throws=(KeyError,))
+def expect():
+    raise KeyError("expected")
+
+
+@shared_task(queue="mail")
+def send_mail(context):
+    return f"{context} sent"
+
+
+@shared_task(bind=True)
+def report(self, gate_is_open=True):
+    meta = {"current": 3, "total": 10, "file": "a.csv"}
+    self.update_state(state="PROGRESS", meta=meta)
+    while gate_is_open and not Trace.objects.filter(label="gate").exists():
+        time.sleep(0.02)
+    return "reported"
+
+
+@shared_task(bind=True)
+def ignore(self, state=None):
+    if state:
+        self.update_state(state=state, meta={"reason": "no"})
+    raise Ignore
+
+
+@shared_task(bind=True)
+def reject(self, requeue):
+    leave_trace("reject")
+    if self.request.retries == 0:
+        raise Reject("not now", requeue=requeue)
+    return "accepted"
+
+
+@shared_task
+def log_a_line(text):
+    logger.warning("logged: %s", text)
+
+
+@shared_task
+def fan_out(count):
+    return [each.id for each in group(add.s(each, 1) for each in range(count))()]
+
+
+@shared_task
+async def add_async(a, b):
+    return a + b
