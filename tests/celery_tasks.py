@@ -259,3 +259,25 @@ def fan_out(count):
 @shared_task
 async def add_async(a, b):
     return a + b
+
+
+@shared_task
+def tell_types(key, *, prices, at):
+    return [type(each).__name__ for each in (key, prices[0], at)]
+
+
+class OddError(Exception):
+    """Its constructor needs more than a message."""
+
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+
+
+@shared_task
+def fail_oddly():
+    raise OddError(1, 2)
+
+
+@shared_task(bind=True)
+def wait_for_itself(self):
+    return self.AsyncResult(self.request.id).get()

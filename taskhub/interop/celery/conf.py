@@ -7,7 +7,7 @@ docs/howto/move-from-celery.md says what replaces each. Settings are read when t
 used, since an app is created while Django's settings are still loading.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -17,13 +17,23 @@ from django.utils.module_loading import import_string
 _NAMESPACE = "CELERY"
 _DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
 
+#: Names of settings before Celery 4, which have no namespace.
+_OLD_NAMES = {
+    "beat_schedule": "CELERYBEAT_SCHEDULE",
+    "task_always_eager": "CELERY_ALWAYS_EAGER",
+    "task_eager_propagates": "CELERY_EAGER_PROPAGATES_EXCEPTIONS",
+    "timezone": "CELERY_TIMEZONE",
+}
+
 _configurations: "list[Conf]" = []
 
 
 class Conf:
     """Settings by their lower-case names, as attributes and as items."""
 
-    def __init__(self) -> None:
+    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+        #: Called after each change.
+        self.__dict__["_changed"] = changed
         self.__dict__["_own"] = {}
         self.__dict__["_source"] = None
         self.__dict__["_namespace"] = ""
@@ -33,6 +43,7 @@ class Conf:
         """Read further settings from an object or module, or from its dotted path."""
         self.__dict__["_source"] = source
         self.__dict__["_namespace"] = namespace or ""
+        self._changed()
 
     def find(self, name: str) -> Any:
         """Return a setting. Raise KeyError if it is not set."""
@@ -40,7 +51,10 @@ class Conf:
             return self._own[name]
         source = _load(self._source)
         prefix = f"{self._namespace}_" if self._namespace else ""
-        for each in (f"{prefix}{name}".upper(), f"{prefix}{name}"):
+        names = [f"{prefix}{name}".upper(), f"{prefix}{name}"]
+        if not prefix:
+            names.append(_OLD_NAMES.get(name, name))
+        for each in names:
             if isinstance(source, Mapping) and each in source:
                 return source[each]
             if hasattr(source, each):
@@ -57,6 +71,7 @@ class Conf:
     def update(self, *args: Any, **values: Any) -> None:
         """Set several settings."""
         self._own.update(*args, **values)
+        self._changed()
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -65,6 +80,7 @@ class Conf:
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._own[name] = value
+        self._changed()
 
     __getitem__ = find
     __setitem__ = __setattr__

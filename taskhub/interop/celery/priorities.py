@@ -11,7 +11,7 @@ def priority_of(priority: int) -> int:
 
     Raise InvalidOption if the site has not said which priorities are the highest.
     """
-    order = getattr(settings, "TASKHUB_CELERY_PRIORITY", None)
+    order = _order()
     if order not in ("redis", "amqp"):
         raise InvalidOption(
             f"priority={priority} is ambiguous: Celery runs 0 first with Redis, and "
@@ -19,3 +19,12 @@ def priority_of(priority: int) -> int:
             f"'redis' or 'amqp' in the settings; it is {order!r}."
         )
     return -priority if order == "redis" else priority
+
+
+def celery_priority_of(priority: int) -> int:
+    """Return a priority of taskhub as Celery's."""
+    return -priority if _order() == "redis" else priority
+
+
+def _order() -> object:
+    return getattr(settings, "TASKHUB_CELERY_PRIORITY", None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from taskhub.exceptions import ResultTimeout, TaskCancelled, TaskFailed
 from taskhub.foundation.current import current_result
 from taskhub.interop.celery import database, states
+from taskhub.interop.celery.arguments import decode
 from taskhub.interop.celery.exceptions import TaskRevokedError, TimeoutError
 from taskhub.interop.celery.outcomes import error_of, state_of
 from taskhub.interop.celery.progress import unpack
@@ -85,11 +86,11 @@ class AsyncResult:
 
     @property
     def args(self) -> Any:
-        return self._read("args")
+        return decode(self._read("args"))
 
     @property
     def kwargs(self) -> Any:
-        return self._read("kwargs")
+        return decode(self._read("kwargs"))
 
     @property
     def queue(self) -> Any:

@@ -1,8 +1,9 @@
 """
 `Celery`: an app, so that a project's `celery.py` moves by its import line.
 
-Taskhub's AppConfig finalizes all apps when Django has loaded its own: it sends
-`on_after_configure` and `on_after_finalize`, and declares `beat_schedule`.
+taskhub's AppConfig finalizes all apps when Django has loaded its own: it calls the
+receivers of `on_after_configure` and `on_after_finalize`, and declares `beat_schedule`.
+An app that is made later does so at once.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,9 +26,10 @@ from taskhub.interop.celery.canvas import Signature, signature
 from taskhub.interop.celery.conf import Conf
 from taskhub.interop.celery.registry import tasks
 from taskhub.interop.celery.result import AsyncResult, GroupResult
-from taskhub.interop.celery.signals import Signal
 
 _apps: "list[Celery]" = []
+#: Whether Django has loaded its apps.
+_is_ready = False
 
 
 class Celery:
@@ -37,12 +39,12 @@ class Celery:
 
     def __init__(self, main: str | None = None, **settings: Any) -> None:
         self.main = main
-        self.conf = Conf()
-        self.conf.update(settings)
         self.control = Control()
-        self.on_after_configure = Signal("on_after_configure")
-        self.on_after_finalize = Signal("on_after_finalize")
-        self._modules: list[tuple[str, str]] = []
+        self.on_after_configure = self.on_after_finalize = _Hook(self)
+        #: What is to be done when Django has loaded its apps.
+        self._postponed: list[Callable[[], object]] = []
+        self.conf = Conf(lambda: self.when_ready(self._declare_schedules))
+        self.conf.update(settings)
         _apps.append(self)
 
     # Tasks.
@@ -79,10 +81,8 @@ class Celery:
 
         Without `packages` do nothing: taskhub imports `tasks` of every installed app.
         """
-        if callable(packages):
-            packages = packages()
-        for package in packages or ():
-            self._modules.append((package, related_name or ""))
+        if packages is not None:
+            self.when_ready(lambda: _import_tasks(packages, related_name))
 
     # Calls.
 
@@ -157,14 +157,21 @@ class Celery:
 
     set_default = set_current
 
+    def when_ready(self, action: Callable[[], object]) -> None:
+        """Do something when Django has loaded its apps; at once if it has."""
+        if _is_ready:
+            action()
+        else:
+            self._postponed.append(action)
+
     def finalize(self, auto: bool = False) -> None:
-        """Send the signals of the app, and declare its schedules."""
-        for package, related_name in self._modules:
-            path = ".".join(filter(None, (package, related_name)))
-            if find_spec(path):
-                import_module(path)
-        self.on_after_configure.send(self)
-        self.on_after_finalize.send(self)
+        """Do what was postponed until Django has loaded its apps."""
+        for module in self.conf.get("include") or ():
+            import_module(module)
+        while self._postponed:
+            self._postponed.pop(0)()
+
+    def _declare_schedules(self) -> None:
         for name, entry in (self.conf.get("beat_schedule") or {}).items():
             declare_entry(name, entry)
 
@@ -172,9 +179,50 @@ class Celery:
         return f"<Celery {self.main or '__main__'}>"
 
 
+class _Hook:
+    """`on_after_configure` and `on_after_finalize`, which are the same here."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def connect(
+        self, receiver: Callable[..., Any] | None = None, **options: Any
+    ) -> Any:
+        """Call a receiver with the app as `sender`, or return a decorator that does."""
+
+        def decorate(receiver: Callable[..., Any]) -> Callable[..., Any]:
+            self._app.when_ready(lambda: receiver(sender=self._app))
+            return receiver
+
+        return decorate if receiver is None else decorate(receiver)
+
+
+def _import_tasks(
+    packages: Iterable[str] | Callable[[], Iterable[str]], related_name: str | None
+) -> None:
+    """Import the modules with tasks of packages, or of the apps that paths name."""
+    for path in packages() if callable(packages) else packages:
+        # INSTALLED_APPS may have the path of a class in a module of the package.
+        while path and not _is_package(path):
+            path = path.rpartition(".")[0]
+        module = f"{path}.{related_name}" if related_name else path
+        if path and find_spec(module):
+            import_module(module)
+
+
+def _is_package(path: str) -> bool:
+    try:
+        spec = find_spec(path)
+    except ModuleNotFoundError:
+        return False
+    return spec is not None and spec.submodule_search_locations is not None
+
+
 def finalize_apps() -> None:
     """Complete the tasks and apps that were made before Django had loaded its apps."""
+    global _is_ready
     declare_waiting()
+    _is_ready = True
     for app in _apps:
         app.finalize()
 

@@ -52,9 +52,14 @@ def make_task(
             f"{base!r}."
         )
     check(options, base, where)
+    name = name or f"{function.__module__}.{function.__qualname__}"
+    known = tasks.get(name)
+    if known is not None and getattr(known, "__wrapped__", None) is function:
+        # As in Celery, the same function is the same task, with its first options.
+        return known
     attributes = {
         "app": app,
-        "name": name or f"{function.__module__}.{function.__qualname__}",
+        "name": name,
         "run": function if bind else staticmethod(function),
         "__wrapped__": staticmethod(function),
         "__doc__": function.__doc__,

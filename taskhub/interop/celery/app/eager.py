@@ -42,7 +42,12 @@ def apply(
             retries=retries,
             hostname=gethostname(),
             headers=dict(headers) if headers else None,
-            delivery_info={"is_eager": True},
+            delivery_info={
+                "is_eager": True,
+                "exchange": None,
+                "routing_key": None,
+                "priority": None,
+            },
             is_eager=True,
             called_directly=False,
         )

@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from taskhub.interop.celery import database
+from taskhub.interop.celery.arguments import decode
+from taskhub.interop.celery.priorities import celery_priority_of
 from taskhub.tasks import Context as TaskContext
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ class Context:
         if retries and (row := database.find_row(result.id)):
             # The retry may have changed the arguments.
             args, kwargs = row.args, row.kwargs
+        args, kwargs = decode([*args]), decode(kwargs)
         after: datetime | None = variant.run_after
         expires_after = variant.expires_after
         enqueued_at = result.enqueued_at
@@ -89,7 +92,7 @@ class Context:
             delivery_info={
                 "exchange": "",
                 "routing_key": variant.queue_name,
-                "priority": variant.priority,
+                "priority": celery_priority_of(variant.priority),
                 "redelivered": context.attempt > 1 + retries,
             },
             timelimit=[task.time_limit, task.soft_time_limit],

@@ -5,17 +5,18 @@ Each task is the only instance of a class of its own, whose attributes are the o
 `hub_task` is the same task as taskhub knows it: workers find it by its name.
 """
 
-import sys
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar
 
-from taskhub.interop.celery import database, exceptions, states
+from taskhub.interop.celery import exceptions, states
 from taskhub.interop.celery.app.eager import apply
 from taskhub.interop.celery.app.options import options_of
 from taskhub.interop.celery.app.request import Context, pushed, request_of
+from taskhub.interop.celery.app.retrying import retry
 from taskhub.interop.celery.app.running import ExceptionInfo, function_of
+from taskhub.interop.celery.arguments import decode, encode
 from taskhub.interop.celery.canvas import Signature
 from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.exceptions import InvalidCall, Retry
@@ -26,6 +27,7 @@ from taskhub.interop.celery.result import AsyncResult
 from taskhub.tasks import Task as HubTask
 from taskhub.tasks import task as hub_task
 from taskhub.tasks.arguments import check_arguments
+from taskhub.tasks.calls import check_positional
 
 
 class Task:
@@ -188,10 +190,16 @@ class Task:
             "link_error": link_error,
             "shadow": shadow,
         }
+        check_positional(args, f"{self.name}.apply_async()")
+        call = encode([*(args or ())]), encode(kwargs or {})
         if setting("task_always_eager"):
-            call = check_arguments(self.hub_task.func, True, args or (), kwargs or {})
-            return self.apply(*call, task_id=task_id, headers=options.get("headers"))
-        return publish(self.hub_task, args, kwargs, **options)
+            args, kwargs = decode(check_arguments(self.hub_task.func, True, *call))
+            return self.apply(args, kwargs, task_id, headers=options.get("headers"))
+        return publish(self.hub_task, *call, **options)
+
+    #: Celery's names for calls that wait for the commit, as all calls do here.
+    delay_on_commit = delay
+    apply_async_on_commit = apply_async
 
     def apply(
         self,
@@ -263,31 +271,14 @@ class Task:
         function returns. Raise `exc`, or MaxRetriesExceededError without one, if the
         task has been retried `max_retries` times. In a plain call, raise `exc`.
         """
-        request = self.request
         for name in options:
             warn(f"{name} in {self.name}.retry() has no effect: a retry keeps it.")
-        if request.called_directly:
-            _raise(exc or Retry("Task can be retried"))
-        limit = self.max_retries if max_retries is None else max_retries
-        if limit is not None and request.retries >= limit:
-            _raise(exc or self._exceeded(request, limit))
-        _change_arguments(request, args, kwargs)
         if countdown is None:
             countdown = self.default_retry_delay
+        limit = self.max_retries if max_retries is None else max_retries
         when = aware(eta) if eta else countdown
-        retry = Retry(exc=exc, when=when, is_eager=request.is_eager)
-        if throw:
-            raise retry
-        request.retry_later = retry
-        return retry
-
-    def _exceeded(
-        self, request: Context, limit: int
-    ) -> exceptions.MaxRetriesExceededError:
-        return self.MaxRetriesExceededError(
-            f"Can't retry {self.name}[{request.id}]: max_retries is {limit}.",
-            task_args=request.args,
-            task_kwargs=request.kwargs,
+        return retry(
+            self, args, kwargs, exc=exc, when=when, max_retries=limit, throw=throw
         )
 
     def update_state(
@@ -311,26 +302,22 @@ class Task:
         if request.context is not None:
             request.context.progress(*pack(request.state, meta))
 
+    def __getattr__(self, name: str) -> Any:
+        if name in _REFUSED:
+            raise InvalidCall(f"{self.name}.{name}() {_REFUSED[name]}.")
+        raise AttributeError(f"The task {self.name} has no attribute {name!r}.")
+
     def __repr__(self) -> str:
         return f"<@task: {self.name}>"
 
 
-def _raise(error: BaseException) -> None:
-    """Raise an error; the one that is handled now keeps its traceback."""
-    current = sys.exc_info()[1]
-    if current is None or current is error:
-        raise error
-    raise error from current
-
-
-def _change_arguments(
-    request: Context, args: Any, kwargs: Mapping[str, Any] | None
-) -> None:
-    """Give the next attempt other arguments, if they differ."""
-    changed_args = request.args if args is None else list(args)
-    changed_kwargs = request.kwargs if kwargs is None else dict(kwargs)
-    if (changed_args, changed_kwargs) == (request.args, request.kwargs):
-        return
-    request.args, request.kwargs = changed_args, changed_kwargs
-    if request.id is not None and not request.is_eager:
-        database.change_arguments(request.id, changed_args, changed_kwargs)
+#: Methods of Celery's tasks that need workflows: what to write instead.
+_REFUSED = {
+    "map": "needs workflows, which taskhub does not have; write the loop in a task",
+    "starmap": "needs workflows, which taskhub does not have; write the loop in a task",
+    "chunks": "needs workflows, which taskhub does not have; enqueue a task for each "
+    "slice, with a group",
+    "replace": "needs workflows, which taskhub does not have; enqueue the other task",
+    "add_to_chord": "needs workflows, which taskhub does not have",
+    "send_event": "has no receivers; taskhub's rows show what tasks do",
+}

@@ -1,0 +1,29 @@
+"""Fixtures of the tests of Celery's words."""
+
+import pytest
+
+from taskhub.interop.celery import conf, registry
+from taskhub.interop.celery.app import application
+from taskhub.tasks import declared
+from taskhub.tasks import registry as hub_registry
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(monkeypatch):
+    """Forget the tasks, apps and schedules that a test declares."""
+    monkeypatch.setattr(registry, "tasks", registry.tasks.copy())
+    for module, name in (
+        (hub_registry, "_tasks"),
+        (hub_registry, "_loadings"),
+        (declared, "_declared"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name).copy())
+    for module, name in ((application, "_apps"), (conf, "_configurations")):
+        monkeypatch.setattr(module, name, getattr(module, name)[:])
+
+
+@pytest.fixture
+def loading(monkeypatch):
+    """Django is still loading its apps; calling this ends it."""
+    monkeypatch.setattr(application, "_is_ready", False)
+    return application.finalize_apps

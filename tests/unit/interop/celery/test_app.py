@@ -1,0 +1,145 @@
+"""The app of a project: its settings, its tasks, and where it finds modules."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from taskhub.interop.celery import Celery, Task, TaskHubCeleryWarning, current_app
+from taskhub.interop.celery.conf import setting
+from taskhub.interop.celery.signals import setup_logging, task_prerun
+from taskhub.tasks import find_task
+from tests.unit.interop.celery.functions import double
+
+
+@pytest.mark.parametrize(
+    ("source", "namespace"),
+    [
+        (SimpleNamespace(CELERY_RESULT_EXPIRES=5), "CELERY"),
+        (SimpleNamespace(result_expires=5), None),
+        ({"result_expires": 5}, None),
+    ],
+)
+def test_settings_come_from_an_object(source, namespace):
+    app = Celery("a", timezone="Asia/Tokyo")
+    app.config_from_object(source, namespace=namespace)
+
+    assert app.conf.result_expires == app.conf["result_expires"] == 5
+    assert app.conf.get("timezone") == "Asia/Tokyo"
+    assert (app.conf.task_always_eager, app.conf.broker_url) == (False, None)
+    assert "broker_url" not in app.conf
+    app.conf.update(result_expires=6)
+    assert setting("result_expires") == 6
+
+
+def test_settings_of_django_are_read_when_they_are_used(settings):
+    app = Celery("a")
+    app.config_from_object("django.conf:settings", namespace="CELERY")
+
+    settings.CELERY_RESULT_EXPIRES = 7
+
+    assert app.conf.result_expires == 7
+
+
+def test_old_names_without_a_namespace(settings):
+    Celery("a").config_from_object("django.conf:settings")
+
+    settings.CELERY_ALWAYS_EAGER = True
+
+    assert setting("task_always_eager") is True
+
+
+def test_a_task_is_declared_before_djangos_settings_are_read(monkeypatch, loading):
+    from taskhub.interop.celery.app import decorator
+
+    app = Celery("a")
+    monkeypatch.setattr(decorator, "settings", SimpleNamespace(configured=False))
+    app.task(name="tests.early")(double)
+    with pytest.raises(LookupError):
+        find_task("tests.early")
+
+    loading()
+
+    assert find_task("tests.early").func.__name__ == "double"
+
+
+def test_a_class_can_be_registered():
+    class Counting(Task):
+        def run(self, numbers):
+            return len(numbers)
+
+    Counting.__qualname__ = "Counting"
+    task = Celery("a").register_task(Counting)
+
+    assert task.name == "tests.unit.interop.celery.test_app.Counting"
+    assert task([1, 2]) == 2
+    assert find_task(task.name) is task.hub_task
+
+
+def test_tasks_are_found_in_packages(loading, tmp_path, monkeypatch):
+    for name in ("jobs", "tasks", "apps"):
+        (tmp_path / "found_here").mkdir(exist_ok=True)
+        (tmp_path / "found_here" / f"{name}.py").write_text("LOADED = True\n")
+    (tmp_path / "found_here" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    app = Celery("a", include=["found_here.apps"])
+    app.autodiscover_tasks()
+    app.autodiscover_tasks(lambda: ["found_here.apps.Config", "json", "nowhere"])
+    app.autodiscover_tasks(["found_here"], related_name="jobs")
+    assert "found_here.jobs" not in sys.modules
+
+    loading()
+
+    for name in ("jobs", "tasks", "apps"):
+        assert sys.modules.pop(f"found_here.{name}").LOADED
+
+
+@pytest.mark.parametrize("name", ["inspect", "ping", "purge", "broadcast", "pool_grow"])
+def test_control_says_what_to_use_instead(name):
+    with pytest.raises(AttributeError, match=f"app.control.{name} .*; use "):
+        getattr(Celery("a").control, name)
+
+
+def test_an_unknown_word_of_control():
+    with pytest.raises(AttributeError, match="no 'inspct'"):
+        _ = Celery("a").control.inspct
+
+
+def test_the_current_app_is_the_first_one(monkeypatch):
+    from taskhub.interop.celery.app import application
+
+    monkeypatch.setattr(application, "_apps", [])
+    app = Celery("first")
+    Celery("second")
+
+    assert current_app.main == "first"
+    assert repr(current_app) == "<Celery first>"
+    assert current_app == app
+
+
+def test_receivers_are_connected_in_celerys_ways():
+    told = []
+
+    @task_prerun.connect
+    def first(**kwargs):
+        told.append("first")
+
+    @task_prerun.connect(sender="shop.double")
+    def second(**kwargs):
+        told.append("second")
+
+    try:
+        task_prerun.tell("".join(["shop", ".double"]))
+        task_prerun.tell("another")
+    finally:
+        task_prerun.disconnect(first)
+        task_prerun.disconnect(second, sender="shop.double")
+
+    assert told == ["first", "second", "first"]
+    task_prerun.tell("shop.double")
+    assert len(told) == 3
+
+
+def test_a_signal_that_is_never_sent_warns():
+    with pytest.warns(TaskHubCeleryWarning, match="setup_logging is never sent; "):
+        setup_logging.connect(print)

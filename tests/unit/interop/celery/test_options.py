@@ -1,0 +1,115 @@
+"""The options of Celery's tasks: what they are in taskhub, and what is refused."""
+
+import warnings
+from datetime import timedelta
+
+import pytest
+
+from taskhub.exceptions import InvalidOption
+from taskhub.interop.celery import Task, TaskHubCeleryWarning, shared_task
+from taskhub.retries import Fixed
+from tests.unit.interop.celery.functions import another
+
+
+def made(**options):
+    return shared_task(**options)(another()).hub_task
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "value"),
+    [
+        ({}, "max_attempts", 1000),
+        ({}, "retry_on", ()),
+        ({}, "backoff", Fixed(timedelta(seconds=180))),
+        ({"default_retry_delay": 5}, "backoff", Fixed(timedelta(seconds=5))),
+        ({"default_retry_delay": None}, "backoff", Fixed(timedelta(0))),
+        ({"soft_time_limit": 5}, "timeout", 5),
+        ({"time_limit": 9}, "hard_timeout", 9),
+        ({"soft_time_limit": 9, "time_limit": 9}, "timeout", None),
+        ({"expires": 60}, "expires_after", timedelta(minutes=1)),
+        ({"expires": timedelta(hours=1)}, "expires_after", timedelta(hours=1)),
+        ({"queue": "mail"}, "queue_name", "mail"),
+        ({"routing_key": "mail"}, "queue_name", "mail"),
+        ({"ignore_result": True}, "keep", "errors"),
+        ({"ignore_result": False}, "keep", "all"),
+        ({"throws": [OSError]}, "throws", (OSError,)),
+        ({"name": "shop.double"}, "module_path", "shop.double"),
+    ],
+)
+def test_options_become_those_of_taskhub(options, field, value):
+    assert getattr(made(**options), field) == value
+
+
+@pytest.mark.parametrize(
+    ("order", "priority", "expected"), [("redis", 3, -3), ("amqp", 3, 3)]
+)
+def test_the_site_says_which_priorities_are_highest(
+    settings, order, priority, expected
+):
+    settings.TASKHUB_CELERY_PRIORITY = order
+
+    assert made(priority=priority).priority == expected
+
+
+def test_an_ambiguous_priority_is_refused():
+    with pytest.raises(InvalidOption, match=r"Set TASKHUB_CELERY_PRIORITY .*None\.$"):
+        made(priority=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_retry": 1}, r"^Unknown option 'max_retry' .* mean 'max_retries'\?$"),
+        ({"base": object}, "must be a subclass of taskhub.interop.celery.Task"),
+        ({"soft_time_limit": 9, "time_limit": 1}, "must be at most time_limit, 1 s"),
+    ],
+)
+def test_bad_options_are_refused(options, message):
+    with pytest.raises(InvalidOption, match=message):
+        made(**options)
+
+
+def test_an_attribute_of_the_base_class_can_be_an_option():
+    class Base(Task):
+        color = "red"
+
+    task = shared_task(base=Base, color="blue")(another())
+
+    assert task.color == "blue"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rate_limit": "10/m"},
+        {"serializer": "pickle"},
+        {"compression": "gzip"},
+        {"acks_late": False},
+        {"reject_on_worker_lost": False},
+        {"send_events": False},
+    ],
+)
+def test_options_without_effect_warn_at_the_line_of_the_task(options):
+    with pytest.warns(TaskHubCeleryWarning, match="has no effect: ") as caught:
+        shared_task(**options)(another())
+
+    assert [each.filename for each in caught] == [__file__]
+
+
+def test_what_always_holds_does_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        made(acks_late=True, reject_on_worker_lost=True, track_started=True)
+        made(store_errors_even_if_ignored=True, ignore_result=True)
+
+
+def test_the_same_function_is_the_same_task():
+    function = another()
+
+    assert shared_task(function) is shared_task(max_retries=9)(function)
+
+
+def test_without_typing_arguments_are_not_checked():
+    task = shared_task(typing=False)(another())
+
+    assert str(task.hub_task.func.__signature__) == "(context, /, *args, **kwargs)"
