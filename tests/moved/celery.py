@@ -1,4 +1,4 @@
-"""The app of the project, its schedules, and receivers that write what they are told."""
+"""The app of the project, its schedules, and receivers that write their signals."""
 
 import os
 

@@ -35,22 +35,8 @@ def apply(
     result_id = task_id or uuid()
     call: tuple[Any, Any] = args or (), kwargs or {}
     while True:
-        request = Context(
-            *call,
-            id=result_id,
-            task=task.name,
-            retries=retries,
-            hostname=gethostname(),
-            headers=dict(headers) if headers else None,
-            delivery_info={
-                "is_eager": True,
-                "exchange": None,
-                "routing_key": None,
-                "priority": None,
-            },
-            is_eager=True,
-            called_directly=False,
-        )
+        request = _request(task, *call, id=result_id, retries=retries)
+        request.headers = dict(headers) if headers else None
         try:
             value = trace(task, request)
         except Retry:
@@ -63,3 +49,21 @@ def apply(
             return EagerResult(result_id, error, states.FAILURE, text, task.name)
         else:
             return EagerResult(result_id, value, states.SUCCESS, None, task.name)
+
+
+def _request(task: "Task", args: Any, kwargs: Any, **known: Any) -> Context:
+    return Context(
+        args,
+        kwargs,
+        task=task.name,
+        hostname=gethostname(),
+        delivery_info={
+            "is_eager": True,
+            "exchange": None,
+            "routing_key": None,
+            "priority": None,
+        },
+        is_eager=True,
+        called_directly=False,
+        **known,
+    )

@@ -51,7 +51,7 @@ def test_skew_spreads_the_tasks_of_a_group():
 
 @pytest.mark.parametrize("name", ["chain", "chord", "chunks", "xmap", "xstarmap"])
 def test_what_needs_workflows_is_refused(name):
-    with pytest.raises(InvalidCall, match="needs workflows, .* not have; "):
+    with pytest.raises(InvalidCall, match=r"needs workflows, .* not have; "):
         getattr(celery, name)(add.s(1), add.s(2))
 
 
@@ -72,5 +72,5 @@ def test_callbacks_and_pipes_are_refused(make):
 
 
 def test_a_group_takes_signatures_only():
-    with pytest.raises(InvalidCall, match="such as task.s\\(1\\), not a int"):
+    with pytest.raises(InvalidCall, match=r"such as task\.s\(1\), not a int"):
         group([1])

@@ -43,9 +43,7 @@ def test_options_become_those_of_taskhub(options, field, value):
 @pytest.mark.parametrize(
     ("order", "priority", "expected"), [("redis", 3, -3), ("amqp", 3, 3)]
 )
-def test_the_site_says_which_priorities_are_highest(
-    settings, order, priority, expected
-):
+def test_the_site_says_which_priorities_go_first(settings, order, priority, expected):
     settings.TASKHUB_CELERY_PRIORITY = order
 
     assert made(priority=priority).priority == expected
