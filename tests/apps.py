@@ -17,4 +17,5 @@ class TestsConfig(AppConfig):
         faults.install()
         tracker.install()
         import_module("tests.worker_tasks")
+        import_module("tests.death_tasks")
         import_module("tests.celery_tasks")

@@ -1,5 +1,7 @@
 """Tasks as a project of Celery declares them; only the imports are taskhub's."""
 
+import os
+import signal
 import time
 
 from taskhub.interop.celery import Celery, Task, current_task, group, shared_task
@@ -281,3 +283,20 @@ def fail_oddly():
 @shared_task(bind=True)
 def wait_for_itself(self):
     return self.AsyncResult(self.request.id).get()
+
+
+def die_at_first():
+    leave_trace("begun")
+    if Trace.objects.filter(label="begun").count() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+@shared_task
+def die():
+    return die_at_first()
+
+
+@shared_task(acks_late=True)
+def die_late():
+    return die_at_first()

@@ -222,6 +222,9 @@ class Executor:
         interruptions = run.attempt.number - 1 - len(run.attempt.errors)
         if run.interrupt.reason or not isinstance(error, Exception):
             return None
+        if run.task.on_worker_death != "retry":
+            # It must not be run again without a decision.
+            return None
         if interruptions >= _max_interruptions(error):
             return None
         logger.warning(

@@ -24,7 +24,12 @@ from taskhub.retries import Backoff
 from taskhub.tasks.arguments import Arguments, check_arguments
 from taskhub.tasks.calls import Call, LooseCall, check_positional, read_calls
 from taskhub.tasks.context import Context
-from taskhub.tasks.options.checks import DEFAULT_BACKOFF, Keep, check_options
+from taskhub.tasks.options.checks import (
+    DEFAULT_BACKOFF,
+    Keep,
+    OnWorkerDeath,
+    check_options,
+)
 from taskhub.tasks.options.site import IN_CODE, site_options
 from taskhub.tasks.options.variants import (
     CeleryOptions,
@@ -73,6 +78,13 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     timeout: float | None = None
     #: Seconds until the process that runs the task is replaced.
     hard_timeout: float | None = None
+    #: What happens when a worker process has died while it ran the task.
+    on_worker_death: OnWorkerDeath = "retry"
+    #: How many times the task is given to another worker after such a death. None means
+    #: the option of the backend.
+    max_redeliveries: int | None = None
+    #: Seconds without progress after which a running task needs attention.
+    stall_after: float | None = None
     #: Whether the task's database work and its outcome are one transaction.
     atomic: bool = False
     #: The names of parameters whose values are stored, but not shown.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from taskhub.exceptions import TaskFailed
 from taskhub.interop.celery import states
 from taskhub.interop.celery.progress import unpack
+from taskhub.retries import count_failures
 
 if TYPE_CHECKING:
     from taskhub.models import TaskResult
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 _STATES = {
     "READY": states.PENDING,
     "RUNNING": states.STARTED,
+    "ON_HOLD": states.STARTED,
     "SUCCESSFUL": states.SUCCESS,
     "FAILED": states.FAILURE,
     "CANCELLED": states.REVOKED,
@@ -28,6 +30,12 @@ def state_of(row: "TaskResult | None") -> str:
     if row.status == "RUNNING" and (reported := unpack(row.progress)):
         return reported[0]
     return _STATES.get(row.status, states.PENDING)
+
+
+def retries_of(row: "TaskResult") -> int:
+    """Return how many attempts have ended with a retry. Deaths of workers do not."""
+    failures = count_failures(row.errors)
+    return max(failures - (row.status == "FAILED"), 0)
 
 
 def error_of(row: "TaskResult") -> BaseException:

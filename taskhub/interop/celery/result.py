@@ -14,7 +14,7 @@ from taskhub.foundation.current import current_result
 from taskhub.interop.celery import database, states
 from taskhub.interop.celery.arguments import decode
 from taskhub.interop.celery.exceptions import TaskRevokedError, TimeoutError
-from taskhub.interop.celery.outcomes import error_of, state_of
+from taskhub.interop.celery.outcomes import error_of, retries_of, state_of
 from taskhub.interop.celery.progress import unpack
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class AsyncResult:
     def retries(self) -> int:
         """How many times the task was retried."""
         row = self.row
-        return 0 if row is None else max(row.attempts - 1, 0)
+        return 0 if row is None else retries_of(row)
 
     @property
     def children(self) -> "list[AsyncResult]":

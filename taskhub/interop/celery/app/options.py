@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from taskhub.compat.django_tasks import DEFAULT_TASK_BACKEND_ALIAS
+from taskhub.conf import find_config
 from taskhub.exceptions import InvalidOption
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.interop.celery.app.autoretry import as_classes
+from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.priorities import priority_of
 from taskhub.retries import Fixed, bounded
@@ -51,11 +54,6 @@ WITHOUT_EFFECT: Mapping[str, str] = {
     "acks_on_timeout": _ACKED,
     "retry_on_worker_lost": "another worker runs the task; leave it out.",
 }
-#: Options whose value False is not possible here: what holds instead.
-_ALWAYS = {
-    "acks_late": _ACKED,
-    "reject_on_worker_lost": "when a worker dies, another one runs the task.",
-}
 #: As many attempts as a task can have. `max_retries` is counted by `self.retry()`.
 _MAX_ATTEMPTS = 1_000
 
@@ -66,11 +64,9 @@ def check(options: Mapping[str, Any], base: type, where: str) -> None:
 
     Raise InvalidOption for an option that neither Celery nor the task's class has.
     """
-    for name, value in options.items():
+    for name in options:
         if name in WITHOUT_EFFECT:
             warn(f"{name} of {where} has no effect: {WITHOUT_EFFECT[name]}")
-        elif name in _ALWAYS and value is False:
-            warn(f"{name}=False of {where} has no effect: {_ALWAYS[name]}")
         elif name not in KNOWN and not hasattr(base, name):
             raise InvalidOption(
                 f"Unknown option {name!r} of {where}{did_you_mean(name, KNOWN)}"
@@ -91,9 +87,25 @@ def options_of(task: "Task") -> dict[str, Any]:
         "priority": None if task.priority is None else priority_of(task.priority),
         "expires_after": _span(task.expires),
         "keep": "errors" if task.ignore_result else None,
+        "on_worker_death": _on_worker_death(task),
         **_limits(task),
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _on_worker_death(task: "Task") -> str | None:
+    """
+    Return what happens when a worker dies while it runs a task.
+
+    Celery acknowledges a message before the task runs, unless `acks_late`; such a task
+    does not run again. Return None if the site decides in `task_defaults`.
+    """
+    late = setting("task_acks_late") if task.acks_late is None else task.acks_late
+    if late is None:
+        config = find_config(DEFAULT_TASK_BACKEND_ALIAS)
+        if config and "on_worker_death" in config.options.task_defaults:
+            return None
+    return "retry" if late else "fail"
 
 
 def _limits(task: "Task") -> dict[str, Any]:

@@ -250,6 +250,21 @@ def test_ignore_and_reject(start_node):
     assert labels() == ["reject"] * 3
 
 
+def test_a_task_runs_again_after_a_death_only_with_acks_late(start_node):
+    early = tasks.die.delay()
+    run(start_node, early)
+
+    assert (early.state, {*classes(early.row)}) == ("FAILURE", {"WorkerDied"})
+    assert labels() == ["begun"]
+    Trace.objects.all().delete()
+    late = tasks.die_late.delay()
+    run(start_node, late)
+
+    assert late.get() == "survived"
+    assert labels() == ["begun", "begun"]
+    assert late.retries == 0
+
+
 def test_what_a_task_logs_is_stored(drain):
     result = tasks.log_a_line.delay("hello")
 

@@ -49,6 +49,26 @@ def test_the_site_says_which_priorities_go_first(settings, order, priority, expe
     assert made(priority=priority).priority == expected
 
 
+@pytest.mark.parametrize(
+    ("own", "setting", "site", "expected"),
+    [
+        (None, None, {}, "fail"),
+        (None, True, {}, "retry"),
+        (None, None, {"on_worker_death": "hold"}, "hold"),
+        (False, True, {"on_worker_death": "hold"}, "fail"),
+        (True, None, {"on_worker_death": "hold"}, "retry"),
+    ],
+)
+def test_acks_late_says_what_the_death_of_a_worker_means(
+    settings, configure, own, setting, site, expected
+):
+    configure(task_defaults=site)
+    if setting is not None:
+        settings.CELERY_TASK_ACKS_LATE = setting
+
+    assert made(acks_late=own).on_worker_death == expected
+
+
 def test_an_ambiguous_priority_is_refused():
     with pytest.raises(InvalidOption, match=r"Set TASKHUB_CELERY_PRIORITY .*None\.$"):
         made(priority=3)
@@ -82,8 +102,6 @@ def test_an_attribute_of_the_base_class_can_be_an_option():
         {"rate_limit": "10/m"},
         {"serializer": "pickle"},
         {"compression": "gzip"},
-        {"acks_late": False},
-        {"reject_on_worker_lost": False},
         {"send_events": False},
     ],
 )
@@ -97,7 +115,7 @@ def test_options_without_effect_warn_at_the_line_of_the_task(options):
 def test_what_always_holds_does_not_warn():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        made(acks_late=True, reject_on_worker_lost=True, track_started=True)
+        made(reject_on_worker_lost=True, track_started=True)
         made(store_errors_even_if_ignored=True, ignore_result=True)
 
 
