@@ -1,1 +1,1 @@
-"""Imports of data from other packages, none of which has to be installed."""
+"""The words and the data of other packages, none of which has to be installed."""
