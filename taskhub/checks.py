@@ -113,6 +113,26 @@ def check_declared_schedules(**kwargs: Any) -> list[CheckMessage]:
     ]
 
 
+@register("taskhub", deploy=True)
+def check_immediate_runs(**kwargs: Any) -> list[CheckMessage]:
+    """Check that a deployed site leaves its tasks to workers."""
+    if settings.DEBUG:
+        return []
+    return [
+        Warning(
+            f"TASKS[{config.alias!r}]['OPTIONS']['run'] is 'immediately', although "
+            "DEBUG is False.",
+            hint=(
+                "Tasks run in the requests that enqueue them, and no worker retries "
+                "them later; set it to 'workers', the default."
+            ),
+            id="taskhub.W005",
+        )
+        for config in configs()
+        if config.options.run == "immediately"
+    ]
+
+
 @register("taskhub")
 def check_backends_apart(**kwargs: Any) -> list[CheckMessage]:
     """Check that no two backends share a queue in Redis."""

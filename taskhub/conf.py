@@ -8,7 +8,7 @@ that a system check can show all of them; see `checks.py`.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from django.conf import settings
@@ -35,6 +35,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`TASKS[alias]["OPTIONS"]`; docs/reference/settings.md describes each."""
 
     broker_url: str = "database://"
+    #: Who runs tasks: workers, or the process that enqueues them, immediately.
+    run: Literal["workers", "immediately"] = "workers"
     #: The prefix of every key in Redis; sites that share a server need different ones.
     key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[\w.:-]+$")] = "taskhub"
     #: How long a node may be silent before other nodes get its messages.
@@ -153,7 +155,15 @@ def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
         try:
             values[name] = msgspec.convert(value, fields[name].type)
         except msgspec.ValidationError as error:
-            reason = str(error).partition(" - at ")[0]
             shown = "" if name == "broker_url" else f" is {value!r}"
-            faults.append(f"Option {name!r} in {place}{shown}: {reason}.")
+            reason = _reason_of(error, value, fields[name].type)
+            faults.append(f"Option {name!r} in {place}{shown}{reason}")
     return Options(**values)
+
+
+def _reason_of(error: msgspec.ValidationError, value: Any, type_: Any) -> str:
+    """Return the end of a sentence that says why a value is refused."""
+    choices = [each for each in get_args(type_) if isinstance(each, str)]
+    if choices:
+        return did_you_mean(str(value), choices)
+    return f": {str(error).partition(' - at ')[0]}."

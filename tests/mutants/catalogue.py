@@ -116,7 +116,7 @@ DELIVERY = (
     Mutant(
         name="expired-task-is-run",
         path="taskhub/execution/preparer.py",
-        old="if message.expires_at and message.expires_at <= attempt.started_at:",
+        old="if message.expires_at and message.expires_at <= utc_now():",
         new="if False:",
         tests=("tests/integration/worker/test_worker.py",),
     ),
