@@ -40,8 +40,9 @@ from taskhub.writer import (
     write_deaths,
 )
 from taskhub.writer.groups import write_group
+from taskhub.writer.tally import write_metrics
 from taskhub.writer.thread.group import write_items
-from taskhub.writer.thread.items import Item, Numbers
+from taskhub.writer.thread.items import Item
 from taskhub.writer.thread.replacement import replacement_of
 
 #: Exceptions that belong to the task although they are not an Exception.
@@ -202,7 +203,8 @@ class InlineRunner:
     def write_metrics(self) -> None:
         """Write the metrics of the runs since the last call."""
         if not self._tally.is_empty:
-            self._write_items([Numbers(self._tally.take())])
+            with _own_savepoint():
+                write_metrics(self._tally.take())
 
     def _write_items(self, items: list[Item]) -> int:
         with _own_savepoint():

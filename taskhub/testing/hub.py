@@ -15,7 +15,7 @@ from taskhub.models.base import results_database
 from taskhub.models.results.querysets import HasPath
 from taskhub.tasks import Task
 from taskhub.testing import beats, moments
-from taskhub.testing.due import due_results
+from taskhub.testing.due import Due
 from taskhub.testing.expected import Expected
 from taskhub.testing.ran import Ran
 from taskhub.testing.rounds import Round, Runners, returned_now
@@ -87,7 +87,7 @@ class TaskHub:
             raise TypeError("crash() takes either `during` or `after`.")
         crashed = [
             row.pk
-            for row in due_results(task, left_out=self._runners.under_way)
+            for row in list(Due(task).find(besides=self._runners.under_way))
             if _die(row, after_call=after is not None)
         ]
         if not crashed:

@@ -11,7 +11,7 @@ from taskhub.messages import Returned
 from taskhub.models import Status, TaskResult
 from taskhub.models.results.querysets import HasPath
 from taskhub.outbox import returned_of
-from taskhub.testing.due import due_results
+from taskhub.testing.due import Due
 from taskhub.testing.ran import Ran, RanResult
 
 
@@ -41,10 +41,8 @@ class Round:
 
     def __init__(self, runners: Runners, task: HasPath | None) -> None:
         self._runners = runners
-        self._task = task
+        self._due = Due(task)
         self._ran: dict[UUID, RanResult] = {}
-        #: Results whose retries are made at once.
-        self._brought_forward: set[UUID] = set()
         #: Results that no worker could run now.
         self._postponed: set[UUID] = set()
 
@@ -69,11 +67,8 @@ class Round:
         )
 
     def _next(self) -> TaskResult | None:
-        return due_results(
-            self._task,
-            brought_forward=self._brought_forward,
-            left_out=self._postponed | self._runners.under_way,
-        ).first()
+        besides = self._postponed | self._runners.under_way
+        return next(self._due.find(besides=besides), None)
 
     def _run(self, row: TaskResult) -> None:
         end = self._runners.of(row.backend).run(row, returned=returned_now(row))
@@ -100,7 +95,7 @@ class Round:
             due_at = utc_now() + end.pause
             TaskResult.writing.filter(pk=row.pk).update(run_after=due_at)
         else:
-            self._brought_forward.add(row.pk)
+            self._due.brought_forward.add(row.pk)
 
 
 def returned_now(row: TaskResult) -> Returned | None:
