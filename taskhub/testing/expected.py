@@ -41,6 +41,7 @@ class Expected:
                     f"Unknown option {name!r}{did_you_mean(str(name), known)}"
                 )
         self._task = task
+        self._path = task.module_path
         self._times = options.get("times")
         self._columns = {name: options[name] for name in _COLUMNS if name in options}
         self._arguments: dict[str, Any] | None = None
@@ -53,12 +54,11 @@ class Expected:
         """Raise AssertionError if the call was not enqueued, or not as often."""
         found = self._matching()
         if self._times is None and not found:
-            raise AssertionError(f"{self._described} was not enqueued.{self._near()}")
+            raise AssertionError(f"{self._path} was not enqueued{self._near()}")
         if self._times is not None and len(found) != self._times:
-            near = "" if len(found) > self._times else self._near()
             raise AssertionError(
-                f"{self._described} was enqueued {len(found)} times, not "
-                f"{self._times}.{near}"
+                f"{self._path} was enqueued {len(found)} times, not {self._times}"
+                f"{self._near()}"
             )
 
     def refute(self) -> None:
@@ -66,7 +66,7 @@ class Expected:
         if found := self._matching():
             lines = "".join(f"\n  {_show(row)}" for row in found[:_MAX_NEAR_MISSES])
             raise AssertionError(
-                f"{self._described} was enqueued, {len(found)} times:{lines}"
+                f"{self._path} was enqueued {len(found)} times:{lines}"
             )
 
     @property
@@ -111,23 +111,21 @@ class Expected:
             else:
                 yield f"{name} is {values[name]!r}, not {wanted!r}"
 
-    @property
-    def _described(self) -> str:
-        return self._task.module_path
-
     def _near(self) -> str:
         """Return the end of a message: the rows that are most similar."""
         rows = [(list(self._differences(row)), row) for row in self._rows]
         missed = [(found, row) for found, row in rows if found]
         if not missed:
-            return _others()
+            return f".{_others()}"
         missed.sort(key=lambda each: len(each[0]))
         lines = [
             f"\n  {_show(row)}: {'; '.join(found)}"
             for found, row in missed[:_MAX_NEAR_MISSES]
         ]
         more = len(missed) - len(lines)
-        return f" Similar:{''.join(lines)}" + (f"\n  and {more} more" if more else "")
+        if more > 0:
+            lines.append(f"\n  and {more} more")
+        return f" like this. Similar:{''.join(lines)}"
 
 
 def _as_stored(value: Any) -> Any:

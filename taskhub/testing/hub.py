@@ -14,11 +14,12 @@ from taskhub.models import TaskResult, TaskResultQuerySet
 from taskhub.models.base import results_database
 from taskhub.models.results.querysets import HasPath
 from taskhub.tasks import Task
-from taskhub.testing import beats, moments
+from taskhub.testing import moments
+from taskhub.testing.beats import Beat
 from taskhub.testing.due import Due
 from taskhub.testing.expected import Expected
 from taskhub.testing.ran import Ran
-from taskhub.testing.rounds import Round, Runners, returned_now
+from taskhub.testing.rounds import Round, Runners, returned_now, under_way
 
 #: After this number of attempts, tasks seem to enqueue each other endlessly.
 MAX_ATTEMPTS_OF_A_RUN = 1_000
@@ -28,12 +29,14 @@ class TaskHub:
     """
     Runs tasks in a test, as a worker would, and asserts what was enqueued.
 
-    Everything is in the rows, so tests may run side by side. The methods raise
-    AssertionError if the test may not use the results' database.
+    One object is for one test. What it knows is in the rows, and nothing is global, so
+    tests may run side by side. The methods raise AssertionError if the test may not use
+    the results' database.
     """
 
     def __init__(self) -> None:
         self._runners = Runners()
+        self._beat = Beat()
 
     def run(
         self,
@@ -87,7 +90,7 @@ class TaskHub:
             raise TypeError("crash() takes either `during` or `after`.")
         crashed = [
             row.pk
-            for row in list(Due(task).find(besides=self._runners.under_way))
+            for row in list(Due(task).find(besides=under_way.get()))
             if _die(row, after_call=after is not None)
         ]
         if not crashed:
@@ -114,11 +117,12 @@ class TaskHub:
         """
         Fire the schedules that are due, as a beat would, and return the new results.
 
-        Schedules that no beat has planned yet are planned from now on, by Python's
-        clock. Raise what a beat would log, if a schedule cannot be fired.
+        Within `at()`, a schedule that this object sees for the first time counts as
+        planned a minute before: the runs that it has missed until then are left out.
+        Raise a DatabaseError if the database refuses what a beat would write.
         """
         _check_database()
-        return beats.fire_due()
+        return self._beat.fire_due()
 
     def enqueued(self, task: HasPath | None = None) -> TaskResultQuerySet:
         """Return the results of one task or all, whatever their state, oldest first."""

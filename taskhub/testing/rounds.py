@@ -1,6 +1,7 @@
 """A round: everything that is due is run, until nothing is due any more."""
 
 from collections import Counter
+from contextvars import ContextVar
 from uuid import UUID
 
 from taskhub.conf import find_config
@@ -14,13 +15,17 @@ from taskhub.outbox import returned_of
 from taskhub.testing.due import Due
 from taskhub.testing.ran import Ran, RanResult
 
+#: The results whose tasks have led here: a task may run others.
+under_way: ContextVar[frozenset[UUID]] = ContextVar(
+    "taskhub.under_way", default=frozenset()
+)
+
 
 class Runners:
-    """An inline runner for each backend, and the results that they are running."""
+    """An inline runner for each backend."""
 
     def __init__(self) -> None:
         self._by_backend: dict[str, InlineRunner] = {}
-        self.under_way: set[UUID] = set()
 
     def of(self, backend: str) -> InlineRunner:
         """Return the runner of a backend; a new one if its settings have changed."""
@@ -48,17 +53,16 @@ class Round:
 
     def run(self, limit: int) -> Ran:
         """Run attempts until nothing is due. Raise AssertionError after `limit`."""
-        under_way = self._runners.under_way
         for _ in range(limit):
             row = self._next()
             if row is None:
                 self._runners.write_metrics()
                 return Ran(self._ran.values())
-            under_way.add(row.pk)
+            reset = under_way.set(under_way.get() | {row.pk})
             try:
                 self._run(row)
             finally:
-                under_way.discard(row.pk)
+                under_way.reset(reset)
         paths = Counter(each.task_path for each in self._ran.values())
         raise AssertionError(
             f"After {limit:,} attempts, results are still due; most were of "
@@ -67,7 +71,7 @@ class Round:
         )
 
     def _next(self) -> TaskResult | None:
-        besides = self._postponed | self._runners.under_way
+        besides = self._postponed | under_way.get()
         return next(self._due.find(besides=besides), None)
 
     def _run(self, row: TaskResult) -> None:
