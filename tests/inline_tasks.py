@@ -116,6 +116,18 @@ def enqueue_child(label):
     tasks.trace.enqueue(label)
 
 
+@task(atomic=True)
+def enqueue_child_atomically(label):
+    tasks.trace.enqueue(label)
+    tasks.leave_trace("parent ended")
+
+
+@task(takes_context=True)
+def tell_own_progress(context: Context):
+    context.progress(3, 10)
+    return context.task_result.row.progress["done"]
+
+
 @task
 def enqueue_and_wait():
     child: Result[int] = tasks.add.enqueue(1, b=2)
