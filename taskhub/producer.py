@@ -108,12 +108,14 @@ def _submit_immediately(
 
     The others get a row even if their task is not durable: no broker has them.
     """
-    later = [row for row in rows if outbox.is_for_later(row)]
+    due: list[NewResult] = []
+    later: list[NewResult] = []
+    for row in rows:
+        (later if outbox.is_for_later(row) else due).append(row)
     if get_broker(config).lives_in_rows:
         for row in later:
             if isinstance(row, NewSlice):
                 row.place = Place.DELAYED
-    due = [row for row in rows if row not in later] if later else rows
     insert(rows if durable else later, alias)
     if due:
         outbox.run_on_commit(config, due, alias, durable=durable)

@@ -171,5 +171,16 @@ async def async_sleep_for_a_minute():
     await asyncio.sleep(60)
 
 
+@task(timeout=0.05)
+def enqueue_and_sleep():
+    tasks.add.enqueue(1)
+    time.sleep(60)
+
+
+@task(takes_context=True)
+def tell_tick(context: Context):
+    return context.tick_at.isoformat()
+
+
 @task
 def with_options(options, queue_name="", times=0): ...

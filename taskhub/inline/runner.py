@@ -105,8 +105,7 @@ class InlineRunner:
         try:
             ended = self.execute(row, returned=returned, durable=durable)
             self._write(ended)
-            if (error := self._end.error) and not isinstance(error, _OF_THE_TASK):
-                raise error
+            self._raise_again()
             return self._end
         finally:
             # A task may have run another one, with this runner.
@@ -137,6 +136,7 @@ class InlineRunner:
         With `after_call`, the task's function has run, and its outcome was not written.
         Return False if there is nothing to run, as for an expired task.
         """
+        self._end = InlineEnd()
         run = self._preparer.prepare(self._delivery(row, returned, durable=True))
         if isinstance(run, Ended):
             return False
@@ -146,7 +146,14 @@ class InlineRunner:
                 self._execute(run)
         # What the steward does when it notices the death.
         write_deaths({row.id: self.token})
+        self._raise_again()
         return True
+
+    def _raise_again(self) -> None:
+        """Raise what the task has raised if it may be meant for the process."""
+        error = self._end.error
+        if error is not None and not isinstance(error, _OF_THE_TASK):
+            raise error
 
     def _delivery(
         self, row: TaskResult | NewResult, returned: Returned | None, durable: bool

@@ -171,6 +171,14 @@ def test_tasks_can_be_enqueued_on_an_event_loop():
 
 
 @in_test_case
+def test_a_timeout_holds_after_another_task_has_run_inside():
+    result = inline_tasks.enqueue_and_sleep.enqueue()
+
+    with pytest.raises(TaskFailed, match="past its timeout"):
+        result.get(timeout=0)
+
+
+@in_test_case
 def test_a_long_chain_of_tasks_is_not_nested():
     inline_tasks.count_down.enqueue(100)
 

@@ -128,11 +128,13 @@ def test_a_task_can_ask_for_a_retry(taskhub):
 
 def test_results_that_are_not_kept_have_no_row(taskhub):
     tasks.keep_nothing.enqueue(fails=False)
+    tasks.keep_nothing.enqueue(fails=True)
     tasks.keep_errors.enqueue(fails=True)
 
     ran = taskhub.run(raises=False)
 
-    assert (ran.successful, ran.failed) == (1, 1)
+    assert (ran.successful, ran.failed) == (1, 2)
+    assert [str(error) for error in ran.errors] == ["not kept", "kept"]
     assert TaskResult.objects.get().task_path == tasks.keep_errors.module_path
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from taskhub.models import Overlap, PeriodicTask, Status, TaskResult
 from taskhub.schedules import cron
-from tests import tasks
+from tests import inline_tasks, tasks
 from tests.factories import PeriodicTaskFactory
 
 pytestmark = [pytest.mark.any_broker, pytest.mark.any_database]
@@ -28,6 +28,17 @@ def test_a_schedule_fires_at_its_time(taskhub):
     assert result.tick_at == datetime(2098, 6, 1, 1, tzinfo=UTC)
     assert result.enqueued_at == result.tick_at
     assert ran.of(tasks.add).return_values == [3]
+
+
+def test_a_run_knows_its_tick(taskhub):
+    path = inline_tasks.tell_tick.module_path
+    PeriodicTaskFactory(schedule=cron("0 3 * * *"), task_path=path, args=[])
+
+    with taskhub.at("2098-06-01T03:00Z"):
+        taskhub.tick()
+        ran = taskhub.run(inline_tasks.tell_tick)
+
+    assert ran.return_values == ["2098-06-01T03:00:00+00:00"]
 
 
 def test_a_run_expires_from_its_tick_on(taskhub):
