@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tomllib
 
 import pytest
 from django.conf import settings
@@ -76,14 +75,6 @@ def test_the_plugin_imports_only_pytest():
     )
 
     assert run_python(code) == ["taskhub", "taskhub.pytest_plugin"]
-
-
-@pytest.mark.any_database
-def test_pytest_finds_the_plugin_in_the_installed_package():
-    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())
-
-    plugins = project["project"]["entry-points"]["pytest11"]
-    assert plugins == {"taskhub": "taskhub.pytest_plugin"}
 
 
 @pytest.mark.any_database
