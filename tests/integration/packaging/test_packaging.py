@@ -99,7 +99,7 @@ def test_a_missing_backport_is_reported_in_one_line():
         [
             sys.executable,
             "-c",
-            "import sys; sys.modules['django_tasks'] = None; import taskhub",
+            "import sys; sys.modules['django_tasks'] = None; from taskhub import task",
         ],
         cwd=settings.BASE_DIR,
         capture_output=True,
