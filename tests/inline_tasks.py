@@ -161,6 +161,11 @@ def expire():
     tasks.leave_trace("ran")
 
 
+@task(expires_after=timedelta(hours=1), max_attempts=2, backoff=fixed(hours=2))
+def fail_before_expiry():
+    raise ValueError("too late for a retry")
+
+
 @task(timeout=0.05)
 def sleep_for_a_minute():
     time.sleep(60)

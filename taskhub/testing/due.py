@@ -13,6 +13,7 @@ from taskhub.foundation.clock import is_set, utc_now
 from taskhub.models import QueueState, Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.results.querysets import HasPath
+from taskhub.testing.paths import path_of
 
 #: Due times of retries are by the database's clock, which may be this much ahead.
 _MAX_EARLY = timedelta(seconds=2)
@@ -26,7 +27,7 @@ class Due:
     """
 
     def __init__(self, task: HasPath | None) -> None:
-        self._path = task.module_path if task else None
+        self._path = None if task is None else path_of(task)
         #: Results that are due whatever their row says.
         self.brought_forward: set[UUID] = set()
 

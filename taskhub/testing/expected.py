@@ -11,6 +11,7 @@ from taskhub.tasks import Task
 from taskhub.tasks.arguments import check_fit, check_value, signature_of
 from taskhub.tasks.calls import Call
 from taskhub.tasks.masking import hides, masked
+from taskhub.testing.paths import path_of
 
 #: The columns of a row that a test may compare.
 _COLUMNS = ("queue_name", "priority", "backend", "run_after", "expires_at", "meta")
@@ -23,8 +24,8 @@ class Expected:
 
     Without arguments, any are expected; `task.bind()` expects none.
 
-    Raise InvalidArguments if the task cannot be called so, and InvalidOption for an
-    unknown option.
+    Raise InvalidArguments if the task cannot be called so, InvalidOption for an unknown
+    option, and TypeError for what is not a task.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Expected:
                     f"Unknown option {name!r}{did_you_mean(str(name), known)}"
                 )
         self._task = task
-        self._path = task.module_path
+        self._path = path_of(task)
         self._times = options.get("times")
         self._columns = {name: options[name] for name in _COLUMNS if name in options}
         self._arguments: dict[str, Any] | None = None

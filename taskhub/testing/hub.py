@@ -18,6 +18,7 @@ from taskhub.testing import moments
 from taskhub.testing.beats import Beat
 from taskhub.testing.due import Due
 from taskhub.testing.expected import Expected
+from taskhub.testing.paths import path_of
 from taskhub.testing.ran import Ran
 from taskhub.testing.rounds import Round, Runners, returned_now, under_way
 
@@ -94,7 +95,7 @@ class TaskHub:
             if _die(row, after_call=after is not None)
         ]
         if not crashed:
-            raise AssertionError(f"No result of {task.module_path} is due.")
+            raise AssertionError(f"No result of {path_of(task)} is due.")
         rows = TaskResult.writing.filter(pk__in=crashed)
         rows.update(run_after=utc_now())
         return list(rows.order_by("id"))
@@ -128,7 +129,7 @@ class TaskHub:
         """Return the results of one task or all, whatever their state, oldest first."""
         _check_database()
         rows = TaskResult.writing.order_by("id")
-        return rows if task is None else rows.for_task(task)
+        return rows if task is None else rows.for_task(path_of(task))
 
     def assert_enqueued(
         self,

@@ -11,6 +11,7 @@ import msgspec
 from taskhub.exceptions import TaskFailed
 from taskhub.models import Status, TaskResult
 from taskhub.models.results.querysets import HasPath
+from taskhub.testing.paths import path_of
 
 
 class RanResult(msgspec.Struct, kw_only=True):
@@ -50,7 +51,8 @@ class Ran:
 
     def of(self, task: HasPath) -> "Ran":
         """Return what was run of one task."""
-        return Ran(each for each in self._results if each.task_path == task.module_path)
+        path = path_of(task)
+        return Ran(each for each in self._results if each.task_path == path)
 
     @property
     def successful(self) -> int:

@@ -27,6 +27,11 @@ class InTestCase(TestCase):
         assert Trace.labels() == ["label"]
         assert callbacks == []
 
+    async def test_async_tests_await_the_run(self):
+        await tasks.async_add.aenqueue(1, b=2)
+
+        assert (await TaskHub().arun()).return_values == [3]
+
 
 class InTransactionTestCase(TransactionTestCase):
     def test_tasks_run_outside_of_transactions(self):

@@ -298,6 +298,13 @@ def test_what_is_enqueued_at_a_set_time_expires_from_then_on(taskhub):
         assert taskhub.run().successful == 1
 
 
+def test_a_task_is_not_retried_after_its_expiry(taskhub):
+    with taskhub.at("2099-01-01T00:00Z"):
+        inline_tasks.fail_before_expiry.enqueue()
+
+        assert taskhub.run(raises=False).failed == 1
+
+
 def test_an_unknown_task_waits_for_newer_code_and_then_fails(taskhub):
     TaskResultFactory(task_path="tests.tasks.gone")
 
@@ -382,6 +389,14 @@ def test_a_worker_that_dies_during_a_task_leaves_it_to_the_next(taskhub):
     assert taskhub.run().successful == 1
     assert TaskResult.objects.get().attempts == 2
     assert Trace.labels() == ["once"]
+
+
+def test_a_worker_can_die_at_a_set_time(taskhub):
+    with taskhub.at("2020-01-01T00:00Z"):
+        tasks.trace.enqueue("once")
+        taskhub.crash(during=tasks.trace)
+
+        assert taskhub.run().successful == 1
 
 
 def test_a_worker_that_dies_after_the_call_makes_a_duplicate(taskhub):
@@ -478,3 +493,24 @@ def test_a_task_can_run_others_but_not_itself(taskhub):
 
     assert taskhub.run().return_values == [1]
     assert Trace.labels() == ["inner"]
+
+
+@pytest.mark.parametrize("wrong", ["tests.tasks.add", tasks.leave_trace])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda taskhub, wrong: taskhub.run(wrong),
+        lambda taskhub, wrong: taskhub.run().of(wrong),
+        lambda taskhub, wrong: taskhub.crash(during=wrong),
+        lambda taskhub, wrong: taskhub.enqueued(wrong),
+        lambda taskhub, wrong: taskhub.assert_enqueued(wrong),
+    ],
+)
+def test_what_is_not_a_task_is_refused(taskhub, call, wrong):
+    with pytest.raises(TypeError, match="is not a task; pass what @task has made"):
+        call(taskhub, wrong)
+
+
+def test_a_crash_is_of_one_kind(taskhub):
+    with pytest.raises(TypeError, match="either `during` or `after`"):
+        taskhub.crash(during=tasks.add, after=tasks.add)
