@@ -23,6 +23,8 @@ def test_the_wheel_contains_all_files_of_the_app(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with ZipFile(wheel) as archive:
         carried = set(archive.namelist())
+        (entry_points,) = (name for name in carried if "entry_points" in name)
+        plugins = archive.read(entry_points).decode()
 
     wanted = {
         str(path.relative_to(settings.BASE_DIR))
@@ -33,6 +35,7 @@ def test_the_wheel_contains_all_files_of_the_app(tmp_path):
         "." + name.rpartition(".")[2] for name in wanted
     }
     assert wanted <= carried
+    assert "[pytest11]\ntaskhub = taskhub.pytest_plugin" in plugins
     # Without the demo and the tests: other packages may use their names.
     assert {name.split("/")[0].split("-")[0] for name in carried} == {"taskhub"}
 
@@ -96,7 +99,7 @@ def test_a_missing_backport_is_reported_in_one_line():
         [
             sys.executable,
             "-c",
-            "import sys; sys.modules['django_tasks'] = None; import taskhub",
+            "import sys; sys.modules['django_tasks'] = None; from taskhub import task",
         ],
         cwd=settings.BASE_DIR,
         capture_output=True,
