@@ -1,9 +1,13 @@
 """The package that users install."""
 
+import email.policy
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tarfile
+from email import message_from_bytes
 from importlib.util import find_spec
 from pathlib import Path
 from zipfile import ZipFile
@@ -12,21 +16,24 @@ import django
 import pytest
 from django.conf import settings
 
+from tests.integration.packaging.conftest import build
 
-def test_the_wheel_contains_all_files_of_the_app(tmp_path):
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
-        cwd=settings.BASE_DIR,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
+ROOT = settings.BASE_DIR
+
+
+def metadata_of(wheel):
+    with ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        return message_from_bytes(archive.read(name), policy=email.policy.default)
+
+
+def test_the_wheel_contains_all_files_of_the_app(wheel):
     with ZipFile(wheel) as archive:
         carried = set(archive.namelist())
 
     wanted = {
-        str(path.relative_to(settings.BASE_DIR))
-        for path in (settings.BASE_DIR / "taskhub").rglob("*")
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "taskhub").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
     assert {".lua", ".html", ".css", ".typed"} <= {
@@ -34,7 +41,41 @@ def test_the_wheel_contains_all_files_of_the_app(tmp_path):
     }
     assert wanted <= carried
     # Without the demo and the tests: other packages may use their names.
-    assert {name.split("/")[0].split("-")[0] for name in carried} == {"taskhub"}
+    folders = {name.split("/")[0].split("-")[0] for name in carried}
+    assert folders == {"taskhub", "django_taskhub"}
+
+
+def test_links_of_the_description_lead_to_the_published_files(wheel):
+    metadata = metadata_of(wheel)
+    _, home = metadata["Project-URL"].split(", ")
+
+    targets = re.findall(r"\[[^]]*\]\(([^)]+)\)", metadata.get_payload())
+
+    assert targets
+    for target in targets:
+        root, found, path = target.partition("/blob/main/")
+        assert root == home
+        assert found
+        assert (ROOT / path).is_file()
+
+
+def test_a_wheel_built_from_the_sdist_has_the_same_metadata(wheel, tmp_path):
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
+
+    again = metadata_of(build("wheel", tmp_path, source=source))
+
+    assert again.as_string() == metadata_of(wheel).as_string()
+
+
+def test_no_text_installs_the_other_program_named_taskhub():
+    """The name `taskhub` on PyPI belongs to another program."""
+    command = re.compile(r"pip install[^`\n]*[ \"']taskhub\b(?!/)")
+    places = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    texts = [*places, *(ROOT / "taskhub").rglob("*.py")]
+
+    assert [path.name for path in texts if command.search(path.read_text())] == []
 
 
 backported = pytest.mark.skipif(
@@ -53,7 +94,7 @@ def check(directory):
     """Run the demo site's `manage.py check` with the packages of a directory."""
     return subprocess.run(
         [sys.executable, "manage.py", "check"],
-        cwd=settings.BASE_DIR,
+        cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(directory)},
         capture_output=True,
         text=True,
@@ -98,7 +139,7 @@ def test_a_missing_backport_is_reported_in_one_line():
             "-c",
             "import sys; sys.modules['django_tasks'] = None; import taskhub",
         ],
-        cwd=settings.BASE_DIR,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
