@@ -17,7 +17,12 @@ with `tasks/` (what users write), `producer.py` (how tasks are enqueued), `worke
 they run) and `writer/` (how outcomes are written).
 """
 
-from taskhub.tasks import Call, Context, Result, Task, periodic, task
+from taskhub.compat.requirements import check_versions
+
+# Before other imports, which may fail with an older version of another package.
+check_versions()
+
+from taskhub.tasks import Call, Context, Result, Task, periodic, task  # noqa: E402
 
 __version__ = "0.1.0"
 

@@ -7,15 +7,20 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from email import message_from_bytes
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from zipfile import ZipFile
 
 import django
 import pytest
 from django.conf import settings
+from packaging.requirements import Requirement
+from packaging.version import Version
 
+from taskhub.compat.requirements import OLDEST_VERSIONS, check_versions
 from tests.integration.packaging.conftest import build
 
 ROOT = settings.BASE_DIR
@@ -90,6 +95,58 @@ def backport(tmp_path):
     return Path(shutil.copytree(place, tmp_path / "django_tasks"))
 
 
+def requirements(lines) -> dict[str, Requirement]:
+    """Return the requirements in some lines, by name."""
+    parsed = [Requirement(each) for each in lines if each and not each.startswith("#")]
+    return {each.name: each for each in parsed}
+
+
+def lower_bounds(lines) -> dict[str, Version]:
+    """Return the lower bound of each requirement that has one."""
+    return {
+        name: Version(specifier.version)
+        for name, each in requirements(lines).items()
+        for specifier in each.specifier
+        if specifier.operator in (">=", "==")
+    }
+
+
+def test_all_lists_of_requirements_have_the_same_lower_bounds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needed = lower_bounds(project["dependencies"])
+    allowed = lower_bounds([*project["dependencies"], *chain(*extras.values())])
+    developers = lower_bounds((ROOT / "requirements.txt").read_text().splitlines())
+    constraints = (ROOT / "tests" / "oldest_versions.txt").read_text().splitlines()
+    checked = {name: Version(text) for name, text in OLDEST_VERSIONS.items()}
+
+    oldest = lower_bounds(constraints)
+    # mysqlclient is built from source, and tested with the server's own library.
+    assert allowed.items() <= {"mysqlclient": Version("2.2.1"), **oldest}.items()
+    assert needed.items() <= developers.items()
+    assert checked == {k: v for k, v in needed.items() if k != "django-tasks"}
+
+
+@pytest.mark.parametrize("name", OLDEST_VERSIONS)
+def test_an_outdated_package_is_reported_in_one_line(tmp_path, name):
+    metadata = tmp_path / f"{name.replace('-', '_')}-0.1.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+
+    checked = check(tmp_path)
+
+    assert checked.returncode != 0
+    last = checked.stderr.strip().splitlines()[-1]
+    wanted = f"{name}>={OLDEST_VERSIONS[name]}"
+    assert f"{name} 0.1 is installed. Run: pip install '{wanted}'" in last
+
+
+def test_a_package_without_metadata_is_accepted(monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+
+    check_versions()
+
+
 def check(directory):
     """Run the demo site's `manage.py check` with the packages of a directory."""
     return subprocess.run(
@@ -126,8 +183,8 @@ def test_an_outdated_backport_is_reported_in_one_line(backport, missing):
 
     assert checked.returncode != 0
     last = checked.stderr.strip().splitlines()[-1]
-    assert "taskhub needs django-tasks 0.12 or later on Django 5.2" in last
-    assert "Run: pip install 'django-tasks>=0.12'" in last
+    assert "taskhub needs django-tasks 0.12 or 0.13 on Django 5.2" in last
+    assert "Run: pip install 'django-tasks>=0.12,<0.14'" in last
     assert "ImportError" not in checked.stderr
 
 
