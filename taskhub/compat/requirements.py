@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 #: The same as in pyproject.toml. django_tasks.py checks the backport of django.tasks.
 OLDEST_VERSIONS = {
-    "cron-descriptor": "1.4",
+    "cron-descriptor": "2.0.6",
     "cronsim": "2.7",
     "django": "5.2",
     "msgspec": "0.19",
@@ -37,5 +37,8 @@ def check_versions() -> None:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Return the major and the minor version."""
-    return tuple(int(each) for each in re.findall(r"\d+", text)[:2])
+    """Return the first three numbers of a version, without zeros at the end."""
+    numbers = [int(each) for each in re.findall(r"\d+", text)[:3]]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    return tuple(numbers)
