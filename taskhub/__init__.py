@@ -31,6 +31,10 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: the pytest plugin needs no Django."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from taskhub.compat.requirements import check_versions
+
+    # Before other imports, which may fail with an older version of another package.
+    check_versions()
     from taskhub import tasks
 
     value = globals()[name] = getattr(tasks, name)

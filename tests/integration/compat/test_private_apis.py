@@ -81,14 +81,14 @@ class InATestCase(TestCase):
 
 def test_the_descriptor_is_readable_after_a_reply_has_arrived(redis_url):
     client = redis.Redis.from_url(redis_url)
-    sender = client.connection_pool.get_connection()
+    sender = client.connection_pool.make_connection()
     try:
         sender.send_command("PING")
         ready, _, _ = select.select([descriptor_of(sender)], [], [], 10)
         assert ready
         assert sender.read_response() in (b"PONG", "PONG")
     finally:
-        client.connection_pool.release(sender)
+        sender.disconnect()
         client.close()
 
 
