@@ -70,6 +70,11 @@ class Ran:
         return self._count(Status.CANCELLED)
 
     @property
+    def on_hold(self) -> int:
+        """How many results wait for a decision after a worker's death."""
+        return self._count(Status.ON_HOLD)
+
+    @property
     def waiting(self) -> int:
         """How many results wait for another attempt."""
         return self._count(Status.READY)
