@@ -19,6 +19,7 @@ from taskhub.execution.refusals import Refusals
 from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
 from taskhub.execution.waiting_for_code import WaitingForCode
+from taskhub.foundation.clock import utc_now
 from taskhub.messages import (
     Delivery,
     Message,
@@ -163,7 +164,7 @@ class Preparer:
             raise WorkerDied(
                 f"It was given up after {attempt.deaths} worker processes died with it."
             )
-        if message.expires_at and message.expires_at <= attempt.started_at:
+        if message.expires_at and message.expires_at <= utc_now():
             raise TaskExpired(f"It expired at {message.expires_at.isoformat()}.")
         if misfit:
             raise InvalidArguments(misfit)

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import (
     TYPE_CHECKING,
@@ -20,6 +20,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
 from taskhub.compat import django_tasks as compat
+from taskhub.foundation.clock import utc_now
 from taskhub.retries import Backoff
 from taskhub.tasks.arguments import Arguments, check_arguments
 from taskhub.tasks.calls import Call, LooseCall, check_positional, read_calls
@@ -223,7 +224,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         """Return this task with `run_in` turned into `run_after`, counted from now."""
         if self.run_in is None:
             return self
-        return replace(self, run_after=datetime.now(UTC) + self.run_in, run_in=None)
+        return replace(self, run_after=utc_now() + self.run_in, run_in=None)
 
     def get_result(self, result_id: str) -> Result[R_co]:
         """

@@ -10,6 +10,8 @@ _BEAT = "tests/integration/beat/test_beat.py"
 _POLICIES = "tests/unit/beat/test_policies.py"
 _GIVEN_BACK = "tests/integration/worker/process/test_given_back.py"
 _LINGERING = "tests/integration/worker/process/test_lingering.py"
+_RUNNING = "tests/integration/testing/test_running.py"
+_IMMEDIATELY = "tests/integration/testing/test_immediately.py"
 _LIMITS = "tests/integration/worker/process/test_limits.py"
 
 DELIVERY = (
@@ -159,7 +161,7 @@ DELIVERY = (
     Mutant(
         name="expired-task-is-run",
         path="taskhub/execution/preparer.py",
-        old="if message.expires_at and message.expires_at <= attempt.started_at:",
+        old="if message.expires_at and message.expires_at <= utc_now():",
         new="if False:",
         tests=("tests/integration/worker/test_worker.py",),
     ),
@@ -564,4 +566,42 @@ PAGES = (
     ),
 )
 
-MUTANTS = (*DELIVERY, *BROKERS, *RUNS, *SCHEDULES, *PAGES)
+INLINE = (
+    Mutant(
+        name="interrupt-is-swallowed-inline",
+        path="taskhub/inline/runner.py",
+        old="_OF_THE_TASK = (Exception, TaskTimeout, asyncio.CancelledError)",
+        new="_OF_THE_TASK = (BaseException,)",
+        tests=(_RUNNING,),
+    ),
+    Mutant(
+        name="task-makes-the-tests-transaction-unusable",
+        path="taskhub/inline/runner.py",
+        old="with spared_transactions(), capturing_logs():",
+        new="with capturing_logs():",
+        tests=(_RUNNING,),
+    ),
+    Mutant(
+        name="context-of-a-run-leaks",
+        path="taskhub/inline/runner.py",
+        old="copy_context().run(self._call, run)",
+        new="self._call(run)",
+        tests=(_RUNNING,),
+    ),
+    Mutant(
+        name="task-runs-inside-the-callers-block",
+        path="taskhub/compat/private_apis.py",
+        old="    elif not _is_in_savepoint(connection):",
+        new="    elif True:",
+        tests=(_IMMEDIATELY,),
+    ),
+    Mutant(
+        name="task-runs-after-a-rollback",
+        path="taskhub/outbox.py",
+        old="on_commit_in_tests_too(connections[alias], hook)",
+        new="hook()",
+        tests=(_IMMEDIATELY,),
+    ),
+)
+
+MUTANTS = (*DELIVERY, *BROKERS, *RUNS, *SCHEDULES, *PAGES, *INLINE)

@@ -31,10 +31,10 @@ class Stats:
     total: int
     ready: int
     running: int
-    on_hold: int
     successful: int
     failed: int
     cancelled: int
+    on_hold: int
     mean_run: timedelta | None
     longest_run: timedelta | None
 

@@ -1,0 +1,30 @@
+"""Celery tasks without a worker: the kit for tests, and immediate runs."""
+
+from datetime import timedelta
+
+import pytest
+
+from taskhub.testing import TaskHub
+from tests import celery_tasks as tasks
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_kit_runs_celery_tasks_with_their_retries():
+    hub = TaskHub()
+    added, retried = tasks.add.delay(1, 2), tasks.retry_by_itself.delay("os")
+    hub.assert_enqueued(tasks.add, 1, 2)
+
+    ran = hub.run(raises=False)
+
+    assert ran.pauses == [timedelta(0)] * 2
+    assert (added.get(), retried.state, retried.retries) == (3, "FAILURE", 2)
+
+
+def test_celery_tasks_run_immediately(configure, django_capture_on_commit_callbacks):
+    configure(run="immediately", broker_url="database://")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        result = tasks.retry_with_more.delay([5])
+
+    assert result.get() == [50, 0, 10]
