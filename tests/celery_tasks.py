@@ -11,6 +11,7 @@ from taskhub.interop.celery.exceptions import (
     Reject,
     SoftTimeLimitExceeded,
 )
+from taskhub.interop.celery.result import AsyncResult, allow_join_result
 from taskhub.interop.celery.utils.log import get_task_logger
 from tests.models import Trace
 from tests.tasks import leave_trace
@@ -283,6 +284,12 @@ def fail_oddly():
 @shared_task(bind=True)
 def wait_for_itself(self):
     return self.AsyncResult(self.request.id).get()
+
+
+@shared_task
+def wait_for(result_id):
+    with allow_join_result():
+        return AsyncResult(result_id).get(timeout=5)
 
 
 def die_at_first():

@@ -1,6 +1,5 @@
 """Celery's app: its tasks, their runs, its settings and its schedules."""
 
-from taskhub.interop.celery.app import revoked  # noqa: F401  connects a receiver
 from taskhub.interop.celery.app.application import Celery, finalize_apps
 from taskhub.interop.celery.app.current import current_app, current_task
 from taskhub.interop.celery.app.decorator import shared_task

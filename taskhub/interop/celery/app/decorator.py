@@ -9,6 +9,7 @@ from django.conf import settings
 from taskhub.exceptions import InvalidOption
 from taskhub.interop.celery.app.autoretry import add_autoretry
 from taskhub.interop.celery.app.options import check
+from taskhub.interop.celery.app.revoked import watch_revocations
 from taskhub.interop.celery.app.task import Task
 from taskhub.interop.celery.registry import tasks
 
@@ -74,6 +75,7 @@ def complete(task: Task, name: str, qualified_name: str) -> Task:
     """Register a new task. Raise as shared_task() does."""
     task.__name__, task.__qualname__ = name, qualified_name
     add_autoretry(task)
+    watch_revocations()
     tasks[task.name] = task
     if settings.configured:
         _ = task.hub_task

@@ -54,6 +54,10 @@ WITHOUT_EFFECT: Mapping[str, str] = {
     "acks_on_timeout": _ACKED,
     "retry_on_worker_lost": "another worker runs the task; leave it out.",
 }
+#: Options that change what a task receives, and cannot be ignored.
+_REFUSED = {
+    "pydantic": "pass model.model_dump() and validate it in the task",
+}
 #: As many attempts as a task can have. `max_retries` is counted by `self.retry()`.
 _MAX_ATTEMPTS = 1_000
 
@@ -65,6 +69,8 @@ def check(options: Mapping[str, Any], base: type, where: str) -> None:
     Raise InvalidOption for an option that neither Celery nor the task's class has.
     """
     for name in options:
+        if name in _REFUSED:
+            raise InvalidOption(f"{name} of {where} cannot be; {_REFUSED[name]}.")
         if name in WITHOUT_EFFECT:
             warn(f"{name} of {where} has no effect: {WITHOUT_EFFECT[name]}")
         elif name not in KNOWN and not hasattr(base, name):

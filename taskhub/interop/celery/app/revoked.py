@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.dispatch import receiver
-
 from taskhub.interop.celery import signals
 from taskhub.interop.celery.app.request import Context
 from taskhub.interop.celery.registry import tasks
@@ -11,8 +9,12 @@ from taskhub.signals import task_cancelled
 from taskhub.tasks import Result
 
 
-@receiver(task_cancelled)
-def tell_revoked(task_result: Result[Any], **kwargs: Any) -> None:
+def watch_revocations() -> None:
+    """Send the signal from now on; sites without Celery tasks need no receiver."""
+    task_cancelled.connect(_tell_revoked)
+
+
+def _tell_revoked(task_result: Result[Any], **kwargs: Any) -> None:
     """Send `task_revoked` with the request of the result. Not for expired results."""
     task = tasks.get(task_result.task.module_path)
     if task is None:

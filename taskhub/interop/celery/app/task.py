@@ -104,10 +104,17 @@ class Task:
         made: HubTask[..., Any, Any] = hub_task(**options_of(self))(function_of(self))
         return made
 
+    # What `TaskResult.objects.for_task()` and the kit for tests read from a task.
+
+    takes_context = True
+
     @property
     def module_path(self) -> str:
-        """The name, as `TaskResult.objects.for_task()` needs it."""
         return self.name
+
+    @property
+    def func(self) -> Any:
+        return self.hub_task.func
 
     @property
     def request(self) -> Context:
@@ -195,7 +202,9 @@ class Task:
         if setting("task_always_eager"):
             args, kwargs = decode(check_arguments(self.hub_task.func, True, *call))
             return self.apply(args, kwargs, task_id, headers=options.get("headers"))
-        return publish(self.hub_task, *call, **options)
+        result = publish(self.hub_task, *call, **options)
+        result.ignored = bool(self.ignore_result)
+        return result
 
     #: Celery's names for calls that wait for the commit, as all calls do here.
     delay_on_commit = delay

@@ -17,6 +17,7 @@ from taskhub.interop.celery.signals import after_task_publish, before_task_publi
 from taskhub.models import TaskResult
 from tests import celery_tasks as tasks
 from tests import tasks as hub_tasks
+from tests.servers import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
 
@@ -194,10 +195,21 @@ def test_waiting_in_a_task_is_refused(drain):
         result.get()
 
 
-def test_the_result_counts_retries(drain):
-    result = tasks.retry_by_itself.delay("os")
+def test_a_task_may_wait_if_it_says_so(drain):
+    done = tasks.add.delay(1, 2)
+    drain()
+    result = tasks.wait_for.delay(done.id)
 
     drain()
+
+    assert result.get() == 3
+
+
+def test_the_result_counts_retries(start_node):
+    result = tasks.retry_by_itself.delay("os")
+
+    start_node("--processes=1")
+    wait_until(result.ready, "the last attempt")
 
     assert result.retries == 2
     assert result.worker

@@ -172,6 +172,7 @@ def test_ignored_results_keep_their_failures_only(drain):
     drain()
 
     assert (forgotten.row, forgotten.state) == (None, "PENDING")
+    assert forgotten.get() is None
     assert failed.state == "FAILURE"
 
 

@@ -78,6 +78,7 @@ def test_an_ambiguous_priority_is_refused():
     ("options", "message"),
     [
         ({"max_retry": 1}, r"^Unknown option 'max_retry' .* mean 'max_retries'\?$"),
+        ({"pydantic": True}, "pydantic of .* cannot be; pass model.model_dump()"),
         ({"base": object}, "must be a subclass of taskhub.interop.celery.Task"),
         ({"soft_time_limit": 9, "time_limit": 1}, "must be at most time_limit, 1 s"),
     ],

@@ -1,12 +1,8 @@
-"""
-Celery's results: `AsyncResult`, which reads the row of a result when it is asked.
+"""`AsyncResult`: a result, whose row is read when an attribute is."""
 
-`EagerResult` is the result of a run in this process, which has no row. `GroupResult` is
-a list of results.
-"""
-
-from collections.abc import Iterator, Sequence
-from time import monotonic
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from taskhub.exceptions import ResultTimeout, TaskCancelled, TaskFailed
@@ -14,11 +10,25 @@ from taskhub.foundation.current import current_result
 from taskhub.interop.celery import database, states
 from taskhub.interop.celery.arguments import decode
 from taskhub.interop.celery.exceptions import TaskRevokedError, TimeoutError
-from taskhub.interop.celery.outcomes import error_of, retries_of, state_of
 from taskhub.interop.celery.progress import unpack
+from taskhub.interop.celery.result.outcomes import error_of, retries_of, state_of
 
 if TYPE_CHECKING:
     from taskhub.models import TaskResult
+
+
+#: Whether tasks may wait for results.
+_may_join: ContextVar[bool] = ContextVar("taskhub.celery.may_join", default=False)
+
+
+@contextmanager
+def allow_join_result() -> Iterator[None]:
+    """Let a task wait for results within the block."""
+    token = _may_join.set(True)
+    try:
+        yield
+    finally:
+        _may_join.reset(token)
 
 
 class AsyncResult:
@@ -38,6 +48,8 @@ class AsyncResult:
     ) -> None:
         self.id = str(id)
         self.task_name = task_name
+        #: Whether the task has `ignore_result`, so that there is nothing to wait for.
+        self.ignored = False
 
     @property
     def task_id(self) -> str:
@@ -143,9 +155,11 @@ class AsyncResult:
         cancelled or has expired, and, with `propagate`, the exception of the task: of
         its own class if this process has loaded it and its message is all it needs, or
         else TaskFailed. Raise RuntimeError in a task, unless `disable_sync_subtasks` is
-        False, and ResultNotKept if there is no row.
+        False, and ResultNotKept if there is no row. An ignored result is None at once.
         """
-        if disable_sync_subtasks and current_result.get() is not None:
+        if self.ignored:
+            return None
+        if disable_sync_subtasks and not _may_join.get() and current_result.get():
             raise RuntimeError(
                 "Never call result.get() within a task: it may wait for a run that "
                 "waits for this process. Pass disable_sync_subtasks=False to allow it."
@@ -185,9 +199,6 @@ class AsyncResult:
         """Delete the row of a finished result."""
         database.delete(self.id)
 
-    def as_tuple(self) -> tuple[tuple[str, None], None]:
-        return (self.id, None), None
-
     def _read(self, name: str) -> Any:
         return getattr(self.row, name, None)
 
@@ -204,140 +215,3 @@ class AsyncResult:
 
     def __hash__(self) -> int:
         return hash(self.id)
-
-
-class EagerResult(AsyncResult):
-    """The result of a run in this process."""
-
-    def __init__(
-        self,
-        id: str,
-        ret_value: Any,
-        state: str,
-        traceback: str | None = None,
-        name: str | None = None,
-    ) -> None:
-        super().__init__(id, task_name=name)
-        self._state = state
-        self._value = ret_value
-        self._traceback = traceback
-
-    @property
-    def row(self) -> None:
-        return None
-
-    @property
-    def state(self) -> str:
-        return self._state
-
-    status = state
-
-    @property
-    def result(self) -> Any:
-        return self._value
-
-    info = result
-
-    @property
-    def traceback(self) -> str | None:
-        return self._traceback
-
-    def get(
-        self,
-        timeout: float | None = None,
-        propagate: bool = True,
-        disable_sync_subtasks: bool = True,
-        **ignored: Any,
-    ) -> Any:
-        """Return the value; with `propagate`, raise the exception of the task."""
-        if propagate and self._state in states.PROPAGATE_STATES:
-            raise _as_error(self._value, self._traceback)
-        return self._value
-
-    wait = get
-
-    def revoke(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the task has run."""
-
-    def forget(self) -> None:
-        """Do nothing: there is no row."""
-
-
-class GroupResult:
-    """The results of a group, in the order of its signatures."""
-
-    def __init__(
-        self,
-        id: str | None = None,
-        results: Sequence[AsyncResult] = (),
-    ) -> None:
-        self.id = id
-        self.results = list(results)
-
-    @property
-    def children(self) -> list[AsyncResult]:
-        return self.results
-
-    def ready(self) -> bool:
-        """Whether all tasks have finished."""
-        return all(each.ready() for each in self.results)
-
-    def successful(self) -> bool:
-        """Whether all tasks were successful."""
-        return all(each.successful() for each in self.results)
-
-    def failed(self) -> bool:
-        """Whether a task has failed."""
-        return any(each.failed() for each in self.results)
-
-    def waiting(self) -> bool:
-        """Whether a task has not finished."""
-        return not self.ready()
-
-    def completed_count(self) -> int:
-        """Return how many tasks were successful."""
-        return sum(each.successful() for each in self.results)
-
-    def join(
-        self, timeout: float | None = None, propagate: bool = True, **options: Any
-    ) -> list[Any]:
-        """Wait for all tasks, up to `timeout` seconds in all; see AsyncResult.get()."""
-        end = None if timeout is None else monotonic() + timeout
-        values = []
-        for each in self.results:
-            left = None if end is None else max(0.0, end - monotonic())
-            values.append(each.get(left, propagate, **options))
-        return values
-
-    get = join_native = join
-
-    def revoke(self, terminate: bool = False, **ignored: Any) -> None:
-        """Cancel all results."""
-        ids = [each.id for each in self.results]
-        database.cancel(ids, by_force=terminate, reason="It was revoked.")
-
-    def forget(self) -> None:
-        """Delete the rows of finished results."""
-        for each in self.results:
-            each.forget()
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-    def __iter__(self) -> Iterator[AsyncResult]:
-        return iter(self.results)
-
-    def __getitem__(self, index: int) -> AsyncResult:
-        return self.results[index]
-
-    def __repr__(self) -> str:
-        return f"<GroupResult: {self.id} [{', '.join(map(str, self.results))}]>"
-
-
-ResultSet = GroupResult
-
-
-def _as_error(value: Any, traceback: str | None) -> BaseException:
-    if isinstance(value, BaseException):
-        return value
-    return TaskFailed("The task failed.", traceback=traceback or "")
