@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from taskhub.conf import Options
+from taskhub.execution.arguments import ArgumentsOf, arguments_on_loop
 from taskhub.execution.runs import Run
 from taskhub.middleware import TaskRun
 from taskhub.tasks import Result, Task
@@ -20,11 +21,37 @@ from taskhub.tasks.carriers import restored
 class _Call:
     """One call of a task's function; see `taskhub.middleware.TaskRun`."""
 
-    def __init__(self, run: Run, args: list[Any]) -> None:
+    def __init__(self, run: Run, arguments_of: ArgumentsOf) -> None:
         self._run = run
+        self._arguments_of = arguments_of
+
+    async def load(self) -> None:
+        """Make the arguments before the first use, since they may need queries."""
+        args, kwargs = await arguments_on_loop(self._run, self._arguments_of)
+        self._both = [*args], {**kwargs}
+
+    @cached_property
+    def _both(self) -> tuple[list[Any], dict[str, Any]]:
+        # Made at the first use: a middleware may choose the database of a tenant first.
+        args, kwargs = self._arguments_of(self._run)
         # Copies, since the row of a task that is not durable is made of the message.
-        self.args = [*args]
-        self.kwargs = {**run.attempt.message.kwargs}
+        return [*args], {**kwargs}
+
+    @property
+    def args(self) -> list[Any]:
+        return self._both[0]
+
+    @args.setter
+    def args(self, args: list[Any]) -> None:
+        self._both = args, self._both[1]
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        return self._both[1]
+
+    @kwargs.setter
+    def kwargs(self, kwargs: dict[str, Any]) -> None:
+        self._both = self._both[0], kwargs
 
     @property
     def task(self) -> Task[..., Any, Any]:
@@ -56,20 +83,19 @@ class Surroundings:
         """Return the surroundings that a site has configured, or None."""
         return cls(options) if options.context or options.middleware else None
 
-    def call(self, run: Run, args: list[Any]) -> Any:
+    def call(self, run: Run, arguments_of: ArgumentsOf) -> Any:
         """Call a sync task's function, and return its value."""
-        call = _Call(run, args)
+        call = _Call(run, arguments_of)
         if not call.context:
             return self._call(call)
         with restored(self._carriers, call.context):
             return self._call(call)
 
-    async def acall(self, run: Run, args: list[Any]) -> Any:
+    async def acall(self, run: Run, arguments_of: ArgumentsOf) -> Any:
         """Await an `async def` task's function, and return its value."""
-        call = _Call(run, args)
-        if not call.context:
-            return await self._acall(call)
+        call = _Call(run, arguments_of)
         with restored(self._carriers, call.context):
+            await call.load()
             return await self._acall(call)
 
 

@@ -4,7 +4,8 @@ Sending Django's `task_finished`.
 If a result ends without a run, the process that ends it sends the signal: the worker
 that gives up on the result, or the process in which somebody cancels it. Django has no
 status CANCELLED: a cancelled result is FAILED, and Django's own receiver would log an
-error and mail it to ADMINS. Cancelling is no error, so this record is logged as INFO.
+error and mail it to ADMINS. Cancelling is no error, so this record is logged as INFO,
+without a traceback.
 """
 
 import logging
@@ -76,7 +77,10 @@ def _as_info(is_meant: bool) -> Iterator[None]:
 
 
 def _demote(record: logging.LogRecord) -> bool:
-    if _logs_as_info.get() and record.levelno > logging.INFO:
+    if not _logs_as_info.get():
+        return True
+    record.exc_info = None
+    if record.levelno > logging.INFO:
         record.levelno, record.levelname = logging.INFO, "INFO"
         return logging.getLogger(record.name).isEnabledFor(logging.INFO)
     return True
