@@ -140,7 +140,10 @@ def refuse(oddity: Oddity, value: Any, where: str) -> Any:
     """Raise InvalidArguments with advice; for walk()."""
     if oddity is Oddity.TYPE:
         name = type(value).__qualname__
-        problem = f"is of type {name}, which JSON cannot carry; {advise(value)}"
+        advice = advise(value)
+        if where.startswith(("args[", "kwargs[")) and can_be_annotated(value):
+            advice = f"annotate its parameter (value: {name}), or {advice}"
+        problem = f"is of type {name}, which JSON cannot carry; {advice}"
     else:
         problem = _PROBLEMS[oddity]
         if oddity in (Oddity.NUMBER, Oddity.KEY):
@@ -178,6 +181,19 @@ _ADVICE = {
     "function": "pass its name",
     "type": "pass its name",
 }
+
+
+#: The same for values that travel if their parameter has an annotation.
+_TRAVELLING = ("Model", "Enum", "set", "frozenset", "Struct", "BaseModel")
+
+
+def can_be_annotated(value: object) -> bool:
+    """Whether a value could travel if its parameter had an annotation."""
+    cls = type(value)
+    is_record = any(
+        hasattr(cls, name) for name in ("__dataclass_fields__", "__attrs_attrs__")
+    )
+    return is_record or any(each.__name__ in _TRAVELLING for each in cls.__mro__)
 
 
 def advise(value: object) -> str:

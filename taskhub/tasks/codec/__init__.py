@@ -11,15 +11,18 @@ UUIDs, dates, times and decimals also travel without an annotation. Their types 
 noted beside the arguments; see `noted_types.py`.
 """
 
+from taskhub.tasks.codec.annotations import hints_of
 from taskhub.tasks.codec.calls import (
     Encoded,
     check_readable,
     decode,
     encode,
+    encode_argument,
+    encode_without_notes,
     has_references,
 )
 from taskhub.tasks.codec.codec import codec_of, faults_of
-from taskhub.tasks.codec.noted_types import text_of
+from taskhub.tasks.codec.noted_types import restored, text_of
 from taskhub.tasks.codec.return_values import (
     decode_return,
     encode_return,
@@ -33,9 +36,13 @@ __all__ = [
     "decode",
     "decode_return",
     "encode",
+    "encode_argument",
     "encode_return",
+    "encode_without_notes",
     "faults_of",
     "has_references",
+    "hints_of",
+    "restored",
     "returns_references",
     "text_of",
 ]

@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from taskhub.tasks.arguments import check_arguments, check_fit
+from taskhub.exceptions import InvalidArguments
+from taskhub.tasks.arguments import check_arguments, check_fit, check_value
 from taskhub.tasks.codec.codec import PLAIN_CODEC, codec_of
 from taskhub.tasks.codec.converter import Converter
 from taskhub.tasks.codec.noted_types import Notes, restore
@@ -43,6 +44,35 @@ def encode(
         return (converter or notes).encode(value, where)
 
     return Encoded(*codec.each(args, kwargs, write), notes or None)
+
+
+def encode_without_notes(
+    function: Callable[..., Any],
+    takes_context: bool,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return arguments as encode() does. Raise InvalidArguments if they need notes."""
+    encoded = encode(function, takes_context, args, kwargs)
+    for where, name in (encoded.types or {}).items():
+        raise InvalidArguments(
+            f"{where} is a {name}, and its parameter has no annotation; annotate the "
+            "parameter, or pass the text of the value."
+        )
+    return encoded.args, encoded.kwargs
+
+
+def encode_argument(task: Any, name: str, value: Any) -> Any:
+    """
+    Return one argument of a task in JSON's own types, by the name of its parameter.
+
+    Raise InvalidArguments if it does not fit the annotation, or JSON cannot carry it.
+    """
+    codec = codec_of(task.func, task.takes_context) or PLAIN_CODEC
+    converter = codec.of_parameter(name)
+    return (
+        check_value(value, name) if converter is None else converter.encode(value, name)
+    )
 
 
 def decode(

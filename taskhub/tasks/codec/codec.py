@@ -19,11 +19,19 @@ _BY_NAME = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 class Codec:
     """The converters of a function's parameters, by position and by name."""
 
-    __slots__ = ("_named", "_others", "_positional", "_rest", "has_references")
+    __slots__ = (
+        "_by_parameter",
+        "_named",
+        "_others",
+        "_positional",
+        "_rest",
+        "has_references",
+    )
 
     def __init__(
         self, parameters: Iterable[Parameter], converters: Mapping[str, Converter]
     ) -> None:
+        self._by_parameter = converters
         self._positional: list[Converter | None] = []
         self._named: dict[str, Converter | None] = {}
         self._rest: Converter | None = None
@@ -48,6 +56,10 @@ class Codec:
     def named(self, name: str) -> Converter | None:
         """Return the converter of a keyword argument."""
         return self._named.get(name, self._others)
+
+    def of_parameter(self, name: str) -> Converter | None:
+        """Return the converter of a parameter, which may be that of *args."""
+        return self._by_parameter.get(name)
 
     def each(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], step: Step

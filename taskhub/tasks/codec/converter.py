@@ -134,6 +134,9 @@ def write_datetime(value: datetime, where: str) -> str:
         )
     if offset % _MINUTE:
         # Local mean times of the 19th century; ISO 8601 has no seconds in an offset.
-        value = value.astimezone(UTC)
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError:
+            raise InvalidArguments(f"{where} is at an end of the calendar.") from None
     text: str = msgspec.to_builtins(value)
     return text

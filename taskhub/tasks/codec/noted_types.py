@@ -6,7 +6,7 @@ these texts were something else: {"args[0]": "uuid", "kwargs['when']": "datetime
 list of types is closed, and nothing is imported because a message names it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -64,6 +64,19 @@ def text_of(value: object) -> str | None:
         return None
     text: str = msgspec.to_builtins(found[1])
     return text
+
+
+def restored(
+    args: Sequence[Any], kwargs: Mapping[str, Any], types: Mapping[str, str]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments of a call as restore() does."""
+    return (
+        [restore(arg, f"args[{i}]", types) for i, arg in enumerate(args)],
+        {
+            name: restore(arg, f"kwargs[{name!r}]", types)
+            for name, arg in kwargs.items()
+        },
+    )
 
 
 def restore(value: Any, where: str, types: Mapping[str, str]) -> Any:
