@@ -131,6 +131,10 @@ def read_trace_atomically(trace: Trace):
     return f"{trace.label} of {trace.pid}"
 
 
+@task(masked=["card"])
+def charge_trace(card, trace: Trace): ...
+
+
 @task
 async def read_trace_async(trace: Trace):
     return f"{trace.label} of {trace.pid}"

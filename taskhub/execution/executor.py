@@ -12,7 +12,7 @@ from django.db import transaction
 from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
 from taskhub.exceptions import ReferenceGone
-from taskhub.execution.arguments import arguments_on_loop, decoded
+from taskhub.execution.arguments import RunArguments, arguments_on_loop, decoded
 from taskhub.execution.isolation.forks import OnlyHere
 from taskhub.execution.logs import current_log
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
@@ -87,8 +87,8 @@ class Executor:
     def _call(self, run: Run) -> StorableValue:
         with OnlyHere(), run.interrupt:
             if self._surroundings is None:
-                args, kwargs = self._arguments(run)
-                value = run.task.func(*args, **kwargs)
+                given = self._arguments(run)
+                value = run.task.func(*given.args, **given.kwargs)
             else:
                 value = self._surroundings.call(run, self._arguments)
             if iscoroutine(value):
@@ -128,8 +128,8 @@ class Executor:
         try:
             with OnlyHere(), run.interrupt.around_async():
                 if self._surroundings is None:
-                    args, kwargs = await arguments_on_loop(run, self._arguments)
-                    value = await run.task.func(*args, **kwargs)
+                    given = await arguments_on_loop(run, self._arguments)
+                    value = await run.task.func(*given.args, **given.kwargs)
                 else:
                     value = await self._surroundings.acall(run, self._arguments)
             stored = self._stored(run, value)
@@ -147,10 +147,10 @@ class Executor:
         if run.task.takes_context or compat.is_heard(compat.task_started):
             self._signals.send_started(run)
 
-    def _arguments(self, run: Run) -> tuple[list[Any], dict[str, Any]]:
-        args, kwargs = decoded(run)
+    def _arguments(self, run: Run) -> RunArguments:
+        given = decoded(run)
         if not run.task.takes_context:
-            return args, kwargs
+            return given
         attempt = run.attempt
 
         def report(done: float, total: float | None, message: str) -> None:
@@ -163,7 +163,7 @@ class Executor:
             asks_to_end=lambda: run.interrupt.is_cancelled,
             tick_at=tick_at,
         )
-        return [context, *args], kwargs
+        return RunArguments([context, *given.args], given.kwargs)
 
     def _success(self, run: Run, stored: StorableValue) -> Outcome:
         now = datetime.now(UTC)

@@ -11,7 +11,11 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from taskhub.conf import Options
-from taskhub.execution.arguments import ArgumentsOf, arguments_on_loop
+from taskhub.execution.arguments import (
+    ArgumentsOf,
+    RunArguments,
+    arguments_on_loop,
+)
 from taskhub.execution.runs import Run
 from taskhub.middleware import TaskRun
 from taskhub.tasks import Result, Task
@@ -27,15 +31,12 @@ class _Call:
 
     async def load(self) -> None:
         """Make the arguments before the first use, since they may need queries."""
-        args, kwargs = await arguments_on_loop(self._run, self._arguments_of)
-        self._both = [*args], {**kwargs}
+        self._both = _copy(await arguments_on_loop(self._run, self._arguments_of))
 
     @cached_property
     def _both(self) -> tuple[list[Any], dict[str, Any]]:
         # Made at the first use: a middleware may choose the database of a tenant first.
-        args, kwargs = self._arguments_of(self._run)
-        # Copies, since the row of a task that is not durable is made of the message.
-        return [*args], {**kwargs}
+        return _copy(self._arguments_of(self._run))
 
     @property
     def args(self) -> list[Any]:
@@ -69,6 +70,11 @@ class _Call:
     @cached_property
     def result(self) -> Result[Any]:
         return self._run.result()
+
+
+def _copy(given: RunArguments) -> tuple[list[Any], dict[str, Any]]:
+    # The row of a task that is not durable is made of the message.
+    return [*given.args], {**given.kwargs}
 
 
 class Surroundings:

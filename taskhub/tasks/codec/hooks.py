@@ -8,6 +8,7 @@ database then. Models of pydantic convert themselves.
 import sys
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,9 @@ def encode_object(value: Any) -> Any:
 
     Raise InvalidArguments, with the end of a sentence, if taskhub does not know it.
     """
+    if isinstance(value, Enum):
+        # Older versions of msgspec do not know the choices of Django.
+        return value.value
     if isinstance(value, str):
         # A subclass, such as SafeString.
         return str.__str__(value)
@@ -150,6 +154,10 @@ def read_object(cls: type, value: Any) -> Any:
     """Return an object that is not a model's. Raise ValueError if it does not fit."""
     if is_pydantic_model(cls):
         return _read_pydantic(cls, value)
+    if issubclass(cls, Enum):
+        if value not in cls._value2member_map_:
+            raise ValueError("Invalid enum value")
+        return cls(value)
     if issubclass(cls, str | int | float | list | dict) or cls is object:
         return value
     raise ValueError(f"A `{cls.__qualname__}` cannot be made of JSON")
