@@ -5,10 +5,12 @@ from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
 from taskhub.conf import Config, configs
+from taskhub.foundation.nearest import did_you_mean
+from taskhub.tasks import registered_tasks
 
 _BASES = {
     "context": "taskhub.context.Carrier",
@@ -43,6 +45,31 @@ def _fault_of_class(path: str, methods: Sequence[str]) -> str:
         return "it is not a class."
     missing = [name for name in methods if not hasattr(found, name)]
     return f"it has no method {missing[0]}()." if missing else ""
+
+
+@register("taskhub")
+def check_task_rules(**kwargs: Any) -> list[CheckMessage]:
+    """Check that each rule for tasks fits a task."""
+    paths = {
+        config.alias: [
+            path
+            for path, task in registered_tasks().items()
+            if task.backend == config.alias
+        ]
+        for config in configs()
+    }
+    return [
+        Warning(
+            f"The rule {rule.pattern!r} in TASKS[{config.alias!r}]['OPTIONS']"
+            f"['task_rules'] fits no task{did_you_mean(rule.pattern, known)}",
+            hint="A pattern is compared with the whole path, as in 'shop.tasks.*'.",
+            id="taskhub.W005",
+        )
+        for config in configs()
+        for known in [paths[config.alias]]
+        for rule in config.options.task_rules
+        if not any(map(rule.fits, known))
+    ]
 
 
 @register("taskhub")

@@ -20,8 +20,9 @@ from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
-from taskhub.execution.surroundings import Surroundings
+from taskhub.execution.surroundings import Call, Surroundings
 from taskhub.foundation.current import current_result
+from taskhub.foundation.exception_tree import members
 from taskhub.models import Status
 from taskhub.models.base import results_database
 from taskhub.tasks import Context
@@ -90,7 +91,7 @@ class Executor:
                 given = self._arguments(run)
                 value = run.task.func(*given.args, **given.kwargs)
             else:
-                value = self._surroundings.call(run, self._arguments)
+                value = self._surroundings.call(Call(run, self._arguments))
             if iscoroutine(value):
                 # A decorator may call an async function without awaiting it.
                 value = async_to_sync(_wait_for)(value)
@@ -131,7 +132,8 @@ class Executor:
                     given = await arguments_on_loop(run, self._arguments)
                     value = await run.task.func(*given.args, **given.kwargs)
                 else:
-                    value = await self._surroundings.acall(run, self._arguments)
+                    call = Call(run, self._arguments)
+                    value = await self._surroundings.acall(call)
             stored = self._stored(run, value)
         except BaseException as error:
             ended = None
@@ -257,8 +259,9 @@ class Executor:
         )
         if retry_at is None:
             # Receivers read the exception from sys.exc_info().
-            self._signals.send_finished(run, outcome)
+            self._signals.send_finished(run, outcome, _expected(run, error))
         else:
+            self._signals.send_retried(run, error, pause or timedelta(0))
             logger.warning(
                 "Task id=%s path=%s attempt=%d failed; retrying in %s: %s",
                 run.attempt.message.id,
@@ -268,6 +271,14 @@ class Executor:
                 entry["message"],
             )
         return self._end(run, outcome, due_again=retry_at)
+
+
+def _expected(run: Run, error: BaseException) -> str:
+    """Return why a failure is no error for the log: the task expects it; or ""."""
+    expected = (*run.task.throws, BaseExceptionGroup)
+    if run.task.throws and all(isinstance(each, expected) for each in members(error)):
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:

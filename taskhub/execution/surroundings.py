@@ -22,8 +22,12 @@ from taskhub.tasks import Result, Task
 from taskhub.tasks.carriers import restored
 
 
-class _Call:
-    """One call of a task's function; see `taskhub.middleware.TaskRun`."""
+class Call:
+    """
+    One call of a task's function; see `taskhub.middleware.TaskRun`.
+
+    Frames hold this object and not the arguments, which error trackers would show.
+    """
 
     def __init__(self, run: Run, arguments_of: ArgumentsOf) -> None:
         self._run = run
@@ -89,17 +93,15 @@ class Surroundings:
         """Return the surroundings that a site has configured, or None."""
         return cls(options) if options.context or options.middleware else None
 
-    def call(self, run: Run, arguments_of: ArgumentsOf) -> Any:
+    def call(self, call: Call) -> Any:
         """Call a sync task's function, and return its value."""
-        call = _Call(run, arguments_of)
         if not call.context:
             return self._call(call)
         with restored(self._carriers, call.context):
             return self._call(call)
 
-    async def acall(self, run: Run, arguments_of: ArgumentsOf) -> Any:
+    async def acall(self, call: Call) -> Any:
         """Await an `async def` task's function, and return its value."""
-        call = _Call(run, arguments_of)
         with restored(self._carriers, call.context):
             await call.load()
             return await self._acall(call)

@@ -20,8 +20,9 @@ from taskhub.models.base import results_database
 from taskhub.operations.results.deletion import delete_results
 from taskhub.operations.results.lingering import cancelled_and_running
 from taskhub.operations.results.rates import check_rate
+from taskhub.signals import task_cancelled
 from taskhub.tasks import Result
-from taskhub.tasks.finished_signal import task_of, tell_finished
+from taskhub.tasks.finished_signal import task_of, tell_cancelled, tell_finished
 
 logger = logging.getLogger(__name__)
 
@@ -114,20 +115,22 @@ def cancel(
         written = writer.write_cancelled(
             pks, reason, by_force=by_force, bulk_action=bulk_action
         )
-        _send_task_finished(written)
+        _send_signals(written, reason)
         cancelled += Cancelled(len(written & waiting), len(written - waiting))
     return cancelled
 
 
-def _send_task_finished(pks: Collection[UUID]) -> None:
-    """Send Django's signal for cancelled results, if the site has receivers."""
+def _send_signals(pks: Collection[UUID], reason: str) -> None:
+    """Send `task_finished` and `task_cancelled`, if the site has receivers."""
     # Django has one receiver of its own, which writes logs.
-    if not pks or len(compat.task_finished.receivers) <= 1:
+    is_heard = len(compat.task_finished.receivers) > 1 or task_cancelled.receivers
+    if not pks or not is_heard:
         return
     for row in TaskResult.writing.filter(pk__in=pks):
         if row.backend in compat.task_backends.settings:
             result: Result[Any] = Result.from_row(task_of(row.task_path, row), row)
-            tell_finished(row.backend, result, is_meant=True)
+            tell_finished(row.backend, result, expected=reason)
+            tell_cancelled(row.backend, result, reason)
 
 
 def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> int:

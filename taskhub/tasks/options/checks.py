@@ -1,6 +1,7 @@
 """Checks of a task's options, made when the task is defined."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
 Keep = Literal["all", "errors", "none"]
 
 DEFAULT_BACKOFF = exponential(seconds=2)
+
+
+def check_name(name: object) -> str:
+    """Return the name of a task. Raise InvalidTask if it is not valid."""
+    if isinstance(name, str) and re.fullmatch(r"[\w.:/<>-]{1,255}", name):
+        return name
+    raise InvalidTask(
+        "The name of a task has up to 255 letters, digits or any of _ - . : / and no "
+        f"spaces, such as 'shop.send_welcome', not {name!r}."
+    )
 
 
 def check_options(task: "Task[..., Any, Any]") -> None:
@@ -90,7 +101,7 @@ def _check_retries(task: "Task[..., Any, Any]") -> None:
             "backoff must be exponential(), fixed() or a callable of the exception "
             f"and the result, not {task.backoff!r}."
         )
-    for name in ("retry_on", "give_up_on"):
+    for name in ("retry_on", "give_up_on", "throws"):
         classes = getattr(task, name)
         if not isinstance(classes, tuple) or not all(
             isinstance(each, type) and issubclass(each, BaseException)

@@ -15,6 +15,7 @@ from taskhub.exceptions import InvalidArguments
 from taskhub.models import Status, TaskResult
 from taskhub.tasks.carriers import MAX_CONTEXT_BYTES
 from tests import surroundings
+from tests.servers import wait_until
 from tests.site_settings.surrounded import CONTEXT, MIDDLEWARE_OF_TASKS
 from tests.surroundings import tenant
 
@@ -108,10 +109,11 @@ def test_values_do_not_leak_into_the_next_run(drain, settings):
     assert english.row.return_value["entered"] == ["outer None 1", "inner see RUNNING"]
 
 
-def test_a_retry_has_the_values_of_the_first_attempt(drain, as_acme):
+def test_a_retry_has_the_values_of_the_first_attempt(start_node, as_acme):
     result = surroundings.see.enqueue(fail=True)
 
-    drain(**SITE)
+    start_node("--processes=1", **SITE)
+    wait_until(lambda: result.row.is_finished, "the retry")
 
     row = result.row
     assert (row.status, row.attempts) == (Status.SUCCESSFUL, 2)

@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.contrib.admin import display
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from msgspec.structs import astuple
 
 from taskhub.admin.display import (
     NOTHING,
@@ -22,7 +23,10 @@ from taskhub.admin.results.display.attempts import attempts as attempts_of
 from taskhub.admin.results.display.lingering import lingering_mark
 from taskhub.admin.results.display.logs import log_of
 from taskhub.admin.results.display.tracebacks import failures
+from taskhub.exceptions import UnknownTask
 from taskhub.models import TaskResult
+from taskhub.operations.tasks import DEFAULT, options_of
+from taskhub.tasks import find_task
 from taskhub.tasks.masking import masked
 
 
@@ -134,6 +138,19 @@ def enqueued_by(row: TaskResult) -> str:
 @display(description=gettext_lazy("workers"))
 def workers(row: TaskResult) -> str:
     return ", ".join(row.worker_ids) or NOTHING
+
+
+@display(description=gettext_lazy("options of the task"))
+def options(row: TaskResult) -> SafeString | str:
+    try:
+        task = find_task(row.task_path)
+    except UnknownTask:
+        return NOTHING
+    set_ones = [each for each in options_of(task) if each.origin != DEFAULT]
+    lines = format_html_join(
+        "", "<li>{} = {} <small>{}</small></li>", (astuple(each) for each in set_ones)
+    )
+    return format_html("<ul>{}</ul>", lines) if set_ones else _("all by default")
 
 
 @display(description=gettext_lazy("meta"))
