@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from taskhub.compat import django_tasks as compat
 from taskhub.retries import counts_as_failure
 from taskhub.tasks import other_backends
-from taskhub.tasks.codec import decode_return
+from taskhub.tasks.codec import decode_return, returns_references
 
 if TYPE_CHECKING:
     from taskhub.backend import TaskHubBackend
@@ -191,8 +191,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         value: R_co = (
             await other_backends.await_for(self, timeout)
             if hub is None
-            # Model instances need queries.
-            else await sync_to_async(decode_value)(
+            else await adecode_value(
                 self.task, (await hub.await_for(self, timeout)).outcome()
             )
         )
@@ -231,6 +230,14 @@ def decode_value(task: Any, stored: Any) -> Any:
         # A stand-in for a task that is not registered here.
         return stored
     return decode_return(function, task.takes_context, stored)
+
+
+async def adecode_value(task: Any, stored: Any) -> Any:
+    """See decode_value()."""
+    if returns_references(task.func, task.takes_context):
+        # Model instances need queries.
+        return await sync_to_async(decode_value)(task, stored)
+    return decode_value(task, stored)
 
 
 def due_of(enqueued: Enqueued) -> datetime:

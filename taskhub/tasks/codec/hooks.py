@@ -134,8 +134,9 @@ def read_key(model: type[Model], value: Any) -> Any:
     """Return a primary key in Python's type. Raise ValueError if it is not one."""
     try:
         key = None if isinstance(value, bool) else model._meta.pk.to_python(value)
-    except ValidationError as error:
-        raise ValueError(" ".join(error.messages)) from None
+    except ValidationError:
+        # Its message has the value, which may belong to a masked parameter.
+        key = None
     if key is None:
         raise ValueError(f"Expected the primary key of `{model.__qualname__}`")
     # A key of several fields is a list in JSON.

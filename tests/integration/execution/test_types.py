@@ -110,6 +110,16 @@ def test_values_without_an_annotation_arrive_as_they_were(drain, task):
     assert other.row.extra is None
 
 
+def test_types_are_in_the_row_of_a_task_that_is_not_durable(drain):
+    result = typed_tasks.describe.using(durable=False).enqueue(KEY)
+
+    drain()
+
+    row = result.row
+    assert (row.args, row.return_value) == ([str(KEY)], repr(((KEY,), {})))
+    assert row.extra == {"types": {"args[0]": "uuid"}}
+
+
 def test_one_call_of_many_may_need_notes(drain):
     results = typed_tasks.describe.enqueue_many([(1,), (KEY,), {"day": DAY}])
 
@@ -252,6 +262,13 @@ def test_arguments_that_do_not_fit_wait_for_a_worker_with_newer_code():
 
     assert misfit_of(path, [str(KEY)], {}) == ""
     assert "does not fit its annotation, UUID" in misfit_of(path, ["x"], {})
+
+
+def test_a_masked_value_that_does_not_fit_is_not_shown():
+    misfit = misfit_of(typed_tasks.paint.module_path, ["hunter2"], {})
+
+    assert "args[0] ('colour') does not fit its annotation, Colour" in misfit
+    assert "hunter2" not in misfit
 
 
 def test_an_instance_that_is_not_saved_is_refused():

@@ -228,7 +228,7 @@ def test_similar_values_and_json_are_converted(annotation, value, arrived):
         (Note, Note("a", {float("nan")}), "args[0]['tags'][0] is nan"),
         (Note, object(), "has a value of type object, which JSON cannot carry"),
         (User, User(username="a"), "has a User that is not saved; save it first."),
-        (User, "x", "value must be an integer"),
+        (User, "secret", "Expected the primary key of `User`."),
         (User, None, "Expected the primary key of `User`"),
         (User, True, "Expected the primary key of `User`"),
         (list[User], User.objects.none(), "has a value of type QuerySet"),
