@@ -9,7 +9,7 @@ The messages of the database broker are the rows themselves, so the insert is th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ from taskhub import outbox
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import InvalidArguments
+from taskhub.foundation.clock import utc_now
 from taskhub.foundation.current import current_result
 from taskhub.messages import Extra
 from taskhub.models import Place
@@ -77,15 +78,11 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
     """
     if not rows:
         return
-    broker = get_broker(config)
     alias = results_database()
-    if broker.lives_in_rows:
-        for row in rows:
-            if isinstance(row, NewSlice):
-                # The database's clock decides when it is due.
-                row.place = Place.DELAYED if row.run_after else Place.READY
-        insert(rows, alias)
-        broker.wake({row.queue_name for row in rows})
+    if config.options.run == "immediately":
+        _submit_immediately(config, rows, alias, durable=durable)
+    elif get_broker(config).lives_in_rows:
+        _insert_messages(config, rows, alias)
     elif durable:
         insert(rows, alias)
         outbox.push_on_commit(config, rows, alias)
@@ -98,6 +95,37 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
         transaction.on_commit(push, using=alias, robust=True)
     else:
         outbox.push(config, rows, durable=False)
+
+
+def _insert_messages(config: Config, rows: Sequence[NewResult], alias: str) -> None:
+    """Insert rows that are the messages, too, and wake workers on commit."""
+    for row in rows:
+        if isinstance(row, NewSlice):
+            # The database's clock decides when it is due.
+            row.place = Place.DELAYED if row.run_after else Place.READY
+    insert(rows, alias)
+    get_broker(config).wake({row.queue_name for row in rows})
+
+
+def _submit_immediately(
+    config: Config, rows: Sequence[NewResult], alias: str, *, durable: bool
+) -> None:
+    """
+    Insert rows, and run those that are due on commit, in this process.
+
+    The others get a row even if their task is not durable: no broker has them.
+    """
+    due: list[NewResult] = []
+    later: list[NewResult] = []
+    for row in rows:
+        (later if outbox.is_for_later(row) else due).append(row)
+    if get_broker(config).lives_in_rows:
+        for row in later:
+            if isinstance(row, NewSlice):
+                row.place = Place.DELAYED
+    insert(rows if durable else later, alias)
+    if due:
+        outbox.run_on_commit(config, due, alias, durable=durable)
 
 
 def make_row(
@@ -128,7 +156,7 @@ def _make_row(
     if context or checked.types:
         extra = Extra(context=context, types=checked.types).store()
     size = _size(config, task, checked, meta)
-    enqueued_at = datetime.now(UTC)
+    enqueued_at = utc_now()
     row = NewSlice(
         task_path=task.module_path,
         queue_name=task.queue_name,
@@ -160,7 +188,7 @@ def _make_plain_row(
         task.priority,
         checked.args,
         checked.kwargs,
-        datetime.now(UTC),
+        utc_now(),
     )
     row.size = size
     return row

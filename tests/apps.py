@@ -18,3 +18,4 @@ class TestsConfig(AppConfig):
         tracker.install()
         import_module("tests.worker_tasks")
         import_module("tests.typed_tasks")
+        import_module("tests.death_tasks")

@@ -10,10 +10,10 @@ _Parser = Callable[[str], object]
 
 
 def _flag(text: str) -> bool:
-    """Raise ValueError unless the text is a boolean. The return value is not used."""
+    """Return the value of a boolean. Raise ValueError for another text."""
     if text.lower() not in ("1", "true", "yes", "0", "false", "no"):
         raise ValueError
-    return True
+    return text.lower() in ("1", "true", "yes")
 
 
 _OF_REDIS: Mapping[str, _Parser] = {
@@ -71,6 +71,16 @@ def check_parameters(scheme: str, query: str) -> None:
                 f"Parameter {name!r} in the broker URL is {value!r}; expected "
                 f"{kind.get(known[name], 'true or false')}."  # type: ignore[call-overload]
             ) from None
+
+
+def read_parameters(scheme: str, query: str) -> dict[str, object]:
+    """
+    Return the values of the parameters, which check_parameters() has accepted.
+
+    redis-py does not read all of them; which ones depends on its version.
+    """
+    known = _known_for(scheme)
+    return {name: known[name](value) for name, value in parse_qsl(query)}
 
 
 def _known_for(scheme: str) -> Mapping[str, _Parser]:

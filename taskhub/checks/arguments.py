@@ -28,5 +28,5 @@ def _warnings_of(task: Task[..., Any, Any]) -> Iterator[CheckMessage]:
                 "taskhub ignores this annotation: values travel as they do without "
                 "one. See docs/reference/tasks.md, Types of arguments."
             ),
-            id="taskhub.W006",
+            id="taskhub.W007",
         )

@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.utils.module_loading import import_string
 
@@ -69,6 +70,26 @@ def check_task_rules(**kwargs: Any) -> list[CheckMessage]:
         for known in [paths[config.alias]]
         for rule in config.options.task_rules
         if not any(map(rule.fits, known))
+    ]
+
+
+@register("taskhub", deploy=True)
+def check_immediate_runs(**kwargs: Any) -> list[CheckMessage]:
+    """Check that a deployed site leaves its tasks to workers."""
+    if settings.DEBUG:
+        return []
+    return [
+        Warning(
+            f"TASKS[{config.alias!r}]['OPTIONS']['run'] is 'immediately', although "
+            "DEBUG is False.",
+            hint=(
+                "Tasks run in the requests that enqueue them, and no worker retries "
+                "them later; set it to 'workers', the default."
+            ),
+            id="taskhub.W006",
+        )
+        for config in configs()
+        if config.options.run == "immediately"
     ]
 
 

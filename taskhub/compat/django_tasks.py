@@ -25,8 +25,9 @@ def _backport_needed() -> ImproperlyConfigured:
     except PackageNotFoundError:
         found = "django-tasks is not installed"
     return ImproperlyConfigured(
-        f"taskhub needs django-tasks 0.12 or later on Django {django.__version__}, "
-        f"which has no tasks of its own; {found}. Run: pip install 'django-tasks>=0.12'"
+        f"taskhub needs django-tasks 0.12 or 0.13 on Django {django.__version__}, "
+        f"which has no tasks of its own; {found}. Run: pip install "
+        f"'django-tasks>=0.12,<0.14'"
     )
 
 

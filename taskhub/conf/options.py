@@ -1,7 +1,7 @@
 """`TASKS[alias]["OPTIONS"]`, as a typed value."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -25,6 +25,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """`TASKS[alias]["OPTIONS"]`; docs/reference/settings.md describes each."""
 
     broker_url: str = "database://"
+    #: Who runs tasks: workers, or the process that enqueues them, immediately.
+    run: Literal["workers", "immediately"] = "workers"
     #: The prefix of every key in Redis; sites that share a server need different ones.
     key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[\w.:-]+$")] = "taskhub"
     #: How long a node may be silent before other nodes get its messages.

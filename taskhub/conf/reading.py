@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from django.conf import settings
@@ -89,7 +89,15 @@ def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
         try:
             values[name] = msgspec.convert(value, fields[name].type)
         except msgspec.ValidationError as error:
-            reason = str(error).partition(" - at ")[0]
             shown = "" if name == "broker_url" else f" is {value!r}"
-            faults.append(f"Option {name!r} in {place}{shown}: {reason}.")
+            reason = _reason_of(error, value, fields[name].type)
+            faults.append(f"Option {name!r} in {place}{shown}{reason}")
     return Options(**values)
+
+
+def _reason_of(error: msgspec.ValidationError, value: Any, type_: Any) -> str:
+    """Return the end of a sentence that says why a value is refused."""
+    choices = [each for each in get_args(type_) if isinstance(each, str)]
+    if choices:
+        return did_you_mean(str(value), choices)
+    return f": {str(error).partition(' - at ')[0]}."

@@ -42,6 +42,9 @@ class TaskOptions(msgspec.Struct):
     hard_timeout: PositiveSeconds | None
     atomic: bool
     masked: tuple[str, ...]
+    on_worker_death: Literal["retry", "fail", "hold"]
+    max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] | None
+    stall_after: PositiveSeconds | None
 
 
 class Rule(msgspec.Struct, frozen=True):

@@ -63,16 +63,28 @@ class Executor:
     `run` may be called from several threads, and `arun` on an event loop. Everything
     that a task raises becomes an outcome, even SystemExit. An exception that these
     methods raise is a fault of the database or of taskhub.
+
+    `note` is called with each outcome and the exception that led to it, before the
+    outcome is written. Without `detects_outages`, an outage of the database is a
+    failure like any other, and no connection is opened to find out.
     """
 
     def __init__(
-        self, config: Config, report: Callable[[Progress], None], tally: Tally
+        self,
+        config: Config,
+        report: Callable[[Progress], None],
+        tally: Tally,
+        *,
+        note: Callable[[Outcome, BaseException | None], None] | None = None,
+        detects_outages: bool = True,
     ) -> None:
         self._max_result_bytes = config.options.max_result_bytes
         self._signals = Signals(config.alias)
         self._surroundings = Surroundings.of(config.options)
         self._report = report
         self._tally = tally
+        self._note = note
+        self._detects_outages = detects_outages
 
     def run(self, run: Run) -> Ended:
         """Call a sync task's function, and return how it ended."""
@@ -191,6 +203,8 @@ class Executor:
         return ended
 
     def _succeed(self, run: Run, outcome: Outcome) -> Ended:
+        if self._note is not None:
+            self._note(outcome, None)
         if compat.is_heard(compat.task_finished):
             self._signals.send_finished(run, outcome)
         return self._end(run, outcome)
@@ -226,6 +240,11 @@ class Executor:
         interruptions = run.attempt.number - 1 - len(run.attempt.errors)
         if run.interrupt.reason or not isinstance(error, Exception):
             return None
+        if not self._detects_outages:
+            return None
+        if run.task.on_worker_death != "retry":
+            # It must not be run again without a decision.
+            return None
         if interruptions >= _max_interruptions(error):
             return None
         logger.warning(
@@ -257,6 +276,8 @@ class Executor:
             cause="" if is_gone else cause_of(entry),
             memory_mib=_memory(attempt, now),
         )
+        if self._note is not None:
+            self._note(outcome, error)
         if retry_at is None:
             # Receivers read the exception from sys.exc_info().
             self._signals.send_finished(run, outcome, _expected(run, error))

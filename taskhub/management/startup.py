@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from taskhub.conf import Config
 from taskhub.db import discard_all
 from taskhub.exceptions import BrokerError, NotPermitted
 from taskhub.foundation.nearest import did_you_mean
+from taskhub.foundation.stop_signals import SAME_STOP_SECONDS, STOP_SIGNALS
 from taskhub.models.base import results_database
 from taskhub.models.identity import identity_of
 
@@ -162,11 +164,18 @@ def _is_not_logged_by_root(record: logging.LogRecord) -> bool:
 
 
 def stop_on_signals(stop: Callable[[], None]) -> None:
-    """Call `stop` at a TERM, INT or HUP. The same signal again ends the process."""
+    """Call `stop` at a TERM, INT or HUP. A later one ends the process."""
+    first_at: float | None = None
 
     def handle(number: int, frame: object) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        stop()
+        nonlocal first_at
+        now = time.monotonic()
+        if first_at is None:
+            first_at = now
+            stop()
+        elif now - first_at >= SAME_STOP_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, handle)

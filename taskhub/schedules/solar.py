@@ -130,7 +130,8 @@ def _import_astral() -> Any:
         import astral.sun
     except ImportError as error:
         raise SolarNotInstalled(
-            'Solar schedules need the library astral: pip install "taskhub[solar]".'
+            "Solar schedules need the library astral: pip install "
+            '"django-taskhub[solar]".'
         ) from error
     return astral
 

@@ -18,7 +18,7 @@ from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidOption
 from taskhub.retries import Backoff
 from taskhub.tasks.context import Context
-from taskhub.tasks.options.checks import Keep, check_name
+from taskhub.tasks.options.checks import Keep, OnWorkerDeath, check_name
 from taskhub.tasks.options.hints import TASK_HINTS, hint
 from taskhub.tasks.task import OPTION_NAMES, ContextTask, Task
 
@@ -49,6 +49,9 @@ class TaskOptions(TypedDict, total=False):
     give_up_on: type[BaseException] | Collection[type[BaseException]]
     timeout: float | None
     hard_timeout: float | None
+    on_worker_death: OnWorkerDeath
+    max_redeliveries: int | None
+    stall_after: float | None
     atomic: bool
     masked: Sequence[str]
     meta: Mapping[str, Any] | None
@@ -102,7 +105,8 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     This is Django's own decorator with more options: `priority`, `queue_name`,
     `backend`, `takes_context`, `durable`, `keep`, `expires_after`, `max_attempts`,
     `backoff`, `retry_on`, `give_up_on`, `timeout`, `hard_timeout`, `atomic`, `masked`,
-    `meta`, `name`, `throws`. docs/reference/tasks.md describes each.
+    `meta`, `name`, `throws`, `on_worker_death`, `max_redeliveries`, `stall_after`.
+    docs/reference/tasks.md describes each.
 
     Raise InvalidOption for an unknown option, and InvalidTask if a value is invalid or
     the function cannot be a task.

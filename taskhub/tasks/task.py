@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import (
     TYPE_CHECKING,
@@ -20,11 +20,17 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
 from taskhub.compat import django_tasks as compat
+from taskhub.foundation.clock import utc_now
 from taskhub.retries import Backoff
 from taskhub.tasks.arguments import Arguments, check_arguments
 from taskhub.tasks.calls import Call, LooseCall, check_positional, read_calls
 from taskhub.tasks.context import Context
-from taskhub.tasks.options.checks import DEFAULT_BACKOFF, Keep, check_options
+from taskhub.tasks.options.checks import (
+    DEFAULT_BACKOFF,
+    Keep,
+    OnWorkerDeath,
+    check_options,
+)
 from taskhub.tasks.options.site import IN_CODE, site_options
 from taskhub.tasks.options.variants import (
     CeleryOptions,
@@ -73,6 +79,13 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     timeout: float | None = None
     #: Seconds until the process that runs the task is replaced.
     hard_timeout: float | None = None
+    #: What happens when a worker process has died while it ran the task.
+    on_worker_death: OnWorkerDeath = "retry"
+    #: How many times the task is given to another worker after such a death. None means
+    #: the option of the backend.
+    max_redeliveries: int | None = None
+    #: Seconds without progress after which a running task needs attention.
+    stall_after: float | None = None
     #: Whether the task's database work and its outcome are one transaction.
     atomic: bool = False
     #: The names of parameters whose values are stored, but not shown.
@@ -211,7 +224,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         """Return this task with `run_in` turned into `run_after`, counted from now."""
         if self.run_in is None:
             return self
-        return replace(self, run_after=datetime.now(UTC) + self.run_in, run_in=None)
+        return replace(self, run_after=utc_now() + self.run_in, run_in=None)
 
     def get_result(self, result_id: str) -> Result[R_co]:
         """

@@ -9,6 +9,7 @@ from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from taskhub.brokers import find_broker, get_broker, open_broker
+from taskhub.brokers.parameters import read_parameters
 from taskhub.brokers.redis.connection import connect
 from taskhub.checks import backends, databases, site
 from taskhub.compat import django_tasks as compat
@@ -268,10 +269,21 @@ def test_all_documented_url_parameters_can_be_used(redis_url):
     broker.close()
 
 
+def test_parameters_of_a_cluster_are_read_as_numbers_and_booleans():
+    query = "reinitialize_steps=5&dynamic_startup_nodes=no&require_full_coverage=Yes"
+
+    assert read_parameters("redis+cluster", query) == {
+        "reinitialize_steps": 5,
+        "dynamic_startup_nodes": False,
+        "require_full_coverage": True,
+    }
+
+
 def test_idle_connections_to_redis_are_kept_alive(redis_url):
     options = {"broker_url": redis_url, "socket_timeout_seconds": 3}
     client = connect(read_config("default", {"OPTIONS": options}).options)
-    connection = client.connection_pool.get_connection()
+    connection = client.connection_pool.make_connection()
+    connection.connect()
 
     ask = connection._sock.getsockopt
 

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -19,6 +19,7 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
+from taskhub.brokers.parameters import read_parameters
 from taskhub.conf import Options
 from taskhub.exceptions import BrokerError, BrokerUnavailable, InvalidBrokerURL
 
@@ -51,7 +52,10 @@ def connect(options: Options) -> Client:
             return _behind_sentinel(url, settings)
         if kind == "cluster":
             return _cluster(url, settings)
-        pool = redis.ConnectionPool.from_url(url, **settings)
+        parts = urlsplit(url)
+        server = parts._replace(query="").geturl()
+        query = read_parameters(parts.scheme, parts.query)
+        pool = redis.ConnectionPool.from_url(server, **{**settings, **query})
     except (ValueError, TypeError) as error:
         raise InvalidBrokerURL(
             f"Broker URL {masked(url)!r} cannot be read: {_reason(error)}."
@@ -106,7 +110,7 @@ def _behind_sentinel(url: str, settings: Mapping[str, Any]) -> redis.Redis:
     if not service:
         raise ValueError("it lacks the name of the service, as in /mymaster")
     by_tls = parts.scheme.startswith("rediss")
-    query = _query(parts.query)
+    query = read_parameters(parts.scheme, parts.query)
     own = {name: query.pop(name) for name in _OF_SENTINELS if name in query}
     server: dict[str, Any] = {**settings, "ssl": by_tls, **login_of(url), **query}
     if db:
@@ -139,7 +143,7 @@ def _cluster(url: str, settings: Mapping[str, Any]) -> RedisCluster:
     options: dict[str, Any] = {
         **settings,
         **login_of(url),
-        **_query(parts.query),
+        **read_parameters(parts.scheme, parts.query),
         "startup_nodes": [
             ClusterNode(host, port)
             for host, port in _hosts(parts.netloc, _DEFAULT_PORTS["cluster"])
@@ -168,12 +172,6 @@ def login_of(url: str) -> dict[str, str]:
     user, _colon, password = login.partition(":")
     found = {"username": unquote(user), "password": unquote(password)}
     return {name: value for name, value in found.items() if value}
-
-
-def _query(query: str) -> dict[str, Any]:
-    parsers: dict[str, Any] = dict(redis.connection.URL_QUERY_ARGUMENT_PARSERS)
-    parsers["sentinel_ssl"] = redis.connection.to_bool
-    return {name: parsers.get(name, str)(value) for name, value in parse_qsl(query)}
 
 
 def masked(url: str) -> str:

@@ -3,9 +3,9 @@
 import os
 import signal
 
+from taskhub.foundation.stop_signals import STOP_SIGNALS
 from taskhub.worker.pipes import read_available
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 #: Handled by the supervisor; its children begin with the defaults.
 HANDLED_SIGNALS = (*STOP_SIGNALS, signal.SIGQUIT, signal.SIGCHLD)
 

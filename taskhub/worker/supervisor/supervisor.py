@@ -29,6 +29,7 @@ from collections.abc import Sequence
 
 from taskhub.execution.isolation.log_listeners import find_log_listeners
 from taskhub.foundation.readiness import wait_readable
+from taskhub.foundation.stop_signals import SAME_STOP_SECONDS, STOP_SIGNALS
 from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.pipes import (
     AT_ONCE_BYTE,
@@ -60,7 +61,7 @@ from taskhub.worker.supervisor.children import (
 )
 from taskhub.worker.supervisor.reload import Reloading, execute_again
 from taskhub.worker.supervisor.respawn import RespawnDelay
-from taskhub.worker.supervisor.signal_pipe import STOP_SIGNALS, SignalPipe
+from taskhub.worker.supervisor.signal_pipe import SignalPipe
 from taskhub.worker.supervisor.steward_pipe import StewardPipe
 from taskhub.worker.supervisor.stuck_runs import StuckRuns
 
@@ -68,7 +69,6 @@ logger = logging.getLogger(__name__)
 
 #: How long worker processes have to exit when they are told to end at once.
 _AT_ONCE_SECONDS = 2.0
-_SAME_SIGNAL_SECONDS = 1.0
 #: Worker processes exit when the grace period ends, and are killed this much later.
 _SLACK_SECONDS = 1.0
 #: How long companions may take after the last worker process has ended.
@@ -219,7 +219,7 @@ class Supervisor:
 
     def _is_same_stop(self) -> bool:
         at = self._first_signal_at
-        return at is not None and time.monotonic() - at < _SAME_SIGNAL_SECONDS
+        return at is not None and time.monotonic() - at < SAME_STOP_SECONDS
 
     def _stop(self) -> None:
         self._stopping = True

@@ -67,6 +67,37 @@ def test_a_beat_starts_fires_and_stops(start_beat):
     assert "Stopped." in beat.log
 
 
+#: A beat that does not stop. It has received two signals at once when it is ready.
+STUCK = """
+import signal, time
+import django; django.setup()
+from taskhub.management.startup import stop_on_signals
+
+stop_on_signals(lambda: print("Stopping", flush=True))
+signal.raise_signal(signal.SIGTERM)
+signal.raise_signal(signal.SIGTERM)
+print("ready", flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+def test_two_signals_at_once_are_one_stop_and_a_later_one_ends_a_beat():
+    """Some programs signal both a process and its group; so does `timeout`."""
+    beat = subprocess.Popen(
+        [sys.executable, "-c", STUCK], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert beat.stdout.readline() == "Stopping\n"
+        assert beat.stdout.readline() == "ready\n"
+        wait_until(lambda: beat.send_signal(signal.SIGTERM) or beat.poll(), "its end")
+        assert beat.returncode == -signal.SIGTERM
+        assert beat.stdout.read() == ""
+    finally:
+        beat.kill()
+        beat.communicate()
+
+
 def test_a_running_beat_fires_a_schedule_that_is_saved_later(start_beat):
     beat = start_beat()
     wait_until(lambda: "database" in beat.log, "the beat to start")

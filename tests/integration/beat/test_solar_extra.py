@@ -18,7 +18,7 @@ from tests.servers import wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_broker]
 
-INSTALL = 'pip install "taskhub[solar]"'
+INSTALL = 'pip install "django-taskhub[solar]"'
 SUNSET = "solar sunset 52.52 13.405"
 BLOCKER = """
 import sys
@@ -145,7 +145,7 @@ def test_the_admin_shows_and_keeps_an_unreadable_solar_schedule(
     page = admin_client.get(change(row)).content.decode()
 
     assert "Its schedule cannot be read." in page
-    assert "taskhub[solar]" in page
+    assert "django-taskhub[solar]" in page
     assert f"Unreadable: {SUNSET}" in admin_client.get(LIST).content.decode()
     row.description = "Lamps"
     row.save()
@@ -158,5 +158,5 @@ def test_the_form_names_the_extra_to_install(admin_client, uninstall):
 
     page = admin_client.post(ADD, written(**values)).content.decode()
 
-    assert "taskhub[solar]" in page
+    assert "django-taskhub[solar]" in page
     assert not PeriodicTask.objects.exists()

@@ -336,7 +336,7 @@ def test_the_system_check_names_tasks_and_parameters(capsys, monkeypatch):
     call_command("check", "--tag=taskhub")
 
     report = capsys.readouterr().err
-    assert report.count("(taskhub.W006)") == 2
+    assert report.count("(taskhub.W007)") == 2
     path = "tests.unit.tasks.test_codec.upload"
     assert (
         f"The annotation of the parameter 'request' of {path} never travels" in report
