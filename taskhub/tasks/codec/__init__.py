@@ -18,6 +18,7 @@ from taskhub.tasks.codec.calls import (
     decode,
     encode,
     encode_argument,
+    encode_bound,
     encode_without_notes,
     has_references,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "decode_return",
     "encode",
     "encode_argument",
+    "encode_bound",
     "encode_return",
     "encode_without_notes",
     "faults_of",

@@ -6,7 +6,12 @@ from typing import Any
 import msgspec
 
 from taskhub.exceptions import InvalidArguments
-from taskhub.tasks.arguments import check_arguments, check_fit, check_value
+from taskhub.tasks.arguments import (
+    check_arguments,
+    check_fit,
+    check_value,
+    signature_of,
+)
 from taskhub.tasks.codec.codec import PLAIN_CODEC, codec_of
 from taskhub.tasks.codec.converter import Converter
 from taskhub.tasks.codec.noted_types import Notes, restore
@@ -73,6 +78,22 @@ def encode_argument(task: Any, name: str, value: Any) -> Any:
     return (
         check_value(value, name) if converter is None else converter.encode(value, name)
     )
+
+
+def encode_bound(task: Any, name: str, value: Any) -> Any:
+    """
+    Return what a row has for a parameter, whose value comes from Signature.bind().
+
+    Raise InvalidArguments as encode() does.
+    """
+    codec = codec_of(task.func, task.takes_context) or PLAIN_CODEC
+    write = (codec.of_parameter(name) or Notes()).encode
+    parameter = signature_of(task.func, task.takes_context).parameters[name]
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return [write(each, name) for each in value]
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return {key: write(each, name) for key, each in value.items()}
+    return write(value, name)
 
 
 def decode(
