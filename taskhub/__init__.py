@@ -17,13 +17,25 @@ with `tasks/` (what users write), `producer.py` (how tasks are enqueued), `worke
 they run) and `writer/` (how outcomes are written).
 """
 
-from taskhub.compat.requirements import check_versions
+from typing import TYPE_CHECKING, Any
 
-# Before other imports, which may fail with an older version of another package.
-check_versions()
-
-from taskhub.tasks import Call, Context, Result, Task, periodic, task  # noqa: E402
+if TYPE_CHECKING:
+    from taskhub.tasks import Call, Context, Result, Task, periodic, task
 
 __version__ = "0.1.0"
 
 __all__ = ["Call", "Context", "Result", "Task", "__version__", "periodic", "task"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: the pytest plugin needs no Django."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from taskhub.compat.requirements import check_versions
+
+    # Before other imports, which may fail with an older version of another package.
+    check_versions()
+    from taskhub import tasks
+
+    value = globals()[name] = getattr(tasks, name)
+    return value

@@ -1,5 +1,11 @@
 """The app configuration of taskhub."""
 
+# ruff: noqa: E402  the versions are checked first
+from taskhub.compat.requirements import check_versions
+
+# The other imports may fail with an older version of another package.
+check_versions()
+
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _

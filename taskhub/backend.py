@@ -56,7 +56,7 @@ class TaskHubBackend(compat.BaseTaskBackend):
             self.faults.append(str(error))
 
     def check(self, **kwargs: Any) -> list[CheckMessage]:
-        """Return an error for each fault in the settings; see also checks.py."""
+        """Return an error for each fault in the settings; see also taskhub/checks/."""
         names = ", ".join(field.name for field in msgspec.structs.fields(Options))
         return [
             Error(fault, id="taskhub.E001", hint=f"The OPTIONS are {names}.")

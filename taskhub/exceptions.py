@@ -105,6 +105,10 @@ class WorkerDied(TaskHubError):
     """The worker processes that ran the task died."""
 
 
+class OnHold(WorkerDied):
+    """The worker process that ran the task died; a person decides what happens."""
+
+
 # Exceptions inside a task.
 
 

@@ -34,6 +34,26 @@ class SigningKey(bytes):
         return "<SigningKey>"
 
 
+class Extra(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What only few messages carry; the column `TaskResult.extra` has the same keys."""
+
+    #: Values by the paths of the classes in OPTIONS["context"] that captured them.
+    context: dict[str, Any] | None = None
+
+    @classmethod
+    def read(cls, stored: dict[str, Any] | None) -> "Extra | None":
+        """Return the value of the column; None if it is empty or not valid."""
+        try:
+            return msgspec.convert(stored, cls) if stored else None
+        except msgspec.ValidationError:
+            return None
+
+    def store(self) -> dict[str, Any]:
+        """Return the value for the column."""
+        stored: dict[str, Any] = msgspec.to_builtins(self)
+        return stored
+
+
 class Message(msgspec.Struct, array_like=True, frozen=True):
     """
     An enqueued task, with everything that is needed to run it and to write its row.
@@ -56,6 +76,7 @@ class Message(msgspec.Struct, array_like=True, frozen=True):
     meta: dict[str, Any] = {}
     #: The tick for which a schedule has fired it.
     tick_at: datetime | None = None
+    extra: Extra | None = None
 
     def __repr__(self) -> str:
         return f"<Message {self.id} of {self.task_path}>"

@@ -1,25 +1,31 @@
 """
 The outbox: committed rows are pushed to the broker.
 
+If `OPTIONS["run"]` is "immediately", they are run in this process instead.
+
 While the broker is away, only the first caller waits for it. After a failure, the next
 callers skip their pushes for two seconds, and the sweep pushes their rows later.
 """
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db import connections, transaction
+from django.utils.module_loading import import_string
 
 from taskhub.brokers import get_broker
 from taskhub.brokers.base import Broker
-from taskhub.compat.private_apis import last_commit_hook
+from taskhub.compat.private_apis import last_commit_hook, on_commit_in_tests_too
 from taskhub.conf import Config
 from taskhub.exceptions import BrokerError, BrokerUnavailable
 from taskhub.foundation.breaker import Breaker
+from taskhub.foundation.clock import utc_now
 from taskhub.messages import Envelope, Returned, seal
 from taskhub.models import Status, TaskResult
+from taskhub.models.base import results_database
 from taskhub.models.results.slices import NewResult
 from taskhub.retries import is_death
 
@@ -53,6 +59,30 @@ def push_on_commit(config: Config, rows: Sequence[NewResult], alias: str) -> Non
         earlier.rows += rows
     else:
         transaction.on_commit(_Push(config, rows), using=alias)
+
+
+def run_on_commit(
+    config: Config,
+    rows: Sequence[NewResult | TaskResult],
+    alias: str,
+    *,
+    durable: bool,
+) -> None:
+    """
+    Run due rows in this process, after the commit of the transaction on `alias`.
+
+    Run them at once if there is no transaction, or only that of a `TestCase`. In a
+    `TestCase`, the end of the outermost block of the code under test is the commit.
+    """
+    # By its path: it is in a higher layer, and few sites use it.
+    run_now = import_string("taskhub.inline.immediate.run_now")
+    hook = partial(run_now, config, list(rows), durable=durable)
+    on_commit_in_tests_too(connections[alias], hook)
+
+
+def is_for_later(row: NewResult | TaskResult) -> bool:
+    """Whether a row is not due yet, by this process's clock."""
+    return row.run_after is not None and row.run_after > utc_now()
 
 
 def _joinable(config: Config, connection: Any) -> _Push | None:
@@ -130,6 +160,10 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
     The rows may have been started, so workers read the row before they run such a
     message. Raise BrokerError if the broker cannot be reached or refuses them.
     """
+    if config.options.run == "immediately":
+        due = [row for row in rows if not is_for_later(row)]
+        run_on_commit(config, due, results_database(), durable=True)
+        return
     key = config.signing_keys[0]
     get_broker(config).push(
         [
@@ -140,13 +174,18 @@ def push_again(config: Config, rows: Sequence[TaskResult]) -> None:
                 run_after=row.run_after,
                 # A row with an oddity cannot be run. The worker refuses an empty body.
                 body=b"" if row.oddity else seal(row.to_message(), key),
-                returned=Returned(
-                    holder=row.worker_ids[-1] if row.worker_ids else "",
-                    died=row.status == Status.RUNNING or _has_died(row),
-                ),
+                returned=returned_of(row),
             )
             for row in rows
         ]
+    )
+
+
+def returned_of(row: TaskResult) -> Returned:
+    """Return how the message of a row that may have been started has come back."""
+    return Returned(
+        holder=row.worker_ids[-1] if row.worker_ids else "",
+        died=row.status == Status.RUNNING or _has_died(row),
     )
 
 

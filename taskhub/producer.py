@@ -8,8 +8,8 @@ After a commit, the sweep pushes the row if this process dies or the broker is d
 The messages of the database broker are the rows themselves, so the insert is the push.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -19,7 +19,9 @@ from taskhub import outbox
 from taskhub.brokers import get_broker
 from taskhub.conf import Config
 from taskhub.exceptions import InvalidArguments
+from taskhub.foundation.clock import utc_now
 from taskhub.foundation.current import current_result
+from taskhub.messages import Extra
 from taskhub.models import Place
 from taskhub.models.base import results_database
 from taskhub.models.ids import new_id
@@ -27,6 +29,7 @@ from taskhub.models.results.inserting import insert
 from taskhub.models.results.slices import NewResult, NewSlice, PlainSlice
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_arguments, check_value
+from taskhub.tasks.carriers import capture
 
 
 def enqueue(
@@ -42,10 +45,13 @@ def enqueue(
     BrokerError only for a task that is not durable, outside a transaction. If another
     push fails, log it; the sweep pushes the rows of durable tasks later.
     """
-    make: Callable[..., NewResult] = make_row
-    if _is_plain(config, task):
-        make = _make_plain_row
-    rows = [make(config, task, args, kwargs) for args, kwargs in calls]
+    context = capture(config.options.context) if config.options.context else None
+    rows: list[NewResult]
+    if context is None and _is_plain(config, task):
+        rows = [_make_plain_row(config, task, args, kwargs) for args, kwargs in calls]
+    else:
+        extra = None if context is None else Extra(context=context)
+        rows = [make_row(config, task, args, kwargs, extra) for args, kwargs in calls]
     submit(config, rows, durable=task.durable)
     return rows
 
@@ -70,15 +76,11 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
     """
     if not rows:
         return
-    broker = get_broker(config)
     alias = results_database()
-    if broker.lives_in_rows:
-        for row in rows:
-            if isinstance(row, NewSlice):
-                # The database's clock decides when it is due.
-                row.place = Place.DELAYED if row.run_after else Place.READY
-        insert(rows, alias)
-        broker.wake({row.queue_name for row in rows})
+    if config.options.run == "immediately":
+        _submit_immediately(config, rows, alias, durable=durable)
+    elif get_broker(config).lives_in_rows:
+        _insert_messages(config, rows, alias)
     elif durable:
         insert(rows, alias)
         outbox.push_on_commit(config, rows, alias)
@@ -93,16 +95,48 @@ def submit(config: Config, rows: Sequence[NewResult], *, durable: bool = True) -
         outbox.push(config, rows, durable=False)
 
 
+def _insert_messages(config: Config, rows: Sequence[NewResult], alias: str) -> None:
+    """Insert rows that are the messages, too, and wake workers on commit."""
+    for row in rows:
+        if isinstance(row, NewSlice):
+            # The database's clock decides when it is due.
+            row.place = Place.DELAYED if row.run_after else Place.READY
+    insert(rows, alias)
+    get_broker(config).wake({row.queue_name for row in rows})
+
+
+def _submit_immediately(
+    config: Config, rows: Sequence[NewResult], alias: str, *, durable: bool
+) -> None:
+    """
+    Insert rows, and run those that are due on commit, in this process.
+
+    The others get a row even if their task is not durable: no broker has them.
+    """
+    due: list[NewResult] = []
+    later: list[NewResult] = []
+    for row in rows:
+        (later if outbox.is_for_later(row) else due).append(row)
+    if get_broker(config).lives_in_rows:
+        for row in later:
+            if isinstance(row, NewSlice):
+                row.place = Place.DELAYED
+    insert(rows if durable else later, alias)
+    if due:
+        outbox.run_on_commit(config, due, alias, durable=durable)
+
+
 def make_row(
     config: Config,
     task: Task[..., Any, Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
+    extra: Extra | None = None,
 ) -> NewSlice:
     """Return the unsaved row of one run. Raise InvalidArguments as enqueue() does."""
     meta = check_value(task.meta or {}, "meta")
     (args, kwargs), size = _check(config, task, args, kwargs, meta)
-    enqueued_at = datetime.now(UTC)
+    enqueued_at = utc_now()
     row = NewSlice(
         task_path=task.module_path,
         queue_name=task.queue_name,
@@ -114,6 +148,7 @@ def make_row(
         run_after=task.run_after,
         expires_at=_expiry(task, enqueued_at),
         meta=meta,
+        extra=None if extra is None else extra.store(),
         parent_id=current_result.get(),
     )
     row.size = size
@@ -136,7 +171,7 @@ def _make_plain_row(
         task.priority,
         args,
         kwargs,
-        datetime.now(UTC),
+        utc_now(),
     )
     row.size = size
     return row

@@ -17,3 +17,4 @@ class TestsConfig(AppConfig):
         faults.install()
         tracker.install()
         import_module("tests.worker_tasks")
+        import_module("tests.death_tasks")

@@ -20,6 +20,8 @@ from tests.benches import Bench, make_bench
 from tests.nodes import Node
 from tests.servers import RedisServer, ServerMissing
 
+pytest_plugins = ["taskhub.pytest_plugin"]
+
 # No test depends on how fast a machine is.
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.load_profile("default")

@@ -15,8 +15,9 @@ from functools import wraps
 from pathlib import Path
 from threading import Thread
 
-from taskhub import Context, task
+from taskhub import Context, signals, task
 from taskhub.compat import django_tasks as compat
+from taskhub.retries import fixed
 from tests.models import Trace
 from tests.tasks import leave_trace, wait_for_file
 
@@ -264,3 +265,39 @@ def note_end(task_result, **kwargs):
 
 if os.environ.get("NOTE_ENDS"):
     compat.task_finished.connect(note_end)
+
+
+# Signals of taskhub.
+
+
+def note_retry(task_result, error, pause, **kwargs):
+    """Record each retry that the signal reports, if NOTE_SIGNALS is set."""
+    label = f"retried {task_result.id} {task_result.status} {error!r} {pause}"
+    leave_trace(label[:100])
+
+
+def note_node(signal, node, queues, **kwargs):
+    """Record the start and the end of a node, if NOTE_SIGNALS is set."""
+    what = "started" if signal is signals.node_started else "ending"
+    leave_trace(f"node {what} {node} {','.join(queues)}"[:100])
+
+
+if os.environ.get("NOTE_SIGNALS"):
+    signals.task_retried.connect(note_retry)
+    signals.node_started.connect(note_node)
+    signals.node_ending.connect(note_node)
+
+
+@task(
+    max_attempts=2,
+    backoff=fixed(seconds=0),
+    throws=(PermissionError,),
+    name="shop.expects",
+)
+def expects(*kinds):
+    """Raise an exception of each kind, in a group if there are several."""
+    found = [
+        {"permission": PermissionError, "value": ValueError}[each] for each in kinds
+    ]
+    errors = [kind("as expected") for kind in found]
+    raise errors[0] if len(errors) == 1 else ExceptionGroup("several", errors)

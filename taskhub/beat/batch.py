@@ -9,6 +9,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.utils import Error as DatabaseFault
@@ -63,6 +64,11 @@ class Batch:
         self._log_entries: list[
             tuple[int, str, tuple[object, ...], Exception | None]
         ] = []
+
+    @property
+    def fired(self) -> list[UUID]:
+        """The ids of the results that were enqueued."""
+        return [run.result.id for run in self._runs]
 
     def process(self, pks: Sequence[int]) -> None:
         """

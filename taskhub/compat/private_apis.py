@@ -14,7 +14,13 @@ from typing import Any
 from django.db.models import Model
 from django.db.models.sql import InsertQuery
 
-__all__ = ["descriptor_of", "insert_statement", "last_commit_hook", "raw_signal"]
+__all__ = [
+    "descriptor_of",
+    "insert_statement",
+    "last_commit_hook",
+    "on_commit_in_tests_too",
+    "raw_signal",
+]
 
 
 def insert_statement(model: type[Model], alias: str) -> str:
@@ -45,6 +51,64 @@ def last_commit_hook(connection: Any) -> Callable[[], object] | None:
     savepoints, hook, _robust = connection.run_on_commit[-1]
     found: Callable[[], object] = hook
     return found if savepoints == set(connection.savepoint_ids) else None
+
+
+class _TestHook:
+    """A hook for `on_commit()` that is also called where a `TestCase` has no commit."""
+
+    def __init__(self, hook: Callable[[], object]) -> None:
+        self.hook = hook
+
+    def __call__(self) -> None:
+        self.hook()
+
+
+def on_commit_in_tests_too(connection: Any, hook: Callable[[], object]) -> None:
+    """
+    Call a function after the commit, or at once if there is no transaction.
+
+    A `TestCase` never commits. In its tests, call the function when the outermost block
+    that the test itself has not opened ends, or at once if there is no such block. A
+    block without a savepoint, `atomic(savepoint=False)`, does not count. After a
+    rollback of the block, the function is not called.
+    """
+    if not any(block._from_testcase for block in connection.atomic_blocks):
+        connection.on_commit(hook)
+    elif not _is_in_savepoint(connection):
+        hook()
+    else:
+        connection.on_commit(_TestHook(hook))
+        _watch_savepoints(connection)
+
+
+def _is_in_savepoint(connection: Any) -> bool:
+    """Whether a block that no `TestCase` has opened has a savepoint."""
+    # The first block of a transaction has none, and so no entry in savepoint_ids.
+    blocks = zip(
+        reversed(connection.atomic_blocks),
+        reversed(connection.savepoint_ids),
+        strict=False,
+    )
+    return any(sid for block, sid in blocks if not block._from_testcase)
+
+
+def _watch_savepoints(connection: Any) -> None:
+    """Call the hooks of a connection at the end of its outermost savepoint."""
+    if "savepoint_commit" in vars(connection):
+        return
+    savepoint_commit = connection.savepoint_commit
+
+    def commit(sid: str) -> None:
+        savepoint_commit(sid)
+        if _is_in_savepoint(connection):
+            return
+        del connection.savepoint_commit
+        for entry in list(connection.run_on_commit):
+            if isinstance(entry[1], _TestHook):
+                connection.run_on_commit.remove(entry)
+                entry[1]()
+
+    connection.savepoint_commit = commit
 
 
 def descriptor_of(connection: Any) -> int:

@@ -18,7 +18,9 @@ from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
+from taskhub.execution.surroundings import Call, Surroundings
 from taskhub.foundation.current import current_result
+from taskhub.foundation.exception_tree import members
 from taskhub.models import Status
 from taskhub.models.base import results_database
 from taskhub.tasks import Context
@@ -58,15 +60,28 @@ class Executor:
     `run` may be called from several threads, and `arun` on an event loop. Everything
     that a task raises becomes an outcome, even SystemExit. An exception that these
     methods raise is a fault of the database or of taskhub.
+
+    `note` is called with each outcome and the exception that led to it, before the
+    outcome is written. Without `detects_outages`, an outage of the database is a
+    failure like any other, and no connection is opened to find out.
     """
 
     def __init__(
-        self, config: Config, report: Callable[[Progress], None], tally: Tally
+        self,
+        config: Config,
+        report: Callable[[Progress], None],
+        tally: Tally,
+        *,
+        note: Callable[[Outcome, BaseException | None], None] | None = None,
+        detects_outages: bool = True,
     ) -> None:
         self._max_result_bytes = config.options.max_result_bytes
         self._signals = Signals(config.alias)
+        self._surroundings = Surroundings.of(config.options)
         self._report = report
         self._tally = tally
+        self._note = note
+        self._detects_outages = detects_outages
 
     def run(self, run: Run) -> Ended:
         """Call a sync task's function, and return how it ended."""
@@ -81,7 +96,13 @@ class Executor:
 
     def _call(self, run: Run) -> StorableValue:
         with OnlyHere(), run.interrupt:
-            value = run.task.func(*self._arguments(run), **run.attempt.message.kwargs)
+            # Not in a variable, which error trackers would show.
+            if self._surroundings is None:
+                value = run.task.func(
+                    *self._arguments(run), **run.attempt.message.kwargs
+                )
+            else:
+                value = self._surroundings.call(Call(run, self._arguments(run)))
             if iscoroutine(value):
                 # A decorator may call an async function without awaiting it.
                 value = async_to_sync(_wait_for)(value)
@@ -114,9 +135,13 @@ class Executor:
         self._begin(run)
         try:
             with OnlyHere(), run.interrupt.around_async():
-                value = await run.task.func(
-                    *self._arguments(run), **run.attempt.message.kwargs
-                )
+                if self._surroundings is None:
+                    value = await run.task.func(
+                        *self._arguments(run), **run.attempt.message.kwargs
+                    )
+                else:
+                    call = Call(run, self._arguments(run))
+                    value = await self._surroundings.acall(call)
             stored = StorableValue(value, max_bytes=self._max_result_bytes)
         except BaseException as error:
             ended = None
@@ -174,6 +199,8 @@ class Executor:
         return ended
 
     def _succeed(self, run: Run, outcome: Outcome) -> Ended:
+        if self._note is not None:
+            self._note(outcome, None)
         if compat.is_heard(compat.task_finished):
             self._signals.send_finished(run, outcome)
         return self._end(run, outcome)
@@ -209,6 +236,11 @@ class Executor:
         interruptions = run.attempt.number - 1 - len(run.attempt.errors)
         if run.interrupt.reason or not isinstance(error, Exception):
             return None
+        if not self._detects_outages:
+            return None
+        if run.task.on_worker_death != "retry":
+            # It must not be run again without a decision.
+            return None
         if interruptions >= _max_interruptions(error):
             return None
         logger.warning(
@@ -238,10 +270,13 @@ class Executor:
             cause=cause_of(entry),
             memory_mib=_memory(attempt, now),
         )
+        if self._note is not None:
+            self._note(outcome, error)
         if retry_at is None:
             # Receivers read the exception from sys.exc_info().
-            self._signals.send_finished(run, outcome)
+            self._signals.send_finished(run, outcome, _expected(run, error))
         else:
+            self._signals.send_retried(run, error, pause or timedelta(0))
             logger.warning(
                 "Task id=%s path=%s attempt=%d failed; retrying in %s: %s",
                 run.attempt.message.id,
@@ -251,6 +286,14 @@ class Executor:
                 entry["message"],
             )
         return self._end(run, outcome, due_again=retry_at)
+
+
+def _expected(run: Run, error: BaseException) -> str:
+    """Return why a failure is no error for the log: the task expects it; or ""."""
+    expected = (*run.task.throws, BaseExceptionGroup)
+    if run.task.throws and all(isinstance(each, expected) for each in members(error)):
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:

@@ -31,6 +31,7 @@ class Interrupt:
         "_is_inside",
         "_lock",
         "_loop",
+        "_outer",
         "_task",
         "_thread",
         "is_cancelled",
@@ -41,6 +42,8 @@ class Interrupt:
         self._lock = threading.Lock()
         self._is_inside = False
         self._thread = 0
+        #: The interrupt of the run within which this one was started.
+        self._outer: Interrupt | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[object] | None = None
         #: Whether the run was cancelled. Sync tasks have to check it themselves.
@@ -53,13 +56,13 @@ class Interrupt:
         global _in_main_thread
         self._thread = threading.get_ident()
         if self._thread == _MAIN_THREAD:
-            _in_main_thread = self
+            self._outer, _in_main_thread = _in_main_thread, self
         self._is_inside = True
 
     def __exit__(self, *reason: object) -> None:
         global _in_main_thread
         if self._thread == _MAIN_THREAD:
-            _in_main_thread = None
+            _in_main_thread = self._outer
         with self._lock:
             self._is_inside = False
         if self.reason is not None and self._thread != _MAIN_THREAD:

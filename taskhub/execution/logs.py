@@ -11,6 +11,8 @@ prints warnings if nothing is configured, and `logging.basicConfig()`.
 
 import logging
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from threading import Lock
@@ -69,21 +71,60 @@ _IGNORED_PREFIXES = ("taskhub.", compat.LOGGER_NAME)
 _formatter = logging.Formatter()
 
 
+class _Capture:
+    """Puts `_capture` in the place of Logger.callHandlers, and takes it away again."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._is_installed = False
+        self._open_blocks = 0
+        self.call_handlers = logging.Logger.callHandlers
+
+    def begin(self) -> None:
+        with self._lock:
+            self._open_blocks += 1
+            if not self._is_installed:
+                self._is_installed = True
+                self.call_handlers = logging.Logger.callHandlers
+                logging.Logger.callHandlers = _capture  # type: ignore[method-assign, assignment]
+
+    def end(self) -> None:
+        with self._lock:
+            self._open_blocks -= 1
+            # If another library has replaced the method since, it calls ours.
+            is_last = logging.Logger.callHandlers is _capture
+            if is_last and not self._open_blocks:
+                self._is_installed = False
+                logging.Logger.callHandlers = self.call_handlers  # type: ignore[method-assign]
+
+
 def capture_logs() -> None:
     """Keep the log lines of tasks, in this process from now on."""
-    call_handlers = logging.Logger.callHandlers
+    _installed.begin()
 
-    def capture(logger: logging.Logger, record: logging.LogRecord) -> None:
-        log = current_log.get()
-        if (
-            log is not None
-            and not record.name.startswith(_IGNORED_PREFIXES)
-            and _reaches_root(logger)
-        ):
-            _keep(record, log)
-        call_handlers(logger, record)
 
-    logging.Logger.callHandlers = capture  # type: ignore[method-assign, assignment]
+@contextmanager
+def capturing_logs() -> Iterator[None]:
+    """Keep the log lines of tasks within this block, which any thread may open."""
+    _installed.begin()
+    try:
+        yield
+    finally:
+        _installed.end()
+
+
+def _capture(logger: logging.Logger, record: logging.LogRecord) -> None:
+    log = current_log.get()
+    if (
+        log is not None
+        and not record.name.startswith(_IGNORED_PREFIXES)
+        and _reaches_root(logger)
+    ):
+        _keep(record, log)
+    _installed.call_handlers(logger, record)
+
+
+_installed = _Capture()
 
 
 def _reaches_root(logger: logging.Logger) -> bool:

@@ -1,5 +1,6 @@
 """The preparer: makes a run of a delivery, or ends it if there is nothing to run."""
 
+import logging
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,7 @@ from taskhub.conf import Config
 from taskhub.exceptions import (
     BadMessage,
     InvalidArguments,
+    OnHold,
     TaskExpired,
     UnknownTask,
     WorkerDied,
@@ -17,6 +19,7 @@ from taskhub.execution.refusals import Refusals
 from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
 from taskhub.execution.waiting_for_code import WaitingForCode
+from taskhub.foundation.clock import utc_now
 from taskhub.messages import (
     Delivery,
     Message,
@@ -41,6 +44,14 @@ from taskhub.writer.errors import cause_of, describe_failure
 
 #: After this number of deaths, the message is suspected to be the reason.
 _SUSPECT_DEATHS = 2
+
+
+_UNKNOWN_OUTCOME = (
+    "Its worker process ended while it ran the task, so it may have done its work, or "
+    "a part of it."
+)
+
+logger = logging.getLogger(__name__)
 
 
 class Preparer:
@@ -70,12 +81,13 @@ class Preparer:
         """
         if not delivery.has_killed:
             return False
-        if self._max_redeliveries < _SUSPECT_DEATHS:
-            return True
         try:
             message = self._open(delivery)
-        except BadMessage:
-            return False
+            limit = self._limit_of(find_task(message.task_path))
+        except (BadMessage, UnknownTask):
+            return self._max_redeliveries < _SUSPECT_DEATHS
+        if limit < _SUSPECT_DEATHS:
+            return True
         holder = delivery.returned.holder if delivery.returned else ""
         # Count the last death separately: the claim will write it into the row.
         return deaths_of(message.id, besides=holder) + 1 >= _SUSPECT_DEATHS
@@ -94,14 +106,22 @@ class Preparer:
         if misfit and (again := self._waiting.due_again(message, misfit)):
             return Ended(delivery, due_again=again)
         attempt: Attempt | NotDue | None = Attempt.first(message, self._worker_id)
-        if delivery.returned is not None:
-            attempt = claim(message, self._worker_id, delivery.returned)
+        always_claimed = _is_always_claimed(message.task_path)
+        if delivery.returned is not None or always_claimed:
+            attempt = claim(
+                message,
+                self._worker_id,
+                delivery.returned,
+                always_claimed=always_claimed,
+            )
         if attempt is None:
             return Ended(delivery)
         if isinstance(attempt, NotDue):
             return Ended(delivery, due_again=datetime.now(UTC) + attempt.wait)
         try:
             task = self._check(attempt, misfit)
+        except OnHold as error:
+            return self._hold(delivery, attempt, error)
         except (UnknownTask, InvalidArguments, WorkerDied, TaskExpired) as error:
             return self._give_up(delivery, attempt, error)
         return Run(delivery, task, attempt, Interrupt(), RunLog())
@@ -137,15 +157,39 @@ class Preparer:
         """Return the task to run. If it must not run, raise the error for its row."""
         message = attempt.message
         task = find_task(message.task_path)
-        if attempt.deaths > self._max_redeliveries:
+        if attempt.follows_unknown and task.on_worker_death != "retry":
+            kind = OnHold if task.on_worker_death == "hold" else WorkerDied
+            raise kind(_UNKNOWN_OUTCOME)
+        if attempt.deaths > self._limit_of(task):
             raise WorkerDied(
                 f"It was given up after {attempt.deaths} worker processes died with it."
             )
-        if message.expires_at and message.expires_at <= attempt.started_at:
+        if message.expires_at and message.expires_at <= utc_now():
             raise TaskExpired(f"It expired at {message.expires_at.isoformat()}.")
         if misfit:
             raise InvalidArguments(misfit)
         return task
+
+    def _limit_of(self, task: Task[..., Any, Any]) -> int:
+        """Return how many worker processes may die with a task."""
+        own = task.max_redeliveries
+        return self._max_redeliveries if own is None else own
+
+    def _hold(self, delivery: Delivery, attempt: Attempt, error: OnHold) -> Ended:
+        """End an attempt without a call, until a person decides about the result."""
+        entry = describe_failure(error, attempt, hide=__file__)
+        # The operator needs the sentence, and not the frames of the preparer.
+        attempt.errors = [*attempt.errors, entry | {"traceback": ""}]
+        outcome = Outcome(
+            attempt=attempt, status=Status.ON_HOLD, finished_at=attempt.started_at
+        )
+        logger.error(
+            "Task id=%s path=%s is on hold: %s",
+            attempt.message.id,
+            attempt.message.task_path,
+            error,
+        )
+        return Ended(delivery, outcome)
 
     def _give_up(self, delivery: Delivery, attempt: Attempt, error: Exception) -> Ended:
         """End an attempt without a call; quarantine the message of an unknown task."""
@@ -165,3 +209,11 @@ class Preparer:
         unknown = isinstance(error, UnknownTask)
         quarantined = Quarantined(delivery, str(error), self._worker_id)
         return Ended(delivery, outcome, quarantined if unknown else None)
+
+
+def _is_always_claimed(path: str) -> bool:
+    """Whether each attempt of a task is written into the row before it begins."""
+    try:
+        return find_task(path).on_worker_death != "retry"
+    except UnknownTask:
+        return False

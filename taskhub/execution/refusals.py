@@ -24,6 +24,7 @@ from taskhub.exceptions import BadMessage
 from taskhub.foundation.values import show_foreign
 from taskhub.messages import Delivery, Message, read_unverified, seal, unseal
 from taskhub.models import QuarantinedMessage, Status, TaskResult
+from taskhub.models.results.statuses import IN_LINE_STATUSES
 from taskhub.tasks.registry import UNKNOWN_FOR
 from taskhub.writer import Ended, Quarantined
 
@@ -78,7 +79,7 @@ class Refusals:
         rows = TaskResult.writing.filter(
             backend=self._alias,
             queue_name=delivery.queue_name,
-            status__in=(Status.READY, Status.RUNNING),
+            status__in=IN_LINE_STATUSES,
         )
         return rows.filter(pk=pk).first()
 

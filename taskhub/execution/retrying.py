@@ -1,10 +1,11 @@
 """Whether a failed run is retried, and when; the backoffs are in taskhub/retries.py."""
 
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from taskhub.exceptions import Retry, TaskTimeout
 from taskhub.execution.runs import Run
+from taskhub.foundation.clock import utc_now
 from taskhub.foundation.exception_tree import members
 from taskhub.retries import pause_of
 from taskhub.tasks.options.checks import DEFAULT_BACKOFF
@@ -33,7 +34,7 @@ def pause_after(run: Run, error: BaseException) -> timedelta | None:
     pauses = [after for after in asked if after is not None]
     pause = max(pauses) if pauses else _ask_backoff(run, reasons[0])
     expires_at = run.attempt.message.expires_at
-    if expires_at and datetime.now(UTC) + pause >= expires_at:
+    if expires_at and utc_now() + pause >= expires_at:
         return None
     return pause
 

@@ -1,10 +1,12 @@
-"""Django's signals about a run, and the result that they carry."""
+"""Signals about a run, Django's and `task_retried`, and the result that they carry."""
 
 import logging
+from datetime import timedelta
 
 from taskhub.compat import django_tasks as compat
 from taskhub.execution.runs import Run
 from taskhub.models import Status
+from taskhub.signals import task_retried
 from taskhub.tasks.finished_signal import tell_finished
 from taskhub.writer import Outcome
 
@@ -26,21 +28,36 @@ class Signals:
             # For example SystemExit, which send_robust() does not catch.
             logger.exception("A receiver of %s raised.", run.task.module_path)
 
-    def send_finished(self, run: Run, outcome: Outcome) -> None:
+    def send_finished(self, run: Run, outcome: Outcome, expected: str = "") -> None:
         """
         Send `task_finished` for a run that no attempt follows.
 
-        Do nothing for a cancelled run: the process that cancelled it sends the signal.
+        `expected` says why a failure is no error. Do nothing for a cancelled run: the
+        process that cancelled it sends the signal.
         """
         if run.interrupt.is_cancelled:
             return
-        is_meant = outcome.status is Status.CANCELLED
+        if outcome.status is Status.CANCELLED:
+            expected = outcome.attempt.errors[-1]["message"]
         result = run.result(
             outcome.status,
             finished_at=outcome.finished_at,
             return_value=outcome.return_value,
         )
-        tell_finished(self._alias, result, is_meant=is_meant)
+        tell_finished(self._alias, result, expected=expected)
+
+    def send_retried(self, run: Run, error: BaseException, pause: timedelta) -> None:
+        """Send `task_retried` for an attempt that has failed and is to be retried."""
+        if not task_retried.receivers:
+            return
+        sender = type(compat.task_backends[self._alias])
+        try:
+            task_retried.send_robust(
+                sender, task_result=run.result(Status.READY), error=error, pause=pause
+            )
+        except BaseException:
+            # For example SystemExit, which send_robust() does not catch.
+            logger.exception("A receiver of %s raised.", run.task.module_path)
 
     def send_given_up(self, run: Run, outcome: Outcome) -> None:
         """

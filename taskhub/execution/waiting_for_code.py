@@ -2,10 +2,11 @@
 
 import logging
 from collections import OrderedDict
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock
 from uuid import UUID
 
+from taskhub.foundation.clock import utc_now
 from taskhub.messages import Message
 from taskhub.tasks.registry import UNKNOWN_AGAIN, UNKNOWN_FOR
 
@@ -31,7 +32,7 @@ class WaitingForCode:
 
     def due_again(self, message: Message, misfit: str) -> datetime | None:
         """Return when to deliver a message again; None if it has waited long enough."""
-        now = datetime.now(UTC)
+        now = utc_now()
         self._log_once(message.task_path, misfit)
         due = max(message.enqueued_at, message.run_after or message.enqueued_at)
         seen_at = self._first_seen_at(message.id, now)

@@ -790,6 +790,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("READY", "Ready"),
                             ("RUNNING", "Running"),
+                            ("ON_HOLD", "On hold"),
                             ("SUCCESSFUL", "Successful"),
                             ("FAILED", "Failed"),
                             ("CANCELLED", "Cancelled"),
@@ -893,6 +894,12 @@ class Migration(migrations.Migration):
                         default=dict,
                         kind="object",
                         verbose_name="meta",
+                    ),
+                ),
+                (
+                    "extra",
+                    taskhub.models.fields.exact_json.ExactJSONField(
+                        editable=False, kind="object", null=True, verbose_name="extra"
                     ),
                 ),
                 (
@@ -1025,7 +1032,7 @@ class Migration(migrations.Migration):
                     models.Index(
                         condition=models.Q(
                             ("periodic_task__isnull", False),
-                            ("status__in", ("READY", "RUNNING")),
+                            ("status__in", ("READY", "RUNNING", "ON_HOLD")),
                         ),
                         fields=["periodic_task", "status"],
                         name="taskhub_periodic_unfinished",

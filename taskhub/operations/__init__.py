@@ -14,6 +14,7 @@ from taskhub.operations import (
     results,
     schedules,
     status,
+    tasks,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "results",
     "schedules",
     "status",
+    "tasks",
 ]

@@ -18,7 +18,7 @@ from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidOption
 from taskhub.retries import Backoff
 from taskhub.tasks.context import Context
-from taskhub.tasks.options.checks import Keep
+from taskhub.tasks.options.checks import Keep, OnWorkerDeath, check_name
 from taskhub.tasks.options.hints import TASK_HINTS, hint
 from taskhub.tasks.task import OPTION_NAMES, ContextTask, Task
 
@@ -49,9 +49,14 @@ class TaskOptions(TypedDict, total=False):
     give_up_on: type[BaseException] | Collection[type[BaseException]]
     timeout: float | None
     hard_timeout: float | None
+    on_worker_death: OnWorkerDeath
+    max_redeliveries: int | None
+    stall_after: float | None
     atomic: bool
     masked: Sequence[str]
     meta: Mapping[str, Any] | None
+    name: str
+    throws: type[BaseException] | Collection[type[BaseException]]
 
 
 class Decorator(Protocol):
@@ -100,19 +105,24 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     This is Django's own decorator with more options: `priority`, `queue_name`,
     `backend`, `takes_context`, `durable`, `keep`, `expires_after`, `max_attempts`,
     `backoff`, `retry_on`, `give_up_on`, `timeout`, `hard_timeout`, `atomic`, `masked`,
-    `meta`. docs/reference/tasks.md describes each.
+    `meta`, `name`, `throws`, `on_worker_death`, `max_redeliveries`, `stall_after`.
+    docs/reference/tasks.md describes each.
 
     Raise InvalidOption for an unknown option, and InvalidTask if a value is invalid or
     the function cannot be a task.
     """
 
     def decorate(function: Callable[..., Any]) -> Task[..., Any, Any]:
+        known = OPTION_NAMES | {"name"}
         for name, value in options.items():
-            if name not in OPTION_NAMES:
+            if name not in known:
                 raise InvalidOption(
                     f"Unknown option {name!r} in @task for {function.__qualname__}"
-                    f"{hint(name, value, TASK_HINTS, OPTION_NAMES)}"
+                    f"{hint(name, value, TASK_HINTS, known)}"
                 )
-        return Task(func=function, **(_DEFAULTS | options))
+        fields = _DEFAULTS | options
+        if "name" in fields:
+            fields["path"] = check_name(fields.pop("name"))
+        return Task(func=function, given=options.keys(), **fields)
 
     return decorate if function is None else decorate(function)

@@ -4,7 +4,9 @@ Sending Django's `task_finished`.
 If a result ends without a run, the process that ends it sends the signal: the worker
 that gives up on the result, or the process in which somebody cancels it. Django has no
 status CANCELLED: a cancelled result is FAILED, and Django's own receiver would log an
-error and mail it to ADMINS. Cancelling is no error, so this record is logged as INFO.
+error and mail it to ADMINS. Cancelling is no error, and neither is an exception that
+the task expects (`throws`): these records are logged as INFO, with the reason instead
+of the traceback.
 """
 
 import logging
@@ -15,30 +17,41 @@ from typing import Any
 
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import UnknownTask
+from taskhub.signals import task_cancelled
 from taskhub.tasks.lookup import find_task
 from taskhub.tasks.result import Enqueued, Result, as_enqueued, expires_after_of
 from taskhub.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
-#: Whether records of Django's own receiver are logged as INFO now.
-_logs_as_info: ContextVar[bool] = ContextVar("taskhub.logs_as_info", default=False)
+#: Why records of Django's own receiver are logged as INFO now; "" if they are not.
+_reason_for_info: ContextVar[str] = ContextVar("taskhub.reason_for_info", default="")
 
 
-def tell_finished(alias: str, result: "Result[Any]", *, is_meant: bool) -> None:
+def tell_finished(alias: str, result: "Result[Any]", *, expected: str = "") -> None:
     """
     Send `task_finished` for a result.
 
-    `is_meant` says that the end is no error: the result was cancelled or has expired.
-    An exception in a receiver is logged, and does not propagate.
+    `expected` says why the end is no error: the result was cancelled or has expired, or
+    the task expects its exception. An exception in a receiver is logged, and does not
+    propagate.
     """
     sender = type(compat.task_backends[alias])
-    with _as_info(is_meant):
+    with _as_info(expected):
         try:
             compat.task_finished.send_robust(sender, task_result=result)
         except BaseException:
             # For example SystemExit, which send_robust() does not catch.
             logger.exception("A receiver of %s raised.", result.task.module_path)
+
+
+def tell_cancelled(alias: str, result: "Result[Any]", reason: str) -> None:
+    """Send `task_cancelled`. An exception in a receiver is logged."""
+    sender = type(compat.task_backends[alias])
+    try:
+        task_cancelled.send_robust(sender, task_result=result, reason=reason)
+    except BaseException:
+        logger.exception("A receiver of %s raised.", result.task.module_path)
 
 
 def task_of(path: str, enqueued: Enqueued) -> Task[..., Any, Any]:
@@ -67,17 +80,19 @@ class _Unknown:
 
 
 @contextmanager
-def _as_info(is_meant: bool) -> Iterator[None]:
-    token = _logs_as_info.set(is_meant)
+def _as_info(reason: str) -> Iterator[None]:
+    token = _reason_for_info.set(reason)
     try:
         yield
     finally:
-        _logs_as_info.reset(token)
+        _reason_for_info.reset(token)
 
 
 def _demote(record: logging.LogRecord) -> bool:
-    if _logs_as_info.get() and record.levelno > logging.INFO:
+    if (reason := _reason_for_info.get()) and record.levelno > logging.INFO:
         record.levelno, record.levelname = logging.INFO, "INFO"
+        record.msg, record.args = f"{record.getMessage()}: {reason}", ()
+        record.exc_info = record.exc_text = None
         return logging.getLogger(record.name).isEnabledFor(logging.INFO)
     return True
 

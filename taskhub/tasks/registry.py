@@ -35,6 +35,11 @@ def register(task: "Task[..., Any, Any]") -> None:
     path, known = task.module_path, _tasks.get(task.module_path)
     if known is not None and known.func is task.func:
         return
+    if task.path and known and _place_in_code(known) != _place_in_code(task):
+        raise InvalidTask(
+            f"Two tasks have the name {path!r}: {'.'.join(_place_in_code(known))} and "
+            f"{'.'.join(_place_in_code(task))}."
+        )
     loading = loading_of(task.func)
     is_same_loading = loading is not None and loading is _loadings.get(path)
     if known and is_same_loading and not is_same_function(known.func, task.func):
@@ -43,6 +48,10 @@ def register(task: "Task[..., Any, Any]") -> None:
             f"one of {place_of(task.func)}; give each a __qualname__ of its own."
         )
     _tasks[path], _loadings[path] = task, loading
+
+
+def _place_in_code(task: "Task[..., Any, Any]") -> tuple[str, str]:
+    return task.func.__module__, task.func.__qualname__
 
 
 def lookup(path: str) -> "Task[..., Any, Any] | None":

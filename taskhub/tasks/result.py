@@ -203,7 +203,10 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         )
 
 
-_STATUSES = {status.value: status for status in compat.TaskResultStatus}
+#: For Django, a result on hold waits for another attempt.
+_STATUSES = {status.value: status for status in compat.TaskResultStatus} | {
+    "ON_HOLD": compat.TaskResultStatus.READY
+}
 _FIELDS = tuple(each.name for each in fields(compat.TaskResult))
 
 

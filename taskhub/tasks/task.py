@@ -1,9 +1,9 @@
 """`Task`: Django's task, with taskhub's options and ways to enqueue it."""
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field, fields, replace
+from datetime import timedelta
 from functools import cached_property, partial
 from typing import (
     TYPE_CHECKING,
@@ -20,11 +20,18 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
 from taskhub.compat import django_tasks as compat
+from taskhub.foundation.clock import utc_now
 from taskhub.retries import Backoff
 from taskhub.tasks.arguments import Arguments, check_arguments
 from taskhub.tasks.calls import Call, LooseCall, check_positional, read_calls
 from taskhub.tasks.context import Context
-from taskhub.tasks.options.checks import DEFAULT_BACKOFF, Keep, check_options
+from taskhub.tasks.options.checks import (
+    DEFAULT_BACKOFF,
+    Keep,
+    OnWorkerDeath,
+    check_options,
+)
+from taskhub.tasks.options.site import IN_CODE, site_options
 from taskhub.tasks.options.variants import (
     CeleryOptions,
     UsingOptions,
@@ -66,25 +73,65 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     #: The exceptions that are retried, except for those in `give_up_on`.
     retry_on: tuple[type[BaseException], ...] = (Exception,)
     give_up_on: tuple[type[BaseException], ...] = ()
+    #: Exceptions that are no errors for the log: they are expected.
+    throws: tuple[type[BaseException], ...] = ()
     #: Seconds until TaskTimeout is raised in the task.
     timeout: float | None = None
     #: Seconds until the process that runs the task is replaced.
     hard_timeout: float | None = None
+    #: What happens when a worker process has died while it ran the task.
+    on_worker_death: OnWorkerDeath = "retry"
+    #: How many times the task is given to another worker after such a death. None means
+    #: the option of the backend.
+    max_redeliveries: int | None = None
+    #: Seconds without progress after which a running task needs attention.
+    stall_after: float | None = None
     #: Whether the task's database work and its outcome are one transaction.
     atomic: bool = False
     #: The names of parameters whose values are stored, but not shown.
     masked: tuple[str, ...] = ()
     #: The user's own notes, stored in the row of each run: JSON.
     meta: Mapping[str, Any] | None = field(default=None, hash=False)
+    #: The `name` in `@task`, which replaces the path of the function; or "".
+    path: str = ""
+    #: By option: where its value comes from, if it is not taskhub's own default. None
+    #: before the site's settings are applied, which happens once.
+    origins: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
+    #: The options that @task sets; by default, those whose value is not the default.
+    given: InitVar[Collection[str] | None] = None
 
-    def __post_init__(self) -> None:
-        for name in ("retry_on", "give_up_on"):
+    def __post_init__(self, given: Collection[str] | None) -> None:
+        for name in ("retry_on", "give_up_on", "throws"):
             object.__setattr__(self, name, _as_classes(getattr(self, name)))
         if not isinstance(self.masked, str):
             object.__setattr__(self, "masked", tuple(self.masked))
-        check_options(self)
-        compat.Task.__post_init__(self)
+        if self.origins is None:
+            self._apply_settings(self._changed() if given is None else given)
+        try:
+            check_options(self)
+            compat.Task.__post_init__(self)
+        except compat.InvalidTask as error:
+            raise compat.InvalidTask(f"{error}{self._blame_rules()}") from None
         register(self)
+
+    def _changed(self) -> list[str]:
+        """Return the options whose value is not the default."""
+        return [
+            each.name
+            for each in fields(self)
+            if each.name in OPTION_NAMES and getattr(self, each.name) != each.default
+        ]
+
+    def _apply_settings(self, given: Collection[str]) -> None:
+        values, origins = site_options(self, given)
+        for name, value in (values | {"origins": origins}).items():
+            object.__setattr__(self, name, value)
+
+    def _blame_rules(self) -> str:
+        """Return the end of a message about an invalid option: the rules involved."""
+        origins = (self.origins or {}).values()
+        rules = sorted({origin for origin in origins if origin != IN_CODE})
+        return f" Its options come from {', '.join(rules)}." if rules else ""
 
     @classmethod
     def of(cls, task: "compat.Task[..., Any]", **changes: Any) -> "Task[..., Any, Any]":
@@ -100,6 +147,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         return all(
             getattr(self, each.name) == getattr(other, each.name, each.default)
             for each in fields(self)
+            if each.compare
         )
 
     def __hash__(self) -> int:
@@ -132,6 +180,11 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
             return args
         context = Context(task_result=Result.of(args[0].task_result))
         return [context, *args[1:]]
+
+    @property
+    def module_path(self) -> str:
+        """The name under which the task is registered: by default, its import path."""
+        return self.path or str(super().module_path)
 
     @property
     def __wrapped__(self) -> Any:
@@ -171,7 +224,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
         """Return this task with `run_in` turned into `run_after`, counted from now."""
         if self.run_in is None:
             return self
-        return replace(self, run_after=datetime.now(UTC) + self.run_in, run_in=None)
+        return replace(self, run_after=utc_now() + self.run_in, run_in=None)
 
     def get_result(self, result_id: str) -> Result[R_co]:
         """
@@ -285,6 +338,8 @@ _DJANGO_FIELDS = tuple(each.name for each in fields(compat.Task))
 
 OPTION_NAMES = frozenset(each.name for each in fields(Task)) - {
     "func",
+    "origins",
+    "path",
     "run_after",
     "run_in",
 }

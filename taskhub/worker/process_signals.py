@@ -1,7 +1,7 @@
-"""Django signals about this process, and a limit on the time that its end takes."""
+"""Signals of this process and its node, and a limit on the time that its end takes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Timer
 from typing import Any
 
@@ -21,13 +21,18 @@ def send_started(role: str) -> None:
     """Send `process_started`. Block until its receivers have returned."""
     global _role
     _role = role
-    _send(signals.process_started)
+    _send(signals.process_started, role=role)
 
 
 def send_ending() -> None:
     """Send `process_ending` if `process_started` was sent; block for the receivers."""
     if _role:
-        _send(signals.process_ending)
+        _send(signals.process_ending, role=_role)
+
+
+def send_node_signal(signal: Signal, name: str, queues: Sequence[str]) -> None:
+    """Send `node_started` or `node_ending`. Block until its receivers have returned."""
+    _send(signal, node=name, queues=tuple(queues))
 
 
 def limit_hooks(give_up: Callable[[], Any]) -> None:
@@ -45,9 +50,9 @@ def limit_hooks(give_up: Callable[[], Any]) -> None:
     timer.start()
 
 
-def _send(signal: Signal) -> None:
+def _send(signal: Signal, **arguments: Any) -> None:
     try:
-        signal.send_robust(None, role=_role)
+        signal.send_robust(None, **arguments)
     except BaseException:
         # For example SystemExit, which send_robust() does not catch.
-        logger.exception("A receiver of process_started or process_ending raised.")
+        logger.exception("A receiver of a signal of taskhub raised.")

@@ -13,6 +13,7 @@ from taskhub.writer.given_back import write_deaths, write_deaths_of
 from taskhub.writer.interventions import (
     read_cancelled,
     write_cancelled,
+    write_decided,
     write_forced,
     write_retried,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "write_cancelled",
     "write_deaths",
     "write_deaths_of",
+    "write_decided",
     "write_forced",
     "write_outcomes",
     "write_retried",

@@ -34,6 +34,8 @@ class Attempt(msgspec.Struct, kw_only=True):
     errors: list[dict[str, Any]] = []
     #: When the attempt was due, by the row: an earlier attempt may have changed that.
     run_after: datetime | None = None
+    #: Whether the attempt before it was begun, and its outcome is not known.
+    follows_unknown: bool = False
 
     def __repr__(self) -> str:
         message = self.message
@@ -89,7 +91,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     @property
     def is_kept(self) -> bool:
-        if self.retry_at is not None:
+        if self.retry_at is not None or self.status is Status.ON_HOLD:
             return True
         failed = self.status is not Status.SUCCESSFUL
         return self.keep == "all" or (self.keep == "errors" and failed)
@@ -102,6 +104,8 @@ class Progress(msgspec.Struct, frozen=True):
     done: float
     total: float | None
     message: str
+    #: By the worker's clock.
+    at: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
 
     def __repr__(self) -> str:
         return f"<Progress of {self.attempt!r}>"

@@ -13,11 +13,14 @@ from taskhub.messages import Message, Returned
 from taskhub.models import Status, TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
-from taskhub.retries import WORKER_DIED
+from taskhub.models.results.statuses import IN_LINE_STATUSES
+from taskhub.retries import WORKER_DIED, is_death
 from taskhub.writer.attempts import Attempt, count_deaths
 from taskhub.writer.given_back import death_message, describe_death
 from taskhub.writer.rows import new_row
 
+#: When to look again at a row that another process may be running.
+_RUNNING_WAIT = timedelta(seconds=30)
 #: How early a message may be run, by the database's clock.
 _MAX_EARLY = timedelta(seconds=2)
 
@@ -30,43 +33,86 @@ class NotDue(msgspec.Struct, frozen=True):
 
 @again_after_deadlock(results_database)
 def claim(
-    message: Message, worker_id: str, returned: Returned
+    message: Message,
+    worker_id: str,
+    returned: Returned | None,
+    *,
+    always_claimed: bool = False,
 ) -> Attempt | NotDue | None:
     """
     Begin another attempt of a message that came back, and may have been started.
 
     Write the attempt into the row, and what became of the attempt before it.
+    `always_claimed` says that first attempts are claimed, too, so that a row without
+    attempts proves that none was begun. Then `returned` may be None.
 
-    Return None if the row is finished, or was deleted: there is nothing to run. Return
-    NotDue if the row is due later: the worker of a failed attempt died before it could
-    postpone the message, or the broker has lost the time.
+    Return None if the row is finished, on hold, or was deleted: there is nothing to
+    run. Return NotDue if the row is due later: the worker of a failed attempt died
+    before it could postpone the message, or the broker has lost the time. With
+    `always_claimed`, also if another process may be running it: the broker may have a
+    second message, as after a return to an older state.
     """
     alias = results_database()
     now = datetime.now(UTC)
     with transaction.atomic(using=alias):
-        row = TaskResult.writing.select_for_update().filter(pk=message.id).first()
-        if row is None and not message.durable:
-            row = new_row(message)
-        if row is None or row.is_finished:
+        row = _lock_row(message)
+        if row is None or row.status not in IN_LINE_STATUSES:
             return None
         if (wait := _wait_for(row, now)) > _MAX_EARLY:
             return NotDue(wait)
-        _end_previous_attempt(row, returned, now)
-        row.status = Status.RUNNING
-        row.attempts += 1
-        row.worker_ids = [*row.worker_ids, worker_id]
-        row.started_at = row.started_at or now
-        row.last_attempted_at = now
-        row.save(using=alias)
+        if always_claimed and _may_be_running(row, returned):
+            return NotDue(_RUNNING_WAIT)
+        follows_unknown = _has_unknown_outcome(row)
+        if returned is not None and not (always_claimed and row.attempts == 0):
+            _end_previous_attempt(row, returned, now)
+        _begin(row, worker_id, now)
     return Attempt(
         message=message,
         worker_id=worker_id,
         number=row.attempts,
         started_at=now,
-        first_started_at=row.started_at,
+        first_started_at=row.started_at or now,
         worker_ids=row.worker_ids,
         errors=row.errors,
         run_after=row.run_after,
+        follows_unknown=follows_unknown,
+    )
+
+
+def _lock_row(message: Message) -> TaskResult | None:
+    """Return the locked row of a message, or a new one if it is not durable."""
+    row = TaskResult.writing.select_for_update().filter(pk=message.id).first()
+    return new_row(message) if row is None and not message.durable else row
+
+
+def _begin(row: TaskResult, worker_id: str, now: datetime) -> None:
+    row.status = Status.RUNNING
+    row.attempts += 1
+    row.worker_ids = [*row.worker_ids, worker_id]
+    row.started_at = row.started_at or now
+    row.last_attempted_at = now
+    row.save(using=results_database())
+
+
+def _may_be_running(row: TaskResult, returned: Returned | None) -> bool:
+    """Whether the process of the last attempt has not returned the message."""
+    holder = returned.holder if returned else ""
+    return row.status == Status.RUNNING and row.worker_ids[-1:] != [holder]
+
+
+def _has_unknown_outcome(row: TaskResult) -> bool:
+    """
+    Whether the last attempt of a row was begun, and its outcome is not written.
+
+    A failure has an entry in `errors`, and so has what a person decided. A success that
+    was retried by hand has no `last_attempted_at`; see write_retried().
+    """
+    if row.attempts == 0 or (row.status == Status.READY and not row.last_attempted_at):
+        return False
+    return not any(
+        entry.get("attempt") == row.attempts
+        and (entry.get("before_retry") or not is_death(entry))
+        for entry in row.errors
     )
 
 

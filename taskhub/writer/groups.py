@@ -76,6 +76,7 @@ def write_progress(reports: Iterable[Progress]) -> None:
                 "done": report.done,
                 "total": report.total,
                 "message": escape_text(report.message),
+                "at": report.at.isoformat(),
             }
         )
 

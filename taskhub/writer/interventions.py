@@ -14,6 +14,8 @@ from taskhub.models.base import results_database
 from taskhub.models.batches import batches_of
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.results.outcome import CANCELLED_CLASS_PATH
+from taskhub.models.results.statuses import IN_LINE_STATUSES
+from taskhub.writer.errors import cause_of
 from taskhub.writer.rows import locked
 from taskhub.writer.tally import Tally, write_metrics
 
@@ -51,7 +53,7 @@ def write_cancelled(
         rows = list(locked(unfinished).only(*_READ_BY_CANCEL))
         tally = Tally()
         for row in rows:
-            tally.count_cancelled(row.task_path, row.queue_name)
+            tally.count_decided(row.task_path, row.queue_name, Status.CANCELLED)
             # Name the worker that runs it, which may continue for a while.
             runs = row.status == Status.RUNNING and row.worker_ids
             worker = {"worker": row.worker_ids[-1]} if runs else {}
@@ -106,14 +108,19 @@ def write_retried(
     due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
 ) -> list[TaskResult]:
     """
-    Retry the finished results among `due_times`, each at its due time or at once.
+    Retry the results among `due_times` that are finished or on hold, each at its due
+    time or at once.
 
     Return their new rows. The time until the retry does not count as waiting time.
     """
     alias, now = results_database(), datetime.now(UTC)
     with transaction.atomic(using=alias):
-        rows = list(locked(TaskResult.writing.finished().filter(pk__in=due_times)))
+        over = TaskResult.writing.exclude(status__in=IN_LINE_STATUSES)
+        rows = list(locked(over.filter(pk__in=due_times)))
         for row in rows:
+            if row.status == Status.SUCCESSFUL:
+                # Its last attempt has no error that says that it has ended.
+                row.last_attempted_at = None
             row.status, row.finished_at, row.cause = Status.READY, None, ""
             # By the database's clock, with which it is compared later.
             row.run_after, row.expires_at = due_times[row.pk] or DatabaseNow(), None
@@ -133,12 +140,38 @@ def write_retried(
             "storage_notes",
             "errors",
             "place",
+            "last_attempted_at",
         ]
         _update(rows, [*changed, *_note(bulk_action, rows)])
     for row in rows:
         # DatabaseNow() cannot be pushed. For the broker, None means at once.
         row.run_after = due_times[row.pk]
     return rows
+
+
+@again_after_deadlock(results_database)
+def write_decided(pks: Collection[UUID], reason: str, *, successful: bool) -> set[UUID]:
+    """
+    Finish the results on hold among `pks`, as a person has decided.
+
+    Return their ids.
+    """
+    now = datetime.now(UTC)
+    tally = Tally()
+    with transaction.atomic(using=results_database()):
+        on_hold = TaskResult.writing.on_hold().filter(pk__in=pks)
+        rows = list(locked(on_hold))
+        for row in rows:
+            row.status = Status.SUCCESSFUL if successful else Status.FAILED
+            row.finished_at = now
+            if row.errors:
+                entry = row.errors[-1]
+                entry["message"] = f"{entry.get('message', '')} {escape_text(reason)}"
+                row.cause = "" if successful else cause_of(entry)
+            tally.count_decided(row.task_path, row.queue_name, row.status)
+        _update(rows, ["status", "finished_at", "errors", "cause"])
+        write_metrics(tally.take())
+    return {row.pk for row in rows}
 
 
 def _update(rows: list[TaskResult], fields: list[str]) -> None:

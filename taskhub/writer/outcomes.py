@@ -171,7 +171,10 @@ def _ended_row(outcome: Outcome, *, in_rows: bool) -> TaskResult:
     row.memory_mib = outcome.memory_mib
     row.run_after = attempt.run_after
     row.place, row.held_by = Place.NOWHERE, ""
-    if outcome.retry_at is None:
+    if outcome.status is Status.ON_HOLD:
+        # It has no outcome until a person decides.
+        row.finished_at = None
+    elif outcome.retry_at is None:
         row.finished_at = outcome.finished_at
     else:
         # By the database's clock, since the clocks of workers may differ.

@@ -19,6 +19,7 @@ def new_row(message: Message) -> TaskResult:
         run_after=message.run_after,
         expires_at=message.expires_at,
         meta=message.meta,
+        extra=message.extra and message.extra.store(),
     )
 
 

@@ -66,6 +66,9 @@ class Tally:
                 counts.failed += 1
             case Status.READY:
                 counts.retried += 1
+            case Status.ON_HOLD:
+                # Counted when a person has decided.
+                pass
             case _:
                 counts.cancelled += 1
         if not outcome.was_started:
@@ -77,11 +80,18 @@ class Tally:
         counts.run_seconds += ran
         counts.longest_run = max(counts.longest_run, ran)
 
-    def count_cancelled(self, task_path: str, queue_name: str) -> None:
+    def count_decided(self, task_path: str, queue_name: str, status: str) -> None:
+        """Count a result that a person has cancelled, or decided about."""
         minute = int(datetime.now(UTC).timestamp()) // MINUTE
         with self._lock:
             counts = self._counts.setdefault((minute, task_path, queue_name), _Counts())
-            counts.cancelled += 1
+            match status:
+                case Status.SUCCESSFUL:
+                    counts.successful += 1
+                case Status.FAILED:
+                    counts.failed += 1
+                case _:
+                    counts.cancelled += 1
 
     def take(self) -> list[TaskMetrics]:
         """Return the counts as rows to be written, and start from zero."""

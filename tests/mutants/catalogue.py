@@ -3,12 +3,15 @@
 from tests.mutants.mutant import Mutant
 
 _WRITER = "tests/integration/writer/test_writer.py"
+_DEATHS = "tests/integration/worker/test_worker_death.py"
 _RETRIES = "tests/integration/execution/test_retries.py"
 _BROKER = "tests/contract/test_broker.py"
 _BEAT = "tests/integration/beat/test_beat.py"
 _POLICIES = "tests/unit/beat/test_policies.py"
 _GIVEN_BACK = "tests/integration/worker/process/test_given_back.py"
 _LINGERING = "tests/integration/worker/process/test_lingering.py"
+_RUNNING = "tests/integration/testing/test_running.py"
+_IMMEDIATELY = "tests/integration/testing/test_immediately.py"
 _LIMITS = "tests/integration/worker/process/test_limits.py"
 
 DELIVERY = (
@@ -86,9 +89,51 @@ DELIVERY = (
     Mutant(
         name="finished-row-is-claimed",
         path="taskhub/writer/claims.py",
-        old="if row is None or row.is_finished:",
+        old="if row is None or row.status not in IN_LINE_STATUSES:",
         new="if row is None:",
         tests=(_WRITER, "tests/integration/brokers/test_bad_messages.py"),
+    ),
+    Mutant(
+        name="task-on-hold-is-run-again",
+        path="taskhub/execution/preparer.py",
+        old='if attempt.follows_unknown and task.on_worker_death != "retry":',
+        new="if False:",
+        tests=(_DEATHS,),
+    ),
+    Mutant(
+        name="first-attempt-is-not-claimed",
+        path="taskhub/execution/preparer.py",
+        old="if delivery.returned is not None or always_claimed:",
+        new="if delivery.returned is not None:",
+        tests=(_DEATHS,),
+    ),
+    Mutant(
+        name="second-message-takes-a-run",
+        path="taskhub/writer/claims.py",
+        old="if always_claimed and _may_be_running(row, returned):",
+        new="if False:",
+        tests=(_DEATHS,),
+    ),
+    Mutant(
+        name="retried-success-counts-as-unknown",
+        path="taskhub/writer/interventions.py",
+        old="row.last_attempted_at = None",
+        new="pass",
+        tests=(_DEATHS,),
+    ),
+    Mutant(
+        name="context-is-not-restored",
+        path="taskhub/tasks/carriers.py",
+        old="if path in values:",
+        new="if False:",
+        tests=("tests/integration/execution/test_surroundings.py",),
+    ),
+    Mutant(
+        name="rules-do-not-override-the-task",
+        path="taskhub/tasks/options/site.py",
+        old="if rule.fits(task.module_path):",
+        new="if False:",
+        tests=("tests/unit/tasks/test_site_options.py",),
     ),
     Mutant(
         name="death-is-not-counted",
@@ -100,7 +145,7 @@ DELIVERY = (
     Mutant(
         name="poison-is-run-for-ever",
         path="taskhub/execution/preparer.py",
-        old="if attempt.deaths > self._max_redeliveries:",
+        old="if attempt.deaths > self._limit_of(task):",
         new="if attempt.deaths > 50:",
         tests=(
             "tests/integration/worker/supervisor/test_dying.py::test_a_task_that_kills_its_process_three_times_fails",
@@ -116,7 +161,7 @@ DELIVERY = (
     Mutant(
         name="expired-task-is-run",
         path="taskhub/execution/preparer.py",
-        old="if message.expires_at and message.expires_at <= attempt.started_at:",
+        old="if message.expires_at and message.expires_at <= utc_now():",
         new="if False:",
         tests=("tests/integration/worker/test_worker.py",),
     ),
@@ -521,4 +566,42 @@ PAGES = (
     ),
 )
 
-MUTANTS = (*DELIVERY, *BROKERS, *RUNS, *SCHEDULES, *PAGES)
+INLINE = (
+    Mutant(
+        name="interrupt-is-swallowed-inline",
+        path="taskhub/inline/runner.py",
+        old="_OF_THE_TASK = (Exception, TaskTimeout, asyncio.CancelledError)",
+        new="_OF_THE_TASK = (BaseException,)",
+        tests=(_RUNNING,),
+    ),
+    Mutant(
+        name="task-makes-the-tests-transaction-unusable",
+        path="taskhub/inline/runner.py",
+        old="with spared_transactions(), capturing_logs():",
+        new="with capturing_logs():",
+        tests=(_RUNNING,),
+    ),
+    Mutant(
+        name="context-of-a-run-leaks",
+        path="taskhub/inline/runner.py",
+        old="copy_context().run(self._call, run)",
+        new="self._call(run)",
+        tests=(_RUNNING,),
+    ),
+    Mutant(
+        name="task-runs-inside-the-callers-block",
+        path="taskhub/compat/private_apis.py",
+        old="    elif not _is_in_savepoint(connection):",
+        new="    elif True:",
+        tests=(_IMMEDIATELY,),
+    ),
+    Mutant(
+        name="task-runs-after-a-rollback",
+        path="taskhub/outbox.py",
+        old="on_commit_in_tests_too(connections[alias], hook)",
+        new="hook()",
+        tests=(_IMMEDIATELY,),
+    ),
+)
+
+MUTANTS = (*DELIVERY, *BROKERS, *RUNS, *SCHEDULES, *PAGES, *INLINE)

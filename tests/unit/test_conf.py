@@ -8,10 +8,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
-from taskhub import checks
 from taskhub.brokers import find_broker, get_broker, open_broker
 from taskhub.brokers.parameters import read_parameters
 from taskhub.brokers.redis.connection import connect
+from taskhub.checks import backends, databases, site
 from taskhub.compat import django_tasks as compat
 from taskhub.conf import Options, name_fault, read_config
 from taskhub.models import PeriodicTask
@@ -194,7 +194,7 @@ def test_a_backend_with_faults_refuses_to_enqueue(settings):
 def test_a_missing_backport_is_an_error(monkeypatch):
     monkeypatch.setattr(compat, "REQUIRED_APP", "some_backport")
 
-    (error,) = checks.check_required_app()
+    (error,) = site.check_required_app()
 
     assert (error.id, error.msg) == (
         "taskhub.E002",
@@ -205,7 +205,7 @@ def test_a_missing_backport_is_an_error(monkeypatch):
 def test_use_tz_false_is_an_error(settings):
     settings.USE_TZ = False
 
-    (error,) = checks.check_time_zones()
+    (error,) = site.check_time_zones()
 
     assert error.id == "taskhub.E004"
     assert "USE_TZ = True" in error.hint
@@ -215,7 +215,7 @@ def test_use_tz_false_is_an_error(settings):
 def test_disabled_autocommit_is_an_error(monkeypatch):
     monkeypatch.setitem(connections.settings["default"], "AUTOCOMMIT", False)
 
-    (error,) = checks.check_autocommit()
+    (error,) = databases.check_autocommit()
 
     assert error.id == "taskhub.E006"
     assert "DATABASES['default']" in error.msg
@@ -315,7 +315,7 @@ def test_backends_that_would_share_messages_are_an_error(settings, url, queues, 
         ]
     }
 
-    errors = checks.check_backends_apart()
+    errors = backends.check_backends_apart()
 
     assert [(each.id, shared in each.msg) for each in errors] == (
         [("taskhub.E005", True)] if shared else []
@@ -325,7 +325,7 @@ def test_backends_that_would_share_messages_are_an_error(settings, url, queues, 
 def test_results_in_another_database_cause_a_warning(settings):
     settings.DATABASE_ROUTERS = ["tests.unit.test_conf.Elsewhere"]
 
-    (warning,) = checks.check_results_database()
+    (warning,) = databases.check_results_database()
 
     assert warning.id == "taskhub.W001"
 
@@ -336,10 +336,10 @@ class Elsewhere:
 
 
 def test_schedules_in_another_database_than_results_are_an_error(settings):
-    assert checks.check_schedules_database() == []
+    assert databases.check_schedules_database() == []
     settings.DATABASE_ROUTERS = ["tests.unit.test_conf.SchedulesElsewhere"]
 
-    (error,) = checks.check_schedules_database()
+    (error,) = databases.check_schedules_database()
 
     assert error.id == "taskhub.E003"
 
@@ -355,9 +355,9 @@ class SchedulesElsewhere:
 )
 def test_deferred_transactions_of_sqlite_cause_a_warning(monkeypatch, options, ids):
     connection = DatabaseWrapper({"OPTIONS": options}, "default")
-    monkeypatch.setattr(checks, "connections", {"default": connection})
+    monkeypatch.setattr(databases, "connections", {"default": connection})
 
-    warnings = checks.check_sqlite_transactions(databases=["default"])
+    warnings = databases.check_sqlite_transactions(databases=["default"])
 
     assert [warning.id for warning in warnings] == ids
-    assert checks.check_sqlite_transactions(databases=[]) == []
+    assert databases.check_sqlite_transactions(databases=[]) == []

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy
 
 from taskhub import operations
 from taskhub.admin.actions import Action, Outcome, Values
-from taskhub.models import TaskResult, TaskResultQuerySet
+from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.operations.results.lingering import may_be_ended
 
 
@@ -24,6 +24,23 @@ def _cancel(row: TaskResult, values: Values, by: str) -> Outcome:
         text = _("Cancelled; the running task is told to stop within two seconds.")
         return Outcome(text, _("Cancelled while running."))
     return _already_finished()
+
+
+def _mark_successful(row: TaskResult, values: Values, by: str) -> Outcome:
+    return _decide(row, by, successful=True)
+
+
+def _mark_failed(row: TaskResult, values: Values, by: str) -> Outcome:
+    return _decide(row, by, successful=False)
+
+
+def _decide(row: TaskResult, by: str, *, successful: bool) -> Outcome:
+    word = "successful" if successful else "failed"
+    reason = f"Marked as {word} by {by}."
+    if not operations.results.decide(_only(row), successful=successful, reason=reason):
+        return Outcome(_("The result is not on hold."), level=messages.WARNING)
+    text = _("Marked as successful.") if successful else _("Marked as failed.")
+    return Outcome(text, text)
 
 
 def _cancel_by_force(row: TaskResult, values: Values, by: str) -> Outcome:
@@ -55,7 +72,21 @@ ACTIONS = {
             gettext_lazy("Retry"),
             "retry",
             _retry,
-            suits=lambda row: row.is_finished,
+            suits=lambda row: row.is_finished or row.status == Status.ON_HOLD,
+        ),
+        Action(
+            "mark-successful",
+            gettext_lazy("Mark as successful"),
+            "retry",
+            _mark_successful,
+            suits=lambda row: row.status == Status.ON_HOLD,
+        ),
+        Action(
+            "mark-failed",
+            gettext_lazy("Mark as failed"),
+            "retry",
+            _mark_failed,
+            suits=lambda row: row.status == Status.ON_HOLD,
         ),
         Action(
             "cancel",

@@ -68,6 +68,7 @@ _COLUMNS = {
         "started_at",
         "last_attempted_at",
         "finished_at",
+        "progress",
     ),
     # progress.js requests this page every second.
     "taskhub_taskresult_live": (

@@ -53,7 +53,7 @@ class ResultFilter(SimpleListFilter):
 
 
 class StatusFilter(ResultFilter):
-    """By status; "unfinished" means READY or RUNNING."""
+    """By status; "unfinished" means READY, RUNNING or ON_HOLD."""
 
     title = _("status")
     parameter_name = "status"
@@ -66,6 +66,7 @@ class StatusFilter(ResultFilter):
             "unfinished": results.unfinished,
             Status.READY: results.ready,
             Status.RUNNING: results.running,
+            Status.ON_HOLD: results.on_hold,
             Status.SUCCESSFUL: results.successful,
             Status.FAILED: results.failed,
             Status.CANCELLED: results.cancelled,

@@ -48,7 +48,7 @@ class DatabaseBroker(Broker):
         self.wake({envelope.queue_name for envelope in envelopes})
 
     def _push(self, batch: Sequence[Envelope]) -> None:
-        rows = self._rows.unfinished().filter(
+        rows = self._rows.in_line().filter(
             pk__in=[each.id for each in batch], place=Place.NOWHERE
         )
         for each in batch:

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, no_translations
+from django.core.management.base import BaseCommand, CommandError, no_translations
 
+from taskhub.exceptions import UnknownTask
 from taskhub.management.startup import check_database
 from taskhub.operations.status import SystemStatus, read_status
+from taskhub.operations.tasks import options_of
+from taskhub.tasks import find_task
 
 
 class Command(BaseCommand):
@@ -24,10 +27,18 @@ class Command(BaseCommand):
         parser.add_argument(
             "--json", action="store_true", help="Print JSON instead of tables."
         )
+        parser.add_argument(
+            "--task",
+            metavar="PATH",
+            help="Show the options of this task instead, and where each comes from.",
+        )
 
     # Monitors parse the output.
     @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["task"]:
+            self._print_options(options["task"], as_json=options["json"])
+            return
         check_database()
         status = read_status()
         if options["json"]:
@@ -35,6 +46,19 @@ class Command(BaseCommand):
         else:
             self._print(status)
         sys.exit(1 if status.needs_attention else 0)
+
+    def _print_options(self, path: str, *, as_json: bool) -> None:
+        try:
+            found = options_of(find_task(path))
+        except UnknownTask as error:
+            raise CommandError(str(error)) from None
+        if as_json:
+            self.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode())
+            return
+        self._table(
+            ["option", "value", "from"],
+            ([each.name, each.value, each.origin] for each in found),
+        )
 
     def _print(self, status: SystemStatus) -> None:
         self._table(

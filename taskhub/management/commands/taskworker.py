@@ -67,7 +67,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not hasattr(os, "fork"):
             raise CommandError("taskworker needs os.fork(); on Windows, use WSL.")
-        node = make_node(find_backend(options["backend"]).config, options)
+        config = find_backend(options["backend"]).config
+        if config.options.run == "immediately":
+            raise CommandError(
+                f"TASKS[{config.alias!r}]['OPTIONS']['run'] is 'immediately': tasks "
+                "run where they are enqueued, and need no worker; set it to 'workers' "
+                "to use one."
+            )
+        node = make_node(config, options)
         disable_connection_pools()
         set_network_timeouts()
         check_database()

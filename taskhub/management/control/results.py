@@ -24,8 +24,20 @@ def add_verbs(nouns: Nouns) -> None:
         action="store_true",
         help="Replace the processes that run them.",
     )
+    for verb, decide in (("mark-successful", _succeed), ("mark-failed", _fail)):
+        result.add_verb(
+            verb,
+            decide,
+            _IDS,
+            f"Finish results that are on hold: {verb.replace('-', ' as ')}.",
+            reason="row",
+        )
     retry = result.add_verb(
-        "retry", _retry, _IDS, "Retry finished results.", reason="history"
+        "retry",
+        _retry,
+        _IDS,
+        "Retry results that are finished or on hold.",
+        reason="history",
     )
     retry.add_argument(
         "--per-second",
@@ -68,6 +80,29 @@ def _retry(options: Options) -> Report:
     unfinished = len(rows) - count
     note = f" Left alone, since unfinished: {unfinished:,}." if unfinished else ""
     message = f"Retried: {count:,}.{note}"
+    return Report(message, {"count": count}, list(rows.values()))
+
+
+def _succeed(options: Options) -> Report:
+    return _decide(options, successful=True)
+
+
+def _fail(options: Options) -> Report:
+    return _decide(options, successful=False)
+
+
+def _decide(options: Options, *, successful: bool) -> Report:
+    rows = _find(options["ids"])
+    word = "successful" if successful else "failed"
+    by = f" by {options['who']}" if options["who"] else ""
+    count = operations.results.decide(
+        TaskResult.writing.filter(pk__in=rows),
+        successful=successful,
+        reason=options["reason"] or f"Marked as {word}{by}.",
+    )
+    others = len(rows) - count
+    note = f" Left alone, since not on hold: {others:,}." if others else ""
+    message = f"Marked as {word}: {count:,}.{note}"
     return Report(message, {"count": count}, list(rows.values()))
 
 

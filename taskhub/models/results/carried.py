@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from taskhub.messages import Message
+from taskhub.messages import Extra, Message
 
 
 class Carried:
@@ -24,4 +24,5 @@ class Carried:
             durable=durable,
             meta=self.meta,
             tick_at=self.tick_at,
+            extra=None if self.extra is None else Extra.read(self.extra),
         )

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from taskhub.models.ids import first_id_at
+from taskhub.models.results.statuses import IN_LINE_STATUSES, UNFINISHED_STATUSES
 
 if TYPE_CHECKING:
     from taskhub.models.results.task_result import TaskResult  # noqa: F401
@@ -33,12 +34,13 @@ class Stats:
     successful: int
     failed: int
     cancelled: int
+    on_hold: int
     mean_run: timedelta | None
     longest_run: timedelta | None
 
     @property
     def unfinished(self) -> int:
-        return self.ready + self.running
+        return self.ready + self.running + self.on_hold
 
     @property
     def finished(self) -> int:
@@ -70,6 +72,10 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         """Filter results that a worker is running; short runs are not marked so."""
         return self._not_successful("RUNNING")
 
+    def on_hold(self) -> Self:
+        """Filter results whose worker has died, and which wait for a decision."""
+        return self._not_successful("ON_HOLD")
+
     def successful(self) -> Self:
         """Filter results whose task returned a value."""
         return self.filter(status="SUCCESSFUL")
@@ -83,12 +89,16 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         return self._not_successful("CANCELLED")
 
     def unfinished(self) -> Self:
-        """Filter results that are ready or running."""
-        return self._not_successful("READY", "RUNNING")
+        """Filter results without an outcome: ready, running or on hold."""
+        return self._not_successful(*UNFINISHED_STATUSES)
+
+    def in_line(self) -> Self:
+        """Filter results that the broker has a message of: ready or running."""
+        return self._not_successful(*IN_LINE_STATUSES)
 
     def finished(self) -> Self:
         """Filter results with an outcome."""
-        return self.exclude(status__in=["READY", "RUNNING"])
+        return self.exclude(status__in=UNFINISHED_STATUSES)
 
     def _not_successful(self, *statuses: str) -> Self:
         # SQLite uses a partial index only if the query repeats the index's condition.
@@ -121,7 +131,14 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
         run = Case(When(waited, then=None), default=last, output_field=DurationField())
         counts = {
             name: Count("id", filter=Q(status=name.upper()))
-            for name in ("ready", "running", "successful", "failed", "cancelled")
+            for name in (
+                "ready",
+                "running",
+                "on_hold",
+                "successful",
+                "failed",
+                "cancelled",
+            )
         }
         answer = self.order_by().aggregate(
             total=Count("id"), mean_run=Avg(run), longest_run=Max(run), **counts

@@ -52,7 +52,7 @@ class _New(Carried, models.Model):
 class PlainSlice(_New):
     """A new result without options, as most are. The database broker cannot use it."""
 
-    run_after = expires_at = parent_id = tick_at = None
+    run_after = expires_at = parent_id = tick_at = extra = None
     meta: ClassVar[dict[str, Any]] = {}
 
     objects: ClassVar[models.Manager["PlainSlice"]] = models.Manager()
@@ -65,6 +65,7 @@ class NewSlice(_New):
     """A new result with options, or for the database broker."""
 
     meta = ExactJSONField(default=dict)
+    extra = ExactJSONField(null=True)
     run_after = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     parent_id = models.UUIDField(null=True)

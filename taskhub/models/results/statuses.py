@@ -5,10 +5,12 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Status(models.TextChoices):
-    """The statuses of Django, and CANCELLED."""
+    """The statuses of Django, ON_HOLD and CANCELLED."""
 
     READY = "READY", _("Ready")
     RUNNING = "RUNNING", _("Running")
+    #: Its worker has died, and a person decides whether the task is run again.
+    ON_HOLD = "ON_HOLD", _("On hold")
     SUCCESSFUL = "SUCCESSFUL", _("Successful")
     FAILED = "FAILED", _("Failed")
     CANCELLED = "CANCELLED", _("Cancelled")
@@ -19,8 +21,10 @@ class Status(models.TextChoices):
         return str(cls(status).label) if status in cls else status
 
 
+#: The statuses of results that the broker has a message of.
+IN_LINE_STATUSES = (Status.READY, Status.RUNNING)
 #: The statuses without an outcome.
-UNFINISHED_STATUSES = (Status.READY, Status.RUNNING)
+UNFINISHED_STATUSES = (*IN_LINE_STATUSES, Status.ON_HOLD)
 
 
 class Place(models.TextChoices):

@@ -8,6 +8,7 @@ from django.db.models import Q, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from taskhub.messages import Extra
 from taskhub.models.base import WritingManager
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.constraints import (
@@ -99,6 +100,8 @@ class TaskResult(Carried, SharedRow):
     meta = ExactJSONField(
         _("meta"), kind="object", default=dict, db_default=_EMPTY_DICT
     )
+    #: What only few messages carry; see `messages.Extra`.
+    extra = ExactJSONField(_("extra"), kind="object", null=True, editable=False)
     #: How the return value was changed: sentences for `escaped` and `truncated`.
     storage_notes = ShapedJSONField(
         _("storage notes"), kind="object", default=dict, db_default=_EMPTY_DICT
@@ -234,6 +237,8 @@ class TaskResult(Carried, SharedRow):
         for name in ("kwargs", "meta"):
             if is_odd(getattr(self, name)):
                 return f"The {name} in its row are not an object of JSON."
+        if is_odd(self.extra) or (self.extra and Extra.read(self.extra) is None):
+            return "The extra in its row is not valid."
         return ""
 
     @property

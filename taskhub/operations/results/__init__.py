@@ -8,12 +8,14 @@ from taskhub.operations.results.lifecycle import (
     Cancelled,
     Deleted,
     cancel,
+    decide,
     delete,
     retry,
 )
 from taskhub.operations.results.lingering import lingering_runs, still_running
 from taskhub.operations.results.progress import read_progress
 from taskhub.operations.results.selection import Selection
+from taskhub.operations.results.stalled import stalled_runs
 
 __all__ = [
     "Cancelled",
@@ -21,6 +23,7 @@ __all__ = [
     "Selection",
     "affected",
     "cancel",
+    "decide",
     "delete",
     "enqueue",
     "enqueue_again",
@@ -29,6 +32,7 @@ __all__ = [
     "read_failures",
     "read_progress",
     "retry",
+    "stalled_runs",
     "start_bulk",
     "still_running",
     "stop_bulk",

@@ -18,6 +18,7 @@ from taskhub import writer
 from taskhub.exceptions import BrokerError, InvalidOption
 from taskhub.foundation.values import escape_text
 from taskhub.models import BulkAction, TaskResult, TaskResultQuerySet
+from taskhub.models.results.statuses import IN_LINE_STATUSES
 from taskhub.operations.results.failures import name_cause
 from taskhub.operations.results.lifecycle import cancel, delete, retry_at
 from taskhub.operations.results.rates import check_rate
@@ -41,7 +42,7 @@ def affected(
     results = selection.results() if among is None else selection.of(among)
     match Kind(kind):
         case Kind.RETRY:
-            return results.finished()
+            return results.exclude(status__in=IN_LINE_STATUSES)
         case Kind.CANCEL:
             return results.unfinished()
         case Kind.DELETE:

@@ -17,11 +17,13 @@ from taskhub.conf import find_config
 from taskhub.exceptions import BrokerError
 from taskhub.models import Status, TaskResult, TaskResultQuerySet
 from taskhub.models.base import results_database
+from taskhub.models.results.statuses import IN_LINE_STATUSES
 from taskhub.operations.results.deletion import delete_results
 from taskhub.operations.results.lingering import cancelled_and_running
 from taskhub.operations.results.rates import check_rate
+from taskhub.signals import task_cancelled
 from taskhub.tasks import Result
-from taskhub.tasks.finished_signal import task_of, tell_finished
+from taskhub.tasks.finished_signal import task_of, tell_cancelled, tell_finished
 
 logger = logging.getLogger(__name__)
 
@@ -110,29 +112,51 @@ def cancel(
         forced = writer.write_forced(lingering, reason, bulk_action=bulk_action)
         cancelled += Cancelled(running=len(forced))
     for pks in batches(results.unfinished()):
-        waiting = _remove_messages(TaskResult.writing.filter(pk__in=pks))
+        rows = TaskResult.writing.filter(pk__in=pks)
+        waiting = _remove_messages(rows) | set(rows.on_hold().ids())
         written = writer.write_cancelled(
             pks, reason, by_force=by_force, bulk_action=bulk_action
         )
-        _send_task_finished(written)
+        _send_signals(written, reason)
         cancelled += Cancelled(len(written & waiting), len(written - waiting))
     return cancelled
 
 
-def _send_task_finished(pks: Collection[UUID]) -> None:
-    """Send Django's signal for cancelled results, if the site has receivers."""
+def _send_signals(pks: Collection[UUID], reason: str) -> None:
+    """Send `task_finished` and `task_cancelled`, if the site has receivers."""
     # Django has one receiver of its own, which writes logs.
-    if not pks or len(compat.task_finished.receivers) <= 1:
+    is_heard = len(compat.task_finished.receivers) > 1 or task_cancelled.receivers
+    if not pks or not is_heard:
         return
     for row in TaskResult.writing.filter(pk__in=pks):
         if row.backend in compat.task_backends.settings:
             result: Result[Any] = Result.from_row(task_of(row.task_path, row), row)
-            tell_finished(row.backend, result, is_meant=True)
+            tell_finished(row.backend, result, expected=reason)
+            tell_cancelled(row.backend, result, reason)
+
+
+def decide(results: TaskResultQuerySet, *, successful: bool, reason: str = "") -> int:
+    """
+    Finish results that are on hold, as a person has found out; return how many.
+
+    A successful result has no return value. To run a task again, use retry(), to give
+    it up, cancel(). Block for a few statements for every 500 results.
+    """
+    count = 0
+    text = reason or f"Marked as {'successful' if successful else 'failed'}."
+    for pks in batches(results.on_hold()):
+        written = writer.write_decided(pks, text, successful=successful)
+        for row in TaskResult.writing.filter(pk__in=written):
+            if row.backend in compat.task_backends.settings:
+                result: Result[Any] = Result.from_row(task_of(row.task_path, row), row)
+                tell_finished(row.backend, result, expected=text)
+        count += len(written)
+    return count
 
 
 def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> int:
     """
-    Retry finished results; return how many will be retried.
+    Retry results that are finished or on hold; return how many will be retried.
 
     Each keeps its id, its attempts and its errors, and gets the full number of its
     task's attempts again. `per_second` spreads the retries over time, so that a service
@@ -142,7 +166,7 @@ def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> in
     check_rate(per_second)
     count = 0
     now = timezone.now()
-    for pks in batches(results.finished()):
+    for pks in batches(results.exclude(status__in=IN_LINE_STATUSES)):
         due_times = [
             now + timedelta(seconds=(count + index) / per_second)
             if per_second
@@ -156,7 +180,7 @@ def retry(results: TaskResultQuerySet, *, per_second: float | None = None) -> in
 def retry_at(
     due_times: Mapping[UUID, datetime | None], *, bulk_action: UUID | None = None
 ) -> int:
-    """Retry finished results at their due times; None means at once. See retry()."""
+    """Retry results at their due times; None means at once. See retry()."""
     rows = writer.write_retried(due_times, bulk_action=bulk_action)
     push_rows(rows)
     return len(rows)
@@ -194,7 +218,7 @@ def batches(results: TaskResultQuerySet) -> Iterator[list[UUID]]:
 def _remove_messages(rows: TaskResultQuerySet) -> set[UUID]:
     """Remove waiting messages from their brokers; return the ids of these messages."""
     by_queue: dict[tuple[str, str], list[UUID]] = defaultdict(list)
-    columns = rows.unfinished().values_list("pk", "backend", "queue_name")
+    columns = rows.in_line().values_list("pk", "backend", "queue_name")
     for pk, backend, queue_name in columns:
         by_queue[backend, queue_name].append(pk)
     removed: set[UUID] = set()

@@ -113,6 +113,7 @@ def _with_status(results: TaskResultQuerySet, status: str) -> TaskResultQuerySet
         FINISHED: results.finished,
         Status.READY: results.ready,
         Status.RUNNING: results.running,
+        Status.ON_HOLD: results.on_hold,
         Status.SUCCESSFUL: results.successful,
         Status.FAILED: results.failed,
         Status.CANCELLED: results.cancelled,

@@ -1,6 +1,7 @@
 """Checks of a task's options, made when the task is defined."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -20,7 +21,21 @@ if TYPE_CHECKING:
 #: Which finished results keep their row.
 Keep = Literal["all", "errors", "none"]
 
+#: What happens when a worker process has died while it ran the task: it is run again,
+#: its result fails, or is on hold until a person decides.
+OnWorkerDeath = Literal["retry", "fail", "hold"]
+
 DEFAULT_BACKOFF = exponential(seconds=2)
+
+
+def check_name(name: object) -> str:
+    """Return the name of a task. Raise InvalidTask if it is not valid."""
+    if isinstance(name, str) and re.fullmatch(r"[\w.:/<>-]{1,255}", name):
+        return name
+    raise InvalidTask(
+        "The name of a task has up to 255 letters, digits or any of _ - . : / and no "
+        f"spaces, such as 'shop.send_welcome', not {name!r}."
+    )
 
 
 def check_options(task: "Task[..., Any, Any]") -> None:
@@ -32,6 +47,7 @@ def check_options(task: "Task[..., Any, Any]") -> None:
     _check_enqueueing(task)
     _check_retries(task)
     _check_limits(task)
+    _check_worker_death(task)
     _check_masked(task)
 
 
@@ -90,7 +106,7 @@ def _check_retries(task: "Task[..., Any, Any]") -> None:
             "backoff must be exponential(), fixed() or a callable of the exception "
             f"and the result, not {task.backoff!r}."
         )
-    for name in ("retry_on", "give_up_on"):
+    for name in ("retry_on", "give_up_on", "throws"):
         classes = getattr(task, name)
         if not isinstance(classes, tuple) or not all(
             isinstance(each, type) and issubclass(each, BaseException)
@@ -101,8 +117,21 @@ def _check_retries(task: "Task[..., Any, Any]") -> None:
             )
 
 
+def _check_worker_death(task: "Task[..., Any, Any]") -> None:
+    if task.on_worker_death not in get_args(OnWorkerDeath):
+        raise InvalidTask(
+            "on_worker_death must be 'retry', 'fail' or 'hold', not "
+            f"{task.on_worker_death!r}."
+        )
+    times = task.max_redeliveries
+    if times is not None and (type(times) is not int or not 0 <= times <= 1_000):
+        raise InvalidTask(
+            f"max_redeliveries must be a whole number from 0 to 1,000, not {times!r}."
+        )
+
+
 def _check_limits(task: "Task[..., Any, Any]") -> None:
-    for name in ("timeout", "hard_timeout"):
+    for name in ("timeout", "hard_timeout", "stall_after"):
         seconds = getattr(task, name)
         if seconds is None:
             continue

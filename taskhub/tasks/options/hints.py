@@ -41,7 +41,6 @@ TASK_HINTS: Hints = {
     "expires": "; did you mean 'expires_after', a timedelta?",
     "ignore_result": _keep,
     "max_retries": _attempts,
-    "name": ". The name of a task is the path of its function; leave it out.",
     "rate_limit": ". There are no rate limits; use a queue with few processes.",
     "reject_on_worker_lost": ". When a worker dies, another one always runs the task; "
     "leave it out.",
@@ -54,7 +53,6 @@ TASK_HINTS: Hints = {
     "serializer": ". Arguments are always JSON; leave it out.",
     "soft_time_limit": "; did you mean 'timeout'?",
     "store_errors_even_if_ignored": '; did you mean keep="errors"?',
-    "throws": "; did you mean 'give_up_on'?",
     "time_limit": "; did you mean 'hard_timeout'?",
     "track_started": ". A run of more than 0.1 s is always shown as RUNNING; leave it "
     "out.",

@@ -16,7 +16,8 @@ from collections.abc import Callable, Collection
 from uuid import UUID
 
 from taskhub.brokers.base import Broker
-from taskhub.models import Status, TaskResult
+from taskhub.models import TaskResult
+from taskhub.models.results.statuses import IN_LINE_STATUSES
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Astray:
 
     def _is_here(self, row: TaskResult, queue_name: str) -> bool:
         return (
-            row.status in (Status.READY, Status.RUNNING)
+            row.status in IN_LINE_STATUSES
             and row.queue_name == queue_name
             and row.backend == self._alias
         )

@@ -6,9 +6,11 @@ import signal
 import socket
 from functools import partial
 
+from taskhub import signals
 from taskhub.foundation.readiness import wait_readable
 from taskhub.worker.node_options import NodeOptions
 from taskhub.worker.pipes import KILL, LIVES, Upwards
+from taskhub.worker.process_signals import send_node_signal
 from taskhub.worker.scoreboard import Scoreboard
 from taskhub.worker.steward.chores import chores_of, last_chores_of
 from taskhub.worker.steward.deaths import Deaths
@@ -37,8 +39,12 @@ class Steward:
         upwards: int,
         scoreboard: Scoreboard,
         probes: socket.socket | None = None,
+        *,
+        is_first: bool = True,
     ) -> None:
         self._node = node
+        #: False for a steward that replaces another one.
+        self._is_first = is_first
         self._pipe = pipe
         self._probes = probes
         #: The beginning of a line whose end has not been read yet.
@@ -67,6 +73,8 @@ class Steward:
             signal.signal(number, signal.SIG_IGN)
         self._leases.start()
         self._housekeeper.start()
+        if self._is_first:
+            send_node_signal(signals.node_started, self._node.name, self._node.queues)
         if self._probes is not None:
             HealthServer(self._health, self._probes).start()
         while not self._ended:
@@ -81,6 +89,7 @@ class Steward:
         grace_seconds = self._node.grace_seconds if has_living else 0
         self._leases.stop(_FINISH_SECONDS + grace_seconds)
         self._housekeeper.stop(_FINISH_SECONDS / 2)
+        send_node_signal(signals.node_ending, self._node.name, self._node.queues)
 
     def _listen(self) -> None:
         received = os.read(self._pipe, 65_536)

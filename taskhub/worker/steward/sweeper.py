@@ -134,11 +134,11 @@ class Sweeper:
     def _sweep_young(self, now: datetime) -> None:
         after = self._young or first_id_at(now - _MAX_YOUNG_AGE)
         before = first_id_at(now - _MIN_AGE)
-        rows = self._unfinished().filter(id__gt=after, id__lt=before)
+        rows = self._in_line().filter(id__gt=after, id__lt=before)
         self._young = self._sweep(rows, _MAX_ROWS_PER_LOOK) or before
 
     def _sweep_slowly(self, now: datetime) -> None:
-        rows = self._unfinished().filter(id__lt=first_id_at(now - _MIN_AGE))
+        rows = self._in_line().filter(id__lt=first_id_at(now - _MIN_AGE))
         if self._slow is not None:
             rows = rows.filter(id__gt=self._slow)
         count = _MAX_ROWS_PER_LOOK if self._hurries else _MAX_SLOW_ROWS_PER_LOOK
@@ -152,11 +152,11 @@ class Sweeper:
 
     def _sweep_ahead(self, now: datetime) -> None:
         if not self._broker.lives_in_rows:
-            rows = self._unfinished().filter(id__gt=first_id_at(now + _MIN_AGE))
+            rows = self._in_line().filter(id__gt=first_id_at(now + _MIN_AGE))
             self._sweep(rows, _MAX_ROWS_PER_LOOK)
 
-    def _unfinished(self) -> TaskResultQuerySet:
-        return TaskResult.writing.unfinished().filter(backend=self._config.alias)
+    def _in_line(self) -> TaskResultQuerySet:
+        return TaskResult.writing.in_line().filter(backend=self._config.alias)
 
     def _sweep(self, rows: TaskResultQuerySet, count: int) -> UUID | None:
         """Check the first `count` rows. Return the last if there may be more."""
@@ -184,7 +184,7 @@ class Sweeper:
 
     def _push(self, pks: Collection[UUID]) -> None:
         # Read the rows again: some may have finished, and are missing for that reason.
-        rows = list(self._unfinished().filter(pk__in=pks))
+        rows = list(self._in_line().filter(pk__in=pks))
         living = self._living_tokens()
         lost: dict[str, list[TaskResult]] = defaultdict(list)
         for row in rows:

@@ -109,6 +109,7 @@ class Supervisor:
         self._stuck_runs = StuckRuns()
         self._from_children, self._upwards = os.pipe()
         self._steward_pipe = StewardPipe()
+        self._had_steward = False
         self._signals = SignalPipe()
 
     def _close_ours(self) -> None:
@@ -290,11 +291,17 @@ class Supervisor:
 
     def _spawn_steward(self) -> None:
         pipe = self._steward_pipe.renew()
+        is_first, self._had_steward = not self._had_steward, True
 
         def work(line: int) -> None:
             send_started("steward")
             Steward(
-                self._node, pipe, self._upwards, self._scoreboard, self._probes
+                self._node,
+                pipe,
+                self._upwards,
+                self._scoreboard,
+                self._probes,
+                is_first=is_first,
             ).run()
 
         self._children.fork(Role.STEWARD, work)

@@ -14,11 +14,12 @@ from taskhub.writer.thread.items import Item, Numbers
 logger = logging.getLogger(__name__)
 
 
-def write_items(items: Sequence[Item], tally: Tally, *, in_rows: bool) -> None:
+def write_items(items: Sequence[Item], tally: Tally | None, *, in_rows: bool) -> int:
     """
     Write items, and log what was quarantined or refused. `in_rows`: see write_group().
 
-    Block for the database. If it raises an error, nothing is written.
+    Return how many outcomes were refused. Block for the database. If it raises an
+    error, nothing is written.
     """
     ended = [item for item in items if isinstance(item, Ended)]
     over = {item.delivery.id for item in ended}
@@ -55,3 +56,4 @@ def write_items(items: Sequence[Item], tally: Tally, *, in_rows: bool) -> None:
         logger.warning(
             "Refused %d outcomes of cancelled results or overtaken attempts.", refused
         )
+    return refused

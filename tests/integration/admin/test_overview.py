@@ -276,10 +276,11 @@ def test_an_unreachable_broker_needs_attention(overview, configure):
 # Queries.
 
 
-#: User (2), metrics (5), nodes (3), schedules (3), quarantine (1), running results (2).
+#: User (2), metrics (5), nodes (3), schedules (3), quarantine (1), running results (2),
+#: results on hold (1), stalled tasks (1).
 #: The database broker needs 4 for each of the 2 backends, and 2 for the one queue with
 #: waiting messages: whether there are many, and which is the oldest.
-COST = 2 + 5 + 3 + 3 + 1 + 2 + 4 * 2 + 2
+COST = 2 + 5 + 3 + 3 + 1 + 2 + 1 + 1 + 4 * 2 + 2
 
 
 def create_many_rows():

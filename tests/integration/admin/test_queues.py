@@ -110,9 +110,10 @@ def test_an_unreachable_broker_is_shown_as_dashes(queues, configure):
 
 
 def test_more_rows_need_no_more_queries(admin_client, django_assert_num_queries):
-    # User (2), nodes (2), running results (1), schedules (2), quarantine (1),
-    # metrics (2), states (1), and 4 for each of the 2 backends.
-    cost = 2 + 2 + 1 + 2 + 1 + 2 + 1 + 4 * 2
+    # User (2), nodes (2), running results (1), schedules (2), quarantine (1), results
+    # on hold (1), stalled tasks (1), metrics (2), states (1), and 4 for each of the 2
+    # backends.
+    cost = 2 + 2 + 1 + 2 + 1 + 1 + 1 + 2 + 1 + 4 * 2
     with django_assert_num_queries(cost):
         admin_client.get(LIST)
 

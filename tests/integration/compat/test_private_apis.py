@@ -2,10 +2,11 @@
 
 import select
 import signal
+from functools import partial
 
 import pytest
 import redis
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 
@@ -13,6 +14,7 @@ from taskhub.compat.private_apis import (
     descriptor_of,
     insert_statement,
     last_commit_hook,
+    on_commit_in_tests_too,
     raw_signal,
 )
 from taskhub.models import TaskResult
@@ -101,3 +103,42 @@ def test_raw_signal_functions_return_the_same_as_those_of_signal():
     assert set(raw_signal.pthread_sigmask(signal.SIG_BLOCK, [])) == set(
         signal.pthread_sigmask(signal.SIG_BLOCK, [])
     )
+
+
+@pytest.mark.django_db
+def test_on_commit_in_tests_too_calls_at_the_end_of_the_outermost_savepoint():
+    called = []
+
+    def call_later(name):
+        on_commit_in_tests_too(connections["default"], lambda: called.append(name))
+
+    call_later("at once")
+    assert called.pop() == "at once"
+    with transaction.atomic(savepoint=False):
+        call_later("without a savepoint")
+        assert called.pop() == "without a savepoint"
+    with transaction.atomic():
+        call_later("first")
+        with transaction.atomic():
+            call_later("undone")
+            transaction.set_rollback(True)
+        with transaction.atomic():
+            call_later("second")
+        assert called == []
+    assert called == ["first", "second"]
+    with transaction.atomic():
+        pass
+    assert called == ["first", "second"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_commit_in_tests_too_calls_after_the_commit():
+    called = []
+    with transaction.atomic():
+        hook = partial(called.append, "committed")
+        on_commit_in_tests_too(connections["default"], hook)
+        with transaction.atomic():
+            pass
+        assert called == []
+
+    assert called == ["committed"]

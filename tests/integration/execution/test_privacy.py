@@ -205,7 +205,8 @@ def test_progress_that_is_not_a_number_raises_in_the_task(start_node):
     wait_until(lambda: result.row.is_finished, "the task")
 
     assert result.row.return_value == ["InvalidArguments"] * 6
-    assert result.row.progress == {"done": 2, "total": 4, "message": "rows"}
+    progress = result.row.progress
+    assert (progress["done"], progress["total"], progress["message"]) == (2, 4, "rows")
 
 
 @pytest.mark.parametrize("done", [float("nan"), float("inf"), "3", 1e300, None])

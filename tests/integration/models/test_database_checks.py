@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from taskhub import checks
+from taskhub.checks import databases
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def test_a_database_that_sorts_ids_differently_gives_a_warning(capsys, monkeypat
     if not connection.features.has_native_uuid_field:
         pytest.skip("This server stores UUIDs as text.")
     # MariaDB sorts UUIDs of version 1 today as MariaDB 10.7 sorted all UUIDs.
-    of_version_1 = tuple(each.replace("-7", "-1") for each in checks._IDS_IN_ORDER)
-    monkeypatch.setattr(checks, "_IDS_IN_ORDER", of_version_1)
+    of_version_1 = tuple(each.replace("-7", "-1") for each in databases._IDS_IN_ORDER)
+    monkeypatch.setattr(databases, "_IDS_IN_ORDER", of_version_1)
 
     assert warnings(capsys) == ["(taskhub.W004)"]

@@ -34,6 +34,8 @@ UNFIT = [
     ({"kwargs": "[1]"}, "kwargs in its row are not an object"),
     ({"kwargs": '"text"'}, "kwargs in its row are not an object"),
     ({"meta": "[]"}, "meta in its row are not an object"),
+    ({"extra": "[]"}, "extra in its row is not valid"),
+    ({"extra": '{"context": 3}'}, "extra in its row is not valid"),
 ]
 #: Columns with useless values that do not stop a task from being run.
 NEEDLESS = [

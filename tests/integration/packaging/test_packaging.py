@@ -35,6 +35,8 @@ def metadata_of(wheel):
 def test_the_wheel_contains_all_files_of_the_app(wheel):
     with ZipFile(wheel) as archive:
         carried = set(archive.namelist())
+        (entry_points,) = (name for name in carried if "entry_points" in name)
+        plugins = archive.read(entry_points).decode()
 
     wanted = {
         str(path.relative_to(ROOT))
@@ -45,6 +47,7 @@ def test_the_wheel_contains_all_files_of_the_app(wheel):
         "." + name.rpartition(".")[2] for name in wanted
     }
     assert wanted <= carried
+    assert "[pytest11]\ntaskhub = taskhub.pytest_plugin" in plugins
     # Without the demo and the tests: other packages may use their names.
     folders = {name.split("/")[0].split("-")[0] for name in carried}
     assert folders == {"taskhub", "django_taskhub"}
@@ -194,7 +197,7 @@ def test_a_missing_backport_is_reported_in_one_line():
         [
             sys.executable,
             "-c",
-            "import sys; sys.modules['django_tasks'] = None; import taskhub",
+            "import sys; sys.modules['django_tasks'] = None; from taskhub import task",
         ],
         cwd=ROOT,
         capture_output=True,

@@ -171,7 +171,8 @@ def test_a_long_task_is_marked_as_running_and_reports_its_progress(start_node, g
 
     row = result.row
     message = "three\\u0000 of ten"
-    assert row.progress == {"done": 3, "total": 10, "message": message}
+    expected = {"done": 3, "total": 10, "message": message}
+    assert row.progress.items() >= expected.items()
     assert (row.attempts, len(row.worker_ids)) == (1, 1)
     assert row.started_at
     assert not row.finished_at

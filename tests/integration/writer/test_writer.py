@@ -333,6 +333,8 @@ def test_progress_is_written_only_to_unfinished_rows():
 
     running.refresh_from_db()
     finished.refresh_from_db()
+    at = datetime.fromisoformat(running.progress.pop("at"))
+    assert running.enqueued_at < at <= datetime.now(UTC)
     assert running.progress == {"done": 1, "total": None, "message": "so far"}
     assert finished.progress is None
 

@@ -92,6 +92,7 @@ def test_stats_take_one_query(django_assert_num_queries):
         total=7,
         ready=2,
         running=1,
+        on_hold=0,
         successful=3,
         failed=1,
         cancelled=0,

@@ -17,6 +17,9 @@ from tests import tasks
 def module_level(a): ...
 
 
+def other_level(a): ...
+
+
 def with_password(password): ...
 
 
@@ -156,6 +159,25 @@ def test_an_unknown_option_of_the_decorator_is_refused():
         task(run_in=timedelta(1))(module_level)
 
 
+@pytest.mark.parametrize("name", ["", "with space", 3, "a" * 256, "shop.schön?"])
+def test_an_invalid_name_of_a_task_is_refused(name):
+    with pytest.raises(
+        compat.InvalidTask, match="The name of a task has up to 255 letters"
+    ):
+        task(name=name)(module_level)
+
+
+def test_two_tasks_cannot_have_the_same_name():
+    task(name="shop.twice")(module_level)
+    # The same function again, as when its module is reloaded.
+    task(name="shop.twice")(module_level)
+
+    with pytest.raises(
+        compat.InvalidTask, match=r"Two tasks have the name 'shop.twice': .*"
+    ):
+        task(name="shop.twice")(other_level)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
@@ -164,14 +186,12 @@ def test_an_unknown_option_of_the_decorator_is_refused():
         ("max_retries", None, "did you mean 'max_attempts', which counts the first"),
         ("bind", True, "did you mean takes_context=True?"),
         ("base", object, "There are no task classes to inherit from"),
-        ("name", "shop.add", "The name of a task is the path of its function"),
         ("acks_late", True, "always acknowledged after its run; leave it out."),
         ("reject_on_worker_lost", True, "leave it out."),
         ("ignore_result", True, 'Write keep="none"'),
         ("rate_limit", "10/m", "There are no rate limits"),
         ("autoretry_for", (OSError,), "did you mean 'retry_on'"),
         ("dont_autoretry_for", (OSError,), "did you mean 'give_up_on'"),
-        ("throws", (OSError,), "did you mean 'give_up_on'"),
         ("default_retry_delay", 60, "did you mean backoff=fixed(seconds=…)?"),
         ("retry_backoff", True, "did you mean backoff=exponential(seconds=…)?"),
         ("retry_jitter", True, "did you mean backoff=exponential(jitter=…)?"),

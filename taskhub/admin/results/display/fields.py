@@ -3,10 +3,12 @@
 from typing import Any
 
 from django.contrib.admin import display
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import now
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from msgspec.structs import astuple
 
 from taskhub.admin.display import (
     NOTHING,
@@ -22,7 +24,11 @@ from taskhub.admin.results.display.attempts import attempts as attempts_of
 from taskhub.admin.results.display.lingering import lingering_mark
 from taskhub.admin.results.display.logs import log_of
 from taskhub.admin.results.display.tracebacks import failures
+from taskhub.exceptions import UnknownTask
 from taskhub.models import TaskResult
+from taskhub.operations.results.stalled import stalled_since
+from taskhub.operations.tasks import DEFAULT, options_of
+from taskhub.tasks import find_task
 from taskhub.tasks.masking import masked
 
 
@@ -33,7 +39,17 @@ def task(row: TaskResult) -> SafeString:
 
 @display(description=gettext_lazy("status"))
 def status(row: TaskResult) -> SafeString:
-    return format_html("{} {}", badge(row), lingering_mark(row))
+    return format_html("{} {} {}", badge(row), lingering_mark(row), _stalled_mark(row))
+
+
+def _stalled_mark(row: TaskResult) -> SafeString | str:
+    """Return a mark for a running task without progress; "" if it is not stalled."""
+    if (since := stalled_since(row)) is None:
+        return ""
+    return format_html(
+        '<span class="taskhub-mark taskhub-cancelled">{}</span>',
+        _("no progress for %s") % duration(now() - since),
+    )
 
 
 @display(description=gettext_lazy("enqueued"), ordering="id")
@@ -134,6 +150,19 @@ def enqueued_by(row: TaskResult) -> str:
 @display(description=gettext_lazy("workers"))
 def workers(row: TaskResult) -> str:
     return ", ".join(row.worker_ids) or NOTHING
+
+
+@display(description=gettext_lazy("options of the task"))
+def options(row: TaskResult) -> SafeString | str:
+    try:
+        task = find_task(row.task_path)
+    except UnknownTask:
+        return NOTHING
+    set_ones = [each for each in options_of(task) if each.origin != DEFAULT]
+    lines = format_html_join(
+        "", "<li>{} = {} <small>{}</small></li>", (astuple(each) for each in set_ones)
+    )
+    return format_html("<ul>{}</ul>", lines) if set_ones else _("all by default")
 
 
 @display(description=gettext_lazy("meta"))

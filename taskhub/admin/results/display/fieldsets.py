@@ -35,6 +35,7 @@ def fieldsets_of(row: TaskResult | None) -> Fieldsets:
         (_("Arguments"), [fields.args, fields.kwargs]),
         (_("Timeline"), [fields.timeline]),
         (_("Origin"), _origin(row)),
+        (_("Task"), [fields.options]),
         (_("Enqueued by it"), ["children"] if children_of(row) else []),
     ]
     return [(title, {"fields": names}) for title, names in parts if names]

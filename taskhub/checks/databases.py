@@ -1,53 +1,17 @@
-"""System checks of databases, apps and schedules; the backend checks `TASKS`."""
+"""Checks of the databases of results and schedules; some query the database."""
 
 from collections.abc import Sequence
-from itertools import combinations
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.apps import apps
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
-
-from taskhub.compat import django_tasks as compat
-from taskhub.conf import Config, configs
-from taskhub.schedules import zone_fault
-from taskhub.tasks import declared_schedules
 
 #: Two UUIDs of version 7. The second has the later time, but smaller remaining bits.
 _IDS_IN_ORDER = (
     "00000000-0000-7000-8000-000000000002",
     "00000000-0001-7000-8000-000000000001",
 )
-
-
-@register("taskhub")
-def check_required_app(**kwargs: Any) -> list[CheckMessage]:
-    """Check that the backport of django.tasks is installed on Django 5.2."""
-    if compat.REQUIRED_APP is None or apps.is_installed(compat.REQUIRED_APP):
-        return []
-    return [
-        Error(
-            f"{compat.REQUIRED_APP!r} is not in INSTALLED_APPS.",
-            hint="Django 5.2 has no tasks of its own; add the backport beside taskhub.",
-            id="taskhub.E002",
-        )
-    ]
-
-
-@register("taskhub")
-def check_time_zones(**kwargs: Any) -> list[CheckMessage]:
-    """Check that USE_TZ is True, so that times are aware."""
-    if settings.USE_TZ:
-        return []
-    return [
-        Error(
-            "USE_TZ is False.",
-            hint="taskhub keeps aware times; set USE_TZ = True, as Django does now.",
-            id="taskhub.E004",
-        )
-    ]
 
 
 @register("taskhub")
@@ -97,62 +61,6 @@ def check_schedules_database(**kwargs: Any) -> list[CheckMessage]:
             id="taskhub.E003",
         )
     ]
-
-
-@register("taskhub")
-def check_declared_schedules(**kwargs: Any) -> list[CheckMessage]:
-    """Check the time zones of declared schedules."""
-    return [
-        Warning(
-            f"The schedule {declared.name!r} that the code declares: {error}",
-            hint="Correct it, or update the time zones (tzdata) of this host.",
-            id="taskhub.W003",
-        )
-        for declared in declared_schedules().values()
-        if (error := zone_fault(declared.schedule))
-    ]
-
-
-@register("taskhub")
-def check_backends_apart(**kwargs: Any) -> list[CheckMessage]:
-    """Check that no two backends share a queue in Redis."""
-    in_redis = [
-        config
-        for config in configs()
-        if not config.options.broker_url.startswith("database:")
-    ]
-    return [
-        Error(
-            f"The backends {one.alias!r} and {other.alias!r} have the same broker_url "
-            f"and key_prefix, and {shared} in common.",
-            hint=(
-                "Each would take the other's messages, and quarantine them; give one "
-                "of them a key_prefix, or queues, of its own."
-            ),
-            id="taskhub.E005",
-        )
-        for one, other in combinations(in_redis, 2)
-        if _address_of(one) == _address_of(other)
-        and (shared := _name_shared_queue(one, other))
-    ]
-
-
-def _address_of(config: Config) -> tuple[str, ...]:
-    """Return the key prefix, database and hosts of a backend, in a normal form."""
-    parts = urlsplit(config.options.broker_url)
-    hosts = [
-        host if ":" in host else f"{host}:6379"
-        for host in parts.netloc.rpartition("@")[2].split(",")
-    ]
-    return config.options.key_prefix, parts.path.rstrip("/") or "/0", *sorted(hosts)
-
-
-def _name_shared_queue(one: Config, other: Config) -> str:
-    """Return a phrase that names a queue of both backends; "" if there is none."""
-    if not (one.queues and other.queues):
-        return "any queue"
-    names = sorted({*one.queues} & {*other.queues})
-    return f"the queue {names[0]!r}" if names else ""
 
 
 def _results_connection(databases: Sequence[str] | None, vendor: str) -> Any:

@@ -1,0 +1,103 @@
+"""Reading an entry of `TASKS`; all of its errors are collected."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+import msgspec
+from django.conf import settings
+
+from taskhub.compat import django_tasks as compat
+from taskhub.conf.config import Config
+from taskhub.conf.options import Options
+from taskhub.conf.task_options import (
+    contradictions,
+    read_rules,
+    read_task_options,
+)
+from taskhub.foundation.nearest import did_you_mean
+from taskhub.messages import derive_key
+
+#: Options that are dicts of options, whose errors name the inner option.
+_NESTED: dict[str, Callable[[Any, str, list[str]], Any]] = {
+    "task_defaults": read_task_options,
+    "task_rules": read_rules,
+}
+
+
+def read_config(alias: str, params: Mapping[str, Any]) -> Config:
+    """Read one entry of `TASKS`; its errors are collected in `faults`."""
+    faults: list[str] = []
+    place = f"TASKS[{alias!r}]"
+    known_keys = {"BACKEND", "QUEUES", "OPTIONS"}
+    faults += (
+        f"Unknown key {key!r} in {place}{did_you_mean(key, known_keys)}"
+        for key in params.keys() - known_keys
+    )
+    queues = _read_queues(
+        params.get("QUEUES", [compat.DEFAULT_TASK_QUEUE_NAME]), place, faults
+    )
+    options = _read_options(params.get("OPTIONS", {}), f"{place}['OPTIONS']", faults)
+    faults += contradictions(options.task_defaults, options.task_rules, queues, place)
+    return Config(
+        alias=alias,
+        queues=queues,
+        options=options,
+        signing_keys=tuple(
+            derive_key(secret)
+            for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+        ),
+        faults=tuple(faults),
+    )
+
+
+def name_fault(queue_name: object) -> str | None:
+    """Return what is wrong with a queue's name, or None."""
+    if isinstance(queue_name, str) and re.fullmatch(r"[\w.:-]{1,100}", queue_name):
+        return None
+    return (
+        f"{queue_name!r} is not a valid queue name; expected up to 100 letters, "
+        "digits or any of _ - . :"
+    )
+
+
+def _read_queues(raw: Any, place: str, faults: list[str]) -> tuple[str, ...]:
+    if isinstance(raw, str) or not isinstance(raw, list | tuple | set | frozenset):
+        faults.append(f"{place}['QUEUES'] must be a list of names, not {raw!r}.")
+        return ()
+    name_faults = filter(None, map(name_fault, raw))
+    faults += (f"In {place}['QUEUES'], {fault}." for fault in name_faults)
+    return tuple(name for name in raw if not name_fault(name))
+
+
+def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
+    if not isinstance(raw, Mapping):
+        # The message leaves the value out: it may be a URL with a password.
+        faults.append(f"{place} must be a dict, not a {type(raw).__name__}.")
+        return Options()
+    fields = {field.name: field for field in msgspec.structs.fields(Options)}
+    values = {}
+    for name, value in raw.items():
+        if name not in fields:
+            faults.append(
+                f"Unknown option {name!r} in {place}{did_you_mean(str(name), fields)}"
+            )
+            continue
+        if name in _NESTED:
+            values[name] = _NESTED[name](value, f"{place}[{name!r}]", faults)
+            continue
+        try:
+            values[name] = msgspec.convert(value, fields[name].type)
+        except msgspec.ValidationError as error:
+            shown = "" if name == "broker_url" else f" is {value!r}"
+            reason = _reason_of(error, value, fields[name].type)
+            faults.append(f"Option {name!r} in {place}{shown}{reason}")
+    return Options(**values)
+
+
+def _reason_of(error: msgspec.ValidationError, value: Any, type_: Any) -> str:
+    """Return the end of a sentence that says why a value is refused."""
+    choices = [each for each in get_args(type_) if isinstance(each, str)]
+    if choices:
+        return did_you_mean(str(value), choices)
+    return f": {str(error).partition(' - at ')[0]}."

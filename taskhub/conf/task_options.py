@@ -1,0 +1,144 @@
+"""
+The options of tasks that a site sets in OPTIONS, for tasks that it may not own.
+
+    "task_defaults": {"timeout": 300, "max_attempts": 3},
+    "task_rules": {"wagtail.*": {"queue_name": "search", "keep": "errors"}},
+
+`taskhub.tasks.options.site` applies them to the tasks.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from taskhub.foundation.nearest import did_you_mean
+
+PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class ExceptionClasses(tuple[type[BaseException], ...]):
+    """One class of exceptions or several."""
+
+    __slots__ = ()
+
+
+class TaskOptions(msgspec.Struct):
+    """The options that `task_defaults` and `task_rules` may set, with their types."""
+
+    queue_name: str
+    priority: Annotated[int, msgspec.Meta(ge=-100, le=100)]
+    durable: bool
+    keep: Literal["all", "errors", "none"]
+    expires_after: timedelta | None
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1_000)]
+    backoff: Callable[..., Any]
+    retry_on: ExceptionClasses
+    give_up_on: ExceptionClasses
+    throws: ExceptionClasses
+    timeout: PositiveSeconds | None
+    hard_timeout: PositiveSeconds | None
+    atomic: bool
+    masked: tuple[str, ...]
+    on_worker_death: Literal["retry", "fail", "hold"]
+    max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] | None
+    stall_after: PositiveSeconds | None
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """Options for the tasks whose path fits a pattern."""
+
+    #: As of the shell: `*` stands for any characters, `?` for one, `[ab]` for a or b.
+    pattern: str
+    options: Mapping[str, Any]
+
+    def fits(self, path: str) -> bool:
+        return fnmatchcase(path, self.pattern)
+
+
+#: What is expected, where msgspec says this in words that are not Python's.
+_EXPECTED = {
+    "keep": "Expected 'all', 'errors' or 'none'",
+    "expires_after": "Expected a timedelta or None",
+    "masked": "Expected a list of names of parameters",
+    "backoff": "Expected exponential(), fixed() or a callable",
+    "retry_on": "Expected exceptions, such as (OSError,)",
+    "give_up_on": "Expected exceptions, such as (OSError,)",
+    "throws": "Expected exceptions, such as (OSError,)",
+    "on_worker_death": "Expected 'retry', 'fail' or 'hold'",
+}
+_FIELDS = {field.name: field for field in msgspec.structs.fields(TaskOptions)}
+
+
+def read_task_options(raw: Any, place: str, faults: list[str]) -> dict[str, Any]:
+    """Return the valid options of a dict; append a line to `faults` for each other."""
+    if not isinstance(raw, Mapping):
+        faults.append(f"{place} must be a dict of options, not {raw!r}.")
+        return {}
+    options = {}
+    for name, value in raw.items():
+        if name not in _FIELDS:
+            faults.append(
+                f"Unknown option {name!r} in {place}{did_you_mean(str(name), _FIELDS)}"
+            )
+            continue
+        try:
+            options[name] = msgspec.convert(value, _FIELDS[name].type, dec_hook=_read)
+        except msgspec.ValidationError as error:
+            reason = _EXPECTED.get(name) or str(error).partition(" - at ")[0]
+            faults.append(f"Option {name!r} in {place} is {value!r}: {reason}.")
+    return options
+
+
+def read_rules(raw: Any, place: str, faults: list[str]) -> tuple[Rule, ...]:
+    """Return the rules of a dict from patterns to options."""
+    if not isinstance(raw, Mapping):
+        faults.append(f"{place} must be a dict from patterns to options, not {raw!r}.")
+        return ()
+    return tuple(
+        Rule(str(pattern), read_task_options(options, f"{place}[{pattern!r}]", faults))
+        for pattern, options in raw.items()
+    )
+
+
+def contradictions(
+    defaults: Mapping[str, Any],
+    rules: Iterable[Rule],
+    queues: Collection[str],
+    place: str,
+) -> Iterator[str]:
+    """Yield a line for each set of options that no task can have."""
+    sets = {f"{place}['OPTIONS']['task_defaults']": defaults} | {
+        f"{place}['OPTIONS']['task_rules'][{rule.pattern!r}]": rule.options
+        for rule in rules
+    }
+    for where, options in sets.items():
+        name = options.get("queue_name")
+        if name is not None and queues and name not in queues:
+            yield (
+                f"The queue {name!r} in {where} is not in {place}['QUEUES']"
+                f"{did_you_mean(name, queues)}"
+            )
+        timeout, hard_timeout = options.get("timeout"), options.get("hard_timeout")
+        if timeout and hard_timeout and hard_timeout <= timeout:
+            yield (
+                f"In {where}, hard_timeout, {hard_timeout:g} s, must be more than "
+                f"timeout, {timeout:g} s."
+            )
+
+
+def _read(kind: type, value: Any) -> Any:
+    """Read a value of a type that msgspec does not know. Raise ValueError."""
+    if kind is not ExceptionClasses:
+        if callable(value):
+            return value
+        raise ValueError(f"{value!r} is not callable.")
+    several = isinstance(value, list | tuple | set | frozenset)
+    classes = tuple(value) if several else (value,)
+    if all(
+        isinstance(each, type) and issubclass(each, BaseException) for each in classes
+    ):
+        return ExceptionClasses(classes)
+    raise ValueError(f"{value!r} are not classes of exceptions.")
