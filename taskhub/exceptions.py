@@ -101,6 +101,10 @@ class TaskExpired(TaskCancelled):
     """The task was not started before its expiry."""
 
 
+class ReferenceGone(TaskHubError, LookupError):
+    """A model instance that an argument refers to is not in the database any more."""
+
+
 class WorkerDied(TaskHubError):
     """The worker processes that ran the task died."""
 

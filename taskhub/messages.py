@@ -39,6 +39,8 @@ class Extra(msgspec.Struct, frozen=True, omit_defaults=True):
 
     #: Values by the paths of the classes in OPTIONS["context"] that captured them.
     context: dict[str, Any] | None = None
+    #: Types of arguments without an annotation, by position; see tasks/codec.
+    types: dict[str, str] | None = None
 
     @classmethod
     def read(cls, stored: dict[str, Any] | None) -> "Extra | None":

@@ -29,8 +29,9 @@ from taskhub.models.ids import new_id
 from taskhub.models.results.inserting import insert
 from taskhub.models.results.slices import NewResult, NewSlice, PlainSlice
 from taskhub.tasks import Task
-from taskhub.tasks.arguments import Arguments, check_arguments, check_value
+from taskhub.tasks.arguments import Arguments, check_value
 from taskhub.tasks.carriers import capture
+from taskhub.tasks.codec import Encoded, encode
 
 
 def enqueue(
@@ -47,12 +48,13 @@ def enqueue(
     push fails, log it; the sweep pushes the rows of durable tasks later.
     """
     context = capture(config.options.context) if config.options.context else None
+    checked = [_check(task, args, kwargs) for args, kwargs in calls]
     rows: list[NewResult]
-    if context is None and _is_plain(config, task):
-        rows = [_make_plain_row(config, task, args, kwargs) for args, kwargs in calls]
+    is_plain = context is None and _is_plain(config, task)
+    if is_plain and not any(each.types for each in checked):
+        rows = [_make_plain_row(config, task, each) for each in checked]
     else:
-        extra = None if context is None else Extra(context=context)
-        rows = [make_row(config, task, args, kwargs, extra) for args, kwargs in calls]
+        rows = [_make_row(config, task, each, context) for each in checked]
     submit(config, rows, durable=task.durable)
     return rows
 
@@ -66,8 +68,7 @@ def enqueue_as(
     The id is a UUID of version 7: rows are selected and sorted by the time in it.
     """
     context = capture(config.options.context) if config.options.context else None
-    extra = None if context is None else Extra(context=context)
-    row = make_row(config, task, *call, extra)
+    row = _make_row(config, task, _check(task, *call), context)
     row.id = result_id
     submit(config, [row], durable=task.durable)
     return row
@@ -148,24 +149,42 @@ def make_row(
     task: Task[..., Any, Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    extra: Extra | None = None,
 ) -> NewSlice:
     """Return the unsaved row of one run. Raise InvalidArguments as enqueue() does."""
+    return _make_row(config, task, _check(task, args, kwargs), None)
+
+
+def _check(
+    task: Task[..., Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Encoded:
+    """Return the arguments as they are sent."""
+    return encode(task.func, task.takes_context, args, kwargs)
+
+
+def _make_row(
+    config: Config,
+    task: Task[..., Any, Any],
+    checked: Encoded,
+    context: dict[str, Any] | None,
+) -> NewSlice:
     meta = check_value(task.meta or {}, "meta")
-    (args, kwargs), size = _check(config, task, args, kwargs, meta)
+    extra = None
+    if context or checked.types:
+        extra = Extra(context=context, types=checked.types).store()
+    size = _size(config, task, checked, meta)
     enqueued_at = utc_now()
     row = NewSlice(
         task_path=task.module_path,
         queue_name=task.queue_name,
         backend=task.backend,
         priority=task.priority,
-        args=args,
-        kwargs=kwargs,
+        args=checked.args,
+        kwargs=checked.kwargs,
         enqueued_at=enqueued_at,
         run_after=task.run_after,
         expires_at=_expiry(task, enqueued_at),
         meta=meta,
-        extra=None if extra is None else extra.store(),
+        extra=extra,
         parent_id=current_result.get(),
     )
     row.size = size
@@ -173,12 +192,9 @@ def make_row(
 
 
 def _make_plain_row(
-    config: Config,
-    task: Task[..., Any, Any],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
+    config: Config, task: Task[..., Any, Any], checked: Encoded
 ) -> PlainSlice:
-    (args, kwargs), size = _check(config, task, args, kwargs)
+    size = _size(config, task, checked)
     row = PlainSlice(
         # By position, which takes half the time of keyword arguments.
         new_id(),
@@ -186,31 +202,32 @@ def _make_plain_row(
         task.queue_name,
         task.backend,
         task.priority,
-        args,
-        kwargs,
+        checked.args,
+        checked.kwargs,
         utc_now(),
     )
     row.size = size
     return row
 
 
-def _check(
-    config: Config,
-    task: Task[..., Any, Any],
-    args: Sequence[Any],
-    kwargs: Mapping[str, Any],
-    meta: Any = None,
-) -> tuple[tuple[list[Any], dict[str, Any]], int]:
-    """Return the arguments as they are sent, and their size with `meta` in bytes."""
-    checked = check_arguments(task.func, task.takes_context, args, kwargs)
-    size = len(msgspec.json.encode((*checked, meta or {})))
+def _size(
+    config: Config, task: Task[..., Any, Any], checked: Encoded, meta: Any = None
+) -> int:
+    """
+    Return the size of the arguments with their types and `meta`, in bytes of JSON.
+
+    Raise InvalidArguments if it is too large.
+    """
+    size = len(msgspec.json.encode((checked.args, checked.kwargs, meta or {})))
+    if checked.types:
+        size += len(msgspec.json.encode(checked.types))
     if size > config.options.max_argument_bytes:
         raise InvalidArguments(
             f"{task.name}() cannot be enqueued: its arguments and meta are {size:,} "
             "bytes of JSON, and max_argument_bytes is "
             f"{config.options.max_argument_bytes:,}; store them and pass their key."
         )
-    return checked, size
+    return size
 
 
 def _expiry(task: Task[..., Any, Any], enqueued_at: datetime) -> datetime | None:

@@ -18,4 +18,5 @@ class TestsConfig(AppConfig):
         tracker.install()
         import_module("tests.worker_tasks")
         import_module("tests.death_tasks")
+        import_module("tests.typed_tasks")
         import_module("tests.celery_tasks")

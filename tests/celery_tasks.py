@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from decimal import Decimal
 
 from taskhub.interop.celery import Celery, Task, current_task, group, shared_task
 from taskhub.interop.celery.exceptions import (
@@ -121,8 +122,9 @@ def retry_without_error(self):
 @shared_task(bind=True, default_retry_delay=0)
 def retry_with_more(self, numbers, *, factor=1):
     if self.request.retries < 2:
-        self.retry(args=[[*numbers, self.request.retries]], kwargs={"factor": 10})
-    return [factor * each for each in numbers]
+        more = [*numbers, self.request.retries]
+        self.retry(args=[more], kwargs={"factor": Decimal(10)})
+    return [int(factor * each) for each in numbers], type(factor).__name__
 
 
 @shared_task(bind=True, max_retries=0, default_retry_delay=0)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install the servers and the browser that the tests use, where that is possible: with
+# Install the servers and other programs that the tests use, where that is possible: with
 # apt, as root or by sudo without a password. Where it is not, say so and go on; the
 # suite then tells what it could not run.
 #
@@ -26,6 +26,7 @@ want mariadb-server has mariadbd
 want libmariadb-dev has_headers
 want pkg-config has pkg-config
 want chromium has chromium
+want systemd has systemd-analyze
 
 if [ -n "$missing" ]; then
 	if ! command -v apt-get >/dev/null; then

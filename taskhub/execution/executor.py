@@ -11,6 +11,8 @@ from django.db import transaction
 
 from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
+from taskhub.exceptions import ReferenceGone
+from taskhub.execution.arguments import RunArguments, arguments_on_loop, decoded
 from taskhub.execution.isolation.forks import OnlyHere
 from taskhub.execution.logs import current_log
 from taskhub.execution.memory import MEBIBYTE, resident_bytes
@@ -24,6 +26,7 @@ from taskhub.foundation.exception_tree import members
 from taskhub.models import Status
 from taskhub.models.base import results_database
 from taskhub.tasks import Context
+from taskhub.tasks.codec import encode_return
 from taskhub.writer import (
     Attempt,
     Ended,
@@ -96,16 +99,18 @@ class Executor:
 
     def _call(self, run: Run) -> StorableValue:
         with OnlyHere(), run.interrupt:
-            # Not in a variable, which error trackers would show.
             if self._surroundings is None:
-                value = run.task.func(
-                    *self._arguments(run), **run.attempt.message.kwargs
-                )
+                given = self._arguments(run)
+                value = run.task.func(*given.args, **given.kwargs)
             else:
-                value = self._surroundings.call(Call(run, self._arguments(run)))
+                value = self._surroundings.call(Call(run, self._arguments))
             if iscoroutine(value):
                 # A decorator may call an async function without awaiting it.
                 value = async_to_sync(_wait_for)(value)
+        return self._stored(run, value)
+
+    def _stored(self, run: Run, value: Any) -> StorableValue:
+        value = encode_return(run.task.func, run.task.takes_context, value)
         return StorableValue(value, max_bytes=self._max_result_bytes)
 
     def _run_atomically(self, run: Run) -> Ended:
@@ -136,13 +141,12 @@ class Executor:
         try:
             with OnlyHere(), run.interrupt.around_async():
                 if self._surroundings is None:
-                    value = await run.task.func(
-                        *self._arguments(run), **run.attempt.message.kwargs
-                    )
+                    given = await arguments_on_loop(run, self._arguments)
+                    value = await run.task.func(*given.args, **given.kwargs)
                 else:
-                    call = Call(run, self._arguments(run))
+                    call = Call(run, self._arguments)
                     value = await self._surroundings.acall(call)
-            stored = StorableValue(value, max_bytes=self._max_result_bytes)
+            stored = self._stored(run, value)
         except BaseException as error:
             ended = None
             if concerns_database(error):
@@ -157,10 +161,10 @@ class Executor:
         if run.task.takes_context or compat.is_heard(compat.task_started):
             self._signals.send_started(run)
 
-    def _arguments(self, run: Run) -> list[Any]:
-        args = run.attempt.message.args
+    def _arguments(self, run: Run) -> RunArguments:
+        given = decoded(run)
         if not run.task.takes_context:
-            return args
+            return given
         attempt = run.attempt
 
         def report(done: float, total: float | None, message: str) -> None:
@@ -173,7 +177,7 @@ class Executor:
             asks_to_end=lambda: run.interrupt.is_cancelled,
             tick_at=tick_at,
         )
-        return [context, *args]
+        return RunArguments([context, *given.args], given.kwargs)
 
     def _success(self, run: Run, stored: StorableValue) -> Outcome:
         now = datetime.now(UTC)
@@ -259,15 +263,17 @@ class Executor:
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]
         now = datetime.now(UTC)
-        pause = pause_after(run, error)
+        is_gone = isinstance(error, ReferenceGone)
+        pause = None if is_gone else pause_after(run, error)
         retry_at = None if pause is None else now + pause
+        ended = Status.CANCELLED if is_gone else Status.FAILED
         outcome = Outcome(
             attempt=attempt,
-            status=Status.FAILED if retry_at is None else Status.READY,
+            status=ended if retry_at is None else Status.READY,
             finished_at=now,
             retry_at=retry_at,
             keep=run.task.keep,
-            cause=cause_of(entry),
+            cause="" if is_gone else cause_of(entry),
             memory_mib=_memory(attempt, now),
         )
         if self._note is not None:

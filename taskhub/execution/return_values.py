@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from taskhub.foundation.values import MAX_DEPTH, Oddity, escape_text, walk
+from taskhub.tasks.codec import text_of
 
 #: A value that nests deeper most likely contains itself.
 _MAX_LEVELS = 200
@@ -20,7 +21,8 @@ class StorableValue:
     values is kept; "truncated" if the value is kept as text, or only the beginning of
     this text is kept.
 
-    Raise TypeError for a type that JSON cannot hold, or a value nested too deeply.
+    UUIDs, dates, times and decimals become text. Raise TypeError for other types that
+    JSON cannot hold, or a value nested too deeply.
     """
 
     __slots__ = ("_escaped", "_is_deep", "_merged", "notes", "value")
@@ -57,12 +59,10 @@ class StorableValue:
                 return value
             case Oddity.DEPTH:
                 self._is_deep = True
-                if where.count("[") > _MAX_LEVELS:
-                    raise TypeError(
-                        f"The return value nests deeper than {_MAX_LEVELS} levels; "
-                        "does it contain itself?"
-                    )
+                _check_levels(where)
                 return value
+        if (text := text_of(value)) is not None:
+            return text
         raise TypeError(
             f"Unsupported type. The {where} is of type {type(value).__qualname__}, "
             "which JSON cannot hold; return strings, numbers, booleans, None, lists "
@@ -85,6 +85,14 @@ class StorableValue:
             self.notes["truncated"] = (
                 f"It nests deeper than {MAX_DEPTH} levels; its JSON is kept, as text."
             )
+
+
+def _check_levels(where: str) -> None:
+    if where.count("[") > _MAX_LEVELS:
+        raise TypeError(
+            f"The return value nests deeper than {_MAX_LEVELS} levels; does it contain "
+            "itself?"
+        )
 
 
 def _name_places(places: list[str]) -> str:

@@ -11,6 +11,11 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from taskhub.conf import Options
+from taskhub.execution.arguments import (
+    ArgumentsOf,
+    RunArguments,
+    arguments_on_loop,
+)
 from taskhub.execution.runs import Run
 from taskhub.middleware import TaskRun
 from taskhub.tasks import Result, Task
@@ -24,11 +29,34 @@ class Call:
     Frames hold this object and not the arguments, which error trackers would show.
     """
 
-    def __init__(self, run: Run, args: list[Any]) -> None:
+    def __init__(self, run: Run, arguments_of: ArgumentsOf) -> None:
         self._run = run
-        # Copies, since the row of a task that is not durable is made of the message.
-        self.args = [*args]
-        self.kwargs = {**run.attempt.message.kwargs}
+        self._arguments_of = arguments_of
+
+    async def load(self) -> None:
+        """Make the arguments before the first use, since they may need queries."""
+        self._both = _copy(await arguments_on_loop(self._run, self._arguments_of))
+
+    @cached_property
+    def _both(self) -> tuple[list[Any], dict[str, Any]]:
+        # Made at the first use: a middleware may choose the database of a tenant first.
+        return _copy(self._arguments_of(self._run))
+
+    @property
+    def args(self) -> list[Any]:
+        return self._both[0]
+
+    @args.setter
+    def args(self, args: list[Any]) -> None:
+        self._both = args, self._both[1]
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        return self._both[1]
+
+    @kwargs.setter
+    def kwargs(self, kwargs: dict[str, Any]) -> None:
+        self._both = self._both[0], kwargs
 
     @property
     def task(self) -> Task[..., Any, Any]:
@@ -46,6 +74,11 @@ class Call:
     @cached_property
     def result(self) -> Result[Any]:
         return self._run.result()
+
+
+def _copy(given: RunArguments) -> tuple[list[Any], dict[str, Any]]:
+    # The row of a task that is not durable is made of the message.
+    return [*given.args], {**given.kwargs}
 
 
 class Surroundings:
@@ -69,9 +102,8 @@ class Surroundings:
 
     async def acall(self, call: Call) -> Any:
         """Await an `async def` task's function, and return its value."""
-        if not call.context:
-            return await self._acall(call)
         with restored(self._carriers, call.context):
+            await call.load()
             return await self._acall(call)
 
 

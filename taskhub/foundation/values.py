@@ -139,7 +139,7 @@ def _walk_container(
             name = key = on_oddity(Oddity.DIGITS, key, f"a key of {where}")
         else:
             name = on_oddity(Oddity.KEY, key, where)
-        walked[name] = walk(item, f"{where}[{key!r}]", on_oddity, depth)
+        walked[name] = walk(item, f"{where}[{name!r}]", on_oddity, depth)
     if len(walked) < len(value):
         on_oddity(Oddity.KEYS, value, where)
     return walked

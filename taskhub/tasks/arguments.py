@@ -7,7 +7,7 @@ from typing import Any
 
 from taskhub.exceptions import InvalidArguments
 from taskhub.foundation.nearest import did_you_mean
-from taskhub.foundation.values import MAX_DEPTH, MAX_DIGITS, Oddity, walk
+from taskhub.foundation.values import MAX_DEPTH, MAX_DIGITS, Oddity, OnOddity, walk
 
 Arguments = tuple[Sequence[Any], Mapping[str, Any]]
 
@@ -29,16 +29,22 @@ def check_arguments(
     takes_context: bool,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
+    on_oddity: OnOddity | None = None,
 ) -> tuple[list[Any], dict[str, Any]]:
     """
     Return the arguments as the task will receive them, in JSON's own types.
 
-    Raise InvalidArguments if they do not fit the signature, or JSON cannot carry one.
+    Raise InvalidArguments if they do not fit the signature. Call `on_oddity` for values
+    that JSON cannot carry; by default, raise InvalidArguments.
     """
     check_fit(function, takes_context, args, kwargs)
+    on_oddity = on_oddity or refuse
     return (
-        [check_value(arg, f"args[{index}]") for index, arg in enumerate(args)],
-        {name: check_value(arg, f"kwargs[{name!r}]") for name, arg in kwargs.items()},
+        [walk(arg, f"args[{i}]", on_oddity) for i, arg in enumerate(args)],
+        {
+            name: walk(arg, f"kwargs[{name!r}]", on_oddity)
+            for name, arg in kwargs.items()
+        },
     )
 
 
@@ -88,7 +94,7 @@ def _keywords_after(
 
 def check_value(value: Any, where: str) -> Any:
     """Return a value in JSON's own types, or raise InvalidArguments with advice."""
-    return walk(value, where, _refuse)
+    return walk(value, where, refuse)
 
 
 def _nearest_parameter(signature: inspect.Signature, kwargs: Mapping[Any, Any]) -> str:
@@ -130,10 +136,14 @@ _PROBLEMS = {
 }
 
 
-def _refuse(oddity: Oddity, value: Any, where: str) -> Any:
+def refuse(oddity: Oddity, value: Any, where: str) -> Any:
+    """Raise InvalidArguments with advice; for walk()."""
     if oddity is Oddity.TYPE:
         name = type(value).__qualname__
-        problem = f"is of type {name}, which JSON cannot carry; {advise(value)}"
+        advice = advise(value)
+        if where.startswith(("args[", "kwargs[")) and can_be_annotated(value):
+            advice = f"annotate its parameter (value: {name}), or {advice}"
+        problem = f"is of type {name}, which JSON cannot carry; {advice}"
     else:
         problem = _PROBLEMS[oddity]
         if oddity in (Oddity.NUMBER, Oddity.KEY):
@@ -171,6 +181,19 @@ _ADVICE = {
     "function": "pass its name",
     "type": "pass its name",
 }
+
+
+#: The same for values that travel if their parameter has an annotation.
+_TRAVELLING = ("Model", "Enum", "set", "frozenset", "Struct", "BaseModel")
+
+
+def can_be_annotated(value: object) -> bool:
+    """Whether a value could travel if its parameter had an annotation."""
+    cls = type(value)
+    is_record = any(
+        hasattr(cls, name) for name in ("__dataclass_fields__", "__attrs_attrs__")
+    )
+    return is_record or any(each.__name__ in _TRAVELLING for each in cls.__mro__)
 
 
 def advise(value: object) -> str:

@@ -13,6 +13,7 @@ from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, UnknownTask
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.tasks.arguments import check_fit
+from taskhub.tasks.codec import check_readable
 from taskhub.tasks.registry import lookup, registered_tasks
 from taskhub.tasks.task import Task
 
@@ -44,6 +45,7 @@ def misfit_of(path: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
         return f"The task {path!r} is not registered here."
     try:
         check_fit(task.func, task.takes_context, args, kwargs)
+        check_readable(task.func, task.takes_context, args, kwargs)
     except InvalidArguments as error:
         return str(error)
     return ""

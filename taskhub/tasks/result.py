@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
+
 from taskhub.compat import django_tasks as compat
 from taskhub.retries import counts_as_failure
 from taskhub.tasks import other_backends
+from taskhub.tasks.codec import decode_return, returns_references
 
 if TYPE_CHECKING:
     from taskhub.backend import TaskHubBackend
@@ -73,10 +76,15 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         # Django's own repr() shows the arguments and the return value.
         return f"<Result {self.id} of {self.task.module_path}: {self.status}>"
 
-    if TYPE_CHECKING:
-        # Defined by Django; declared here for its type.
-        @property
-        def return_value(self) -> R_co: ...
+    @property
+    def return_value(self) -> R_co:
+        """
+        The return value, read by the annotation of the task.
+
+        Raise ValueError if the task has not finished.
+        """
+        value: R_co = decode_value(self.task, super().return_value)
+        return value
 
     @classmethod
     def from_enqueued(
@@ -173,7 +181,7 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         value: R_co = (
             other_backends.wait_for(self, timeout)
             if hub is None
-            else hub.wait_for(self, timeout).outcome()
+            else decode_value(self.task, hub.wait_for(self, timeout).outcome())
         )
         return value
 
@@ -183,7 +191,9 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         value: R_co = (
             await other_backends.await_for(self, timeout)
             if hub is None
-            else (await hub.await_for(self, timeout)).outcome()
+            else await adecode_value(
+                self.task, (await hub.await_for(self, timeout)).outcome()
+            )
         )
         return value
 
@@ -214,6 +224,23 @@ def hub_of(task: "compat.Task[..., Any]") -> "TaskHubBackend | None":
     """Return the backend of a task, or None if it is not taskhub's."""
     backend: Any = task.get_backend()
     return backend if getattr(backend, "keeps_rows", False) else None
+
+
+def decode_value(task: Any, stored: Any) -> Any:
+    """Return a stored return value as decode_return() does, for any task."""
+    function = getattr(task, "func", None)
+    if function is None:
+        # A stand-in for a task that is not registered here.
+        return stored
+    return decode_return(function, task.takes_context, stored)
+
+
+async def adecode_value(task: Any, stored: Any) -> Any:
+    """See decode_value()."""
+    if returns_references(task.func, task.takes_context):
+        # Model instances need queries.
+        return await sync_to_async(decode_value)(task, stored)
+    return decode_value(task, stored)
 
 
 def due_of(enqueued: Enqueued) -> datetime:

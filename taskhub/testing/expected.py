@@ -8,8 +8,9 @@ from taskhub.exceptions import InvalidArguments, InvalidOption
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.models import TaskResult
 from taskhub.tasks import Task
-from taskhub.tasks.arguments import check_fit, check_value, signature_of
+from taskhub.tasks.arguments import check_fit, signature_of
 from taskhub.tasks.calls import Call
+from taskhub.tasks.codec import encode_bound
 from taskhub.tasks.masking import hides, masked
 from taskhub.testing.paths import path_of
 
@@ -85,7 +86,10 @@ class Expected:
         check_fit(function, takes_context, args, kwargs)
         bound = signature_of(function, takes_context).bind(*args, **kwargs)
         bound.apply_defaults()
-        return {name: _as_stored(value) for name, value in bound.arguments.items()}
+        return {
+            name: _as_stored(self._task, name, value)
+            for name, value in bound.arguments.items()
+        }
 
     def _differences(self, row: TaskResult) -> Iterator[str]:
         """Yield a clause for each difference between a row and what is expected."""
@@ -129,10 +133,10 @@ class Expected:
         return f" like this. Similar:{''.join(lines)}"
 
 
-def _as_stored(value: Any) -> Any:
+def _as_stored(task: Task[..., Any, Any], name: str, value: Any) -> Any:
     """Return a value as JSON holds it; objects that only compare, as they are."""
     try:
-        return check_value(value, "value")
+        return encode_bound(task, name, value)
     except InvalidArguments:
         return value
 

@@ -1,9 +1,13 @@
 """Code of sites that declares and enqueues tasks, and reads their results."""
 
 from collections.abc import Coroutine
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, assert_type
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import User
 
 from taskhub import Call, Context, Result, Task, periodic, task
 from taskhub.models import Node, PeriodicTask, TaskResult, TaskResultQuerySet
@@ -69,6 +73,17 @@ def nightly_with_context(context: Context, days: int) -> int:
     return days
 
 
+@dataclass
+class Line:
+    product: UUID
+    price: Decimal
+
+
+@task
+def bill(user: User, due: date, lines: list[Line]) -> UUID:
+    return lines[0].product
+
+
 # Results.
 
 assert_type(add.enqueue(1).get(), int)
@@ -82,6 +97,10 @@ assert_type(charge_async.enqueue(1).get(), dict[str, int])
 assert_type(nightly.enqueue().get(), int)
 assert_type(nightly_with_context.enqueue(1).get(), int)
 assert_type(tidy_up.enqueue().get(), int)
+assert_type(
+    bill.enqueue(User(), datetime.now(UTC).date(), [Line(uuid4(), Decimal(1))]).get(),
+    UUID,
+)
 assert_type(add.enqueue(1).return_value, int)
 assert_type(add.enqueue(1).id, str)
 assert_type(add.enqueue(1).row, TaskResult)
@@ -179,6 +198,7 @@ assert_type(PeriodicTask.objects.in_order().first(), PeriodicTask | None)
 add.enqueue("wrong")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 add.enqueue()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 add.enqueue(1, c=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+bill.enqueue(1, datetime.now(UTC).date(), [])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 add.delay([])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 shout.enqueue("a", times="b")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 fetch.enqueue(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -11,9 +11,11 @@ from django.contrib.admin.widgets import AdminTextInputWidget
 from django.utils.translation import gettext as _
 
 from taskhub.admin.forms.json_fields import TypedJSONField
+from taskhub.admin.forms.typed_fields import typed_field
 from taskhub.exceptions import InvalidArguments
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import check_value, signature_of
+from taskhub.tasks.codec import encode_argument, hints_of
 
 Parameter = inspect.Parameter
 _UNIONS = (Union, types.UnionType)
@@ -22,19 +24,27 @@ _UNIONS = (Union, types.UnionType)
 def parameters_of(task: Task[..., Any, Any]) -> list[Parameter]:
     """Return the parameters of a task with evaluated annotations."""
     signature = signature_of(task.func, task.takes_context)
-    try:
-        known = inspect.get_annotations(task.func, eval_str=True)
-    except Exception:
-        # Evaluating annotations runs the project's code, which may raise anything.
-        # The form also works without annotations.
-        known = {}
+    known, _faults = hints_of(task.func)
+    # The form shows defaults as JSON.
     return [
-        each.replace(annotation=known.get(each.name, each.annotation))
+        each.replace(
+            annotation=known.get(each.name, each.annotation),
+            default=_plain_default(task, each),
+        )
         for each in signature.parameters.values()
     ]
 
 
-def field_for(parameter: Parameter) -> forms.Field:
+def _plain_default(task: Task[..., Any, Any], parameter: Parameter) -> Any:
+    if parameter.default is Parameter.empty:
+        return parameter.default
+    try:
+        return encode_argument(task, parameter.name, parameter.default)
+    except InvalidArguments:
+        return parameter.default
+
+
+def field_for(parameter: Parameter, *, is_masked: bool = False) -> forms.Field:
     """Return the form field of a parameter."""
     if parameter.kind is Parameter.VAR_POSITIONAL:
         return TypedJSONField(list, required=False)
@@ -47,7 +57,9 @@ def field_for(parameter: Parameter) -> forms.Field:
         "help_text": _describe_annotation(parameter),
         "initial": _shown_default(parameter),
     }
-    return _field(kind, takes_none or has_default, takes_none, options)
+    may_be_empty = takes_none or has_default
+    typed = typed_field(kind, may_be_empty, is_masked, options)
+    return typed or _field(kind, may_be_empty, takes_none, options)
 
 
 def _field(

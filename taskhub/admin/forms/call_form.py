@@ -8,9 +8,12 @@ from django.contrib.admin.widgets import AdminTextareaWidget
 from django.utils.translation import gettext as _
 
 from taskhub.admin.forms.call_fields import Parameter, field_for, parameters_of
+from taskhub.admin.forms.date_time import MomentField
+from taskhub.admin.forms.typed_fields import as_moment
 from taskhub.exceptions import InvalidArguments
 from taskhub.tasks import Task
-from taskhub.tasks.arguments import check_arguments, check_value, signature_of
+from taskhub.tasks.arguments import signature_of
+from taskhub.tasks.codec import encode, encode_argument, restored
 
 #: The prefix of parameters' fields: a parameter may have the name of another input.
 _PREFIX = "arg_"
@@ -23,7 +26,8 @@ class CallForm(forms.Form):
     The arguments of a task, with a field for each parameter.
 
     `old` has the positional and keyword arguments of an earlier run, which are the
-    initial values. Masked arguments are not shown; an empty field keeps their value.
+    initial values, and `types` the noted types of their values. Masked arguments are
+    not shown; an empty field keeps their value.
     `fits` is whether the old arguments fit the signature.
     """
 
@@ -33,13 +37,16 @@ class CallForm(forms.Form):
         data: Any = None,
         *,
         old: tuple[Sequence[Any], Mapping[str, Any]] | None = None,
+        types: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(data)
         self.task = task
         self.parameters = parameters_of(task)
         self.old, self.fits = _bind(task, old) if old is not None else ({}, True)
+        self.kept = _bind(task, restored(*old, types))[0] if old and types else self.old
         for parameter in self.parameters:
-            field = field_for(parameter)
+            is_masked = parameter.name in task.masked
+            field = field_for(parameter, is_masked=is_masked)
             field.label = parameter.name
             self._fill(parameter.name, field)
             self.fields[_PREFIX + parameter.name] = field
@@ -52,6 +59,8 @@ class CallForm(forms.Form):
             self._hide(field, is_known)
         elif is_known:
             field.initial = self.old[name]
+            if isinstance(field, MomentField):
+                field.initial = as_moment(self.old[name])
             if isinstance(field, forms.CharField) and "\n" in str(field.initial):
                 field.widget = AdminTextareaWidget()
 
@@ -74,17 +83,34 @@ class CallForm(forms.Form):
         for parameter in self.parameters:
             key = _PREFIX + parameter.name
             try:
-                check_value(self.cleaned_data.get(key), parameter.name)
+                self._encode(parameter, key)
             except InvalidArguments as error:
                 self.add_error(key, str(error))
             if parameter.kind is Parameter.VAR_KEYWORD:
                 self._refuse_duplicates(key)
         if not self.errors:
             try:
-                check_arguments(self.task.func, self.task.takes_context, *self.call())
+                encode(self.task.func, self.task.takes_context, *self.call())
             except InvalidArguments as error:
                 self.add_error(None, str(error))
         return self.cleaned_data
+
+    def _encode(self, parameter: Parameter, key: str) -> None:
+        """Replace a value by its JSON. Raise InvalidArguments if it does not fit."""
+        value = self.cleaned_data.get(key)
+        if value is None:
+            return
+        name = parameter.name
+        if parameter.kind is Parameter.VAR_POSITIONAL:
+            found: Any = [encode_argument(self.task, name, each) for each in value]
+        elif parameter.kind is Parameter.VAR_KEYWORD:
+            found = {
+                key: encode_argument(self.task, name, each)
+                for key, each in value.items()
+            }
+        else:
+            found = encode_argument(self.task, name, value)
+        self.cleaned_data[key] = found
 
     def _refuse_duplicates(self, key: str) -> None:
         """Refuse names in the field of **kwargs that have a field of their own."""
@@ -135,7 +161,7 @@ class CallForm(forms.Form):
         """Return an argument, or _NOT_GIVEN if the default applies."""
         name, key = parameter.name, _PREFIX + parameter.name
         if name in self.old and self._is_unchanged(name):
-            return self.old[name]
+            return self.kept[name]
         value = self.cleaned_data.get(key)
         is_rest = parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
         has_default = is_rest or parameter.default is not Parameter.empty

@@ -5,12 +5,16 @@ A site imports this package while its settings are still loading, so these funct
 import what they need when they are called.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from django.db import transaction
 
 from taskhub.exceptions import ResultNotKept
+from taskhub.messages import Extra
+from taskhub.tasks.codec import encode
 
 if TYPE_CHECKING:
     from taskhub.models import TaskResult, TaskResultQuerySet
@@ -72,9 +76,21 @@ def delete(result_id: str) -> None:
     delete_results(_rows(result_id).finished())
 
 
-def change_arguments(result_id: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-    """Write other arguments into the row of a running result, for its next attempt."""
-    _rows(result_id).unfinished().update(args=args, kwargs=kwargs)
+def change_arguments(
+    result_id: str, function: Callable[..., Any], args: Any, kwargs: Any
+) -> None:
+    """
+    Write other arguments into the row of a running result, for its next attempt.
+
+    Raise InvalidArguments as enqueue() does.
+    """
+    sent = encode(function, True, args, kwargs)
+    for row in _rows(result_id).unfinished():
+        extra = Extra.read(row.extra) or Extra()
+        changed = msgspec.structs.replace(extra, types=sent.types).store()
+        _rows(result_id).unfinished().update(
+            args=sent.args, kwargs=sent.kwargs, extra=changed or None
+        )
 
 
 def together() -> AbstractContextManager[Any]:

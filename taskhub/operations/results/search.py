@@ -36,9 +36,9 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
     """
     Return the results that match every word of `text`.
 
-    A word is an id, a part of a registered task's path, the whole path of an
-    unregistered task, `name=value` for a keyword argument, or a part of the text of
-    arguments or errors. A phrase in double quotes is always a part of a text.
+    A word is the id of one of them, a part of a registered task's path, the whole path
+    of an unregistered task, `name=value` for a keyword argument, or a part of the text
+    of arguments or errors. A phrase in double quotes is always a part of a text.
 
     Only arguments of registered tasks are searched, since their masks are known: by
     name if not masked, and by text if the task masks no argument.
@@ -53,7 +53,12 @@ def search(results: TaskResultQuerySet, text: str) -> TaskResultQuerySet:
         if phrase or (not paths and not _as_uuid(word)):
             unindexed.append((phrase, word))
         elif pk := _as_uuid(word):
-            results = results.filter(pk=pk)
+            found = results.filter(pk=pk)
+            if found.exists():
+                results = found
+            else:
+                # An argument may be a UUID, too.
+                unindexed.append(("", str(pk)))
         else:
             allowed = paths if allowed is None else allowed & paths
     for _phrase, word in unindexed:

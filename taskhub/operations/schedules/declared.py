@@ -1,15 +1,18 @@
 """Write the schedules that the code declares into the table."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
+from taskhub.exceptions import InvalidArguments, UnknownTask
 from taskhub.models import PeriodicTask
 from taskhub.models.base import results_database
 from taskhub.operations.schedules.validation import validate
-from taskhub.tasks import Declared, declared_schedules
+from taskhub.tasks import Declared, declared_schedules, find_task
+from taskhub.tasks.codec import encode_without_notes
 from taskhub.tasks.declared import PeriodicOptions
 
 #: Marks the rows that are enabled again if their declaration comes back.
@@ -91,7 +94,19 @@ def _apply(declared: Declared, row: PeriodicTask) -> None:
     for option in _OPTIONS:
         default = getattr(defaults, option)
         setattr(row, option, declared.options.get(option, default))
-    row.args, row.kwargs = list(row.args), dict(row.kwargs)
+    row.args, row.kwargs = _as_json(declared.task_path, row.args, row.kwargs)
+
+
+def _as_json(
+    task_path: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return declared arguments as the row has them; unchanged if they do not fit."""
+    try:
+        task = find_task(task_path)
+        return encode_without_notes(task.func, task.takes_context, args, kwargs)
+    except (UnknownTask, InvalidArguments):
+        # validate() says what is wrong.
+        return list(args), dict(kwargs)
 
 
 def _declared_values(row: PeriodicTask) -> list[object]:

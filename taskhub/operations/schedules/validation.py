@@ -18,7 +18,7 @@ from taskhub.operations.schedules.runs import (
 )
 from taskhub.schedules import Clocked
 from taskhub.tasks import find_task
-from taskhub.tasks.arguments import check_arguments
+from taskhub.tasks.codec import encode_without_notes
 
 
 def validate(row: PeriodicTask) -> dict[str, str]:
@@ -69,7 +69,7 @@ def faults_of_task(row: PeriodicTask) -> dict[str, str]:
     if faults := faults_of_json(row):
         return faults
     try:
-        check_arguments(task.func, task.takes_context, row.args, row.kwargs)
+        encode_without_notes(task.func, task.takes_context, row.args, row.kwargs)
     except InvalidArguments as error:
         return {"kwargs" if row.kwargs else "args": str(error)}
     try:

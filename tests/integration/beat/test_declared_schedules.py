@@ -2,7 +2,7 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -14,7 +14,7 @@ from taskhub.models import PeriodicTask
 from taskhub.operations.schedules import disable, synchronise
 from taskhub.schedules import cron, every
 from taskhub.tasks import declared as declarations
-from tests import tasks
+from tests import tasks, typed_tasks
 from tests.factories import PeriodicTaskFactory
 from tests.integration.admin.schedules.pages import ADD, faults, written
 from tests.integration.beat.test_isolation import ONLY, make_odd
@@ -53,6 +53,24 @@ def test_a_declared_schedule_becomes_a_row():
     assert row.from_code
     assert row.enabled
     assert row.next_run_at
+
+
+def test_declared_values_are_stored_as_json():
+    day = date(2026, 11, 23)
+    periodic(every(hours=1), kwargs={"value": day})(typed_tasks.TYPED["date"])
+
+    synchronise()
+
+    assert only_row().kwargs == {"value": "2026-11-23"}
+    assert synchronise().updated == []
+
+
+def test_declared_values_that_need_an_annotation_are_refused():
+    declare(args=[date(2026, 11, 23)])
+
+    (fault,) = synchronise().faults.values()
+
+    assert "args[0] is a date, and its parameter has no annotation" in fault
 
 
 def test_a_second_synchronisation_changes_nothing():

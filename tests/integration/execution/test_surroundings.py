@@ -14,7 +14,8 @@ from taskhub.context import current_user_id, current_user_middleware
 from taskhub.exceptions import InvalidArguments
 from taskhub.models import Status, TaskResult
 from taskhub.tasks.carriers import MAX_CONTEXT_BYTES
-from tests import surroundings
+from tests import surroundings, typed_tasks
+from tests.models import Trace
 from tests.servers import wait_until
 from tests.site_settings.surrounded import CONTEXT, MIDDLEWARE_OF_TASKS
 from tests.surroundings import tenant
@@ -235,3 +236,19 @@ def test_a_faulty_class_is_an_error_of_the_system_check(
     assert "taskhub.E007" in str(caught.value)
     assert message in str(caught.value)
     assert repr(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "task",
+    [typed_tasks.read_trace, typed_tasks.read_trace_async],
+    ids=["sync", "async"],
+)
+def test_typed_arguments_are_read_within_context_and_middleware(drain, as_acme, task):
+    trace = Trace.objects.create(label="x", pid=1)
+    one, other = task.enqueue(trace=trace), typed_tasks.describe.enqueue(trace.at)
+
+    drain(**SITE)
+
+    assert one.row.return_value == "x of 1"
+    assert set(other.row.extra) == {"context", "types"}
+    assert "datetime.datetime(" in other.row.return_value

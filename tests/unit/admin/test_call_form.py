@@ -187,7 +187,7 @@ def odd_annotation(a: "NoSuchType", b: "int" = UNSENDABLE):  # noqa: F821
     """A function with an annotation that cannot be resolved."""
 
 
-def test_parameters_with_unknown_annotations_get_json_fields():
+def test_a_parameter_with_an_unknown_annotation_gets_a_json_field():
     form = CallForm(task(odd_annotation))
 
-    assert fields(form) == {"a": "TypedJSONField", "b": "TypedJSONField"}
+    assert fields(form) == {"a": "TypedJSONField", "b": "IntegerField"}

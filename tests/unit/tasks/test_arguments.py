@@ -90,7 +90,7 @@ def test_values_are_converted_to_json_types(value, expected):
         (float("-inf"), "is -inf, which JSON does not have"),
         (
             User(username="a"),
-            "is of type User, which JSON cannot carry; pass its",
+            "JSON cannot carry; annotate its parameter (value: User), or pass its",
         ),
         (type("Upload", (), {})(), "is of type Upload, which JSON"),
         (User.objects.all(), "pass a list of primary keys"),
@@ -99,7 +99,10 @@ def test_values_are_converted_to_json_types(value, expected):
         (HttpRequest(), "pass the values that the task needs from it"),
         (gettext_lazy("Monday"), "pass str(value)"),
         (Shape.ROUND, "pass value.value"),
-        (Point(1), "pass dataclasses.asdict(value)"),
+        (
+            Point(1),
+            "its parameter (value: Point), or pass dataclasses.asdict(value)",
+        ),
         ((x for x in ()), "pass list(value)"),
         (b"\xff", "is bytes that are not UTF-8; pass base64"),
         ("a\0", "contains a NUL or a lone surrogate"),

@@ -95,7 +95,8 @@ def again_view(model_admin: Any, request: HttpRequest, object_id: str) -> HttpRe
         raise Http404
     task = registered_tasks()[row.task_path]
     data = request.POST if request.method == "POST" else None
-    call = CallForm(task, data, old=(row.args, row.kwargs))
+    types = (row.extra or {}).get("types")
+    call = CallForm(task, data, old=(row.args, row.kwargs), types=types)
     if response := _enqueue_again(model_admin, request, row, call):
         return response
     title = _("Retry with other arguments")

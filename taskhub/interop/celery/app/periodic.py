@@ -6,7 +6,6 @@ from typing import Any
 
 from taskhub.exceptions import InvalidOption
 from taskhub.foundation.nearest import did_you_mean
-from taskhub.interop.celery.arguments import encode
 from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.priorities import priority_of
 from taskhub.interop.celery.schedules import schedule_of
@@ -37,8 +36,8 @@ def declare_entry(name: str, entry: Mapping[str, Any]) -> None:
             "interval are counted from its first one."
         )
     options: PeriodicOptions = {
-        "args": encode([*(entry.get("args") or ())]),
-        "kwargs": encode(entry.get("kwargs") or {}),
+        "args": [*(entry.get("args") or ())],
+        "kwargs": {**(entry.get("kwargs") or {})},
         **_options(name, entry.get("options") or {}),  # type: ignore[typeddict-item]
     }
     schedule = schedule_of(entry["schedule"])

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from taskhub.interop.celery import database
-from taskhub.interop.celery.arguments import decode
+from taskhub.interop.celery.arguments import arguments_of
 from taskhub.interop.celery.priorities import celery_priority_of
 from taskhub.tasks import Context as TaskContext
 
@@ -72,8 +72,7 @@ class Context:
         retries = result.failures
         if retries and (row := database.find_row(result.id)):
             # The retry may have changed the arguments.
-            args, kwargs = row.args, row.kwargs
-        args, kwargs = decode([*args]), decode(kwargs)
+            args, kwargs = arguments_of(row)
         after: datetime | None = variant.run_after
         expires_after = variant.expires_after
         enqueued_at = result.enqueued_at

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from taskhub.interop.celery import database
 from taskhub.interop.celery.app.request import Context
-from taskhub.interop.celery.arguments import encode
 from taskhub.interop.celery.exceptions import Retry
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def retry(
                 task_kwargs=request.kwargs,
             )
         )
-    _change_arguments(request, args, kwargs)
+    _change_arguments(task, request, args, kwargs)
     end = Retry(exc=exc, when=when, is_eager=request.is_eager)
     if throw:
         raise end
@@ -54,7 +53,7 @@ def _raise(error: BaseException) -> None:
 
 
 def _change_arguments(
-    request: Context, args: Any, kwargs: Mapping[str, Any] | None
+    task: "Task", request: Context, args: Any, kwargs: Mapping[str, Any] | None
 ) -> None:
     """Give the next attempt other arguments, if they differ."""
     changed_args = request.args if args is None else list(args)
@@ -63,6 +62,5 @@ def _change_arguments(
         return
     request.args, request.kwargs = changed_args, changed_kwargs
     if request.id is not None and not request.is_eager:
-        database.change_arguments(
-            request.id, encode(changed_args), encode(changed_kwargs)
-        )
+        function = task.func
+        database.change_arguments(request.id, function, changed_args, changed_kwargs)

@@ -16,7 +16,7 @@ from taskhub.interop.celery.app.options import options_of
 from taskhub.interop.celery.app.request import Context, pushed, request_of
 from taskhub.interop.celery.app.retrying import retry
 from taskhub.interop.celery.app.running import ExceptionInfo, function_of
-from taskhub.interop.celery.arguments import decode, encode
+from taskhub.interop.celery.arguments import received, without_lazy_texts
 from taskhub.interop.celery.canvas import Signature
 from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.exceptions import InvalidCall, Retry
@@ -26,7 +26,6 @@ from taskhub.interop.celery.publishing import aware, publish
 from taskhub.interop.celery.result import AsyncResult
 from taskhub.tasks import Task as HubTask
 from taskhub.tasks import task as hub_task
-from taskhub.tasks.arguments import check_arguments
 from taskhub.tasks.calls import check_positional
 
 
@@ -198,9 +197,9 @@ class Task:
             "shadow": shadow,
         }
         check_positional(args, f"{self.name}.apply_async()")
-        call = encode([*(args or ())]), encode(kwargs or {})
+        call = without_lazy_texts([*(args or ())]), without_lazy_texts(kwargs or {})
         if setting("task_always_eager"):
-            args, kwargs = decode(check_arguments(self.hub_task.func, True, *call))
+            args, kwargs = received(self.func, *call)
             return self.apply(args, kwargs, task_id, headers=options.get("headers"))
         result = publish(self.hub_task, *call, **options)
         result.ignored = bool(self.ignore_result)

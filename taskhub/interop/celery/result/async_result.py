@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from taskhub.exceptions import ResultTimeout, TaskCancelled, TaskFailed
 from taskhub.foundation.current import current_result
 from taskhub.interop.celery import database, states
-from taskhub.interop.celery.arguments import decode
+from taskhub.interop.celery.arguments import arguments_of
 from taskhub.interop.celery.exceptions import TaskRevokedError, TimeoutError
 from taskhub.interop.celery.progress import unpack
 from taskhub.interop.celery.result.outcomes import error_of, retries_of, state_of
@@ -98,11 +98,13 @@ class AsyncResult:
 
     @property
     def args(self) -> Any:
-        return decode(self._read("args"))
+        row = self.row
+        return None if row is None else arguments_of(row)[0]
 
     @property
     def kwargs(self) -> Any:
-        return decode(self._read("kwargs"))
+        row = self.row
+        return None if row is None else arguments_of(row)[1]
 
     @property
     def queue(self) -> Any:

@@ -109,7 +109,36 @@ def test_the_form_needs_only_the_queries_for_the_user(
         admin_client.get(form_of("tests.tasks.order"))
 
 
+def test_typed_arguments_are_entered_in_their_fields(config, admin_client):
+    trace = Trace.objects.create(label="x", pid=1)
+
+    admin_client.post(
+        form_of("tests.typed_tasks.read_trace"), options(arg_trace=str(trace.pk))
+    )
+    admin_client.post(
+        form_of("tests.typed_tasks.return_datetime"),
+        options(arg_value_0="2026-11-23", arg_value_1="9:00"),
+    )
+
+    at, key = TaskResult.objects.all()
+    assert key.kwargs == {"trace": trace.pk}
+    assert at.kwargs == {"value": "2026-11-23T09:00:00Z"}
+
+
 # A result again, with other arguments.
+
+
+def test_arguments_that_are_not_edited_keep_their_types(config, admin_client):
+    key = "5f0c8a1e-0000-4000-8000-000000000001"
+    old = TaskResultFactory(
+        failed=True, args=[key], kwargs={"b": key}, extra={"types": {"args[0]": "uuid"}}
+    )
+
+    admin_client.post(again(old), {"arg_a": f'"{key}"', "arg_b": "2"})
+
+    new = TaskResult.objects.first()
+    assert new.kwargs == {"a": key, "b": 2}
+    assert new.extra == {"types": {"kwargs['a']": "uuid"}}
 
 
 def test_a_result_is_enqueued_again_with_other_arguments(config, admin_client):

@@ -158,6 +158,25 @@ def test_search_by_id(results_page):
     assert results_page(q=wanted.pk.hex)[0] == [wanted]
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["5f0c8a1e-0000-4000-8000-000000000001", "5F0C8A1E000040008000000000000001"],
+)
+def test_arguments_are_searched_for_a_uuid(results_page, word):
+    row = TaskResultFactory(args=["5f0c8a1e-0000-4000-8000-000000000001"])
+    TaskResultFactory()
+
+    assert results_page(q=word)[0] == [row]
+
+
+@pytest.mark.parametrize("word", ["2026-11-23", "day=2026-11-23"])
+def test_arguments_are_searched_for_a_date(results_page, word):
+    row = TaskResultFactory(args=[], kwargs={"day": "2026-11-23"})
+    TaskResultFactory()
+
+    assert results_page(q=word)[0] == [row]
+
+
 def test_arguments_are_searched_in_the_newest_rows(results_page, monkeypatch):
     monkeypatch.setattr(search, "MAX_TEXT_ROWS", 2)
     monkeypatch.setattr(search, "MAX_KEYWORD_ROWS", 3)

@@ -134,6 +134,11 @@ def test_empty_durations_and_arguments_get_their_defaults(admin_client):
         ({"start_at_0": "9999-12-31", "start_at_1": "0:00"}, "start_at", "to 2999"),
         ({"args": "[1, 2, 3]"}, "args", "too many positional arguments"),
         ({"args": "[1]", "kwargs": '{"bb": 2}'}, "kwargs", "did you mean 'b'"),
+        (
+            {"task_path": "tests.typed_tasks.return_uuid", "args": '["x"]'},
+            "args",
+            "args[0] ('value') does not fit its annotation, UUID",
+        ),
         ({"args": '{"a": 1}'}, "args", "Positional arguments must be a list"),
         ({"args": "[1, 2"}, "args", "Expected a list as JSON"),
         ({"kwargs": "[]]"}, "kwargs", "Expected an object as JSON"),

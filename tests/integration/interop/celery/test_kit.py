@@ -27,4 +27,4 @@ def test_celery_tasks_run_immediately(configure, django_capture_on_commit_callba
     with django_capture_on_commit_callbacks(execute=True):
         result = tasks.retry_with_more.delay([5])
 
-    assert result.get() == [50, 0, 10]
+    assert result.get() == [[50, 0, 10], "Decimal"]

@@ -84,7 +84,7 @@ def test_retry_changes_arguments_and_the_limit(start_node):
 
     run(start_node, changed, often, at_end)
 
-    assert changed.get() == [50, 0, 10]
+    assert changed.get() == [[50, 0, 10], "Decimal"]
     assert changed.args == [[5, 0, 1]]
     assert often.get() == 5
     assert at_end.get() == "returned"

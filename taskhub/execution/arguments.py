@@ -1,0 +1,45 @@
+"""The arguments of a run, as its function takes them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+
+from taskhub.execution.runs import Run
+from taskhub.tasks.codec import decode, has_references
+
+
+class RunArguments(msgspec.Struct, frozen=True):
+    """Positional and keyword arguments. Error trackers show the repr() of locals."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"<{len(self.args)} + {len(self.kwargs)} arguments>"
+
+
+#: Returns the arguments of a run, with its context.
+ArgumentsOf = Callable[[Run], RunArguments]
+
+
+def decoded(run: Run) -> RunArguments:
+    """Return the arguments of a run's message; see codec.decode()."""
+    message, task = run.attempt.message, run.task
+    types = message.extra.types if message.extra else None
+    try:
+        found = decode(
+            task.func, task.takes_context, message.args, message.kwargs, types
+        )
+    except Exception as error:
+        # The frames of the codec have values in their locals.
+        raise error.with_traceback(None) from error.__cause__
+    return RunArguments(*found)
+
+
+async def arguments_on_loop(run: Run, arguments_of: ArgumentsOf) -> RunArguments:
+    """Return the arguments of a run; make queries in the thread for queries."""
+    if has_references(run.task.func, run.task.takes_context):
+        return await sync_to_async(arguments_of)(run)
+    return arguments_of(run)

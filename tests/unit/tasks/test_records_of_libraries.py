@@ -1,0 +1,55 @@
+"""Records of libraries that a site may use: attrs and pydantic."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from taskhub.exceptions import InvalidArguments
+from taskhub.tasks.codec import faults_of
+from tests.unit.tasks.test_codec import sent, taking
+
+MOMENT = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def price() -> Any:
+    """A class of attrs."""
+    attrs = pytest.importorskip("attrs")
+    return attrs.make_class(
+        "Price", {"amount": attrs.field(type=Decimal), "at": attrs.field(type=datetime)}
+    )
+
+
+@pytest.fixture
+def parcel() -> Any:
+    """A model of pydantic."""
+    pydantic = pytest.importorskip("pydantic")
+    return pydantic.create_model("Parcel", weight=(Decimal, ...), sent=(datetime, ...))
+
+
+def test_instances_of_attrs_arrive_as_they_were(price):
+    value = price(amount=Decimal("1.50"), at=MOMENT)
+
+    assert sent(taking(price), value) == value
+
+
+def test_models_of_pydantic_arrive_as_they_were(parcel):
+    value = parcel(weight=Decimal("1.50"), sent=MOMENT)
+
+    assert faults_of(taking(parcel), False) == {}
+    for annotation in (parcel, parcel | None):
+        assert sent(taking(annotation), value) == value
+    assert sent(taking(list[parcel]), [value]) == [value]
+    assert sent(taking(parcel | None), None) is None
+
+
+def test_a_value_that_pydantic_refuses_is_not_shown(parcel):
+    with pytest.raises(InvalidArguments) as caught:
+        sent(taking(parcel), {"weight": "secret", "sent": MOMENT.isoformat()})
+
+    assert "does not fit its annotation, Parcel: weight: Input should" in str(
+        caught.value
+    )
+    assert "secret" not in str(caught.value)
