@@ -23,8 +23,9 @@ LooseCall = tuple[Any, ...] | list[Any] | Mapping[str, Any]
 
 
 def check_positional(args: Any, what: str) -> None:
-    """Raise InvalidArguments if `args` is a single value or a dict."""
-    if isinstance(args, str | bytes | bytearray | Mapping):
+    """Raise InvalidArguments if `args` is a single value or a dict; None is allowed."""
+    is_iterable = args is None or isinstance(args, Iterable)
+    if not is_iterable or isinstance(args, str | bytes | bytearray | Mapping):
         raise InvalidArguments(
             f"{what} takes a tuple or list of positional arguments, such as (value,), "
             f"not a single {_name(args)}."

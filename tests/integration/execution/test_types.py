@@ -57,6 +57,7 @@ VALUES = {
     ),
     "named_tuple": (Pair(KEY, 2), [str(KEY), 2]),
     "literal": ("b", "b"),
+    "number": (3, 3),
     "optional": (KEY, str(KEY)),
     "union": ([Decimal(1)], ["1"]),
     "int_keys": ({5: "five"}, {"5": "five"}),
