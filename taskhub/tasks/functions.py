@@ -59,8 +59,8 @@ def loading_of(function: Callable[..., Any]) -> object | None:
 
 
 def place_of(function: Any) -> str:
-    """Return the file and line of a function."""
-    code = getattr(function, "__code__", None)
+    """Return the file and line of a function, or of that for which it stands."""
+    code = getattr(getattr(function, "stands_for", function), "__code__", None)
     if code is None:
         return repr(function)
     return f"{code.co_filename}:{code.co_firstlineno}"

@@ -13,6 +13,8 @@ _LINGERING = "tests/integration/worker/process/test_lingering.py"
 _RUNNING = "tests/integration/testing/test_running.py"
 _IMMEDIATELY = "tests/integration/testing/test_immediately.py"
 _LIMITS = "tests/integration/worker/process/test_limits.py"
+_CELERY_RUNS = "tests/integration/interop/celery/test_runs.py"
+_CELERY_CALLS = "tests/integration/interop/celery/test_calls.py"
 
 DELIVERY = (
     Mutant(
@@ -604,4 +606,35 @@ INLINE = (
     ),
 )
 
-MUTANTS = (*DELIVERY, *BROKERS, *RUNS, *SCHEDULES, *PAGES, *INLINE)
+CELERY = (
+    Mutant(
+        name="celery-retries-are-not-counted",
+        path="taskhub/interop/celery/app/retrying.py",
+        old="request.retries >= max_retries",
+        new="False",
+        tests=(_CELERY_RUNS,),
+    ),
+    Mutant(
+        name="celery-errors-are-retried-without-autoretry",
+        path="taskhub/interop/celery/app/options.py",
+        old='        "retry_on": (),\n',
+        new="",
+        tests=(_CELERY_RUNS,),
+    ),
+    Mutant(
+        name="celery-task-runs-again-after-a-death-without-acks-late",
+        path="taskhub/interop/celery/app/options.py",
+        old='return "retry" if late else "fail"',
+        new='return "retry"',
+        tests=(_CELERY_RUNS,),
+    ),
+    Mutant(
+        name="celery-group-is-enqueued-in-part",
+        path="taskhub/interop/celery/canvas.py",
+        old="with database.together():",
+        new="if True:",
+        tests=(_CELERY_CALLS,),
+    ),
+)
+
+MUTANTS = (*DELIVERY, *BROKERS, *RUNS, *SCHEDULES, *PAGES, *INLINE, *CELERY)

@@ -20,6 +20,7 @@ _DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
 #: Names of settings before Celery 4, which have no namespace.
 _OLD_NAMES = {
     "beat_schedule": "CELERYBEAT_SCHEDULE",
+    "task_acks_late": "CELERY_ACKS_LATE",
     "task_always_eager": "CELERY_ALWAYS_EAGER",
     "task_eager_propagates": "CELERY_EAGER_PROPAGATES_EXCEPTIONS",
     "timezone": "CELERY_TIMEZONE",

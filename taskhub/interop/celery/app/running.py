@@ -52,6 +52,8 @@ def function_of(task: "Task") -> Callable[..., Any]:
     for name in ("__module__", "__name__", "__qualname__", "__doc__"):
         setattr(call, name, getattr(task, name))
     call.__signature__ = _signature_of(task)  # type: ignore[attr-defined]
+    # What errors name instead of this function.
+    call.stands_for = getattr(task, "__wrapped__", task.run)  # type: ignore[attr-defined]
     return call
 
 

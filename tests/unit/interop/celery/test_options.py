@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidOption
 from taskhub.interop.celery import Task, TaskHubCeleryWarning, shared_task
 from taskhub.retries import Fixed
@@ -124,6 +125,17 @@ def test_the_same_function_is_the_same_task():
     function = another()
 
     assert shared_task(function) is shared_task(max_retries=9)(function)
+
+
+def test_two_functions_of_one_name_are_refused_with_their_places():
+    first, second = another(), another()
+    second.__qualname__ = first.__qualname__
+    shared_task(first)
+
+    with pytest.raises(
+        compat.InvalidTask, match=r"Two .*functions\.py:.*functions\.py:"
+    ):
+        shared_task(second)
 
 
 def test_without_typing_arguments_are_not_checked():
