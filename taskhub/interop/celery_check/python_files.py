@@ -1,7 +1,8 @@
 """The uses of Celery in the syntax tree of one module."""
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from taskhub.interop.celery_check.findings import Finding, Verdict
@@ -24,13 +25,22 @@ _PICKLE = Fate(
 )
 
 
-def read_module(path: Path, shown: str) -> "ModuleReader":
+#: The names of the apps that modules create, by the last part of the module's name.
+Apps = Mapping[str, Collection[str]]
+
+
+def find_apps(path: Path) -> set[str]:
+    """Return the names to which a module assigns `Celery(…)`."""
+    return set(re.findall(r"(?m)^(\w+) *= *(?:\w+\.)*Celery\(", path.read_text()))
+
+
+def read_module(path: Path, shown: str, apps: Apps) -> "ModuleReader":
     """
     Read the uses of Celery in a file. `shown` is its path in the findings.
 
     Raise SyntaxError or ValueError if it is not valid Python.
     """
-    reader = ModuleReader(shown)
+    reader = ModuleReader(shown, apps)
     reader.visit(ast.parse(path.read_bytes()))
     return reader
 
@@ -38,8 +48,9 @@ def read_module(path: Path, shown: str) -> "ModuleReader":
 class ModuleReader(ast.NodeVisitor):
     """Collects the uses of Celery in one module."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, apps: Apps) -> None:
         self._path = path
+        self._apps_of_modules = apps
         self.findings: list[Finding] = []
         self.tasks = 0
         #: What Celery's names are called in this module.
@@ -74,9 +85,12 @@ class ModuleReader(ast.NodeVisitor):
             elif package in OTHER_PACKAGES and not node.level:
                 fate = Fate(Verdict.HAND, OTHER_PACKAGES[package])
                 self._note(node, f"from {module} import {alias.name}", fate)
-            elif module.rpartition(".")[2] in ("celery", "celery_app"):
-                # The project's own module with its app.
+            elif self._is_app(module, alias.name):
                 self._apps.add(alias.asname or alias.name)
+
+    def _is_app(self, module: str, name: str) -> bool:
+        """Whether a name of one of the project's modules is its app."""
+        return name in self._apps_of_modules.get(module.rpartition(".")[2], ())
 
     # Tasks.
 

@@ -10,6 +10,7 @@ from taskhub.interop.celery.app.options import REFUSED as REFUSED_TASK_OPTIONS
 from taskhub.interop.celery.app.options import (
     WITHOUT_EFFECT as TASK_OPTIONS_WITHOUT_EFFECT,
 )
+from taskhub.interop.celery.conf import OLD_NAMES
 from taskhub.interop.celery.publishing import CALLBACKS
 from taskhub.interop.celery.publishing import KNOWN as CALL_OPTIONS
 from taskhub.interop.celery.publishing import (
@@ -182,7 +183,7 @@ _PRIORITY = Fate(
 def fate_of_setting(name: str) -> Fate:
     """Return what becomes of a setting, without its prefix."""
     name = name.lower()
-    if name in SETTINGS:
+    if name in SETTINGS or f"CELERY_{name.upper()}" in OLD_NAMES.values():
         return MOVES
     return REPLACED_SETTINGS.get(
         name, Fate(Verdict.NOTE, "It has no effect; see the documentation.")

@@ -99,6 +99,18 @@ def test_commands_in_other_files_are_found(report):
     assert found(report, "compose.yml", Verdict.HAND) == [(3, "celery worker")]
 
 
+def test_the_app_is_found_in_a_module_of_any_name(tmp_path):
+    (tmp_path / "queueing.py").write_text("import celery\nhub = celery.Celery('a')\n")
+    (tmp_path / "work.py").write_text(
+        "from shop.queueing import hub as app\n@app.task(rate_limit=1)\ndef f(): ...\n"
+    )
+
+    report = read_project(tmp_path)
+
+    assert report.tasks == 1
+    assert found(report, "work.py", Verdict.NOTE) == [(2, "rate_limit= of a task")]
+
+
 def test_files_of_other_packages_are_left_out(tmp_path):
     for place in ("node_modules", ".hidden", "env"):
         write(tmp_path / place)
