@@ -301,11 +301,11 @@ def die_at_first():
     return "survived"
 
 
-@shared_task
+@shared_task(acks_late=False)
 def die():
     return die_at_first()
 
 
-@shared_task(acks_late=True)
+@shared_task
 def die_late():
     return die_at_first()

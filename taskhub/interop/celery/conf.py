@@ -18,7 +18,7 @@ _NAMESPACE = "CELERY"
 _DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
 
 #: Names of settings before Celery 4, which have no namespace.
-_OLD_NAMES = {
+OLD_NAMES = {
     "beat_schedule": "CELERYBEAT_SCHEDULE",
     "task_acks_late": "CELERY_ACKS_LATE",
     "task_always_eager": "CELERY_ALWAYS_EAGER",
@@ -54,7 +54,7 @@ class Conf:
         prefix = f"{self._namespace}_" if self._namespace else ""
         names = [f"{prefix}{name}".upper(), f"{prefix}{name}"]
         if not prefix:
-            names.append(_OLD_NAMES.get(name, name))
+            names.append(OLD_NAMES.get(name, name))
         for each in names:
             if isinstance(source, Mapping) and each in source:
                 return source[each]

@@ -20,7 +20,7 @@ from taskhub.tasks.result import Result, hub_of
 if TYPE_CHECKING:
     from taskhub.tasks import Task
 
-_KNOWN = frozenset(
+KNOWN = frozenset(
     {
         *("countdown", "eta", "expires", "queue", "routing_key", "priority"),
         *("headers", "task_id"),
@@ -28,7 +28,7 @@ _KNOWN = frozenset(
 )
 _PUSHED_LATER = "a message that cannot be pushed is pushed later; leave it out."
 _ON_TASK = "workers read it from the task; set it in the decorator."
-_WITHOUT_EFFECT: Mapping[str, str] = {
+WITHOUT_EFFECT: Mapping[str, str] = {
     "retry": _PUSHED_LATER,
     "retry_policy": _PUSHED_LATER,
     "serializer": "arguments are always JSON; leave it out.",
@@ -44,7 +44,7 @@ _WITHOUT_EFFECT: Mapping[str, str] = {
     "add_to_parent": "the page of a result shows the results that it has enqueued.",
     "delivery_mode": "every task has a row; leave it out.",
 }
-_CALLBACKS: Mapping[str, str] = {
+CALLBACKS: Mapping[str, str] = {
     "link": "enqueue the next task at the end of this one, or in on_success()",
     "link_error": "write on_failure() in a base class, or connect to task_failure",
     "chord": "let each task enqueue the last one if no other is unfinished",
@@ -121,16 +121,16 @@ def _describe(
 def _check(task: "Task[..., Any, Any]", options: Mapping[str, Any]) -> None:
     where = f"{task.name}.apply_async()"
     for name in options:
-        if name in _CALLBACKS:
+        if name in CALLBACKS:
             raise InvalidOption(
                 f"{name} in {where} needs workflows, which taskhub does not have; "
-                f"{_CALLBACKS[name]}."
+                f"{CALLBACKS[name]}."
             )
-        if name in _WITHOUT_EFFECT:
-            warn(f"{name} in {where} has no effect: {_WITHOUT_EFFECT[name]}")
-        elif name not in _KNOWN:
+        if name in WITHOUT_EFFECT:
+            warn(f"{name} in {where} has no effect: {WITHOUT_EFFECT[name]}")
+        elif name not in KNOWN:
             raise InvalidOption(
-                f"Unknown option {name!r} in {where}{did_you_mean(name, _KNOWN)}"
+                f"Unknown option {name!r} in {where}{did_you_mean(name, KNOWN)}"
             )
 
 

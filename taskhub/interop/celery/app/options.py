@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from taskhub.compat.django_tasks import DEFAULT_TASK_BACKEND_ALIAS
-from taskhub.conf import find_config
 from taskhub.exceptions import InvalidOption
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.interop.celery.app.autoretry import as_classes
@@ -55,7 +53,7 @@ WITHOUT_EFFECT: Mapping[str, str] = {
     "retry_on_worker_lost": "another worker runs the task; leave it out.",
 }
 #: Options that change what a task receives, and cannot be ignored.
-_REFUSED = {
+REFUSED = {
     "pydantic": "pass model.model_dump() and validate it in the task",
 }
 #: As many attempts as a task can have. `max_retries` is counted by `self.retry()`.
@@ -69,8 +67,8 @@ def check(options: Mapping[str, Any], base: type, where: str) -> None:
     Raise InvalidOption for an option that neither Celery nor the task's class has.
     """
     for name in options:
-        if name in _REFUSED:
-            raise InvalidOption(f"{name} of {where} cannot be; {_REFUSED[name]}.")
+        if name in REFUSED:
+            raise InvalidOption(f"{name} of {where} cannot be; {REFUSED[name]}.")
         if name in WITHOUT_EFFECT:
             warn(f"{name} of {where} has no effect: {WITHOUT_EFFECT[name]}")
         elif name not in KNOWN and not hasattr(base, name):
@@ -101,16 +99,14 @@ def options_of(task: "Task") -> dict[str, Any]:
 
 def _on_worker_death(task: "Task") -> str | None:
     """
-    Return what happens when a worker dies while it runs a task.
+    Return what happens when a worker dies while it runs a task; None for the default.
 
-    Celery acknowledges a message before the task runs, unless `acks_late`; such a task
-    does not run again. Return None if the site decides in `task_defaults`.
+    With acks_late=False, Celery acknowledges a message before the task runs, so that
+    the task does not run again.
     """
     late = setting("task_acks_late") if task.acks_late is None else task.acks_late
     if late is None:
-        config = find_config(DEFAULT_TASK_BACKEND_ALIAS)
-        if config and "on_worker_death" in config.options.task_defaults:
-            return None
+        return None
     return "retry" if late else "fail"
 
 

@@ -251,7 +251,7 @@ def test_ignore_and_reject(start_node):
     assert labels() == ["reject"] * 3
 
 
-def test_a_task_runs_again_after_a_death_only_with_acks_late(start_node):
+def test_a_task_runs_again_after_a_death_unless_it_is_acknowledged_early(start_node):
     early = tasks.die.delay()
     run(start_node, early)
 

@@ -53,8 +53,8 @@ def test_the_site_says_which_priorities_go_first(settings, order, priority, expe
 @pytest.mark.parametrize(
     ("own", "setting", "site", "expected"),
     [
-        (None, None, {}, "fail"),
-        (None, True, {}, "retry"),
+        (None, None, {}, "retry"),
+        (None, False, {}, "fail"),
         (None, None, {"on_worker_death": "hold"}, "hold"),
         (False, True, {"on_worker_death": "hold"}, "fail"),
         (True, None, {"on_worker_death": "hold"}, "retry"),

@@ -51,12 +51,12 @@ def sent(signal: signals.Signal) -> bool:
 
 
 OPTIONS_OF_TASKS = (
-    options.KNOWN | options.WITHOUT_EFFECT.keys() | options._REFUSED.keys()
+    options.KNOWN | options.WITHOUT_EFFECT.keys() | options.REFUSED.keys()
 )
 OPTIONS_OF_CALLS = {
-    *publishing._KNOWN,
-    *publishing._WITHOUT_EFFECT,
-    *publishing._CALLBACKS,
+    *publishing.KNOWN,
+    *publishing.WITHOUT_EFFECT,
+    *publishing.CALLBACKS,
 }
 SIGNALS = {
     name: signal
@@ -102,7 +102,7 @@ def test_each_option_is_on_the_page():
 
 @pytest.mark.parametrize("row", rows("Tasks") + rows("Calls"), ids=lambda row: row[0])
 def test_the_page_says_which_options_have_no_effect(row):
-    without = options.WITHOUT_EFFECT.keys() | publishing._WITHOUT_EFFECT.keys()
+    without = options.WITHOUT_EFFECT.keys() | publishing.WITHOUT_EFFECT.keys()
     if row[1].startswith("no effect"):
         assert set(names(row[0])) <= without
     if row[1].startswith("the same"):

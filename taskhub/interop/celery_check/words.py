@@ -1,0 +1,190 @@
+"""What becomes of each word of Celery."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from taskhub.interop.celery.app.options import KNOWN as TASK_OPTIONS
+from taskhub.interop.celery.app.options import REFUSED as REFUSED_TASK_OPTIONS
+from taskhub.interop.celery.app.options import (
+    WITHOUT_EFFECT as TASK_OPTIONS_WITHOUT_EFFECT,
+)
+from taskhub.interop.celery.conf import OLD_NAMES
+from taskhub.interop.celery.publishing import CALLBACKS
+from taskhub.interop.celery.publishing import KNOWN as CALL_OPTIONS
+from taskhub.interop.celery.publishing import (
+    WITHOUT_EFFECT as CALL_OPTIONS_WITHOUT_EFFECT,
+)
+from taskhub.interop.celery_check.findings import Verdict
+
+HERE = "taskhub.interop.celery"
+
+
+class Fate(NamedTuple):
+    """What becomes of a word, and what to write or to know."""
+
+    verdict: Verdict
+    advice: str = ""
+
+
+MOVES = Fate(Verdict.MOVES)
+
+_NEXT_TASK = "Enqueue the next task at the end of this one."
+_NOT_YET = f"It is refused. {_NEXT_TASK}"
+#: Names that can be imported, and whose call is refused.
+REFUSED_NAMES: Mapping[str, str] = {
+    "chain": _NOT_YET,
+    "chord": "It is refused. Let each task enqueue the last one if no other is left.",
+    "chunks": "It is refused. Enqueue one task for each part, in a group.",
+    "xmap": "It is refused. Enqueue one task for each value, in a group.",
+    "xstarmap": "It is refused. Enqueue one task for each value, in a group.",
+}
+
+#: Packages around Celery, which no import line replaces.
+OTHER_PACKAGES: Mapping[str, str] = {
+    "kombu": "taskhub has no messages or exchanges of its own; name queues in QUEUES.",
+    "billiard": "Use multiprocessing.",
+    "vine": "taskhub does not use it.",
+    "flower": "The admin and taskstatus show nodes, queues and results.",
+    "django_celery_beat": "Periodic tasks are rows of taskhub.models.PeriodicTask; "
+    "taskhub_import_celery_beat copies the schedules.",
+    "django_celery_results": "Results are rows of taskhub.models.TaskResult.",
+    "celery_once": "Use overlap=… of a schedule, or a lock of your own.",
+    "celery_singleton": "Use overlap=… of a schedule, or a lock of your own.",
+    "celery_progress": "Use context.progress() and taskhub's progress bar.",
+    "celery_types": "taskhub has its own types; leave it out.",
+}
+
+#: Methods of `app.control` that have a counterpart.
+CONTROL: Mapping[str, Fate] = {
+    "revoke": MOVES,
+    "inspect": Fate(Verdict.HAND, "Use operations.status.read_status(), taskstatus."),
+    "ping": Fate(Verdict.HAND, "Use taskworker --check, or its health port."),
+    "purge": Fate(Verdict.HAND, "Use taskcontrol, or operations.results.cancel()."),
+    "broadcast": Fate(Verdict.HAND, "Nodes take no commands of your own."),
+    "rate_limit": Fate(Verdict.HAND, "Use a queue with few processes."),
+    "time_limit": Fate(Verdict.HAND, "Set timeout and hard_timeout of the task."),
+    "shutdown": Fate(Verdict.HAND, "Use taskcontrol node stop."),
+    "pool_grow": Fate(Verdict.HAND, "Use taskcontrol node resize."),
+    "pool_shrink": Fate(Verdict.HAND, "Use taskcontrol node resize."),
+    "add_consumer": Fate(Verdict.HAND, "Start a node with --queues."),
+    "cancel_consumer": Fate(Verdict.HAND, "Use taskcontrol queue pause."),
+}
+
+#: Methods of tasks and signatures that move.
+CALLS = frozenset(
+    {
+        *("delay", "apply_async", "delay_on_commit", "apply_async_on_commit"),
+        *("s", "si", "signature", "subtask", "update_state"),
+    }
+)
+
+_DEFAULTS = 'Write it in OPTIONS["task_defaults"]: '
+_LEAVE_OUT = "Leave it out."
+#: Settings without their prefix, in lower case, that have an effect.
+SETTINGS = frozenset(
+    {
+        *("beat_schedule", "timezone", "task_acks_late"),
+        *("task_always_eager", "task_eager_propagates"),
+    }
+)
+#: Settings without their prefix, in lower case, and what replaces each.
+REPLACED_SETTINGS: Mapping[str, Fate] = {
+    "broker_url": Fate(Verdict.HAND, 'Write OPTIONS["broker_url"].'),
+    "result_backend": Fate(Verdict.NOTE, _LEAVE_OUT),
+    "task_serializer": Fate(Verdict.NOTE, _LEAVE_OUT),
+    "result_serializer": Fate(Verdict.NOTE, _LEAVE_OUT),
+    "accept_content": Fate(Verdict.NOTE, _LEAVE_OUT),
+    "result_expires": Fate(
+        Verdict.HAND, 'Write OPTIONS["keep_days"] and ["keep_failed_days"].'
+    ),
+    "task_ignore_result": Fate(Verdict.HAND, f'{_DEFAULTS}"keep": "errors".'),
+    "task_time_limit": Fate(Verdict.HAND, f'{_DEFAULTS}"hard_timeout".'),
+    "task_soft_time_limit": Fate(Verdict.HAND, f'{_DEFAULTS}"timeout".'),
+    "task_default_queue": Fate(Verdict.HAND, f'{_DEFAULTS}"queue_name".'),
+    "task_default_priority": Fate(Verdict.HAND, f'{_DEFAULTS}"priority".'),
+    "task_routes": Fate(Verdict.HAND, 'Write OPTIONS["task_rules"].'),
+    "task_annotations": Fate(Verdict.HAND, 'Write OPTIONS["task_rules"].'),
+    "task_queues": Fate(Verdict.HAND, "Write QUEUES."),
+    "task_track_started": Fate(Verdict.NOTE, _LEAVE_OUT),
+    "task_reject_on_worker_lost": Fate(Verdict.NOTE, _LEAVE_OUT),
+    "imports": Fate(Verdict.HAND, 'Write OPTIONS["task_modules"].'),
+    "worker_concurrency": Fate(Verdict.HAND, "Start taskworker --processes=N."),
+    "worker_prefetch_multiplier": Fate(Verdict.NOTE, _LEAVE_OUT),
+    "worker_max_tasks_per_child": Fate(
+        Verdict.HAND, "Start taskworker --tasks-per-process=N."
+    ),
+    "worker_max_memory_per_child": Fate(
+        Verdict.HAND, "Start taskworker --memory-per-process=MIB."
+    ),
+    "worker_hijack_root_logger": Fate(Verdict.NOTE, "LOGGING applies; leave it out."),
+    "worker_log_format": Fate(Verdict.NOTE, "LOGGING applies; leave it out."),
+}
+
+
+@cache
+def module_here(name: str) -> Any:
+    """Return the module of taskhub that stands for a module of Celery, or None."""
+    try:
+        return import_module(f"{HERE}{name.removeprefix('celery')}")
+    except ImportError:
+        return None
+
+
+def fate_of_name(module: str, name: str) -> Fate:
+    """Return what becomes of `from module import name`."""
+    here = module_here(module)
+    if here is None or not (name == "*" or hasattr(here, name)):
+        return Fate(Verdict.HAND, f"{HERE} has no {name} of {module}.")
+    instead = getattr(getattr(here, name, None), "instead", "")
+    if instead and module == "celery.signals":
+        return Fate(Verdict.HAND, f"The signal is never sent; {instead}")
+    return MOVES
+
+
+def fate_of_task_option(name: str) -> Fate:
+    """Return what becomes of an option of @shared_task."""
+    if name in REFUSED_TASK_OPTIONS:
+        return Fate(Verdict.HAND, f"It is refused: {REFUSED_TASK_OPTIONS[name]}.")
+    if name in TASK_OPTIONS_WITHOUT_EFFECT:
+        return Fate(
+            Verdict.NOTE, f"It has no effect: {TASK_OPTIONS_WITHOUT_EFFECT[name]}"
+        )
+    if name == "priority":
+        return _PRIORITY
+    if name in TASK_OPTIONS:
+        return MOVES
+    return Fate(Verdict.NOTE, "It must be an attribute of the task's base class.")
+
+
+def fate_of_call_option(name: str) -> Fate:
+    """Return what becomes of an option of apply_async()."""
+    if name in CALLBACKS:
+        return Fate(Verdict.HAND, f"It is refused: {CALLBACKS[name]}.")
+    if name in CALL_OPTIONS_WITHOUT_EFFECT:
+        return Fate(
+            Verdict.NOTE, f"It has no effect: {CALL_OPTIONS_WITHOUT_EFFECT[name]}"
+        )
+    if name == "priority":
+        return _PRIORITY
+    if name == "task_id":
+        return Fate(Verdict.NOTE, "It must come from taskhub.interop.celery.uuid().")
+    if name in CALL_OPTIONS:
+        return MOVES
+    return Fate(Verdict.HAND, "It is refused: apply_async() has no such option.")
+
+
+_PRIORITY = Fate(
+    Verdict.NOTE, 'Say what 0 means: TASKHUB_CELERY_PRIORITY = "redis" or "amqp".'
+)
+
+
+def fate_of_setting(name: str) -> Fate:
+    """Return what becomes of a setting, without its prefix."""
+    name = name.lower()
+    if name in SETTINGS or f"CELERY_{name.upper()}" in OLD_NAMES.values():
+        return MOVES
+    return REPLACED_SETTINGS.get(
+        name, Fate(Verdict.NOTE, "It has no effect; see the documentation.")
+    )

@@ -1,0 +1,199 @@
+"""`taskhub_check_celery`: what it finds in the source of a project."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from taskhub.interop.celery.conf import Conf
+from taskhub.interop.celery_check import Verdict, read_project, words
+from tests.unit.interop.celery.checked_project import FILES
+
+PAGE = Path(__file__).parents[4] / "docs" / "howto" / "move-from-celery.md"
+
+
+def write(directory):
+    """Write the files of the project into a directory."""
+    for name, text in FILES.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """The directory of the project."""
+    write(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def report(project):
+    """The report about the project."""
+    return read_project(project)
+
+
+def found(report, path, verdict):
+    """Return the lines and uses with a verdict in a file."""
+    return [
+        (each.line, each.what)
+        for each in report.with_verdict(verdict)
+        if each.path == path
+    ]
+
+
+def test_what_has_to_be_written_by_hand_is_found(report):
+    assert found(report, "shop/tasks.py", Verdict.HAND) == [
+        (4, "from celery.signals import task_received"),
+        (5, "from celery.utils.nodenames import host_format"),
+        (6, "from django_celery_results.models import TaskResult"),
+        (7, "from kombu import Exchange"),
+        (15, "link= of apply_async()"),
+        (15, "routing= of apply_async()"),
+        (20, "serializer= of a task"),
+        (22, "chord()"),
+        (28, "app.control.inspect()"),
+    ]
+    assert found(report, "shop/settings.py", Verdict.HAND) == [
+        (1, "CELERY_BROKER_URL"),
+        (4, "CELERY_TASK_SERIALIZER"),
+    ]
+    assert found(report, "shop/celery.py", Verdict.HAND) == [
+        (12, "app.conf.task_routes"),
+        (12, "app.conf.broker_url"),
+    ]
+
+
+def test_what_has_no_effect_is_noted(report):
+    assert found(report, "shop/tasks.py", Verdict.NOTE) == [
+        (12, "rate_limit= of a task"),
+        (20, "priority= of a task"),
+        (20, "color= of a task"),
+    ]
+    assert found(report, "shop/settings.py", Verdict.NOTE) == [
+        (2, "CELERY_RESULT_BACKEND"),
+        (5, "CELERY_SOMETHING_ELSE"),
+    ]
+
+
+def test_what_moves_is_counted(report):
+    assert (report.tasks, report.files) == (3, 3)
+    assert report.moving["task"] == 3
+    assert report.moving["async def task"] == 1
+    assert report.moving["bind= of a task"] == 1
+    assert report.moving["countdown= of apply_async()"] == 1
+    assert report.moving["app.control.revoke()"] == 1
+    assert report.moving["CELERY_TASK_ALWAYS_EAGER"] == 1
+    assert report.moving["app.conf.beat_schedule"] == 1
+    assert report.moving["from celery.signals import task_success"] == 1
+    assert report.moving["from celery.schedules import crontab"] == 1
+
+
+def test_commands_in_other_files_are_found(report):
+    assert found(report, "Procfile", Verdict.HAND) == [
+        (2, "celery worker"),
+        (3, "celery beat"),
+    ]
+    assert found(report, "compose.yml", Verdict.HAND) == [(3, "celery worker")]
+
+
+def test_the_app_is_found_in_a_module_of_any_name(tmp_path):
+    (tmp_path / "queueing.py").write_text("import celery\nhub = celery.Celery('a')\n")
+    (tmp_path / "work.py").write_text(
+        "from shop.queueing import hub as app\n@app.task(rate_limit=1)\ndef f(): ...\n"
+    )
+
+    report = read_project(tmp_path)
+
+    assert report.tasks == 1
+    assert found(report, "work.py", Verdict.NOTE) == [(2, "rate_limit= of a task")]
+
+
+def test_files_of_other_packages_are_left_out(tmp_path):
+    for place in ("node_modules", ".hidden", "env"):
+        write(tmp_path / place)
+    (tmp_path / "env" / "pyvenv.cfg").touch()
+    write(tmp_path / "own")
+
+    report = read_project(tmp_path)
+
+    assert {each.path.partition("/")[0] for each in report.findings} == {"own"}
+
+
+def test_a_file_that_is_not_python_is_reported(tmp_path, capsys):
+    (tmp_path / "broken.py").write_text("def f(:\n")
+
+    with pytest.raises(SystemExit) as caught:
+        call_command("taskhub_check_celery", str(tmp_path))
+
+    assert caught.value.code == 0
+    assert "broken.py cannot be read: invalid syntax" in capsys.readouterr().out
+
+
+def test_the_command_shows_the_place_and_the_advice(project, capsys):
+    with pytest.raises(SystemExit) as caught:
+        call_command("taskhub_check_celery", str(project))
+
+    assert caught.value.code == 1
+    said = capsys.readouterr().out
+    assert re.search(r"^shop/tasks\.py$", said, re.MULTILINE)
+    assert re.search(
+        r"^     22  by hand  chord\(\): It is refused\.", said, re.MULTILINE
+    )
+    assert "bind= of a task" not in said
+    assert re.search(r"^3 tasks in 3 files\. \d+ uses move by their import", said, re.M)
+
+
+def test_the_command_can_show_everything(project, capsys):
+    with pytest.raises(SystemExit):
+        call_command("taskhub_check_celery", str(project / "shop"), "--all")
+
+    assert "moves    bind= of a task" in capsys.readouterr().out
+
+
+def test_the_command_can_print_json(project, capsys):
+    with pytest.raises(SystemExit):
+        call_command(
+            "taskhub_check_celery", str(project / "shop/settings.py"), "--json"
+        )
+
+    report = json.loads(capsys.readouterr().out)
+    assert report["files"] == 1
+    assert report["findings"][0] == {
+        "path": "settings.py",
+        "line": 1,
+        "what": "CELERY_BROKER_URL",
+        "verdict": "hand",
+        "advice": 'Write OPTIONS["broker_url"].',
+    }
+
+
+def test_a_project_without_celery_has_no_findings(tmp_path, capsys):
+    (tmp_path / "views.py").write_text("from django.views import View\n")
+
+    with pytest.raises(SystemExit) as caught:
+        call_command("taskhub_check_celery", str(tmp_path))
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == "No use of Celery in 1 files.\n"
+
+
+def test_a_missing_path_is_an_error():
+    with pytest.raises(CommandError, match="There is no file or directory 'gone'"):
+        call_command("taskhub_check_celery", "gone")
+
+
+def test_the_settings_are_those_of_the_page():
+    page = set(re.findall(r"`CELERY_(\w+)`", PAGE.read_text()))
+    known = {name.upper() for name in {*words.SETTINGS, *words.REPLACED_SETTINGS}}
+
+    assert page == known
+
+
+@pytest.mark.parametrize("name", sorted(words.SETTINGS))
+def test_settings_that_are_said_to_move_have_an_effect(name):
+    sources = Path(Conf.__init__.__code__.co_filename).parent.rglob("*.py")
+
+    assert any(f'"{name}"' in source.read_text() for source in sources)
