@@ -622,7 +622,7 @@ CELERY = (
         tests=(_CELERY_RUNS,),
     ),
     Mutant(
-        name="celery-task-runs-again-after-a-death-without-acks-late",
+        name="celery-task-runs-again-after-a-death-with-early-acks",
         path="taskhub/interop/celery/app/options.py",
         old='return "retry" if late else "fail"',
         new='return "retry"',
