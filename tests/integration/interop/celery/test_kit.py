@@ -1,9 +1,11 @@
-"""Celery tasks without a worker: the kit for tests, and immediate runs."""
+"""Celery tasks without a worker: the kit, immediate runs, and Django's backends."""
 
 from datetime import timedelta
 
 import pytest
 
+from taskhub.compat import django_tasks as compat
+from taskhub.exceptions import TaskFailed
 from taskhub.testing import TaskHub
 from tests import celery_tasks as tasks
 
@@ -28,3 +30,18 @@ def test_celery_tasks_run_immediately(configure, django_capture_on_commit_callba
         result = tasks.retry_with_more.delay([5])
 
     assert result.get() == [[50, 0, 10], "Decimal"]
+
+
+def test_celery_tasks_run_on_the_backends_of_django(settings):
+    package = compat.BaseTaskBackend.__module__.rpartition(".")[0]
+    settings.TASKS = {"default": {"BACKEND": f"{package}.immediate.ImmediateBackend"}}
+
+    added, failed = tasks.add.delay(1, 2), tasks.fail.delay("no")
+
+    assert (added.state, added.get(), added.name) == ("SUCCESS", 3, tasks.add.name)
+    assert failed.state == "FAILURE"
+    assert "ValueError: no" in failed.traceback
+    with pytest.raises(TaskFailed):
+        failed.get()
+    settings.TASKS = {"default": {"BACKEND": f"{package}.dummy.DummyBackend"}}
+    assert tasks.add.delay(1, 2).state == "PENDING"
