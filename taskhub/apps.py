@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from taskhub import checks  # noqa: F401  registers the checks
 from taskhub.backend import TaskHubBackend
 from taskhub.compat import django_tasks as compat
-from taskhub.interop.celery.app import finalize_apps
+from taskhub.foundation.at_ready import run_waiting
 
 
 class TaskHubConfig(AppConfig):
@@ -24,7 +24,7 @@ class TaskHubConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Import the modules with tasks, complete Celery's, connect the receivers."""
+        """Import the modules with tasks, and connect the receivers."""
         names = {
             name
             for backend in compat.task_backends.all()
@@ -32,6 +32,6 @@ class TaskHubConfig(AppConfig):
             for name in backend.config.options.task_modules
         }
         autodiscover_modules(*sorted(names))
-        finalize_apps()
+        run_waiting()
         # The receivers import models, which are loaded only now.
         from taskhub import receivers  # noqa: F401  connects the receivers

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from taskhub.foundation.at_ready import when_ready
 from taskhub.interop.celery.app.control import Control
 from taskhub.interop.celery.app.decorator import (
     complete,
@@ -230,3 +231,6 @@ def finalize_apps() -> None:
 def current_app() -> Celery:
     """Return the first app, or a new one."""
     return _apps[0] if _apps else Celery("default")
+
+
+when_ready(finalize_apps)
