@@ -1,6 +1,6 @@
 """`OPTIONS["run"] = "immediately"`: tasks run in the process that enqueues them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -107,6 +107,24 @@ def test_a_task_has_its_context_and_meta():
 
     told = {"attempt": 1, "meta": {"tenant": 7}, "current": result.id}
     assert result.get(timeout=0) == told
+
+
+class FrozenDatetime(datetime):
+    """A subclass of datetime that replaces the class, as in a test with freezegun."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2027, 3, 28, 12, tzinfo=UTC).astimezone(tz)
+
+
+@in_test_case
+def test_tasks_run_while_a_library_replaces_the_datetime_class(monkeypatch):
+    monkeypatch.setattr("taskhub.foundation.clock.datetime", FrozenDatetime)
+
+    result = tasks.add.enqueue(1, b=2)
+
+    assert result.get(timeout=0) == 3
+    assert result.row.enqueued_at == FrozenDatetime.now(UTC)
 
 
 @in_test_case
