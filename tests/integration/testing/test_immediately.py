@@ -197,6 +197,17 @@ def test_a_timeout_holds_after_another_task_has_run_inside():
 
 
 @in_test_case
+def test_a_timeout_that_ends_during_another_task_is_raised_after_it():
+    result = inline_tasks.enqueue_for_longer_than_the_timeout.enqueue()
+
+    with pytest.raises(TaskFailed, match="past its timeout"):
+        result.get(timeout=0)
+    inner = TaskResult.objects.for_task(inline_tasks.sleep).get()
+    assert inner.status == Status.SUCCESSFUL
+    assert Trace.labels() == []
+
+
+@in_test_case
 def test_a_long_chain_of_tasks_is_not_nested():
     inline_tasks.count_down.enqueue(100)
 
