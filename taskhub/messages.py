@@ -169,7 +169,19 @@ class Depth(msgspec.Struct, frozen=True):
     astray: int = 0
 
 
-_encoder = msgspec.json.Encoder()
+def _encode(value: object) -> str:
+    """
+    Encode a datetime of a subclass: msgspec encodes only datetimes of the class itself.
+
+    freezegun and pendulum have such subclasses. Raise TypeError for other objects.
+    """
+    if isinstance(value, datetime):
+        return value.isoformat()
+    # Without the value: messages hold what must not be shown.
+    raise TypeError(f"A message cannot carry an object of {type(value).__name__}.")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_encode)
 _decoder = msgspec.json.Decoder(Message)
 #: The errors of decoding: ValueError for bytes that are not UTF-8 and for integers of
 #: too many digits, RecursionError for too many levels.

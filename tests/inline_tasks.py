@@ -182,6 +182,17 @@ def enqueue_and_sleep():
     time.sleep(60)
 
 
+@task
+def sleep(seconds):
+    time.sleep(seconds)
+
+
+@task(timeout=0.05)
+def enqueue_for_longer_than_the_timeout():
+    sleep.enqueue(0.2)
+    tasks.leave_trace("after the timeout")
+
+
 @task(takes_context=True)
 def tell_tick(context: Context):
     return context.tick_at.isoformat()

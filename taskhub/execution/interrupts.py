@@ -29,6 +29,7 @@ class Interrupt:
 
     __slots__ = (
         "_is_inside",
+        "_is_pending",
         "_lock",
         "_loop",
         "_outer",
@@ -41,6 +42,8 @@ class Interrupt:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_inside = False
+        #: Whether the reason is still to be raised in the main thread.
+        self._is_pending = False
         self._thread = 0
         #: The interrupt of the run within which this one was started.
         self._outer: Interrupt | None = None
@@ -88,6 +91,7 @@ class Interrupt:
             if self._loop is not None and self._task is not None:
                 self._loop.call_soon_threadsafe(self._cancel_on_loop)
             elif self._thread == _MAIN_THREAD:
+                self._is_pending = True
                 signal.pthread_kill(self._thread, SIGNAL)
             else:
                 _raise_in(self._thread, type(reason))
@@ -124,11 +128,30 @@ def hear_interrupts() -> None:
     signal.signal(SIGNAL, _raise_reason)
 
 
+def raise_pending() -> None:
+    """
+    Raise the reason of an interrupt that was sent while another run was inside.
+
+    To be called in the task's thread when the inner run has ended. The handler does not
+    raise it earlier, because it would interrupt the inner run.
+    """
+    if threading.get_ident() == _MAIN_THREAD and (reason := _take_pending()):
+        raise reason
+
+
 def _raise_reason(number: int, frame: object) -> None:
-    # The main thread, which sets `_in_main_thread`, waits while this handler runs.
-    if _in_main_thread is not None and _in_main_thread.reason is not None:
+    if reason := _take_pending():
         cancel_statements()
-        raise _in_main_thread.reason
+        raise reason
+
+
+def _take_pending() -> BaseException | None:
+    # The main thread, which sets `_in_main_thread`, waits while its handler runs.
+    run = _in_main_thread
+    if run is None or not run._is_pending:
+        return None
+    run._is_pending = False
+    return run.reason
 
 
 def _raise_in(thread: int, kind: type[BaseException]) -> None:

@@ -17,6 +17,7 @@ from contextvars import ContextVar
 import msgspec
 
 from taskhub.conf import Config
+from taskhub.execution.interrupts import raise_pending
 from taskhub.inline.runner import InlineRunner, bring_forward
 from taskhub.models import Status, TaskResult
 from taskhub.models.results.slices import NewResult
@@ -67,6 +68,8 @@ def run_now(
             _run(inner.left.popleft())
     finally:
         _level.reset(reset)
+    # The timeout of the task that has enqueued the rows may have ended meanwhile.
+    raise_pending()
 
 
 def _run(batch: _Batch) -> None:

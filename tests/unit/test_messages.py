@@ -1,6 +1,6 @@
 """Sealing and unsealing messages, and refusing bad ones."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,11 @@ from hypothesis import strategies as st
 from taskhub.exceptions import BadMessage
 from taskhub.messages import derive_key, seal, unseal
 from tests.factories import MessageFactory
+
+
+class OtherDatetime(datetime):
+    """A subclass of datetime, as freezegun and pendulum have one."""
+
 
 KEY, OLD_KEY = derive_key("now"), derive_key("before")
 
@@ -20,6 +25,16 @@ def test_unseal_returns_the_sealed_message():
         run_after=datetime(2030, 1, 1, 12, 0, 0, 123456, tzinfo=UTC),
         meta={"order": 7},
         durable=False,
+    )
+
+    assert unseal(seal(message, KEY), [KEY], max_bytes=10_000) == message
+
+
+def test_datetimes_of_a_subclass_can_be_sealed():
+    in_kolkata = timezone(timedelta(hours=5, minutes=30))
+    message = MessageFactory(
+        enqueued_at=OtherDatetime(2030, 1, 1, 12, 0, 0, 123456, tzinfo=UTC),
+        run_after=OtherDatetime(2030, 1, 1, 18, tzinfo=in_kolkata),
     )
 
     assert unseal(seal(message, KEY), [KEY], max_bytes=10_000) == message

@@ -1,6 +1,6 @@
 """`OPTIONS["run"] = "immediately"`: tasks run in the process that enqueues them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -109,6 +109,24 @@ def test_a_task_has_its_context_and_meta():
     assert result.get(timeout=0) == told
 
 
+class FrozenDatetime(datetime):
+    """A subclass of datetime that replaces the class, as in a test with freezegun."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2027, 3, 28, 12, tzinfo=UTC).astimezone(tz)
+
+
+@in_test_case
+def test_tasks_run_while_a_library_replaces_the_datetime_class(monkeypatch):
+    monkeypatch.setattr("taskhub.foundation.clock.datetime", FrozenDatetime)
+
+    result = tasks.add.enqueue(1, b=2)
+
+    assert result.get(timeout=0) == 3
+    assert result.row.enqueued_at == FrozenDatetime.now(UTC)
+
+
 @in_test_case
 def test_many_calls_run_in_their_order():
     tasks.trace.enqueue_many([("first",), ("second",)])
@@ -176,6 +194,17 @@ def test_a_timeout_holds_after_another_task_has_run_inside():
 
     with pytest.raises(TaskFailed, match="past its timeout"):
         result.get(timeout=0)
+
+
+@in_test_case
+def test_a_timeout_that_ends_during_another_task_is_raised_after_it():
+    result = inline_tasks.enqueue_for_longer_than_the_timeout.enqueue()
+
+    with pytest.raises(TaskFailed, match="past its timeout"):
+        result.get(timeout=0)
+    inner = TaskResult.objects.for_task(inline_tasks.sleep).get()
+    assert inner.status == Status.SUCCESSFUL
+    assert Trace.labels() == []
 
 
 @in_test_case
