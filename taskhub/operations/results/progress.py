@@ -26,12 +26,13 @@ def describe_progress(row: TaskResult) -> dict[str, Any]:
     """
     progress = row.progress if isinstance(row.progress, dict) else {}
     done, total = _number(progress.get("done")), _number(progress.get("total"))
-    is_successful = row.status == Status.SUCCESSFUL
+    # A result on hold makes no progress until a person decides.
+    at_rest = {Status.SUCCESSFUL.value: 100, Status.ON_HOLD.value: 0}
     return {
         "status": row.status,
         "label": Status.label_of(row.status),
         "is_over": row.is_finished,
-        "percent": 100 if is_successful else _percent(done, total),
+        "percent": at_rest.get(row.status, _percent(done, total)),
         "text": _text(done, total, str(progress.get("message") or "")),
     }
 

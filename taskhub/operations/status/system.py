@@ -6,8 +6,6 @@ from datetime import timedelta
 import msgspec
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -111,15 +109,15 @@ def _problems(status: SystemStatus) -> Iterator[str]:
         first = status.stalled[0]
         yield ngettext(
             "%(count)d running task has stalled: %(task)s (%(id)s) has reported no "
-            "progress since %(since)s.",
+            "progress for %(seconds).0f s.",
             "%(count)d running tasks have stalled, such as %(task)s (%(id)s), which "
-            "has reported no progress since %(since)s.",
+            "has reported no progress for %(seconds).0f s.",
             len(status.stalled),
         ) % {
             "count": len(status.stalled),
             "task": first.task_path,
             "id": first.id,
-            "since": date_format(localtime(first.since), "DATETIME_FORMAT"),
+            "seconds": (timezone.now() - first.since).total_seconds(),
         }
     for name in status.disabled_schedules:
         yield _("The schedule '%(name)s' has disabled itself.") % {"name": name}

@@ -79,4 +79,4 @@ def test_the_page_of_a_result_shows_where_options_come_from(admin_client):
 
     text = text_of(admin_client.get(change(row)))
 
-    assert "<li>queue_name = mail <small>@task</small></li>" in text
+    assert "<div>queue_name = mail <small>@task</small></div>" in text

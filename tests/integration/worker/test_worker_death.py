@@ -334,6 +334,9 @@ def test_results_on_hold_need_attention(config, held, admin_client):
     assert status.on_hold == 1
     assert any("1 result is on hold" in each for each in status.needs_attention)
     assert "On hold" in text_of(admin_client.get(f"{LIST}?status=ON_HOLD"))
+    progress = operations.results.read_progress(held.pk)
+    assert (progress["label"], progress["percent"]) == ("On hold", 0)
+    assert not progress["is_over"]
 
 
 @pytest.mark.any_broker

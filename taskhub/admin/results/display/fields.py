@@ -160,9 +160,9 @@ def options(row: TaskResult) -> SafeString | str:
         return NOTHING
     set_ones = [each for each in options_of(task) if each.origin != DEFAULT]
     lines = format_html_join(
-        "", "<li>{} = {} <small>{}</small></li>", (astuple(each) for each in set_ones)
+        "", "<div>{} = {} <small>{}</small></div>", map(astuple, set_ones)
     )
-    return format_html("<ul>{}</ul>", lines) if set_ones else _("all by default")
+    return lines or _("all by default")
 
 
 @display(description=gettext_lazy("meta"))
