@@ -53,7 +53,8 @@ def connect(options: Options) -> Client:
         if kind == "cluster":
             return _cluster(url, settings)
         parts = urlsplit(url)
-        server = parts._replace(query="").geturl()
+        # Not parts.geturl(), which loses the slashes of unix:///.
+        server = url.partition("?")[0]
         query = read_parameters(parts.scheme, parts.query)
         pool = redis.ConnectionPool.from_url(server, **{**settings, **query})
     except (ValueError, TypeError) as error:

@@ -35,7 +35,7 @@ def test_the_log_begins_with_the_version_and_the_options(
     where = "database 'default'" if "database" in config.options.broker_url else "redis"
     assert re.search(rf"broker     {where}", log)
     assert f"database   'default' ({connection.display_name})" in log
-    assert re.search(r"tasks      \d+: .*tests\.tasks\.add", log)
+    assert re.search(r"tasks      \d+: .*tests\.celery_tasks\.add, .* more\n", log)
 
 
 @pytest.mark.django_db
