@@ -176,7 +176,7 @@ async def async_sleep_for_a_minute():
     await asyncio.sleep(60)
 
 
-@task(timeout=0.05)
+@task(timeout=0.3)
 def enqueue_and_sleep():
     tasks.add.enqueue(1)
     time.sleep(60)
@@ -187,9 +187,9 @@ def sleep(seconds):
     time.sleep(seconds)
 
 
-@task(timeout=0.05)
+@task(timeout=0.3)
 def enqueue_for_longer_than_the_timeout():
-    sleep.enqueue(0.2)
+    sleep.enqueue(0.6)
     tasks.leave_trace("after the timeout")
 
 

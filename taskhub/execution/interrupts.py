@@ -128,14 +128,26 @@ def hear_interrupts() -> None:
     signal.signal(SIGNAL, _raise_reason)
 
 
-def raise_pending() -> None:
+@contextmanager
+def interrupts_held() -> Iterator[None]:
     """
-    Raise the reason of an interrupt that was sent while another run was inside.
+    Hold back interrupts of the task in the main thread until the end of this block.
 
-    To be called in the task's thread when the inner run has ended. The handler does not
-    raise it earlier, because it would interrupt the inner run.
+    For inner runs: an interrupt of the outer task must not end them, or the writing of
+    their outcomes. Interrupts of the inner runs themselves are not held back.
+
+    Raise the reason at the end if one was sent meanwhile.
     """
-    if threading.get_ident() == _MAIN_THREAD and (reason := _take_pending()):
+    global _in_main_thread
+    if threading.get_ident() != _MAIN_THREAD:
+        yield
+        return
+    held, _in_main_thread = _in_main_thread, None
+    try:
+        yield
+    finally:
+        _in_main_thread = held
+    if reason := _take_pending():
         raise reason
 
 

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 import msgspec
 
 from taskhub.conf import Config
-from taskhub.execution.interrupts import raise_pending
+from taskhub.execution.interrupts import interrupts_held
 from taskhub.inline.runner import InlineRunner, bring_forward
 from taskhub.models import Status, TaskResult
 from taskhub.models.results.slices import NewResult
@@ -54,6 +54,9 @@ def run_now(
     Block until all have ended. Raise what is not an Exception, such as
     KeyboardInterrupt, if a task raises it, and a DatabaseError if the end of a run
     cannot be written; then rows that have not run stay READY.
+
+    If the timeout of the task that has enqueued the rows ends meanwhile, raise its
+    TaskTimeout when all have ended.
     """
     batch = _Batch(config, list(rows), durable)
     level = _level.get()
@@ -63,13 +66,12 @@ def run_now(
     inner = _Level(level.number + 1, level.left) if level else _Level(1, deque())
     reset = _level.set(inner)
     try:
-        _run(batch)
-        while level is None and inner.left:
-            _run(inner.left.popleft())
+        with interrupts_held():
+            _run(batch)
+            while level is None and inner.left:
+                _run(inner.left.popleft())
     finally:
         _level.reset(reset)
-    # The timeout of the task that has enqueued the rows may have ended meanwhile.
-    raise_pending()
 
 
 def _run(batch: _Batch) -> None:

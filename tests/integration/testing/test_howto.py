@@ -8,6 +8,8 @@ import sys
 import pytest
 from django.conf import settings
 
+from taskhub.backend import TaskHubBackend
+
 pytestmark = [pytest.mark.any_broker, pytest.mark.any_database]
 
 PAGE = settings.BASE_DIR / "docs" / "howto" / "testing.md"
@@ -85,14 +87,27 @@ pytestmark = pytest.mark.django_db
 """
 
 
-def examples():
-    """Return the examples of the page, except for the one with a real worker."""
+def examples(*, containing):
+    """Return the examples of the page that contain a text."""
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
-    return [block for block in blocks if "subprocess" not in block]
+    return [block for block in blocks if containing in block]
+
+
+def test_the_settings_for_other_packages_are_valid():
+    (example,) = examples(containing="INSTALLED_APPS")
+    site = {"INSTALLED_APPS": []}
+
+    exec(example, site)  # noqa: S102
+
+    backend = TaskHubBackend("default", site["TASKS"]["default"])
+    assert backend.faults == []
+    assert backend.config.options.run == "immediately"
+    assert backend.queues == set()
+    assert site["INSTALLED_APPS"] == ["taskhub"]
 
 
 def test_the_examples_pass(tmp_path):
-    tests = examples()
+    tests = examples(containing="def test_")
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "shop_app").mkdir()
     (tmp_path / "shop_app" / "__init__.py").write_text("")

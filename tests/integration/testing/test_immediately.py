@@ -39,6 +39,23 @@ def test_a_result_can_be_read_right_after_enqueueing(mode):
     assert tasks.add.enqueue(1, b=2).get(timeout=0) == 3
 
 
+@in_test_case
+def test_the_result_of_enqueue_shows_the_outcome_once_refreshed():
+    result = tasks.add.enqueue(1, b=2)
+    assert result.status == Status.READY
+
+    result.refresh()
+
+    assert (result.status, result.return_value) == (Status.SUCCESSFUL, 3)
+
+
+@in_test_case
+def test_a_task_costs_the_documented_number_of_queries(django_assert_num_queries):
+    # Tests of other packages count queries; see docs/howto/testing.md.
+    with django_assert_num_queries(9):
+        tasks.add.enqueue(1)
+
+
 @committing
 def test_a_task_runs_at_the_commit_of_its_transaction():
     with transaction.atomic():
