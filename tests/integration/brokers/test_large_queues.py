@@ -13,8 +13,8 @@ from taskhub.brokers import get_broker
 from taskhub.brokers.database import counting
 from taskhub.foundation import ttl_cache
 from taskhub.models import Place, TaskResult
-from taskhub.operations import status
 from taskhub.operations.queues import Queue, synchronise_states
+from taskhub.operations.status import queues as status
 from tests.factories import TaskResultFactory
 
 pytestmark = pytest.mark.django_db
