@@ -56,8 +56,9 @@ class AttemptError(compat.TaskError):  # type: ignore[misc]
     def from_entry(cls, entry: Mapping[str, Any]) -> Self:
         """Make an AttemptError from an entry of `TaskResult.errors`."""
         return cls(
-            exception_class_path=entry["exception_class_path"],
-            traceback=entry["traceback"],
+            # A row that was edited with SQL may lack both.
+            exception_class_path=entry.get("exception_class_path", ""),
+            traceback=entry.get("traceback", ""),
             counts=counts_as_failure(entry),
         )
 

@@ -130,7 +130,9 @@ def write_datetime(value: datetime, where: str) -> str:
     offset = value.utcoffset()
     if offset is None:
         raise InvalidArguments(
-            f"{where} is a naive datetime; pass an aware one, such as timezone.now()."
+            # The message begins as Django's own.
+            f"Unsupported type: {where} is a naive datetime; pass an aware one, such "
+            "as timezone.now()."
         )
     if offset % _MINUTE:
         # Local mean times of the 19th century; ISO 8601 has no seconds in an offset.

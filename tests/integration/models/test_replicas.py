@@ -129,6 +129,11 @@ CALLS = {
     "results.read_progress": lambda: operations.results.read_progress(
         _one(TaskResult).pk
     ),
+    "results.decide": lambda: operations.results.decide(
+        TaskResult.objects.all(), successful=True
+    ),
+    "results.stalled_runs": operations.results.stalled_runs,
+    "tasks.options_of": lambda: operations.tasks.options_of(tasks.add),
     "metrics.read_metrics": operations.metrics.read_metrics,
     "metrics.read_by_queue": operations.metrics.read_by_queue,
     "nodes.find_node": lambda: operations.nodes.find_node("here"),
