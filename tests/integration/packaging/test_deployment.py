@@ -18,7 +18,7 @@ from django.core.management import get_commands, load_command_class
 
 from tests.servers import free_port, wait_until
 
-pytestmark = pytest.mark.any_broker
+pytestmark = [pytest.mark.any_broker, pytest.mark.any_database]
 
 HOWTO = settings.BASE_DIR / "docs" / "howto"
 TEXT = "".join((HOWTO / name).read_text() for name in ("deploy.md", "containers.md"))

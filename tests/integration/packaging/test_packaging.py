@@ -23,6 +23,8 @@ from packaging.version import Version
 from taskhub.compat.requirements import OLDEST_VERSIONS, check_versions
 from tests.integration.packaging.conftest import build
 
+pytestmark = pytest.mark.any_database
+
 ROOT = settings.BASE_DIR
 
 

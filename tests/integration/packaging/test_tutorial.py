@@ -32,6 +32,8 @@ from django.conf import settings
 
 from tests.servers import free_port, wait_until
 
+pytestmark = pytest.mark.any_database
+
 PAGE = settings.BASE_DIR / "docs" / "tutorial" / "first-task.md"
 BLOCK = re.compile(r"```(sh|python|html|pycon|text)\n(.*?)```", flags=re.DOTALL)
 #: Commands that run until they are stopped.

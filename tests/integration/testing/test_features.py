@@ -11,7 +11,11 @@ from tests.models import Trace
 from tests.site_settings.surrounded import CONTEXT, MIDDLEWARE_OF_TASKS
 from tests.surroundings import tenant
 
-pytestmark = [pytest.mark.django_db, pytest.mark.any_broker]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.any_broker,
+    pytest.mark.any_database,
+]
 
 
 @pytest.fixture(autouse=True)

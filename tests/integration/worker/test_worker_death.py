@@ -92,6 +92,7 @@ def test_a_person_has_it_run_again(start_node, task):
         assert result.get(timeout=60) == "a"
 
 
+@pytest.mark.any_database
 def test_results_behind_a_deadly_one_are_run(start_node):
     """What the dead process had reserved, and had not begun, was not begun twice."""
     results = [death_tasks.charge_or_fail.enqueue("deadly")]
@@ -104,6 +105,7 @@ def test_results_behind_a_deadly_one_are_run(start_node):
     assert sorted(Trace.labels()) == ["0", "1", "2", "3", "4", "deadly"]
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("fault", "begun"), [("before_body", 0), ("before_writing", 1)]
 )
@@ -120,6 +122,7 @@ def test_at_each_step_of_a_run_the_death_is_noticed(start_node, fault, begun):
     assert row.errors[-1]["exception_class_path"] == class_of(OnHold)
 
 
+@pytest.mark.any_database
 def test_a_death_after_the_outcome_changes_nothing(start_node):
     result = death_tasks.charge.enqueue("a")
     dying = start_node(
@@ -133,6 +136,7 @@ def test_a_death_after_the_outcome_changes_nothing(start_node):
     assert Trace.labels() == ["a"]
 
 
+@pytest.mark.any_database
 def test_a_run_that_a_stopping_node_leaves_is_on_hold(start_node, gate):
     result = death_tasks.charge_slowly.enqueue("a", gate.path)
     node = start_node("--processes=1", "--grace=1")
@@ -160,6 +164,7 @@ def test_losing_the_database_is_a_failure_of_such_a_task(start_node):
     assert len(row.errors) == 2
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize(
     ("task", "deaths"), [(death_tasks.die_once, 1), (death_tasks.die_often, 4)]
 )

@@ -19,7 +19,11 @@ from tests import celery_tasks as tasks
 from tests import tasks as hub_tasks
 from tests.servers import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_broker,
+    pytest.mark.any_database,
+]
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from taskhub.exceptions import TaskFailed
 from taskhub.testing import TaskHub
 from tests import celery_tasks as tasks
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_the_kit_runs_celery_tasks_with_their_retries():

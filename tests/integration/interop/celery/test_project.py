@@ -9,7 +9,11 @@ from taskhub.models import PeriodicTask, TaskResult
 from tests import celery_tasks as tasks
 from tests.servers import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_broker,
+    pytest.mark.any_database,
+]
 SITE = {"DJANGO_SETTINGS_MODULE": "tests.moved.settings"}
 
 

@@ -11,7 +11,11 @@ from tests import celery_tasks as tasks
 from tests.models import Trace
 from tests.servers import wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.any_broker]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.any_broker,
+    pytest.mark.any_database,
+]
 
 
 def labels() -> list[str]:
