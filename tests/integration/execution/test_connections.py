@@ -194,11 +194,20 @@ def test_session_locks_are_released_after_the_task(keeper):
     assert connection.connection is None
 
 
+def _is_sleeping():
+    """Whether a server runs the statement, as another connection sees it."""
+    found = []
+    on_another_connection(lambda: found.extend(statements("pg_sleep(60)")))
+    return bool(found)
+
+
 def test_an_unfinished_statement_does_not_affect_the_next_task(keeper):
     """The statement was sent through the driver, so Django does not know it."""
     connection.ensure_connection()
     if connection.vendor == "postgresql":
         connection.connection.pgconn.send_query(b"SELECT pg_sleep(60)")
+        # The server ignores the cancellation of what it has not begun.
+        wait_until(_is_sleeping, "the start of the statement")
     elif connection.vendor == "mysql":
         connection.connection.query("SELECT 1")
     else:
