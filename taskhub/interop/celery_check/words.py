@@ -143,16 +143,17 @@ def fate_of_name(module: str, name: str) -> Fate:
     return MOVES
 
 
+_PRIORITY = Fate(
+    Verdict.NOTE, 'Say what 0 means: TASKHUB_CELERY_PRIORITY = "redis" or "amqp".'
+)
+_TASK_ID = Fate(Verdict.NOTE, "It must come from taskhub.interop.celery.uuid().")
+
+
 def fate_of_task_option(name: str) -> Fate:
     """Return what becomes of an option of @shared_task."""
-    if name in REFUSED_TASK_OPTIONS:
-        return Fate(Verdict.HAND, f"It is refused: {REFUSED_TASK_OPTIONS[name]}.")
-    if name in TASK_OPTIONS_WITHOUT_EFFECT:
-        return Fate(
-            Verdict.NOTE, f"It has no effect: {TASK_OPTIONS_WITHOUT_EFFECT[name]}"
-        )
-    if name == "priority":
-        return _PRIORITY
+    found = _fate_of_option(name, REFUSED_TASK_OPTIONS, TASK_OPTIONS_WITHOUT_EFFECT)
+    if found is not None:
+        return found
     if name in TASK_OPTIONS:
         return MOVES
     return Fate(Verdict.NOTE, "It must be an attribute of the task's base class.")
@@ -160,24 +161,25 @@ def fate_of_task_option(name: str) -> Fate:
 
 def fate_of_call_option(name: str) -> Fate:
     """Return what becomes of an option of apply_async()."""
-    if name in CALLBACKS:
-        return Fate(Verdict.HAND, f"It is refused: {CALLBACKS[name]}.")
-    if name in CALL_OPTIONS_WITHOUT_EFFECT:
-        return Fate(
-            Verdict.NOTE, f"It has no effect: {CALL_OPTIONS_WITHOUT_EFFECT[name]}"
-        )
-    if name == "priority":
-        return _PRIORITY
+    found = _fate_of_option(name, CALLBACKS, CALL_OPTIONS_WITHOUT_EFFECT)
+    if found is not None:
+        return found
     if name == "task_id":
-        return Fate(Verdict.NOTE, "It must come from taskhub.interop.celery.uuid().")
+        return _TASK_ID
     if name in CALL_OPTIONS:
         return MOVES
     return Fate(Verdict.HAND, "It is refused: apply_async() has no such option.")
 
 
-_PRIORITY = Fate(
-    Verdict.NOTE, 'Say what 0 means: TASKHUB_CELERY_PRIORITY = "redis" or "amqp".'
-)
+def _fate_of_option(
+    name: str, refused: Mapping[str, str], without_effect: Mapping[str, str]
+) -> Fate | None:
+    """Return what becomes of an option that does not simply move; else None."""
+    if name in refused:
+        return Fate(Verdict.HAND, f"It is refused: {refused[name]}.")
+    if name in without_effect:
+        return Fate(Verdict.NOTE, f"It has no effect: {without_effect[name]}")
+    return _PRIORITY if name == "priority" else None
 
 
 def fate_of_setting(name: str) -> Fate:
