@@ -1,8 +1,10 @@
 """Retries that Celery makes by itself: `autoretry_for` and its options."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from taskhub.exceptions import TaskTimeout
@@ -19,20 +21,18 @@ def add_autoretry(task: "Task") -> None:
     """Wrap the `run` of a task so that exceptions in `autoretry_for` are retried."""
     retried = as_classes(task.autoretry_for)
     if retried:
-        kept = as_classes(task.dont_autoretry_for)
-        task.run = _retrying(task, task.run, retried, kept)  # type: ignore[method-assign]
+        task.run = _retrying(task, task.run, retried)  # type: ignore[method-assign]
 
 
 def _retrying(
-    task: "Task",
-    run: Callable[..., Any],
-    retried: tuple[type[BaseException], ...],
-    kept: tuple[type[BaseException], ...],
+    task: "Task", run: Callable[..., Any], retried: tuple[type[BaseException], ...]
 ) -> Callable[..., Any]:
-    @wraps(run)
-    def run_and_retry(*args: Any, **kwargs: Any) -> Any:
+    kept = as_classes(task.dont_autoretry_for)
+
+    @contextmanager
+    def retries() -> Iterator[None]:
         try:
-            return run(*args, **kwargs)
+            yield
         except (Ignore, Retry):
             raise
         except kept:
@@ -43,7 +43,17 @@ def _retrying(
                 options["countdown"] = countdown(task, task.request.retries)
             raise task.retry(exc=error, **options) from error
 
-    return run_and_retry
+    @wraps(run)
+    def run_and_retry(*args: Any, **kwargs: Any) -> Any:
+        with retries():
+            return run(*args, **kwargs)
+
+    @wraps(run)
+    async def await_and_retry(*args: Any, **kwargs: Any) -> Any:
+        with retries():
+            return await run(*args, **kwargs)
+
+    return await_and_retry if iscoroutinefunction(run) else run_and_retry
 
 
 def countdown(task: "Task", retries: int) -> float:

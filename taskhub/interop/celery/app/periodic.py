@@ -1,13 +1,13 @@
 """`beat_schedule` and `add_periodic_task`: schedules as declarations, as @periodic."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from taskhub.exceptions import InvalidOption
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.priorities import priority_of
+from taskhub.interop.celery.publishing import span_of
 from taskhub.interop.celery.schedules import schedule_of
 from taskhub.tasks.declared import Declared, PeriodicOptions, declare_schedule
 
@@ -54,18 +54,8 @@ def _options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         elif option == "priority":
             options["priority"] = priority_of(value)
         elif option == "expires":
-            options["expires_after"] = _span(name, value)
+            what = f"expires of beat_schedule[{name!r}]"
+            options["expires_after"] = span_of(value, what)
         else:
             warn(f"options[{option!r}] of beat_schedule[{name!r}] has no effect here.")
     return options
-
-
-def _span(name: str, value: Any) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, int | float):
-        return timedelta(seconds=value)
-    raise InvalidOption(
-        f"expires of beat_schedule[{name!r}] must be seconds or a timedelta from the "
-        f"tick on, not {value!r}."
-    )

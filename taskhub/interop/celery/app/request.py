@@ -25,6 +25,7 @@ class Context:
     """
     One run of a task, with Celery's names. Attributes that are not known are None.
 
+    Headers that the caller has passed are attributes, too, as in Celery.
     `called_directly` is True in a plain call, outside of a worker.
     """
 
@@ -118,6 +119,12 @@ class Context:
     def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute, or the default."""
         return getattr(self, name, default)
+
+    def __getattr__(self, name: str) -> Any:
+        headers = self.__dict__.get("headers") or {}
+        if name in headers:
+            return headers[name]
+        raise AttributeError(f"self.request has no attribute or header {name!r}.")
 
     def __repr__(self) -> str:
         # The arguments may be secret.

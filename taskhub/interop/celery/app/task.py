@@ -22,7 +22,7 @@ from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.exceptions import InvalidCall, Retry
 from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.progress import pack
-from taskhub.interop.celery.publishing import aware, publish
+from taskhub.interop.celery.publishing import aware, check, publish
 from taskhub.interop.celery.result import AsyncResult
 from taskhub.tasks import Task as HubTask
 from taskhub.tasks import task as hub_task
@@ -200,7 +200,7 @@ class Task:
         call = without_lazy_texts([*(args or ())]), without_lazy_texts(kwargs or {})
         if setting("task_always_eager"):
             args, kwargs = received(self.func, *call)
-            return self.apply(args, kwargs, task_id, headers=options.get("headers"))
+            return self.apply(args, kwargs, **options)
         result = publish(self.hub_task, *call, **options)
         result.ignored = bool(self.ignore_result)
         return result
@@ -219,7 +219,13 @@ class Task:
         headers: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AsyncResult:
-        """Run the task here, with its retries, and return its result."""
+        """
+        Run the task here, with its retries, and return its result.
+
+        Other options of apply_async() have no effect. Raise InvalidOption for callbacks
+        and for unknown options.
+        """
+        check(options, f"{self.name}.apply()")
         if throw is None:
             throw = bool(setting("task_eager_propagates"))
         return apply(
