@@ -38,6 +38,8 @@ class Conf:
         self.__dict__["_own"] = {}
         self.__dict__["_source"] = None
         self.__dict__["_namespace"] = ""
+        #: The dict may be changed in place: app.conf.beat_schedule["hourly"] = {…}.
+        self.__dict__["_defaults"] = {**_DEFAULTS, "beat_schedule": {}}
         _configurations.append(self)
 
     def read_from(self, source: Any, namespace: str | None) -> None:
@@ -50,7 +52,7 @@ class Conf:
         """Return a setting. Raise KeyError if it is not set."""
         if name in self._own:
             return self._own[name]
-        source = _load(self._source)
+        source = load(self._source)
         prefix = f"{self._namespace}_" if self._namespace else ""
         names = [f"{prefix}{name}".upper(), f"{prefix}{name}"]
         if not prefix:
@@ -67,7 +69,7 @@ class Conf:
         try:
             return self.find(name)
         except KeyError:
-            return _DEFAULTS.get(name, default)
+            return self._defaults.get(name, default)
 
     def update(self, *args: Any, **values: Any) -> None:
         """Set several settings."""
@@ -110,9 +112,12 @@ def setting(name: str) -> Any:
     return getattr(django_settings, f"{_NAMESPACE}_{name.upper()}", default)
 
 
-def _load(source: Any) -> Any:
+def load(source: Any) -> Any:
+    """Return what a path names, a module or a name in one; or what is no path."""
     if not isinstance(source, str):
         return source
-    if ":" in source:
+    try:
+        return import_module(source)
+    except ModuleNotFoundError:
+        # Celery accepts shop.celery:Config and shop.celery.Config.
         return import_string(source.replace(":", "."))
-    return import_module(source)

@@ -1,4 +1,4 @@
-"""The Celery tasks of this process, by name: `app.tasks`."""
+"""The apps and the Celery tasks of this process."""
 
 from typing import TYPE_CHECKING
 
@@ -8,8 +8,12 @@ from taskhub.tasks import find_task
 if TYPE_CHECKING:
     from typing import Any
 
+    from taskhub.interop.celery.app.application import Celery
     from taskhub.interop.celery.app.task import Task
 
+#: In the order in which they were made. The first one is the current app.
+apps: "list[Celery]" = []
+#: By name: `app.tasks`.
 tasks: "dict[str, Task]" = {}
 
 

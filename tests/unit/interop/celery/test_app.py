@@ -5,11 +5,26 @@ from types import SimpleNamespace
 
 import pytest
 
-from taskhub.interop.celery import Celery, Task, TaskHubCeleryWarning, current_app
+from taskhub.interop.celery import (
+    Celery,
+    Task,
+    TaskHubCeleryWarning,
+    current_app,
+    registry,
+    shared_task,
+)
 from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.signals import setup_logging, task_prerun
 from taskhub.tasks import find_task
-from tests.unit.interop.celery.functions import double
+from tests.unit.interop.celery.functions import another, double
+
+
+class Source:
+    result_expires = 5
+
+
+class Base(Task):
+    pass
 
 
 @pytest.mark.parametrize(
@@ -18,6 +33,8 @@ from tests.unit.interop.celery.functions import double
         (SimpleNamespace(CELERY_RESULT_EXPIRES=5), "CELERY"),
         (SimpleNamespace(result_expires=5), None),
         ({"result_expires": 5}, None),
+        ("tests.unit.interop.celery.test_app:Source", None),
+        ("tests.unit.interop.celery.test_app.Source", None),
     ],
 )
 def test_settings_come_from_an_object(source, namespace):
@@ -30,6 +47,8 @@ def test_settings_come_from_an_object(source, namespace):
     assert "broker_url" not in app.conf
     app.conf.update(result_expires=6)
     assert setting("result_expires") == 6
+    other = Celery("b", config_source=source, namespace=namespace)
+    assert other.conf.result_expires == 5
 
 
 def test_settings_of_django_are_read_when_they_are_used(settings):
@@ -76,6 +95,20 @@ def test_a_class_can_be_registered():
     assert find_task(task.name) is task.hub_task
 
 
+@pytest.mark.parametrize(
+    "task_cls", [Base, "tests.unit.interop.celery.test_app:Base", None]
+)
+def test_an_app_has_the_base_class_of_its_tasks(task_cls):
+    registry.apps.clear()
+    app = Celery("a", task_cls=task_cls)
+    if task_cls is None:
+        app.Task = Base
+
+    assert isinstance(app.task(another()), Base)
+    assert isinstance(shared_task(another()), Base)
+    assert not isinstance(shared_task(base=Task)(another()), Base)
+
+
 def test_tasks_are_found_in_packages(loading, tmp_path, monkeypatch):
     for name in ("jobs", "tasks", "apps"):
         (tmp_path / "found_here").mkdir(exist_ok=True)
@@ -84,7 +117,7 @@ def test_tasks_are_found_in_packages(loading, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     app = Celery("a", include=["found_here.apps"])
     app.autodiscover_tasks()
-    app.autodiscover_tasks(lambda: ["found_here.apps.Config", "json", "nowhere"])
+    app.autodiscover_tasks(lambda: ["found_here.apps.Config", "json"])
     app.autodiscover_tasks(["found_here"], related_name="jobs")
     assert "found_here.jobs" not in sys.modules
 
@@ -92,6 +125,20 @@ def test_tasks_are_found_in_packages(loading, tmp_path, monkeypatch):
 
     for name in ("jobs", "tasks", "apps"):
         assert sys.modules.pop(f"found_here.{name}").LOADED
+
+
+def test_modules_of_another_name_are_found_in_all_apps(loading):
+    Celery("a").autodiscover_tasks(related_name="death_tasks")
+    sys.modules.pop("tests.death_tasks", None)
+
+    loading()
+
+    assert "tests.death_tasks" in sys.modules
+
+
+def test_an_unknown_package_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match=r"no package 'nowhere\.at\.all'"):
+        Celery("a").autodiscover_tasks(["nowhere.at.all"])
 
 
 @pytest.mark.parametrize("name", ["inspect", "ping", "purge", "broadcast", "pool_grow"])
@@ -105,10 +152,8 @@ def test_an_unknown_word_of_control():
         _ = Celery("a").control.inspct
 
 
-def test_the_current_app_is_the_first_one(monkeypatch):
-    from taskhub.interop.celery.app import application
-
-    monkeypatch.setattr(application, "_apps", [])
+def test_the_current_app_is_the_first_one():
+    registry.apps.clear()
     app = Celery("first")
     Celery("second")
 

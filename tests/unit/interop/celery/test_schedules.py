@@ -96,6 +96,17 @@ def test_beat_schedule_is_declared_when_django_has_loaded_its_apps(loading, sett
     assert "never" not in declared_schedules()
 
 
+def test_entries_can_be_added_to_beat_schedule(loading):
+    app = Celery("a")
+    app.conf.beat_schedule["added"] = {"task": "tests.multiply", "schedule": 30}
+    app.conf.beat_schedule.update({})
+
+    loading()
+
+    assert "added" in declared_schedules()
+    assert Celery("b").conf.beat_schedule == {}
+
+
 @pytest.mark.parametrize("namespace", ["CELERY", None])
 def test_the_settings_of_django_have_schedules(loading, settings, namespace):
     name = "CELERY_BEAT_SCHEDULE" if namespace else "CELERYBEAT_SCHEDULE"
