@@ -7,10 +7,12 @@ from pathlib import Path
 
 from taskhub.interop.celery_check.findings import Finding, Verdict
 from taskhub.interop.celery_check.words import (
+    APP_SETTINGS,
     CALLS,
     CONTROL,
     MOVES,
     OTHER_PACKAGES,
+    REFUSED_METHODS,
     REFUSED_NAMES,
     Fate,
     fate_of_call_option,
@@ -19,11 +21,14 @@ from taskhub.interop.celery_check.words import (
     fate_of_task_option,
 )
 
+#: How the names of Celery's settings begin in Django's, also before Celery 4.
+_PREFIXES = ("CELERY_", "CELERYBEAT_", "CELERYD_")
 _CALL_ARGUMENTS = {"args", "kwargs"}
 _PICKLE = Fate(
     Verdict.HAND, "Arguments are JSON: pass keys, or annotate the parameters."
 )
-
+#: The name to which a line assigns an app.
+_APP = re.compile(r"^(\w+) *(?::[^=\n]+)?= *(?:\w+\.)*Celery\(", re.MULTILINE)
 
 #: The names of the apps that modules create, by the last part of the module's name.
 Apps = Mapping[str, Collection[str]]
@@ -31,7 +36,7 @@ Apps = Mapping[str, Collection[str]]
 
 def find_apps(path: Path) -> set[str]:
     """Return the names to which a module assigns `Celery(…)`."""
-    return set(re.findall(r"(?m)^(\w+) *= *(?:\w+\.)*Celery\(", path.read_text()))
+    return set(_APP.findall(path.read_text()))
 
 
 def read_module(path: Path, shown: str, apps: Apps) -> "ModuleReader":
@@ -145,7 +150,7 @@ class ModuleReader(ast.NodeVisitor):
 
     def _read_name_call(self, node: ast.Call, name: str) -> None:
         if name in REFUSED_NAMES:
-            self._note(node, f"{name}()", Fate(Verdict.HAND, REFUSED_NAMES[name]))
+            self._note(node, f"{name}()", REFUSED_NAMES[name])
 
     def _read_method(self, node: ast.Call, function: ast.Attribute) -> None:
         owner = function.value
@@ -153,6 +158,9 @@ class ModuleReader(ast.NodeVisitor):
             self._read_app_method(node, function.attr)
         elif isinstance(owner, ast.Attribute):
             self._read_part_of_app(node, owner.attr, function)
+        if function.attr in REFUSED_METHODS and _makes_signature(owner):
+            fate = REFUSED_METHODS[function.attr]
+            self._note(node, f".{function.attr}()", fate)
         if function.attr in CALLS:
             self._note(node, f".{function.attr}()", MOVES)
             if function.attr.startswith("apply_async"):
@@ -182,23 +190,40 @@ class ModuleReader(ast.NodeVisitor):
             fate_of_call_option(keyword.arg),
         )
 
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        sides = (node.left, node.right)
+        if isinstance(node.op, ast.BitOr) and any(map(_makes_signature, sides)):
+            self._note(node.right, "a | b", REFUSED_NAMES["chain"])
+        self.generic_visit(node)
+
     # Settings.
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        if _calls(node.value, "Celery"):
-            self._apps |= set(_names_of(node.targets))
-        for target in node.targets:
-            self._read_setting(target, node.value)
+        self._read_assignment(node.targets, node.value)
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self._read_setting(node.target, node.value)
+            self._read_assignment([node.target], node.value)
         self.generic_visit(node)
 
+    def _read_assignment(self, targets: list[ast.expr], value: ast.expr) -> None:
+        if isinstance(value, ast.Call) and _called(value) == "Celery":
+            self._apps |= set(_names_of(targets))
+            self._read_app(value)
+        for target in targets:
+            self._read_setting(target, value)
+
+    def _read_app(self, call: ast.Call) -> None:
+        """Note the settings that a call of Celery() has."""
+        for keyword in call.keywords:
+            if name := APP_SETTINGS.get(keyword.arg or ""):
+                what = f"{keyword.arg}= of Celery()"
+                self._note_setting(keyword.value, what, name, keyword.value)
+
     def _read_setting(self, target: ast.expr, value: ast.expr) -> None:
-        if isinstance(target, ast.Name) and target.id.startswith("CELERY_"):
-            self._note_setting(target, target.id, target.id[7:], value)
+        if isinstance(target, ast.Name) and target.id.startswith(_PREFIXES):
+            self._note_setting(target, target.id, target.id, value)
         elif (
             isinstance(target, ast.Attribute)
             and isinstance(target.value, ast.Attribute)
@@ -228,13 +253,16 @@ def _names_of(targets: list[ast.expr]) -> Iterator[str]:
             yield target.id
 
 
-def _calls(value: ast.expr, name: str) -> bool:
-    """Whether an expression is a call of this name, such as Celery("shop")."""
-    if not isinstance(value, ast.Call):
-        return False
-    function = value.func
-    found = function.attr if isinstance(function, ast.Attribute) else ""
-    return found == name or (isinstance(function, ast.Name) and function.id == name)
+def _called(value: ast.expr) -> str:
+    """Return the last name of what an expression calls; "" if it is no call."""
+    function = value.func if isinstance(value, ast.Call) else None
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _makes_signature(value: ast.expr) -> bool:
+    return _called(value) in ("s", "si", "signature", "subtask", "group")
 
 
 def _is_text(value: ast.expr, text: str) -> bool:

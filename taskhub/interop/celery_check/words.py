@@ -5,6 +5,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from taskhub.interop.celery import canvas
+from taskhub.interop.celery.app import control
 from taskhub.interop.celery.app.options import KNOWN as TASK_OPTIONS
 from taskhub.interop.celery.app.options import REFUSED as REFUSED_TASK_OPTIONS
 from taskhub.interop.celery.app.options import (
@@ -30,15 +32,21 @@ class Fate(NamedTuple):
 
 MOVES = Fate(Verdict.MOVES)
 
-_NEXT_TASK = "Enqueue the next task at the end of this one."
-_NOT_YET = f"It is refused. {_NEXT_TASK}"
+
+def _refused(instead: str) -> Fate:
+    return Fate(Verdict.HAND, f"It is refused: {instead}.")
+
+
 #: Names that can be imported, and whose call is refused.
-REFUSED_NAMES: Mapping[str, str] = {
-    "chain": _NOT_YET,
-    "chord": "It is refused. Let each task enqueue the last one if no other is left.",
-    "chunks": "It is refused. Enqueue one task for each part, in a group.",
-    "xmap": "It is refused. Enqueue one task for each value, in a group.",
-    "xstarmap": "It is refused. Enqueue one task for each value, in a group.",
+REFUSED_NAMES: Mapping[str, Fate] = {
+    name: _refused(getattr(canvas, name).instead)
+    for name in ("chain", "chord", "chunks", "xmap", "xstarmap")
+}
+#: Methods of signatures that are refused.
+REFUSED_METHODS: Mapping[str, Fate] = {
+    "link": _refused(CALLBACKS["link"]),
+    "link_error": _refused(CALLBACKS["link_error"]),
+    "on_error": _refused(CALLBACKS["link_error"]),
 }
 
 #: Packages around Celery, which no import line replaces.
@@ -59,17 +67,10 @@ OTHER_PACKAGES: Mapping[str, str] = {
 #: Methods of `app.control` that have a counterpart.
 CONTROL: Mapping[str, Fate] = {
     "revoke": MOVES,
-    "inspect": Fate(Verdict.HAND, "Use operations.status.read_status(), taskstatus."),
-    "ping": Fate(Verdict.HAND, "Use taskworker --check, or its health port."),
-    "purge": Fate(Verdict.HAND, "Use taskcontrol, or operations.results.cancel()."),
-    "broadcast": Fate(Verdict.HAND, "Nodes take no commands of your own."),
-    "rate_limit": Fate(Verdict.HAND, "Use a queue with few processes."),
-    "time_limit": Fate(Verdict.HAND, "Set timeout and hard_timeout of the task."),
-    "shutdown": Fate(Verdict.HAND, "Use taskcontrol node stop."),
-    "pool_grow": Fate(Verdict.HAND, "Use taskcontrol node resize."),
-    "pool_shrink": Fate(Verdict.HAND, "Use taskcontrol node resize."),
-    "add_consumer": Fate(Verdict.HAND, "Start a node with --queues."),
-    "cancel_consumer": Fate(Verdict.HAND, "Use taskcontrol queue pause."),
+    **{
+        name: Fate(Verdict.HAND, f"Use {instead}.")
+        for name, instead in control.INSTEAD.items()
+    },
 }
 
 #: Methods of tasks and signatures that move.
@@ -85,10 +86,16 @@ _LEAVE_OUT = "Leave it out."
 #: Settings without their prefix, in lower case, that have an effect.
 SETTINGS = frozenset(
     {
-        *("beat_schedule", "timezone", "task_acks_late"),
+        *("beat_schedule", "include", "timezone", "task_acks_late"),
         *("task_always_eager", "task_eager_propagates"),
     }
 )
+#: Keywords of Celery() that are settings of other names.
+APP_SETTINGS: Mapping[str, str] = {
+    "broker": "broker_url",
+    "backend": "result_backend",
+    "include": "include",
+}
 #: Settings without their prefix, in lower case, and what replaces each.
 REPLACED_SETTINGS: Mapping[str, Fate] = {
     "broker_url": Fate(Verdict.HAND, 'Write OPTIONS["broker_url"].'),
@@ -176,16 +183,18 @@ def _fate_of_option(
 ) -> Fate | None:
     """Return what becomes of an option that does not simply move; else None."""
     if name in refused:
-        return Fate(Verdict.HAND, f"It is refused: {refused[name]}.")
+        return _refused(refused[name])
     if name in without_effect:
         return Fate(Verdict.NOTE, f"It has no effect: {without_effect[name]}")
     return _PRIORITY if name == "priority" else None
 
 
 def fate_of_setting(name: str) -> Fate:
-    """Return what becomes of a setting, without its prefix."""
-    name = name.lower()
-    if name in SETTINGS or f"CELERY_{name.upper()}" in OLD_NAMES.values():
+    """Return what becomes of a setting, with or without the prefix CELERY_."""
+    if name in OLD_NAMES.values():
+        return MOVES
+    name = name.removeprefix("CELERY_").lower()
+    if name in SETTINGS:
         return MOVES
     return REPLACED_SETTINGS.get(
         name, Fate(Verdict.NOTE, "It has no effect; see the documentation.")
