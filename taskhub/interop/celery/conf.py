@@ -1,10 +1,12 @@
 """
 `app.conf`: Celery's settings, from the app or from Django's settings.
 
-Only few of them mean something here: `beat_schedule`, `timezone`, `task_always_eager`
-and `task_eager_propagates`. The others can be set and read, and have no effect;
-docs/howto/move-from-celery.md says what replaces each. Settings are read when they are
-used, since an app is created while Django's settings are still loading.
+Only few of them mean something here: `beat_schedule`, `timezone`, `imports`, `include`,
+`task_acks_late`, `task_always_eager` and `task_eager_propagates`. The others can be set
+and read, and have no effect; docs/howto/move-from-celery.md says what replaces each.
+
+Settings are read when they are used, since an app is created while Django's settings
+are still loading.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +22,8 @@ _DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
 #: Names of settings before Celery 4, which have no namespace.
 OLD_NAMES = {
     "beat_schedule": "CELERYBEAT_SCHEDULE",
+    "imports": "CELERY_IMPORTS",
+    "include": "CELERY_INCLUDE",
     "task_acks_late": "CELERY_ACKS_LATE",
     "task_always_eager": "CELERY_ALWAYS_EAGER",
     "task_eager_propagates": "CELERY_EAGER_PROPAGATES_EXCEPTIONS",
@@ -50,13 +54,15 @@ class Conf:
 
     def find(self, name: str) -> Any:
         """Return a setting. Raise KeyError if it is not set."""
-        if name in self._own:
-            return self._own[name]
+        old_name = OLD_NAMES.get(name, name)
+        for each in (name, old_name):
+            if each in self._own:
+                return self._own[each]
         source = load(self._source)
         prefix = f"{self._namespace}_" if self._namespace else ""
         names = [f"{prefix}{name}".upper(), f"{prefix}{name}"]
         if not prefix:
-            names.append(OLD_NAMES.get(name, name))
+            names.append(old_name)
         for each in names:
             if isinstance(source, Mapping) and each in source:
                 return source[each]

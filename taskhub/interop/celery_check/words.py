@@ -86,7 +86,7 @@ _LEAVE_OUT = "Leave it out."
 #: Settings without their prefix, in lower case, that have an effect.
 SETTINGS = frozenset(
     {
-        *("beat_schedule", "include", "timezone", "task_acks_late"),
+        *("beat_schedule", "timezone", "imports", "include", "task_acks_late"),
         *("task_always_eager", "task_eager_propagates"),
     }
 )
@@ -116,7 +116,6 @@ REPLACED_SETTINGS: Mapping[str, Fate] = {
     "task_queues": Fate(Verdict.HAND, "Write QUEUES."),
     "task_track_started": Fate(Verdict.NOTE, _LEAVE_OUT),
     "task_reject_on_worker_lost": Fate(Verdict.NOTE, _LEAVE_OUT),
-    "imports": Fate(Verdict.HAND, 'Write OPTIONS["task_modules"].'),
     "worker_concurrency": Fate(Verdict.HAND, "Start taskworker --processes=N."),
     "worker_prefetch_multiplier": Fate(Verdict.NOTE, _LEAVE_OUT),
     "worker_max_tasks_per_child": Fate(

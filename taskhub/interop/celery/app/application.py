@@ -74,6 +74,8 @@ class Celery:
     def register_task(self, task: Any) -> BaseTask:
         """Register a task that is an instance, or a class, of its own."""
         made: BaseTask = task() if isinstance(task, type) else task
+        if tasks.get(made.name) is made:
+            return made
         kind = type(made)
         check({}, kind, f"the task {kind.__qualname__}")
         made.name = made.name or f"{kind.__module__}.{kind.__qualname__}"
@@ -181,8 +183,10 @@ class Celery:
 
     def finalize(self, auto: bool = False) -> None:
         """Do what was postponed until Django has loaded its apps."""
-        for module in self.conf.get("include") or ():
-            import_module(module)
+        for setting in ("imports", "include"):
+            modules = self.conf.get(setting) or ()
+            for module in [modules] if isinstance(modules, str) else modules:
+                import_module(module)
         while self._postponed:
             self._postponed.pop(0)()
 
@@ -215,11 +219,20 @@ class _Hook:
 def _import_tasks(
     packages: Iterable[str] | Callable[[], Iterable[str]], related_name: str | None
 ) -> None:
-    """Import the modules with tasks of packages, or of the apps that paths name."""
+    """
+    Import the modules with tasks of packages, or of the apps that paths name.
+
+    Without `related_name`, the paths name the modules themselves.
+    """
     for path in packages() if callable(packages) else packages:
+        if related_name is None:
+            import_module(path)
+            continue
+        # Raises ModuleNotFoundError for an unknown package.
+        import_module(path.partition(".")[0])
         package = _package_of(path)
-        module = f"{package}.{related_name}" if related_name else package
-        if find_spec(module):
+        module = f"{package}.{related_name}"
+        if package and find_spec(module):
             import_module(module)
 
 
@@ -228,14 +241,11 @@ def _app_names() -> list[str]:
 
 
 def _package_of(path: str) -> str:
-    """Return the package of a path. Raise ModuleNotFoundError if there is none."""
-    package = path
+    """Return the package of a path; "" if it names a module that is in no package."""
     # INSTALLED_APPS may have the path of a class in a module of the package.
-    while package and not _is_package(package):
-        package = package.rpartition(".")[0]
-    if not package:
-        raise ModuleNotFoundError(f"There is no package {path!r}.", name=path)
-    return package
+    while path and not _is_package(path):
+        path = path.rpartition(".")[0]
+    return path
 
 
 def _is_package(path: str) -> bool:

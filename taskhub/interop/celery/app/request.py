@@ -114,7 +114,7 @@ class Context:
     @property
     def children(self) -> list[str]:
         """The ids of the results that this run has enqueued. One query."""
-        return database.children_of(self.id) if self.id else []
+        return database.children_of(self.id) if self.id and not self.is_eager else []
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute, or the default."""

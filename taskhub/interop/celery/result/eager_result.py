@@ -40,6 +40,14 @@ class EagerResult(AsyncResult):
     info = result
 
     @property
+    def children(self) -> list[AsyncResult]:
+        return []
+
+    @property
+    def parent(self) -> None:
+        return None
+
+    @property
     def traceback(self) -> str | None:
         return self._traceback
 

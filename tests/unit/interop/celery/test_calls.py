@@ -72,6 +72,8 @@ def test_always_eager_runs_calls_here(settings, monkeypatch, name):
 
     result = tasks.tell_request.apply_async((1,), headers={"a": 1}, countdown=60)
 
+    # Without a database: the test does not request it.
+    assert (result.children, result.parent) == ([], None)
     told = result.get()
     assert (told["is_eager"], told["called_directly"]) == (True, False)
     assert (told["id"], told["headers"], told["args"]) == (result.id, {"a": 1}, [1])
