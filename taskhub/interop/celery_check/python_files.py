@@ -14,17 +14,17 @@ from taskhub.interop.celery_check.words import (
     OTHER_PACKAGES,
     REFUSED_METHODS,
     REFUSED_NAMES,
-    Fate,
-    fate_of_call_option,
-    fate_of_name,
-    fate_of_setting,
-    fate_of_task_option,
+    Assessment,
+    assess_call_option,
+    assess_name,
+    assess_setting,
+    assess_task_option,
 )
 
 #: How the names of Celery's settings begin in Django's, also before Celery 4.
 _PREFIXES = ("CELERY_", "CELERYBEAT_", "CELERYD_")
 _CALL_ARGUMENTS = {"args", "kwargs"}
-_PICKLE = Fate(
+_PICKLE = Assessment(
     Verdict.HAND, "Arguments are JSON: pass keys, or annotate the parameters."
 )
 #: The name to which a line assigns an app.
@@ -63,9 +63,9 @@ class ModuleReader(ast.NodeVisitor):
         #: The names of apps, and of modules of Celery, in this module.
         self._apps: set[str] = set()
 
-    def _note(self, node: ast.AST, what: str, fate: Fate) -> None:
+    def _note(self, node: ast.AST, what: str, assessment: Assessment) -> None:
         line = getattr(node, "lineno", 0)
-        self.findings.append(Finding(self._path, line, what, *fate))
+        self.findings.append(Finding(self._path, line, what, *assessment))
 
     # Imports.
 
@@ -76,8 +76,8 @@ class ModuleReader(ast.NodeVisitor):
                 self._apps.add(alias.asname or "celery")
                 self._note(node, f"import {alias.name}", MOVES)
             elif package in OTHER_PACKAGES:
-                fate = Fate(Verdict.HAND, OTHER_PACKAGES[package])
-                self._note(node, f"import {alias.name}", fate)
+                assessment = Assessment(Verdict.HAND, OTHER_PACKAGES[package])
+                self._note(node, f"import {alias.name}", assessment)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
@@ -85,11 +85,11 @@ class ModuleReader(ast.NodeVisitor):
         for alias in node.names:
             if package == "celery" and not node.level:
                 self._names[alias.asname or alias.name] = alias.name
-                fate = fate_of_name(module, alias.name)
-                self._note(node, f"from {module} import {alias.name}", fate)
+                assessment = assess_name(module, alias.name)
+                self._note(node, f"from {module} import {alias.name}", assessment)
             elif package in OTHER_PACKAGES and not node.level:
-                fate = Fate(Verdict.HAND, OTHER_PACKAGES[package])
-                self._note(node, f"from {module} import {alias.name}", fate)
+                assessment = Assessment(Verdict.HAND, OTHER_PACKAGES[package])
+                self._note(node, f"from {module} import {alias.name}", assessment)
             elif self._is_app(module, alias.name):
                 self._apps.add(alias.asname or alias.name)
 
@@ -133,10 +133,10 @@ class ModuleReader(ast.NodeVisitor):
     def _read_task_option(self, keyword: ast.keyword) -> None:
         if keyword.arg is None:
             return
-        fate = fate_of_task_option(keyword.arg)
+        assessment = assess_task_option(keyword.arg)
         if keyword.arg == "serializer" and _is_text(keyword.value, "pickle"):
-            fate = _PICKLE
-        self._note(keyword.value, f"{keyword.arg}= of a task", fate)
+            assessment = _PICKLE
+        self._note(keyword.value, f"{keyword.arg}= of a task", assessment)
 
     # Calls.
 
@@ -159,8 +159,8 @@ class ModuleReader(ast.NodeVisitor):
         elif isinstance(owner, ast.Attribute):
             self._read_part_of_app(node, owner.attr, function)
         if function.attr in REFUSED_METHODS and _makes_signature(owner):
-            fate = REFUSED_METHODS[function.attr]
-            self._note(node, f".{function.attr}()", fate)
+            assessment = REFUSED_METHODS[function.attr]
+            self._note(node, f".{function.attr}()", assessment)
         if function.attr in CALLS:
             self._note(node, f".{function.attr}()", MOVES)
             if function.attr.startswith("apply_async"):
@@ -178,8 +178,8 @@ class ModuleReader(ast.NodeVisitor):
         if part == "conf":
             self._read_conf_update(function, node)
         elif part == "control" and function.attr in CONTROL:
-            fate = CONTROL[function.attr]
-            self._note(node, f"app.control.{function.attr}()", fate)
+            assessment = CONTROL[function.attr]
+            self._note(node, f"app.control.{function.attr}()", assessment)
 
     def _read_call_option(self, keyword: ast.keyword) -> None:
         if keyword.arg is None or keyword.arg in _CALL_ARGUMENTS:
@@ -187,7 +187,7 @@ class ModuleReader(ast.NodeVisitor):
         self._note(
             keyword.value,
             f"{keyword.arg}= of apply_async()",
-            fate_of_call_option(keyword.arg),
+            assess_call_option(keyword.arg),
         )
 
     def visit_BinOp(self, node: ast.BinOp) -> None:
@@ -241,10 +241,10 @@ class ModuleReader(ast.NodeVisitor):
     def _note_setting(
         self, node: ast.expr, what: str, name: str, value: ast.expr
     ) -> None:
-        fate = fate_of_setting(name)
+        assessment = assess_setting(name)
         if name.lower().endswith("_serializer") and _is_text(value, "pickle"):
-            fate = _PICKLE
-        self._note(node, what, fate)
+            assessment = _PICKLE
+        self._note(node, what, assessment)
 
 
 def _names_of(targets: list[ast.expr]) -> Iterator[str]:
