@@ -12,9 +12,10 @@ from taskhub.interop.celery import database
 from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.exceptions import InvalidCall
 from taskhub.interop.celery.publishing import publish
-from taskhub.interop.celery.registry import hub_task_of, tasks
+from taskhub.interop.celery.registry import tasks
 from taskhub.interop.celery.result import AsyncResult, GroupResult
 from taskhub.interop.celery.utils import uuid
+from taskhub.tasks import find_task
 
 if TYPE_CHECKING:
     from taskhub.interop.celery.app.task import Task
@@ -102,7 +103,7 @@ class Signature:
         whole = self.clone(args, kwargs, **options)
         task = whole.type
         if isinstance(task, str):
-            return publish(hub_task_of(task), whole.args, whole.kwargs, **whole.options)
+            return publish(find_task(task), whole.args, whole.kwargs, **whole.options)
         return task.apply_async(whole.args, whole.kwargs, **whole.options)
 
     def apply(

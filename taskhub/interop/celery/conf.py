@@ -16,6 +16,8 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
+from taskhub.interop.celery.registry import apps
+
 _NAMESPACE = "CELERY"
 _DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
 
@@ -30,13 +32,11 @@ OLD_NAMES = {
     "timezone": "CELERY_TIMEZONE",
 }
 
-_configurations: "list[Conf]" = []
-
 
 class Conf:
     """Settings by their lower-case names, as attributes and as items."""
 
-    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, changed: Callable[[], None]) -> None:
         #: Called after each change.
         self.__dict__["_changed"] = changed
         self.__dict__["_own"] = {}
@@ -44,7 +44,6 @@ class Conf:
         self.__dict__["_namespace"] = ""
         #: The dict may be changed in place: app.conf.beat_schedule["hourly"] = {…}.
         self.__dict__["_defaults"] = {**_DEFAULTS, "beat_schedule": {}}
-        _configurations.append(self)
 
     def read_from(self, source: Any, namespace: str | None) -> None:
         """Read further settings from an object or module, or from its dotted path."""
@@ -107,13 +106,13 @@ class Conf:
 
 def setting(name: str) -> Any:
     """
-    Return a setting of the first app that has it, or CELERY_… of Django's settings.
+    Return a setting of the first app that has it, or CELERY_… in Django's settings.
 
     Return Celery's default, or None, if nothing sets it.
     """
-    for conf in _configurations:
-        if name in conf:
-            return conf[name]
+    for app in apps:
+        if name in app.conf:
+            return app.conf[name]
     default = _DEFAULTS.get(name)
     return getattr(django_settings, f"{_NAMESPACE}_{name.upper()}", default)
 

@@ -170,7 +170,9 @@ class Celery:
         return timezone.now()
 
     def set_current(self) -> None:
-        """Do nothing: `current_app` is the first app."""
+        """Make this app `current_app`, in place of the one that was made first."""
+        apps.remove(self)
+        apps.insert(0, self)
 
     set_default = set_current
 
@@ -266,7 +268,7 @@ def finalize_apps() -> None:
 
 
 def current_app() -> Celery:
-    """Return the first app, or a new one."""
+    """Return the current app, or a new one."""
     return apps[0] if apps else Celery("default")
 
 

@@ -1,4 +1,4 @@
-"""`app.control`: revoking tasks. Other words of it say what taskhub has instead."""
+"""`app.control`: revokes tasks. Its other methods say what to use instead."""
 
 from collections.abc import Iterable
 from typing import Any

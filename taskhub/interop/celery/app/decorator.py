@@ -50,7 +50,7 @@ def make_task(
     **options: Any,
 ) -> Task:
     """Return the task of a function. Raise as shared_task() does."""
-    owner = app or (apps[0] if apps else None)
+    owner = app or next(iter(apps), None)
     base = base or (owner.Task if owner else Task)
     where = f"the task {function.__qualname__}"
     if not (isclass(base) and issubclass(base, Task)):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class Context:
     """
-    One run of a task, with Celery's names. Attributes that are not known are None.
+    One run of a task, with Celery's names. What taskhub has no value for is None.
 
     Headers that the caller has passed are attributes, too, as in Celery.
     `called_directly` is True in a plain call, outside of a worker.

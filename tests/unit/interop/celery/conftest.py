@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskhub.interop.celery import conf, registry
+from taskhub.interop.celery import registry
 from taskhub.interop.celery.app import application
 from taskhub.tasks import declared
 from taskhub.tasks import registry as hub_registry
@@ -18,7 +18,6 @@ def _nothing_left(monkeypatch):
         (declared, "_declared"),
     ):
         monkeypatch.setattr(module, name, getattr(module, name).copy())
-    monkeypatch.setattr(conf, "_configurations", conf._configurations.copy())
     yield
     # Other modules have imported these two by name.
     registry.tasks.clear()

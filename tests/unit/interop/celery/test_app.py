@@ -169,11 +169,13 @@ def test_an_unknown_word_of_control():
 def test_the_current_app_is_the_first_one():
     registry.apps.clear()
     app = Celery("first")
-    Celery("second")
+    second = Celery("second")
 
     assert current_app.main == "first"
     assert repr(current_app) == "<Celery first>"
     assert current_app == app
+    second.set_current()
+    assert current_app == second
 
 
 def test_receivers_are_connected_in_celerys_ways():
