@@ -12,7 +12,7 @@ _MAX_BYTES = 1024 * 1024
 
 #: The call of the command, up to the name of its subcommand.
 _CALL = re.compile(
-    r"\bcelery\b[\"',\s]+(?:-[^\s\"',=]+[\"',\s=]+(?:[\w.:]+[\"',\s]+)?)*"
+    r"\bcelery\b[\"',\s]+(?:-[^\s\"',]+[\"',\s]+(?:[^-\s\"',][^\s\"',]*[\"',\s]+)?)*"
     r"(worker|beat|flower|multi|inspect|control|purge|status|events)\b"
 )
 _COMMANDS = {
@@ -51,5 +51,5 @@ def read_lines(path: Path, shown: str) -> list[Finding]:
             _COMMANDS[found[1]],
         )
         for number, line in enumerate(lines, 1)
-        if (found := _CALL.search(line))
+        for found in _CALL.finditer(line)
     ]

@@ -172,9 +172,30 @@ def test_a_file_that_cannot_be_opened_is_reported(tmp_path, name):
     assert "No such file" in read_project(tmp_path).unreadable[name]
 
 
-def test_a_long_line_is_read_in_one_pass(tmp_path):
+@pytest.mark.parametrize(
+    ("line", "commands"),
+    [
+        ("celery -A shop worker & celery -A shop beat", ["worker", "beat"]),
+        ("python -m celery --workdir=/srv --app shop.celery:app worker", ["worker"]),
+        ("celery -b redis://localhost/0 -A shop flower", ["flower"]),
+        ('["celery","-A","shop","-q","status"]', ["status"]),
+        ("celery --app='shop' inspect ping", ["inspect"]),
+        ("celery-exporter worker", []),
+        ("pip install celery", []),
+    ],
+)
+def test_each_call_of_the_command_in_a_line_is_found(tmp_path, line, commands):
+    (tmp_path / "run.sh").write_text(line)
+
+    assert found(read_project(tmp_path), "run.sh", Verdict.HAND) == [
+        (1, f"celery {command}") for command in commands
+    ]
+
+
+@pytest.mark.parametrize("option", ["-a=-", "-a ", "-a b "])
+def test_a_long_line_is_read_in_one_pass(tmp_path, option):
     # A pattern that tries each way to divide the line would never end.
-    (tmp_path / "run.sh").write_text("celery " + "-a=-" * 10_000 + "x\n")
+    (tmp_path / "run.sh").write_text("celery " + option * 10_000 + "x\n")
 
     assert read_project(tmp_path).findings == []
 
