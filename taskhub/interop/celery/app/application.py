@@ -79,7 +79,7 @@ class Celery:
         kind = type(made)
         check({}, kind, f"the task {kind.__qualname__}")
         made.name = made.name or f"{kind.__module__}.{kind.__qualname__}"
-        made.app = self
+        made._app = self
         return complete(made, kind.__name__, kind.__qualname__)
 
     @property

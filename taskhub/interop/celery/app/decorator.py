@@ -65,7 +65,7 @@ def make_task(
         # As in Celery, the same function is the same task, with its first options.
         return known
     attributes = {
-        "app": app,
+        "_app": app,
         "name": name,
         "run": function if bind else staticmethod(function),
         "__wrapped__": staticmethod(function),

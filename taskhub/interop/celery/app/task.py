@@ -23,6 +23,7 @@ from taskhub.interop.celery.exceptions import InvalidCall, Retry
 from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.progress import pack
 from taskhub.interop.celery.publishing import aware, check, publish
+from taskhub.interop.celery.registry import apps
 from taskhub.interop.celery.result import AsyncResult
 from taskhub.tasks import Task as HubTask
 from taskhub.tasks import task as hub_task
@@ -67,8 +68,7 @@ class Task:
     rate_limit: str | None = None
     serializer: str | None = None
     abstract = True
-    #: The app that has declared the task, if any.
-    app: Any = None
+    _app: Any = None
     backend: ClassVar[None] = None
 
     __name__ = ""
@@ -87,6 +87,11 @@ class Task:
             return self.run(*args, **kwargs)
         with pushed(self, Context(args, kwargs, task=self.name)):
             return self.run(*args, **kwargs)
+
+    @property
+    def app(self) -> Any:
+        """The app that has declared the task, or else the current one; None without."""
+        return self._app or next(iter(apps), None)
 
     @property
     def has_own_call(self) -> bool:

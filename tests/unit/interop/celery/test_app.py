@@ -174,8 +174,11 @@ def test_the_current_app_is_the_first_one():
     assert current_app.main == "first"
     assert repr(current_app) == "<Celery first>"
     assert current_app == app
+    task = shared_task(another())
+    assert task.app is app
+    assert second.task(another()).app is second
     second.set_current()
-    assert current_app == second
+    assert current_app == task.app == second
 
 
 def test_receivers_are_connected_in_celerys_ways():
