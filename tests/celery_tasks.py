@@ -285,6 +285,11 @@ def tell_header(self, name):
 
 
 @shared_task(bind=True)
+def retry_with(self, args):
+    self.retry(args=args)
+
+
+@shared_task(bind=True)
 def retry_at(self, moment):
     self.retry(eta=moment)
 

@@ -16,6 +16,7 @@ from taskhub.interop.celery.registry import tasks
 from taskhub.interop.celery.result import AsyncResult, GroupResult
 from taskhub.interop.celery.utils import uuid
 from taskhub.tasks import find_task
+from taskhub.tasks.calls import check_positional
 
 if TYPE_CHECKING:
     from taskhub.interop.celery.app.task import Task
@@ -40,6 +41,7 @@ class Signature:
         **more: Any,
     ) -> None:
         self._task = task
+        check_positional(args, "A signature")
         self.args = tuple(args or ())
         self.kwargs = dict(kwargs or {})
         self.options = {**(options or {}), **more}

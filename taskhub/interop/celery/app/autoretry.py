@@ -7,7 +7,7 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from taskhub.exceptions import TaskTimeout
+from taskhub.exceptions import InvalidOption, TaskTimeout
 from taskhub.interop.celery.exceptions import Ignore, Retry
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _MAX_EXPONENT = 64
 
 def add_autoretry(task: "Task") -> None:
     """Wrap the `run` of a task so that exceptions in `autoretry_for` are retried."""
-    retried = as_classes(task.autoretry_for)
+    retried = as_classes(task, "autoretry_for")
     if retried:
         task.run = _retrying(task, task.run, retried)  # type: ignore[method-assign]
 
@@ -27,7 +27,7 @@ def add_autoretry(task: "Task") -> None:
 def _retrying(
     task: "Task", run: Callable[..., Any], retried: tuple[type[BaseException], ...]
 ) -> Callable[..., Any]:
-    kept = as_classes(task.dont_autoretry_for)
+    kept = as_classes(task, "dont_autoretry_for")
 
     @contextmanager
     def retries() -> Iterator[None]:
@@ -66,11 +66,18 @@ def countdown(task: "Task", retries: int) -> float:
     return random.uniform(0, longest) if task.retry_jitter else longest  # noqa: S311
 
 
-def as_classes(given: Any) -> tuple[type[BaseException], ...]:
+def as_classes(task: "Task", option: str) -> tuple[type[BaseException], ...]:
     """
-    Return classes of exceptions as a tuple.
+    Return the classes of exceptions that an option of a task has.
 
     TaskTimeout is added to Exception, since Celery's SoftTimeLimitExceeded is one.
+    Raise InvalidOption for anything else.
     """
+    given = getattr(task, option)
     classes = (given,) if isinstance(given, type) else tuple(given or ())
+    if not all(isinstance(k, type) and issubclass(k, BaseException) for k in classes):
+        raise InvalidOption(
+            f"{option} of {task.name} must be exceptions, such as (OSError,), not "
+            f"{given!r}."
+        )
     return (*classes, TaskTimeout) if Exception in classes else classes

@@ -1,6 +1,8 @@
 """The options of Celery's tasks: which are known, and what they are in taskhub."""
 
 from collections.abc import Mapping
+from datetime import timedelta
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from taskhub.exceptions import InvalidOption
@@ -83,15 +85,24 @@ def check(options: Mapping[str, Any], base: type, where: str) -> None:
 
 
 def options_of(task: "Task") -> dict[str, Any]:
-    """Return the options of `@task` that mean what a task's attributes say."""
+    """
+    Return the options of `@task` that mean what a task's attributes say.
+
+    Raise InvalidOption for an invalid value.
+    """
+    if not isinstance(task.max_retries, int | NoneType):
+        raise InvalidOption(
+            f"max_retries of {task.name} must be a number or None, not "
+            f"{task.max_retries!r}."
+        )
     options: dict[str, Any] = {
         "name": task.name,
         "takes_context": True,
         # Only self.retry() retries, as in Celery.
         "max_attempts": MAX_ATTEMPTS,
         "retry_on": (),
-        "backoff": Fixed(bounded(float(task.default_retry_delay or 0))),
-        "throws": as_classes(task.throws),
+        "backoff": Fixed(_pause(task)),
+        "throws": as_classes(task, "throws"),
         "queue_name": task.queue or task.routing_key,
         "priority": None if task.priority is None else priority_of(task.priority),
         "expires_after": None
@@ -102,6 +113,11 @@ def options_of(task: "Task") -> dict[str, Any]:
         **_limits(task),
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _pause(task: "Task") -> timedelta:
+    seconds = task.default_retry_delay or 0
+    return bounded(span_of(seconds, f"default_retry_delay of {task.name}"))
 
 
 def _on_worker_death(task: "Task") -> str | None:

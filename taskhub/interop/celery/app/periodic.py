@@ -9,6 +9,7 @@ from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.priorities import priority_of
 from taskhub.interop.celery.publishing import span_of
 from taskhub.interop.celery.schedules import schedule_of
+from taskhub.tasks.calls import check_positional
 from taskhub.tasks.declared import Declared, PeriodicOptions, declare_schedule
 
 _KEYS = ("task", "schedule", "args", "kwargs", "options", "relative", "enabled")
@@ -18,8 +19,15 @@ def declare_entry(name: str, entry: Mapping[str, Any]) -> None:
     """
     Declare an entry of `beat_schedule`; `migrate` makes a row of it.
 
-    Raise InvalidOption for an unknown key, and InvalidSchedule for its schedule.
+    Raise InvalidOption for an unknown key, InvalidSchedule for its schedule, and
+    InvalidArguments for its args.
     """
+    if not isinstance(entry, Mapping):
+        raise InvalidOption(
+            f"beat_schedule[{name!r}] must be a dict with a task and a schedule, not "
+            f"{entry!r}."
+        )
+    check_positional(entry.get("args"), f"args of beat_schedule[{name!r}]")
     for key in entry:
         if key not in _KEYS:
             raise InvalidOption(

@@ -16,7 +16,7 @@ from taskhub.interop.celery.app.options import options_of
 from taskhub.interop.celery.app.request import Context, pushed, request_of
 from taskhub.interop.celery.app.retrying import retry
 from taskhub.interop.celery.app.running import ExceptionInfo, function_of
-from taskhub.interop.celery.arguments import received, without_lazy_texts
+from taskhub.interop.celery.arguments import prepare, received
 from taskhub.interop.celery.canvas import Signature
 from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.exceptions import InvalidCall, Retry
@@ -202,7 +202,7 @@ class Task:
             "shadow": shadow,
         }
         check_positional(args, f"{self.name}.apply_async()")
-        call = without_lazy_texts([*(args or ())]), without_lazy_texts(kwargs or {})
+        call = prepare([*(args or ())]), prepare(kwargs or {})
         if setting("task_always_eager"):
             args, kwargs = received(self.func, *call)
             return self.apply(args, kwargs, **options)

@@ -15,7 +15,7 @@ from taskhub.interop.celery import (
     shared_task,
 )
 from taskhub.interop.celery.app.autoretry import countdown
-from taskhub.interop.celery.arguments import without_lazy_texts
+from taskhub.interop.celery.arguments import prepare
 from taskhub.interop.celery.exceptions import InvalidCall, Retry
 from taskhub.interop.celery.progress import pack, unpack
 from tests import celery_tasks as tasks
@@ -119,7 +119,15 @@ def test_a_task_that_never_stops_to_retry_fails_here_too():
 
 
 def test_lazy_translations_become_text():
-    assert without_lazy_texts({"a": (gettext_lazy("text"), 1)}) == {"a": ["text", 1]}
+    assert prepare({"a": (gettext_lazy("text"), 1)}) == {"a": ["text", 1]}
+
+
+@pytest.mark.parametrize("given", [b"x", [{"a": b"x"}], bytearray(b"x")])
+def test_bytes_are_refused_since_they_would_arrive_as_text(given):
+    with pytest.raises(InvalidArguments, match="is bytes, which would arrive as text"):
+        tasks.add.delay(given)
+    with pytest.raises(InvalidArguments, match="is bytes, which would arrive as text"):
+        tasks.retry_with.apply(([given],), throw=True)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +153,12 @@ def test_options_that_cannot_be_are_refused(options, message):
 def test_a_string_as_args_is_refused():
     with pytest.raises(InvalidArguments, match="not a single str"):
         tasks.add.apply_async("ab")
+    with pytest.raises(
+        InvalidArguments, match=r"A signature takes .* not a single str"
+    ):
+        tasks.add.signature("ab")
+    with pytest.raises(InvalidArguments, match=r"retry\(\) takes .* not a single str"):
+        tasks.retry_with.apply(("ab",), throw=True)
 
 
 @pytest.mark.parametrize(

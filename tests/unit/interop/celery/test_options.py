@@ -92,6 +92,11 @@ def test_an_ambiguous_priority_is_refused():
         ({"base": object}, "must be a subclass of taskhub.interop.celery.Task"),
         ({"soft_time_limit": 9, "time_limit": 1}, "must be at most time_limit, 1 s"),
         ({"expires": "soon"}, "expires of .* must be seconds or a timedelta"),
+        ({"default_retry_delay": "x"}, "default_retry_delay of .* must be seconds or"),
+        ({"max_retries": "3"}, "max_retries of .* must be a number or None, not '3'"),
+        ({"autoretry_for": "OSError"}, "autoretry_for of .* not 'OSError'"),
+        ({"dont_autoretry_for": [1], "autoretry_for": OSError}, r"dont.* not \[1\]"),
+        ({"throws": "OSError"}, "throws of .* must be exceptions, .* not 'OSError'"),
     ],
 )
 def test_bad_options_are_refused(options, message):

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from taskhub.exceptions import InvalidOption, InvalidSchedule
+from taskhub.exceptions import InvalidArguments, InvalidOption, InvalidSchedule
 from taskhub.interop.celery import Celery, TaskHubCeleryWarning
 from taskhub.interop.celery.schedules import crontab, schedule, schedule_of, solar
 from taskhub.schedules import cron, every
@@ -153,6 +153,7 @@ def test_an_app_that_is_made_later_is_complete_at_once():
     [
         ({"task": "a", "scedule": 1}, "Unknown key 'scedule' .* 'schedule'"),
         ({"task": "a"}, "needs a task and a schedule"),
+        (5, r"beat_schedule\['bad'\] must be a dict with a task and a schedule, not 5"),
         (
             {"task": "a", "schedule": 1, "options": {"expires": "soon"}},
             "must be seconds or a timedelta",
@@ -161,6 +162,12 @@ def test_an_app_that_is_made_later_is_complete_at_once():
 )
 def test_bad_entries_are_refused(entry, message):
     with pytest.raises(InvalidOption, match=message):
+        Celery("a").conf.beat_schedule = {"bad": entry}
+
+
+def test_a_text_as_the_arguments_of_an_entry_is_refused():
+    entry = {"task": "a", "schedule": 1, "args": "ab"}
+    with pytest.raises(InvalidArguments, match=r"args of .*'bad'\] takes a tuple"):
         Celery("a").conf.beat_schedule = {"bad": entry}
 
 
