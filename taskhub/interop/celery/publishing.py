@@ -72,7 +72,8 @@ def publish(
     )
     added = {name: about["headers"][name] for name in about["headers"].keys() - _OWN}
     if headers | added:
-        variant = variant.using(meta={"headers": headers | added})
+        meta = {**(variant.meta or {}), "headers": headers | added}
+        variant = variant.using(meta=meta)
     result = _enqueue(variant, args or (), kwargs or {}, result_id)
     signals.after_task_publish.tell(task.module_path, **about)
     return result

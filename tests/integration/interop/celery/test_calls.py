@@ -114,6 +114,12 @@ def test_tasks_can_be_sent_by_name(drain):
     assert of_taskhub.name == hub_tasks.add.module_path
 
 
+def test_headers_are_added_to_the_meta_of_a_task():
+    result = tasks.app.send_task("tests.tasks.with_notes", headers={"a": 1})
+
+    assert result.row.meta == {"team": "billing", "headers": {"a": 1}}
+
+
 def test_a_group_is_enqueued_in_one_transaction(drain):
     with pytest.raises(TypeError):
         group(tasks.add.s(1), tasks.add.s())()
