@@ -105,9 +105,7 @@ def options_of(task: "Task") -> dict[str, Any]:
         "throws": as_classes(task, "throws"),
         "queue_name": task.queue or task.routing_key,
         "priority": None if task.priority is None else priority_of(task.priority),
-        "expires_after": None
-        if task.expires is None
-        else span_of(task.expires, f"expires of {task.name}"),
+        "expires_after": _expiry(task),
         "keep": "errors" if task.ignore_result else None,
         "on_worker_death": _on_worker_death(task),
         **_limits(task),
@@ -118,6 +116,12 @@ def options_of(task: "Task") -> dict[str, Any]:
 def _pause(task: "Task") -> timedelta:
     seconds = task.default_retry_delay or 0
     return bounded(span_of(seconds, f"default_retry_delay of {task.name}"))
+
+
+def _expiry(task: "Task") -> timedelta | None:
+    if task.expires is None:
+        return None
+    return span_of(task.expires, f"expires of {task.name}")
 
 
 def _on_worker_death(task: "Task") -> str | None:
