@@ -301,6 +301,9 @@ def test_idle_connections_to_redis_are_kept_alive(redis_url):
         ("redis://user:password@one", [], "any queue"),
         ("redis://two", ["mail"], ""),
         ("redis://one/1", ["mail"], ""),
+        ("redis://one?db=1", ["mail"], ""),
+        ("redis://one/0?db=1", ["mail"], "the queue 'mail'"),
+        ("redis://ONE/00", ["mail"], "the queue 'mail'"),
         ("redis://one", ["pictures"], ""),
     ],
 )
@@ -320,6 +323,27 @@ def test_backends_that_would_share_messages_are_an_error(settings, url, queues, 
     assert [(each.id, shared in each.msg) for each in errors] == (
         [("taskhub.E005", True)] if shared else []
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_shared"),
+    [
+        ("unix:///redis.sock?db=1", "unix:///redis.sock?db=2", False),
+        ("unix:///redis.sock?db=1", "unix:///redis.sock?db=1", True),
+        ("redis+sentinel://a,b/main?db=1", "redis+sentinel://b,a/main/1", True),
+        ("redis+sentinel://a,b/main?db=1", "redis+sentinel://a,b/main?db=2", False),
+        ("redis+sentinel://a,b/main", "redis+sentinel://a,b/other", False),
+        ("redis://[::1]", "redis://[::1]:6379/0", True),
+    ],
+)
+def test_databases_in_broker_urls_are_told_apart(settings, one, other, is_shared):
+    backend = "taskhub.backend.TaskHubBackend"
+    settings.TASKS = {
+        alias: {"BACKEND": backend, "OPTIONS": {"broker_url": url}}
+        for alias, url in [("default", one), ("other", other)]
+    }
+
+    assert bool(backends.check_backends_apart()) is is_shared
 
 
 def test_results_in_another_database_cause_a_warning(settings):
