@@ -116,6 +116,40 @@ def test_a_default_that_contradicts_the_task_is_left_out(configured):
     assert not task(notify).atomic
 
 
+@pytest.mark.parametrize(
+    ("rule", "limits"),
+    [
+        ({"hard_timeout": 30}, (None, 30)),
+        ({"timeout": 100}, (100, None)),
+        ({"timeout": 10, "hard_timeout": 20}, (10, 20)),
+        ({"timeout": None, "hard_timeout": 30}, (None, 30)),
+    ],
+)
+def test_a_default_that_contradicts_a_rule_is_left_out(configured, rule, limits):
+    configured(
+        task_defaults={"timeout": 60, "hard_timeout": 90}, task_rules={"*": rule}
+    )
+
+    ruled = task(charge)
+
+    assert (ruled.timeout, ruled.hard_timeout) == limits
+
+
+def test_a_default_applies_if_a_rule_removes_the_limit_that_contradicts(configured):
+    configured(task_defaults={"timeout": 60}, task_rules={"*": {"hard_timeout": None}})
+
+    ruled = task(hard_timeout=10)(charge)
+
+    assert (ruled.timeout, ruled.hard_timeout) == (60, None)
+
+
+def test_a_wrong_limit_of_a_task_is_refused_beside_a_default(configured):
+    configured(task_defaults={"hard_timeout": 60})
+
+    with pytest.raises(compat.InvalidTask, match="timeout must be seconds, not '5'"):
+        task(timeout="5")(charge)
+
+
 def test_an_error_that_a_rule_causes_names_the_rule(configured):
     configured(task_rules={"*.charge": {"hard_timeout": 10}})
 
