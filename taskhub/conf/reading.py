@@ -1,6 +1,5 @@
 """Reading an entry of `TASKS`; all of its errors are collected."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
@@ -9,9 +8,13 @@ from django.conf import settings
 
 from taskhub.compat import django_tasks as compat
 from taskhub.conf.config import Config
+from taskhub.conf.hints import TASK_HINTS, hint
 from taskhub.conf.options import Options
+from taskhub.conf.queue_names import name_fault
 from taskhub.conf.task_options import (
     contradictions,
+    expectation_of,
+    is_task_option,
     read_rules,
     read_task_options,
 )
@@ -24,6 +27,14 @@ _NESTED: dict[str, Callable[[Any, str, list[str]], Any]] = {
     "task_rules": read_rules,
 }
 
+#: What is expected, where the words of msgspec do not say it.
+_EXPECTED = {
+    "context": "Expected a list of paths of classes",
+    "key_prefix": "Expected letters, digits or any of _ - . :",
+    "middleware": "Expected a list of paths of classes",
+    "task_modules": "Expected a list of names of modules",
+}
+
 
 def read_config(alias: str, params: Mapping[str, Any]) -> Config:
     """Read one entry of `TASKS`; its errors are collected in `faults`."""
@@ -31,7 +42,7 @@ def read_config(alias: str, params: Mapping[str, Any]) -> Config:
     place = f"TASKS[{alias!r}]"
     known_keys = {"BACKEND", "QUEUES", "OPTIONS"}
     faults += (
-        f"Unknown key {key!r} in {place}{did_you_mean(key, known_keys)}"
+        f"Unknown key {key!r} in {place}{did_you_mean(str(key), known_keys)}"
         for key in params.keys() - known_keys
     )
     queues = _read_queues(
@@ -48,16 +59,6 @@ def read_config(alias: str, params: Mapping[str, Any]) -> Config:
             for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
         ),
         faults=tuple(faults),
-    )
-
-
-def name_fault(queue_name: object) -> str | None:
-    """Return what is wrong with a queue's name, or None."""
-    if isinstance(queue_name, str) and re.fullmatch(r"[\w.:-]{1,100}", queue_name):
-        return None
-    return (
-        f"{queue_name!r} is not a valid queue name; expected up to 100 letters, "
-        "digits or any of _ - . :"
     )
 
 
@@ -79,9 +80,12 @@ def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
     values = {}
     for name, value in raw.items():
         if name not in fields:
-            faults.append(
-                f"Unknown option {name!r} in {place}{did_you_mean(str(name), fields)}"
+            end = (
+                ". It is an option of tasks; set it in 'task_defaults'."
+                if is_task_option(name)
+                else hint(str(name), value, TASK_HINTS, fields)
             )
+            faults.append(f"Unknown option {name!r} in {place}{end}")
             continue
         if name in _NESTED:
             values[name] = _NESTED[name](value, f"{place}[{name!r}]", faults)
@@ -90,14 +94,16 @@ def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
             values[name] = msgspec.convert(value, fields[name].type)
         except msgspec.ValidationError as error:
             shown = "" if name == "broker_url" else f" is {value!r}"
-            reason = _reason_of(error, value, fields[name].type)
+            reason = _reason_of(error, value, fields[name])
             faults.append(f"Option {name!r} in {place}{shown}{reason}")
     return Options(**values)
 
 
-def _reason_of(error: msgspec.ValidationError, value: Any, type_: Any) -> str:
+def _reason_of(
+    error: msgspec.ValidationError, value: Any, field: msgspec.structs.FieldInfo
+) -> str:
     """Return the end of a sentence that says why a value is refused."""
-    choices = [each for each in get_args(type_) if isinstance(each, str)]
+    choices = [each for each in get_args(field.type) if isinstance(each, str)]
     if choices:
         return did_you_mean(str(value), choices)
-    return f": {str(error).partition(' - at ')[0]}."
+    return f": {_EXPECTED.get(field.name) or expectation_of(error)}."

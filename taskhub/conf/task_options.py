@@ -14,9 +14,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from taskhub.conf.hints import TASK_HINTS, hint
+from taskhub.conf.queue_names import name_fault
 from taskhub.foundation.nearest import did_you_mean
 
-PositiveSeconds = Annotated[float, msgspec.Meta(gt=0)]
+#: A hundred years. A much larger number of seconds does not fit into a timedelta.
+MAX_SECONDS = 36_600 * 86_400
+Limit = Annotated[float, msgspec.Meta(gt=0, le=MAX_SECONDS)]
 
 
 class ExceptionClasses(tuple[type[BaseException], ...]):
@@ -38,13 +42,13 @@ class TaskOptions(msgspec.Struct):
     retry_on: ExceptionClasses
     give_up_on: ExceptionClasses
     throws: ExceptionClasses
-    timeout: PositiveSeconds | None
-    hard_timeout: PositiveSeconds | None
+    timeout: Limit | None
+    hard_timeout: Limit | None
     atomic: bool
     masked: tuple[str, ...]
     on_worker_death: Literal["retry", "fail", "hold"]
     max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] | None
-    stall_after: PositiveSeconds | None
+    stall_after: Limit | None
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -58,7 +62,7 @@ class Rule(msgspec.Struct, frozen=True):
         return fnmatchcase(path, self.pattern)
 
 
-#: What is expected, where msgspec says this in words that are not Python's.
+#: What is expected, where the words of msgspec do not say it.
 _EXPECTED = {
     "keep": "Expected 'all', 'errors' or 'none'",
     "expires_after": "Expected a timedelta or None",
@@ -70,6 +74,13 @@ _EXPECTED = {
     "on_worker_death": "Expected 'retry', 'fail' or 'hold'",
 }
 _FIELDS = {field.name: field for field in msgspec.structs.fields(TaskOptions)}
+#: The options of @task that differ for each task.
+_ONLY_IN_CODE = ("backend", "meta", "name", "takes_context")
+
+
+def is_task_option(name: str) -> bool:
+    """Whether `task_defaults` and `task_rules` may set an option."""
+    return name in _FIELDS
 
 
 def read_task_options(raw: Any, place: str, faults: list[str]) -> dict[str, Any]:
@@ -80,16 +91,26 @@ def read_task_options(raw: Any, place: str, faults: list[str]) -> dict[str, Any]
     options = {}
     for name, value in raw.items():
         if name not in _FIELDS:
-            faults.append(
-                f"Unknown option {name!r} in {place}{did_you_mean(str(name), _FIELDS)}"
-            )
+            faults.append(f"Unknown option {name!r} in {place}{_hint(name, value)}")
             continue
         try:
             options[name] = msgspec.convert(value, _FIELDS[name].type, dec_hook=_read)
         except msgspec.ValidationError as error:
-            reason = _EXPECTED.get(name) or str(error).partition(" - at ")[0]
+            reason = _EXPECTED.get(name) or expectation_of(error)
             faults.append(f"Option {name!r} in {place} is {value!r}: {reason}.")
     return options
+
+
+def expectation_of(error: msgspec.ValidationError) -> str:
+    """Return what msgspec expected, with Python's word for null."""
+    return str(error).partition(" - at ")[0].replace("null", "None")
+
+
+def _hint(name: object, value: Any) -> str:
+    """Return the end of a message about an unknown option."""
+    if name in _ONLY_IN_CODE:
+        return ". Only @task can set it."
+    return hint(str(name), value, TASK_HINTS, _FIELDS)
 
 
 def read_rules(raw: Any, place: str, faults: list[str]) -> tuple[Rule, ...]:
@@ -116,7 +137,9 @@ def contradictions(
     }
     for where, options in sets.items():
         name = options.get("queue_name")
-        if name is not None and queues and name not in queues:
+        if name is not None and (fault := name_fault(name)):
+            yield f"In {where}, {fault}."
+        elif name is not None and queues and name not in queues:
             yield (
                 f"The queue {name!r} in {where} is not in {place}['QUEUES']"
                 f"{did_you_mean(name, queues)}"
@@ -130,15 +153,14 @@ def contradictions(
 
 
 def _read(kind: type, value: Any) -> Any:
-    """Read a value of a type that msgspec does not know. Raise ValueError."""
+    """Read a value of a type that msgspec does not know. Raise TypeError."""
     if kind is not ExceptionClasses:
         if callable(value):
             return value
-        raise ValueError(f"{value!r} is not callable.")
+        raise TypeError
     several = isinstance(value, list | tuple | set | frozenset)
-    classes = tuple(value) if several else (value,)
-    if all(
-        isinstance(each, type) and issubclass(each, BaseException) for each in classes
-    ):
-        return ExceptionClasses(classes)
-    raise ValueError(f"{value!r} are not classes of exceptions.")
+    classes: tuple[Any, ...] = tuple(value) if several else (value,)
+    for each in classes:
+        if not isinstance(each, type) or not issubclass(each, BaseException):
+            raise TypeError
+    return ExceptionClasses(classes)

@@ -56,8 +56,20 @@ def test_an_integer_is_accepted_for_a_float_option():
             "Expected `float`, got `str`.",
         ),
         ({"OPTIONS": {"lease_seconds": 0.1}}, "Expected `float` >= 1.0"),
-        ({"OPTIONS": {"broker_url": None}}, "Expected `str`, got `null`"),
-        ({"OPTIONS": {"key_prefix": "{x}"}}, "matching regex"),
+        ({"OPTIONS": {"broker_url": None}}, "Expected `str`, got `None`"),
+        (
+            {"OPTIONS": {"key_prefix": "{x}"}},
+            "is '{x}': Expected letters, digits or any of _ - . :.",
+        ),
+        ({"OPTIONS": {"key_prefix": "x\n"}}, "is 'x\\n': Expected letters, digits"),
+        ({"OPTIONS": {"context": "a.B"}}, "is 'a.B': Expected a list of paths of"),
+        ({"OPTIONS": {"task_modules": "a"}}, "is 'a': Expected a list of names of"),
+        (
+            {"OPTIONS": {"max_attempts": 3}},
+            "['OPTIONS']. It is an option of tasks; set it in 'task_defaults'.",
+        ),
+        ({"OPTIONS": {"max_retries": 3}}, "; did you mean max_attempts=4, which"),
+        ({3: []}, "Unknown key 3 in TASKS['default']"),
     ],
 )
 def test_a_fault_names_the_place_and_the_remedy(params, message):

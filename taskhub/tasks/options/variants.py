@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from taskhub.conf.hints import CELERY_HINTS, USING_HINTS, hint
 from taskhub.exceptions import InvalidOption
-from taskhub.tasks.options.hints import CELERY_HINTS, USING_HINTS, hint
 from taskhub.tasks.registry import lookup
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Options that a site sets for all tasks, and for tasks by pattern."""
 
 from datetime import timedelta
+from math import inf
 
 import pytest
 from django.core.checks import run_checks
@@ -196,8 +197,22 @@ def test_each_option_says_where_its_value_comes_from(configured):
             {"task_rules": {"a.*": {"queue": "mail"}}},
             f"'queue' in {PLACE}['task_rules']['a.*']; did you mean 'queue_name'?",
         ),
+        (
+            {"task_rules": {"a.*": {"max_retries": 3}}},
+            "['task_rules']['a.*']; did you mean max_attempts=4, which counts the",
+        ),
+        (
+            {"task_defaults": {"time_limit": 3}},
+            "['task_defaults']; did you mean 'hard_timeout'?",
+        ),
+        (
+            {"task_rules": {"a.*": {"backend": "other"}}},
+            f"'backend' in {PLACE}['task_rules']['a.*']. Only @task can set it.",
+        ),
         ({"task_rules": {"a": 3}}, "['task_rules']['a'] must be a dict of options"),
         ({"task_defaults": {"timeout": 0}}, "'timeout' in TASKS['default']['OPTIONS']"),
+        ({"task_defaults": {"timeout": "3"}}, "Expected `float | None`, got `str`."),
+        ({"task_defaults": {"stall_after": inf}}, "Expected `float` <= 3162240000.0."),
         ({"task_defaults": {"max_attempts": 0}}, "is 0: Expected `int` >= 1."),
         ({"task_defaults": {"keep": "some"}}, "Expected 'all', 'errors' or 'none'"),
         ({"task_defaults": {"backoff": 3}}, "is 3: Expected exponential(), fixed()"),
@@ -219,6 +234,12 @@ def test_a_faulty_option_is_a_fault_of_the_settings(configured, options, message
     (fault,) = configured(**options)
 
     assert message in fault
+
+
+def test_a_rule_with_an_invalid_queue_is_a_fault_if_any_name_is_allowed(configured):
+    (fault,) = configured(queues=[], task_rules={"a.*": {"queue_name": "a b"}})
+
+    assert f"In {PLACE}['task_rules']['a.*'], 'a b' is not a valid queue name" in fault
 
 
 @pytest.mark.django_db
