@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -222,6 +223,7 @@ def test_task_options_of_celery_are_refused_with_a_hint(option, value, message):
             "Queue 'mial' is not valid for backend. Queue 'mial' is",
         ),
         ({"queue_name": "mial"}, "['default']['QUEUES']; did you mean 'mail'?"),
+        ({"queue_name": 3}, "Queue 3 is not valid for backend. 3 is not a valid queue"),
         ({"priority": 101}, "between -100 and 100. It is 101."),
         ({"priority": "5"}, "and 100. The priority must be a whole number, not '5'."),
         ({"priority": True}, "and 100. The priority must be a whole number, not True."),
@@ -236,6 +238,21 @@ def test_a_value_that_an_option_cannot_have_is_refused(wrong, message):
         tasks.add.using(**wrong)
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["timeout", "hard_timeout", "stall_after"])
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, 1e15])
+def test_a_number_of_seconds_has_bounds(name, seconds):
+    with pytest.raises(compat.InvalidTask, match=f"{name} must be more than 0 seconds"):
+        task(**{name: seconds})(module_level)
+
+
+def test_a_queue_without_a_valid_name_is_refused_if_any_name_is_allowed(settings):
+    backend = "taskhub.backend.TaskHubBackend"
+    settings.TASKS = {"default": {"BACKEND": backend, "QUEUES": []}}
+
+    with pytest.raises(compat.InvalidTask, match="'a b' is not a valid queue name"):
+        task(queue_name="a b")(module_level)
 
 
 def test_keep_accepts_only_three_values():
