@@ -10,6 +10,7 @@ import pytest
 from taskhub import Context, Task, task
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, InvalidOption, UnknownTask
+from taskhub.foundation.clock import clock_set_to
 from taskhub.tasks import find_task, registered_tasks
 from taskhub.tasks.masking import MASK, masked, unmasked
 from tests import tasks
@@ -304,6 +305,16 @@ def test_apply_async_accepts_a_datetime_for_expires(enqueued):
     eta = datetime(2130, 1, 1, tzinfo=UTC)
 
     tasks.add.apply_async([1], eta=eta, expires=eta + timedelta(minutes=5))
+
+    ((variant, _args, _kwargs),) = enqueued
+    assert variant.expires_after == timedelta(minutes=5)
+
+
+def test_apply_async_counts_expires_from_the_time_that_is_set(enqueued):
+    moment = datetime(2099, 1, 1, tzinfo=UTC)
+
+    with clock_set_to(moment):
+        tasks.add.apply_async([1], expires=moment + timedelta(minutes=5))
 
     ((variant, _args, _kwargs),) = enqueued
     assert variant.expires_after == timedelta(minutes=5)
