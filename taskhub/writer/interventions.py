@@ -1,4 +1,4 @@
-"""What operators do to results: cancel and retry them."""
+"""What operators do to results: cancel, retry and decide about them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
