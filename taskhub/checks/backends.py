@@ -60,21 +60,21 @@ def _has_method(cls: type, name: str) -> bool:
 
 @register("taskhub")
 def check_task_rules(**kwargs: Any) -> list[CheckMessage]:
-    """Check that each rule for tasks fits a task."""
+    """Check that each rule for tasks matches a task."""
     paths: dict[str, list[str]] = defaultdict(list)
     for path, task in registered_tasks().items():
         paths[task.backend].append(path)
     return [
         Warning(
             f"The rule {rule.pattern!r} in TASKS[{config.alias!r}]['OPTIONS']"
-            "['task_rules'] fits no task"
+            "['task_rules'] matches no task"
             f"{did_you_mean(rule.pattern, paths[config.alias])}",
             hint="A pattern is compared with the whole path, as in 'shop.tasks.*'.",
             id="taskhub.W005",
         )
         for config in configs()
         for rule in config.options.task_rules
-        if not any(map(rule.fits, paths[config.alias]))
+        if not any(map(rule.matches, paths[config.alias]))
     ]
 
 

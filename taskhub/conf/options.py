@@ -54,7 +54,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     middleware: tuple[str, ...] = ()
     #: The options of tasks that @task does not set.
     task_defaults: Mapping[str, Any] = {}
-    #: Options of the tasks that fit a pattern. They override @task, the last one wins.
+    #: Options of tasks that match a pattern. They override @task; the last one wins.
     task_rules: tuple[Rule, ...] = ()
     #: The modules with tasks, imported from every installed app.
     task_modules: tuple[str, ...] = ("tasks",)

@@ -52,13 +52,13 @@ class TaskOptions(msgspec.Struct):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """Options for the tasks whose path fits a pattern."""
+    """Options for the tasks whose path matches a pattern."""
 
-    #: As of the shell: `*` stands for any characters, `?` for one, `[ab]` for a or b.
+    #: A shell pattern: `*` matches any characters, `?` one, and `[ab]` a or b.
     pattern: str
     options: Mapping[str, Any]
 
-    def fits(self, path: str) -> bool:
+    def matches(self, path: str) -> bool:
         return fnmatchcase(path, self.pattern)
 
 

@@ -133,7 +133,7 @@ DELIVERY = (
     Mutant(
         name="rules-do-not-override-the-task",
         path="taskhub/tasks/options/site.py",
-        old="if rule.fits(task.module_path)",
+        old="if rule.matches(task.module_path)",
         new="if False",
         tests=("tests/unit/tasks/test_site_options.py",),
     ),

@@ -41,7 +41,7 @@ def site_options(
     rules = [
         _Layer(rule.options, f"{place}['task_rules'][{rule.pattern!r}]")
         for rule in config.options.task_rules
-        if rule.fits(task.module_path)
+        if rule.matches(task.module_path)
     ]
     stronger = {name: getattr(task, name) for name in given}
     for rule in rules:
