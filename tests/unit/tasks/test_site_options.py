@@ -21,6 +21,9 @@ def charge(amount, token="", password=""): ...
 async def notify(token): ...
 
 
+def pause(error, result): ...
+
+
 PATH = f"{__name__}.charge"
 
 
@@ -169,13 +172,16 @@ def test_each_option_says_where_its_value_comes_from(configured):
 
     shown = {
         each.name: (each.value, each.origin)
-        for each in options_of(task(max_attempts=3, give_up_on=OSError)(charge))
+        for each in options_of(
+            task(max_attempts=3, give_up_on=OSError, backoff=pause)(charge)
+        )
     }
 
     assert shown["timeout"] == ("60.0", f"{PLACE}['task_defaults']")
     assert shown["priority"] == ("5", f"{PLACE}['task_rules']['*.charge']")
     assert shown["max_attempts"] == ("3", "@task")
     assert shown["give_up_on"] == ("OSError", "@task")
+    assert shown["backoff"] == ("pause", "@task")
     assert shown["keep"] == ("all", "default")
     assert shown["masked"] == (
         "password, token",
@@ -243,7 +249,7 @@ def test_a_rule_with_an_invalid_queue_is_a_fault_if_any_name_is_allowed(configur
 
 
 @pytest.mark.django_db
-def test_a_rule_that_fits_no_task_is_warned_of(configured):
+def test_a_rule_that_matches_no_task_is_warned_of(configured):
     configured(task_rules={"tests.task.*": {"priority": 1}, "tests.*": {}})
 
     (warning,) = (each for each in run_checks() if each.id == "taskhub.W005")
