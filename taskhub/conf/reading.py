@@ -1,6 +1,6 @@
 """Reading an entry of `TASKS`; all of its errors are collected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, get_args
 
 import msgspec
@@ -12,7 +12,6 @@ from taskhub.conf.hints import TASK_HINTS, hint
 from taskhub.conf.options import Options
 from taskhub.conf.queue_names import name_fault
 from taskhub.conf.task_options import (
-    contradictions,
     expectation_of,
     is_task_option,
     read_rules,
@@ -22,7 +21,7 @@ from taskhub.foundation.nearest import did_you_mean
 from taskhub.messages import derive_key
 
 #: Options that are dicts of options, whose errors name the inner option.
-_NESTED: dict[str, Callable[[Any, str, list[str]], Any]] = {
+_NESTED: dict[str, Callable[[Any, str, Collection[str], list[str]], Any]] = {
     "task_defaults": read_task_options,
     "task_rules": read_rules,
 }
@@ -48,8 +47,9 @@ def read_config(alias: str, params: Mapping[str, Any]) -> Config:
     queues = _read_queues(
         params.get("QUEUES", [compat.DEFAULT_TASK_QUEUE_NAME]), place, faults
     )
-    options = _read_options(params.get("OPTIONS", {}), f"{place}['OPTIONS']", faults)
-    faults += contradictions(options.task_defaults, options.task_rules, queues, place)
+    options = _read_options(
+        params.get("OPTIONS", {}), f"{place}['OPTIONS']", queues, faults
+    )
     return Config(
         alias=alias,
         queues=queues,
@@ -71,7 +71,9 @@ def _read_queues(raw: Any, place: str, faults: list[str]) -> tuple[str, ...]:
     return tuple(name for name in raw if not name_fault(name))
 
 
-def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
+def _read_options(
+    raw: Any, place: str, queues: Collection[str], faults: list[str]
+) -> Options:
     if not isinstance(raw, Mapping):
         # The message leaves the value out: it may be a URL with a password.
         faults.append(f"{place} must be a dict, not a {type(raw).__name__}.")
@@ -88,7 +90,7 @@ def _read_options(raw: Any, place: str, faults: list[str]) -> Options:
             faults.append(f"Unknown option {name!r} in {place}{end}")
             continue
         if name in _NESTED:
-            values[name] = _NESTED[name](value, f"{place}[{name!r}]", faults)
+            values[name] = _NESTED[name](value, f"{place}[{name!r}]", queues, faults)
             continue
         try:
             values[name] = msgspec.convert(value, fields[name].type)

@@ -7,7 +7,7 @@ The options of tasks that a site sets in OPTIONS, for tasks that it may not own.
 `taskhub.tasks.options.site` applies them to the tasks.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
@@ -83,8 +83,15 @@ def is_task_option(name: str) -> bool:
     return name in _FIELDS
 
 
-def read_task_options(raw: Any, place: str, faults: list[str]) -> dict[str, Any]:
-    """Return the valid options of a dict; append a line to `faults` for each other."""
+def read_task_options(
+    raw: Any, place: str, queues: Collection[str], faults: list[str]
+) -> dict[str, Any]:
+    """
+    Return the valid options of a dict; append a line to `faults` for each other.
+
+    The others are left out, so that tasks can be defined, and the system checks can
+    show all faults. `queues` are those of the backend; if empty, any name is allowed.
+    """
     if not isinstance(raw, Mapping):
         faults.append(f"{place} must be a dict of options, not {raw!r}.")
         return {}
@@ -98,6 +105,8 @@ def read_task_options(raw: Any, place: str, faults: list[str]) -> dict[str, Any]
         except msgspec.ValidationError as error:
             reason = _EXPECTED.get(name) or expectation_of(error)
             faults.append(f"Option {name!r} in {place} is {value!r}: {reason}.")
+    _check_queue(options, place, queues, faults)
+    _check_limits(options, place, faults)
     return options
 
 
@@ -113,43 +122,50 @@ def _hint(name: object, value: Any) -> str:
     return hint(str(name), value, TASK_HINTS, _FIELDS)
 
 
-def read_rules(raw: Any, place: str, faults: list[str]) -> tuple[Rule, ...]:
-    """Return the rules of a dict from patterns to options."""
+def read_rules(
+    raw: Any, place: str, queues: Collection[str], faults: list[str]
+) -> tuple[Rule, ...]:
+    """Return the rules of a dict from patterns to options; see read_task_options()."""
     if not isinstance(raw, Mapping):
         faults.append(f"{place} must be a dict from patterns to options, not {raw!r}.")
         return ()
     return tuple(
-        Rule(str(pattern), read_task_options(options, f"{place}[{pattern!r}]", faults))
+        Rule(
+            str(pattern),
+            read_task_options(options, f"{place}[{pattern!r}]", queues, faults),
+        )
         for pattern, options in raw.items()
     )
 
 
-def contradictions(
-    defaults: Mapping[str, Any],
-    rules: Iterable[Rule],
-    queues: Collection[str],
-    place: str,
-) -> Iterator[str]:
-    """Yield a line for each set of options that no task can have."""
-    sets = {f"{place}['OPTIONS']['task_defaults']": defaults} | {
-        f"{place}['OPTIONS']['task_rules'][{rule.pattern!r}]": rule.options
-        for rule in rules
-    }
-    for where, options in sets.items():
-        name = options.get("queue_name")
-        if name is not None and (fault := name_fault(name)):
-            yield f"In {where}, {fault}."
-        elif name is not None and queues and name not in queues:
-            yield (
-                f"The queue {name!r} in {where} is not in {place}['QUEUES']"
-                f"{did_you_mean(name, queues)}"
-            )
-        timeout, hard_timeout = options.get("timeout"), options.get("hard_timeout")
-        if timeout and hard_timeout and hard_timeout <= timeout:
-            yield (
-                f"In {where}, hard_timeout, {hard_timeout:g} s, must be more than "
-                f"timeout, {timeout:g} s."
-            )
+def _check_queue(
+    options: dict[str, Any], place: str, queues: Collection[str], faults: list[str]
+) -> None:
+    """Leave out a queue that the backend does not have."""
+    name = options.get("queue_name")
+    if name is None:
+        return
+    if fault := name_fault(name):
+        faults.append(f"In {place}, {fault}.")
+    elif queues and name not in queues:
+        faults.append(
+            f"The queue {name!r} in {place} is not in QUEUES"
+            f"{did_you_mean(name, queues)}"
+        )
+    else:
+        return
+    del options["queue_name"]
+
+
+def _check_limits(options: dict[str, Any], place: str, faults: list[str]) -> None:
+    """Leave out both time limits if the hard one does not come last."""
+    timeout, hard_timeout = options.get("timeout"), options.get("hard_timeout")
+    if timeout and hard_timeout and hard_timeout <= timeout:
+        faults.append(
+            f"In {place}, hard_timeout, {hard_timeout:g} s, must be more than "
+            f"timeout, {timeout:g} s."
+        )
+        del options["timeout"], options["hard_timeout"]
 
 
 def _read(kind: type, value: Any) -> Any:

@@ -228,7 +228,7 @@ def test_each_option_says_where_its_value_comes_from(configured):
         (
             {"task_rules": {"a": {"queue_name": "male"}}},
             "The queue 'male' in TASKS['default']['OPTIONS']['task_rules']['a'] is not "
-            "in TASKS['default']['QUEUES']; did you mean 'mail'?",
+            "in QUEUES; did you mean 'mail'?",
         ),
         (
             {"task_defaults": {"timeout": 9, "hard_timeout": 9}},
@@ -240,6 +240,23 @@ def test_a_faulty_option_is_a_fault_of_the_settings(configured, options, message
     (fault,) = configured(**options)
 
     assert message in fault
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"queue_name": "male"}, {"timeout": 9, "hard_timeout": 9}, {"priority": 101}],
+)
+@pytest.mark.parametrize("name", ["task_defaults", "task_rules"])
+def test_a_fault_does_not_keep_tasks_from_being_defined(configured, name, options):
+    """So `manage.py check` can show it."""
+    faults = configured(
+        **{name: options if name == "task_defaults" else {"*": options}}
+    )
+
+    own = task(charge)
+
+    assert len(faults) == 1
+    assert (own.queue_name, own.timeout, own.priority) == ("default", None, 0)
 
 
 def test_a_rule_with_an_invalid_queue_is_a_fault_if_any_name_is_allowed(configured):
