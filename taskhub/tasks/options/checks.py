@@ -11,6 +11,8 @@ from taskhub.compat.django_tasks import (
     TASK_MIN_PRIORITY,
     InvalidTask,
 )
+from taskhub.conf import find_config, name_fault
+from taskhub.conf.task_options import MAX_SECONDS
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.retries import exponential
 from taskhub.tasks.functions import is_generator
@@ -54,6 +56,7 @@ def check_options(task: "Task[..., Any, Any]") -> None:
 def _check_enqueueing(task: "Task[..., Any, Any]") -> None:
     if task.keep not in get_args(Keep):
         raise InvalidTask(f"keep must be 'all', 'errors' or 'none', not {task.keep!r}.")
+    _check_queue_name(task)
     _check_priority(task.priority)
     if task.run_after is not None and not isinstance(task.run_after, datetime):
         raise InvalidTask(
@@ -65,6 +68,15 @@ def _check_enqueueing(task: "Task[..., Any, Any]") -> None:
         raise InvalidTask(f"expires_after must be a timedelta, not {expires_after!r}.")
     if task.meta is not None and not isinstance(task.meta, Mapping):
         raise InvalidTask(f"meta must be a dict, not {task.meta!r}.")
+
+
+def _check_queue_name(task: "Task[..., Any, Any]") -> None:
+    # Another backend may have other rules.
+    if find_config(task.backend) and (fault := name_fault(task.queue_name)):
+        # The message begins as Django's own.
+        raise InvalidTask(
+            f"Queue {task.queue_name!r} is not valid for backend. {fault}."
+        )
 
 
 def _check_priority(priority: object) -> None:
@@ -137,8 +149,12 @@ def _check_limits(task: "Task[..., Any, Any]") -> None:
             continue
         if isinstance(seconds, bool) or not isinstance(seconds, int | float):
             raise InvalidTask(f"{name} must be seconds, not {seconds!r}.")
-        if seconds <= 0:
-            raise InvalidTask(f"{name} must be more than 0 seconds, not {seconds!r}.")
+        # Not true for NaN.
+        if not 0 < seconds <= MAX_SECONDS:
+            raise InvalidTask(
+                f"{name} must be more than 0 seconds, and at most a hundred years, not "
+                f"{seconds!r}."
+            )
     if task.timeout and task.hard_timeout and task.hard_timeout <= task.timeout:
         raise InvalidTask(
             f"hard_timeout, {task.hard_timeout} s, must be more than timeout, "
