@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
+from taskhub import task
 from taskhub.brokers import find_broker, get_broker, open_broker
 from taskhub.brokers.parameters import read_parameters
 from taskhub.brokers.redis.connection import connect
@@ -108,6 +109,10 @@ def hub(**params):
     return {"default": {"BACKEND": "taskhub.backend.TaskHubBackend", **params}}
 
 
+def shorten(text):
+    return text[:10]
+
+
 def check_ids(**kwargs):
     messages = run_checks(**kwargs)
     return [message.id for message in messages if not message.is_silenced()]
@@ -128,6 +133,16 @@ def check_ids(**kwargs):
 def test_a_fault_is_reported_by_the_system_checks(settings, params):
     settings.TASKS = hub(**params)
 
+    assert "taskhub.E001" in check_ids()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("queues", ["mail", 3, None])
+def test_faulty_queues_do_not_keep_tasks_from_being_defined(settings, queues):
+    """So `manage.py check` can show the fault."""
+    settings.TASKS = hub(QUEUES=queues)
+
+    assert task(shorten).queue_name == "default"
     assert "taskhub.E001" in check_ids()
 
 

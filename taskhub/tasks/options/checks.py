@@ -11,7 +11,6 @@ from taskhub.compat.django_tasks import (
     TASK_MIN_PRIORITY,
     InvalidTask,
 )
-from taskhub.conf import find_config, name_fault
 from taskhub.conf.task_options import MAX_SECONDS
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.retries import exponential
@@ -56,7 +55,6 @@ def check_options(task: "Task[..., Any, Any]") -> None:
 def _check_enqueueing(task: "Task[..., Any, Any]") -> None:
     if task.keep not in get_args(Keep):
         raise InvalidTask(f"keep must be 'all', 'errors' or 'none', not {task.keep!r}.")
-    _check_queue_name(task)
     _check_priority(task.priority)
     if task.run_after is not None and not isinstance(task.run_after, datetime):
         raise InvalidTask(
@@ -68,15 +66,6 @@ def _check_enqueueing(task: "Task[..., Any, Any]") -> None:
         raise InvalidTask(f"expires_after must be a timedelta, not {expires_after!r}.")
     if task.meta is not None and not isinstance(task.meta, Mapping):
         raise InvalidTask(f"meta must be a dict, not {task.meta!r}.")
-
-
-def _check_queue_name(task: "Task[..., Any, Any]") -> None:
-    # Another backend may have other rules.
-    if find_config(task.backend) and (fault := name_fault(task.queue_name)):
-        # The message begins as Django's own.
-        raise InvalidTask(
-            f"Queue {task.queue_name!r} is not valid for backend. {fault}."
-        )
 
 
 def _check_priority(priority: object) -> None:

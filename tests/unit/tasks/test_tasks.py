@@ -224,7 +224,11 @@ def test_task_options_of_celery_are_refused_with_a_hint(option, value, message):
             "Queue 'mial' is not valid for backend. Queue 'mial' is",
         ),
         ({"queue_name": "mial"}, "['default']['QUEUES']; did you mean 'mail'?"),
-        ({"queue_name": 3}, "Queue 3 is not valid for backend. 3 is not a valid queue"),
+        (
+            {"queue_name": 3},
+            "Queue 3 is not valid for backend. Queue 3 is not in TASKS",
+        ),
+        ({"queue_name": ["mail"]}, "Queue ['mail'] is not in TASKS"),
         ({"priority": 101}, "between -100 and 100. It is 101."),
         ({"priority": "5"}, "and 100. The priority must be a whole number, not '5'."),
         ({"priority": True}, "and 100. The priority must be a whole number, not True."),
