@@ -229,6 +229,7 @@ def test_task_options_of_celery_are_refused_with_a_hint(option, value, message):
             "Queue 3 is not valid for backend. Queue 3 is not in TASKS",
         ),
         ({"queue_name": ["mail"]}, "Queue ['mail'] is not in TASKS"),
+        ({"durable": "no"}, "durable must be True or False, not 'no'."),
         ({"priority": 101}, "between -100 and 100. It is 101."),
         ({"priority": "5"}, "and 100. The priority must be a whole number, not '5'."),
         ({"priority": True}, "and 100. The priority must be a whole number, not True."),
@@ -258,6 +259,23 @@ def test_a_queue_without_a_valid_name_is_refused_if_any_name_is_allowed(settings
 
     with pytest.raises(compat.InvalidTask, match="'a b' is not a valid queue name"):
         task(queue_name="a b")(module_level)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"atomic": None}, "atomic must be True or False, not None."),
+        ({"durable": 1}, "durable must be True or False, not 1."),
+        (
+            {"masked": "first"},
+            r"masked must be names of parameters, such as \['first'\]",
+        ),
+        ({"masked": None}, "masked must be names of parameters, not None."),
+    ],
+)
+def test_a_value_that_the_decorator_cannot_have_is_refused(options, message):
+    with pytest.raises(compat.InvalidTask, match=message):
+        task(**options)(module_level)
 
 
 def test_keep_accepts_only_three_values():
