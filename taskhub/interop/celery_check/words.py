@@ -41,6 +41,12 @@ REFUSED_NAMES: Mapping[str, str] = {
     "xstarmap": "It is refused. Enqueue one task for each value, in a group.",
 }
 
+#: Modules whose functions return other values in each process.
+RANDOM_MODULES = frozenset({"random", "secrets"})
+RANDOM_SCHEDULE = Fate(
+    Verdict.NOTE, "Each migrate changes it. Use @periodic with jitter=… instead."
+)
+
 #: Packages around Celery, which no import line replaces.
 OTHER_PACKAGES: Mapping[str, str] = {
     "kombu": "taskhub has no messages or exchanges of its own; name queues in QUEUES.",
