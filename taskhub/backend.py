@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from taskhub.brokers import find_broker
 from taskhub.compat import django_tasks as compat
-from taskhub.conf import Options, read_config
+from taskhub.conf import Options, name_fault, read_config
 from taskhub.exceptions import InvalidBrokerURL
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.tasks import Result, Task, as_enqueued, find_task
@@ -46,8 +46,9 @@ class TaskHubBackend(compat.BaseTaskBackend):
     keeps_rows = True
 
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
-        super().__init__(alias, params)
         self.config = read_config(alias, params)
+        # Not those of `params`: Django would make a set of letters of a string.
+        super().__init__(alias, {**params, "QUEUES": self.config.queues})
         #: One line for each error in the settings.
         self.faults = list(self.config.faults)
         try:
@@ -65,12 +66,10 @@ class TaskHubBackend(compat.BaseTaskBackend):
 
     def validate_task(self, task: "compat.Task[..., Any]") -> None:
         """Raise InvalidTask if this backend cannot run the task."""
-        if self.queues and task.queue_name not in self.queues:
+        if fault := self._queue_fault(task.queue_name):
+            # The message begins as Django's own.
             raise compat.InvalidTask(
-                # The message begins as Django's own.
-                f"Queue {task.queue_name!r} is not valid for backend. "
-                f"Queue {task.queue_name!r} is not in TASKS[{self.alias!r}]['QUEUES']"
-                f"{did_you_mean(task.queue_name, self.queues)}"
+                f"Queue {task.queue_name!r} is not valid for backend. {fault}"
             )
         super().validate_task(task)
         if len(task.module_path) > _MAX_PATH_LENGTH:
@@ -78,6 +77,18 @@ class TaskHubBackend(compat.BaseTaskBackend):
                 f"The path {task.module_path!r} is longer than {_MAX_PATH_LENGTH} "
                 "characters; give the function or its module a shorter name."
             )
+
+    def _queue_fault(self, name: object) -> str:
+        """Return what is wrong with the queue of a task, or an empty string."""
+        if isinstance(name, str) and name in self.queues:
+            return ""
+        if not self.queues:
+            fault = name_fault(name)
+            return f"{fault}." if fault else ""
+        return (
+            f"Queue {name!r} is not in TASKS[{self.alias!r}]['QUEUES']"
+            f"{did_you_mean(str(name), self.queues)}"
+        )
 
     # Hide the arguments from Django's error pages and mails.
     @sensitive_variables()

@@ -55,6 +55,23 @@ class Inner(Middleware):
         yield
 
 
+class OnlyCapture(Carrier):
+    """A carrier without restore()."""
+
+    def capture(self) -> Any:
+        return 1
+
+
+class OnlyAsync:
+    """A middleware without __call__()."""
+
+    def __init__(self, call: Any) -> None:
+        self.call = call
+
+    async def acall(self, run: TaskRun) -> Any:
+        return await self.call(run)
+
+
 class NotAsync:
     """A middleware without acall()."""
 

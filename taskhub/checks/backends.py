@@ -1,9 +1,10 @@
-"""Checks of what only several backends, or loaded code, can show to be wrong."""
+"""Checks of the settings that need the loaded code, or several backends together."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -13,24 +14,24 @@ from taskhub.conf import Config, configs
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.tasks import registered_tasks
 
-_BASES = {
-    "context": "taskhub.context.Carrier",
-    "middleware": "taskhub.middleware.Middleware",
+#: By option: the base class of its classes, and the methods that they need.
+_CLASSES = {
+    "context": ("taskhub.context.Carrier", ("capture", "restore")),
+    "middleware": ("taskhub.middleware.Middleware", ("__call__", "acall")),
 }
 
 
 @register("taskhub")
 def check_surroundings(**kwargs: Any) -> list[CheckMessage]:
     """Check the classes in the options `context` and `middleware`."""
-    wanted = {"context": ("capture", "restore"), "middleware": ("__call__", "acall")}
     return [
         Error(
             f"In TASKS[{config.alias!r}]['OPTIONS'][{option!r}], {path!r}: {fault}",
-            hint=f"Inherit from {_BASES[option]}.",
+            hint=f"Inherit from {base}.",
             id="taskhub.E007",
         )
         for config in configs()
-        for option, methods in wanted.items()
+        for option, (base, methods) in _CLASSES.items()
         for path in getattr(config.options, option)
         if (fault := _fault_of_class(path, methods))
     ]
@@ -44,32 +45,36 @@ def _fault_of_class(path: str, methods: Sequence[str]) -> str:
         return f"{error}."
     if not isinstance(found, type):
         return "it is not a class."
-    missing = [name for name in methods if not hasattr(found, name)]
+    missing = [name for name in methods if not _has_method(found, name)]
     return f"it has no method {missing[0]}()." if missing else ""
+
+
+def _has_method(cls: type, name: str) -> bool:
+    """Whether instances have a method that is not abstract."""
+    # Not hasattr(): a class itself can be called, and has a method __call__().
+    for base in cls.__mro__:
+        if name in vars(base):
+            return not getattr(vars(base)[name], "__isabstractmethod__", False)
+    return False
 
 
 @register("taskhub")
 def check_task_rules(**kwargs: Any) -> list[CheckMessage]:
-    """Check that each rule for tasks fits a task."""
-    paths = {
-        config.alias: [
-            path
-            for path, task in registered_tasks().items()
-            if task.backend == config.alias
-        ]
-        for config in configs()
-    }
+    """Check that each rule for tasks matches a task."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for path, task in registered_tasks().items():
+        paths[task.backend].append(path)
     return [
         Warning(
             f"The rule {rule.pattern!r} in TASKS[{config.alias!r}]['OPTIONS']"
-            f"['task_rules'] fits no task{did_you_mean(rule.pattern, known)}",
+            "['task_rules'] matches no task"
+            f"{did_you_mean(rule.pattern, paths[config.alias])}",
             hint="A pattern is compared with the whole path, as in 'shop.tasks.*'.",
             id="taskhub.W005",
         )
         for config in configs()
-        for known in [paths[config.alias]]
         for rule in config.options.task_rules
-        if not any(map(rule.fits, known))
+        if not any(map(rule.matches, paths[config.alias]))
     ]
 
 
@@ -118,13 +123,22 @@ def check_backends_apart(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _address_of(config: Config) -> tuple[str, ...]:
-    """Return the key prefix, database and hosts of a backend, in a normal form."""
+    """Return the key prefix, servers and database of a backend, in a normal form."""
     parts = urlsplit(config.options.broker_url)
+    path = parts.path.strip("/")
+    if parts.scheme == "unix":
+        name, database = path, ""
+    elif parts.scheme.endswith("+sentinel"):
+        name, _slash, database = path.partition("/")
+    else:
+        name, database = "", path
+    # As for the connection: the path has precedence.
+    database = database or dict(parse_qsl(parts.query)).get("db", "")
     hosts = [
-        host if ":" in host else f"{host}:6379"
-        for host in parts.netloc.rpartition("@")[2].split(",")
+        host if ":" in host.rpartition("]")[2] else f"{host}:6379"
+        for host in parts.netloc.rpartition("@")[2].lower().split(",")
     ]
-    return config.options.key_prefix, parts.path.rstrip("/") or "/0", *sorted(hosts)
+    return config.options.key_prefix, name, database.lstrip("0"), *sorted(hosts)
 
 
 def _name_shared_queue(one: Config, other: Config) -> str:

@@ -1,8 +1,8 @@
 """
 The oldest versions of other packages with which taskhub works.
 
-Installers check them once. An upgrade of another package may later install an older
-version, and what then fails would not say why.
+Installers check them when they install taskhub. Another package may bring an older
+version later, and the error that follows would not name the reason.
 """
 
 import re

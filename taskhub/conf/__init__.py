@@ -1,15 +1,16 @@
 """
 Settings, read once into a frozen value.
 
-taskhub is configured as one of Django's tasks backends and nowhere else: an entry of
-`TASKS` whose `BACKEND` is `taskhub.backend.TaskHubBackend`. Errors are collected, so
-that a system check can show all of them; see `taskhub.checks`.
+taskhub is configured as one of Django's tasks backends: by an entry of `TASKS` whose
+`BACKEND` is `taskhub.backend.TaskHubBackend`. Its errors are collected, so that the
+system check of the backend can show all of them.
 """
 
 from taskhub.compat import django_tasks as compat
 from taskhub.conf.config import Config
 from taskhub.conf.options import BrokerURL, Options
-from taskhub.conf.reading import name_fault, read_config
+from taskhub.conf.queue_names import name_fault
+from taskhub.conf.reading import read_config
 from taskhub.conf.task_options import Rule, TaskOptions
 
 __all__ = [

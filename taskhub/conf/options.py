@@ -28,7 +28,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     #: Who runs tasks: workers, or the process that enqueues them, immediately.
     run: Literal["workers", "immediately"] = "workers"
     #: The prefix of every key in Redis; sites that share a server need different ones.
-    key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[\w.:-]+$")] = "taskhub"
+    key_prefix: Annotated[str, msgspec.Meta(pattern=r"^[\w.:-]+\Z")] = "taskhub"
     #: How long a node may be silent before other nodes get its messages.
     lease_seconds: Annotated[float, msgspec.Meta(ge=1, le=3_600)] = 30.0
     #: Whether enqueueing wakes idle workers, if the database supports it.
@@ -54,7 +54,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     middleware: tuple[str, ...] = ()
     #: The options of tasks that @task does not set.
     task_defaults: Mapping[str, Any] = {}
-    #: Options of the tasks that fit a pattern. They override @task, the last one wins.
+    #: Options of tasks that match a pattern. They override @task; the last one wins.
     task_rules: tuple[Rule, ...] = ()
     #: The modules with tasks, imported from every installed app.
     task_modules: tuple[str, ...] = ("tasks",)

@@ -1,4 +1,4 @@
-"""What has to wait until Django has loaded its apps, and taskhub the site's tasks."""
+"""Functions that are called when Django's apps and the site's tasks are loaded."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ _is_ready = False
 
 
 def when_ready(callback: Callable[[], object]) -> None:
-    """Call a function when the app of taskhub is ready; at once if it is."""
+    """Call a function when taskhub's app is ready, or at once if it is already."""
     if _is_ready:
         callback()
     else:
@@ -15,7 +15,7 @@ def when_ready(callback: Callable[[], object]) -> None:
 
 
 def run_waiting() -> None:
-    """Call what has waited; the app of taskhub is ready now."""
+    """Call the functions that have waited. taskhub's app does this when it is ready."""
     global _is_ready
     _is_ready = True
     while _waiting:

@@ -25,7 +25,7 @@ def is_set() -> bool:
 
 @contextmanager
 def clock_set_to(moment: datetime) -> Iterator[None]:
-    """Set the time in this block, in its own context and those that are copied."""
+    """Set the time in this block, for this context and copies of it."""
     reset = _set_time.set(moment)
     try:
         yield

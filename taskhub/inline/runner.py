@@ -210,8 +210,7 @@ class InlineRunner:
     def write_metrics(self) -> None:
         """Write the metrics of the runs since the last call."""
         if not self._tally.is_empty:
-            with _own_savepoint():
-                write_metrics(self._tally.take())
+            write_metrics(self._tally.take())
 
     def _write_items(self, items: list[Item]) -> int:
         with _own_savepoint():

@@ -15,14 +15,14 @@ class OptionValue(msgspec.Struct, frozen=True):
     """One option of a task."""
 
     name: str
-    #: As Python writes it.
+    #: As text: classes and functions by their names, an empty tuple as "none".
     value: str
-    #: "default", "@task", or the place in the settings.
+    #: "default", "@task", or the places in the settings.
     origin: str
 
 
 def options_of(task: Task[..., Any, Any]) -> list[OptionValue]:
-    """Return all options of a task, sorted by name."""
+    """Return all options of a registered task, sorted by name."""
     origins = task.origins or {}
     return [
         OptionValue(
@@ -38,4 +38,4 @@ def options_of(task: Task[..., Any, Any]) -> list[OptionValue]:
 def _show(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(_show, value)) or "none"
-    return value.__name__ if isinstance(value, type) else str(value)
+    return getattr(value, "__qualname__", None) or str(value)

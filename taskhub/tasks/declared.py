@@ -11,7 +11,8 @@ from taskhub.foundation.nearest import did_you_mean
 from taskhub.schedules import Schedule
 from taskhub.tasks.calls import check_positional
 
-#: Includes plain Django tasks, made while another backend was configured.
+#: Includes plain Django tasks, made while another backend was configured. Tasks with
+#: Celery's words are accepted as well: their decorators return Any.
 AnyTask = TypeVar("AnyTask", bound="compat.Task[..., Any]")
 
 
@@ -67,11 +68,11 @@ def periodic(
     _check(schedule, options)
 
     def declare(task: AnyTask) -> AnyTask:
-        if not isinstance(task, compat.Task):
+        path = getattr(task, "module_path", None)
+        if not isinstance(path, str):
             raise InvalidOption(
                 f"@periodic goes above @task, and not on the bare function {task!r}."
             )
-        path = task.module_path
         declare_schedule(Declared(name or path, path, schedule, options))
         return task
 

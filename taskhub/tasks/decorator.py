@@ -15,11 +15,11 @@ from typing import (
 )
 
 from taskhub.compat import django_tasks as compat
+from taskhub.conf.hints import TASK_HINTS, hint
 from taskhub.exceptions import InvalidOption
 from taskhub.retries import Backoff
 from taskhub.tasks.context import Context
 from taskhub.tasks.options.checks import Keep, OnWorkerDeath, check_name
-from taskhub.tasks.options.hints import TASK_HINTS, hint
 from taskhub.tasks.task import OPTION_NAMES, ContextTask, Task
 
 P = ParamSpec("P")

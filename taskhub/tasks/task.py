@@ -29,6 +29,7 @@ from taskhub.tasks.options.checks import (
     DEFAULT_BACKOFF,
     Keep,
     OnWorkerDeath,
+    as_names,
     check_options,
 )
 from taskhub.tasks.options.site import IN_CODE, site_options
@@ -103,8 +104,7 @@ class Task(compat.Task, Generic[P, R_co, C_co]):  # type: ignore[type-arg]
     def __post_init__(self, given: Collection[str] | None) -> None:
         for name in ("retry_on", "give_up_on", "throws"):
             object.__setattr__(self, name, _as_classes(getattr(self, name)))
-        if not isinstance(self.masked, str):
-            object.__setattr__(self, "masked", tuple(self.masked))
+        object.__setattr__(self, "masked", as_names(self.masked))
         if self.origins is None:
             self._apply_settings(self._changed() if given is None else given)
         try:

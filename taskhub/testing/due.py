@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.db import connections
 from django.db.models import Exists, OuterRef
 
 from taskhub.conf import find_config
@@ -33,6 +34,8 @@ class Due:
 
     def find(self, *, besides: Collection[UUID]) -> Iterator[TaskResult]:
         """Yield the due results, except for those `besides`."""
+        if not _any_wait():
+            return
         start, size = 0, 1
         while batch := _read(start, size):
             for row in batch:
@@ -56,8 +59,18 @@ class Due:
 def _read(start: int, size: int) -> list[TaskResult]:
     alias = results_database()
     statement, parameters = _statement(alias)
+    page = f"{statement} LIMIT %s OFFSET %s"
     rows = TaskResult.objects.using(alias)
-    return list(rows.raw(statement, [*parameters, size, start]))
+    return list(rows.raw(page, [*parameters, size, start]))
+
+
+def _any_wait() -> bool:
+    """Whether a result waits: a cheap query, since the last search finds nothing."""
+    alias = results_database()
+    statement, parameters = _statement(alias)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS({statement})", parameters)
+        return bool(cursor.fetchone()[0])
 
 
 @cache
@@ -76,4 +89,4 @@ def _statement(alias: str) -> tuple[str, tuple[Any, ...]]:
     rows = TaskResult.objects.using(alias).filter(~Exists(pauses), status=Status.READY)
     ordered = rows.order_by("-priority", "id")
     statement, parameters = ordered.query.get_compiler(using=alias).as_sql()
-    return f"{statement} LIMIT %s OFFSET %s", parameters
+    return statement, parameters

@@ -1,4 +1,4 @@
-"""What operators do to results: cancel and retry them."""
+"""What operators do to results: cancel, retry and decide about them."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
@@ -51,6 +51,7 @@ def write_cancelled(
     with transaction.atomic(using=alias):
         unfinished = TaskResult.writing.unfinished().filter(pk__in=pks)
         rows = list(locked(unfinished).only(*_READ_BY_CANCEL))
+        held = [row.pk for row in rows if row.status == Status.ON_HOLD]
         tally = Tally()
         for row in rows:
             tally.count_decided(row.task_path, row.queue_name, Status.CANCELLED)
@@ -62,6 +63,9 @@ def write_cancelled(
             row.place, row.held_by = Place.NOWHERE, ""
         changed = ["status", "finished_at", "errors", "place", "held_by"]
         _update(rows, [*changed, *_note(bulk_action, rows)])
+        if held:
+            # As in write_decided().
+            TaskResult.writing.filter(pk__in=held).update(run_after=now)
         write_metrics(tally.take())
     return {row.pk for row in rows}
 
@@ -152,24 +156,27 @@ def write_retried(
 @again_after_deadlock(results_database)
 def write_decided(pks: Collection[UUID], reason: str, *, successful: bool) -> set[UUID]:
     """
-    Finish the results on hold among `pks`, as a person has decided.
+    Finish the results on hold among `pks`; return their ids.
 
-    Return their ids.
+    Their `run_after` is their `finished_at`, so that the time on hold does not count as
+    a run.
     """
     now = datetime.now(UTC)
     tally = Tally()
     with transaction.atomic(using=results_database()):
         on_hold = TaskResult.writing.on_hold().filter(pk__in=pks)
-        rows = list(locked(on_hold))
+        # Not the other columns, such as arguments, which may be large.
+        rows = list(locked(on_hold).only("task_path", "queue_name", "errors"))
         for row in rows:
             row.status = Status.SUCCESSFUL if successful else Status.FAILED
-            row.finished_at = now
+            # Due only now: it has not run since its last attempt.
+            row.finished_at = row.run_after = now
             if row.errors:
                 entry = row.errors[-1]
                 entry["message"] = f"{entry.get('message', '')} {escape_text(reason)}"
                 row.cause = "" if successful else cause_of(entry)
             tally.count_decided(row.task_path, row.queue_name, row.status)
-        _update(rows, ["status", "finished_at", "errors", "cause"])
+        _update(rows, ["status", "finished_at", "run_after", "errors", "cause"])
         write_metrics(tally.take())
     return {row.pk for row in rows}
 

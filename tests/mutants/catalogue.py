@@ -133,8 +133,8 @@ DELIVERY = (
     Mutant(
         name="rules-do-not-override-the-task",
         path="taskhub/tasks/options/site.py",
-        old="if rule.fits(task.module_path):",
-        new="if False:",
+        old="if rule.matches(task.module_path)",
+        new="if False",
         tests=("tests/unit/tasks/test_site_options.py",),
     ),
     Mutant(

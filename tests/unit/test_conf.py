@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
+from taskhub import task
 from taskhub.brokers import find_broker, get_broker, open_broker
 from taskhub.brokers.parameters import read_parameters
 from taskhub.brokers.redis.connection import connect
@@ -56,8 +57,20 @@ def test_an_integer_is_accepted_for_a_float_option():
             "Expected `float`, got `str`.",
         ),
         ({"OPTIONS": {"lease_seconds": 0.1}}, "Expected `float` >= 1.0"),
-        ({"OPTIONS": {"broker_url": None}}, "Expected `str`, got `null`"),
-        ({"OPTIONS": {"key_prefix": "{x}"}}, "matching regex"),
+        ({"OPTIONS": {"broker_url": None}}, "Expected `str`, got `None`"),
+        (
+            {"OPTIONS": {"key_prefix": "{x}"}},
+            "is '{x}': Expected letters, digits or any of _ - . :.",
+        ),
+        ({"OPTIONS": {"key_prefix": "x\n"}}, "is 'x\\n': Expected letters, digits"),
+        ({"OPTIONS": {"context": "a.B"}}, "is 'a.B': Expected a list of paths of"),
+        ({"OPTIONS": {"task_modules": "a"}}, "is 'a': Expected a list of names of"),
+        (
+            {"OPTIONS": {"max_attempts": 3}},
+            "['OPTIONS']. It is an option of tasks; set it in 'task_defaults'.",
+        ),
+        ({"OPTIONS": {"max_retries": 3}}, "; did you mean max_attempts=4, which"),
+        ({3: []}, "Unknown key 3 in TASKS['default']"),
     ],
 )
 def test_a_fault_names_the_place_and_the_remedy(params, message):
@@ -96,6 +109,10 @@ def hub(**params):
     return {"default": {"BACKEND": "taskhub.backend.TaskHubBackend", **params}}
 
 
+def shorten(text):
+    return text[:10]
+
+
 def check_ids(**kwargs):
     messages = run_checks(**kwargs)
     return [message.id for message in messages if not message.is_silenced()]
@@ -116,6 +133,16 @@ def check_ids(**kwargs):
 def test_a_fault_is_reported_by_the_system_checks(settings, params):
     settings.TASKS = hub(**params)
 
+    assert "taskhub.E001" in check_ids()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("queues", ["mail", 3, None])
+def test_faulty_queues_do_not_keep_tasks_from_being_defined(settings, queues):
+    """So `manage.py check` can show the fault."""
+    settings.TASKS = hub(QUEUES=queues)
+
+    assert task(shorten).queue_name == "default"
     assert "taskhub.E001" in check_ids()
 
 
@@ -301,6 +328,9 @@ def test_idle_connections_to_redis_are_kept_alive(redis_url):
         ("redis://user:password@one", [], "any queue"),
         ("redis://two", ["mail"], ""),
         ("redis://one/1", ["mail"], ""),
+        ("redis://one?db=1", ["mail"], ""),
+        ("redis://one/0?db=1", ["mail"], "the queue 'mail'"),
+        ("redis://ONE/00", ["mail"], "the queue 'mail'"),
         ("redis://one", ["pictures"], ""),
     ],
 )
@@ -320,6 +350,27 @@ def test_backends_that_would_share_messages_are_an_error(settings, url, queues, 
     assert [(each.id, shared in each.msg) for each in errors] == (
         [("taskhub.E005", True)] if shared else []
     )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_shared"),
+    [
+        ("unix:///redis.sock?db=1", "unix:///redis.sock?db=2", False),
+        ("unix:///redis.sock?db=1", "unix:///redis.sock?db=1", True),
+        ("redis+sentinel://a,b/main?db=1", "redis+sentinel://b,a/main/1", True),
+        ("redis+sentinel://a,b/main?db=1", "redis+sentinel://a,b/main?db=2", False),
+        ("redis+sentinel://a,b/main", "redis+sentinel://a,b/other", False),
+        ("redis://[::1]", "redis://[::1]:6379/0", True),
+    ],
+)
+def test_databases_in_broker_urls_are_told_apart(settings, one, other, is_shared):
+    backend = "taskhub.backend.TaskHubBackend"
+    settings.TASKS = {
+        alias: {"BACKEND": backend, "OPTIONS": {"broker_url": url}}
+        for alias, url in [("default", one), ("other", other)]
+    }
+
+    assert bool(backends.check_backends_apart()) is is_shared
 
 
 def test_results_in_another_database_cause_a_warning(settings):

@@ -10,8 +10,11 @@ from taskhub.interop.celery_check.words import (
     APP_SETTINGS,
     CALLS,
     CONTROL,
+    HERE,
     MOVES,
     OTHER_PACKAGES,
+    RANDOM_MODULES,
+    RANDOM_SCHEDULE,
     REFUSED_METHODS,
     REFUSED_NAMES,
     Assessment,
@@ -62,6 +65,8 @@ class ModuleReader(ast.NodeVisitor):
         self._names: dict[str, str] = {}
         #: The names of apps, and of modules of Celery, in this module.
         self._apps: set[str] = set()
+        #: The names of modules that draw random numbers, and of their functions.
+        self._random: set[str] = set()
 
     def _note(self, node: ast.AST, what: str, assessment: Assessment) -> None:
         line = getattr(node, "lineno", 0)
@@ -78,18 +83,25 @@ class ModuleReader(ast.NodeVisitor):
             elif package in OTHER_PACKAGES:
                 assessment = Assessment(Verdict.HAND, OTHER_PACKAGES[package])
                 self._note(node, f"import {alias.name}", assessment)
+            elif package in RANDOM_MODULES:
+                self._random.add(alias.asname or package)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
         package = module.partition(".")[0]
         for alias in node.names:
-            if package == "celery" and not node.level:
+            if f"{module}.".startswith(f"{HERE}."):
+                # A module that has moved may still have what is written by hand.
+                self._names[alias.asname or alias.name] = alias.name
+            elif package == "celery" and not node.level:
                 self._names[alias.asname or alias.name] = alias.name
                 assessment = assess_name(module, alias.name)
                 self._note(node, f"from {module} import {alias.name}", assessment)
             elif package in OTHER_PACKAGES and not node.level:
                 assessment = Assessment(Verdict.HAND, OTHER_PACKAGES[package])
                 self._note(node, f"from {module} import {alias.name}", assessment)
+            elif module in RANDOM_MODULES and not node.level:
+                self._random.add(alias.asname or alias.name)
             elif self._is_app(module, alias.name):
                 self._apps.add(alias.asname or alias.name)
 
@@ -151,6 +163,14 @@ class ModuleReader(ast.NodeVisitor):
     def _read_name_call(self, node: ast.Call, name: str) -> None:
         if name in REFUSED_NAMES:
             self._note(node, f"{name}()", REFUSED_NAMES[name])
+        elif name in ("crontab", "schedule") and self._is_random(node):
+            self._note(node, f"{name}() of random numbers", RANDOM_SCHEDULE)
+
+    def _is_random(self, call: ast.Call) -> bool:
+        return any(
+            isinstance(each, ast.Name) and each.id in self._random
+            for each in ast.walk(call)
+        )
 
     def _read_method(self, node: ast.Call, function: ast.Attribute) -> None:
         owner = function.value

@@ -49,6 +49,12 @@ REFUSED_METHODS: Mapping[str, Assessment] = {
     "on_error": _refused(CALLBACKS["link_error"]),
 }
 
+#: Modules whose functions return other values in each process.
+RANDOM_MODULES = frozenset({"random", "secrets"})
+RANDOM_SCHEDULE = Assessment(
+    Verdict.NOTE, "Each migrate changes it. Use @periodic with jitter=… instead."
+)
+
 #: Packages around Celery, which no import line replaces.
 OTHER_PACKAGES: Mapping[str, str] = {
     "kombu": "taskhub has no messages or exchanges of its own; name queues in QUEUES.",

@@ -1,4 +1,4 @@
-"""`taskcontrol result`: cancel and retry results."""
+"""`taskcontrol result`: cancel and retry results, and decide about those on hold."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -15,7 +15,7 @@ _IDS = (("ids", "ID…"),)
 
 def add_verbs(nouns: Nouns) -> None:
     """Add the noun `result` and its verbs."""
-    result = nouns.add_noun("result", "Cancel and retry results.")
+    result = nouns.add_noun("result", "Cancel, retry and mark results.")
     cancel = result.add_verb(
         "cancel", _cancel, _IDS, "Cancel unfinished results.", reason="row"
     )

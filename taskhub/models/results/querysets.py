@@ -126,8 +126,11 @@ class TaskResultQuerySet(models.QuerySet["TaskResult", "TaskResult"]):
     def stats(self) -> Stats:
         """Count results by status, and measure their last attempts; one query."""
         last = F("finished_at") - Coalesce("last_attempted_at", "started_at")
-        # A result that was cancelled while it waited for a retry has not run since.
-        waited = Q(status="CANCELLED", last_attempted_at__lt=F("run_after"))
+        # A result that was cancelled while it waited for a retry, or finished while it
+        # was on hold, has not run since.
+        waited = Q(last_attempted_at__lt=F("run_after")) & (
+            Q(status="CANCELLED") | Q(finished_at=F("run_after"))
+        )
         run = Case(When(waited, then=None), default=last, output_field=DurationField())
         counts = {
             name: Count("id", filter=Q(status=name.upper()))

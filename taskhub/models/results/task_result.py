@@ -269,9 +269,12 @@ class TaskResult(Carried, SharedRow):
         began = max(known)
         if self.status == Status.READY:
             return None
-        # The result was cancelled while it waited for a retry.
-        was_waiting = self.status == Status.CANCELLED and began < self.due_at
-        return None if was_waiting else began
+        # The result was cancelled while it waited for a retry, or finished while it was
+        # on hold; see write_decided().
+        ended_without_run = began < self.due_at and (
+            self.status == Status.CANCELLED or self.due_at == self.finished_at
+        )
+        return None if ended_without_run else began
 
     @property
     def due_at(self) -> datetime:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -68,6 +69,10 @@ def _next_ids(
         return list(rest.order_by("pk").values_list("pk", flat=True)[:MAX_BATCH_IDS])
 
 
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
+
+
 def _as_dict(row: TaskResult) -> dict[str, Any]:
     args, kwargs = masked(row.task_path, row.args, row.kwargs)
     error = row.errors[-1] if row.errors else {}
@@ -83,8 +88,8 @@ def _as_dict(row: TaskResult) -> dict[str, Any]:
         "priority": row.priority,
         "attempts": row.attempts,
         **times,
-        "waited_seconds": row.waited.total_seconds() if row.waited else None,
-        "ran_seconds": row.ran.total_seconds() if row.ran else None,
+        "waited_seconds": _seconds(row.waited),
+        "ran_seconds": _seconds(row.ran),
         "memory_mib": row.memory_mib,
         "args": args,
         "kwargs": kwargs,

@@ -1,4 +1,4 @@
-"""Cancel, retry and delete results."""
+"""Cancel, retry and delete results, and decide about results on hold."""
 
 import logging
 from collections import defaultdict
@@ -128,28 +128,33 @@ def _send_signals(pks: Collection[UUID], reason: str) -> None:
     is_heard = len(compat.task_finished.receivers) > 1 or task_cancelled.receivers
     if not pks or not is_heard:
         return
+    for result in _results_of(pks):
+        tell_finished(result.backend, result, expected=reason)
+        tell_cancelled(result.backend, result, reason)
+
+
+def _results_of(pks: Collection[UUID]) -> Iterator[Result[Any]]:
+    """Yield the results that receivers get, except for those of unknown backends."""
     for row in TaskResult.writing.filter(pk__in=pks):
         if row.backend in compat.task_backends.settings:
-            result: Result[Any] = Result.from_row(task_of(row.task_path, row), row)
-            tell_finished(row.backend, result, expected=reason)
-            tell_cancelled(row.backend, result, reason)
+            yield Result.from_row(task_of(row.task_path, row), row)
 
 
 def decide(results: TaskResultQuerySet, *, successful: bool, reason: str = "") -> int:
     """
-    Finish results that are on hold, as a person has found out; return how many.
+    Finish results that are on hold as SUCCESSFUL or FAILED; return how many.
 
-    A successful result has no return value. To run a task again, use retry(), to give
-    it up, cancel(). Block for a few statements for every 500 results.
+    The caller has found out whether their tasks did their work. `reason` is appended to
+    the message of the last error. A successful result has no return value. To run a
+    task again, use retry(); to give it up, cancel(). Block for a few statements for
+    every 500 results.
     """
     count = 0
     text = reason or f"Marked as {'successful' if successful else 'failed'}."
     for pks in batches(results.on_hold()):
         written = writer.write_decided(pks, text, successful=successful)
-        for row in TaskResult.writing.filter(pk__in=written):
-            if row.backend in compat.task_backends.settings:
-                result: Result[Any] = Result.from_row(task_of(row.task_path, row), row)
-                tell_finished(row.backend, result, expected=text)
+        for result in _results_of(written):
+            tell_finished(result.backend, result, expected=text)
         count += len(written)
     return count
 

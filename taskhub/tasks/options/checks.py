@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -11,6 +11,7 @@ from taskhub.compat.django_tasks import (
     TASK_MIN_PRIORITY,
     InvalidTask,
 )
+from taskhub.conf.task_options import MAX_SECONDS
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.retries import exponential
 from taskhub.tasks.functions import is_generator
@@ -38,17 +39,35 @@ def check_name(name: object) -> str:
     )
 
 
+def as_names(masked: object) -> tuple[str, ...]:
+    """Return the option `masked` as a tuple. Raise InvalidTask for what is no list."""
+    if isinstance(masked, str) or not isinstance(masked, Collection):
+        shown = (
+            f"such as [{masked!r}]" if isinstance(masked, str) else f"not {masked!r}"
+        )
+        raise InvalidTask(f"masked must be names of parameters, {shown}.")
+    return tuple(masked)
+
+
 def check_options(task: "Task[..., Any, Any]") -> None:
     """Raise InvalidTask for an invalid value, or if the function is a generator."""
     if is_generator(task.func):
         raise InvalidTask(
             f"{task.name} is a generator, which no worker iterates over; return a list."
         )
+    _check_switches(task)
     _check_enqueueing(task)
     _check_retries(task)
     _check_limits(task)
     _check_worker_death(task)
     _check_masked(task)
+
+
+def _check_switches(task: "Task[..., Any, Any]") -> None:
+    for name in ("atomic", "durable"):
+        value = getattr(task, name)
+        if type(value) is not bool:
+            raise InvalidTask(f"{name} must be True or False, not {value!r}.")
 
 
 def _check_enqueueing(task: "Task[..., Any, Any]") -> None:
@@ -82,10 +101,6 @@ def _check_priority(priority: object) -> None:
 
 
 def _check_masked(task: "Task[..., Any, Any]") -> None:
-    if isinstance(task.masked, str):
-        raise InvalidTask(
-            f"masked must be names of parameters, such as [{task.masked!r}]."
-        )
     known = inspect.signature(task.func).parameters
     for name in task.masked:
         if name not in known:
@@ -137,8 +152,12 @@ def _check_limits(task: "Task[..., Any, Any]") -> None:
             continue
         if isinstance(seconds, bool) or not isinstance(seconds, int | float):
             raise InvalidTask(f"{name} must be seconds, not {seconds!r}.")
-        if seconds <= 0:
-            raise InvalidTask(f"{name} must be more than 0 seconds, not {seconds!r}.")
+        # Not true for NaN.
+        if not 0 < seconds <= MAX_SECONDS:
+            raise InvalidTask(
+                f"{name} must be more than 0 seconds, and at most a hundred years, not "
+                f"{seconds!r}."
+            )
     if task.timeout and task.hard_timeout and task.hard_timeout <= task.timeout:
         raise InvalidTask(
             f"hard_timeout, {task.hard_timeout} s, must be more than timeout, "

@@ -7,7 +7,7 @@ once, when the task is defined, so that enqueueing and running cost nothing more
 """
 
 import inspect
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from taskhub.conf import find_config
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 #: The origin of an option that @task sets.
 IN_CODE = "@task"
-
-#: A default is left out if it contradicts what the task itself says of the other limit.
-_OTHER_LIMIT = {"timeout": "hard_timeout", "hard_timeout": "timeout"}
 
 
 class _Layer(NamedTuple):
@@ -37,33 +34,61 @@ def site_options(
 
     `given` are the options that @task sets; they have an origin, too.
     """
+    config = find_config(task.backend)
+    if config is None:
+        return {}, dict.fromkeys(given, IN_CODE)
+    place = f"TASKS[{config.alias!r}]['OPTIONS']"
+    rules = [
+        _Layer(rule.options, f"{place}['task_rules'][{rule.pattern!r}]")
+        for rule in config.options.task_rules
+        if rule.matches(task.module_path)
+    ]
+    stronger = {name: getattr(task, name) for name in given}
+    for rule in rules:
+        stronger |= rule.options
+    defaults = _suitable(config.options.task_defaults, stronger, task.func)
+    layers = [_Layer(defaults, f"{place}['task_defaults']"), *rules]
     values: dict[str, Any] = {}
     origins = dict.fromkeys(given, IN_CODE)
-    layers = list(_layers(task, given))
     for options, origin in layers:
         values |= options
         origins |= dict.fromkeys(options, origin)
-    if any("masked" in layer.options for layer in layers):
+    if "masked" in values:
         values["masked"], origins["masked"] = _add_up_masked(task, layers)
     return values, {name: origin for name, origin in origins.items() if origin}
 
 
-def _layers(task: "Task[..., Any, Any]", given: Collection[str]) -> Iterator[_Layer]:
-    """Yield what applies to a task, from weakest to strongest."""
-    config = find_config(task.backend)
-    if config is None:
-        return
-    place = f"TASKS[{config.alias!r}]['OPTIONS']"
-    defaults = config.options.task_defaults
+def _suitable(
+    defaults: Mapping[str, Any],
+    stronger: Mapping[str, Any],
+    function: Callable[..., Any],
+) -> dict[str, Any]:
+    """
+    Return the defaults that apply to a task.
+
+    `stronger` are the options from @task and from rules. They replace a default, and a
+    default that contradicts them is left out.
+    """
     suitable = {
         name: value
         for name, value in defaults.items()
-        if name == "masked" or (name not in given and _suits(task, name, value, given))
+        if name == "masked" or name not in stronger
     }
-    yield _Layer(suitable, f"{place}['task_defaults']")
-    for rule in config.options.task_rules:
-        if rule.fits(task.module_path):
-            yield _Layer(rule.options, f"{place}['task_rules'][{rule.pattern!r}]")
+    if _contradict({**suitable, **stronger}):
+        suitable.pop("timeout", None)
+        suitable.pop("hard_timeout", None)
+    if suitable.get("atomic") and inspect.iscoroutinefunction(function):
+        del suitable["atomic"]
+    return suitable
+
+
+def _contradict(options: Mapping[str, Any]) -> bool:
+    """Whether a hard timeout would come before the timeout."""
+    soft, hard = options.get("timeout"), options.get("hard_timeout")
+    # Of other types, if @task sets one wrongly, which is checked later.
+    return (
+        isinstance(soft, int | float) and isinstance(hard, int | float) and hard <= soft
+    )
 
 
 def _add_up_masked(
@@ -77,17 +102,3 @@ def _add_up_masked(
     }
     masked = dict.fromkeys(name for names in by_origin.values() for name in names)
     return tuple(masked), ", ".join(each for each, names in by_origin.items() if names)
-
-
-def _suits(
-    task: "Task[..., Any, Any]", name: str, value: Any, given: Collection[str]
-) -> bool:
-    """Whether a default can be applied: not if it contradicts the task."""
-    if name == "atomic":
-        return not (value and inspect.iscoroutinefunction(task.func))
-    if name not in _OTHER_LIMIT or _OTHER_LIMIT[name] not in given:
-        return True
-    other = getattr(task, _OTHER_LIMIT[name])
-    if value is None or other is None:
-        return True
-    return bool(value < other if name == "timeout" else other < value)

@@ -1,11 +1,12 @@
 """The options of `using()` and `apply_async()`, and what they change in a task."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
+from taskhub.conf.hints import CELERY_HINTS, USING_HINTS, hint
 from taskhub.exceptions import InvalidOption
-from taskhub.tasks.options.hints import CELERY_HINTS, USING_HINTS, hint
+from taskhub.foundation.clock import utc_now
 from taskhub.tasks.registry import lookup
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def changes_of(
     if "run_after" in changes:
         changes["run_in"] = None
     if isinstance(after := changes.get("run_after"), timedelta):
-        changes |= {"run_in": after, "run_after": datetime.now(UTC) + after}
+        changes |= {"run_in": after, "run_after": utc_now() + after}
     return changes
 
 
@@ -99,7 +100,7 @@ def from_celery(task: "Task[..., Any, Any]", options: CeleryOptions) -> UsingOpt
 
 def _due(run_after: datetime | timedelta | None) -> datetime:
     """Return when a run is due if it is enqueued now."""
-    now = datetime.now(UTC)
+    now = utc_now()
     if isinstance(run_after, timedelta):
         return now + max(run_after, timedelta(0))
     return max(run_after or now, now)

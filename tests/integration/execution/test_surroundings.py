@@ -221,7 +221,9 @@ def test_the_middleware_of_requests_is_async_too():
     [
         ("context", "tests.surroundings.Tenannt", 'does not define a "Tenannt"'),
         ("context", "tests.surroundings.Outer", "it has no method capture()"),
+        ("context", "tests.surroundings.OnlyCapture", "it has no method restore()"),
         ("middleware", "tests.surroundings.NotAsync", "it has no method acall()"),
+        ("middleware", "tests.surroundings.OnlyAsync", "it has no method __call__()"),
         ("middleware", "tests.surroundings.tenant", "it is not a class"),
     ],
 )

@@ -52,7 +52,7 @@ def test_the_result_of_enqueue_shows_the_outcome_once_refreshed():
 @in_test_case
 def test_a_task_costs_the_documented_number_of_queries(django_assert_num_queries):
     # Tests of other packages count queries; see docs/howto/testing.md.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         tasks.add.enqueue(1)
 
 

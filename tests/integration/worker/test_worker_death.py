@@ -24,7 +24,7 @@ from taskhub.writer.attempts import Outcome
 from taskhub.writer.given_back import write_deaths
 from tests import death_tasks
 from tests.factories import TaskResultFactory, now
-from tests.integration.admin.results.pages import LIST, change, do, text_of
+from tests.integration.admin.results.pages import LIST, change, do, spans, text_of
 from tests.models import Trace
 from tests.servers import wait_until
 
@@ -287,7 +287,7 @@ def test_the_broker_gets_no_message_of_a_result_on_hold(config, bench, held):
     ("successful", "status"), [(True, Status.SUCCESSFUL), (False, Status.FAILED)]
 )
 @pytest.mark.any_broker
-def test_a_person_says_how_it_has_ended(config, held, successful, status):
+def test_a_person_says_how_it_has_ended(config, held, admin_client, successful, status):
     told = []
 
     def note(task_result, **kwargs):
@@ -308,17 +308,24 @@ def test_a_person_says_how_it_has_ended(config, held, successful, status):
     assert held.finished_at is not None
     assert held.errors[-1]["message"].endswith("The bank says so.")
     assert bool(held.cause) is not successful
+    # The time on hold is no run.
+    assert (held.waited, held.ran) == (None, None)
+    assert TaskResult.objects.stats().longest_run is None
+    assert spans(text_of(admin_client.get(change(held))))[-1] == "On hold"
     assert told == [(held.pk, status)]
     (metrics,) = TaskMetrics.objects.all()
     assert (metrics.successful, metrics.failed) == (successful, not successful)
 
 
 @pytest.mark.any_broker
-def test_a_result_on_hold_is_cancelled_as_one_that_waits(config, held):
+def test_a_result_on_hold_is_cancelled_as_one_that_waits(config, held, admin_client):
     cancelled = operations.results.cancel(TaskResult.objects.all())
 
     assert (cancelled.waiting, cancelled.running) == (1, 0)
-    assert TaskResult.objects.get().status == Status.CANCELLED
+    held.refresh_from_db()
+    assert (held.status, held.ran) == (Status.CANCELLED, None)
+    assert TaskResult.objects.stats().longest_run is None
+    assert spans(text_of(admin_client.get(change(held))))[-1] == "On hold"
 
 
 @pytest.mark.any_broker

@@ -1,6 +1,7 @@
 """Options that a site sets for all tasks, and for tasks by pattern."""
 
 from datetime import timedelta
+from math import inf
 
 import pytest
 from django.core.checks import run_checks
@@ -18,6 +19,9 @@ def charge(amount, token="", password=""): ...
 
 
 async def notify(token): ...
+
+
+def pause(error, result): ...
 
 
 PATH = f"{__name__}.charge"
@@ -116,6 +120,40 @@ def test_a_default_that_contradicts_the_task_is_left_out(configured):
     assert not task(notify).atomic
 
 
+@pytest.mark.parametrize(
+    ("rule", "limits"),
+    [
+        ({"hard_timeout": 30}, (None, 30)),
+        ({"timeout": 100}, (100, None)),
+        ({"timeout": 10, "hard_timeout": 20}, (10, 20)),
+        ({"timeout": None, "hard_timeout": 30}, (None, 30)),
+    ],
+)
+def test_a_default_that_contradicts_a_rule_is_left_out(configured, rule, limits):
+    configured(
+        task_defaults={"timeout": 60, "hard_timeout": 90}, task_rules={"*": rule}
+    )
+
+    ruled = task(charge)
+
+    assert (ruled.timeout, ruled.hard_timeout) == limits
+
+
+def test_a_default_applies_if_a_rule_removes_the_limit_that_contradicts(configured):
+    configured(task_defaults={"timeout": 60}, task_rules={"*": {"hard_timeout": None}})
+
+    ruled = task(hard_timeout=10)(charge)
+
+    assert (ruled.timeout, ruled.hard_timeout) == (60, None)
+
+
+def test_a_wrong_limit_of_a_task_is_refused_beside_a_default(configured):
+    configured(task_defaults={"hard_timeout": 60})
+
+    with pytest.raises(compat.InvalidTask, match="timeout must be seconds, not '5'"):
+        task(timeout="5")(charge)
+
+
 def test_an_error_that_a_rule_causes_names_the_rule(configured):
     configured(task_rules={"*.charge": {"hard_timeout": 10}})
 
@@ -134,13 +172,16 @@ def test_each_option_says_where_its_value_comes_from(configured):
 
     shown = {
         each.name: (each.value, each.origin)
-        for each in options_of(task(max_attempts=3, give_up_on=OSError)(charge))
+        for each in options_of(
+            task(max_attempts=3, give_up_on=OSError, backoff=pause)(charge)
+        )
     }
 
     assert shown["timeout"] == ("60.0", f"{PLACE}['task_defaults']")
     assert shown["priority"] == ("5", f"{PLACE}['task_rules']['*.charge']")
     assert shown["max_attempts"] == ("3", "@task")
     assert shown["give_up_on"] == ("OSError", "@task")
+    assert shown["backoff"] == ("pause", "@task")
     assert shown["keep"] == ("all", "default")
     assert shown["masked"] == (
         "password, token",
@@ -162,8 +203,22 @@ def test_each_option_says_where_its_value_comes_from(configured):
             {"task_rules": {"a.*": {"queue": "mail"}}},
             f"'queue' in {PLACE}['task_rules']['a.*']; did you mean 'queue_name'?",
         ),
+        (
+            {"task_rules": {"a.*": {"max_retries": 3}}},
+            "['task_rules']['a.*']; did you mean max_attempts=4, which counts the",
+        ),
+        (
+            {"task_defaults": {"time_limit": 3}},
+            "['task_defaults']; did you mean 'hard_timeout'?",
+        ),
+        (
+            {"task_rules": {"a.*": {"backend": "other"}}},
+            f"'backend' in {PLACE}['task_rules']['a.*']. Only @task can set it.",
+        ),
         ({"task_rules": {"a": 3}}, "['task_rules']['a'] must be a dict of options"),
         ({"task_defaults": {"timeout": 0}}, "'timeout' in TASKS['default']['OPTIONS']"),
+        ({"task_defaults": {"timeout": "3"}}, "Expected `float | None`, got `str`."),
+        ({"task_defaults": {"stall_after": inf}}, "Expected `float` <= 3162240000.0."),
         ({"task_defaults": {"max_attempts": 0}}, "is 0: Expected `int` >= 1."),
         ({"task_defaults": {"keep": "some"}}, "Expected 'all', 'errors' or 'none'"),
         ({"task_defaults": {"backoff": 3}}, "is 3: Expected exponential(), fixed()"),
@@ -173,7 +228,7 @@ def test_each_option_says_where_its_value_comes_from(configured):
         (
             {"task_rules": {"a": {"queue_name": "male"}}},
             "The queue 'male' in TASKS['default']['OPTIONS']['task_rules']['a'] is not "
-            "in TASKS['default']['QUEUES']; did you mean 'mail'?",
+            "in QUEUES; did you mean 'mail'?",
         ),
         (
             {"task_defaults": {"timeout": 9, "hard_timeout": 9}},
@@ -187,8 +242,31 @@ def test_a_faulty_option_is_a_fault_of_the_settings(configured, options, message
     assert message in fault
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"queue_name": "male"}, {"timeout": 9, "hard_timeout": 9}, {"priority": 101}],
+)
+@pytest.mark.parametrize("name", ["task_defaults", "task_rules"])
+def test_a_fault_does_not_keep_tasks_from_being_defined(configured, name, options):
+    """So `manage.py check` can show it."""
+    faults = configured(
+        **{name: options if name == "task_defaults" else {"*": options}}
+    )
+
+    own = task(charge)
+
+    assert len(faults) == 1
+    assert (own.queue_name, own.timeout, own.priority) == ("default", None, 0)
+
+
+def test_a_rule_with_an_invalid_queue_is_a_fault_if_any_name_is_allowed(configured):
+    (fault,) = configured(queues=[], task_rules={"a.*": {"queue_name": "a b"}})
+
+    assert f"In {PLACE}['task_rules']['a.*'], 'a b' is not a valid queue name" in fault
+
+
 @pytest.mark.django_db
-def test_a_rule_that_fits_no_task_is_warned_of(configured):
+def test_a_rule_that_matches_no_task_is_warned_of(configured):
     configured(task_rules={"tests.task.*": {"priority": 1}, "tests.*": {}})
 
     (warning,) = (each for each in run_checks() if each.id == "taskhub.W005")

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from taskhub import Context, Task, task
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidArguments, InvalidOption, UnknownTask
+from taskhub.foundation.clock import clock_set_to
 from taskhub.tasks import find_task, registered_tasks
 from taskhub.tasks.masking import MASK, masked, unmasked
 from tests import tasks
@@ -186,8 +188,10 @@ def test_two_tasks_cannot_have_the_same_name():
         ("max_retries", None, "did you mean 'max_attempts', which counts the first"),
         ("bind", True, "did you mean takes_context=True?"),
         ("base", object, "There are no task classes to inherit from"),
-        ("acks_late", True, "always acknowledged after its run; leave it out."),
-        ("reject_on_worker_lost", True, "leave it out."),
+        ("acks_late", True, 'default, on_worker_death="retry"; leave it out.'),
+        ("acks_late", False, 'did you mean on_worker_death="fail"?'),
+        ("reject_on_worker_lost", True, 'default, on_worker_death="retry"; leave'),
+        ("reject_on_worker_lost", False, 'did you mean on_worker_death="fail"?'),
         ("ignore_result", True, 'Write keep="none"'),
         ("rate_limit", "10/m", "There are no rate limits"),
         ("autoretry_for", (OSError,), "did you mean 'retry_on'"),
@@ -220,6 +224,12 @@ def test_task_options_of_celery_are_refused_with_a_hint(option, value, message):
             "Queue 'mial' is not valid for backend. Queue 'mial' is",
         ),
         ({"queue_name": "mial"}, "['default']['QUEUES']; did you mean 'mail'?"),
+        (
+            {"queue_name": 3},
+            "Queue 3 is not valid for backend. Queue 3 is not in TASKS",
+        ),
+        ({"queue_name": ["mail"]}, "Queue ['mail'] is not in TASKS"),
+        ({"durable": "no"}, "durable must be True or False, not 'no'."),
         ({"priority": 101}, "between -100 and 100. It is 101."),
         ({"priority": "5"}, "and 100. The priority must be a whole number, not '5'."),
         ({"priority": True}, "and 100. The priority must be a whole number, not True."),
@@ -234,6 +244,38 @@ def test_a_value_that_an_option_cannot_have_is_refused(wrong, message):
         tasks.add.using(**wrong)
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["timeout", "hard_timeout", "stall_after"])
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, 1e15])
+def test_a_number_of_seconds_has_bounds(name, seconds):
+    with pytest.raises(compat.InvalidTask, match=f"{name} must be more than 0 seconds"):
+        task(**{name: seconds})(module_level)
+
+
+def test_a_queue_without_a_valid_name_is_refused_if_any_name_is_allowed(settings):
+    backend = "taskhub.backend.TaskHubBackend"
+    settings.TASKS = {"default": {"BACKEND": backend, "QUEUES": []}}
+
+    with pytest.raises(compat.InvalidTask, match="'a b' is not a valid queue name"):
+        task(queue_name="a b")(module_level)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"atomic": None}, "atomic must be True or False, not None."),
+        ({"durable": 1}, "durable must be True or False, not 1."),
+        (
+            {"masked": "first"},
+            r"masked must be names of parameters, such as \['first'\]",
+        ),
+        ({"masked": None}, "masked must be names of parameters, not None."),
+    ],
+)
+def test_a_value_that_the_decorator_cannot_have_is_refused(options, message):
+    with pytest.raises(compat.InvalidTask, match=message):
+        task(**options)(module_level)
 
 
 def test_keep_accepts_only_three_values():
@@ -285,6 +327,16 @@ def test_apply_async_accepts_a_datetime_for_expires(enqueued):
     eta = datetime(2130, 1, 1, tzinfo=UTC)
 
     tasks.add.apply_async([1], eta=eta, expires=eta + timedelta(minutes=5))
+
+    ((variant, _args, _kwargs),) = enqueued
+    assert variant.expires_after == timedelta(minutes=5)
+
+
+def test_apply_async_counts_expires_from_the_time_that_is_set(enqueued):
+    moment = datetime(2099, 1, 1, tzinfo=UTC)
+
+    with clock_set_to(moment):
+        tasks.add.apply_async([1], expires=moment + timedelta(minutes=5))
 
     ((variant, _args, _kwargs),) = enqueued
     assert variant.expires_after == timedelta(minutes=5)

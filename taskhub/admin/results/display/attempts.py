@@ -81,19 +81,28 @@ def _bar(span: Span, first: datetime, last: datetime) -> SafeString:
 def spans(row: TaskResult, now: datetime) -> Iterator[Span]:
     """Yield the spans of a result until now, in order."""
     at, wait_text = row.enqueued_at, _("Waited for a worker")
+    was_held = False
     for error, following in pairwise([*row.errors, {}]):
         ended = _read_time(error.get("failed_at")) or at
         started = _start_of(row, error, at)
-        due = _due_of(row, error, started)
+        due = None if was_held else _due_of(row, error, started)
         if started is not None:
             yield from _waiting(at, due, started, wait_text)
             yield Span(_failed_kind(error), _failed_text(error), started, ended)
         elif ended > at:
             yield from _waiting(at, due, ended, wait_text)
-        at, wait_text = ended, _("Waited to be retried")
+        was_held = str(error.get("exception_class_path")).endswith(".OnHold")
+        at = ended
+        wait_text = _("On hold") if was_held else _("Waited to be retried")
         if error.get("before_retry") and not following.get("before_retry"):
             at = _retried_at(row, error) or at
-            yield Span("ready", _("Failed, until retried"), ended, max(at, ended))
+            text = _("On hold") if was_held else _("Failed, until retried")
+            yield Span("ready", text, ended, max(at, ended))
+            was_held, wait_text = False, _("Waited to be retried")
+    if was_held:
+        until = row.finished_at or now
+        yield Span("on_hold", _("On hold"), at, max(at, until), not row.is_finished)
+        return
     yield from _after_failures(row, at, now, wait_text)
 
 

@@ -28,6 +28,12 @@ def text_of(response):
     return response.content.decode()
 
 
+def spans(page):
+    """Return the texts of the spans in a result's timeline."""
+    parts = page.split('<span class="taskhub-span-text">')[1:]
+    return [part.partition("</span>")[0] for part in parts]
+
+
 def history():
     """Return the user and the message of each entry in the admin's history."""
     return [

@@ -18,6 +18,7 @@ from tests.integration.admin.results.pages import (
     do,
     history,
     live,
+    spans,
     text_of,
 )
 
@@ -73,12 +74,6 @@ def test_masked_arguments_of_a_schedule_are_not_shown(staff):
 
 
 # Timeline, errors and log.
-
-
-def spans(page):
-    """Return the texts of the spans in a result's timeline."""
-    parts = page.split('<span class="taskhub-span-text">')[1:]
-    return [part.partition("</span>")[0] for part in parts]
 
 
 def test_the_timeline_shows_each_attempt(page):

@@ -13,7 +13,7 @@ from taskhub import operations
 from taskhub.operations.results import Selection, exports
 from taskhub.operations.results.exports import COLUMNS, export
 from taskhub.tasks.masking import MASK
-from tests.factories import TaskResultFactory
+from tests.factories import TaskResultFactory, now
 from tests.integration.admin.results.pages import LIST, SCRIPT, history, text_of
 
 pytestmark = pytest.mark.django_db
@@ -62,6 +62,15 @@ def test_all_results_are_exported_as_json(admin_client):
     assert [each["args"][0] for each in found] == [0, 1, 2]
     assert [each["id"] for each in found] == [str(row.pk) for row in rows]
     assert tuple(found[0]) == COLUMNS
+
+
+def test_a_result_that_did_not_wait_has_waited_for_zero_seconds(admin_client):
+    started = now()
+    TaskResultFactory(running=True, enqueued_at=started, run_after=started)
+
+    (found,) = json.loads(sent(admin_client.post(export_url("json"))))
+
+    assert (found["waited_seconds"], found["ran_seconds"]) == (0.0, None)
 
 
 def test_an_export_without_results_is_empty(admin_client):

@@ -4,8 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from taskhub import periodic
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import TaskFailed
+from taskhub.operations.schedules import synchronise
+from taskhub.schedules import cron
+from taskhub.tasks import declared as declarations
 from taskhub.testing import TaskHub
 from tests import celery_tasks as tasks
 from tests.models import Trace
@@ -22,6 +26,21 @@ def test_the_kit_runs_celery_tasks_with_their_retries():
 
     assert ran.pauses == [timedelta(0)] * 2
     assert (added.get(), retried.state, retried.retries) == (3, "FAILURE", 2)
+
+
+def test_a_celery_task_fires_by_a_schedule_of_taskhub(monkeypatch):
+    monkeypatch.setattr(declarations, "_declared", {})
+    declare = periodic(cron("0 3 * * *"), args=[1, 2], jitter=timedelta(hours=1))
+    assert declare(tasks.add) is tasks.add
+    synchronise()
+    hub = TaskHub()
+
+    with hub.at("2027-03-28 03:00Z"):
+        (row,) = hub.tick()
+
+    assert timedelta(0) <= row.run_after - row.tick_at <= timedelta(hours=1)
+    with hub.at("2027-03-28 04:00Z"):
+        assert hub.run().of(tasks.add).return_values == [3]
 
 
 def test_celery_tasks_run_immediately(configure, django_capture_on_commit_callbacks):

@@ -200,6 +200,40 @@ def test_a_long_line_is_read_in_one_pass(tmp_path, option):
     assert read_project(tmp_path).findings == []
 
 
+@pytest.mark.parametrize(
+    ("imported", "drawn"),
+    [
+        ("import random", "str(random.randint(0, 59))"),
+        ("from random import randint as dice", "f'{dice(0, 59)}'"),
+        ("import secrets as s", "s.randbelow(60)"),
+    ],
+)
+def test_schedules_of_random_numbers_are_noted(tmp_path, imported, drawn):
+    (tmp_path / "work.py").write_text(
+        f"from celery.schedules import crontab, schedule\n{imported}\n"
+        f"crontab(minute={drawn})\nschedule({drawn})\ncrontab(minute=3)\nint({drawn})"
+    )
+
+    assert found(read_project(tmp_path), "work.py", Verdict.NOTE) == [
+        (3, "crontab() of random numbers"),
+        (4, "schedule() of random numbers"),
+    ]
+
+
+def test_modules_that_have_moved_are_read_as_well(tmp_path):
+    (tmp_path / "work.py").write_text(
+        "from taskhub.interop.celery import chord, shared_task as job\n"
+        "@job(rate_limit=1)\ndef f(): chord([])\n"
+    )
+
+    report = read_project(tmp_path)
+
+    assert report.tasks == 1
+    assert found(report, "work.py", Verdict.NOTE) == [(2, "rate_limit= of a task")]
+    assert found(report, "work.py", Verdict.HAND) == [(3, "chord()")]
+    assert list(report.moving) == ["task"]
+
+
 def test_files_of_other_packages_are_left_out(tmp_path):
     for place in ("node_modules", ".hidden", "env"):
         write(tmp_path / place)

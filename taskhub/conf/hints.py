@@ -21,16 +21,22 @@ def _attempts(retries: Any) -> str:
     return "; did you mean 'max_attempts', which counts the first attempt, too?"
 
 
+def _on_worker_death(is_run_again: Any) -> str:
+    if is_run_again:
+        return '. This is the default, on_worker_death="retry"; leave it out.'
+    return '; did you mean on_worker_death="fail"?'
+
+
 def _keep(ignored: Any) -> str:
     return '. Write keep="none", or keep="errors", to keep no row of a finished run.'
 
 
-#: For `@task`.
+#: For `@task`, and for the options of tasks in the settings.
 TASK_HINTS: Hints = {
-    "acks_late": ". A message is always acknowledged after its run; leave it out.",
+    "acks_late": _on_worker_death,
     "autoretry_for": "; did you mean 'retry_on', with max_attempts?",
-    "base": ". There are no task classes to inherit from; put a decorator of your own "
-    "below @task, or connect receivers to the signals of django.tasks.",
+    "base": ". There are no task classes to inherit from; write a middleware, put a "
+    "decorator of your own below @task, or connect receivers to the signals of tasks.",
     "bind": "; did you mean takes_context=True? The first parameter is then called "
     "'context'.",
     "compression": ". Messages are not compressed; leave it out.",
@@ -42,8 +48,7 @@ TASK_HINTS: Hints = {
     "ignore_result": _keep,
     "max_retries": _attempts,
     "rate_limit": ". There are no rate limits; use a queue with few processes.",
-    "reject_on_worker_lost": ". When a worker dies, another one always runs the task; "
-    "leave it out.",
+    "reject_on_worker_lost": _on_worker_death,
     "retry_backoff": "; did you mean backoff=exponential(seconds=…)?",
     "retry_backoff_max": "; did you mean backoff=exponential(cap=timedelta(…))?",
     "retry_jitter": "; did you mean backoff=exponential(jitter=…)?",
