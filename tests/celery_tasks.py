@@ -5,6 +5,8 @@ import signal
 import time
 from decimal import Decimal
 
+from asgiref.sync import sync_to_async
+
 from taskhub.interop.celery import Celery, Task, current_task, group, shared_task
 from taskhub.interop.celery.exceptions import (
     Ignore,
@@ -157,6 +159,12 @@ def retry_by_itself(kind):
     raise {"os": OSError, "permission": PermissionError, "value": ValueError}[kind]
 
 
+@shared_task(autoretry_for=(OSError,), retry_kwargs={"max_retries": 2, "countdown": 0})
+async def retry_by_itself_async():
+    await sync_to_async(leave_trace)("async")
+    raise OSError
+
+
 @shared_task(autoretry_for=(OSError,), retry_backoff=7, retry_jitter=False)
 def retry_with_backoff():
     raise OSError("later")
@@ -269,6 +277,31 @@ async def add_async(a, b):
 @shared_task
 def tell_types(key, *, prices, at):
     return [type(each).__name__ for each in (key, prices[0], at)]
+
+
+@shared_task(bind=True)
+def tell_header(self, name):
+    return self.request.get(name), getattr(self.request, name)
+
+
+@shared_task(bind=True)
+def retry_with(self, args):
+    self.retry(args=args)
+
+
+@shared_task(bind=True)
+def retry_at(self, moment):
+    self.retry(eta=moment)
+
+
+@shared_task(bind=True, default_retry_delay=None, max_retries=1)
+def retry_without_pause(self):
+    self.retry(exc=KeyError("soon"))
+
+
+@shared_task
+def find_nothing():
+    Trace.objects.get(label="nothing")
 
 
 class OddError(Exception):

@@ -1,8 +1,9 @@
 """
 Arguments of Celery's calls: taskhub's own, and lazy translations, which become text.
 
-taskhub carries UUIDs, dates, times and decimals as Celery does. The annotations of a
-function are not used, since Celery does not use them either.
+taskhub carries UUIDs, dates, times and decimals as Celery does. Bytes are refused: they
+would arrive as text, as with Django, and with Celery they arrive as bytes. The
+annotations of a function are not used, since Celery does not use them either.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils.functional import Promise
 
+from taskhub.exceptions import InvalidArguments
 from taskhub.messages import Extra
 from taskhub.tasks.codec import decode, encode, restored
 
@@ -17,14 +19,19 @@ if TYPE_CHECKING:
     from taskhub.models import TaskResult
 
 
-def without_lazy_texts(value: Any) -> Any:
-    """Return a value with its lazy translations as text."""
+def prepare(value: Any) -> Any:
+    """Return a value with its lazy translations as text. Raise InvalidArguments."""
     if isinstance(value, Promise):
         return str(value)
+    if isinstance(value, bytes | bytearray):
+        raise InvalidArguments(
+            "An argument is bytes, which would arrive as text; pass text, or "
+            "base64.b64encode(value).decode() and decode it in the task."
+        )
     if isinstance(value, list | tuple):
-        return [without_lazy_texts(each) for each in value]
+        return [prepare(each) for each in value]
     if isinstance(value, Mapping):
-        return {name: without_lazy_texts(each) for name, each in value.items()}
+        return {name: prepare(each) for name, each in value.items()}
     return value
 
 

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from taskhub.interop.celery import database
+from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.exceptions import InvalidCall
 from taskhub.interop.celery.publishing import publish
-from taskhub.interop.celery.registry import hub_task_of, tasks
+from taskhub.interop.celery.registry import tasks
 from taskhub.interop.celery.result import AsyncResult, GroupResult
 from taskhub.interop.celery.utils import uuid
+from taskhub.tasks import find_task
+from taskhub.tasks.calls import check_positional
 
 if TYPE_CHECKING:
     from taskhub.interop.celery.app.task import Task
@@ -34,9 +37,11 @@ class Signature:
         kwargs: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         immutable: bool = False,
+        app: Any = None,
         **more: Any,
     ) -> None:
         self._task = task
+        check_positional(args, "A signature")
         self.args = tuple(args or ())
         self.kwargs = dict(kwargs or {})
         self.options = {**(options or {}), **more}
@@ -100,7 +105,7 @@ class Signature:
         whole = self.clone(args, kwargs, **options)
         task = whole.type
         if isinstance(task, str):
-            return publish(hub_task_of(task), whole.args, whole.kwargs, **whole.options)
+            return publish(find_task(task), whole.args, whole.kwargs, **whole.options)
         return task.apply_async(whole.args, whole.kwargs, **whole.options)
 
     def apply(
@@ -177,7 +182,8 @@ class group:
     """Signatures that are enqueued together: all of them, or none."""
 
     def __init__(self, *signatures: Any, **options: Any) -> None:
-        if len(signatures) == 1 and not isinstance(signatures[0], Signature | group):
+        first = signatures[0] if len(signatures) == 1 else None
+        if isinstance(first, Iterable) and not isinstance(first, Signature | group):
             signatures = tuple(signatures[0])
         self.tasks = list(_flatten(signatures))
         self.options = options
@@ -191,6 +197,8 @@ class group:
         """Enqueue all tasks in one transaction, with further arguments and options."""
         options = self.options | options
         options.pop("task_id", None)
+        if setting("task_always_eager"):
+            return self.apply(args, kwargs, **options)
         with database.together():
             results = [each.apply_async(args, kwargs, **options) for each in self.tasks]
         return GroupResult(uuid(), results)
@@ -199,7 +207,9 @@ class group:
         """Enqueue all tasks."""
         return self.apply_async(args, kwargs)
 
-    __call__ = delay
+    def __call__(self, /, *args: Any, **options: Any) -> GroupResult:
+        """Enqueue all tasks with further positional arguments, and with options."""
+        return self.apply_async(args, **options)
 
     def apply(
         self, args: Iterable[Any] | None = None, kwargs: Any = None, **options: Any
@@ -209,13 +219,12 @@ class group:
         return GroupResult(uuid(), results)
 
     def skew(self, start: float = 1.0, stop: Any = None, step: float = 1.0) -> "group":
-        """Give the tasks countdowns that grow from `start` by `step`, below `stop`."""
+        """Give the tasks countdowns that grow from `start` by `step`, up to `stop`."""
         pause = start
         for each in self.tasks:
             each.set(countdown=pause)
-            pause += step
-            if stop is not None and pause >= stop:
-                pause = start
+            if stop is None or pause + step <= stop:
+                pause += step
         return self
 
     def link(self, callback: Any) -> NoReturn:
@@ -290,6 +299,5 @@ def _flatten(given: Iterable[Any]) -> Iterable[Signature]:
             yield each
         else:
             raise InvalidCall(
-                f"A group takes signatures, such as task.s(1), not a "
-                f"{type(each).__name__}."
+                f"A group takes signatures, such as task.s(1), not {each!r}."
             )

@@ -1,10 +1,12 @@
 """
 `app.conf`: Celery's settings, from the app or from Django's settings.
 
-Only few of them mean something here: `beat_schedule`, `timezone`, `task_always_eager`
-and `task_eager_propagates`. The others can be set and read, and have no effect;
-docs/howto/move-from-celery.md says what replaces each. Settings are read when they are
-used, since an app is created while Django's settings are still loading.
+Only few of them mean something here: `beat_schedule`, `timezone`, `imports`, `include`,
+`task_acks_late`, `task_always_eager` and `task_eager_propagates`. The others can be set
+and read, and have no effect; docs/howto/move-from-celery.md says what replaces each.
+
+Settings are read when they are used, since an app is created while Django's settings
+are still loading.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,31 +16,34 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
+from taskhub.interop.celery.registry import apps
+
 _NAMESPACE = "CELERY"
 _DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
 
 #: Names of settings before Celery 4, which have no namespace.
 OLD_NAMES = {
     "beat_schedule": "CELERYBEAT_SCHEDULE",
+    "imports": "CELERY_IMPORTS",
+    "include": "CELERY_INCLUDE",
     "task_acks_late": "CELERY_ACKS_LATE",
     "task_always_eager": "CELERY_ALWAYS_EAGER",
     "task_eager_propagates": "CELERY_EAGER_PROPAGATES_EXCEPTIONS",
     "timezone": "CELERY_TIMEZONE",
 }
 
-_configurations: "list[Conf]" = []
-
 
 class Conf:
     """Settings by their lower-case names, as attributes and as items."""
 
-    def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, changed: Callable[[], None]) -> None:
         #: Called after each change.
         self.__dict__["_changed"] = changed
         self.__dict__["_own"] = {}
         self.__dict__["_source"] = None
         self.__dict__["_namespace"] = ""
-        _configurations.append(self)
+        #: The dict may be changed in place: app.conf.beat_schedule["hourly"] = {…}.
+        self.__dict__["_defaults"] = {**_DEFAULTS, "beat_schedule": {}}
 
     def read_from(self, source: Any, namespace: str | None) -> None:
         """Read further settings from an object or module, or from its dotted path."""
@@ -48,13 +53,15 @@ class Conf:
 
     def find(self, name: str) -> Any:
         """Return a setting. Raise KeyError if it is not set."""
-        if name in self._own:
-            return self._own[name]
-        source = _load(self._source)
+        old_name = OLD_NAMES.get(name, name)
+        for each in (name, old_name):
+            if each in self._own:
+                return self._own[each]
+        source = load(self._source)
         prefix = f"{self._namespace}_" if self._namespace else ""
         names = [f"{prefix}{name}".upper(), f"{prefix}{name}"]
         if not prefix:
-            names.append(OLD_NAMES.get(name, name))
+            names.append(old_name)
         for each in names:
             if isinstance(source, Mapping) and each in source:
                 return source[each]
@@ -67,7 +74,7 @@ class Conf:
         try:
             return self.find(name)
         except KeyError:
-            return _DEFAULTS.get(name, default)
+            return self._defaults.get(name, default)
 
     def update(self, *args: Any, **values: Any) -> None:
         """Set several settings."""
@@ -99,20 +106,23 @@ class Conf:
 
 def setting(name: str) -> Any:
     """
-    Return a setting of the first app that has it, or CELERY_… of Django's settings.
+    Return a setting of the first app that has it, or CELERY_… in Django's settings.
 
     Return Celery's default, or None, if nothing sets it.
     """
-    for conf in _configurations:
-        if name in conf:
-            return conf[name]
+    for app in apps:
+        if name in app.conf:
+            return app.conf[name]
     default = _DEFAULTS.get(name)
     return getattr(django_settings, f"{_NAMESPACE}_{name.upper()}", default)
 
 
-def _load(source: Any) -> Any:
+def load(source: Any) -> Any:
+    """Return what a path names, a module or a name in one; or what is no path."""
     if not isinstance(source, str):
         return source
-    if ":" in source:
+    try:
+        return import_module(source)
+    except ModuleNotFoundError:
+        # Celery accepts shop.celery:Config and shop.celery.Config.
         return import_string(source.replace(":", "."))
-    return import_module(source)

@@ -28,7 +28,7 @@ def find_row(result_id: str) -> "TaskResult | None":
     return _rows(result_id).first()
 
 
-def row_to_wait_for(result_id: str) -> "TaskResult":
+def row_of(result_id: str) -> "TaskResult":
     """Return the row of a result. Raise ResultNotKept if there is none."""
     if (row := find_row(result_id)) is None:
         raise ResultNotKept(
@@ -82,15 +82,14 @@ def change_arguments(
     """
     Write other arguments into the row of a running result, for its next attempt.
 
-    Raise InvalidArguments as enqueue() does.
+    Raise InvalidArguments as enqueue() does, and ResultNotKept if there is no row.
     """
     sent = encode(function, True, args, kwargs)
-    for row in _rows(result_id).unfinished():
-        extra = Extra.read(row.extra) or Extra()
-        changed = msgspec.structs.replace(extra, types=sent.types).store()
-        _rows(result_id).unfinished().update(
-            args=sent.args, kwargs=sent.kwargs, extra=changed or None
-        )
+    extra = Extra.read(row_of(result_id).extra) or Extra()
+    changed = msgspec.structs.replace(extra, types=sent.types).store()
+    _rows(result_id).unfinished().update(
+        args=sent.args, kwargs=sent.kwargs, extra=changed or None
+    )
 
 
 def together() -> AbstractContextManager[Any]:

@@ -1,6 +1,6 @@
 """The exceptions of Celery, under Celery's names."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from taskhub import exceptions
@@ -13,6 +13,7 @@ from taskhub.exceptions import (
     UnknownTask,
     WorkerDied,
 )
+from taskhub.foundation.clock import utc_now
 from taskhub.retries import bounded
 
 #: Raised in a task at its `soft_time_limit`. Unlike Celery's, it is not a subclass of
@@ -68,7 +69,7 @@ class Retry(TaskPredicate, exceptions.Retry):
         self.when = when
         self.is_eager = is_eager
         self.sig = sig
-        pause = (when - datetime.now(UTC)) if isinstance(when, datetime) else when
+        pause = (when - utc_now()) if isinstance(when, datetime) else when
         super().__init__(None if pause is None else bounded(pause), self._describe())
 
     def humanize(self) -> str:
@@ -80,8 +81,8 @@ class Retry(TaskPredicate, exceptions.Retry):
     def _describe(self) -> str:
         if self.message:
             return self.message
-        reason = f": {self.excs}" if self.excs else ""
-        return f"Retry {self.humanize()}{reason}"
+        what = "Retry" if self.when is None else f"Retry {self.humanize()}"
+        return f"{what}: {self.excs}" if self.excs else what
 
 
 class Ignore(TaskPredicate):

@@ -1,8 +1,8 @@
 """
 Warnings about words of Celery that have no effect here.
 
-Python shows a warning once for each line of code, and not at all in production unless
-`-W` or PYTHONWARNINGS says so.
+Python shows a warning once for each line of code, on standard error. `-W` and
+PYTHONWARNINGS change this.
 """
 
 import sys

@@ -1,13 +1,14 @@
 """`apply_async()`: its options, and how a call becomes a result."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.utils import timezone
 
 from taskhub.exceptions import InvalidOption
+from taskhub.foundation.clock import utc_now
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.interop.celery import signals
 from taskhub.interop.celery.ignored import warn
@@ -59,7 +60,7 @@ def publish(
 ) -> AsyncResult:
     """Enqueue a task with the options of apply_async(). Raise as enqueue() does."""
     options = {name: value for name, value in options.items() if value is not None}
-    _check(task, options)
+    check(options, f"{task.name}.apply_async()")
     headers = dict(options.get("headers", {}))
     result_id = _id_of(options.get("task_id"))
     if signals.before_task_publish.receivers or signals.after_task_publish.receivers:
@@ -71,7 +72,8 @@ def publish(
     )
     added = {name: about["headers"][name] for name in about["headers"].keys() - _OWN}
     if headers | added:
-        variant = variant.using(meta={"headers": headers | added})
+        meta = {**(variant.meta or {}), "headers": headers | added}
+        variant = variant.using(meta=meta)
     result = _enqueue(variant, args or (), kwargs or {}, result_id)
     signals.after_task_publish.tell(task.module_path, **about)
     return result
@@ -118,9 +120,11 @@ def _describe(
     }
 
 
-def _check(task: "Task[..., Any, Any]", options: Mapping[str, Any]) -> None:
-    where = f"{task.name}.apply_async()"
-    for name in options:
+def check(options: Mapping[str, Any], where: str) -> None:
+    """Warn of options of a call without effect. Raise InvalidOption for any other."""
+    for name, value in options.items():
+        if value is None:
+            continue
         if name in CALLBACKS:
             raise InvalidOption(
                 f"{name} in {where} needs workflows, which taskhub does not have; "
@@ -138,10 +142,10 @@ def _variant(
     task: "Task[..., Any, Any]", options: Mapping[str, Any]
 ) -> "Task[..., Any, Any]":
     """Return the variant of a task that a call's options describe."""
-    now = datetime.now(UTC)
+    now = utc_now()
     run_after = None
     if "countdown" in options:
-        run_after = now + timedelta(seconds=float(options["countdown"]))
+        run_after = now + span_of(options["countdown"], "countdown")
     elif "eta" in options:
         run_after = aware(options["eta"])
     changes: dict[str, Any] = {
@@ -154,19 +158,39 @@ def _variant(
         # Celery counts seconds from now; taskhub, from the due time.
         expires = options["expires"]
         if not isinstance(expires, datetime | str):
-            expires = now + timedelta(seconds=float(expires))
+            expires = now + span_of(expires, "expires")
         changes["expires_after"] = aware(expires) - max(run_after or now, now)
     changes = {name: value for name, value in changes.items() if value is not None}
     return task.using(**changes) if changes else task
 
 
-def aware(moment: datetime | str) -> datetime:
-    """Return a moment as Celery reads it: in the site's zone, if it is naive."""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    if timezone.is_aware(moment):
-        return moment
-    return moment.replace(tzinfo=site_zone())
+def span_of(value: object, what: str) -> timedelta:
+    """Return seconds, or a timedelta, as a timedelta. Raise InvalidOption."""
+    if isinstance(value, timedelta):
+        return value
+    try:
+        return timedelta(seconds=float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidOption(
+            f"{what} must be seconds or a timedelta, not {value!r}."
+        ) from None
+
+
+def aware(moment: object) -> datetime:
+    """
+    Return a moment as Celery reads it: in the site's zone, if it is naive.
+
+    Raise InvalidOption if it is neither a datetime nor text in ISO 8601.
+    """
+    try:
+        read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    except ValueError:
+        read = None
+    if not isinstance(read, datetime):
+        raise InvalidOption(
+            f"A moment must be a datetime, or text in ISO 8601, not {moment!r}."
+        )
+    return read if timezone.is_aware(read) else read.replace(tzinfo=site_zone())
 
 
 def _id_of(task_id: Any) -> str | None:

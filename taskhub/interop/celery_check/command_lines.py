@@ -12,7 +12,7 @@ _MAX_BYTES = 1024 * 1024
 
 #: The call of the command, up to the name of its subcommand.
 _CALL = re.compile(
-    r"\bcelery\b[\"',\s]+(?:-\S+[\"',\s=]+(?:[\w.:]+[\"',\s]+)?)*"
+    r"\bcelery\b[\"',\s]+(?:-[^\s\"',]+[\"',\s]+(?:[^-\s\"',][^\s\"',]*[\"',\s]+)?)*"
     r"(worker|beat|flower|multi|inspect|control|purge|status|events)\b"
 )
 _COMMANDS = {
@@ -22,7 +22,7 @@ _COMMANDS = {
     "multi": "Write a service for python manage.py taskworker.",
     "inspect": "Write: python manage.py taskstatus.",
     "control": "Write: python manage.py taskcontrol.",
-    "purge": "Write: python manage.py taskcontrol queue.",
+    "purge": "Write: python manage.py taskcontrol queue purge.",
     "status": "Write: python manage.py taskstatus.",
     "events": "The admin shows nodes, queues and results.",
 }
@@ -34,7 +34,11 @@ def starts_processes(path: Path) -> bool:
 
 
 def read_lines(path: Path, shown: str) -> list[Finding]:
-    """Return the calls of the command in a file. `shown` is its path in findings."""
+    """
+    Return the calls of the command in a file. `shown` is its path in findings.
+
+    Raise OSError if it cannot be read.
+    """
     if path.stat().st_size > _MAX_BYTES:
         return []
     lines = path.read_text(errors="replace").splitlines()
@@ -47,5 +51,5 @@ def read_lines(path: Path, shown: str) -> list[Finding]:
             _COMMANDS[found[1]],
         )
         for number, line in enumerate(lines, 1)
-        if (found := _CALL.search(line))
+        for found in _CALL.finditer(line)
     ]

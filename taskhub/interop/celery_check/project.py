@@ -24,10 +24,13 @@ def read_project(root: Path) -> Report:
     apps = _find_apps(path for path in paths if path.suffix == ".py")
     for path in paths:
         shown = path.name if path == root else str(path.relative_to(root))
-        if path.suffix == ".py":
-            _read_python(report, path, shown, apps)
-        elif starts_processes(path):
-            report.findings += read_lines(path, shown)
+        try:
+            if path.suffix == ".py":
+                _read_python(report, path, shown, apps)
+            elif starts_processes(path):
+                report.findings += read_lines(path, shown)
+        except (SyntaxError, ValueError, OSError) as error:
+            report.unreadable[shown] = str(error)
     report.findings.sort(key=lambda each: (each.path, each.line))
     return report
 
@@ -49,11 +52,7 @@ def _find_apps(paths: Iterable[Path]) -> Apps:
 
 
 def _read_python(report: Report, path: Path, shown: str, apps: Apps) -> None:
-    try:
-        found = read_module(path, shown, apps)
-    except (SyntaxError, ValueError, OSError) as error:
-        report.unreadable[shown] = str(error)
-        return
+    found = read_module(path, shown, apps)
     report.files += 1
     report.tasks += found.tasks
     report.findings += found.findings

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from taskhub.interop.celery_check.findings import Finding, Verdict
 from taskhub.interop.celery_check.words import (
+    APP_SETTINGS,
     CALLS,
     CONTROL,
     HERE,
@@ -14,19 +15,23 @@ from taskhub.interop.celery_check.words import (
     OTHER_PACKAGES,
     RANDOM_MODULES,
     RANDOM_SCHEDULE,
+    REFUSED_METHODS,
     REFUSED_NAMES,
-    Fate,
-    fate_of_call_option,
-    fate_of_name,
-    fate_of_setting,
-    fate_of_task_option,
+    Assessment,
+    assess_call_option,
+    assess_name,
+    assess_setting,
+    assess_task_option,
 )
 
+#: How the names of Celery's settings begin in Django's, also before Celery 4.
+_PREFIXES = ("CELERY_", "CELERYBEAT_", "CELERYD_")
 _CALL_ARGUMENTS = {"args", "kwargs"}
-_PICKLE = Fate(
+_PICKLE = Assessment(
     Verdict.HAND, "Arguments are JSON: pass keys, or annotate the parameters."
 )
-
+#: The name to which a line assigns an app.
+_APP = re.compile(r"^(\w+) *(?::[^=\n]+)?= *(?:\w+\.)*Celery\(", re.MULTILINE)
 
 #: The names of the apps that modules create, by the last part of the module's name.
 Apps = Mapping[str, Collection[str]]
@@ -34,7 +39,7 @@ Apps = Mapping[str, Collection[str]]
 
 def find_apps(path: Path) -> set[str]:
     """Return the names to which a module assigns `Celery(…)`."""
-    return set(re.findall(r"(?m)^(\w+) *= *(?:\w+\.)*Celery\(", path.read_text()))
+    return set(_APP.findall(path.read_text()))
 
 
 def read_module(path: Path, shown: str, apps: Apps) -> "ModuleReader":
@@ -63,9 +68,9 @@ class ModuleReader(ast.NodeVisitor):
         #: The names of modules that draw random numbers, and of their functions.
         self._random: set[str] = set()
 
-    def _note(self, node: ast.AST, what: str, fate: Fate) -> None:
+    def _note(self, node: ast.AST, what: str, assessment: Assessment) -> None:
         line = getattr(node, "lineno", 0)
-        self.findings.append(Finding(self._path, line, what, *fate))
+        self.findings.append(Finding(self._path, line, what, *assessment))
 
     # Imports.
 
@@ -76,8 +81,8 @@ class ModuleReader(ast.NodeVisitor):
                 self._apps.add(alias.asname or "celery")
                 self._note(node, f"import {alias.name}", MOVES)
             elif package in OTHER_PACKAGES:
-                fate = Fate(Verdict.HAND, OTHER_PACKAGES[package])
-                self._note(node, f"import {alias.name}", fate)
+                assessment = Assessment(Verdict.HAND, OTHER_PACKAGES[package])
+                self._note(node, f"import {alias.name}", assessment)
             elif package in RANDOM_MODULES:
                 self._random.add(alias.asname or package)
 
@@ -90,11 +95,11 @@ class ModuleReader(ast.NodeVisitor):
                 self._names[alias.asname or alias.name] = alias.name
             elif package == "celery" and not node.level:
                 self._names[alias.asname or alias.name] = alias.name
-                fate = fate_of_name(module, alias.name)
-                self._note(node, f"from {module} import {alias.name}", fate)
+                assessment = assess_name(module, alias.name)
+                self._note(node, f"from {module} import {alias.name}", assessment)
             elif package in OTHER_PACKAGES and not node.level:
-                fate = Fate(Verdict.HAND, OTHER_PACKAGES[package])
-                self._note(node, f"from {module} import {alias.name}", fate)
+                assessment = Assessment(Verdict.HAND, OTHER_PACKAGES[package])
+                self._note(node, f"from {module} import {alias.name}", assessment)
             elif module in RANDOM_MODULES and not node.level:
                 self._random.add(alias.asname or alias.name)
             elif self._is_app(module, alias.name):
@@ -140,10 +145,10 @@ class ModuleReader(ast.NodeVisitor):
     def _read_task_option(self, keyword: ast.keyword) -> None:
         if keyword.arg is None:
             return
-        fate = fate_of_task_option(keyword.arg)
+        assessment = assess_task_option(keyword.arg)
         if keyword.arg == "serializer" and _is_text(keyword.value, "pickle"):
-            fate = _PICKLE
-        self._note(keyword.value, f"{keyword.arg}= of a task", fate)
+            assessment = _PICKLE
+        self._note(keyword.value, f"{keyword.arg}= of a task", assessment)
 
     # Calls.
 
@@ -157,7 +162,7 @@ class ModuleReader(ast.NodeVisitor):
 
     def _read_name_call(self, node: ast.Call, name: str) -> None:
         if name in REFUSED_NAMES:
-            self._note(node, f"{name}()", Fate(Verdict.HAND, REFUSED_NAMES[name]))
+            self._note(node, f"{name}()", REFUSED_NAMES[name])
         elif name in ("crontab", "schedule") and self._is_random(node):
             self._note(node, f"{name}() of random numbers", RANDOM_SCHEDULE)
 
@@ -173,6 +178,9 @@ class ModuleReader(ast.NodeVisitor):
             self._read_app_method(node, function.attr)
         elif isinstance(owner, ast.Attribute):
             self._read_part_of_app(node, owner.attr, function)
+        if function.attr in REFUSED_METHODS and _makes_signature(owner):
+            assessment = REFUSED_METHODS[function.attr]
+            self._note(node, f".{function.attr}()", assessment)
         if function.attr in CALLS:
             self._note(node, f".{function.attr}()", MOVES)
             if function.attr.startswith("apply_async"):
@@ -190,8 +198,8 @@ class ModuleReader(ast.NodeVisitor):
         if part == "conf":
             self._read_conf_update(function, node)
         elif part == "control" and function.attr in CONTROL:
-            fate = CONTROL[function.attr]
-            self._note(node, f"app.control.{function.attr}()", fate)
+            assessment = CONTROL[function.attr]
+            self._note(node, f"app.control.{function.attr}()", assessment)
 
     def _read_call_option(self, keyword: ast.keyword) -> None:
         if keyword.arg is None or keyword.arg in _CALL_ARGUMENTS:
@@ -199,26 +207,43 @@ class ModuleReader(ast.NodeVisitor):
         self._note(
             keyword.value,
             f"{keyword.arg}= of apply_async()",
-            fate_of_call_option(keyword.arg),
+            assess_call_option(keyword.arg),
         )
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        sides = (node.left, node.right)
+        if isinstance(node.op, ast.BitOr) and any(map(_makes_signature, sides)):
+            self._note(node.right, "a | b", REFUSED_NAMES["chain"])
+        self.generic_visit(node)
 
     # Settings.
 
     def visit_Assign(self, node: ast.Assign) -> None:
-        if _calls(node.value, "Celery"):
-            self._apps |= set(_names_of(node.targets))
-        for target in node.targets:
-            self._read_setting(target, node.value)
+        self._read_assignment(node.targets, node.value)
         self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self._read_setting(node.target, node.value)
+            self._read_assignment([node.target], node.value)
         self.generic_visit(node)
 
+    def _read_assignment(self, targets: list[ast.expr], value: ast.expr) -> None:
+        if isinstance(value, ast.Call) and _called(value) == "Celery":
+            self._apps |= set(_names_of(targets))
+            self._read_app(value)
+        for target in targets:
+            self._read_setting(target, value)
+
+    def _read_app(self, call: ast.Call) -> None:
+        """Note the settings that a call of Celery() has."""
+        for keyword in call.keywords:
+            if name := APP_SETTINGS.get(keyword.arg or ""):
+                what = f"{keyword.arg}= of Celery()"
+                self._note_setting(keyword.value, what, name, keyword.value)
+
     def _read_setting(self, target: ast.expr, value: ast.expr) -> None:
-        if isinstance(target, ast.Name) and target.id.startswith("CELERY_"):
-            self._note_setting(target, target.id, target.id[7:], value)
+        if isinstance(target, ast.Name) and target.id.startswith(_PREFIXES):
+            self._note_setting(target, target.id, target.id, value)
         elif (
             isinstance(target, ast.Attribute)
             and isinstance(target.value, ast.Attribute)
@@ -236,10 +261,10 @@ class ModuleReader(ast.NodeVisitor):
     def _note_setting(
         self, node: ast.expr, what: str, name: str, value: ast.expr
     ) -> None:
-        fate = fate_of_setting(name)
+        assessment = assess_setting(name)
         if name.lower().endswith("_serializer") and _is_text(value, "pickle"):
-            fate = _PICKLE
-        self._note(node, what, fate)
+            assessment = _PICKLE
+        self._note(node, what, assessment)
 
 
 def _names_of(targets: list[ast.expr]) -> Iterator[str]:
@@ -248,13 +273,16 @@ def _names_of(targets: list[ast.expr]) -> Iterator[str]:
             yield target.id
 
 
-def _calls(value: ast.expr, name: str) -> bool:
-    """Whether an expression is a call of this name, such as Celery("shop")."""
-    if not isinstance(value, ast.Call):
-        return False
-    function = value.func
-    found = function.attr if isinstance(function, ast.Attribute) else ""
-    return found == name or (isinstance(function, ast.Name) and function.id == name)
+def _called(value: ast.expr) -> str:
+    """Return the last name of what an expression calls; "" if it is no call."""
+    function = value.func if isinstance(value, ast.Call) else None
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _makes_signature(value: ast.expr) -> bool:
+    return _called(value) in ("s", "si", "signature", "subtask", "group")
 
 
 def _is_text(value: ast.expr, text: str) -> bool:

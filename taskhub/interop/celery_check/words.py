@@ -5,6 +5,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from taskhub.interop.celery import canvas
+from taskhub.interop.celery.app import control
 from taskhub.interop.celery.app.options import KNOWN as TASK_OPTIONS
 from taskhub.interop.celery.app.options import REFUSED as REFUSED_TASK_OPTIONS
 from taskhub.interop.celery.app.options import (
@@ -21,29 +23,35 @@ from taskhub.interop.celery_check.findings import Verdict
 HERE = "taskhub.interop.celery"
 
 
-class Fate(NamedTuple):
+class Assessment(NamedTuple):
     """What becomes of a word, and what to write or to know."""
 
     verdict: Verdict
     advice: str = ""
 
 
-MOVES = Fate(Verdict.MOVES)
+MOVES = Assessment(Verdict.MOVES)
 
-_NEXT_TASK = "Enqueue the next task at the end of this one."
-_NOT_YET = f"It is refused. {_NEXT_TASK}"
+
+def _refused(instead: str) -> Assessment:
+    return Assessment(Verdict.HAND, f"It is refused: {instead}.")
+
+
 #: Names that can be imported, and whose call is refused.
-REFUSED_NAMES: Mapping[str, str] = {
-    "chain": _NOT_YET,
-    "chord": "It is refused. Let each task enqueue the last one if no other is left.",
-    "chunks": "It is refused. Enqueue one task for each part, in a group.",
-    "xmap": "It is refused. Enqueue one task for each value, in a group.",
-    "xstarmap": "It is refused. Enqueue one task for each value, in a group.",
+REFUSED_NAMES: Mapping[str, Assessment] = {
+    name: _refused(getattr(canvas, name).instead)
+    for name in ("chain", "chord", "chunks", "xmap", "xstarmap")
+}
+#: Methods of signatures that are refused.
+REFUSED_METHODS: Mapping[str, Assessment] = {
+    "link": _refused(CALLBACKS["link"]),
+    "link_error": _refused(CALLBACKS["link_error"]),
+    "on_error": _refused(CALLBACKS["link_error"]),
 }
 
 #: Modules whose functions return other values in each process.
 RANDOM_MODULES = frozenset({"random", "secrets"})
-RANDOM_SCHEDULE = Fate(
+RANDOM_SCHEDULE = Assessment(
     Verdict.NOTE, "Each migrate changes it. Use @periodic with jitter=… instead."
 )
 
@@ -63,19 +71,12 @@ OTHER_PACKAGES: Mapping[str, str] = {
 }
 
 #: Methods of `app.control` that have a counterpart.
-CONTROL: Mapping[str, Fate] = {
+CONTROL: Mapping[str, Assessment] = {
     "revoke": MOVES,
-    "inspect": Fate(Verdict.HAND, "Use operations.status.read_status(), taskstatus."),
-    "ping": Fate(Verdict.HAND, "Use taskworker --check, or its health port."),
-    "purge": Fate(Verdict.HAND, "Use taskcontrol, or operations.results.cancel()."),
-    "broadcast": Fate(Verdict.HAND, "Nodes take no commands of your own."),
-    "rate_limit": Fate(Verdict.HAND, "Use a queue with few processes."),
-    "time_limit": Fate(Verdict.HAND, "Set timeout and hard_timeout of the task."),
-    "shutdown": Fate(Verdict.HAND, "Use taskcontrol node stop."),
-    "pool_grow": Fate(Verdict.HAND, "Use taskcontrol node resize."),
-    "pool_shrink": Fate(Verdict.HAND, "Use taskcontrol node resize."),
-    "add_consumer": Fate(Verdict.HAND, "Start a node with --queues."),
-    "cancel_consumer": Fate(Verdict.HAND, "Use taskcontrol queue pause."),
+    **{
+        name: Assessment(Verdict.HAND, f"Use {instead}.")
+        for name, instead in control.INSTEAD.items()
+    },
 }
 
 #: Methods of tasks and signatures that move.
@@ -91,41 +92,48 @@ _LEAVE_OUT = "Leave it out."
 #: Settings without their prefix, in lower case, that have an effect.
 SETTINGS = frozenset(
     {
-        *("beat_schedule", "timezone", "task_acks_late"),
+        *("beat_schedule", "timezone", "imports", "include", "task_acks_late"),
         *("task_always_eager", "task_eager_propagates"),
     }
 )
+#: Keywords of Celery() that are settings of other names.
+APP_SETTINGS: Mapping[str, str] = {
+    "broker": "broker_url",
+    "backend": "result_backend",
+    "include": "include",
+}
 #: Settings without their prefix, in lower case, and what replaces each.
-REPLACED_SETTINGS: Mapping[str, Fate] = {
-    "broker_url": Fate(Verdict.HAND, 'Write OPTIONS["broker_url"].'),
-    "result_backend": Fate(Verdict.NOTE, _LEAVE_OUT),
-    "task_serializer": Fate(Verdict.NOTE, _LEAVE_OUT),
-    "result_serializer": Fate(Verdict.NOTE, _LEAVE_OUT),
-    "accept_content": Fate(Verdict.NOTE, _LEAVE_OUT),
-    "result_expires": Fate(
+REPLACED_SETTINGS: Mapping[str, Assessment] = {
+    "broker_url": Assessment(Verdict.HAND, 'Write OPTIONS["broker_url"].'),
+    "result_backend": Assessment(Verdict.NOTE, _LEAVE_OUT),
+    "task_serializer": Assessment(Verdict.NOTE, _LEAVE_OUT),
+    "result_serializer": Assessment(Verdict.NOTE, _LEAVE_OUT),
+    "accept_content": Assessment(Verdict.NOTE, _LEAVE_OUT),
+    "result_expires": Assessment(
         Verdict.HAND, 'Write OPTIONS["keep_days"] and ["keep_failed_days"].'
     ),
-    "task_ignore_result": Fate(Verdict.HAND, f'{_DEFAULTS}"keep": "errors".'),
-    "task_time_limit": Fate(Verdict.HAND, f'{_DEFAULTS}"hard_timeout".'),
-    "task_soft_time_limit": Fate(Verdict.HAND, f'{_DEFAULTS}"timeout".'),
-    "task_default_queue": Fate(Verdict.HAND, f'{_DEFAULTS}"queue_name".'),
-    "task_default_priority": Fate(Verdict.HAND, f'{_DEFAULTS}"priority".'),
-    "task_routes": Fate(Verdict.HAND, 'Write OPTIONS["task_rules"].'),
-    "task_annotations": Fate(Verdict.HAND, 'Write OPTIONS["task_rules"].'),
-    "task_queues": Fate(Verdict.HAND, "Write QUEUES."),
-    "task_track_started": Fate(Verdict.NOTE, _LEAVE_OUT),
-    "task_reject_on_worker_lost": Fate(Verdict.NOTE, _LEAVE_OUT),
-    "imports": Fate(Verdict.HAND, 'Write OPTIONS["task_modules"].'),
-    "worker_concurrency": Fate(Verdict.HAND, "Start taskworker --processes=N."),
-    "worker_prefetch_multiplier": Fate(Verdict.NOTE, _LEAVE_OUT),
-    "worker_max_tasks_per_child": Fate(
+    "task_ignore_result": Assessment(Verdict.HAND, f'{_DEFAULTS}"keep": "errors".'),
+    "task_time_limit": Assessment(Verdict.HAND, f'{_DEFAULTS}"hard_timeout".'),
+    "task_soft_time_limit": Assessment(Verdict.HAND, f'{_DEFAULTS}"timeout".'),
+    "task_default_queue": Assessment(Verdict.HAND, f'{_DEFAULTS}"queue_name".'),
+    "task_default_priority": Assessment(Verdict.HAND, f'{_DEFAULTS}"priority".'),
+    "task_routes": Assessment(Verdict.HAND, 'Write OPTIONS["task_rules"].'),
+    "task_annotations": Assessment(Verdict.HAND, 'Write OPTIONS["task_rules"].'),
+    "task_queues": Assessment(Verdict.HAND, "Write QUEUES."),
+    "task_track_started": Assessment(Verdict.NOTE, _LEAVE_OUT),
+    "task_reject_on_worker_lost": Assessment(Verdict.NOTE, _LEAVE_OUT),
+    "worker_concurrency": Assessment(Verdict.HAND, "Start taskworker --processes=N."),
+    "worker_prefetch_multiplier": Assessment(Verdict.NOTE, _LEAVE_OUT),
+    "worker_max_tasks_per_child": Assessment(
         Verdict.HAND, "Start taskworker --tasks-per-process=N."
     ),
-    "worker_max_memory_per_child": Fate(
+    "worker_max_memory_per_child": Assessment(
         Verdict.HAND, "Start taskworker --memory-per-process=MIB."
     ),
-    "worker_hijack_root_logger": Fate(Verdict.NOTE, "LOGGING applies; leave it out."),
-    "worker_log_format": Fate(Verdict.NOTE, "LOGGING applies; leave it out."),
+    "worker_hijack_root_logger": Assessment(
+        Verdict.NOTE, "LOGGING applies; leave it out."
+    ),
+    "worker_log_format": Assessment(Verdict.NOTE, "LOGGING applies; leave it out."),
 }
 
 
@@ -138,61 +146,63 @@ def module_here(name: str) -> Any:
         return None
 
 
-def fate_of_name(module: str, name: str) -> Fate:
+def assess_name(module: str, name: str) -> Assessment:
     """Return what becomes of `from module import name`."""
     here = module_here(module)
     if here is None or not (name == "*" or hasattr(here, name)):
-        return Fate(Verdict.HAND, f"{HERE} has no {name} of {module}.")
+        return Assessment(Verdict.HAND, f"{HERE} has no {name} of {module}.")
     instead = getattr(getattr(here, name, None), "instead", "")
     if instead and module == "celery.signals":
-        return Fate(Verdict.HAND, f"The signal is never sent; {instead}")
+        return Assessment(Verdict.HAND, f"The signal is never sent; {instead}")
     return MOVES
 
 
-_PRIORITY = Fate(
+_PRIORITY = Assessment(
     Verdict.NOTE, 'Say what 0 means: TASKHUB_CELERY_PRIORITY = "redis" or "amqp".'
 )
-_TASK_ID = Fate(Verdict.NOTE, "It must come from taskhub.interop.celery.uuid().")
+_TASK_ID = Assessment(Verdict.NOTE, "It must come from taskhub.interop.celery.uuid().")
 
 
-def fate_of_task_option(name: str) -> Fate:
+def assess_task_option(name: str) -> Assessment:
     """Return what becomes of an option of @shared_task."""
-    found = _fate_of_option(name, REFUSED_TASK_OPTIONS, TASK_OPTIONS_WITHOUT_EFFECT)
+    found = _assess_option(name, REFUSED_TASK_OPTIONS, TASK_OPTIONS_WITHOUT_EFFECT)
     if found is not None:
         return found
     if name in TASK_OPTIONS:
         return MOVES
-    return Fate(Verdict.NOTE, "It must be an attribute of the task's base class.")
+    return Assessment(Verdict.NOTE, "It must be an attribute of the task's base class.")
 
 
-def fate_of_call_option(name: str) -> Fate:
+def assess_call_option(name: str) -> Assessment:
     """Return what becomes of an option of apply_async()."""
-    found = _fate_of_option(name, CALLBACKS, CALL_OPTIONS_WITHOUT_EFFECT)
+    found = _assess_option(name, CALLBACKS, CALL_OPTIONS_WITHOUT_EFFECT)
     if found is not None:
         return found
     if name == "task_id":
         return _TASK_ID
     if name in CALL_OPTIONS:
         return MOVES
-    return Fate(Verdict.HAND, "It is refused: apply_async() has no such option.")
+    return Assessment(Verdict.HAND, "It is refused: apply_async() has no such option.")
 
 
-def _fate_of_option(
+def _assess_option(
     name: str, refused: Mapping[str, str], without_effect: Mapping[str, str]
-) -> Fate | None:
+) -> Assessment | None:
     """Return what becomes of an option that does not simply move; else None."""
     if name in refused:
-        return Fate(Verdict.HAND, f"It is refused: {refused[name]}.")
+        return _refused(refused[name])
     if name in without_effect:
-        return Fate(Verdict.NOTE, f"It has no effect: {without_effect[name]}")
+        return Assessment(Verdict.NOTE, f"It has no effect: {without_effect[name]}")
     return _PRIORITY if name == "priority" else None
 
 
-def fate_of_setting(name: str) -> Fate:
-    """Return what becomes of a setting, without its prefix."""
-    name = name.lower()
-    if name in SETTINGS or f"CELERY_{name.upper()}" in OLD_NAMES.values():
+def assess_setting(name: str) -> Assessment:
+    """Return what becomes of a setting, with or without the prefix CELERY_."""
+    if name in OLD_NAMES.values():
+        return MOVES
+    name = name.removeprefix("CELERY_").lower()
+    if name in SETTINGS:
         return MOVES
     return REPLACED_SETTINGS.get(
-        name, Fate(Verdict.NOTE, "It has no effect; see the documentation.")
+        name, Assessment(Verdict.NOTE, "It has no effect; see the documentation.")
     )

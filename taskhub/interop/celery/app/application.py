@@ -8,10 +8,12 @@ An app that is made later does so at once.
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import cached_property
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from django.apps import apps as django_apps
 from django.utils import timezone
 
 from taskhub.foundation.at_ready import when_ready
@@ -19,16 +21,16 @@ from taskhub.interop.celery.app.control import Control
 from taskhub.interop.celery.app.decorator import (
     complete,
     declare_waiting,
-    make_task,
+    shared_task,
 )
+from taskhub.interop.celery.app.options import check
 from taskhub.interop.celery.app.periodic import declare_entry
 from taskhub.interop.celery.app.task import Task as BaseTask
 from taskhub.interop.celery.canvas import Signature, signature
-from taskhub.interop.celery.conf import Conf
-from taskhub.interop.celery.registry import tasks
+from taskhub.interop.celery.conf import Conf, load
+from taskhub.interop.celery.registry import apps, tasks
 from taskhub.interop.celery.result import AsyncResult, GroupResult
 
-_apps: "list[Celery]" = []
 #: Whether Django has loaded its apps.
 _is_ready = False
 
@@ -36,34 +38,48 @@ _is_ready = False
 class Celery:
     """Tasks, settings and schedules of a project."""
 
-    Task = BaseTask
-
-    def __init__(self, main: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        main: str | None = None,
+        *,
+        task_cls: type[BaseTask] | str | None = None,
+        config_source: Any = None,
+        namespace: str | None = None,
+        **settings: Any,
+    ) -> None:
         self.main = main
+        self._task_class = task_cls or BaseTask
         self.control = Control()
         self.on_after_configure = self.on_after_finalize = _Hook(self)
         #: What is to be done when Django has loaded its apps.
         self._postponed: list[Callable[[], object]] = []
         self.conf = Conf(lambda: self.when_ready(self._declare_schedules))
         self.conf.update(settings)
-        _apps.append(self)
+        if config_source is not None:
+            self.config_from_object(config_source, namespace=namespace)
+        apps.append(self)
 
     # Tasks.
 
+    @cached_property
+    def Task(self) -> type[BaseTask]:
+        """The base class of tasks without `base`: `task_cls`, or what is set here."""
+        found: type[BaseTask] = load(self._task_class)
+        return found
+
     def task(self, *args: Any, **options: Any) -> Any:
         """Make a task of a function; see shared_task()."""
-
-        def decorate(function: Callable[..., Any]) -> BaseTask:
-            return make_task(function, app=self, **options)
-
-        return decorate(args[0]) if args and callable(args[0]) else decorate
+        return shared_task(*args, app=self, **options)
 
     def register_task(self, task: Any) -> BaseTask:
         """Register a task that is an instance, or a class, of its own."""
         made: BaseTask = task() if isinstance(task, type) else task
+        if tasks.get(made.name) is made:
+            return made
         kind = type(made)
+        check({}, kind, f"the task {kind.__qualname__}")
         made.name = made.name or f"{kind.__module__}.{kind.__qualname__}"
-        made.app = self
+        made._app = self
         return complete(made, kind.__name__, kind.__qualname__)
 
     @property
@@ -78,12 +94,12 @@ class Celery:
         force: bool = False,
     ) -> None:
         """
-        Import further modules with tasks when Django has loaded its apps.
+        Import the modules of this name when Django has loaded its apps.
 
-        Without `packages` do nothing: taskhub imports `tasks` of every installed app.
+        Without `packages`, those of every installed app. Raise ModuleNotFoundError for
+        an unknown package.
         """
-        if packages is not None:
-            self.when_ready(lambda: _import_tasks(packages, related_name))
+        self.when_ready(lambda: _import_tasks(packages or _app_names, related_name))
 
     # Calls.
 
@@ -154,7 +170,9 @@ class Celery:
         return timezone.now()
 
     def set_current(self) -> None:
-        """Do nothing: `current_app` is the first app."""
+        """Make this app `current_app`, in place of the one that was made first."""
+        apps.remove(self)
+        apps.insert(0, self)
 
     set_default = set_current
 
@@ -167,8 +185,10 @@ class Celery:
 
     def finalize(self, auto: bool = False) -> None:
         """Do what was postponed until Django has loaded its apps."""
-        for module in self.conf.get("include") or ():
-            import_module(module)
+        for setting in ("imports", "include"):
+            modules = self.conf.get(setting) or ()
+            for module in [modules] if isinstance(modules, str) else modules:
+                import_module(module)
         while self._postponed:
             self._postponed.pop(0)()
 
@@ -201,14 +221,33 @@ class _Hook:
 def _import_tasks(
     packages: Iterable[str] | Callable[[], Iterable[str]], related_name: str | None
 ) -> None:
-    """Import the modules with tasks of packages, or of the apps that paths name."""
+    """
+    Import the modules with tasks of packages, or of the apps that paths name.
+
+    Without `related_name`, the paths name the modules themselves.
+    """
     for path in packages() if callable(packages) else packages:
-        # INSTALLED_APPS may have the path of a class in a module of the package.
-        while path and not _is_package(path):
-            path = path.rpartition(".")[0]
-        module = f"{path}.{related_name}" if related_name else path
-        if path and find_spec(module):
+        if related_name is None:
+            import_module(path)
+            continue
+        # Raises ModuleNotFoundError for an unknown package.
+        import_module(path.partition(".")[0])
+        package = _package_of(path)
+        module = f"{package}.{related_name}"
+        if package and find_spec(module):
             import_module(module)
+
+
+def _app_names() -> list[str]:
+    return [config.name for config in django_apps.get_app_configs()]
+
+
+def _package_of(path: str) -> str:
+    """Return the package of a path; "" if it names a module that is in no package."""
+    # INSTALLED_APPS may have the path of a class in a module of the package.
+    while path and not _is_package(path):
+        path = path.rpartition(".")[0]
+    return path
 
 
 def _is_package(path: str) -> bool:
@@ -224,13 +263,13 @@ def finalize_apps() -> None:
     global _is_ready
     declare_waiting()
     _is_ready = True
-    for app in _apps:
+    for app in apps:
         app.finalize()
 
 
 def current_app() -> Celery:
-    """Return the first app, or a new one."""
-    return _apps[0] if _apps else Celery("default")
+    """Return the current app, or a new one."""
+    return apps[0] if apps else Celery("default")
 
 
 when_ready(finalize_apps)

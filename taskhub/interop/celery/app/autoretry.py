@@ -1,11 +1,13 @@
 """Retries that Celery makes by itself: `autoretry_for` and its options."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from taskhub.exceptions import TaskTimeout
+from taskhub.exceptions import InvalidOption, TaskTimeout
 from taskhub.interop.celery.exceptions import Ignore, Retry
 
 if TYPE_CHECKING:
@@ -17,22 +19,20 @@ _MAX_EXPONENT = 64
 
 def add_autoretry(task: "Task") -> None:
     """Wrap the `run` of a task so that exceptions in `autoretry_for` are retried."""
-    retried = as_classes(task.autoretry_for)
+    retried = as_classes(task, "autoretry_for")
     if retried:
-        kept = as_classes(task.dont_autoretry_for)
-        task.run = _retrying(task, task.run, retried, kept)  # type: ignore[method-assign]
+        task.run = _retrying(task, task.run, retried)  # type: ignore[method-assign]
 
 
 def _retrying(
-    task: "Task",
-    run: Callable[..., Any],
-    retried: tuple[type[BaseException], ...],
-    kept: tuple[type[BaseException], ...],
+    task: "Task", run: Callable[..., Any], retried: tuple[type[BaseException], ...]
 ) -> Callable[..., Any]:
-    @wraps(run)
-    def run_and_retry(*args: Any, **kwargs: Any) -> Any:
+    kept = as_classes(task, "dont_autoretry_for")
+
+    @contextmanager
+    def retries() -> Iterator[None]:
         try:
-            return run(*args, **kwargs)
+            yield
         except (Ignore, Retry):
             raise
         except kept:
@@ -43,7 +43,17 @@ def _retrying(
                 options["countdown"] = countdown(task, task.request.retries)
             raise task.retry(exc=error, **options) from error
 
-    return run_and_retry
+    @wraps(run)
+    def run_and_retry(*args: Any, **kwargs: Any) -> Any:
+        with retries():
+            return run(*args, **kwargs)
+
+    @wraps(run)
+    async def await_and_retry(*args: Any, **kwargs: Any) -> Any:
+        with retries():
+            return await run(*args, **kwargs)
+
+    return await_and_retry if iscoroutinefunction(run) else run_and_retry
 
 
 def countdown(task: "Task", retries: int) -> float:
@@ -56,11 +66,18 @@ def countdown(task: "Task", retries: int) -> float:
     return random.uniform(0, longest) if task.retry_jitter else longest  # noqa: S311
 
 
-def as_classes(given: Any) -> tuple[type[BaseException], ...]:
+def as_classes(task: "Task", option: str) -> tuple[type[BaseException], ...]:
     """
-    Return classes of exceptions as a tuple.
+    Return the classes of exceptions that an option of a task has.
 
     TaskTimeout is added to Exception, since Celery's SoftTimeLimitExceeded is one.
+    Raise InvalidOption for anything else.
     """
+    given = getattr(task, option)
     classes = (given,) if isinstance(given, type) else tuple(given or ())
+    if not all(isinstance(k, type) and issubclass(k, BaseException) for k in classes):
+        raise InvalidOption(
+            f"{option} of {task.name} must be exceptions, such as (OSError,), not "
+            f"{given!r}."
+        )
     return (*classes, TaskTimeout) if Exception in classes else classes

@@ -1,22 +1,23 @@
-"""`app.control`: revoking tasks. Other words of it say what taskhub has instead."""
+"""`app.control`: revokes tasks. Its other methods say what to use instead."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from taskhub.interop.celery import database
 
-_INSTEAD = {
+#: What to use instead of the other methods.
+INSTEAD = {
     "inspect": "taskhub.operations.read_status() and the table of nodes",
-    "ping": "`manage.py taskworker --check`",
-    "purge": "`manage.py taskcontrol purge`",
-    "discard_all": "`manage.py taskcontrol purge`",
+    "ping": "`manage.py taskworker --check`, or its health port",
+    "purge": "`manage.py taskcontrol queue purge`",
+    "discard_all": "`manage.py taskcontrol queue purge`",
     "broadcast": "`manage.py taskcontrol` for what it can do",
-    "shutdown": "`manage.py taskcontrol stop`",
-    "pool_grow": "`manage.py taskcontrol resize`",
-    "pool_shrink": "`manage.py taskcontrol resize`",
-    "pool_restart": "`manage.py taskcontrol stop`, and a supervisor that starts it",
-    "cancel_consumer": "`manage.py taskcontrol pause`",
-    "add_consumer": "`manage.py taskcontrol resume`",
+    "shutdown": "`manage.py taskcontrol node stop`",
+    "pool_grow": "`manage.py taskcontrol node resize`",
+    "pool_shrink": "`manage.py taskcontrol node resize`",
+    "pool_restart": "`manage.py taskcontrol node stop`; its service starts it again",
+    "cancel_consumer": "`manage.py taskcontrol queue pause`",
+    "add_consumer": "`manage.py taskworker --queues`",
     "rate_limit": "a queue with few processes",
     "time_limit": "the option time_limit of the task",
     "terminate": "revoke(id, terminate=True)",
@@ -35,14 +36,15 @@ class Control:
         **ignored: Any,
     ) -> None:
         """Cancel results; `terminate` also replaces the processes that run them."""
+        if isinstance(task_id, str) or not isinstance(task_id, Iterable):
+            task_id = [task_id]
         # An AsyncResult is read as its id.
-        several = isinstance(task_id, list | tuple | set | frozenset)
-        ids = [str(each) for each in task_id] if several else [str(task_id)]
+        ids = [str(each) for each in task_id]
         database.cancel(ids, by_force=terminate, reason="It was revoked.")
 
     def __getattr__(self, name: str) -> Any:
-        if name in _INSTEAD:
+        if name in INSTEAD:
             raise AttributeError(
-                f"app.control.{name} does not exist here; use {_INSTEAD[name]}."
+                f"app.control.{name} does not exist here; use {INSTEAD[name]}."
             )
         raise AttributeError(f"app.control has no {name!r}.")

@@ -11,7 +11,7 @@ from taskhub.interop.celery.app.autoretry import add_autoretry
 from taskhub.interop.celery.app.options import check
 from taskhub.interop.celery.app.revoked import watch_revocations
 from taskhub.interop.celery.app.task import Task
-from taskhub.interop.celery.registry import tasks
+from taskhub.interop.celery.registry import apps, tasks
 
 #: Tasks that were declared while Django's settings were still loading.
 _waiting: list[Task] = []
@@ -30,9 +30,14 @@ def shared_task(*args: Any, **options: Any) -> Any:
     def decorate(function: Callable[..., Any]) -> Task:
         return make_task(function, **options)
 
-    if args and callable(args[0]):
-        return decorate(args[0])
-    return decorate
+    if not args:
+        return decorate
+    if len(args) > 1 or not callable(args[0]):
+        raise InvalidOption(
+            "@shared_task and @app.task take options by their names, such as "
+            f"name='shop.bill', and not {args!r}."
+        )
+    return decorate(args[0])
 
 
 def make_task(
@@ -45,7 +50,8 @@ def make_task(
     **options: Any,
 ) -> Task:
     """Return the task of a function. Raise as shared_task() does."""
-    base = base or Task
+    owner = app or next(iter(apps), None)
+    base = base or (owner.Task if owner else Task)
     where = f"the task {function.__qualname__}"
     if not (isclass(base) and issubclass(base, Task)):
         raise InvalidOption(
@@ -59,7 +65,7 @@ def make_task(
         # As in Celery, the same function is the same task, with its first options.
         return known
     attributes = {
-        "app": app,
+        "_app": app,
         "name": name,
         "run": function if bind else staticmethod(function),
         "__wrapped__": staticmethod(function),

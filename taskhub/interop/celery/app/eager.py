@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
-from taskhub.exceptions import TaskTimeout
+from taskhub.exceptions import Retry, TaskTimeout
 from taskhub.interop.celery import states
+from taskhub.interop.celery.app.options import MAX_ATTEMPTS
 from taskhub.interop.celery.app.request import Context
 from taskhub.interop.celery.app.running import trace
-from taskhub.interop.celery.exceptions import Retry
 from taskhub.interop.celery.result import EagerResult
 from taskhub.interop.celery.utils import uuid
 
@@ -30,7 +30,8 @@ def apply(
     """
     Run a task with its retries, without pauses, and return its result.
 
-    With `throw`, raise what the task raises.
+    With `throw`, raise what the task raises. A task that never stops to retry fails
+    after as many attempts as in a worker.
     """
     result_id = task_id or uuid()
     call: tuple[Any, Any] = args or (), kwargs or {}
@@ -39,10 +40,11 @@ def apply(
         request.headers = dict(headers) if headers else None
         try:
             value = trace(task, request)
-        except Retry:
-            retries += 1
-            call = request.args, request.kwargs
         except (Exception, TaskTimeout) as error:
+            if isinstance(error, Retry) and retries + 1 < MAX_ATTEMPTS:
+                retries += 1
+                call = request.args, request.kwargs
+                continue
             if throw:
                 raise
             text = "".join(traceback.format_exception(error))

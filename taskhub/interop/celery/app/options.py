@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from taskhub.exceptions import InvalidOption
@@ -10,6 +11,7 @@ from taskhub.interop.celery.app.autoretry import as_classes
 from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.priorities import priority_of
+from taskhub.interop.celery.publishing import span_of
 from taskhub.retries import Fixed, bounded
 
 if TYPE_CHECKING:
@@ -57,16 +59,21 @@ REFUSED = {
     "pydantic": "pass model.model_dump() and validate it in the task",
 }
 #: As many attempts as a task can have. `max_retries` is counted by `self.retry()`.
-_MAX_ATTEMPTS = 1_000
+MAX_ATTEMPTS = 1_000
 
 
 def check(options: Mapping[str, Any], base: type, where: str) -> None:
     """
-    Warn of options without effect.
+    Warn of options without effect, also of those that the task's class has.
 
     Raise InvalidOption for an option that neither Celery nor the task's class has.
     """
-    for name in options:
+    of_class = [
+        name
+        for name in (*REFUSED, *WITHOUT_EFFECT)
+        if getattr(base, name, None) is not None
+    ]
+    for name in dict.fromkeys((*options, *of_class)):
         if name in REFUSED:
             raise InvalidOption(f"{name} of {where} cannot be; {REFUSED[name]}.")
         if name in WITHOUT_EFFECT:
@@ -78,23 +85,43 @@ def check(options: Mapping[str, Any], base: type, where: str) -> None:
 
 
 def options_of(task: "Task") -> dict[str, Any]:
-    """Return the options of `@task` that mean what a task's attributes say."""
+    """
+    Return the options of `@task` that mean what a task's attributes say.
+
+    Raise InvalidOption for an invalid value.
+    """
+    if not isinstance(task.max_retries, int | NoneType):
+        raise InvalidOption(
+            f"max_retries of {task.name} must be a number or None, not "
+            f"{task.max_retries!r}."
+        )
     options: dict[str, Any] = {
         "name": task.name,
         "takes_context": True,
         # Only self.retry() retries, as in Celery.
-        "max_attempts": _MAX_ATTEMPTS,
+        "max_attempts": MAX_ATTEMPTS,
         "retry_on": (),
-        "backoff": Fixed(bounded(float(task.default_retry_delay or 0))),
-        "throws": as_classes(task.throws),
+        "backoff": Fixed(_pause(task)),
+        "throws": as_classes(task, "throws"),
         "queue_name": task.queue or task.routing_key,
         "priority": None if task.priority is None else priority_of(task.priority),
-        "expires_after": _span(task.expires),
+        "expires_after": _expiry(task),
         "keep": "errors" if task.ignore_result else None,
         "on_worker_death": _on_worker_death(task),
         **_limits(task),
     }
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _pause(task: "Task") -> timedelta:
+    seconds = task.default_retry_delay or 0
+    return bounded(span_of(seconds, f"default_retry_delay of {task.name}"))
+
+
+def _expiry(task: "Task") -> timedelta | None:
+    if task.expires is None:
+        return None
+    return span_of(task.expires, f"expires of {task.name}")
 
 
 def _on_worker_death(task: "Task") -> str | None:
@@ -119,9 +146,3 @@ def _limits(task: "Task") -> dict[str, Any]:
         )
     # A soft limit that equals the hard one has no time to act.
     return {"timeout": None if soft == hard else soft, "hard_timeout": hard}
-
-
-def _span(seconds: Any) -> timedelta | None:
-    if seconds is None or isinstance(seconds, timedelta):
-        return seconds
-    return timedelta(seconds=float(seconds))

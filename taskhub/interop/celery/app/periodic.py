@@ -1,14 +1,15 @@
 """`beat_schedule` and `add_periodic_task`: schedules as declarations, as @periodic."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 from taskhub.exceptions import InvalidOption
 from taskhub.foundation.nearest import did_you_mean
 from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.priorities import priority_of
+from taskhub.interop.celery.publishing import span_of
 from taskhub.interop.celery.schedules import schedule_of
+from taskhub.tasks.calls import check_positional
 from taskhub.tasks.declared import Declared, PeriodicOptions, declare_schedule
 
 _KEYS = ("task", "schedule", "args", "kwargs", "options", "relative", "enabled")
@@ -18,8 +19,15 @@ def declare_entry(name: str, entry: Mapping[str, Any]) -> None:
     """
     Declare an entry of `beat_schedule`; `migrate` makes a row of it.
 
-    Raise InvalidOption for an unknown key, and InvalidSchedule for its schedule.
+    Raise InvalidOption for an unknown key, InvalidSchedule for its schedule, and
+    InvalidArguments for its args.
     """
+    if not isinstance(entry, Mapping):
+        raise InvalidOption(
+            f"beat_schedule[{name!r}] must be a dict with a task and a schedule, not "
+            f"{entry!r}."
+        )
+    check_positional(entry.get("args"), f"args of beat_schedule[{name!r}]")
     for key in entry:
         if key not in _KEYS:
             raise InvalidOption(
@@ -54,18 +62,8 @@ def _options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
         elif option == "priority":
             options["priority"] = priority_of(value)
         elif option == "expires":
-            options["expires_after"] = _span(name, value)
+            what = f"expires of beat_schedule[{name!r}]"
+            options["expires_after"] = span_of(value, what)
         else:
             warn(f"options[{option!r}] of beat_schedule[{name!r}] has no effect here.")
     return options
-
-
-def _span(name: str, value: Any) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, int | float):
-        return timedelta(seconds=value)
-    raise InvalidOption(
-        f"expires of beat_schedule[{name!r}] must be seconds or a timedelta from the "
-        f"tick on, not {value!r}."
-    )

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 class Context:
     """
-    One run of a task, with Celery's names. Attributes that are not known are None.
+    One run of a task, with Celery's names. What taskhub has no value for is None.
 
+    Headers that the caller has passed are attributes, too, as in Celery.
     `called_directly` is True in a plain call, outside of a worker.
     """
 
@@ -113,11 +114,17 @@ class Context:
     @property
     def children(self) -> list[str]:
         """The ids of the results that this run has enqueued. One query."""
-        return database.children_of(self.id) if self.id else []
+        return database.children_of(self.id) if self.id and not self.is_eager else []
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return an attribute, or the default."""
         return getattr(self, name, default)
+
+    def __getattr__(self, name: str) -> Any:
+        headers = self.__dict__.get("headers") or {}
+        if name in headers:
+            return headers[name]
+        raise AttributeError(f"self.request has no attribute or header {name!r}.")
 
     def __repr__(self) -> str:
         # The arguments may be secret.

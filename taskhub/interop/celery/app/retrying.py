@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from taskhub.interop.celery import database
 from taskhub.interop.celery.app.request import Context
+from taskhub.interop.celery.arguments import prepare
 from taskhub.interop.celery.exceptions import Retry
+from taskhub.tasks.calls import check_positional
 
 if TYPE_CHECKING:
     from taskhub.interop.celery.app.task import Task
@@ -56,8 +58,9 @@ def _change_arguments(
     task: "Task", request: Context, args: Any, kwargs: Mapping[str, Any] | None
 ) -> None:
     """Give the next attempt other arguments, if they differ."""
-    changed_args = request.args if args is None else list(args)
-    changed_kwargs = request.kwargs if kwargs is None else dict(kwargs)
+    check_positional(args, f"{task.name}.retry()")
+    changed_args = request.args if args is None else prepare(list(args))
+    changed_kwargs = request.kwargs if kwargs is None else prepare(dict(kwargs))
     if (changed_args, changed_kwargs) == (request.args, request.kwargs):
         return
     request.args, request.kwargs = changed_args, changed_kwargs

@@ -16,13 +16,14 @@ from taskhub.interop.celery.app.options import options_of
 from taskhub.interop.celery.app.request import Context, pushed, request_of
 from taskhub.interop.celery.app.retrying import retry
 from taskhub.interop.celery.app.running import ExceptionInfo, function_of
-from taskhub.interop.celery.arguments import received, without_lazy_texts
+from taskhub.interop.celery.arguments import prepare, received
 from taskhub.interop.celery.canvas import Signature
 from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.exceptions import InvalidCall, Retry
 from taskhub.interop.celery.ignored import warn
 from taskhub.interop.celery.progress import pack
-from taskhub.interop.celery.publishing import aware, publish
+from taskhub.interop.celery.publishing import aware, check, publish
+from taskhub.interop.celery.registry import apps
 from taskhub.interop.celery.result import AsyncResult
 from taskhub.tasks import Task as HubTask
 from taskhub.tasks import task as hub_task
@@ -67,8 +68,7 @@ class Task:
     rate_limit: str | None = None
     serializer: str | None = None
     abstract = True
-    #: The app that has declared the task, if any.
-    app: Any = None
+    _app: Any = None
     backend: ClassVar[None] = None
 
     __name__ = ""
@@ -87,6 +87,11 @@ class Task:
             return self.run(*args, **kwargs)
         with pushed(self, Context(args, kwargs, task=self.name)):
             return self.run(*args, **kwargs)
+
+    @property
+    def app(self) -> Any:
+        """The app that has declared the task, or else the current one; None without."""
+        return self._app or next(iter(apps), None)
 
     @property
     def has_own_call(self) -> bool:
@@ -197,10 +202,10 @@ class Task:
             "shadow": shadow,
         }
         check_positional(args, f"{self.name}.apply_async()")
-        call = without_lazy_texts([*(args or ())]), without_lazy_texts(kwargs or {})
+        call = prepare([*(args or ())]), prepare(kwargs or {})
         if setting("task_always_eager"):
             args, kwargs = received(self.func, *call)
-            return self.apply(args, kwargs, task_id, headers=options.get("headers"))
+            return self.apply(args, kwargs, **options)
         result = publish(self.hub_task, *call, **options)
         result.ignored = bool(self.ignore_result)
         return result
@@ -219,7 +224,13 @@ class Task:
         headers: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> AsyncResult:
-        """Run the task here, with its retries, and return its result."""
+        """
+        Run the task here, with its retries, and return its result.
+
+        Other options of apply_async() have no effect. Raise InvalidOption for callbacks
+        and for unknown options.
+        """
+        check(options, f"{self.name}.apply()")
         if throw is None:
             throw = bool(setting("task_eager_propagates"))
         return apply(

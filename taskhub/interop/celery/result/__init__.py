@@ -2,9 +2,7 @@
 
 from taskhub.interop.celery.result.async_result import AsyncResult, allow_join_result
 from taskhub.interop.celery.result.eager_result import EagerResult
-from taskhub.interop.celery.result.group_result import GroupResult
-
-ResultSet = GroupResult
+from taskhub.interop.celery.result.group_result import GroupResult, ResultSet
 
 __all__ = [
     "AsyncResult",

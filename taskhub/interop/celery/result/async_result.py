@@ -1,6 +1,6 @@
 """`AsyncResult`: a result, whose row is read when an attribute is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ class AsyncResult:
     The result with an id, as Celery shows it. Each attribute reads the row.
 
     A result without a row is PENDING, as in Celery: it is unknown, or it was deleted.
+    Raise ValueError without an id.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class AsyncResult:
         app: Any = None,
         parent: Any = None,
     ) -> None:
+        if id is None:
+            raise ValueError("AsyncResult needs the id of a result, not None.")
         self.id = str(id)
         self.task_name = task_name
         #: Whether the task has `ignore_result`, so that there is nothing to wait for.
@@ -147,11 +150,16 @@ class AsyncResult:
         self,
         timeout: float | None = None,
         propagate: bool = True,
+        interval: float | None = None,
+        *,
+        callback: Callable[[str, Any], object] | None = None,
         disable_sync_subtasks: bool = True,
         **ignored: Any,
     ) -> Any:
         """
         Block until the task has finished, up to `timeout` seconds; return its value.
+
+        A `callback` is called with the id and the value. `interval` has no effect.
 
         Raise TimeoutError if it has not finished in time, TaskRevokedError if it was
         cancelled or has expired, and, with `propagate`, the exception of the task: of
@@ -161,12 +169,22 @@ class AsyncResult:
         """
         if self.ignored:
             return None
+        value = self._wait(timeout, propagate, disable_sync_subtasks)
+        if callback is not None:
+            callback(self.id, value)
+        return value
+
+    wait = get
+
+    def _wait(
+        self, timeout: float | None, propagate: bool, disable_sync_subtasks: bool
+    ) -> Any:
         if disable_sync_subtasks and not _may_join.get() and current_result.get():
             raise RuntimeError(
                 "Never call result.get() within a task: it may wait for a run that "
                 "waits for this process. Pass disable_sync_subtasks=False to allow it."
             )
-        row = database.row_to_wait_for(self.id)
+        row = database.row_of(self.id)
         try:
             return row.get(timeout)
         except ResultTimeout as error:
@@ -180,11 +198,13 @@ class AsyncResult:
                 raise error_of(row) from error
             return error_of(row)
 
-    wait = get
-
     def maybe_throw(self, propagate: bool = True, callback: Any = None) -> Any:
         """Raise the exception of the task if it failed; return its value."""
-        return self.get(propagate=propagate) if self.ready() else None
+        if not self.ready():
+            return None
+        return self.get(
+            propagate=propagate, callback=callback, disable_sync_subtasks=False
+        )
 
     def revoke(
         self,

@@ -40,22 +40,23 @@ class EagerResult(AsyncResult):
     info = result
 
     @property
+    def children(self) -> list[AsyncResult]:
+        return []
+
+    @property
+    def parent(self) -> None:
+        return None
+
+    @property
     def traceback(self) -> str | None:
         return self._traceback
 
-    def get(
-        self,
-        timeout: float | None = None,
-        propagate: bool = True,
-        disable_sync_subtasks: bool = True,
-        **ignored: Any,
+    def _wait(
+        self, timeout: float | None, propagate: bool, disable_sync_subtasks: bool
     ) -> Any:
-        """Return the value; with `propagate`, raise the exception of the task."""
         if propagate and self._state in states.PROPAGATE_STATES:
             raise _as_error(self._value, self._traceback)
         return self._value
-
-    wait = get
 
     def revoke(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the task has run."""

@@ -1,7 +1,8 @@
 """The state and the exception of a row, as Celery has them."""
 
 import sys
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from taskhub.exceptions import TaskFailed
 from taskhub.interop.celery import states
@@ -39,16 +40,34 @@ def retries_of(row: "TaskResult") -> int:
 
 
 def error_of(row: "TaskResult") -> BaseException:
-    """Return the exception of the last failed attempt."""
+    """
+    Return the exception of the last failed attempt.
+
+    It is a TaskFailed if its class is not loaded here, needs more than a message, or is
+    not an Exception, which would end this process instead of a request.
+    """
     entry = row.errors[-1] if row.errors else {}
-    module, _, name = str(entry.get("exception_class_path", "")).rpartition(".")
+    path = str(entry.get("exception_class_path", ""))
     message, traceback = str(entry.get("message", "")), str(entry.get("traceback", ""))
-    # Only a class that is loaded: a row must not make this process import anything.
-    kind = getattr(sys.modules.get(module), name, None)
+    kind = _loaded(path)
     if isinstance(kind, type) and issubclass(kind, Exception):
-        try:
+        with suppress(Exception):
             return kind(message)
-        except Exception:
-            # Its constructor needs more than a message.
-            return TaskFailed(f"{name}: {message}", traceback=traceback)
+    name = path.rpartition(".")[2]
     return TaskFailed(f"{name}: {message}", traceback=traceback)
+
+
+def _loaded(path: str) -> Any:
+    """
+    Return what a path names, such as shop.models.Order.DoesNotExist; None if nothing.
+
+    Only modules that are loaded: a row must not make this process import anything.
+    """
+    names = path.split(".")
+    for end in range(len(names) - 1, 0, -1):
+        found: Any = sys.modules.get(".".join(names[:end]))
+        if found is not None:
+            for name in names[end:]:
+                found = getattr(found, name, None)
+            return found
+    return None

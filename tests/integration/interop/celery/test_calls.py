@@ -12,7 +12,7 @@ from django.utils import timezone
 from taskhub.exceptions import ResultNotKept, TaskFailed, UnknownTask
 from taskhub.interop.celery import group, signature, uuid
 from taskhub.interop.celery.exceptions import TaskRevokedError, TimeoutError
-from taskhub.interop.celery.result import AsyncResult, GroupResult
+from taskhub.interop.celery.result import AsyncResult, GroupResult, ResultSet
 from taskhub.interop.celery.signals import after_task_publish, before_task_publish
 from taskhub.models import TaskResult
 from tests import celery_tasks as tasks
@@ -114,6 +114,12 @@ def test_tasks_can_be_sent_by_name(drain):
     assert of_taskhub.name == hub_tasks.add.module_path
 
 
+def test_headers_are_added_to_the_meta_of_a_task():
+    result = tasks.app.send_task("tests.tasks.with_notes", headers={"a": 1})
+
+    assert result.row.meta == {"team": "billing", "headers": {"a": 1}}
+
+
 def test_a_group_is_enqueued_in_one_transaction(drain):
     with pytest.raises(TypeError):
         group(tasks.add.s(1), tasks.add.s())()
@@ -145,6 +151,8 @@ def test_a_result_without_a_row_is_pending():
     assert AsyncResult("no uuid").state == "PENDING"
     with pytest.raises(ResultNotKept, match="has no row"):
         unknown.get()
+    with pytest.raises(ValueError, match="not None"):
+        AsyncResult(None)
 
 
 def test_waiting_has_a_limit():
@@ -177,6 +185,38 @@ def test_a_revoked_result_raises():
     assert (result.state, result.ready(), result.failed()) == ("REVOKED", True, False)
     with pytest.raises(TaskRevokedError):
         result.get()
+
+
+@pytest.mark.parametrize(
+    "ids_of",
+    [
+        lambda result: result.id,
+        lambda result: result,
+        lambda result: (each for each in [result.id]),
+        lambda result: TaskResult.objects.values_list("pk", flat=True),
+    ],
+    ids=["id", "result", "generator", "queryset"],
+)
+def test_ids_of_any_kind_can_be_revoked(ids_of):
+    result = tasks.add.apply_async((1,), countdown=60)
+
+    tasks.app.control.revoke(ids_of(result))
+
+    assert result.state == "REVOKED"
+
+
+def test_a_set_of_results_calls_back(drain):
+    results = ResultSet([tasks.add.delay(1)])
+    results.add(second := tasks.add.delay(2))
+    results.add(second)
+    told = []
+    drain()
+
+    assert results.join(callback=lambda result_id, value: told.append(value)) == []
+    assert told == [1, 2]
+    assert results.get() == [1, 2]
+    second.maybe_throw(callback=lambda result_id, value: told.append(result_id))
+    assert told[2] == second.id
 
 
 def test_groups_can_be_revoked_and_forgotten(drain):

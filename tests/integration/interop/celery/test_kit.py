@@ -1,6 +1,6 @@
 """Celery tasks without a worker: the kit, immediate runs, and Django's backends."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from taskhub.schedules import cron
 from taskhub.tasks import declared as declarations
 from taskhub.testing import TaskHub
 from tests import celery_tasks as tasks
+from tests.models import Trace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -64,3 +65,52 @@ def test_celery_tasks_run_on_the_backends_of_django(settings):
         failed.get()
     settings.TASKS = {"default": {"BACKEND": f"{package}.dummy.DummyBackend"}}
     assert tasks.add.delay(1, 2).state == "PENDING"
+
+
+def test_an_async_task_retries_by_itself():
+    result = tasks.retry_by_itself_async.delay()
+
+    ran = TaskHub().run(raises=False)
+
+    assert ran.pauses == [timedelta(0)] * 2
+    assert (result.state, result.retries) == ("FAILURE", 2)
+
+
+def test_the_clock_of_the_kit_is_that_of_calls_and_retries():
+    hub = TaskHub()
+    midnight = datetime(2099, 1, 1, tzinfo=UTC)
+    with hub.at(midnight):
+        later = tasks.add.apply_async((1,), countdown=60, expires=90).row
+        tasks.retry_at.delay(midnight + timedelta(hours=1))
+        ran = hub.run(raises=False)
+
+    assert later.run_after == midnight + timedelta(minutes=1)
+    assert later.expires_at == midnight + timedelta(seconds=90)
+    assert ran.pauses == [timedelta(hours=1)]
+
+
+def test_the_headers_of_a_call_are_attributes_of_the_request():
+    result = tasks.tell_header.apply_async(("tenant",), headers={"tenant": 7})
+    without = tasks.tell_header.delay("tenant")
+
+    TaskHub().run(raises=False)
+
+    assert result.get() == [7, 7]
+    assert "no attribute or header 'tenant'" in without.traceback
+
+
+def test_a_retry_without_a_pause_says_so():
+    result = tasks.retry_without_pause.delay()
+
+    TaskHub().run(raises=False)
+
+    assert result.row.errors[0]["message"] == "Retry: KeyError('soon')"
+
+
+def test_an_error_has_the_class_of_a_model_that_is_loaded():
+    result = tasks.find_nothing.delay()
+
+    TaskHub().run(raises=False)
+
+    with pytest.raises(Trace.DoesNotExist):
+        result.get()

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from taskhub.interop.celery.result import AsyncResult
 from taskhub.models import Status, TaskResult
 from taskhub.models.logs import TaskLog
 from tests import celery_tasks as tasks
@@ -93,6 +94,20 @@ def test_retry_changes_arguments_and_the_limit(start_node):
     assert often.get() == 5
     assert at_end.get() == "returned"
     assert labels() == ["end 0", "end 1"]
+
+
+def test_arguments_of_a_retry_need_a_row(start_node, config):
+    task = tasks.retry_with_more.hub_task.using(durable=False)
+    result = AsyncResult(task.enqueue([5]).id)
+
+    start_node("--processes=1")
+    wait_until(result.ready, "the end")
+
+    if config.options.broker_url.startswith("redis"):
+        assert classes(result.row) == ["ResultNotKept"]
+    else:
+        # The database broker has a row for each message.
+        assert result.get() == [[50, 0, 10], "Decimal"]
 
 
 def test_retry_counts_down(start_node):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskhub.interop.celery import conf, registry
+from taskhub.interop.celery import registry
 from taskhub.interop.celery.app import application
 from taskhub.tasks import declared
 from taskhub.tasks import registry as hub_registry
@@ -11,15 +11,18 @@ from taskhub.tasks import registry as hub_registry
 @pytest.fixture(autouse=True)
 def _nothing_left(monkeypatch):
     """Forget the tasks, apps and schedules that a test declares."""
-    monkeypatch.setattr(registry, "tasks", registry.tasks.copy())
+    tasks, apps = registry.tasks.copy(), registry.apps.copy()
     for module, name in (
         (hub_registry, "_tasks"),
         (hub_registry, "_loadings"),
         (declared, "_declared"),
     ):
         monkeypatch.setattr(module, name, getattr(module, name).copy())
-    for module, name in ((application, "_apps"), (conf, "_configurations")):
-        monkeypatch.setattr(module, name, getattr(module, name)[:])
+    yield
+    # Other modules have imported these two by name.
+    registry.tasks.clear()
+    registry.tasks.update(tasks)
+    registry.apps[:] = apps
 
 
 @pytest.fixture

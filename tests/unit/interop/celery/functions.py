@@ -2,6 +2,8 @@
 
 from itertools import count
 
+from taskhub.interop.celery.exceptions import Reject
+
 _numbers = count()
 
 
@@ -23,3 +25,11 @@ def double(number):
 
 def tell_self(self, number):
     return self, number
+
+
+def reject_always():
+    raise Reject("not now", requeue=True)
+
+
+def retry_always(self):
+    self.retry(countdown=0)

@@ -5,11 +5,26 @@ from types import SimpleNamespace
 
 import pytest
 
-from taskhub.interop.celery import Celery, Task, TaskHubCeleryWarning, current_app
+from taskhub.interop.celery import (
+    Celery,
+    Task,
+    TaskHubCeleryWarning,
+    current_app,
+    registry,
+    shared_task,
+)
 from taskhub.interop.celery.conf import setting
 from taskhub.interop.celery.signals import setup_logging, task_prerun
 from taskhub.tasks import find_task
-from tests.unit.interop.celery.functions import double
+from tests.unit.interop.celery.functions import another, double
+
+
+class Source:
+    result_expires = 5
+
+
+class Base(Task):
+    pass
 
 
 @pytest.mark.parametrize(
@@ -18,6 +33,8 @@ from tests.unit.interop.celery.functions import double
         (SimpleNamespace(CELERY_RESULT_EXPIRES=5), "CELERY"),
         (SimpleNamespace(result_expires=5), None),
         ({"result_expires": 5}, None),
+        ("tests.unit.interop.celery.test_app:Source", None),
+        ("tests.unit.interop.celery.test_app.Source", None),
     ],
 )
 def test_settings_come_from_an_object(source, namespace):
@@ -30,6 +47,8 @@ def test_settings_come_from_an_object(source, namespace):
     assert "broker_url" not in app.conf
     app.conf.update(result_expires=6)
     assert setting("result_expires") == 6
+    other = Celery("b", config_source=source, namespace=namespace)
+    assert other.conf.result_expires == 5
 
 
 def test_settings_of_django_are_read_when_they_are_used(settings):
@@ -49,6 +68,14 @@ def test_old_names_without_a_namespace(settings):
     assert setting("task_always_eager") is True
 
 
+def test_old_names_of_settings_can_be_set():
+    app = Celery("a")
+
+    app.conf.CELERY_TIMEZONE = "Asia/Tokyo"
+
+    assert (app.conf.timezone, setting("timezone")) == ("Asia/Tokyo", "Asia/Tokyo")
+
+
 def test_a_task_is_declared_before_djangos_settings_are_read(monkeypatch, loading):
     from taskhub.interop.celery.app import decorator
 
@@ -65,6 +92,8 @@ def test_a_task_is_declared_before_djangos_settings_are_read(monkeypatch, loadin
 
 def test_a_class_can_be_registered():
     class Counting(Task):
+        autoretry_for = (OSError,)
+
         def run(self, numbers):
             return len(numbers)
 
@@ -74,24 +103,56 @@ def test_a_class_can_be_registered():
     assert task.name == "tests.unit.interop.celery.test_app.Counting"
     assert task([1, 2]) == 2
     assert find_task(task.name) is task.hub_task
+    run = task.run
+    assert current_app.register_task(task) is task
+    assert task.run == run
+
+
+@pytest.mark.parametrize(
+    "task_cls", [Base, "tests.unit.interop.celery.test_app:Base", None]
+)
+def test_an_app_has_the_base_class_of_its_tasks(task_cls):
+    registry.apps.clear()
+    app = Celery("a", task_cls=task_cls)
+    if task_cls is None:
+        app.Task = Base
+
+    assert isinstance(app.task(another()), Base)
+    assert isinstance(shared_task(another()), Base)
+    assert not isinstance(shared_task(base=Task)(another()), Base)
 
 
 def test_tasks_are_found_in_packages(loading, tmp_path, monkeypatch):
-    for name in ("jobs", "tasks", "apps"):
+    for name in ("jobs", "tasks", "apps", "exact", "other"):
         (tmp_path / "found_here").mkdir(exist_ok=True)
         (tmp_path / "found_here" / f"{name}.py").write_text("LOADED = True\n")
     (tmp_path / "found_here" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    app = Celery("a", include=["found_here.apps"])
+    app = Celery("a", include=["found_here.apps"], imports="found_here.other")
     app.autodiscover_tasks()
-    app.autodiscover_tasks(lambda: ["found_here.apps.Config", "json", "nowhere"])
+    app.autodiscover_tasks(lambda: ["found_here.apps.Config", "json", "zipapp"])
     app.autodiscover_tasks(["found_here"], related_name="jobs")
+    app.autodiscover_tasks(["found_here.exact"], related_name=None)
     assert "found_here.jobs" not in sys.modules
 
     loading()
 
-    for name in ("jobs", "tasks", "apps"):
+    for name in ("jobs", "tasks", "apps", "exact", "other"):
         assert sys.modules.pop(f"found_here.{name}").LOADED
+
+
+def test_modules_of_another_name_are_found_in_all_apps(loading):
+    Celery("a").autodiscover_tasks(related_name="death_tasks")
+    sys.modules.pop("tests.death_tasks", None)
+
+    loading()
+
+    assert "tests.death_tasks" in sys.modules
+
+
+def test_an_unknown_package_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match="No module named 'nowhere'"):
+        Celery("a").autodiscover_tasks(["nowhere.at.all"])
 
 
 @pytest.mark.parametrize("name", ["inspect", "ping", "purge", "broadcast", "pool_grow"])
@@ -105,16 +166,19 @@ def test_an_unknown_word_of_control():
         _ = Celery("a").control.inspct
 
 
-def test_the_current_app_is_the_first_one(monkeypatch):
-    from taskhub.interop.celery.app import application
-
-    monkeypatch.setattr(application, "_apps", [])
+def test_the_current_app_is_the_first_one():
+    registry.apps.clear()
     app = Celery("first")
-    Celery("second")
+    second = Celery("second")
 
     assert current_app.main == "first"
     assert repr(current_app) == "<Celery first>"
     assert current_app == app
+    task = shared_task(another())
+    assert task.app is app
+    assert second.task(another()).app is second
+    second.set_current()
+    assert current_app == task.app == second
 
 
 def test_receivers_are_connected_in_celerys_ways():

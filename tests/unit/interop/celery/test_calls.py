@@ -11,14 +11,21 @@ from taskhub.interop.celery import (
     TaskHubCeleryWarning,
     current_app,
     current_task,
+    group,
     shared_task,
 )
 from taskhub.interop.celery.app.autoretry import countdown
-from taskhub.interop.celery.arguments import without_lazy_texts
+from taskhub.interop.celery.arguments import prepare
 from taskhub.interop.celery.exceptions import InvalidCall, Retry
 from taskhub.interop.celery.progress import pack, unpack
 from tests import celery_tasks as tasks
-from tests.unit.interop.celery.functions import another, double, tell_self
+from tests.unit.interop.celery.functions import (
+    another,
+    double,
+    reject_always,
+    retry_always,
+    tell_self,
+)
 
 
 def test_a_plain_call_runs_the_function():
@@ -65,6 +72,8 @@ def test_always_eager_runs_calls_here(settings, monkeypatch, name):
 
     result = tasks.tell_request.apply_async((1,), headers={"a": 1}, countdown=60)
 
+    # Without a database: the test does not request it.
+    assert (result.children, result.parent) == ([], None)
     told = result.get()
     assert (told["is_eager"], told["called_directly"]) == (True, False)
     assert (told["id"], told["headers"], told["args"]) == (result.id, {"a": 1}, [1])
@@ -84,8 +93,41 @@ def test_eager_calls_check_and_convert_arguments_and_propagate(settings, db):
         tasks.fail.delay("no")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"link": tasks.add.s()}, "link .* needs workflows"),
+        ({"queu": "mail"}, "Unknown option 'queu'"),
+    ],
+)
+@pytest.mark.parametrize("method", ["apply", "apply_async", "group"])
+def test_eager_calls_refuse_what_a_worker_would_not_do(
+    settings, method, options, message
+):
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+    call = group(tasks.add.s()).apply_async if method == "group" else None
+
+    with pytest.raises(InvalidOption, match=message):
+        (call or getattr(tasks.add, method))((1,), **options)
+
+
+def test_a_task_that_never_stops_to_retry_fails_here_too():
+    rejected = shared_task(reject_always)
+    retried = shared_task(bind=True, max_retries=None)(retry_always)
+
+    assert [rejected.apply().state, retried.apply().state] == ["FAILURE", "FAILURE"]
+
+
 def test_lazy_translations_become_text():
-    assert without_lazy_texts({"a": (gettext_lazy("text"), 1)}) == {"a": ["text", 1]}
+    assert prepare({"a": (gettext_lazy("text"), 1)}) == {"a": ["text", 1]}
+
+
+@pytest.mark.parametrize("given", [b"x", [{"a": b"x"}], bytearray(b"x")])
+def test_bytes_are_refused_since_they_would_arrive_as_text(given):
+    with pytest.raises(InvalidArguments, match="is bytes, which would arrive as text"):
+        tasks.add.delay(given)
+    with pytest.raises(InvalidArguments, match="is bytes, which would arrive as text"):
+        tasks.retry_with.apply(([given],), throw=True)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +139,10 @@ def test_lazy_translations_become_text():
         ({"task_id": "1"}, "task_id must be a UUID of version 7, .* uuid()"),
         ({"task_id": str(uuid4())}, "task_id must be a UUID of version 7, "),
         ({"priority": 1}, "TASKHUB_CELERY_PRIORITY"),
+        ({"countdown": "soon"}, "countdown must be seconds or a timedelta, not 'soon'"),
+        ({"expires": object}, "in ISO 8601, not|expires must be seconds"),
+        ({"eta": 5}, "must be a datetime, or text in ISO 8601, not 5"),
+        ({"eta": "soon"}, "must be a datetime, or text in ISO 8601, not 'soon'"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, message):
@@ -107,6 +153,12 @@ def test_options_that_cannot_be_are_refused(options, message):
 def test_a_string_as_args_is_refused():
     with pytest.raises(InvalidArguments, match="not a single str"):
         tasks.add.apply_async("ab")
+    with pytest.raises(
+        InvalidArguments, match=r"A signature takes .* not a single str"
+    ):
+        tasks.add.signature("ab")
+    with pytest.raises(InvalidArguments, match=r"retry\(\) takes .* not a single str"):
+        tasks.retry_with.apply(("ab",), throw=True)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +207,25 @@ def test_the_meta_of_a_state_survives_the_progress(meta, packed):
     assert unpack(row) == ("PROGRESS", meta)
 
 
+@pytest.mark.parametrize("state", ["progress", "IN PROGRESS", "step-1"])
+@pytest.mark.parametrize("meta", [{"a": 1}, {"current": 1, "total": 2}, {}])
+def test_a_state_may_be_any_text(state, meta):
+    done, total, message = pack(state, meta)
+
+    row = {"done": done, "total": total, "message": message}
+    assert unpack(row) == (state, meta)
+
+
 @pytest.mark.parametrize(
-    "progress", [None, {}, {"message": "Reading rows"}, {"message": "A {"}]
+    "progress",
+    [
+        None,
+        {},
+        {"message": "Reading rows"},
+        {"message": "A {"},
+        {"message": "Read {name}"},
+        {"done": 1, "total": 2, "message": "PAGE 7"},
+    ],
 )
 def test_another_progress_is_no_state(progress):
     assert unpack(progress) is None

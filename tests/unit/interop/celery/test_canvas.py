@@ -5,7 +5,7 @@ import pytest
 from taskhub.interop import celery
 from taskhub.interop.celery import group, signature
 from taskhub.interop.celery.exceptions import InvalidCall
-from tests.celery_tasks import add, multiply
+from tests.celery_tasks import add, app, multiply
 
 
 def test_further_arguments_are_put_before_those_of_a_signature():
@@ -23,7 +23,7 @@ def test_an_immutable_signature_takes_no_arguments():
 
 
 def test_a_signature_has_the_task_by_its_name():
-    by_name = signature("tests.multiply", args=(3, 4), queue="mail")
+    by_name = signature("tests.multiply", args=(3, 4), app=app, queue="mail")
 
     assert by_name.type is multiply
     assert by_name() == 12
@@ -44,9 +44,9 @@ def test_groups_are_flat():
 
 
 def test_skew_spreads_the_tasks_of_a_group():
-    tasks = group(add.s(each) for each in range(3)).skew(1, 3).tasks
+    tasks = group(add.s(each) for each in range(4)).skew(1, 3).tasks
 
-    assert [each.options["countdown"] for each in tasks] == [1, 2, 1]
+    assert [each.options["countdown"] for each in tasks] == [1, 2, 3, 3]
 
 
 @pytest.mark.parametrize("name", ["chain", "chord", "chunks", "xmap", "xstarmap"])
@@ -72,5 +72,13 @@ def test_callbacks_and_pipes_are_refused(make):
 
 
 def test_a_group_takes_signatures_only():
-    with pytest.raises(InvalidCall, match=r"such as task\.s\(1\), not a int"):
+    with pytest.raises(InvalidCall, match=r"such as task\.s\(1\), not 1\."):
         group([1])
+    with pytest.raises(InvalidCall, match=r"not <@task: tests\.celery_tasks\.add>"):
+        group(add)
+
+
+def test_a_called_group_takes_options_as_keywords(settings):
+    settings.CELERY_TASK_ALWAYS_EAGER = True
+
+    assert group(add.s(2))(1, countdown=5).get() == [3]

@@ -111,6 +111,95 @@ def test_the_app_is_found_in_a_module_of_any_name(tmp_path):
     assert found(report, "work.py", Verdict.NOTE) == [(2, "rate_limit= of a task")]
 
 
+def test_an_app_may_have_an_annotation_and_settings(tmp_path):
+    (tmp_path / "queueing.py").write_text(
+        "hub: Celery = Celery('a', broker='redis://', backend=None, include=[])\n"
+        "@hub.task(rate_limit=1)\ndef f(): ...\n"
+    )
+    (tmp_path / "work.py").write_text(
+        "from shop.queueing import hub\n@hub.task(rate_limit=1)\ndef f(): ...\n"
+    )
+
+    report = read_project(tmp_path)
+
+    assert report.tasks == 2
+    assert found(report, "queueing.py", Verdict.HAND) == [(1, "broker= of Celery()")]
+    assert found(report, "queueing.py", Verdict.NOTE) == [
+        (1, "backend= of Celery()"),
+        (2, "rate_limit= of a task"),
+    ]
+    assert report.moving["include= of Celery()"] == 1
+
+
+def test_chains_and_callbacks_of_signatures_are_found(tmp_path):
+    (tmp_path / "work.py").write_text(
+        "f.s() | g.si() | following\n"
+        "group(f.s()) | g.s()\n"
+        "f.s().link(g.s())\n"
+        "f.s().link_error(g.s())\n"
+        "flags | others\n"
+        "page.link(1)\n"
+    )
+
+    report = read_project(tmp_path)
+
+    assert found(report, "work.py", Verdict.HAND) == [
+        (1, "a | b"),
+        (2, "a | b"),
+        (3, ".link()"),
+        (4, ".link_error()"),
+    ]
+
+
+def test_settings_from_before_celery_4_are_found(tmp_path):
+    (tmp_path / "settings.py").write_text(
+        "CELERYBEAT_SCHEDULE = {}\nCELERY_ALWAYS_EAGER = 1\nCELERYD_CONCURRENCY = 4\n"
+    )
+
+    report = read_project(tmp_path)
+
+    assert found(report, "settings.py", Verdict.MOVES) == [
+        (1, "CELERYBEAT_SCHEDULE"),
+        (2, "CELERY_ALWAYS_EAGER"),
+    ]
+    assert found(report, "settings.py", Verdict.NOTE) == [(3, "CELERYD_CONCURRENCY")]
+
+
+@pytest.mark.parametrize("name", ["compose.yml", "tasks.py"])
+def test_a_file_that_cannot_be_opened_is_reported(tmp_path, name):
+    (tmp_path / name).symlink_to(tmp_path / "nowhere")
+
+    assert "No such file" in read_project(tmp_path).unreadable[name]
+
+
+@pytest.mark.parametrize(
+    ("line", "commands"),
+    [
+        ("celery -A shop worker & celery -A shop beat", ["worker", "beat"]),
+        ("python -m celery --workdir=/srv --app shop.celery:app worker", ["worker"]),
+        ("celery -b redis://localhost/0 -A shop flower", ["flower"]),
+        ('["celery","-A","shop","-q","status"]', ["status"]),
+        ("celery --app='shop' inspect ping", ["inspect"]),
+        ("celery-exporter worker", []),
+        ("pip install celery", []),
+    ],
+)
+def test_each_call_of_the_command_in_a_line_is_found(tmp_path, line, commands):
+    (tmp_path / "run.sh").write_text(line)
+
+    assert found(read_project(tmp_path), "run.sh", Verdict.HAND) == [
+        (1, f"celery {command}") for command in commands
+    ]
+
+
+@pytest.mark.parametrize("option", ["-a=-", "-a ", "-a b "])
+def test_a_long_line_is_read_in_one_pass(tmp_path, option):
+    # A pattern that tries each way to divide the line would never end.
+    (tmp_path / "run.sh").write_text("celery " + option * 10_000 + "x\n")
+
+    assert read_project(tmp_path).findings == []
+
+
 @pytest.mark.parametrize(
     ("imported", "drawn"),
     [
@@ -174,7 +263,7 @@ def test_the_command_shows_the_place_and_the_advice(project, capsys):
     said = capsys.readouterr().out
     assert re.search(r"^shop/tasks\.py$", said, re.MULTILINE)
     assert re.search(
-        r"^     22  by hand  chord\(\): It is refused\.", said, re.MULTILINE
+        r"^     22  by hand  chord\(\): It is refused: ", said, re.MULTILINE
     )
     assert "bind= of a task" not in said
     assert re.search(r"^3 tasks in 3 files\. \d+ uses move by their import", said, re.M)

@@ -7,9 +7,18 @@ import pytest
 
 from taskhub.compat import django_tasks as compat
 from taskhub.exceptions import InvalidOption
-from taskhub.interop.celery import Task, TaskHubCeleryWarning, shared_task
+from taskhub.interop.celery import Celery, Task, TaskHubCeleryWarning, shared_task
 from taskhub.retries import Fixed
 from tests.unit.interop.celery.functions import another
+
+
+class InJson(Task):
+    """A class with an option that has no effect."""
+
+    serializer = "json"
+
+    def run(self):
+        """Do nothing."""
 
 
 def made(**options):
@@ -82,6 +91,12 @@ def test_an_ambiguous_priority_is_refused():
         ({"pydantic": True}, "pydantic of .* cannot be; pass model.model_dump()"),
         ({"base": object}, "must be a subclass of taskhub.interop.celery.Task"),
         ({"soft_time_limit": 9, "time_limit": 1}, "must be at most time_limit, 1 s"),
+        ({"expires": "soon"}, "expires of .* must be seconds or a timedelta"),
+        ({"default_retry_delay": "x"}, "default_retry_delay of .* must be seconds or"),
+        ({"max_retries": "3"}, "max_retries of .* must be a number or None, not '3'"),
+        ({"autoretry_for": "OSError"}, "autoretry_for of .* not 'OSError'"),
+        ({"dont_autoretry_for": [1], "autoretry_for": OSError}, r"dont.* not \[1\]"),
+        ({"throws": "OSError"}, "throws of .* must be exceptions, .* not 'OSError'"),
     ],
 )
 def test_bad_options_are_refused(options, message):
@@ -112,6 +127,26 @@ def test_options_without_effect_warn_at_the_line_of_the_task(options):
         shared_task(**options)(another())
 
     assert [each.filename for each in caught] == [__file__]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Celery("a").register_task(InJson),
+        lambda: shared_task(base=InJson)(another()),
+    ],
+    ids=["register_task", "base"],
+)
+def test_options_of_a_class_warn_too(make):
+    with pytest.warns(TaskHubCeleryWarning, match="serializer of .* has no effect: "):
+        make()
+
+
+def test_options_have_names():
+    with pytest.raises(
+        InvalidOption, match=r"by their names, .* not \('shop\.bill',\)"
+    ):
+        shared_task("shop.bill")
 
 
 def test_what_always_holds_does_not_warn():

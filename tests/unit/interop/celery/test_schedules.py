@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from taskhub.exceptions import InvalidOption, InvalidSchedule
+from taskhub.exceptions import InvalidArguments, InvalidOption, InvalidSchedule
 from taskhub.interop.celery import Celery, TaskHubCeleryWarning
 from taskhub.interop.celery.schedules import crontab, schedule, schedule_of, solar
 from taskhub.schedules import cron, every
@@ -96,6 +96,17 @@ def test_beat_schedule_is_declared_when_django_has_loaded_its_apps(loading, sett
     assert "never" not in declared_schedules()
 
 
+def test_entries_can_be_added_to_beat_schedule(loading):
+    app = Celery("a")
+    app.conf.beat_schedule["added"] = {"task": "tests.multiply", "schedule": 30}
+    app.conf.beat_schedule.update({})
+
+    loading()
+
+    assert "added" in declared_schedules()
+    assert Celery("b").conf.beat_schedule == {}
+
+
 @pytest.mark.parametrize("namespace", ["CELERY", None])
 def test_the_settings_of_django_have_schedules(loading, settings, namespace):
     name = "CELERY_BEAT_SCHEDULE" if namespace else "CELERYBEAT_SCHEDULE"
@@ -142,6 +153,7 @@ def test_an_app_that_is_made_later_is_complete_at_once():
     [
         ({"task": "a", "scedule": 1}, "Unknown key 'scedule' .* 'schedule'"),
         ({"task": "a"}, "needs a task and a schedule"),
+        (5, r"beat_schedule\['bad'\] must be a dict with a task and a schedule, not 5"),
         (
             {"task": "a", "schedule": 1, "options": {"expires": "soon"}},
             "must be seconds or a timedelta",
@@ -150,6 +162,12 @@ def test_an_app_that_is_made_later_is_complete_at_once():
 )
 def test_bad_entries_are_refused(entry, message):
     with pytest.raises(InvalidOption, match=message):
+        Celery("a").conf.beat_schedule = {"bad": entry}
+
+
+def test_a_text_as_the_arguments_of_an_entry_is_refused():
+    entry = {"task": "a", "schedule": 1, "args": "ab"}
+    with pytest.raises(InvalidArguments, match=r"args of .*'bad'\] takes a tuple"):
         Celery("a").conf.beat_schedule = {"bad": entry}
 
 
