@@ -279,7 +279,6 @@ class Executor:
         if self._note is not None:
             self._note(outcome, error)
         if retry_at is None:
-            # Receivers read the exception from sys.exc_info().
             self._signals.send_finished(run, outcome, _expected(run, error))
         else:
             self._signals.send_retried(run, error, pause or timedelta(0))

@@ -205,7 +205,7 @@ class Preparer:
         )
         task = task_of(attempt.message.task_path, attempt.message)
         run = Run(delivery, task, attempt, Interrupt(), RunLog())
-        self._signals.send_given_up(run, outcome)
+        self._signals.send_finished(run, outcome)
         unknown = isinstance(error, UnknownTask)
         quarantined = Quarantined(delivery, str(error), self._worker_id)
         return Ended(delivery, outcome, quarantined if unknown else None)
