@@ -83,6 +83,18 @@ def test_values_travel_to_the_run(drain, as_acme, name):
     assert row.extra["context"]["tests.surroundings.Tenant"] == "acme"
 
 
+def test_a_fixed_offset_travels_too(drain):
+    """Sites that ask browsers for their time zone activate one."""
+    with timezone.override(timezone.get_fixed_timezone(-210)):
+        result = surroundings.see.enqueue()
+
+    drain(**SITE)
+
+    row = result.row
+    assert row.extra == {"context": {"taskhub.context.TimeZone": -12600}}
+    assert row.return_value["zone"] == "UTC-03:30"
+
+
 def test_nothing_is_stored_or_restored_without_values(drain, settings):
     first, second = surroundings.see.enqueue(), surroundings.see.enqueue()
 
