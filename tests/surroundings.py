@@ -55,6 +55,16 @@ class Inner(Middleware):
         yield
 
 
+class Counted(Middleware):
+    """Counts its instances."""
+
+    instances = 0
+
+    def __init__(self, call: Any) -> None:
+        super().__init__(call)
+        Counted.instances += 1
+
+
 class NotAsync:
     """A middleware without acall()."""
 

@@ -186,6 +186,16 @@ def test_a_middleware_may_change_arguments(drain, name):
     assert row.kwargs == {"key": "double"}
 
 
+@pytest.mark.any_broker
+def test_a_process_creates_a_middleware_for_sync_and_for_async_tasks(configure):
+    configure(run="immediately", middleware=["tests.surroundings.Counted"])
+
+    for task in (surroundings.see, surroundings.see, surroundings.asee):
+        task.enqueue()
+
+    assert surroundings.Counted.instances == 2
+
+
 @pytest.mark.parametrize("name", ["see", "asee"])
 def test_what_a_middleware_raises_is_the_failure_of_the_task(drain, name):
     result = getattr(surroundings, name).enqueue(key="refused")
