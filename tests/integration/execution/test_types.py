@@ -121,6 +121,21 @@ def test_types_are_in_the_row_of_a_task_that_is_not_durable(drain):
     assert row.extra == {"types": {"args[0]": "uuid"}}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [{"options": {"a": 1}}, {"options": {"a": 1}, "event": {"payload": {"a": 1}}}],
+    ids=["plain", "typed"],
+)
+def test_a_row_has_the_arguments_that_were_passed(drain, arguments):
+    """The row is written when the task has finished, and has changed its arguments."""
+    task = typed_tasks.empty if "event" in arguments else typed_tasks.empty_plain
+    result = task.enqueue(**arguments)
+
+    drain()
+
+    assert (result.row.kwargs, result.row.return_value) == (arguments, "emptied")
+
+
 def test_one_call_of_many_may_need_notes(drain):
     results = typed_tasks.describe.enqueue_many([(1,), (KEY,), {"day": DAY}])
 
@@ -213,6 +228,19 @@ def test_a_run_whose_instance_is_gone_is_cancelled(drain, task):
     assert "Traceback" not in log
     with pytest.raises(TaskCancelled, match=f"Trace {key} is gone"):
         result.get()
+
+
+def test_the_key_of_a_masked_instance_that_is_gone_is_not_shown(drain):
+    trace = Trace.objects.create(label="x", pid=1)
+    result = typed_tasks.read_secretly.enqueue(trace)
+    key = trace.pk
+    trace.delete()
+
+    log = drain()
+
+    (error,) = result.row.errors
+    assert error["message"] == "An instance that an argument refers to is gone."
+    assert f"Trace {key}" not in log + error["traceback"]
 
 
 def test_none_stands_for_an_instance_that_is_gone(drain):
