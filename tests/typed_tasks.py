@@ -180,6 +180,16 @@ def return_trace(trace: Trace) -> Trace:
     return trace
 
 
+@dataclass(frozen=True)
+class NumberedLine(Line):
+    number: int = 7
+
+
+@task
+def return_subclass() -> Line:
+    return NumberedLine(Decimal(1))
+
+
 @task(takes_context=True)
 def show_plain(context: Context, key: UUID):
     """Return the argument as the context shows it."""

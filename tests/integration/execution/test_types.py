@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 
 from taskhub import operations
 from taskhub.exceptions import InvalidArguments, TaskCancelled
@@ -264,6 +265,27 @@ def test_instances_in_lists_and_as_return_values(drain):
     assert one.row.return_value == traces[0].pk
     assert one.get() == traces[0]
     assert asyncio.run(one.aget()) == traces[0]
+
+
+def test_a_returned_instance_cannot_be_read_on_an_event_loop(drain):
+    result = typed_tasks.return_trace.enqueue(Trace.objects.create(label="x", pid=1))
+    drain()
+    result.refresh()
+
+    async def read():
+        return result.return_value
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(read())
+
+
+def test_a_returned_record_of_a_subclass_is_stored_as_its_base(drain):
+    result = typed_tasks.return_subclass.enqueue()
+
+    drain()
+
+    assert result.row.status == Status.SUCCESSFUL
+    assert result.get() == Line(Decimal(1))
 
 
 def test_arguments_that_do_not_fit_any_more_fail_without_a_retry(bench, drain):
