@@ -180,6 +180,12 @@ def return_trace(trace: Trace) -> Trace:
     return trace
 
 
+@task
+def read_returned(id):
+    """Read the return value of another result."""
+    return return_trace.get_result(id).get().label
+
+
 @dataclass(frozen=True)
 class NumberedLine(Line):
     number: int = 7

@@ -27,15 +27,21 @@ ArgumentsOf = Callable[[Run], RunArguments]
 
 
 def decoded(run: Run) -> RunArguments:
-    """Return the arguments of a run's message; see codec.decode()."""
+    """
+    Return the arguments of a run's message; see codec.decode().
+
+    Keep a ReferenceGone as `run.gone`, too, and raise it.
+    """
     message, task = run.attempt.message, run.task
     types = message.extra.types if message.extra else None
     try:
         found = decode(task.func, task.takes_context, *_copied(message), types)
     except Exception as error:
-        if isinstance(error, ReferenceGone) and task.masked:
-            # The message has the key, which may belong to a masked parameter.
-            error.args = ("An instance that an argument refers to is gone.",)
+        if isinstance(error, ReferenceGone):
+            run.gone = error
+            if task.masked:
+                # The message has the key, which may belong to a masked parameter.
+                error.args = ("An instance that an argument refers to is gone.",)
         # The frames of the codec have values in their locals.
         raise error.with_traceback(None) from error.__cause__
     return RunArguments(*found)

@@ -11,7 +11,6 @@ from django.db import transaction
 
 from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
-from taskhub.exceptions import ReferenceGone
 from taskhub.execution.arguments import RunArguments, arguments_on_loop, decoded
 from taskhub.execution.isolation.forks import OnlyHere
 from taskhub.execution.logs import current_log
@@ -263,7 +262,8 @@ class Executor:
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]
         now = datetime.now(UTC)
-        is_gone = isinstance(error, ReferenceGone)
+        # A ReferenceGone of another result, whose value the task reads, is a failure.
+        is_gone = error is run.gone
         pause = None if is_gone else pause_after(run, error)
         retry_at = None if pause is None else now + pause
         ended = Status.CANCELLED if is_gone else Status.FAILED

@@ -279,6 +279,20 @@ def test_a_returned_instance_cannot_be_read_on_an_event_loop(drain):
         asyncio.run(read())
 
 
+def test_a_task_fails_if_the_instance_that_another_returned_is_gone(drain):
+    trace = Trace.objects.create(label="x", pid=1)
+    returned = typed_tasks.return_trace.enqueue(trace)
+    drain()
+    trace.delete()
+    result = typed_tasks.read_returned.enqueue(returned.id)
+
+    drain()
+
+    row = result.row
+    assert (row.status, row.cause != "") == (Status.FAILED, True)
+    assert row.errors[-1]["exception_class_path"].endswith("ReferenceGone")
+
+
 def test_a_returned_record_of_a_subclass_is_stored_as_its_base(drain):
     result = typed_tasks.return_subclass.enqueue()
 
