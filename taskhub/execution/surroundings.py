@@ -4,10 +4,12 @@ The surroundings of a call: the context that has travelled, and the middleware.
 Most sites have neither. Then the executor calls the function directly.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import cache, cached_property
+from inspect import iscoroutine
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.utils.module_loading import import_string
 
 from taskhub.conf import Options
@@ -116,8 +118,21 @@ def _compose(
 
 
 def _call_function(run: TaskRun) -> Any:
-    return run.task.func(*run.args, **run.kwargs)
+    return awaited(run.task.func(*run.args, **run.kwargs))
 
 
 async def _await_function(run: TaskRun) -> Any:
     return await run.task.func(*run.args, **run.kwargs)
+
+
+def awaited(value: Any) -> Any:
+    """
+    Return what a sync task's function has returned; wait for it if it is a coroutine.
+
+    A decorator may call an async function without awaiting it.
+    """
+    return async_to_sync(_wait_for)(value) if iscoroutine(value) else value
+
+
+async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:
+    return await value

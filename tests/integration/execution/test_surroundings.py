@@ -61,7 +61,9 @@ def _respond_as(user, enqueue):
     return found[0]
 
 
-@pytest.mark.parametrize("name", ["see", "asee", "see_without_row"])
+@pytest.mark.parametrize(
+    "name", ["see", "asee", "see_without_row", "see_without_awaiting"]
+)
 def test_values_travel_to_the_run(drain, as_acme, name):
     user = User.objects.create(username="ada")
     task = getattr(surroundings, name)
