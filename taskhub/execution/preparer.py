@@ -45,7 +45,6 @@ from taskhub.writer.errors import cause_of, describe_failure
 #: After this number of deaths, the message is suspected to be the reason.
 _SUSPECT_DEATHS = 2
 
-
 _UNKNOWN_OUTCOME = (
     "Its worker process ended while it ran the task, so it may have done its work, or "
     "a part of it."
