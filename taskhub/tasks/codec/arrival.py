@@ -7,7 +7,7 @@ They would get lost, and nobody would notice.
 """
 
 import dataclasses
-from collections.abc import Mapping, Set
+from collections.abc import Container, Iterable, Mapping, Set
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -32,19 +32,21 @@ def find_loss(passed: Any, arrived: Any, where: str) -> str:
         name, other = class_of(passed).__qualname__, class_of(arrived).__qualname__
         if name == other:
             return (
-                f"{where} would arrive with another value: its JSON does not have it."
+                f"{where} would arrive with another value, since its JSON does not "
+                "have all of it; pass it as plain values."
             )
         return (
             f"{where} is of type {name}, and would arrive as type {other}; write its "
             "own type into the annotation."
         )
     # The items of a set arrive in another order.
-    others = {} if isinstance(arrived, set | frozenset) else _parts_of(arrived)
+    arrived_parts = {} if isinstance(arrived, Set) else _parts_of(arrived)
     for key, part in _parts_of(passed).items():
         # A key may have been converted, too: "1" becomes 1.
-        there = f"{where}[{key!r}]"
-        if key in others and (loss := find_loss(part, others[key], there)):
-            return loss
+        if key in arrived_parts:
+            loss = find_loss(part, arrived_parts[key], f"{where}[{key!r}]")
+            if loss:
+                return loss
     return ""
 
 
@@ -65,9 +67,11 @@ def _is_changed(passed: Any, arrived: Any) -> bool:
             return not isinstance(passed, type(arrived))
         case Mapping():
             # A TypedDict leaves out the keys that it does not have.
-            return isinstance(arrived, Mapping) and len(arrived) < len(passed)
+            return isinstance(arrived, Mapping) and (
+                len(arrived) < len(passed) or _lacks(arrived, passed, (str,))
+            )
         case set() | frozenset():
-            return isinstance(arrived, set | frozenset) and _lacks(arrived, passed)
+            return isinstance(arrived, Set) and _lacks(arrived, passed, _JSON_SCALARS)
         case list() | tuple():
             return False
         case datetime() | Decimal():
@@ -79,9 +83,11 @@ def _is_changed(passed: Any, arrived: Any) -> bool:
     return not is_json and bool(passed != arrived)
 
 
-def _lacks(arrived: Set[Any], passed: Set[Any]) -> bool:
-    """Whether items of a set are missing, except for those that are JSON."""
-    converted = (*_JSON_SCALARS, datetime, Decimal)
+def _lacks(
+    arrived: Container[Any], passed: Iterable[Any], json_types: tuple[type, ...]
+) -> bool:
+    """Whether keys or items are missing in a container, except for those of JSON."""
+    converted = (*json_types, datetime, Decimal)
     return any(
         each not in arrived for each in passed if not isinstance(each, converted)
     )

@@ -208,6 +208,7 @@ class Note:
         (set[UUID], {str(KEY)}, {KEY}),
         (list[Line], [{"price": "1.50"}], [Line(Decimal("1.50"))]),
         (dict[int, UUID], {"1": str(KEY)}, {1: KEY}),
+        (dict[int, UUID], {Size.BIG: KEY}, {3: KEY}),
     ],
 )
 def test_similar_values_and_json_are_converted(annotation, value, arrived):
@@ -308,6 +309,7 @@ class Untyped(collections.namedtuple("Untyped", "first second")):
         (set, {KEY}, "args[0] would arrive with another value"),
         (Untyped, Untyped(1, DAY), "args[0][1] is of type date"),
         (Event, Event({"id": KEY}), "args[0]['payload']['id'] is of type UUID"),
+        (Event, Event({1: "x"}), "args[0]['payload'] would arrive with another"),
         (Event, Event({"x": Note("x")}), "args[0]['payload']['x'] is of type Note"),
         (Address, {"street": "x", "since": DAY, "no": 7}, "args[0] would arrive"),
         (Decimal, saved(User(pk=7)), "args[0] is of type User, and would arrive as"),
