@@ -102,7 +102,7 @@ class TaskExpired(TaskCancelled):
 
 
 class ReferenceGone(TaskHubError, LookupError):
-    """A model instance that an argument refers to is not in the database any more."""
+    """The model instance of an argument or a return value is not in the database."""
 
 
 class WorkerDied(TaskHubError):

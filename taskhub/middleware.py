@@ -3,9 +3,10 @@ Middleware around the runs of tasks, in the shape of Django's.
 
     "OPTIONS": {"middleware": ["shop.tasks.Audit"]}
 
-A middleware is created once in each worker process, with the next one as `call`. The
-first one in the list is the outermost. All are within the time limits and the
-transaction of an atomic task, and an exception that one raises is the task's failure.
+Each process creates two instances of a middleware, with the next one as `call`: one for
+sync tasks, and one for `async def` tasks. The first one in the list is the outermost.
+All are within the time limits and the transaction of an atomic task, and an exception
+that one raises is the task's failure.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

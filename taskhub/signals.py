@@ -1,19 +1,20 @@
 """
 Signals of taskhub, beside Django's `task_enqueued`, `task_started`, `task_finished`.
 
-A worker, its steward and its beat are forked processes, which end without `atexit`.
-Receivers open, flush and close what a site uses in each process.
+A worker, its steward and its beat are forked processes. Functions that were registered
+with `atexit` before the fork are not called in them, so receivers open, flush and close
+what a site uses in each process.
 """
 
 from django.dispatch import Signal
 
 #: Sent when an attempt has failed and another one will follow, before this is written.
-#: The arguments are those of Django's signals, and `error`, the exception, and `pause`,
-#: the timedelta until the next attempt.
+#: The arguments are those of Django's signals; `error`, the exception; and `pause`, the
+#: timedelta until the next attempt.
 task_retried = Signal()
 
-#: Sent when somebody has cancelled a result, after it is written, with `reason`. The
-#: sender is the process that cancels.
+#: Sent when somebody has cancelled a result, after it is written, in the process that
+#: cancels. The arguments are those of Django's signals, and `reason`.
 task_cancelled = Signal()
 
 #: Sent in each process when it starts, before its first task. `role` is "worker",

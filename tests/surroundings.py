@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 from django.utils import timezone, translation
@@ -72,6 +73,16 @@ class OnlyAsync:
         return await self.call(run)
 
 
+class Counted(Middleware):
+    """Counts its instances."""
+
+    instances = 0
+
+    def __init__(self, call: Any) -> None:
+        super().__init__(call)
+        Counted.instances += 1
+
+
 class NotAsync:
     """A middleware without acall()."""
 
@@ -103,6 +114,23 @@ def see(key=None, fail=False):
 
 @task
 async def asee(key=None):
+    """See see()."""
+    return _see() | {"key": key}
+
+
+def not_awaiting(function: Any) -> Any:
+    """Decorate a function without awaiting it."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
+
+
+@task
+@not_awaiting
+async def see_without_awaiting(key=None):
     """See see()."""
     return _see() | {"key": key}
 

@@ -112,6 +112,26 @@ async def describe_async(*args, **kwargs):
     return repr((args, kwargs))
 
 
+@dataclass(frozen=True)
+class Event:
+    payload: dict[str, int]
+
+
+@task(durable=False)
+def empty(options, event: Event):
+    """Change the arguments."""
+    options.clear()
+    event.payload.clear()
+    return "emptied"
+
+
+@task(durable=False)
+def empty_plain(options):
+    """Change the argument."""
+    options.clear()
+    return "emptied"
+
+
 @task
 def describe_typed(first: UUID, *rest: datetime.date, last=None, **others: Decimal):
     return repr((first, rest, last, others))
@@ -125,6 +145,10 @@ def return_untyped(value):
 @task(max_attempts=3)
 def read_trace(trace: Trace):
     return f"{trace.label} of {trace.pid}"
+
+
+@task(masked=["trace"])
+def read_secretly(trace: Trace): ...
 
 
 @task(atomic=True)
@@ -154,6 +178,22 @@ def read_traces(traces: list[Trace]):
 @task
 def return_trace(trace: Trace) -> Trace:
     return trace
+
+
+@task
+def read_returned(id):
+    """Read the return value of another result."""
+    return return_trace.get_result(id).get().label
+
+
+@dataclass(frozen=True)
+class NumberedLine(Line):
+    number: int = 7
+
+
+@task
+def return_subclass() -> Line:
+    return NumberedLine(Decimal(1))
 
 
 @task(takes_context=True)

@@ -1,7 +1,7 @@
 """
 Values that travel with a task from the code that enqueues it to its run.
 
-    "OPTIONS": {"context": ["taskhub.context.Language", "shop.tasks.Tenant"]}
+    "OPTIONS": {"context": ["taskhub.context.Language", "shop.tasks.CurrentTenant"]}
 
 Each class of this list is a carrier. When a task is enqueued, `capture()` returns a
 value, which the row and the message store. `restore(value)` is a context manager around

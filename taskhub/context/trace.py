@@ -15,7 +15,7 @@ class Trace(Carrier):
         except ImportError:
             raise ImportError(
                 "taskhub.context.Trace needs OpenTelemetry; run: "
-                "pip install 'opentelemetry-api>=1.20'"
+                "pip install 'django-taskhub[opentelemetry]'"
             ) from None
         self._context, self._propagate = context, propagate
 

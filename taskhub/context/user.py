@@ -33,6 +33,7 @@ def current_user_id() -> Any:
     Return the primary key of the user of this request, or of the run's request.
 
     A UUID is text. Return None for anonymous users, and outside of requests and runs.
+    In a request, block for the queries that load its user.
     """
     user_id = _user_id.get()
     # A request sets a function, so that only its use loads the user from the session.

@@ -6,7 +6,9 @@ from typing import Any
 import msgspec
 from asgiref.sync import sync_to_async
 
+from taskhub.exceptions import ReferenceGone
 from taskhub.execution.runs import Run
+from taskhub.messages import Message
 from taskhub.tasks.codec import decode, has_references
 
 
@@ -25,17 +27,31 @@ ArgumentsOf = Callable[[Run], RunArguments]
 
 
 def decoded(run: Run) -> RunArguments:
-    """Return the arguments of a run's message; see codec.decode()."""
+    """
+    Return the arguments of a run's message; see codec.decode().
+
+    Keep a ReferenceGone as `run.gone`, too, and raise it.
+    """
     message, task = run.attempt.message, run.task
     types = message.extra.types if message.extra else None
     try:
-        found = decode(
-            task.func, task.takes_context, message.args, message.kwargs, types
-        )
+        found = decode(task.func, task.takes_context, *_copied(message), types)
     except Exception as error:
+        if isinstance(error, ReferenceGone):
+            run.gone = error
+            if task.masked:
+                # The message has the key, which may belong to a masked parameter.
+                error.args = ("An instance that an argument refers to is gone.",)
         # The frames of the codec have values in their locals.
         raise error.with_traceback(None) from error.__cause__
     return RunArguments(*found)
+
+
+def _copied(message: Message) -> tuple[list[Any], dict[str, Any]]:
+    """Return arguments that the task may change: a row may be made of the message."""
+    copied: tuple[list[Any], dict[str, Any]]
+    copied = msgspec.to_builtins((message.args, message.kwargs))
+    return copied
 
 
 async def arguments_on_loop(run: Run, arguments_of: ArgumentsOf) -> RunArguments:

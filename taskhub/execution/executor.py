@@ -1,17 +1,15 @@
 """The executor: calls the function of a run, and returns how the run ended."""
 
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from inspect import iscoroutine
 from typing import Any
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.db import transaction
 
 from taskhub.compat import django_tasks as compat
 from taskhub.conf import Config
-from taskhub.exceptions import ReferenceGone
 from taskhub.execution.arguments import RunArguments, arguments_on_loop, decoded
 from taskhub.execution.isolation.forks import OnlyHere
 from taskhub.execution.logs import current_log
@@ -20,7 +18,7 @@ from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
-from taskhub.execution.surroundings import Call, Surroundings
+from taskhub.execution.surroundings import Call, Surroundings, awaited
 from taskhub.foundation.current import current_result
 from taskhub.foundation.exception_tree import members
 from taskhub.models import Status
@@ -101,12 +99,9 @@ class Executor:
         with OnlyHere(), run.interrupt:
             if self._surroundings is None:
                 given = self._arguments(run)
-                value = run.task.func(*given.args, **given.kwargs)
+                value = awaited(run.task.func(*given.args, **given.kwargs))
             else:
                 value = self._surroundings.call(Call(run, self._arguments))
-            if iscoroutine(value):
-                # A decorator may call an async function without awaiting it.
-                value = async_to_sync(_wait_for)(value)
         return self._stored(run, value)
 
     def _stored(self, run: Run, value: Any) -> StorableValue:
@@ -263,7 +258,8 @@ class Executor:
         entry = describe_failure(error, attempt, hide=__file__)
         attempt.errors = [*attempt.errors, entry]
         now = datetime.now(UTC)
-        is_gone = isinstance(error, ReferenceGone)
+        # A ReferenceGone of another result, whose value the task reads, is a failure.
+        is_gone = error is run.gone
         pause = None if is_gone else pause_after(run, error)
         retry_at = None if pause is None else now + pause
         ended = Status.CANCELLED if is_gone else Status.FAILED
@@ -279,7 +275,6 @@ class Executor:
         if self._note is not None:
             self._note(outcome, error)
         if retry_at is None:
-            # Receivers read the exception from sys.exc_info().
             self._signals.send_finished(run, outcome, _expected(run, error))
         else:
             self._signals.send_retried(run, error, pause or timedelta(0))
@@ -300,10 +295,6 @@ def _expected(run: Run, error: BaseException) -> str:
     if run.task.throws and all(isinstance(each, expected) for each in members(error)):
         return f"{type(error).__name__}: {error}"
     return ""
-
-
-async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:
-    return await value
 
 
 def _max_interruptions(error: Exception) -> int:

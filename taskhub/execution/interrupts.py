@@ -136,7 +136,8 @@ def interrupts_held() -> Iterator[None]:
     For inner runs: an interrupt of the outer task must not end them, or the writing of
     their outcomes. Interrupts of the inner runs themselves are not held back.
 
-    Raise the reason at the end if one was sent meanwhile.
+    Raise the reason at the end if one was sent meanwhile, also if the block raises:
+    the outer task may catch that, and would go on without its limit.
     """
     global _in_main_thread
     if threading.get_ident() != _MAIN_THREAD:
@@ -147,8 +148,8 @@ def interrupts_held() -> Iterator[None]:
         yield
     finally:
         _in_main_thread = held
-    if reason := _take_pending():
-        raise reason
+        if reason := _take_pending():
+            raise reason
 
 
 def _raise_reason(number: int, frame: object) -> None:

@@ -45,7 +45,6 @@ from taskhub.writer.errors import cause_of, describe_failure
 #: After this number of deaths, the message is suspected to be the reason.
 _SUSPECT_DEATHS = 2
 
-
 _UNKNOWN_OUTCOME = (
     "Its worker process ended while it ran the task, so it may have done its work, or "
     "a part of it."
@@ -205,7 +204,7 @@ class Preparer:
         )
         task = task_of(attempt.message.task_path, attempt.message)
         run = Run(delivery, task, attempt, Interrupt(), RunLog())
-        self._signals.send_given_up(run, outcome)
+        self._signals.send_finished(run, outcome)
         unknown = isinstance(error, UnknownTask)
         quarantined = Quarantined(delivery, str(error), self._worker_id)
         return Ended(delivery, outcome, quarantined if unknown else None)

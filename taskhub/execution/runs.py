@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from taskhub.exceptions import ReferenceGone
 from taskhub.execution.interrupts import Interrupt
 from taskhub.execution.logs import RunLog
 from taskhub.messages import Delivery
@@ -23,6 +24,8 @@ class Run(msgspec.Struct):
     log: RunLog
     #: Whether no other run may be in its process.
     is_exclusive: bool = False
+    #: The error if an instance that an argument refers to is gone.
+    gone: ReferenceGone | None = None
     #: The task with the options of this message, made when it is first needed.
     _variant: Task[..., Any, Any] | None = None
 

@@ -30,10 +30,11 @@ class Signals:
 
     def send_finished(self, run: Run, outcome: Outcome, expected: str = "") -> None:
         """
-        Send `task_finished` for a run that no attempt follows.
+        Send `task_finished` for a result that no attempt follows.
 
         `expected` says why a failure is no error. Do nothing for a cancelled run: the
-        process that cancelled it sends the signal.
+        process that cancelled it sends the signal. Called while the exception that
+        ended the result, if any, is handled: receivers read it from sys.exc_info().
         """
         if run.interrupt.is_cancelled:
             return
@@ -58,12 +59,3 @@ class Signals:
         except BaseException:
             # For example SystemExit, which send_robust() does not catch.
             logger.exception("A receiver of %s raised.", run.task.module_path)
-
-    def send_given_up(self, run: Run, outcome: Outcome) -> None:
-        """
-        Send `task_finished` for a result that ended without a run.
-
-        Called while the exception that ended it is handled.
-        """
-        if compat.is_heard(compat.task_finished):
-            self.send_finished(run, outcome)

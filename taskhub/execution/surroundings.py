@@ -4,10 +4,12 @@ The surroundings of a call: the context that has travelled, and the middleware.
 Most sites have neither. Then the executor calls the function directly.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import cache, cached_property
+from inspect import iscoroutine
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.utils.module_loading import import_string
 
 from taskhub.conf import Options
@@ -35,28 +37,28 @@ class Call:
 
     async def load(self) -> None:
         """Make the arguments before the first use, since they may need queries."""
-        self._both = _copy(await arguments_on_loop(self._run, self._arguments_of))
+        self._given = await arguments_on_loop(self._run, self._arguments_of)
 
     @cached_property
-    def _both(self) -> tuple[list[Any], dict[str, Any]]:
+    def _given(self) -> RunArguments:
         # Made at the first use: a middleware may choose the database of a tenant first.
-        return _copy(self._arguments_of(self._run))
+        return self._arguments_of(self._run)
 
     @property
     def args(self) -> list[Any]:
-        return self._both[0]
+        return self._given.args
 
     @args.setter
     def args(self, args: list[Any]) -> None:
-        self._both = args, self._both[1]
+        self._given = RunArguments(args, self._given.kwargs)
 
     @property
     def kwargs(self) -> dict[str, Any]:
-        return self._both[1]
+        return self._given.kwargs
 
     @kwargs.setter
     def kwargs(self, kwargs: dict[str, Any]) -> None:
-        self._both = self._both[0], kwargs
+        self._given = RunArguments(self._given.args, kwargs)
 
     @property
     def task(self) -> Task[..., Any, Any]:
@@ -74,11 +76,6 @@ class Call:
     @cached_property
     def result(self) -> Result[Any]:
         return self._run.result()
-
-
-def _copy(given: RunArguments) -> tuple[list[Any], dict[str, Any]]:
-    # The row of a task that is not durable is made of the message.
-    return [*given.args], {**given.kwargs}
 
 
 class Surroundings:
@@ -107,8 +104,9 @@ class Surroundings:
             return await self._acall(call)
 
 
+@cache
 def _compose(
-    paths: Sequence[str],
+    paths: tuple[str, ...],
 ) -> tuple[Callable[[TaskRun], Any], Callable[[TaskRun], Awaitable[Any]]]:
     """Return the outermost middleware for sync and for async tasks."""
     call: Callable[[TaskRun], Any] = _call_function
@@ -120,8 +118,21 @@ def _compose(
 
 
 def _call_function(run: TaskRun) -> Any:
-    return run.task.func(*run.args, **run.kwargs)
+    return awaited(run.task.func(*run.args, **run.kwargs))
 
 
 async def _await_function(run: TaskRun) -> Any:
     return await run.task.func(*run.args, **run.kwargs)
+
+
+def awaited(value: Any) -> Any:
+    """
+    Return what a sync task's function has returned; wait for it if it is a coroutine.
+
+    A decorator may call an async function without awaiting it.
+    """
+    return async_to_sync(_wait_for)(value) if iscoroutine(value) else value
+
+
+async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:
+    return await value

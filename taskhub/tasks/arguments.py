@@ -139,7 +139,7 @@ _PROBLEMS = {
 def refuse(oddity: Oddity, value: Any, where: str) -> Any:
     """Raise InvalidArguments with advice; for walk()."""
     if oddity is Oddity.TYPE:
-        name = type(value).__qualname__
+        name = class_of(value).__qualname__
         advice = advise(value)
         if where.startswith(("args[", "kwargs[")) and can_be_annotated(value):
             advice = f"annotate its parameter (value: {name}), or {advice}"
@@ -156,6 +156,12 @@ _BEGINNINGS = {
     Oddity.TYPE: "Unsupported type: ",
     Oddity.BYTES: "Unsupported value: ",
 }
+
+
+def class_of(value: object) -> type:
+    """Return the class of a value, or of the user for which `request.user` stands."""
+    # A lazy object of Django has the class of what it loads.
+    return value.__class__
 
 
 #: What to pass instead of an object, by the name of one of its classes. Names, because
@@ -189,7 +195,7 @@ _TRAVELLING = ("Model", "Enum", "set", "frozenset", "Struct", "BaseModel")
 
 def can_be_annotated(value: object) -> bool:
     """Whether a value could travel if its parameter had an annotation."""
-    cls = type(value)
+    cls = class_of(value)
     is_record = any(
         hasattr(cls, name) for name in ("__dataclass_fields__", "__attrs_attrs__")
     )
@@ -198,7 +204,7 @@ def can_be_annotated(value: object) -> bool:
 
 def advise(value: object) -> str:
     """Return what to pass instead of a value that JSON cannot carry."""
-    for cls in type(value).__mro__:
+    for cls in class_of(value).__mro__:
         if advice := _ADVICE.get(cls.__name__):
             return advice
     if hasattr(value, "__dataclass_fields__"):

@@ -1,6 +1,6 @@
 """The carriers of a backend: they capture and restore values that travel with tasks."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any
@@ -37,10 +37,10 @@ def capture(paths: tuple[str, ...]) -> dict[str, Any] | None:
 
 
 @contextmanager
-def restored(paths: Iterable[str], values: Mapping[str, Any]) -> Iterator[None]:
+def restored(paths: tuple[str, ...], values: Mapping[str, Any]) -> Iterator[None]:
     """Restore captured values; leave out those whose carrier is not in `paths`."""
     with ExitStack() as stack:
-        for path, carrier in _carriers(tuple(paths)):
+        for path, carrier in _carriers(paths):
             if path in values:
                 stack.enter_context(carrier.restore(values[path]))
         yield

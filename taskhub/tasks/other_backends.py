@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def wait_for(result: "Result[Any]", timeout: float | None) -> Any:
     """
-    Block until a result is finished, and return what its task returned.
+    Block until a result is finished, and return its stored return value.
 
     Raise TaskFailed if it failed. Raise ResultTimeout after `timeout` seconds, or at
     once if its backend cannot read results.
@@ -65,9 +65,9 @@ def _check_that_it_can_finish(result: "Result[Any]") -> None:
         )
 
 
-def _outcome(result: "Result[Any]") -> Any:
+def _outcome(result: Any) -> Any:
     if result.status == compat.TaskResultStatus.SUCCESSFUL:
-        return result.return_value
+        return result._return_value
     traceback = result.errors[-1].traceback if result.errors else ""
     lines = traceback.strip().splitlines() or ["no error"]
     raise TaskFailed(

@@ -82,7 +82,9 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
         """
         The return value, read by the annotation of the task.
 
-        Raise ValueError if the task has not finished.
+        Model instances are read from the database at each access; in async code, use
+        aget(). Raise ValueError if the task has not finished, and ReferenceGone if an
+        instance is not in the database any more.
         """
         value: R_co = decode_value(self.task, super().return_value)
         return value
@@ -176,26 +178,27 @@ class Result(compat.TaskResult, Generic[R_co]):  # type: ignore[type-arg]
 
         Raise TaskFailed if the task failed, TaskCancelled if it was cancelled or has
         expired, ResultTimeout if it has not finished in time, ResultNotKept if its row
-        is gone, and ResultTruncated if the return value was too large to store.
+        is gone, ResultTruncated if the return value was too large to store, and
+        ReferenceGone if a model instance in it is not in the database any more.
         """
         hub = hub_of(self.task)
-        value: R_co = (
+        stored = (
             other_backends.wait_for(self, timeout)
             if hub is None
-            else decode_value(self.task, hub.wait_for(self, timeout).outcome())
+            else hub.wait_for(self, timeout).outcome()
         )
+        value: R_co = decode_value(self.task, stored)
         return value
 
     async def aget(self, timeout: float | None = None) -> R_co:
         """See get()."""
         hub = hub_of(self.task)
-        value: R_co = (
+        stored = (
             await other_backends.await_for(self, timeout)
             if hub is None
-            else await adecode_value(
-                self.task, (await hub.await_for(self, timeout)).outcome()
-            )
+            else (await hub.await_for(self, timeout)).outcome()
         )
+        value: R_co = await adecode_value(self.task, stored)
         return value
 
     @property

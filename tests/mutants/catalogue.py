@@ -131,6 +131,20 @@ DELIVERY = (
         tests=("tests/integration/execution/test_surroundings.py",),
     ),
     Mutant(
+        name="value-that-arrives-changed-is-accepted",
+        path="taskhub/tasks/codec/arrival.py",
+        old="if _is_changed(passed, arrived):",
+        new="if False:",
+        tests=("tests/unit/tasks/test_codec.py",),
+    ),
+    Mutant(
+        name="task-changes-the-arguments-of-its-row",
+        path="taskhub/execution/arguments.py",
+        old="msgspec.to_builtins((message.args, message.kwargs))",
+        new="message.args, message.kwargs",
+        tests=("tests/integration/execution/test_types.py",),
+    ),
+    Mutant(
         name="rules-do-not-override-the-task",
         path="taskhub/tasks/options/site.py",
         old="if rule.matches(task.module_path)",

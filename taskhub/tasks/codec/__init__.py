@@ -4,8 +4,9 @@ Codecs: values that JSON does not have, as arguments and return values of tasks.
 A codec is made once for a function, from its annotations. It writes each argument with
 such a type as plain JSON, without tags, and reads it back by the same annotation in the
 worker. `converter.py` does this for one annotation, with the help of `hooks.py`, and
-`annotations.py` says which annotations need it. A parameter without a type, or with one
-of JSON's own, needs no codec: its values travel as they always did.
+`annotations.py` says which annotations need it. `arrival.py` compares what was passed
+with what will arrive. A parameter without a type, or with one of JSON's own, needs no
+codec: its values travel as they always did.
 
 UUIDs, dates, times and decimals also travel without an annotation. Their types are
 noted beside the arguments; see `noted_types.py`.

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import Enum
+from inspect import unwrap
 from io import IOBase
+from pathlib import PurePath
 from typing import IO, Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -63,7 +65,8 @@ def _hints_one_by_one(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     hints: dict[str, Any] = {}
     faults: dict[str, str] = {}
-    known = getattr(function, "__globals__", {})
+    # A decorator's own function has the annotations of the function that it wraps.
+    known = getattr(unwrap(function), "__globals__", {})
     for name, annotation in getattr(function, "__annotations__", {}).items():
         alone = types.SimpleNamespace(__annotations__={name: annotation})
         try:
@@ -138,9 +141,14 @@ def fault_of(annotation: Any) -> str:
 
 
 def _fault_of(cls: type) -> str:
+    name = getattr(cls, "__qualname__", str(cls))
+    if issubclass(cls, Model) and (cls is Model or cls._meta.abstract):
+        return f"has {name}, which is abstract and has no rows; use one of its models"
     if _is_loose(cls) or issubclass(cls, Enum | Model) or is_pydantic_model(cls):
         return ""
-    name = getattr(cls, "__qualname__", str(cls))
+    if issubclass(cls, PurePath):
+        # A path was a context manager before Python 3.13.
+        return f"has {name}, which taskhub cannot convert; pass str(value)"
     if issubclass(cls, types.GenericAlias) or name == "Callable":
         return f"never travels: {name} belongs to one process; pass its name"
     for base, remedy in _REMEDIES:
@@ -155,10 +163,11 @@ def _fault_of(cls: type) -> str:
 def has_references(annotation: Any) -> bool:
     """Whether values of an annotation have model instances, which need queries."""
     parts = _parts_of(inspect.type_info(annotation), set())
-    return any(
-        isinstance(each, inspect.CustomType) and issubclass(each.cls, Model)
-        for each in parts
-    )
+    return any(map(_is_reference, parts))
+
+
+def _is_reference(found: inspect.Type) -> bool:
+    return isinstance(found, inspect.CustomType) and issubclass(found.cls, Model)
 
 
 def _parts_of(found: Any, seen: set[int]) -> Iterator[inspect.Type]:
@@ -188,10 +197,13 @@ def aware(annotation: Any) -> Any:
     return annotation
 
 
-def takes_none(annotation: Any) -> bool:
-    """Whether None is one of the values of an annotation."""
-    is_union = get_origin(annotation) in (Union, types.UnionType)
-    return is_union and types.NoneType in get_args(annotation)
+def is_optional_reference(annotation: Any) -> bool:
+    """Whether the values of an annotation are None, or an instance of a model."""
+    found = inspect.type_info(annotation)
+    return isinstance(found, inspect.UnionType) and all(
+        isinstance(each, inspect.NoneType) or _is_reference(each)
+        for each in found.types
+    )
 
 
 def name_of(annotation: Any) -> str:

@@ -127,7 +127,7 @@ def check_readable(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> None:
-    """Raise InvalidArguments if decode() would, without a query."""
+    """Raise InvalidArguments if JSON does not fit an annotation. Make no query."""
     codec = codec_of(function, takes_context)
     if codec is not None:
         codec.each(args, kwargs, _check)

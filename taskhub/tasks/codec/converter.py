@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.db import DatabaseError
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import Error
 
 from taskhub.exceptions import InvalidArguments, ReferenceGone
 from taskhub.foundation.values import Oddity, walk
@@ -14,14 +15,15 @@ from taskhub.tasks.arguments import refuse
 from taskhub.tasks.codec.annotations import (
     aware,
     has_references,
+    is_optional_reference,
     name_of,
-    takes_none,
 )
-from taskhub.tasks.codec.hooks import CheckHook, LoadHook, encode_object
+from taskhub.tasks.codec.arrival import find_loss
+from taskhub.tasks.codec.hooks import LoadHook, encode_object, read_without_query
 
 _MINUTE = timedelta(minutes=1)
 #: msgspec names the value, which may belong to a masked parameter.
-_SHOWN_VALUE = re.compile(r"(Invalid enum value) .*?(?= - at|$)", re.DOTALL)
+_SHOWN_VALUE = re.compile(r"(Invalid (?:enum )?value) .*?(?= - at|$)", re.DOTALL)
 
 
 class Converter:
@@ -43,40 +45,43 @@ class Converter:
             "Holder", [("value", aware(annotation))], array_like=True
         )
 
-    def encode(self, value: Any, where: str) -> Any:
+    def encode(self, value: Any, where: str, *, exactly: bool = True) -> Any:
         """
         Return a value in JSON's own types.
 
         Raise InvalidArguments for a value that would not arrive: it is read back here.
+        Without `exactly`, a part of a value may get lost, but not its model.
         """
-        hook = CheckHook()
         try:
-            built = _build(value, hook.encode if self.has_references else encode_object)
+            built = _build(value)
         except Exception as error:
             # Properties and iterators of the value are the project's code.
             raise self._misfit(where, error) from None
         encoded = walk(built, where, _write)
-        self._read(encoded, where, hook.decode)
+        found = self._read(encoded, where, read_without_query)
+        is_compared = exactly or self.has_references
+        if is_compared and (loss := find_loss(value, found, where)):
+            raise InvalidArguments(f"{loss} {self._rule}")
         return encoded
 
     def check(self, value: Any, where: str) -> None:
         """Raise InvalidArguments if JSON does not fit the annotation. No query."""
-        self._read(value, where, CheckHook().decode)
+        self._read(value, where, read_without_query)
 
     def decode(self, value: Any, where: str) -> Any:
         """
         Return the value for JSON. Block for a query for each model instance.
 
         Raise InvalidArguments if it does not fit, and ReferenceGone if an instance is
-        not in the database any more. If the annotation takes None, return None instead.
+        not in the database any more. For a model or None, return None instead.
         """
         if not self.has_references:
-            return self._read(value, where, CheckHook().decode)
+            return self._read(value, where, read_without_query)
         hook = LoadHook()
         found = self._read(value, where, hook.decode)
         if not hook.gone:
             return found
-        if takes_none(self.annotation):
+        if is_optional_reference(self.annotation):
             return None
         raise ReferenceGone(f"{hook.gone[0]} is gone.")
 
@@ -87,10 +92,10 @@ class Converter:
             )
         except msgspec.ValidationError as error:
             raise self._misfit(where, error) from None
+        except (Error, SynchronousOnlyOperation):
+            # Reading an instance has failed, which is not a fault of the value.
+            raise
         except Exception as error:
-            # Django's database errors belong to an outage, and not to the value.
-            if isinstance(error, DatabaseError):
-                raise
             # The classes in an annotation are the project's code.
             raise self._misfit(where, error) from None
         return holder.value
@@ -98,24 +103,28 @@ class Converter:
     def _misfit(self, where: str, error: Exception) -> InvalidArguments:
         text = _SHOWN_VALUE.sub(r"\1", str(error)).replace("`$[0]", "`$")
         text = text.removesuffix(" - at `$`").rstrip(".")
-        expected = name_of(self.annotation)
         if isinstance(error, InvalidArguments):
             text = f"Unsupported type: {where} ({self.name!r}) {text}."
-            return InvalidArguments(f"{text} Its annotation is {expected}.")
+            return InvalidArguments(f"{text} {self._rule}")
         return InvalidArguments(
-            f"{where} ({self.name!r}) does not fit its annotation, {expected}: {text}."
+            f"{where} ({self.name!r}) does not fit its annotation, "
+            f"{name_of(self.annotation)}: {text}."
         )
 
+    @property
+    def _rule(self) -> str:
+        return f"The annotation of {self.name!r} is {name_of(self.annotation)}."
 
-def _build(value: Any, hook: Callable[[Any], Any]) -> Any:
+
+def _build(value: Any) -> Any:
     """Return a value in JSON's own types, except for datetimes; see _write()."""
     try:
         return msgspec.to_builtins(
-            value, enc_hook=hook, str_keys=True, builtin_types=(datetime,)
+            value, enc_hook=encode_object, str_keys=True, builtin_types=(datetime,)
         )
     except TypeError:
         # For example, a datetime is the key of a dict.
-        return msgspec.to_builtins(value, enc_hook=hook, str_keys=True)
+        return msgspec.to_builtins(value, enc_hook=encode_object, str_keys=True)
 
 
 def _write(oddity: Oddity, value: Any, where: str) -> Any:

@@ -18,7 +18,7 @@ def encode_return(function: Callable[..., Any], takes_context: bool, value: Any)
     if converter is None or value is None:
         return value
     try:
-        return converter.encode(value, "return value")
+        return converter.encode(value, "return value", exactly=False)
     except InvalidArguments:
         return value
 

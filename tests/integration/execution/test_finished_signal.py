@@ -8,10 +8,12 @@ from django.utils import timezone
 
 from taskhub import operations
 from taskhub.compat import django_tasks as compat
+from taskhub.execution import Preparer
+from taskhub.messages import Delivery
 from taskhub.models import Status, TaskResult
 from taskhub.operations.results.lifecycle import push_rows
 from tests import tasks
-from tests.factories import TaskResultFactory
+from tests.factories import MessageFactory, TaskResultFactory
 from tests.models import Trace
 from tests.nodes import wait_until
 
@@ -53,6 +55,24 @@ def test_a_worker_sends_the_signal_for_results_that_it_gives_up(
     assert " ERROR " in lines[died.id]
     assert " ERROR " in lines[str(unknown.pk)]
     assert " INFO " in lines[expired.id]
+
+
+def test_a_result_that_is_given_up_is_logged_on_sites_that_log_errors_only(
+    config, caplog
+):
+    caplog.set_level(logging.ERROR, logger=compat.LOGGER_NAME)
+    message = MessageFactory(
+        task_path="gone.tasks.send", enqueued_at=timezone.now() - timedelta(days=1)
+    )
+    delivery = Delivery(
+        id=str(message.id), queue_name=message.queue_name, message=message
+    )
+
+    Preparer(config, "worker-1").prepare(delivery)
+
+    (record,) = caplog.records
+    assert f"id={message.id}" in record.getMessage()
+    assert record.levelno == logging.ERROR
 
 
 def line_about(log, pk):

@@ -61,7 +61,9 @@ def _respond_as(user, enqueue):
     return found[0]
 
 
-@pytest.mark.parametrize("name", ["see", "asee", "see_without_row"])
+@pytest.mark.parametrize(
+    "name", ["see", "asee", "see_without_row", "see_without_awaiting"]
+)
 def test_values_travel_to_the_run(drain, as_acme, name):
     user = User.objects.create(username="ada")
     task = getattr(surroundings, name)
@@ -81,6 +83,18 @@ def test_values_travel_to_the_run(drain, as_acme, name):
         "key": None,
     }
     assert row.extra["context"]["tests.surroundings.Tenant"] == "acme"
+
+
+def test_a_fixed_offset_travels_too(drain):
+    """Sites that ask browsers for their time zone activate one."""
+    with timezone.override(timezone.get_fixed_timezone(-210)):
+        result = surroundings.see.enqueue()
+
+    drain(**SITE)
+
+    row = result.row
+    assert row.extra == {"context": {"taskhub.context.TimeZone": -12600}}
+    assert row.return_value["zone"] == "UTC-03:30"
 
 
 def test_nothing_is_stored_or_restored_without_values(drain, settings):
@@ -172,6 +186,16 @@ def test_a_middleware_may_change_arguments(drain, name):
     row = result.row
     assert row.return_value["key"] == "doubled"
     assert row.kwargs == {"key": "double"}
+
+
+@pytest.mark.any_broker
+def test_a_process_creates_a_middleware_for_sync_and_for_async_tasks(configure):
+    configure(run="immediately", middleware=["tests.surroundings.Counted"])
+
+    for task in (surroundings.see, surroundings.see, surroundings.asee):
+        task.enqueue()
+
+    assert surroundings.Counted.instances == 2
 
 
 @pytest.mark.parametrize("name", ["see", "asee"])

@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 
 from taskhub import operations
 from taskhub.exceptions import InvalidArguments, TaskCancelled
@@ -121,6 +122,21 @@ def test_types_are_in_the_row_of_a_task_that_is_not_durable(drain):
     assert row.extra == {"types": {"args[0]": "uuid"}}
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [{"options": {"a": 1}}, {"options": {"a": 1}, "event": {"payload": {"a": 1}}}],
+    ids=["plain", "typed"],
+)
+def test_a_row_has_the_arguments_that_were_passed(drain, arguments):
+    """The row is written when the task has finished, and has changed its arguments."""
+    task = typed_tasks.empty if "event" in arguments else typed_tasks.empty_plain
+    result = task.enqueue(**arguments)
+
+    drain()
+
+    assert (result.row.kwargs, result.row.return_value) == (arguments, "emptied")
+
+
 def test_one_call_of_many_may_need_notes(drain):
     results = typed_tasks.describe.enqueue_many([(1,), (KEY,), {"day": DAY}])
 
@@ -215,6 +231,19 @@ def test_a_run_whose_instance_is_gone_is_cancelled(drain, task):
         result.get()
 
 
+def test_the_key_of_a_masked_instance_that_is_gone_is_not_shown(drain):
+    trace = Trace.objects.create(label="x", pid=1)
+    result = typed_tasks.read_secretly.enqueue(trace)
+    key = trace.pk
+    trace.delete()
+
+    log = drain()
+
+    (error,) = result.row.errors
+    assert error["message"] == "An instance that an argument refers to is gone."
+    assert f"Trace {key}" not in log + error["traceback"]
+
+
 def test_none_stands_for_an_instance_that_is_gone(drain):
     trace = Trace.objects.create(label="x", pid=1)
     results = [typed_tasks.read_optional_trace.enqueue(each) for each in (trace, None)]
@@ -236,6 +265,41 @@ def test_instances_in_lists_and_as_return_values(drain):
     assert one.row.return_value == traces[0].pk
     assert one.get() == traces[0]
     assert asyncio.run(one.aget()) == traces[0]
+
+
+def test_a_returned_instance_cannot_be_read_on_an_event_loop(drain):
+    result = typed_tasks.return_trace.enqueue(Trace.objects.create(label="x", pid=1))
+    drain()
+    result.refresh()
+
+    async def read():
+        return result.return_value
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(read())
+
+
+def test_a_task_fails_if_the_instance_that_another_returned_is_gone(drain):
+    trace = Trace.objects.create(label="x", pid=1)
+    returned = typed_tasks.return_trace.enqueue(trace)
+    drain()
+    trace.delete()
+    result = typed_tasks.read_returned.enqueue(returned.id)
+
+    drain()
+
+    row = result.row
+    assert (row.status, row.cause != "") == (Status.FAILED, True)
+    assert row.errors[-1]["exception_class_path"].endswith("ReferenceGone")
+
+
+def test_a_returned_record_of_a_subclass_is_stored_as_its_base(drain):
+    result = typed_tasks.return_subclass.enqueue()
+
+    drain()
+
+    assert result.row.status == Status.SUCCESSFUL
+    assert result.get() == Line(Decimal(1))
 
 
 def test_arguments_that_do_not_fit_any_more_fail_without_a_retry(bench, drain):

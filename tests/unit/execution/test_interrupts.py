@@ -72,6 +72,19 @@ def test_an_interrupt_that_is_held_is_raised_at_the_end_of_the_block():
 
 
 @pytest.mark.usefixtures("_hearing")
+def test_an_interrupt_that_is_held_is_raised_if_the_block_has_raised():
+    interrupt = Interrupt()
+
+    def run():
+        with interrupt, interrupts_held():
+            interrupt.send(TaskTimeout("over"))
+            raise OSError("The database is away.")
+
+    with pytest.raises(TaskTimeout, match="over"):
+        run()
+
+
+@pytest.mark.usefixtures("_hearing")
 def test_a_run_within_the_block_can_be_interrupted():
     outer, inner = Interrupt(), Interrupt()
 

@@ -1,19 +1,23 @@
 """Codecs: what they carry, what they refuse, and which annotations cannot be used."""
 
+import collections
 import datetime
 import enum
+import functools
 import io
+import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AbstractUser, User
 from django.core.management import call_command
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,6 +85,12 @@ def taking(annotation):
 
     function.__annotations__ = {"value": annotation}
     return function
+
+
+def saved(instance):
+    """Return an instance as if it was in the database."""
+    instance._state.adding = False
+    return instance
 
 
 def sent(function, value):
@@ -193,10 +203,24 @@ class Note:
         (Line, {"price": "1.50"}, Line(Decimal("1.50"))),
         (UUID, str(KEY), KEY),
         (Decimal, 1.1, Decimal("1.1")),
+        (list[UUID], (KEY,), [KEY]),
+        (list[UUID], {KEY}, [KEY]),
+        (set[UUID], {str(KEY)}, {KEY}),
+        (list[Line], [{"price": "1.50"}], [Line(Decimal("1.50"))]),
+        (dict[int, UUID], {"1": str(KEY)}, {1: KEY}),
+        (dict[int, UUID], {Size.BIG: KEY}, {3: KEY}),
     ],
 )
 def test_similar_values_and_json_are_converted(annotation, value, arrived):
     assert sent(taking(annotation), value) == arrived
+
+
+class Cat(msgspec.Struct, tag=True):
+    """One of two kinds of animals, which JSON tells apart by a tag."""
+
+
+class Dog(msgspec.Struct, tag=True):
+    """The other kind."""
 
 
 @pytest.mark.parametrize(
@@ -219,6 +243,7 @@ def test_similar_values_and_json_are_converted(annotation, value, arrived):
         ),
         (Colour | None, "secret", "annotation, Colour | None: Invalid enum value."),
         (Literal["a"], "secret", "Invalid enum value."),
+        (Cat | Dog, {"type": "secret"}, "Invalid value - at `$.type`"),
         (Annotated[int, msgspec.Meta(le=3)], 4, "Expected `int` <= 3"),
         (
             Order,
@@ -249,6 +274,59 @@ def test_a_naive_datetime_without_an_annotation_is_refused():
         InvalidArguments, match=r"^Unsupported type: .*\['at'\] is a naive datetime"
     ):
         encode(anything, False, [{"at": datetime.datetime(2026, 1, 1)}], {})  # noqa: DTZ001
+
+
+@dataclass
+class Picky:
+    amount: Decimal
+
+    def __eq__(self, other):
+        raise TypeError("It cannot be compared.")
+
+    __hash__ = None
+
+
+@dataclass
+class SignedNote(Note):
+    by: str = ""
+
+
+@dataclass
+class Event:
+    payload: dict[str, Any]
+
+
+class Untyped(collections.namedtuple("Untyped", "first second")):
+    """A named tuple whose fields have no types."""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "loss"),
+    [
+        (Note, SignedNote("x", by="ada"), "args[0] is of type SignedNote, and would"),
+        (list[Note], [SignedNote("x")], "args[0][0] is of type SignedNote"),
+        (tuple, (1, KEY), "args[0][1] is of type UUID, and would arrive as type str"),
+        (set, {KEY}, "args[0] would arrive with another value"),
+        (Untyped, Untyped(1, DAY), "args[0][1] is of type date"),
+        (Event, Event({"id": KEY}), "args[0]['payload']['id'] is of type UUID"),
+        (Event, Event({1: "x"}), "args[0]['payload'] would arrive with another"),
+        (Event, Event({"x": Note("x")}), "args[0]['payload']['x'] is of type Note"),
+        (Address, {"street": "x", "since": DAY, "no": 7}, "args[0] would arrive"),
+        (Decimal, saved(User(pk=7)), "args[0] is of type User, and would arrive as"),
+    ],
+)
+def test_a_value_that_would_arrive_changed_is_refused(annotation, value, loss):
+    with pytest.raises(InvalidArguments) as caught:
+        encode(taking(annotation), False, [value], {})
+
+    assert str(caught.value).startswith(loss)
+    assert "The annotation of 'value' is" in str(caught.value)
+
+
+def test_a_value_that_cannot_be_compared_arrives():
+    arrived = sent(taking(list[Picky]), [Picky(Decimal("sNaN"))])
+
+    assert arrived[0].amount.is_snan()
 
 
 class Broken(msgspec.Struct):
@@ -298,6 +376,9 @@ class Upload:
             "never travels: Callable belongs to one process; pass",
         ),
         (type[int], "never travels: type"),
+        (Path, "has Path, which taskhub cannot convert; pass str(value)"),
+        (AbstractUser, "has AbstractUser, which is abstract and has no rows; use one"),
+        (list[Model], "has Model, which is abstract"),
         (complex, "has complex, which taskhub cannot convert; use a dataclass"),
     ],
 )
@@ -321,6 +402,16 @@ def test_one_annotation_that_cannot_be_evaluated_leaves_the_others():
         ["a", KEY],
         {},
     )
+
+
+def test_names_are_looked_up_where_a_wrapped_function_is_defined():
+    def wrapped(one: "Missing", two: "Colour"): ...  # noqa: F821
+
+    wrapper = types.FunctionType((lambda *args: None).__code__, {})
+    functools.update_wrapper(wrapper, wrapped)
+
+    assert faults_of(wrapper, False).keys() == {"one"}
+    assert codec_of(wrapper, False).named("two").annotation is Colour
 
 
 def test_the_annotation_of_the_context_does_not_matter():
