@@ -25,6 +25,7 @@ OLD_NAMES = {
     "task_eager_propagates": "CELERY_EAGER_PROPAGATES_EXCEPTIONS",
     "timezone": "CELERY_TIMEZONE",
 }
+_NEW_NAMES = {old: new for new, old in OLD_NAMES.items()}
 
 _configurations: "list[Conf]" = []
 
@@ -48,6 +49,7 @@ class Conf:
 
     def find(self, name: str) -> Any:
         """Return a setting. Raise KeyError if it is not set."""
+        name = _NEW_NAMES.get(name, name)
         if name in self._own:
             return self._own[name]
         source = _load(self._source)
@@ -67,11 +69,12 @@ class Conf:
         try:
             return self.find(name)
         except KeyError:
-            return _DEFAULTS.get(name, default)
+            return _DEFAULTS.get(_NEW_NAMES.get(name, name), default)
 
     def update(self, *args: Any, **values: Any) -> None:
         """Set several settings."""
-        self._own.update(*args, **values)
+        for name, value in dict(*args, **values).items():
+            self._own[_NEW_NAMES.get(name, name)] = value
         self._changed()
 
     def __getattr__(self, name: str) -> Any:
@@ -80,8 +83,7 @@ class Conf:
         return self.get(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._own[name] = value
-        self._changed()
+        self.update({name: value})
 
     __getitem__ = find
     __setitem__ = __setattr__

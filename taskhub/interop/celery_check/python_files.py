@@ -20,6 +20,7 @@ from taskhub.interop.celery_check.words import (
     fate_of_name,
     fate_of_setting,
     fate_of_task_option,
+    setting_of,
 )
 
 _CALL_ARGUMENTS = {"args", "kwargs"}
@@ -217,8 +218,9 @@ class ModuleReader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _read_setting(self, target: ast.expr, value: ast.expr) -> None:
-        if isinstance(target, ast.Name) and target.id.startswith("CELERY_"):
-            self._note_setting(target, target.id, target.id[7:], value)
+        if isinstance(target, ast.Name):
+            if setting_of(target.id) is not None:
+                self._note_setting(target, target.id, target.id, value)
         elif (
             isinstance(target, ast.Attribute)
             and isinstance(target.value, ast.Attribute)
@@ -236,8 +238,9 @@ class ModuleReader(ast.NodeVisitor):
     def _note_setting(
         self, node: ast.expr, what: str, name: str, value: ast.expr
     ) -> None:
+        name = setting_of(name) or name.lower()
         fate = fate_of_setting(name)
-        if name.lower().endswith("_serializer") and _is_text(value, "pickle"):
+        if name.endswith("_serializer") and _is_text(value, "pickle"):
             fate = _PICKLE
         self._note(node, what, fate)
 

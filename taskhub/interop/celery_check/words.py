@@ -128,6 +128,31 @@ REPLACED_SETTINGS: Mapping[str, Fate] = {
     "worker_log_format": Fate(Verdict.NOTE, "LOGGING applies; leave it out."),
 }
 
+#: Names of settings before Celery 4, and what they are called now. Other old names
+#: have no effect here.
+OLD_SETTINGS: Mapping[str, str] = {
+    **{old: new for new, old in OLD_NAMES.items()},
+    "BROKER_URL": "broker_url",
+    "CELERYD_CONCURRENCY": "worker_concurrency",
+    "CELERYD_HIJACK_ROOT_LOGGER": "worker_hijack_root_logger",
+    "CELERYD_LOG_FORMAT": "worker_log_format",
+    "CELERYD_MAX_MEMORY_PER_CHILD": "worker_max_memory_per_child",
+    "CELERYD_MAX_TASKS_PER_CHILD": "worker_max_tasks_per_child",
+    "CELERYD_PREFETCH_MULTIPLIER": "worker_prefetch_multiplier",
+    "CELERYD_TASK_SOFT_TIME_LIMIT": "task_soft_time_limit",
+    "CELERYD_TASK_TIME_LIMIT": "task_time_limit",
+    "CELERY_ANNOTATIONS": "task_annotations",
+    "CELERY_DEFAULT_PRIORITY": "task_default_priority",
+    "CELERY_DEFAULT_QUEUE": "task_default_queue",
+    "CELERY_IGNORE_RESULT": "task_ignore_result",
+    "CELERY_QUEUES": "task_queues",
+    "CELERY_REJECT_ON_WORKER_LOST": "task_reject_on_worker_lost",
+    "CELERY_ROUTES": "task_routes",
+    "CELERY_TASK_RESULT_EXPIRES": "result_expires",
+    "CELERY_TRACK_STARTED": "task_track_started",
+}
+_PREFIXES = ("CELERY_", "CELERYD_", "CELERYBEAT_")
+
 
 @cache
 def module_here(name: str) -> Any:
@@ -188,10 +213,19 @@ def _fate_of_option(
     return _PRIORITY if name == "priority" else None
 
 
+def setting_of(variable: str) -> str | None:
+    """Return the setting that a variable is, without its prefix; None for another."""
+    if variable in OLD_SETTINGS:
+        return OLD_SETTINGS[variable]
+    for prefix in _PREFIXES:
+        if variable.startswith(prefix):
+            return variable.removeprefix(prefix).lower()
+    return None
+
+
 def fate_of_setting(name: str) -> Fate:
     """Return what becomes of a setting, without its prefix."""
-    name = name.lower()
-    if name in SETTINGS or f"CELERY_{name.upper()}" in OLD_NAMES.values():
+    if name in SETTINGS:
         return MOVES
     return REPLACED_SETTINGS.get(
         name, Fate(Verdict.NOTE, "It has no effect; see the documentation.")

@@ -49,6 +49,17 @@ def test_old_names_without_a_namespace(settings):
     assert setting("task_always_eager") is True
 
 
+def test_old_names_in_the_app_are_those_of_today():
+    app = Celery("a")
+
+    app.conf.CELERY_ALWAYS_EAGER = True
+    app.conf.update(CELERY_TIMEZONE="Asia/Tokyo")
+
+    assert setting("task_always_eager") is app.conf["CELERY_ALWAYS_EAGER"] is True
+    assert app.conf.timezone == app.conf.CELERY_TIMEZONE == "Asia/Tokyo"
+    assert app.conf.CELERY_EAGER_PROPAGATES_EXCEPTIONS is False
+
+
 def test_a_task_is_declared_before_djangos_settings_are_read(monkeypatch, loading):
     from taskhub.interop.celery.app import decorator
 
