@@ -24,9 +24,7 @@ from taskhub.interop.celery_check.words import (
 )
 
 _CALL_ARGUMENTS = {"args", "kwargs"}
-_PICKLE = Fate(
-    Verdict.HAND, "Arguments are JSON: pass keys, or annotate the parameters."
-)
+_PICKLE = Fate(Verdict.HAND, "Arguments are JSON: pass the keys of objects.")
 
 
 #: The names of the apps that modules create, by the last part of the module's name.
