@@ -1,10 +1,10 @@
 """
 `app.conf`: Celery's settings, from the app or from Django's settings.
 
-Only few of them mean something here: `beat_schedule`, `timezone`, `task_always_eager`
-and `task_eager_propagates`. The others can be set and read, and have no effect;
-docs/howto/move-from-celery.md says what replaces each. Settings are read when they are
-used, since an app is created while Django's settings are still loading.
+Only few of them mean something here: those of `OLD_NAMES`. The others can be set and
+read, and have no effect; docs/howto/move-from-celery.md says what replaces each.
+Settings are read when they are used, since an app is created while Django's settings
+are still loading.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +17,10 @@ from django.utils.module_loading import import_string
 _NAMESPACE = "CELERY"
 _DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
 
-#: Names of settings before Celery 4, which have no namespace.
+#: Settings that mean something, and their names before Celery 4, without a namespace.
 OLD_NAMES = {
     "beat_schedule": "CELERYBEAT_SCHEDULE",
+    "include": "CELERY_INCLUDE",
     "task_acks_late": "CELERY_ACKS_LATE",
     "task_always_eager": "CELERY_ALWAYS_EAGER",
     "task_eager_propagates": "CELERY_EAGER_PROPAGATES_EXCEPTIONS",

@@ -89,12 +89,7 @@ CALLS = frozenset(
 _DEFAULTS = 'Write it in OPTIONS["task_defaults"]: '
 _LEAVE_OUT = "Leave it out."
 #: Settings without their prefix, in lower case, that have an effect.
-SETTINGS = frozenset(
-    {
-        *("beat_schedule", "timezone", "task_acks_late"),
-        *("task_always_eager", "task_eager_propagates"),
-    }
-)
+SETTINGS = frozenset(OLD_NAMES)
 #: Settings without their prefix, in lower case, and what replaces each.
 REPLACED_SETTINGS: Mapping[str, Fate] = {
     "broker_url": Fate(Verdict.HAND, 'Write OPTIONS["broker_url"].'),

@@ -105,6 +105,20 @@ def test_tasks_are_found_in_packages(loading, tmp_path, monkeypatch):
         assert sys.modules.pop(f"found_here.{name}").LOADED
 
 
+@pytest.mark.parametrize("namespace", ["CELERY", None])
+def test_the_settings_of_django_name_modules(
+    loading, settings, tmp_path, monkeypatch, namespace
+):
+    (tmp_path / "included_here.py").write_text("LOADED = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.CELERY_INCLUDE = ["included_here"]
+    Celery("a").config_from_object("django.conf:settings", namespace=namespace)
+
+    loading()
+
+    assert sys.modules.pop("included_here").LOADED
+
+
 @pytest.mark.parametrize("name", ["inspect", "ping", "purge", "broadcast", "pool_grow"])
 def test_control_says_what_to_use_instead(name):
     with pytest.raises(AttributeError, match=f"app.control.{name} .*; use "):
