@@ -136,12 +136,17 @@ _PROBLEMS = {
 }
 
 
-def refuse(oddity: Oddity, value: Any, where: str) -> Any:
-    """Raise InvalidArguments with advice; for walk()."""
+def refuse(oddity: Oddity, value: Any, where: str, *, may_annotate: bool = True) -> Any:
+    """
+    Raise InvalidArguments with advice; for walk().
+
+    `may_annotate` says whether an annotation of the parameter has an effect.
+    """
     if oddity is Oddity.TYPE:
         name = class_of(value).__qualname__
         advice = advise(value)
-        if where.startswith(("args[", "kwargs[")) and can_be_annotated(value):
+        is_argument = where.startswith(("args[", "kwargs["))
+        if may_annotate and is_argument and can_be_annotated(value):
             advice = f"annotate its parameter (value: {name}), or {advice}"
         problem = f"is of type {name}, which JSON cannot carry; {advice}"
     else:

@@ -66,6 +66,15 @@ def place_of(function: Any) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}"
 
 
+def uses_annotations(function: Any) -> bool:
+    """
+    Whether arguments of a task travel by the annotations of its function.
+
+    Those of a function that stands for another one do not.
+    """
+    return not hasattr(function, "stands_for")
+
+
 def is_generator(function: Any) -> bool:
     """Whether a function is a generator, sync or async."""
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)

@@ -1,9 +1,8 @@
 """
 `app.conf`: Celery's settings, from the app or from Django's settings.
 
-Only few of them mean something here: `beat_schedule`, `timezone`, `imports`, `include`,
-`task_acks_late`, `task_always_eager` and `task_eager_propagates`. The others can be set
-and read, and have no effect; docs/howto/move-from-celery.md says what replaces each.
+Only few of them mean something here: those of `OLD_NAMES`. The others can be set and
+read, and have no effect; docs/howto/move-from-celery.md says what replaces each.
 
 Settings are read when they are used, since an app is created while Django's settings
 are still loading.
@@ -21,7 +20,7 @@ from taskhub.interop.celery.registry import apps
 _NAMESPACE = "CELERY"
 _DEFAULTS = {"task_always_eager": False, "task_eager_propagates": False}
 
-#: Names of settings before Celery 4, which have no namespace.
+#: Settings that mean something, and their names before Celery 4, without a namespace.
 OLD_NAMES = {
     "beat_schedule": "CELERYBEAT_SCHEDULE",
     "imports": "CELERY_IMPORTS",
@@ -31,6 +30,7 @@ OLD_NAMES = {
     "task_eager_propagates": "CELERY_EAGER_PROPAGATES_EXCEPTIONS",
     "timezone": "CELERY_TIMEZONE",
 }
+_NEW_NAMES = {old: new for new, old in OLD_NAMES.items()}
 
 
 class Conf:
@@ -53,15 +53,14 @@ class Conf:
 
     def find(self, name: str) -> Any:
         """Return a setting. Raise KeyError if it is not set."""
-        old_name = OLD_NAMES.get(name, name)
-        for each in (name, old_name):
-            if each in self._own:
-                return self._own[each]
+        name = _NEW_NAMES.get(name, name)
+        if name in self._own:
+            return self._own[name]
         source = load(self._source)
         prefix = f"{self._namespace}_" if self._namespace else ""
         names = [f"{prefix}{name}".upper(), f"{prefix}{name}"]
         if not prefix:
-            names.append(old_name)
+            names.append(OLD_NAMES.get(name, name))
         for each in names:
             if isinstance(source, Mapping) and each in source:
                 return source[each]
@@ -74,11 +73,12 @@ class Conf:
         try:
             return self.find(name)
         except KeyError:
-            return self._defaults.get(name, default)
+            return self._defaults.get(_NEW_NAMES.get(name, name), default)
 
     def update(self, *args: Any, **values: Any) -> None:
         """Set several settings."""
-        self._own.update(*args, **values)
+        for name, value in dict(*args, **values).items():
+            self._own[_NEW_NAMES.get(name, name)] = value
         self._changed()
 
     def __getattr__(self, name: str) -> Any:
@@ -87,8 +87,7 @@ class Conf:
         return self.get(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self._own[name] = value
-        self._changed()
+        self.update({name: value})
 
     __getitem__ = find
     __setitem__ = __setattr__

@@ -22,14 +22,11 @@ from taskhub.interop.celery_check.words import (
     assess_name,
     assess_setting,
     assess_task_option,
+    setting_of,
 )
 
-#: How the names of Celery's settings begin in Django's, also before Celery 4.
-_PREFIXES = ("CELERY_", "CELERYBEAT_", "CELERYD_")
 _CALL_ARGUMENTS = {"args", "kwargs"}
-_PICKLE = Assessment(
-    Verdict.HAND, "Arguments are JSON: pass keys, or annotate the parameters."
-)
+_PICKLE = Assessment(Verdict.HAND, "Arguments are JSON: pass the keys of objects.")
 #: The name to which a line assigns an app.
 _APP = re.compile(r"^(\w+) *(?::[^=\n]+)?= *(?:\w+\.)*Celery\(", re.MULTILINE)
 
@@ -242,8 +239,9 @@ class ModuleReader(ast.NodeVisitor):
                 self._note_setting(keyword.value, what, name, keyword.value)
 
     def _read_setting(self, target: ast.expr, value: ast.expr) -> None:
-        if isinstance(target, ast.Name) and target.id.startswith(_PREFIXES):
-            self._note_setting(target, target.id, target.id, value)
+        if isinstance(target, ast.Name):
+            if setting_of(target.id) is not None:
+                self._note_setting(target, target.id, target.id, value)
         elif (
             isinstance(target, ast.Attribute)
             and isinstance(target.value, ast.Attribute)
@@ -261,8 +259,9 @@ class ModuleReader(ast.NodeVisitor):
     def _note_setting(
         self, node: ast.expr, what: str, name: str, value: ast.expr
     ) -> None:
+        name = setting_of(name) or name.lower()
         assessment = assess_setting(name)
-        if name.lower().endswith("_serializer") and _is_text(value, "pickle"):
+        if name.endswith("_serializer") and _is_text(value, "pickle"):
             assessment = _PICKLE
         self._note(node, what, assessment)
 

@@ -90,12 +90,7 @@ CALLS = frozenset(
 _DEFAULTS = 'Write it in OPTIONS["task_defaults"]: '
 _LEAVE_OUT = "Leave it out."
 #: Settings without their prefix, in lower case, that have an effect.
-SETTINGS = frozenset(
-    {
-        *("beat_schedule", "timezone", "imports", "include", "task_acks_late"),
-        *("task_always_eager", "task_eager_propagates"),
-    }
-)
+SETTINGS = frozenset(OLD_NAMES)
 #: Keywords of Celery() that are settings of other names.
 APP_SETTINGS: Mapping[str, str] = {
     "broker": "broker_url",
@@ -135,6 +130,31 @@ REPLACED_SETTINGS: Mapping[str, Assessment] = {
     ),
     "worker_log_format": Assessment(Verdict.NOTE, "LOGGING applies; leave it out."),
 }
+
+#: Names of settings before Celery 4, and what they are called now. Other old names
+#: have no effect here.
+OLD_SETTINGS: Mapping[str, str] = {
+    **{old: new for new, old in OLD_NAMES.items()},
+    "BROKER_URL": "broker_url",
+    "CELERYD_CONCURRENCY": "worker_concurrency",
+    "CELERYD_HIJACK_ROOT_LOGGER": "worker_hijack_root_logger",
+    "CELERYD_LOG_FORMAT": "worker_log_format",
+    "CELERYD_MAX_MEMORY_PER_CHILD": "worker_max_memory_per_child",
+    "CELERYD_MAX_TASKS_PER_CHILD": "worker_max_tasks_per_child",
+    "CELERYD_PREFETCH_MULTIPLIER": "worker_prefetch_multiplier",
+    "CELERYD_TASK_SOFT_TIME_LIMIT": "task_soft_time_limit",
+    "CELERYD_TASK_TIME_LIMIT": "task_time_limit",
+    "CELERY_ANNOTATIONS": "task_annotations",
+    "CELERY_DEFAULT_PRIORITY": "task_default_priority",
+    "CELERY_DEFAULT_QUEUE": "task_default_queue",
+    "CELERY_IGNORE_RESULT": "task_ignore_result",
+    "CELERY_QUEUES": "task_queues",
+    "CELERY_REJECT_ON_WORKER_LOST": "task_reject_on_worker_lost",
+    "CELERY_ROUTES": "task_routes",
+    "CELERY_TASK_RESULT_EXPIRES": "result_expires",
+    "CELERY_TRACK_STARTED": "task_track_started",
+}
+_PREFIXES = ("CELERY_", "CELERYD_", "CELERYBEAT_")
 
 
 @cache
@@ -196,11 +216,18 @@ def _assess_option(
     return _PRIORITY if name == "priority" else None
 
 
+def setting_of(variable: str) -> str | None:
+    """Return the setting that a variable is, without its prefix; None for another."""
+    if variable in OLD_SETTINGS:
+        return OLD_SETTINGS[variable]
+    for prefix in _PREFIXES:
+        if variable.startswith(prefix):
+            return variable.removeprefix(prefix).lower()
+    return None
+
+
 def assess_setting(name: str) -> Assessment:
-    """Return what becomes of a setting, with or without the prefix CELERY_."""
-    if name in OLD_NAMES.values():
-        return MOVES
-    name = name.removeprefix("CELERY_").lower()
+    """Return what becomes of a setting, without its prefix."""
     if name in SETTINGS:
         return MOVES
     return REPLACED_SETTINGS.get(

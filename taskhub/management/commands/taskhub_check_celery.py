@@ -80,9 +80,12 @@ class Command(BaseCommand):
         if not report.findings:
             self.stdout.write(f"No use of Celery in {report.files} files.")
             return
-        counts = {verdict: len(report.with_verdict(verdict)) for verdict in Verdict}
+        moves, noted, by_hand = (
+            len(report.with_verdict(verdict))
+            for verdict in (Verdict.MOVES, Verdict.NOTE, Verdict.HAND)
+        )
         self.stdout.write(
-            f"{report.tasks} tasks in {report.files} files. {counts[Verdict.MOVES]} "
-            f"uses move by their import lines, {counts[Verdict.NOTE]} are noted, and "
-            f"{counts[Verdict.HAND]} have to be written by hand."
+            f"Tasks: {report.tasks}, in {report.files} files. Uses of Celery that move "
+            f"by their import lines: {moves}; noted: {noted}; to be written by hand: "
+            f"{by_hand}."
         )

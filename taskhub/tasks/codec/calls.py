@@ -15,6 +15,7 @@ from taskhub.tasks.arguments import (
 from taskhub.tasks.codec.codec import PLAIN_CODEC, codec_of
 from taskhub.tasks.codec.converter import Converter
 from taskhub.tasks.codec.noted_types import Notes, restore
+from taskhub.tasks.functions import uses_annotations
 
 
 class Encoded(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +40,7 @@ def encode(
     in the worker.
     """
     codec = codec_of(function, takes_context)
-    notes = Notes()
+    notes = Notes(may_annotate=uses_annotations(function))
     if codec is None:
         plain = check_arguments(function, takes_context, args, kwargs, notes.note)
         return Encoded(*plain, notes or None)
@@ -60,9 +61,11 @@ def encode_without_notes(
     """Return arguments as encode() does. Raise InvalidArguments if they need notes."""
     encoded = encode(function, takes_context, args, kwargs)
     for where, name in (encoded.types or {}).items():
+        remedy = "pass the text of the value"
+        if uses_annotations(function):
+            remedy = f"annotate its parameter, or {remedy}"
         raise InvalidArguments(
-            f"{where} is a {name}, and its parameter has no annotation; annotate the "
-            "parameter, or pass the text of the value."
+            f"{where} is a {name}, which JSON cannot carry; {remedy}."
         )
     return encoded.args, encoded.kwargs
 
@@ -87,7 +90,8 @@ def encode_bound(task: Any, name: str, value: Any) -> Any:
     Raise InvalidArguments as encode() does.
     """
     codec = codec_of(task.func, task.takes_context) or PLAIN_CODEC
-    write = (codec.of_parameter(name) or Notes()).encode
+    notes = Notes(may_annotate=uses_annotations(task.func))
+    write = (codec.of_parameter(name) or notes).encode
     parameter = signature_of(task.func, task.takes_context).parameters[name]
     if parameter.kind is parameter.VAR_POSITIONAL:
         return [write(each, name) for each in value]

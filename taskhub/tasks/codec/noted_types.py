@@ -32,7 +32,15 @@ _TYPES: dict[str, type] = {
 
 
 class Notes(dict[str, str]):
-    """The noted types of a call, by the position of the value."""
+    """
+    The noted types of a call, by the position of the value.
+
+    `may_annotate` says whether annotations of the function have an effect.
+    """
+
+    def __init__(self, *, may_annotate: bool = True) -> None:
+        super().__init__()
+        self._may_annotate = may_annotate
 
     def encode(self, value: Any, where: str) -> Any:
         """Return a value in JSON's own types. Raise InvalidArguments."""
@@ -42,7 +50,7 @@ class Notes(dict[str, str]):
         """Return the text of a value, and note its type. Raise InvalidArguments."""
         found = find_type(value) if oddity is Oddity.TYPE else None
         if found is None:
-            return refuse(oddity, value, where)
+            return refuse(oddity, value, where, may_annotate=self._may_annotate)
         self[where], exact = found
         if isinstance(exact, datetime):
             return write_datetime(exact, where)

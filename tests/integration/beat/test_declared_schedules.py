@@ -70,7 +70,7 @@ def test_declared_values_that_need_an_annotation_are_refused():
 
     (fault,) = synchronise().faults.values()
 
-    assert "args[0] is a date, and its parameter has no annotation" in fault
+    assert "args[0] is a date, which JSON cannot carry; annotate its parameter" in fault
 
 
 def test_a_second_synchronisation_changes_nothing():

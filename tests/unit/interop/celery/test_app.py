@@ -68,12 +68,15 @@ def test_old_names_without_a_namespace(settings):
     assert setting("task_always_eager") is True
 
 
-def test_old_names_of_settings_can_be_set():
+def test_old_names_in_the_app_are_those_of_today():
     app = Celery("a")
 
-    app.conf.CELERY_TIMEZONE = "Asia/Tokyo"
+    app.conf.CELERY_ALWAYS_EAGER = True
+    app.conf.update(CELERY_TIMEZONE="Asia/Tokyo")
 
-    assert (app.conf.timezone, setting("timezone")) == ("Asia/Tokyo", "Asia/Tokyo")
+    assert setting("task_always_eager") is app.conf["CELERY_ALWAYS_EAGER"] is True
+    assert app.conf.timezone == app.conf.CELERY_TIMEZONE == "Asia/Tokyo"
+    assert app.conf.CELERY_EAGER_PROPAGATES_EXCEPTIONS is False
 
 
 def test_a_task_is_declared_before_djangos_settings_are_read(monkeypatch, loading):
@@ -153,6 +156,20 @@ def test_modules_of_another_name_are_found_in_all_apps(loading):
 def test_an_unknown_package_is_an_error():
     with pytest.raises(ModuleNotFoundError, match="No module named 'nowhere'"):
         Celery("a").autodiscover_tasks(["nowhere.at.all"])
+
+
+@pytest.mark.parametrize("namespace", ["CELERY", None])
+def test_the_settings_of_django_name_modules(
+    loading, settings, tmp_path, monkeypatch, namespace
+):
+    (tmp_path / "included_here.py").write_text("LOADED = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.CELERY_INCLUDE = ["included_here"]
+    Celery("a").config_from_object("django.conf:settings", namespace=namespace)
+
+    loading()
+
+    assert sys.modules.pop("included_here").LOADED
 
 
 @pytest.mark.parametrize("name", ["inspect", "ping", "purge", "broadcast", "pool_grow"])

@@ -1,9 +1,10 @@
 """Calls of Celery tasks without a worker: plain ones, eager ones, and refused ones."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy
 
 from taskhub.exceptions import InvalidArguments, InvalidOption, TaskHubError
@@ -18,6 +19,7 @@ from taskhub.interop.celery.app.autoretry import countdown
 from taskhub.interop.celery.arguments import prepare
 from taskhub.interop.celery.exceptions import InvalidCall, Retry
 from taskhub.interop.celery.progress import pack, unpack
+from taskhub.tasks.codec import encode_without_notes
 from tests import celery_tasks as tasks
 from tests.unit.interop.celery.functions import (
     another,
@@ -116,6 +118,30 @@ def test_a_task_that_never_stops_to_retry_fails_here_too():
     retried = shared_task(bind=True, max_retries=None)(retry_always)
 
     assert [rejected.apply().state, retried.apply().state] == ["FAILURE", "FAILURE"]
+
+
+@pytest.mark.parametrize("is_eager", [True, False])
+def test_values_that_cannot_travel_are_refused_without_advice_to_annotate(
+    settings, is_eager
+):
+    settings.CELERY_TASK_ALWAYS_EAGER = is_eager
+
+    with pytest.raises(InvalidArguments) as caught:
+        tasks.add.delay([User()])
+
+    assert str(caught.value) == (
+        "Unsupported type: args[0][0] is of type User, which JSON cannot carry; "
+        "pass its primary key and fetch it in the task."
+    )
+
+
+def test_values_that_schedules_cannot_have_are_refused_without_advice_to_annotate():
+    with pytest.raises(InvalidArguments) as caught:
+        encode_without_notes(tasks.add.func, True, [date(2026, 1, 2)], {})
+
+    assert str(caught.value) == (
+        "args[0] is a date, which JSON cannot carry; pass the text of the value."
+    )
 
 
 def test_lazy_translations_become_text():

@@ -137,6 +137,14 @@ def test_add_periodic_task_in_a_hook(loading, hook):
     assert "tests.celery_tasks.add(7)" in declared_schedules()
 
 
+def test_schedules_under_the_old_name_in_the_app():
+    schedule = {"old": {"task": "tests.multiply", "schedule": 30}}
+
+    Celery("a").conf.CELERYBEAT_SCHEDULE = schedule
+
+    assert declared_schedules()["old"].schedule == every(seconds=30)
+
+
 def test_an_app_that_is_made_later_is_complete_at_once():
     app = Celery("late")
 
