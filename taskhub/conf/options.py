@@ -48,7 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     keep_most: Annotated[int, msgspec.Meta(ge=0, le=10**12)] | None = None
     #: How many times a message is given to another worker after its worker has died.
     max_redeliveries: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 2
-    #: The paths of the classes whose values travel with each task; see context.py.
+    #: The paths of the classes whose values travel with each task.
     context: tuple[str, ...] = ()
     #: The paths of the classes around each run; see middleware.py.
     middleware: tuple[str, ...] = ()

@@ -18,7 +18,8 @@ from taskhub.execution.retrying import pause_after
 from taskhub.execution.return_values import StorableValue
 from taskhub.execution.runs import Run
 from taskhub.execution.signals import Signals
-from taskhub.execution.surroundings import Call, Surroundings, awaited
+from taskhub.execution.surroundings import Call, Surroundings
+from taskhub.foundation.awaiting import awaited
 from taskhub.foundation.current import current_result
 from taskhub.foundation.exception_tree import members
 from taskhub.models import Status

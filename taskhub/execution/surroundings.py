@@ -4,12 +4,10 @@ The surroundings of a call: the context that has travelled, and the middleware.
 Most sites have neither. Then the executor calls the function directly.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, cached_property
-from inspect import iscoroutine
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.utils.module_loading import import_string
 
 from taskhub.conf import Options
@@ -19,6 +17,7 @@ from taskhub.execution.arguments import (
     arguments_on_loop,
 )
 from taskhub.execution.runs import Run
+from taskhub.foundation.awaiting import awaited
 from taskhub.middleware import TaskRun
 from taskhub.tasks import Result, Task
 from taskhub.tasks.carriers import restored
@@ -123,16 +122,3 @@ def _call_function(run: TaskRun) -> Any:
 
 async def _await_function(run: TaskRun) -> Any:
     return await run.task.func(*run.args, **run.kwargs)
-
-
-def awaited(value: Any) -> Any:
-    """
-    Return what a sync task's function has returned; wait for it if it is a coroutine.
-
-    A decorator may call an async function without awaiting it.
-    """
-    return async_to_sync(_wait_for)(value) if iscoroutine(value) else value
-
-
-async def _wait_for(value: Coroutine[Any, Any, Any]) -> Any:
-    return await value

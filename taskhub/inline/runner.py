@@ -30,6 +30,7 @@ from taskhub.models import TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.ids import new_id
+from taskhub.models.results.inserting import insert_one
 from taskhub.models.results.slices import NewResult
 from taskhub.writer import (
     Ended,
@@ -40,7 +41,6 @@ from taskhub.writer import (
     write_deaths,
 )
 from taskhub.writer.groups import write_group
-from taskhub.writer.tally import write_metrics
 from taskhub.writer.thread.group import write_items
 from taskhub.writer.thread.items import Item
 from taskhub.writer.thread.replacement import replacement_of
@@ -209,8 +209,8 @@ class InlineRunner:
 
     def write_metrics(self) -> None:
         """Write the metrics of the runs since the last call."""
-        if not self._tally.is_empty:
-            write_metrics(self._tally.take())
+        for row in self._tally.take():
+            insert_one(row, results_database())
 
     def _write_items(self, items: list[Item]) -> int:
         with _own_savepoint():

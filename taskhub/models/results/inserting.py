@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import connections, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from taskhub.compat.private_apis import insert_statement
 from taskhub.models.batches import batches_of
@@ -27,7 +27,7 @@ def insert(rows: Sequence[NewResult], alias: str) -> None:
     Block until the rows are inserted. Raise a DatabaseError if a statement fails.
     """
     if len(rows) == 1:
-        _insert_one(rows[0], alias)
+        insert_one(rows[0], alias)
     elif rows:
         queryset: QuerySet[Any] = type(rows[0])._default_manager.using(alias)
         with transaction.atomic(using=alias, savepoint=False):
@@ -35,7 +35,8 @@ def insert(rows: Sequence[NewResult], alias: str) -> None:
                 queryset.bulk_create(batch)
 
 
-def _insert_one(row: NewResult, alias: str) -> None:
+def insert_one(row: Model, alias: str) -> None:
+    """Insert one row; see insert()."""
     connection = connections[alias]
     statement = _statement_of(type(row), alias)
     values = [

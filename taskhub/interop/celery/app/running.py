@@ -10,13 +10,12 @@ import logging
 import time
 import traceback
 from collections.abc import Callable
-from inspect import Parameter, Signature, iscoroutine, signature
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any
-
-from asgiref.sync import async_to_sync
 
 from taskhub.exceptions import Retry as TaskHubRetry
 from taskhub.exceptions import TaskTimeout
+from taskhub.foundation.awaiting import awaited
 from taskhub.interop.celery import signals, states
 from taskhub.interop.celery.app.request import Context, pushed
 from taskhub.interop.celery.exceptions import Ignore, Reject, Retry
@@ -133,16 +132,10 @@ def _call(task: "Task", request: Context) -> Any:
     task.before_start(request.id, request.args, request.kwargs)
     request.is_inside = not task.has_own_call
     function = task if task.has_own_call else task.run
-    value = function(*request.args, **request.kwargs)
-    if iscoroutine(value):
-        value = async_to_sync(_wait_for)(value)
+    value = awaited(function(*request.args, **request.kwargs))
     if request.retry_later is not None:
         raise request.retry_later
     return value
-
-
-async def _wait_for(value: Any) -> Any:
-    return await value
 
 
 def _end_with_retry(end: _End, error: TaskHubRetry) -> None:
