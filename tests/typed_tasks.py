@@ -148,7 +148,7 @@ def read_trace(trace: Trace):
 
 
 @task(masked=["trace"])
-def read_secretly(trace: Trace): ...
+def read_masked(trace: Trace): ...
 
 
 @task(atomic=True)

@@ -233,7 +233,7 @@ def test_a_run_whose_instance_is_gone_is_cancelled(drain, task):
 
 def test_the_key_of_a_masked_instance_that_is_gone_is_not_shown(drain):
     trace = Trace.objects.create(label="x", pid=1)
-    result = typed_tasks.read_secretly.enqueue(trace)
+    result = typed_tasks.read_masked.enqueue(trace)
     key = trace.pk
     trace.delete()
 
