@@ -3,12 +3,11 @@
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from functools import cache
-from typing import Any
 from uuid import UUID
 
-from django.db import connections
 from django.db.models import Exists, OuterRef
 
+from taskhub.compat.private_apis import CompiledSelect
 from taskhub.conf import find_config
 from taskhub.foundation.clock import is_set, utc_now
 from taskhub.models import QueueState, Status, TaskResult
@@ -34,10 +33,9 @@ class Due:
 
     def find(self, *, besides: Collection[UUID]) -> Iterator[TaskResult]:
         """Yield the due results, except for those `besides`."""
-        if not _any_wait():
-            return
+        rows = _waiting(results_database())
         start, size = 0, 1
-        while batch := _read(start, size):
+        while batch := rows.read(start=start, size=size):
             for row in batch:
                 if row.pk not in besides and self._is_due(row):
                     yield row
@@ -56,27 +54,10 @@ class Due:
         return row.run_after <= utc_now() + early
 
 
-def _read(start: int, size: int) -> list[TaskResult]:
-    alias = results_database()
-    statement, parameters = _statement(alias)
-    page = f"{statement} LIMIT %s OFFSET %s"
-    rows = TaskResult.objects.using(alias)
-    return list(rows.raw(page, [*parameters, size, start]))
-
-
-def _any_wait() -> bool:
-    """Whether a result waits: a cheap query, since the last search finds nothing."""
-    alias = results_database()
-    statement, parameters = _statement(alias)
-    with connections[alias].cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS({statement})", parameters)
-        return bool(cursor.fetchone()[0])
-
-
 @cache
-def _statement(alias: str) -> tuple[str, tuple[Any, ...]]:
+def _waiting(alias: str) -> CompiledSelect[TaskResult]:
     """
-    Return the query of waiting results that are not in paused queues, and parameters.
+    Return the query of waiting results that are not in paused queues.
 
     It is compiled once, since compiling takes longer than reading the few rows of a
     test. The conditions that differ from call to call are not in it.
@@ -87,6 +68,4 @@ def _statement(alias: str) -> tuple[str, tuple[Any, ...]]:
         paused_at__isnull=False,
     )
     rows = TaskResult.objects.using(alias).filter(~Exists(pauses), status=Status.READY)
-    ordered = rows.order_by("-priority", "id")
-    statement, parameters = ordered.query.get_compiler(using=alias).as_sql()
-    return statement, parameters
+    return CompiledSelect(rows.order_by("-priority", "id"))

@@ -11,6 +11,7 @@ from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 
 from taskhub.compat.private_apis import (
+    CompiledSelect,
     descriptor_of,
     insert_statement,
     last_commit_hook,
@@ -20,6 +21,7 @@ from taskhub.compat.private_apis import (
 from taskhub.models import TaskResult
 from taskhub.producer import make_row
 from tests import tasks
+from tests.factories import TaskResultFactory
 
 
 @pytest.mark.django_db
@@ -42,6 +44,24 @@ def test_insert_statement_inserts_the_same_row_as_save(configure):
     columns = statement.partition("VALUES")[0].strip()
     assert queries[-1]["sql"].partition("VALUES")[0].strip() == columns
     assert TaskResult.objects.filter(pk=row.pk).values().get() == inserted
+
+
+@pytest.mark.django_db
+def test_a_compiled_select_reads_the_same_rows_as_its_queryset():
+    TaskResultFactory.create_batch(3, failed=True, progress={"done": 1}, meta={"a": 1})
+    rows = TaskResult.objects.filter(status="FAILED").order_by("-id")
+    select = CompiledSelect(rows)
+
+    assert values_of(select.read(start=0, size=9)) == values_of(rows)
+    assert values_of(select.read(start=1, size=1)) == values_of(rows[1:2])
+    rows.delete()
+    assert select.read(start=0, size=9) == []
+
+
+def values_of(rows):
+    """Return the values of rows, and the database that each belongs to."""
+    names = [field.attname for field in TaskResult._meta.concrete_fields]
+    return [(row._state.db, *(row.__dict__[name] for name in names)) for row in rows]
 
 
 def hook():
