@@ -1,7 +1,10 @@
 """List and end connections to the database, as a restart of the server ends them."""
 
+import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from django.db import connection, connections
 
@@ -30,6 +33,18 @@ _STATEMENTS = {
         "WHERE info LIKE %s AND id <> CONNECTION_ID()"
     ),
 }
+_OPEN_TRANSACTIONS = {
+    "postgresql": (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND backend_type = 'client backend' "
+        "AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+    ),
+    "mysql": (
+        "SELECT count(*) FROM information_schema.innodb_trx "
+        "JOIN information_schema.processlist ON id = trx_mysql_thread_id "
+        "WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+    ),
+}
 _CUT = {
     "postgresql": "SELECT pg_terminate_backend(%s)",
     "mysql": "KILL CONNECTION %s",
@@ -55,6 +70,28 @@ def statements(words: str) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_STATEMENTS[connection.vendor], [f"%{words}%"])
         return [number for (number,) in cursor.fetchall()]
+
+
+def open_transactions() -> int:
+    """Return how many others are in a transaction; on SQLite, whether one writes."""
+    if connection.vendor == "sqlite":
+        return int(_is_locked())
+    if connection.vendor == "mysql":
+        # What the server tells may be older by 0.1 seconds.
+        time.sleep(0.2)
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN_TRANSACTIONS[connection.vendor])
+        return int(cursor.fetchone()[0])
+
+
+def _is_locked() -> bool:
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        other.rollback()
+        return False
 
 
 def cut_others() -> None:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from taskhub.conf import Config
+from tests.connections import open_transactions
 from tests.servers import wait_until
 
 
@@ -108,6 +109,30 @@ class Node:
         """Signal the supervisor and all its children at once."""
         for pid in [self.process.pid, *self.children()]:
             os.kill(pid, number)
+
+    def freeze(self, *, with_transactions: int = 0) -> None:
+        """
+        Stop all processes at a moment at which so many transactions are open.
+
+        Another one would keep its locks, for which other nodes would wait until the
+        database ends it.
+        """
+
+        def froze() -> bool:
+            self.signal_all(signal.SIGSTOP)
+            try:
+                # The statements that the server is executing end in the meantime.
+                wait_until(lambda: open_transactions() <= with_transactions, "", 1)
+            except TimeoutError:
+                self.thaw()
+                return False
+            return True
+
+        wait_until(froze, "a moment without transactions")
+
+    def thaw(self) -> None:
+        """Let the processes go on."""
+        self.signal_all(signal.SIGCONT)
 
     def kill(self) -> None:
         """Kill all processes of the node at once, as when its machine fails."""

@@ -1,7 +1,5 @@
 """Atomic tasks: work and outcome are committed together, exactly once."""
 
-import signal
-
 import pytest
 from django.db import connection
 
@@ -76,11 +74,12 @@ def test_the_work_of_a_zombie_is_rolled_back(start_node, gate):
     result = tasks.trace_atomically_behind_a_gate.enqueue("zombie", gate.path)
     zombie = start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
     wait_until(lambda: result.row.status == Status.RUNNING, "it to run")
-    zombie.signal_all(signal.SIGSTOP)
+    # The transaction of the task stays open.
+    zombie.freeze(with_transactions=1)
 
     start_node("--processes=1", TASKHUB_LEASE_SECONDS="1")
     wait_until(lambda: result.row.attempts == 2, "its successor")
-    zombie.signal_all(signal.SIGCONT)
+    zombie.thaw()
     gate.open()
 
     wait_until(lambda: result.row.is_finished, "the outcome")

@@ -153,13 +153,13 @@ def test_a_process_that_was_frozen_may_still_finish(config, start_node, gate):
     """It was frozen for longer than its lease, and no other attempt has begun."""
     result, node, _pid = start_running(start_node, gate, **SHORT)
     operations.queues.pause(operations.queues.Queue("default"))
-    node.signal_all(signal.SIGSTOP)
+    node.freeze()
     keeper = start_node("--processes=1", **SHORT)
     wait_until(lambda: result.row.status == Status.READY, "the row to say so", 60)
     assert len(result.row.errors) == 1
 
     gate.open()
-    node.signal_all(signal.SIGCONT)
+    node.thaw()
 
     assert result.get(timeout=60) == "it"
     row = result.row

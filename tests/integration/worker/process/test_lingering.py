@@ -1,7 +1,6 @@
 """Lingering runs: how they are shown, and how they are ended by force."""
 
 import json
-import signal
 from datetime import timedelta
 from pathlib import Path
 
@@ -193,10 +192,10 @@ def test_a_run_overtaken_by_another_attempt_is_reported(start_node, gate):
     frozen = start_node("--processes=1", TASKHUB_LEASE_SECONDS="2")
     pid = wait_for_trace("it began")
     wait_until(lambda: result.row.status == Status.RUNNING, "its mark")
-    frozen.signal_all(signal.SIGSTOP)
+    frozen.freeze()
     start_node("--processes=1", TASKHUB_LEASE_SECONDS="2")
     wait_until(lambda: result.row.attempts == 2, "another attempt", 60)
-    frozen.signal_all(signal.SIGCONT)
+    frozen.thaw()
 
     (run,) = wait_until_reported(result)
 
