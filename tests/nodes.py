@@ -112,7 +112,7 @@ class Node:
 
     def freeze(self, *, with_transactions: int = 0) -> None:
         """
-        Stop all processes at a moment at which so many transactions are open.
+        Stop all processes when no more transactions than these are open.
 
         Another one would keep its locks, for which other nodes would wait until the
         database ends it.
