@@ -26,7 +26,7 @@ from taskhub.messages import Extra
 from taskhub.models import Place
 from taskhub.models.base import results_database
 from taskhub.models.ids import new_id
-from taskhub.models.results.inserting import insert
+from taskhub.models.inserting import insert
 from taskhub.models.results.slices import NewResult, NewSlice, PlainSlice
 from taskhub.tasks import Task
 from taskhub.tasks.arguments import Arguments, check_value

@@ -30,7 +30,7 @@ from taskhub.models import TaskResult
 from taskhub.models.base import results_database
 from taskhub.models.clock import DatabaseNow
 from taskhub.models.ids import new_id
-from taskhub.models.results.inserting import insert_one
+from taskhub.models.inserting import insert_one
 from taskhub.models.results.slices import NewResult
 from taskhub.writer import (
     Ended,

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
-from taskhub.conf.hints import CELERY_HINTS, USING_HINTS, hint
+from taskhub.conf.hints import hint
 from taskhub.exceptions import InvalidOption
 from taskhub.foundation.clock import utc_now
+from taskhub.tasks.options.hints import CELERY_HINTS, USING_HINTS
 from taskhub.tasks.registry import lookup
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from taskhub.models import TaskResult
 from taskhub.models.ids import new_id
-from taskhub.models.results.inserting import insert
+from taskhub.models.inserting import insert
 from taskhub.models.results.slices import NewSlice, PlainSlice
 
 pytestmark = pytest.mark.django_db

@@ -36,7 +36,7 @@ def insert(rows: Sequence[NewResult], alias: str) -> None:
 
 
 def insert_one(row: Model, alias: str) -> None:
-    """Insert one row; see insert()."""
+    """Insert one row of any model; see insert()."""
     connection = connections[alias]
     statement = _statement_of(type(row), alias)
     values = [
